@@ -1,0 +1,113 @@
+//! The queue between the roles, as the roles see it. `embedded` and `rocketmq` are the two behind it.
+//!
+//! A producer tells of each order whether it is stored, definitely not, or unknown; a consumer hands
+//! deliveries to the order role and acknowledges them only after its commit.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use protocol::{EpochMs, OrderMessage};
+
+/// A boxed future, for traits that are used as objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An order on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// What is sent.
+    pub message: OrderMessage,
+    /// When the buyer asked.
+    pub accepted_at: EpochMs,
+}
+
+/// How publishing one order went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// Durable in the queue.
+    Stored,
+    /// Definitely not in the queue, now or later.
+    Rejected(Cause),
+    /// It may have arrived, or may yet.
+    Unknown(Cause),
+}
+
+/// Why a send didn't succeed: for the log and the admin views, never for a buyer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause(pub String);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Sends orders. Shared by the publisher (fresh orders) and the confirmer (unknown ones, again).
+pub trait Producer: Send + Sync + 'static {
+    /// Publishes the orders; one result each, in their order. Never waits longer than the kind's own
+    /// send time-out, and never panics on a broken queue.
+    fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Vec<Published>>;
+
+    /// What is known of the way to the queue without asking it. While it is `Err`, the gateway answers
+    /// 40004 at once instead of trying.
+    ///
+    /// # Errors
+    /// Says why nothing can be sent at the moment.
+    fn ready(&self) -> Result<(), Cause>;
+
+    /// How many `publish` calls may usefully be under way at once.
+    fn batches_in_flight_max(&self) -> usize;
+}
+
+/// How much of the queue is not consumed yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lag {
+    /// Messages, waiting retries included.
+    pub messages: u64,
+    /// Milliseconds since the oldest was queued, where it can be known.
+    pub oldest_age_ms: Option<u64>,
+    /// Each queue's own part.
+    pub queues: Vec<QueueLag>,
+}
+
+/// One queue's part of the lag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueLag {
+    /// The queue's name: `embedded`, or broker, topic and number.
+    pub name: String,
+    /// Messages not yet consumed.
+    pub messages: u64,
+}
+
+/// Reads the lag.
+pub trait LagReader: Send + Sync + 'static {
+    /// A reading that is taken after this call.
+    ///
+    /// # Errors
+    /// Says why the lag can't be read; it is then unknown, not 0.
+    fn read_lag(&self) -> BoxFuture<'_, Result<Lag, Cause>>;
+}
+
+/// A message as it came from the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+    /// When the buyer asked: our accept-time property, else the message's born time.
+    pub charged_at: EpochMs,
+    /// Where it came from, for the dead letters and the log: `broker-a/TOPIC/3@1234` or `embedded@17`.
+    pub origin: String,
+    /// How often it was delivered before.
+    pub redeliveries: u32,
+}
+
+/// Takes deliveries and makes their outcomes durable: the order role, as a consumer sees it.
+pub trait Placer: Send + Sync + 'static {
+    /// Decides every delivery in one transaction and returns after the commit. Malformed ones end as
+    /// dead letters of ours, so an error means that the store failed and nothing was decided: deliver
+    /// the whole batch again. Blocks; call it on a thread that may.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause>;
+}

@@ -1,0 +1,133 @@
+//! What an order node tells its gateways: the orders it has decided, in sequence, and the state of each
+//! product, both from one moment (`GET /internal/v1/decisions?after=SEQ`).
+//!
+//! These bodies carry whole phone numbers, as a gateway must know whose order was decided; the endpoint
+//! belongs on an inner network, like the queue itself.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Money;
+
+/// How an order was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It got a unit.
+    Placed,
+    /// It got none; the reason tells why.
+    Failed,
+    /// The buyer already had a live order for the product.
+    Duplicate,
+}
+
+/// Why an order failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// No unit was left.
+    SoldOut,
+    /// No product has that id.
+    UnknownProduct,
+    /// The price is no plain decimal.
+    PriceUnparsable,
+    /// The price is not the product's.
+    PriceDiffers,
+    /// An operator discarded its dead letter.
+    Discarded,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 5] = [
+        Self::SoldOut,
+        Self::UnknownProduct,
+        Self::PriceUnparsable,
+        Self::PriceDiffers,
+        Self::Discarded,
+    ];
+
+    /// The reason as it stands in JSON and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SoldOut => "sold_out",
+            Self::UnknownProduct => "unknown_product",
+            Self::PriceUnparsable => "price_unparsable",
+            Self::PriceDiffers => "price_differs",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// The reason of a text of [`Reason::as_str`].
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One decided order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Its place in the order node's sequence; rises by at least one from decision to decision.
+    pub seq: u64,
+    /// The decided order.
+    pub order_id: String,
+    /// The product.
+    pub prod_id: String,
+    /// The buyer.
+    pub user_phone: String,
+    /// How it was decided.
+    pub outcome: Outcome,
+    /// Why, when it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The buyer's live order, when this one is a duplicate of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_order_id: Option<String>,
+}
+
+/// A product, as the order node's database has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductState {
+    /// The product's id.
+    pub prod_id: String,
+    /// Its name.
+    pub prod_name: String,
+    /// Its price.
+    pub price: Money,
+    /// Whether it may be charged.
+    pub on_shelf: bool,
+    /// Units at the start.
+    pub initial: u64,
+    /// Units added since (negative: withdrawn).
+    pub added: i64,
+    /// Units not sold.
+    pub stock: u64,
+    /// Live orders.
+    pub sold: u64,
+    /// Counts the row's changes.
+    pub version: u64,
+}
+
+/// Decisions after a sequence number, with the products of the same read transaction. A page may end
+/// before the newest decision; its products are of the newest moment all the same, so that a gateway
+/// that applies a page never finds more free than there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionsPage {
+    /// Names the database: when it changes, sequence numbers begin anew and a gateway must start over.
+    pub store_id: String,
+    /// The newest sequence number.
+    pub head: u64,
+    /// Decisions in sequence.
+    pub decisions: Vec<Decision>,
+    /// Every product.
+    pub products: Vec<ProductState>,
+}

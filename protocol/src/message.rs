@@ -1,0 +1,275 @@
+//! The order message on the queue: its JSON, shared both ways with running Java services.
+//!
+//! Reading is lenient where the Java services are (unknown fields, a number for a string) and strict
+//! elsewhere; writing produces exactly the six fields they know, all of them strings.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The topic that Java gateways and order services use, and the default of ours.
+pub const ORDER_TOPIC: &str = "SECKILL_CHARGE_ORDER_TOPIC";
+
+/// The longest order id, buyer or product id that the order role takes, in characters.
+pub const TEXT_CHARS_MAX: usize = 64;
+
+const VERSION: &str = "1.0";
+
+/// One order, as it travels. `charge_money` stays text: judging it is the order role's business, and a
+/// bad price is a failed order, not a malformed message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderMessage {
+    /// The order's id, a UUID with dashes when it comes from a gateway.
+    pub order_id: String,
+    /// The buyer. The order role takes any non-empty text of at most [`TEXT_CHARS_MAX`] characters.
+    pub user_phone: String,
+    /// The product's id.
+    pub prod_id: String,
+    /// The amount as the sender wrote it.
+    pub charge_money: String,
+}
+
+/// Why a body is no order message. The text never carries the body, which may hold a phone number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Malformed {
+    /// The bytes are not UTF-8 JSON of an object.
+    NotJson(String),
+    /// The field (a dotted path) is absent.
+    Missing(&'static str),
+    /// The field is there but neither a string nor a number.
+    NotText(&'static str),
+    /// The field must hold at least one character.
+    Empty(&'static str),
+    /// The field holds more than [`TEXT_CHARS_MAX`] characters.
+    TooLong(&'static str),
+}
+
+#[derive(Deserialize)]
+struct Incoming<'a> {
+    #[serde(borrow)]
+    header: Option<IncomingHeader<'a>>,
+    #[serde(borrow)]
+    body: Option<IncomingBody<'a>>,
+}
+
+#[derive(Deserialize)]
+struct IncomingHeader<'a> {
+    #[serde(borrow)]
+    version: Option<&'a RawValue>,
+    #[serde(borrow, rename = "topicName")]
+    topic_name: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IncomingBody<'a> {
+    #[serde(borrow)]
+    order_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    user_phone_no: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prod_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    charge_money: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct Outgoing<'a> {
+    header: OutgoingHeader<'a>,
+    body: OutgoingBody<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OutgoingHeader<'a> {
+    version: &'static str,
+    topic_name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OutgoingBody<'a> {
+    order_id: &'a str,
+    user_phone_no: &'a str,
+    prod_id: &'a str,
+    charge_money: &'a str,
+}
+
+impl OrderMessage {
+    /// Writes the body for `topic`.
+    #[must_use]
+    pub fn encode(&self, topic: &str) -> Vec<u8> {
+        let outgoing = Outgoing {
+            header: OutgoingHeader { version: VERSION, topic_name: topic },
+            body: OutgoingBody {
+                order_id: &self.order_id,
+                user_phone_no: &self.user_phone,
+                prod_id: &self.prod_id,
+                charge_money: &self.charge_money,
+            },
+        };
+        // Strings into a Vec can't fail; an empty body would be dead-lettered with its reason.
+        serde_json::to_vec(&outgoing).unwrap_or_default()
+    }
+
+    /// Reads a body, whoever wrote it.
+    ///
+    /// # Errors
+    /// Names the first field that is missing or unreadable.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let incoming: Incoming<'_> =
+            serde_json::from_slice(bytes).map_err(|error| Malformed::NotJson(position(&error)))?;
+        let header = incoming.header.ok_or(Malformed::Missing("header"))?;
+        let body = incoming.body.ok_or(Malformed::Missing("body"))?;
+        text(header.version, "header.version")?;
+        text(header.topic_name, "header.topicName")?;
+        Ok(Self {
+            order_id: bounded(body.order_id, "body.orderId")?,
+            user_phone: bounded(body.user_phone_no, "body.userPhoneNo")?,
+            prod_id: bounded(body.prod_id, "body.prodId")?,
+            charge_money: text(body.charge_money, "body.chargeMoney")?.into_owned(),
+        })
+    }
+}
+
+/// serde_json's own text can quote the input; category and position can't.
+fn position(error: &serde_json::Error) -> String {
+    format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column())
+}
+
+fn text<'a>(raw: Option<&'a RawValue>, field: &'static str) -> Result<Cow<'a, str>, Malformed> {
+    let json = raw.ok_or(Malformed::Missing(field))?.get();
+    match json.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(json)
+            .map(Cow::Owned)
+            .map_err(|error| Malformed::NotJson(position(&error))),
+        Some(b'-' | b'0'..=b'9') => Ok(Cow::Borrowed(json)),
+        _ => Err(Malformed::NotText(field)),
+    }
+}
+
+fn bounded(raw: Option<&RawValue>, field: &'static str) -> Result<String, Malformed> {
+    let text = text(raw, field)?;
+    if text.trim().is_empty() {
+        return Err(Malformed::Empty(field));
+    }
+    if TEXT_CHARS_MAX < text.chars().count() {
+        return Err(Malformed::TooLong(field));
+    }
+    Ok(text.into_owned())
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson(detail) => write!(f, "the body is not the JSON of an order: {detail}"),
+            Self::Missing(field) => write!(f, "{field} is missing"),
+            Self::NotText(field) => write!(f, "{field} is neither a string nor a number"),
+            Self::Empty(field) => write!(f, "{field} is blank"),
+            Self::TooLong(field) => write!(f, "{field} is longer than {TEXT_CHARS_MAX} characters"),
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Malformed, ORDER_TOPIC, OrderMessage};
+
+    const JAVA: &str = r#"{"header":{"version":"1.0","topicName":"SECKILL_CHARGE_ORDER_TOPIC"},"body":{"orderId":"d90a05d0-c339-4e89-804d-87cc17135f2a","userPhoneNo":"15200008881","prodId":"pid_0003","chargeMoney":"2000.000"}}"#;
+
+    fn order() -> OrderMessage {
+        OrderMessage {
+            order_id: "d90a05d0-c339-4e89-804d-87cc17135f2a".to_owned(),
+            user_phone: "15200008881".to_owned(),
+            prod_id: "pid_0003".to_owned(),
+            charge_money: "2000.000".to_owned(),
+        }
+    }
+
+    #[test]
+    fn reads_and_writes_the_java_services_bytes() {
+        assert_eq!(OrderMessage::decode(JAVA.as_bytes()), Ok(order()));
+        assert_eq!(String::from_utf8(order().encode(ORDER_TOPIC)).as_deref(), Ok(JAVA));
+    }
+
+    #[test]
+    fn a_number_may_stand_for_a_string_and_keeps_its_spelling() {
+        let body = JAVA
+            .replace(r#""15200008881""#, "15200008881")
+            .replace(r#""2000.000""#, "1E+3")
+            .replace("{\"version\"", "{\"traceId\":null,\"version\"");
+        let read = OrderMessage::decode(body.as_bytes());
+        let wanted = OrderMessage { charge_money: "1E+3".to_owned(), ..order() };
+        assert_eq!(read, Ok(wanted));
+    }
+
+    #[test]
+    fn each_of_the_six_fields_must_be_there() {
+        for (name, path) in [
+            ("version", "header.version"),
+            ("topicName", "header.topicName"),
+            ("orderId", "body.orderId"),
+            ("userPhoneNo", "body.userPhoneNo"),
+            ("prodId", "body.prodId"),
+            ("chargeMoney", "body.chargeMoney"),
+        ] {
+            let body = JAVA.replace(&format!("\"{name}\""), "\"other\"");
+            assert_eq!(OrderMessage::decode(body.as_bytes()), Err(Malformed::Missing(path)));
+        }
+        assert_eq!(OrderMessage::decode(b"{}"), Err(Malformed::Missing("header")));
+    }
+
+    #[test]
+    fn what_is_no_text_is_named_and_the_body_is_not_quoted() {
+        for value in ["null", "true", "[]", "{}"] {
+            let body = JAVA.replace(r#""15200008881""#, value);
+            let missing = value == "null";
+            let wanted = if missing {
+                Malformed::Missing("body.userPhoneNo")
+            } else {
+                Malformed::NotText("body.userPhoneNo")
+            };
+            assert_eq!(OrderMessage::decode(body.as_bytes()), Err(wanted));
+        }
+        let long = JAVA.replace("15200008881", &"1".repeat(65));
+        assert_eq!(
+            OrderMessage::decode(long.as_bytes()),
+            Err(Malformed::TooLong("body.userPhoneNo"))
+        );
+        let blank = JAVA.replace("d90a05d0-c339-4e89-804d-87cc17135f2a", " ");
+        assert_eq!(OrderMessage::decode(blank.as_bytes()), Err(Malformed::Empty("body.orderId")));
+        let cut = &JAVA.as_bytes()[..JAVA.len() - 30];
+        let told = OrderMessage::decode(cut).map_err(|error| error.to_string());
+        assert!(told.is_err_and(|text| !text.contains("1520000")));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(
+            order_id in "[^\\s]{1,64}", user_phone in "[^\\s]{1,64}",
+            prod_id in "[^\\s]{1,64}", charge_money in "\\PC{0,40}",
+        ) {
+            let message = OrderMessage { order_id, user_phone, prod_id, charge_money };
+            prop_assert_eq!(OrderMessage::decode(&message.encode(ORDER_TOPIC)), Ok(message));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = OrderMessage::decode(&bytes);
+        }
+
+        #[test]
+        fn no_cut_or_changed_message_makes_it_panic(at in 0..JAVA.len(), byte in any::<u8>()) {
+            let mut bytes = JAVA.as_bytes().to_vec();
+            bytes[at] = byte;
+            let _ = OrderMessage::decode(&bytes);
+            let _ = OrderMessage::decode(&bytes[..at]);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Bodies of the REST answers: `charge.do` and both `query.do`s.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
+
+use crate::{Code, EpochMs, Money, Reason};
+
+/// An answer: code, message and, by the endpoint's custom, data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply<T> {
+    /// How it went.
+    pub code: Code,
+    data: Data<T>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Data<T> {
+    /// The key is not there: the gateway's query errors.
+    Absent,
+    /// `"data":null`: refusals everywhere else.
+    Null,
+    Value(T),
+}
+
+impl<T> Reply<T> {
+    /// An answer with data.
+    #[must_use]
+    pub const fn with(code: Code, data: T) -> Self {
+        Self { code, data: Data::Value(data) }
+    }
+
+    /// A refusal with `"data":null`.
+    #[must_use]
+    pub const fn refusal(code: Code) -> Self {
+        Self { code, data: Data::Null }
+    }
+
+    /// A refusal without the key `data`.
+    #[must_use]
+    pub const fn bare(code: Code) -> Self {
+        Self { code, data: Data::Absent }
+    }
+
+    /// The data, if any.
+    #[must_use]
+    pub const fn data(&self) -> Option<&T> {
+        match &self.data {
+            Data::Value(value) => Some(value),
+            Data::Absent | Data::Null => None,
+        }
+    }
+}
+
+impl<T: Serialize> Serialize for Reply<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", self.code.as_str())?;
+        map.serialize_entry("msg", self.code.message())?;
+        match &self.data {
+            Data::Absent => {}
+            Data::Null => map.serialize_entry("data", &())?,
+            Data::Value(value) => map.serialize_entry("data", value)?,
+        }
+        map.end()
+    }
+}
+
+/// `data` of an accepted (or unconfirmed) charge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChargeData {
+    /// The order's id, a UUID with dashes.
+    pub order_id: String,
+    /// The buyer's phone number, as sent.
+    pub user_phone_no: String,
+    /// The product's id.
+    pub prod_id: String,
+    /// The product's price.
+    pub charge_money: Money,
+}
+
+/// Where an order stands; a number on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OrderStatus {
+    /// 0
+    Finished,
+    /// 1: accepted, not yet decided.
+    Queued,
+    /// 2: placed, in progress.
+    Placed,
+    /// 3: decided against; `reason` tells why.
+    Failed,
+}
+
+impl OrderStatus {
+    /// The number on the wire and in `t_seckill_order.order_status`.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Finished => 0,
+            Self::Queued => 1,
+            Self::Placed => 2,
+            Self::Failed => 3,
+        }
+    }
+
+    /// The status of a number, `None` for one that the contract doesn't have.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Finished),
+            1 => Some(Self::Queued),
+            2 => Some(Self::Placed),
+            3 => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+
+impl Serialize for OrderStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.number())
+    }
+}
+
+impl<'de> Deserialize<'de> for OrderStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u8::deserialize(deserializer)?;
+        Self::from_number(number)
+            .ok_or_else(|| de::Error::custom(format!("orderStatus {number}; allowed: 0 to 3")))
+    }
+}
+
+/// `data` of a found order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueryData {
+    /// The order's id.
+    pub order_id: String,
+    /// Where it stands.
+    pub order_status: OrderStatus,
+    /// The buyer.
+    pub user_phone_no: String,
+    /// The product's id.
+    pub prod_id: String,
+    /// The product's name; empty when the product is unknown.
+    pub prod_name: String,
+    /// The amount; null when what the sender wrote is no amount.
+    pub charge_money: Option<Money>,
+    /// When the buyer asked.
+    pub charge_time: EpochMs,
+    /// When it was finished or failed.
+    pub finish_time: Option<EpochMs>,
+    /// Why it failed. Ours; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// How many further orders of this buyer for this product were set aside as duplicates. Ours;
+    /// absent when none were.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub duplicates: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChargeData, Reply};
+    use crate::{Code, Money};
+
+    #[test]
+    fn data_is_there_null_or_absent_as_the_endpoint_has_it() -> Result<(), serde_json::Error> {
+        let data = ChargeData {
+            order_id: "09c85a0f-793f-41ae-924b-fca888302348".to_owned(),
+            user_phone_no: "15200008881".to_owned(),
+            prod_id: "pid_0001".to_owned(),
+            charge_money: Money::from_milli(5_999_000),
+        };
+        assert_eq!(
+            serde_json::to_string(&Reply::with(Code::Queued, data))?,
+            concat!(
+                r#"{"code":"10000","msg":"秒杀订单排队中","data":{"orderId":"09c85a0f-793f-41ae-924b-fca888302348","#,
+                r#""userPhoneNo":"15200008881","prodId":"pid_0001","chargeMoney":"5999.000"}}"#
+            )
+        );
+        assert_eq!(
+            serde_json::to_string(&Reply::<()>::refusal(Code::SoldOut))?,
+            r#"{"code":"40006","msg":"秒杀商品库存不足","data":null}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&Reply::<()>::bare(Code::NeverOrdered))?,
+            r#"{"code":"41004","msg":"秒杀订单不存在"}"#
+        );
+        Ok(())
+    }
+}
