@@ -18,7 +18,7 @@ pub use admin::{Phase, ProductView, QueueView, Snapshot, UnconfirmedView};
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};
 pub use mask::mask_phone;
-pub use message::{Malformed, OrderMessage, ORDER_TOPIC, TEXT_CHARS_MAX};
+pub use message::{Malformed, ORDER_TOPIC, OrderMessage, TEXT_CHARS_MAX};
 pub use money::{Money, MoneyError};
 pub use rest::{ChargeData, OrderStatus, QueryData, Reply};
 pub use time::EpochMs;

@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn refuses_all_else() {
-        for text in ["", "abc", "-0.5", "+1", "1E+3", "1e3", "１２", " 1", "1 ", "1.", ".5", "1.2.3", "0x1"] {
+        for text in
+            ["", "abc", "-0.5", "+1", "1E+3", "1e3", "１２", " 1", "1 ", "1.", ".5", "1.2.3", "0x1"]
+        {
             assert_eq!(Money::parse(text), Err(MoneyError::NotPlainDecimal), "{text:?}");
         }
         assert_eq!(Money::parse("1.0000"), Err(MoneyError::TooManyDecimals));

@@ -14,10 +14,7 @@ impl EpochMs {
     #[must_use]
     pub fn to_wire(self) -> String {
         let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
-        Timestamp::from_millisecond(self.0)
-            .unwrap_or(end)
-            .strftime(WIRE_FORMAT)
-            .to_string()
+        Timestamp::from_millisecond(self.0).unwrap_or(end).strftime(WIRE_FORMAT).to_string()
     }
 }
 
