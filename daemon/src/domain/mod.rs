@@ -1,1 +1,5 @@
-//! Stub: to be filled.
+//! The rules of a sale: which order id, how a desk's units are reserved, how an order is decided.
+//! Synchronous, no I/O, no clock, no channel, no SQL: values in, decisions out.
+
+pub mod order_id;
+pub mod stock;

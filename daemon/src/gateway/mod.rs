@@ -1,1 +1,15 @@
-//! Stub: to be filled.
+//! The gateway role: takes charges and queries from buyers, holds cached stock, publishes orders and
+//! remembers what became of them. It never opens the order tables: what was decided reaches it through
+//! `OrderSide`, in one process or over HTTP.
+
+pub mod book;
+pub mod charge;
+pub mod confirmer;
+pub mod order_side;
+pub mod publisher;
+pub mod query;
+pub mod refresh;
+pub mod ticket;
+
+#[cfg(test)]
+mod testing;

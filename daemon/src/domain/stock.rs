@@ -1,0 +1,163 @@
+//! A gateway's view of one product's units: what the database last said is in stock, less what this
+//! gateway holds for orders that are not decided yet.
+//!
+//! Both figures live in one atomic word, so a reservation and a refresh can't see each other half done,
+//! and neither takes a lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Units of one product on this gateway's desk.
+#[derive(Debug, Default)]
+pub struct DeskStock(AtomicU64);
+
+/// The two figures at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeskFigures {
+    /// Units in the database, by its last word.
+    pub stock: u32,
+    /// Units of this gateway's accepted and undecided orders.
+    pub held: u32,
+}
+
+impl DeskFigures {
+    /// Units that may still be promised.
+    #[must_use]
+    pub const fn free(self) -> u32 {
+        self.stock.saturating_sub(self.held)
+    }
+
+    const fn pack(self) -> u64 {
+        (self.stock as u64) << 32 | self.held as u64
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "each half is its own 32 bits")]
+    const fn unpack(word: u64) -> Self {
+        Self { stock: (word >> 32) as u32, held: word as u32 }
+    }
+}
+
+impl DeskStock {
+    /// The figures now.
+    #[must_use]
+    pub fn figures(&self) -> DeskFigures {
+        DeskFigures::unpack(self.0.load(Ordering::Acquire))
+    }
+
+    /// Holds one unit if one is free.
+    pub fn reserve(&self) -> bool {
+        self.change(|now| (0 < now.free()).then(|| DeskFigures { held: now.held + 1, ..now }))
+    }
+
+    /// Holds units for orders that were accepted before this desk knew its stock (found in the queue or
+    /// among the unconfirmed at start), free or not.
+    pub fn hold(&self, units: u32) {
+        self.change(|now| Some(DeskFigures { held: now.held.saturating_add(units), ..now }));
+    }
+
+    /// Gives back the unit of an order that definitely never came to be.
+    pub fn release(&self) {
+        self.change(|now| Some(DeskFigures { held: now.held.saturating_sub(1), ..now }));
+    }
+
+    /// Takes over what the database has, and ends the hold of `settled` orders that it has decided.
+    /// In one step: a unit sold leaves `stock` and `held` together, so it is never free in between.
+    pub fn refresh(&self, stock: u64, settled: u32) {
+        let stock = u32::try_from(stock).unwrap_or(u32::MAX);
+        self.change(|now| Some(DeskFigures { stock, held: now.held.saturating_sub(settled) }));
+    }
+
+    fn change(&self, step: impl Fn(DeskFigures) -> Option<DeskFigures>) -> bool {
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                step(DeskFigures::unpack(word)).map(DeskFigures::pack)
+            })
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use proptest::prelude::*;
+
+    use super::{DeskFigures, DeskStock};
+
+    #[test]
+    fn many_threads_reserve_exactly_what_is_there() {
+        let desk = DeskStock::default();
+        desk.refresh(1_000, 0);
+        let got = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        got.fetch_add(u32::from(desk.reserve()), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(got.into_inner(), 1_000);
+        assert_eq!(desk.figures(), DeskFigures { stock: 1_000, held: 1_000 });
+    }
+
+    #[test]
+    fn a_sold_unit_is_never_free_in_between() {
+        let desk = DeskStock::default();
+        desk.refresh(2, 0);
+        assert!(desk.reserve());
+        desk.refresh(1, 1);
+        assert_eq!(desk.figures(), DeskFigures { stock: 1, held: 0 });
+        assert!(desk.reserve());
+        assert!(!desk.reserve());
+        desk.release();
+        assert!(desk.reserve());
+    }
+
+    #[test]
+    fn holds_beyond_the_stock_leave_nothing_free() {
+        let desk = DeskStock::default();
+        desk.hold(5);
+        desk.refresh(3, 0);
+        assert_eq!(desk.figures().free(), 0);
+        assert!(!desk.reserve());
+        desk.refresh(3, 4);
+        assert_eq!(desk.figures().free(), 2);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Reserve,
+        Fail,
+        Place,
+        Refuse,
+    }
+
+    proptest! {
+        // A database beside the desk: whatever the order of events, the desk never admits more than
+        // the database can still place.
+        #[test]
+        fn never_admits_more_than_the_database_has(
+            steps in proptest::collection::vec(
+                prop_oneof![Just(Step::Reserve), Just(Step::Fail), Just(Step::Place), Just(Step::Refuse)],
+                0..200,
+            )
+        ) {
+            let desk = DeskStock::default();
+            let mut stock = 10_u64;
+            let mut undecided = 0_u64;
+            desk.refresh(stock, 0);
+            for step in steps {
+                match step {
+                    Step::Reserve if desk.reserve() => undecided += 1,
+                    Step::Fail if 0 < undecided => { desk.release(); undecided -= 1; }
+                    Step::Place if 0 < undecided => { stock -= 1; undecided -= 1; desk.refresh(stock, 1); }
+                    Step::Refuse if 0 < undecided => { undecided -= 1; desk.refresh(stock, 1); }
+                    _ => {}
+                }
+                prop_assert!(undecided <= stock);
+                prop_assert_eq!(u64::from(desk.figures().free()), stock - undecided);
+            }
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! What a gateway knows of each product and of each buyer who asked for it: the shelf with its price
+//! and units, and the buyer's standing. All of it can be rebuilt from the order side and the queue.
+//!
+//! Reading takes no lock; a buyer's standing changes by compare-and-swap in one place per event:
+//!
+//! ```text
+//! (none / Open) --claim--> Claimed --hold--> Publishing --stored--> Queued --placed--> Live
+//!       ^                     |               |   |                   ^  |
+//!       |<------abandon-------+---------------+   +----unknown--> Unconfirmed
+//!       |<----------------------failed--------------------------------+--+
+//! ```
+//!
+//! Publishing, Queued and Unconfirmed hold one unit of the shelf's stock each; Claimed doesn't yet. A
+//! decision may arrive at any of them: another gateway may have published the same order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use papaya::{Compute, Operation};
+use protocol::{Decision, EpochMs, Money, Outcome, ProductState};
+
+use crate::domain::order_id::{OrderId, OrderIdKey};
+use crate::domain::stock::DeskStock;
+use crate::gateway::ticket::Ticket;
+
+/// All shelves of a gateway.
+pub struct Book {
+    shelves: ArcSwap<HashMap<Box<str>, Arc<Shelf>>>,
+    key: OrderIdKey,
+}
+
+/// One product: its card, its units and its buyers.
+pub struct Shelf {
+    prod_id: Box<str>,
+    card: ArcSwap<Card>,
+    /// Units, as this gateway knows them.
+    pub stock: DeskStock,
+    buyers: papaya::HashMap<Box<str>, Buyer>,
+}
+
+/// What is written on the shelf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The product's name.
+    pub name: String,
+    /// Its price.
+    pub price: Money,
+    /// Whether it may be charged.
+    pub on_shelf: bool,
+}
+
+/// A buyer at one shelf.
+#[derive(Debug, Clone)]
+pub struct Buyer {
+    /// Orders of this buyer for this product that failed: the number of the next attempt.
+    pub failures: u32,
+    /// Where the newest order stands.
+    pub standing: Standing,
+}
+
+/// Where a buyer's newest order stands.
+#[derive(Debug, Clone)]
+pub enum Standing {
+    /// No order that counts: the buyer may charge.
+    Open,
+    /// This buyer's request is being looked at and holds no unit yet.
+    Claimed(Undecided, Arc<Ticket>),
+    /// On its way to the queue; the ticket tells how that ends.
+    Publishing(Undecided, Arc<Ticket>),
+    /// Durable in the queue.
+    Queued(Undecided),
+    /// The queue may or may not have it; it is published again.
+    Unconfirmed(Undecided),
+    /// Placed.
+    Live(OrderId),
+}
+
+/// An order that is not decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecided {
+    /// Its id.
+    pub id: OrderId,
+    /// When the buyer asked.
+    pub accepted_at: EpochMs,
+}
+
+impl Standing {
+    /// The order that is not decided.
+    #[must_use]
+    pub const fn undecided(&self) -> Option<&Undecided> {
+        match self {
+            Self::Claimed(order, _)
+            | Self::Publishing(order, _)
+            | Self::Queued(order)
+            | Self::Unconfirmed(order) => Some(order),
+            Self::Open | Self::Live(_) => None,
+        }
+    }
+
+    fn is_of(&self, id: &OrderId) -> bool {
+        self.undecided().is_some_and(|order| order.id == *id)
+    }
+
+    fn holds_unit_of(&self, id: &OrderId) -> bool {
+        !matches!(self, Self::Claimed(..)) && self.is_of(id)
+    }
+}
+
+impl Book {
+    /// A book with no shelves yet.
+    #[must_use]
+    pub fn new(key: OrderIdKey) -> Self {
+        Self { shelves: ArcSwap::default(), key }
+    }
+
+    /// The shelf of a product.
+    #[must_use]
+    pub fn shelf(&self, prod_id: &str) -> Option<Arc<Shelf>> {
+        self.shelves.load().get(prod_id).cloned()
+    }
+
+    /// Every shelf.
+    #[must_use]
+    pub fn shelves(&self) -> Vec<Arc<Shelf>> {
+        self.shelves.load().values().cloned().collect()
+    }
+
+    /// The id of a buyer's next order.
+    #[must_use]
+    pub fn next_id(&self, prod_id: &str, user_phone: &str, failures: u32) -> OrderId {
+        self.key.order_id(prod_id, user_phone, failures)
+    }
+
+    /// Makes shelves for products that are new, and renews the cards of all. The units are renewed
+    /// apart, together with the holds that end (`DeskStock::refresh`).
+    pub fn renew_cards(&self, products: &[ProductState]) {
+        let known = self.shelves.load();
+        if products.iter().any(|product| !known.contains_key(product.prod_id.as_str())) {
+            self.shelves.rcu(|shelves| {
+                let mut shelves = HashMap::clone(shelves);
+                for product in products {
+                    shelves
+                        .entry(product.prod_id.as_str().into())
+                        .or_insert_with(|| Arc::new(Shelf::new(product)));
+                }
+                shelves
+            });
+        }
+        for product in products {
+            if let Some(shelf) = known.get(product.prod_id.as_str()) {
+                shelf.renew_card(product);
+            }
+        }
+    }
+}
+
+impl Shelf {
+    fn new(product: &ProductState) -> Self {
+        Self {
+            prod_id: product.prod_id.as_str().into(),
+            card: ArcSwap::from_pointee(Card::of(product)),
+            stock: DeskStock::default(),
+            buyers: papaya::HashMap::new(),
+        }
+    }
+
+    /// The product's id.
+    #[must_use]
+    pub fn prod_id(&self) -> &str {
+        &self.prod_id
+    }
+
+    /// The card as it is now.
+    #[must_use]
+    pub fn card(&self) -> Arc<Card> {
+        self.card.load_full()
+    }
+
+    /// Whether the product may be charged, and its price: the two that every charge looks at.
+    #[must_use]
+    pub fn terms(&self) -> (bool, Money) {
+        let card = self.card.load();
+        (card.on_shelf, card.price)
+    }
+
+    fn renew_card(&self, product: &ProductState) {
+        let card = Card::of(product);
+        if **self.card.load() != card {
+            self.card.store(Arc::new(card));
+        }
+    }
+
+    /// A buyer's standing; `None` for one who never ordered here.
+    #[must_use]
+    pub fn buyer(&self, user_phone: &str) -> Option<Buyer> {
+        self.buyers.pin().get(user_phone).cloned()
+    }
+
+    /// Claims the buyer's next order for publication.
+    ///
+    /// # Errors
+    /// The buyer who already has an order here, whose standing answers instead.
+    pub fn claim(
+        &self,
+        user_phone: &str,
+        next: impl Fn(u32) -> Standing,
+    ) -> Result<OrderId, Buyer> {
+        let buyers = self.buyers.pin();
+        let change = buyers.compute(user_phone.into(), |entry| match entry {
+            Some((_, buyer)) if !matches!(buyer.standing, Standing::Open) => {
+                Operation::Abort(buyer.clone())
+            }
+            entry => {
+                let failures = entry.map_or(0, |(_, buyer)| buyer.failures);
+                Operation::Insert(Buyer { failures, standing: next(failures) })
+            }
+        });
+        match change {
+            Compute::Aborted(buyer) => Err(buyer),
+            Compute::Inserted(_, buyer) | Compute::Updated { new: (_, buyer), .. } => {
+                buyer.standing.undecided().map(|order| order.id.clone()).ok_or(buyer.clone())
+            }
+            Compute::Removed(_, buyer) => Err(buyer.clone()),
+        }
+    }
+
+    /// Holds a unit for a claimed order.
+    ///
+    /// # Errors
+    /// No unit is free, or the order was decided while we looked.
+    pub fn hold(&self, user_phone: &str, id: &OrderId) -> Result<(), NotHeld> {
+        if !self.stock.reserve() {
+            return Err(NotHeld::SoldOut);
+        }
+        let held = self.step(user_phone, |buyer| match &buyer.standing {
+            Standing::Claimed(order, ticket) if order.id == *id => {
+                Some(Standing::Publishing(order.clone(), Arc::clone(ticket)))
+            }
+            _ => None,
+        });
+        if held.is_none() {
+            self.stock.release();
+            return Err(NotHeld::Decided);
+        }
+        Ok(())
+    }
+
+    /// Undoes a claim whose order definitely isn't in the queue, and gives its unit back if it held
+    /// one. Does nothing when the order was decided meanwhile.
+    pub fn abandon(&self, user_phone: &str, id: &OrderId) {
+        let undone =
+            self.step(user_phone, |buyer| buyer.standing.is_of(id).then_some(Standing::Open));
+        if undone.is_some_and(|before| before.holds_unit_of(id)) {
+            self.stock.release();
+        }
+    }
+
+    /// The order is durable in the queue.
+    pub fn confirm(&self, user_phone: &str, id: &OrderId) {
+        self.step(user_phone, |buyer| match &buyer.standing {
+            Standing::Publishing(order, _) | Standing::Unconfirmed(order) if order.id == *id => {
+                Some(Standing::Queued(order.clone()))
+            }
+            _ => None,
+        });
+    }
+
+    /// Nobody knows whether the queue has the order. False when it was decided meanwhile, so that it
+    /// did arrive.
+    pub fn doubt(&self, user_phone: &str, id: &OrderId) -> bool {
+        self.step(user_phone, |buyer| match &buyer.standing {
+            Standing::Publishing(order, _) if order.id == *id => {
+                Some(Standing::Unconfirmed(order.clone()))
+            }
+            _ => None,
+        })
+        .is_some()
+    }
+
+    /// Whether the order is still unconfirmed.
+    #[must_use]
+    pub fn is_unconfirmed(&self, user_phone: &str, id: &OrderId) -> bool {
+        self.buyer(user_phone).is_some_and(
+            |buyer| matches!(&buyer.standing, Standing::Unconfirmed(order) if order.id == *id),
+        )
+    }
+
+    /// Takes over an undecided order found at start, in the queue or among the unconfirmed, and holds
+    /// its unit. Does nothing when the order is known already.
+    pub fn adopt(&self, user_phone: &str, standing: &Standing) {
+        if self.claim(user_phone, |_| standing.clone()).is_ok() {
+            self.stock.hold(1);
+        }
+    }
+
+    /// Applies a decision of the order side. True when it ends a hold of this gateway, whose unit the
+    /// caller then settles with the next stock figure.
+    pub fn decide(&self, decision: &Decision) -> bool {
+        let id = OrderId::from(decision.order_id.as_str());
+        let buyers = self.buyers.pin();
+        let change: Compute<'_, _, _, ()> = buyers
+            .compute(decision.user_phone.as_str().into(), |entry| {
+                Operation::Insert(after(entry.map(|(_, buyer)| buyer), &id, decision))
+            });
+        match change {
+            Compute::Updated { old: (_, old), .. } => old.standing.holds_unit_of(&id),
+            _ => false,
+        }
+    }
+
+    /// Forgets what was decided, when the order side starts over with another database. Undecided
+    /// orders stay: they are in the queue whatever the database says.
+    pub fn forget_decided(&self) {
+        self.buyers.pin().retain(|_, buyer| buyer.standing.undecided().is_some());
+    }
+
+    /// Changes a buyer's standing; gives back the one before, `None` when nothing changed.
+    fn step(
+        &self,
+        user_phone: &str,
+        step: impl Fn(&Buyer) -> Option<Standing>,
+    ) -> Option<Standing> {
+        let buyers = self.buyers.pin();
+        let change = buyers.compute(user_phone.into(), |entry| {
+            let Some((_, buyer)) = entry else { return Operation::Abort(()) };
+            match step(buyer) {
+                // A buyer who never got anywhere leaves no trace.
+                Some(Standing::Open) if buyer.failures == 0 => Operation::Remove,
+                Some(standing) => Operation::Insert(Buyer { standing, ..*buyer }),
+                None => Operation::Abort(()),
+            }
+        });
+        match change {
+            Compute::Updated { old: (_, before), .. } | Compute::Removed(_, before) => {
+                Some(before.standing.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Why a claimed order holds no unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotHeld {
+    /// None is free.
+    SoldOut,
+    /// The same order came in elsewhere and is decided: the buyer's standing tells.
+    Decided,
+}
+
+impl Card {
+    fn of(product: &ProductState) -> Self {
+        Self { name: product.prod_name.clone(), price: product.price, on_shelf: product.on_shelf }
+    }
+}
+
+/// The buyer after a decision on the order `id`.
+fn after(before: Option<&Buyer>, id: &OrderId, decision: &Decision) -> Buyer {
+    let failures = before.map_or(0, |buyer| buyer.failures);
+    // A decision on somebody else's order for this buyer leaves our own undecided one undecided.
+    let ours_stands =
+        before.filter(|buyer| buyer.standing.undecided().is_some_and(|order| order.id != *id));
+    let live = || {
+        let live_id = decision.live_order_id.as_deref().unwrap_or(&decision.order_id);
+        Standing::Live(OrderId::from(live_id))
+    };
+    let (failures, decided) = match decision.outcome {
+        Outcome::Placed | Outcome::Duplicate => (failures, live()),
+        Outcome::Failed => (failures.saturating_add(1), Standing::Open),
+    };
+    let standing = ours_stands.map_or(decided, |buyer| buyer.standing.clone());
+    Buyer { failures, standing }
+}
+
+#[cfg(test)]
+mod tests;

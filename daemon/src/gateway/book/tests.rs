@@ -1,0 +1,195 @@
+//! Tests of the book: each event on each standing.
+
+use super::*;
+use protocol::Reason;
+
+const PHONE: &str = "15200008881";
+
+fn product() -> ProductState {
+    ProductState {
+        prod_id: "pid_0001".to_owned(),
+        prod_name: "iphoneX2019新款".to_owned(),
+        price: Money::from_milli(5_999_000),
+        on_shelf: true,
+        initial: 100,
+        added: 0,
+        stock: 100,
+        sold: 0,
+        version: 0,
+    }
+}
+
+fn shelf() -> Shelf {
+    let shelf = Shelf::new(&product());
+    shelf.stock.refresh(100, 0);
+    shelf
+}
+
+fn undecided(id: &str) -> Undecided {
+    Undecided { id: id.into(), accepted_at: EpochMs(1) }
+}
+
+fn claimed(id: &str) -> Standing {
+    Standing::Claimed(undecided(id), Arc::default())
+}
+
+fn publish(shelf: &Shelf, id: &str) {
+    shelf.claim(PHONE, |_| claimed(id)).unwrap();
+    shelf.hold(PHONE, &id.into()).unwrap();
+}
+
+fn decision(order_id: &str, outcome: Outcome) -> Decision {
+    Decision {
+        seq: 1,
+        order_id: order_id.to_owned(),
+        prod_id: "pid_0001".to_owned(),
+        user_phone: PHONE.to_owned(),
+        outcome,
+        reason: (outcome == Outcome::Failed).then_some(Reason::SoldOut),
+        live_order_id: (outcome == Outcome::Duplicate).then(|| "live".to_owned()),
+    }
+}
+
+fn standing(shelf: &Shelf) -> Option<String> {
+    shelf.buyer(PHONE).map(|buyer| match buyer.standing {
+        Standing::Open => format!("open after {}", buyer.failures),
+        Standing::Claimed(order, _) => format!("claimed {}", order.id),
+        Standing::Publishing(order, _) => format!("publishing {}", order.id),
+        Standing::Queued(order) => format!("queued {}", order.id),
+        Standing::Unconfirmed(order) => format!("unconfirmed {}", order.id),
+        Standing::Live(id) => format!("live {id}"),
+    })
+}
+
+#[test]
+fn a_second_claim_finds_the_first() {
+    let shelf = shelf();
+    shelf.claim(PHONE, |_| claimed("a")).unwrap();
+    let found = shelf.claim(PHONE, |_| claimed("b")).unwrap_err();
+    assert_eq!(found.standing.undecided(), Some(&undecided("a")));
+}
+
+#[test]
+fn a_definite_failure_gives_the_unit_back_and_leaves_no_trace() {
+    let shelf = shelf();
+    publish(&shelf, "a");
+    assert_eq!(shelf.stock.figures().held, 1);
+    shelf.abandon(PHONE, &"a".into());
+    assert_eq!(standing(&shelf), None);
+    assert_eq!(shelf.stock.figures().held, 0);
+    // A second report of the same failure gives nothing back.
+    shelf.abandon(PHONE, &"a".into());
+    assert_eq!(shelf.stock.figures().free(), 100);
+}
+
+#[test]
+fn stored_then_placed() {
+    let shelf = shelf();
+    publish(&shelf, "a");
+    shelf.confirm(PHONE, &"a".into());
+    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
+    assert!(shelf.decide(&decision("a", Outcome::Placed)));
+    assert_eq!(standing(&shelf).as_deref(), Some("live a"));
+    assert!(!shelf.decide(&decision("a", Outcome::Placed)), "a hold ends once");
+}
+
+#[test]
+fn decided_before_the_acknowledgement_stays_decided() {
+    let shelf = shelf();
+    publish(&shelf, "a");
+    assert!(shelf.decide(&decision("a", Outcome::Placed)));
+    shelf.confirm(PHONE, &"a".into());
+    assert!(!shelf.doubt(PHONE, &"a".into()));
+    shelf.abandon(PHONE, &"a".into());
+    assert_eq!(standing(&shelf).as_deref(), Some("live a"));
+}
+
+#[test]
+fn an_unknown_result_holds_until_confirmed_or_decided() {
+    let shelf = shelf();
+    publish(&shelf, "a");
+    assert!(shelf.doubt(PHONE, &"a".into()));
+    assert!(shelf.is_unconfirmed(PHONE, &"a".into()));
+    shelf.confirm(PHONE, &"a".into());
+    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
+    assert!(!shelf.is_unconfirmed(PHONE, &"a".into()));
+}
+
+#[test]
+fn a_failed_buyer_tries_again_under_the_next_number() {
+    let shelf = shelf();
+    publish(&shelf, "a");
+    assert!(shelf.decide(&decision("a", Outcome::Failed)));
+    assert_eq!(standing(&shelf).as_deref(), Some("open after 1"));
+    shelf
+        .claim(PHONE, |failures| {
+            assert_eq!(failures, 1);
+            claimed("b")
+        })
+        .unwrap();
+    shelf.abandon(PHONE, &"b".into());
+    assert_eq!(standing(&shelf).as_deref(), Some("open after 1"));
+}
+
+#[test]
+fn somebody_elses_decision_leaves_our_hold() {
+    let shelf = shelf();
+    publish(&shelf, "a");
+    shelf.confirm(PHONE, &"a".into());
+    assert!(!shelf.decide(&decision("java", Outcome::Placed)));
+    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
+    assert!(shelf.decide(&decision("a", Outcome::Duplicate)));
+    assert_eq!(standing(&shelf).as_deref(), Some("live live"));
+}
+
+#[test]
+fn an_order_found_at_start_holds_its_unit_once() {
+    let shelf = shelf();
+    shelf.adopt(PHONE, &Standing::Queued(undecided("a")));
+    shelf.adopt(PHONE, &Standing::Unconfirmed(undecided("a")));
+    assert_eq!(shelf.stock.figures().held, 1);
+    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
+}
+
+#[test]
+fn a_new_database_forgets_the_decided_only() {
+    let shelf = shelf();
+    shelf.decide(&decision("a", Outcome::Placed));
+    shelf.forget_decided();
+    assert_eq!(standing(&shelf), None);
+    shelf.adopt(PHONE, &Standing::Queued(undecided("a")));
+    shelf.forget_decided();
+    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
+}
+
+#[test]
+fn shelves_appear_and_change_with_the_products() {
+    let book = Book::new(OrderIdKey::new(vec![1; 32]));
+    assert!(book.shelf("pid_0001").is_none());
+    book.renew_cards(&[product()]);
+    let shelf = book.shelf("pid_0001").unwrap();
+    assert_eq!(shelf.terms(), (true, Money::from_milli(5_999_000)));
+    book.renew_cards(&[ProductState { on_shelf: false, ..product() }]);
+    assert_eq!(shelf.terms(), (false, Money::from_milli(5_999_000)));
+}
+
+#[test]
+fn a_claim_that_finds_nothing_free_holds_nothing() {
+    let shelf = shelf();
+    shelf.stock.refresh(0, 0);
+    shelf.claim(PHONE, |_| claimed("a")).unwrap();
+    assert_eq!(shelf.hold(PHONE, &"a".into()), Err(NotHeld::SoldOut));
+    shelf.abandon(PHONE, &"a".into());
+    assert_eq!(standing(&shelf), None);
+    assert_eq!(shelf.stock.figures().held, 0);
+}
+
+#[test]
+fn decided_elsewhere_between_claim_and_hold_costs_no_unit() {
+    let shelf = shelf();
+    shelf.claim(PHONE, |_| claimed("a")).unwrap();
+    assert!(!shelf.decide(&decision("a", Outcome::Placed)), "a claim holds no unit to settle");
+    assert_eq!(shelf.hold(PHONE, &"a".into()), Err(NotHeld::Decided));
+    assert_eq!(shelf.stock.figures().held, 0);
+    assert_eq!(standing(&shelf).as_deref(), Some("live a"));
+}

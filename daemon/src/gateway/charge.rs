@@ -1,0 +1,207 @@
+//! The charge: from a valid request to its answer. Everything up to the wait for the queue is
+//! synchronous and takes no lock; refusing a sold-out product costs two look-ups.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use protocol::{ChargeData, Code, EpochMs, Money, OrderMessage, Reply};
+use tokio::sync::{mpsc, watch};
+
+use crate::domain::order_id::OrderId;
+use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing, Undecided};
+use crate::gateway::confirmer::Doubts;
+use crate::gateway::publisher::Claim;
+use crate::gateway::refresh::Sync;
+use crate::gateway::ticket::Ticket;
+use crate::queue::{Outgoing, Producer};
+
+/// A valid request to buy one unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChargeRequest {
+    /// The buyer, matching the phone pattern.
+    pub user_phone: String,
+    /// The amount the buyer expects to pay.
+    pub price: Money,
+    /// The product.
+    pub prod_id: String,
+}
+
+/// Takes charges.
+pub struct ChargeDesk {
+    book: Arc<Book>,
+    claims: mpsc::Sender<Claim>,
+    producer: Arc<dyn Producer>,
+    doubts: Arc<Doubts>,
+    unconfirmed_max: usize,
+    sync: watch::Receiver<Sync>,
+    intake_paused: AtomicBool,
+}
+
+/// What can be said of a charge at once.
+enum Admitted {
+    Refused(Code),
+    Known(OrderId, Code),
+    Waiting(OrderId, Arc<Ticket>),
+}
+
+impl ChargeDesk {
+    /// A desk that admits against `book` and hands its claims to the publisher behind `claims`.
+    #[must_use]
+    pub fn new(
+        book: Arc<Book>,
+        claims: mpsc::Sender<Claim>,
+        producer: Arc<dyn Producer>,
+        doubts: Arc<Doubts>,
+        unconfirmed_max: usize,
+        sync: watch::Receiver<Sync>,
+    ) -> Self {
+        let intake_paused = AtomicBool::new(false);
+        Self { book, claims, producer, doubts, unconfirmed_max, sync, intake_paused }
+    }
+
+    /// Pauses or resumes intake. Repeats of accepted orders are still answered while paused.
+    pub fn set_intake_paused(&self, paused: IntakePaused) {
+        self.intake_paused.store(paused == IntakePaused::Yes, Ordering::Relaxed);
+    }
+
+    /// Charges, and answers when the order is durably queued or known not to be.
+    pub async fn charge(&self, request: ChargeRequest, now: EpochMs) -> Reply<ChargeData> {
+        let (id, code) = match self.admit(&request, now) {
+            Admitted::Refused(code) => return Reply::refusal(code),
+            Admitted::Known(id, code) => (id, code),
+            Admitted::Waiting(id, ticket) => (id, ticket.wait().await),
+        };
+        match code {
+            Code::Queued | Code::Unconfirmed => Reply::with(code, charge_data(id, request)),
+            refused => Reply::refusal(refused),
+        }
+    }
+
+    /// The checks, in the order of the REST contract; the first that fails answers.
+    fn admit(&self, request: &ChargeRequest, now: EpochMs) -> Admitted {
+        let Some(shelf) = self.book.shelf(&request.prod_id) else {
+            // Before the first reading of the order side nothing is known of any product.
+            let never_read = matches!(*self.sync.borrow(), Sync::Never(_));
+            return Admitted::Refused(if never_read {
+                Code::Overloaded
+            } else {
+                Code::NoSuchProduct
+            });
+        };
+        let (on_shelf, price) = shelf.terms();
+        if !on_shelf {
+            return Admitted::Refused(Code::NoSuchProduct);
+        }
+        if price != request.price {
+            return Admitted::Refused(Code::InvalidInput);
+        }
+        if let Some(known) = shelf.buyer(&request.user_phone).and_then(known) {
+            return known;
+        }
+        if let Some(code) = self.closed() {
+            return Admitted::Refused(code);
+        }
+        if shelf.stock.figures().free() == 0 {
+            // The unit that was just taken may be this very buyer's: their claim came before it.
+            let known = shelf.buyer(&request.user_phone).and_then(known);
+            return known.unwrap_or(Admitted::Refused(Code::SoldOut));
+        }
+        if self.producer.ready().is_err() {
+            return Admitted::Refused(Code::BizError);
+        }
+        self.claim(&shelf, request, now)
+    }
+
+    /// Why nobody can be admitted at the moment.
+    fn closed(&self) -> Option<Code> {
+        if self.intake_paused.load(Ordering::Relaxed) {
+            return Some(Code::IntakePaused);
+        }
+        let never_read = matches!(*self.sync.borrow(), Sync::Never(_));
+        let overloaded = never_read
+            || self.unconfirmed_max <= self.doubts.count()
+            || self.claims.capacity() == 0;
+        overloaded.then_some(Code::Overloaded)
+    }
+
+    fn claim(&self, shelf: &Arc<Shelf>, request: &ChargeRequest, now: EpochMs) -> Admitted {
+        let ticket = Arc::new(Ticket::default());
+        let claimed = shelf.claim(&request.user_phone, |failures| {
+            let id = self.book.next_id(&request.prod_id, &request.user_phone, failures);
+            Standing::Claimed(Undecided { id, accepted_at: now }, Arc::clone(&ticket))
+        });
+        let id = match claimed {
+            Ok(id) => id,
+            Err(buyer) => return known(buyer).unwrap_or(Admitted::Refused(Code::Overloaded)),
+        };
+        let give_up = |code| {
+            shelf.abandon(&request.user_phone, &id);
+            ticket.settle(code);
+            Admitted::Refused(code)
+        };
+        match shelf.hold(&request.user_phone, &id) {
+            Ok(()) => {}
+            Err(NotHeld::SoldOut) => return give_up(Code::SoldOut),
+            Err(NotHeld::Decided) => {
+                // Whoever waits on this claim asks again and finds the decision.
+                ticket.settle(Code::Overloaded);
+                let buyer = shelf.buyer(&request.user_phone);
+                return buyer.and_then(known).unwrap_or(Admitted::Refused(Code::Overloaded));
+            }
+        }
+        let claim = Claim {
+            shelf: Arc::clone(shelf),
+            id: id.clone(),
+            outgoing: outgoing(&id, request, now),
+            ticket: Arc::clone(&ticket),
+        };
+        match self.claims.try_send(claim) {
+            Ok(()) => Admitted::Waiting(id, ticket),
+            Err(_full_or_stopping) => give_up(Code::Overloaded),
+        }
+    }
+}
+
+/// Whether intake is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntakePaused {
+    /// New orders are refused with 42003.
+    Yes,
+    /// New orders are taken.
+    No,
+}
+
+/// The answer that a buyer's standing gives; `None` for one who may charge.
+fn known(buyer: Buyer) -> Option<Admitted> {
+    match buyer.standing {
+        Standing::Open => None,
+        Standing::Claimed(order, ticket) | Standing::Publishing(order, ticket) => {
+            Some(Admitted::Waiting(order.id, ticket))
+        }
+        Standing::Queued(order) => Some(Admitted::Known(order.id, Code::Queued)),
+        Standing::Unconfirmed(order) => Some(Admitted::Known(order.id, Code::Unconfirmed)),
+        Standing::Live(id) => Some(Admitted::Known(id, Code::Queued)),
+    }
+}
+
+fn outgoing(id: &OrderId, request: &ChargeRequest, now: EpochMs) -> Outgoing {
+    let message = OrderMessage {
+        order_id: id.to_string(),
+        user_phone: request.user_phone.clone(),
+        prod_id: request.prod_id.clone(),
+        charge_money: request.price.to_string(),
+    };
+    Outgoing { message, accepted_at: now }
+}
+
+fn charge_data(id: OrderId, request: ChargeRequest) -> ChargeData {
+    ChargeData {
+        order_id: id.to_string(),
+        user_phone_no: request.user_phone,
+        prod_id: request.prod_id,
+        charge_money: request.price,
+    }
+}
+
+#[cfg(test)]
+mod tests;

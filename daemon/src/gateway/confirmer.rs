@@ -1,0 +1,204 @@
+//! Orders whose publication ended unknown: kept durably, and published again with the same id until the
+//! queue confirms them or the order side has decided them. Their units stay held all the while.
+//!
+//! A definite failure of a later try proves nothing about the first one, so it stays unknown.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use protocol::{Code, OrderMessage};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::domain::order_id::OrderId;
+use crate::gateway::book::{Book, Standing, Undecided};
+use crate::gateway::publisher::Claim;
+use crate::queue::{BoxFuture, Cause, Outgoing, Producer, Published};
+
+/// Where unconfirmed orders survive a restart.
+pub trait DoubtStore: Send + Sync + 'static {
+    /// Keeps them durably, each with the cause of its doubt.
+    ///
+    /// # Errors
+    /// They may not be kept; the text is for the log.
+    fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>>;
+
+    /// Forgets the orders of these ids.
+    ///
+    /// # Errors
+    /// They may still be kept, and will be published once more after a restart: harmless.
+    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), Cause>>;
+
+    /// All that are kept.
+    ///
+    /// # Errors
+    /// They can't be read.
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>>;
+}
+
+/// The unconfirmed orders of this gateway.
+pub struct Doubts {
+    book: Arc<Book>,
+    store: Arc<dyn DoubtStore>,
+    orders: Mutex<HashMap<String, Outgoing>>,
+    count: AtomicUsize,
+    arrived: Notify,
+}
+
+impl Doubts {
+    /// None yet.
+    #[must_use]
+    pub fn new(book: Arc<Book>, store: Arc<dyn DoubtStore>) -> Self {
+        Self {
+            book,
+            store,
+            orders: Mutex::default(),
+            count: AtomicUsize::new(0),
+            arrived: Notify::new(),
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Takes up what an earlier run left: their buyers are told "unconfirmed" again and their units are
+    /// held. To be called when the book has its shelves and before charges are taken.
+    ///
+    /// # Errors
+    /// They can't be read.
+    pub async fn recover(&self) -> Result<(), Cause> {
+        let kept = self.store.load().await?;
+        for order in &kept {
+            let OrderMessage { order_id, user_phone, prod_id, .. } = &order.message;
+            if let Some(shelf) = self.book.shelf(prod_id) {
+                let id = OrderId::from(order_id.as_str());
+                let undecided = Undecided { id, accepted_at: order.accepted_at };
+                shelf.adopt(user_phone, &Standing::Unconfirmed(undecided));
+            }
+        }
+        if !kept.is_empty() {
+            info!(count = kept.len(), "taking up unconfirmed sends of an earlier run");
+        }
+        self.add(kept);
+        Ok(())
+    }
+
+    /// Takes over orders with an unknown result, and tells their buyers once they are kept.
+    pub async fn take(&self, claims: Vec<(Claim, Cause)>) {
+        let mut kept = Vec::new();
+        let mut tickets = Vec::new();
+        for (claim, cause) in claims {
+            if claim.shelf.doubt(claim.user_phone(), &claim.id) {
+                kept.push((claim.outgoing, cause));
+                tickets.push(claim.ticket);
+            } else {
+                // Decided meanwhile: it did arrive.
+                claim.ticket.settle(Code::Queued);
+            }
+        }
+        if kept.is_empty() {
+            return;
+        }
+        self.add(kept.iter().map(|(order, _)| order.clone()));
+        if let Err(cause) = self.store.keep(kept).await {
+            error!(%cause, "unconfirmed sends are kept in memory only");
+        }
+        for ticket in tickets {
+            ticket.settle(Code::Unconfirmed);
+        }
+        self.arrived.notify_one();
+    }
+
+    /// Publishes them again, every `every`, until cancelled.
+    pub async fn run(
+        self: Arc<Self>,
+        producer: Arc<dyn Producer>,
+        batch_max: usize,
+        every: Duration,
+        cancel: CancellationToken,
+    ) {
+        loop {
+            let idle = self.count() == 0;
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = self.arrived.notified(), if idle => continue,
+                () = tokio::time::sleep(every), if !idle => {}
+            }
+            if cancel.run_until_cancelled(self.round(&*producer, batch_max)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// One try for each of them.
+    async fn round(&self, producer: &dyn Producer, batch_max: usize) {
+        let (orders, arrived) = self.still_unconfirmed();
+        self.drop_confirmed(arrived, "decided").await;
+        for batch in orders.chunks(batch_max.max(1)) {
+            if producer.ready().is_err() {
+                return;
+            }
+            let results = producer.publish(batch).await;
+            let stored: Vec<String> = batch
+                .iter()
+                .zip(results)
+                .filter(|(_, result)| *result == Published::Stored)
+                .map(|(order, _)| order.message.order_id.clone())
+                .collect();
+            for order in batch.iter().filter(|order| stored.contains(&order.message.order_id)) {
+                if let Some(shelf) = self.book.shelf(&order.message.prod_id) {
+                    let id = OrderId::from(order.message.order_id.as_str());
+                    shelf.confirm(&order.message.user_phone, &id);
+                }
+            }
+            self.drop_confirmed(stored, "published again").await;
+        }
+    }
+
+    /// Those to publish, and the ids of those that the order side has decided.
+    fn still_unconfirmed(&self) -> (Vec<Outgoing>, Vec<String>) {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut open, mut arrived) = (Vec::new(), Vec::new());
+        for (id, order) in &*orders {
+            let decided = self.book.shelf(&order.message.prod_id).is_some_and(|shelf| {
+                !shelf.is_unconfirmed(&order.message.user_phone, &OrderId::from(id.as_str()))
+            });
+            if decided {
+                arrived.push(id.clone());
+            } else {
+                open.push(order.clone());
+            }
+        }
+        open.sort_by_key(|order| order.accepted_at);
+        (open, arrived)
+    }
+
+    fn add(&self, added: impl IntoIterator<Item = Outgoing>) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.extend(added.into_iter().map(|order| (order.message.order_id.clone(), order)));
+        self.count.store(orders.len(), Ordering::Relaxed);
+    }
+
+    async fn drop_confirmed(&self, order_ids: Vec<String>, how: &str) {
+        if order_ids.is_empty() {
+            return;
+        }
+        {
+            let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+            for id in &order_ids {
+                orders.remove(id);
+            }
+            self.count.store(orders.len(), Ordering::Relaxed);
+        }
+        info!(count = order_ids.len(), left = self.count(), how, "unconfirmed sends are settled");
+        if let Err(cause) = self.store.forget(order_ids).await {
+            error!(%cause, "settled sends are still kept: they will be published once more");
+        }
+    }
+}

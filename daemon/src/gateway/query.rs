@@ -1,0 +1,85 @@
+//! The gateway's query: what the order side knows, completed by what this gateway alone knows (an order
+//! it has queued and nobody has decided yet).
+
+use std::sync::Arc;
+
+use protocol::{Code, OrderStatus, QueryData, Reply, mask_phone};
+use tracing::warn;
+
+use crate::gateway::book::{Book, Shelf, Standing, Undecided};
+use crate::gateway::order_side::{Known, OrderSide};
+
+/// Answers buyers' queries.
+pub struct QueryDesk {
+    book: Arc<Book>,
+    order_side: Arc<dyn OrderSide>,
+}
+
+impl QueryDesk {
+    /// A desk that asks `order_side`.
+    #[must_use]
+    pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>) -> Self {
+        Self { book, order_side }
+    }
+
+    /// How this buyer's order for the product stands.
+    pub async fn query(&self, prod_id: &str, user_phone: &str) -> Reply<QueryData> {
+        // Our own word first: what it says can only have been decided since, and then the order side
+        // knows it.
+        let shelf = self.book.shelf(prod_id);
+        let standing = shelf.as_ref().and_then(|shelf| shelf.buyer(user_phone));
+        let standing = standing.map_or(Standing::Open, |buyer| buyer.standing);
+        let known = match self.order_side.find(prod_id, user_phone).await {
+            Ok(known) => known,
+            Err(cause) => {
+                let user = mask_phone(user_phone);
+                warn!(prod_id, user, %cause, "a query could not be answered");
+                return Reply::bare(Code::ServerError);
+            }
+        };
+        match (known, standing) {
+            (Known::Found(data), Standing::Queued(order)) if !settles(&data, &order) => {
+                found(queued(shelf.as_deref(), user_phone, &order))
+            }
+            (Known::Found(data), _) => found(*data),
+            (_, Standing::Queued(order)) => found(queued(shelf.as_deref(), user_phone, &order)),
+            // An order is on its way, or may be: it can't be said that there is none.
+            (Known::NotYet, _) | (Known::Never, Standing::Unconfirmed(_) | Standing::Live(_)) => {
+                Reply::bare(Code::NotKnownYet)
+            }
+            (Known::Never, Standing::Claimed(..) | Standing::Publishing(..)) => {
+                Reply::bare(Code::NotKnownYet)
+            }
+            (Known::Never, Standing::Open) => Reply::bare(Code::NeverOrdered),
+        }
+    }
+}
+
+/// Whether what was found says more than that `order` is queued: a live order does, and so does the
+/// order's own failure; an earlier attempt's failure doesn't.
+fn settles(found: &QueryData, order: &Undecided) -> bool {
+    found.order_status != OrderStatus::Failed || found.order_id == order.id.to_string()
+}
+
+const fn found(data: QueryData) -> Reply<QueryData> {
+    Reply::with(Code::Found, data)
+}
+
+fn queued(shelf: Option<&Shelf>, user_phone: &str, order: &Undecided) -> QueryData {
+    let card = shelf.map(Shelf::card);
+    QueryData {
+        order_id: order.id.to_string(),
+        order_status: OrderStatus::Queued,
+        user_phone_no: user_phone.to_owned(),
+        prod_id: shelf.map(|shelf| shelf.prod_id().to_owned()).unwrap_or_default(),
+        prod_name: card.as_ref().map(|card| card.name.clone()).unwrap_or_default(),
+        charge_money: card.map(|card| card.price),
+        charge_time: order.accepted_at,
+        finish_time: None,
+        reason: None,
+        duplicates: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! Tests of the query desk: each standing against each word of the order side.
+
+use protocol::{EpochMs, Outcome, ProductState};
+
+use super::*;
+use crate::domain::order_id::OrderIdKey;
+use crate::gateway::testing::{FakeOrders, PHONE, PROD, cause, found as order};
+use crate::queue::Cause;
+
+const OURS: &str = "ours";
+
+async fn ask(standing: Standing, known: Result<Known, Cause>) -> (Code, Option<(String, u8)>) {
+    let orders = FakeOrders::with_stock(9);
+    let products: Vec<ProductState> = orders.page.lock().unwrap().products.clone();
+    *orders.known.lock().unwrap() = known;
+    let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
+    book.renew_cards(&products);
+    let shelf = book.shelf(PROD).unwrap();
+    match standing {
+        Standing::Open => {}
+        Standing::Live(id) => {
+            orders.decide(&id.to_string(), PHONE, Outcome::Placed);
+            shelf.decide(&orders.page.lock().unwrap().decisions[0]);
+        }
+        standing => shelf.adopt(PHONE, &standing),
+    }
+    let reply = QueryDesk::new(book, orders).query(PROD, PHONE).await;
+    let data = reply.data().map(|data| (data.order_id.clone(), data.order_status.number()));
+    (reply.code, data)
+}
+
+fn ours() -> Undecided {
+    Undecided { id: OURS.into(), accepted_at: EpochMs(1) }
+}
+
+fn some(id: &str, status: u8) -> (Code, Option<(String, u8)>) {
+    (Code::Found, Some((id.to_owned(), status)))
+}
+
+#[tokio::test]
+async fn what_the_order_side_decided_is_told() {
+    let placed = || Ok(order("live", OrderStatus::Placed));
+    assert_eq!(ask(Standing::Open, placed()).await, some("live", 2));
+    assert_eq!(ask(Standing::Queued(ours()), placed()).await, some("live", 2));
+    let failed = || Ok(order(OURS, OrderStatus::Failed));
+    assert_eq!(ask(Standing::Queued(ours()), failed()).await, some(OURS, 3));
+    assert_eq!(ask(Standing::Open, failed()).await, some(OURS, 3));
+}
+
+#[tokio::test]
+async fn a_queued_order_outranks_an_earlier_failure_and_silence() {
+    let queued = || Standing::Queued(ours());
+    let earlier = Ok(order("earlier", OrderStatus::Failed));
+    assert_eq!(ask(queued(), earlier).await, some(OURS, 1));
+    assert_eq!(ask(queued(), Ok(Known::Never)).await, some(OURS, 1));
+    assert_eq!(ask(queued(), Ok(Known::NotYet)).await, some(OURS, 1));
+}
+
+#[tokio::test]
+async fn never_ordered_is_said_only_when_it_is_certain() {
+    let never = || Ok(Known::Never);
+    assert_eq!(ask(Standing::Open, never()).await, (Code::NeverOrdered, None));
+    assert_eq!(ask(Standing::Open, Ok(Known::NotYet)).await, (Code::NotKnownYet, None));
+    for standing in [
+        Standing::Unconfirmed(ours()),
+        Standing::Publishing(ours(), Arc::default()),
+        Standing::Live(OURS.into()),
+    ] {
+        assert_eq!(ask(standing, never()).await, (Code::NotKnownYet, None));
+    }
+}
+
+#[tokio::test]
+async fn an_order_side_that_cant_be_asked_is_our_fault() {
+    let away = Err(cause("connection refused"));
+    assert_eq!(ask(Standing::Open, away).await, (Code::ServerError, None));
+}

@@ -1,0 +1,148 @@
+//! Keeps the book in step with the order side: each page of decisions ends the holds it decides and
+//! brings the stock of the same moment. It only reads; the order side never waits for it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::DecisionsPage;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::gateway::book::Book;
+use crate::gateway::order_side::OrderSide;
+use crate::queue::Cause;
+
+/// Follows the order side's decisions.
+pub struct Refresh {
+    book: Arc<Book>,
+    order_side: Arc<dyn OrderSide>,
+    every: Duration,
+    place: Option<Place>,
+    state: watch::Sender<Sync>,
+}
+
+/// Where in which database's sequence we are.
+struct Place {
+    store_id: String,
+    seq: u64,
+}
+
+/// How the gateway's book compares with the order side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sync {
+    /// It was never read whole: nothing can be admitted yet.
+    Never(Option<Cause>),
+    /// It was read whole and is being followed.
+    Following,
+    /// It was read whole once; since then the order side can't be asked. Charges go on with what is
+    /// known: the cached stock is a filter, the order role decides.
+    Behind(Cause),
+}
+
+impl Refresh {
+    /// A follower that has read nothing yet.
+    #[must_use]
+    pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>, every: Duration) -> Self {
+        Self { book, order_side, every, place: None, state: watch::Sender::new(Sync::Never(None)) }
+    }
+
+    /// Tells how the book stands.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<Sync> {
+        self.state.subscribe()
+    }
+
+    /// Reads on until the newest decision is applied.
+    ///
+    /// # Errors
+    /// The order side can't be asked. What was read until then is applied.
+    pub async fn catch_up(&mut self) -> Result<(), Cause> {
+        loop {
+            let after = self.place.as_ref().map_or(0, |place| place.seq);
+            let page = self.order_side.decisions(after).await?;
+            if !self.apply(&page) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Follows the order side until cancelled.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        let mut changes = self.order_side.changes();
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                result = self.catch_up() => self.tell(result),
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = changed(&mut changes) => {}
+                () = tokio::time::sleep(self.every) => {}
+            }
+        }
+    }
+
+    /// Publishes how the last reading went, and logs it when that is news.
+    pub fn tell(&self, result: Result<(), Cause>) {
+        let was_never = matches!(*self.state.borrow(), Sync::Never(_));
+        let now = match result {
+            Ok(()) => Sync::Following,
+            Err(cause) if was_never => Sync::Never(Some(cause)),
+            Err(cause) => Sync::Behind(cause),
+        };
+        let news = self.state.send_if_modified(|state| {
+            let news = *state != now;
+            state.clone_from(&now);
+            news
+        });
+        if news {
+            match now {
+                Sync::Following => info!("following the order side's decisions"),
+                Sync::Never(cause) => warn!(cause = ?cause, "the order side was never read"),
+                Sync::Behind(cause) => warn!(%cause, "the order side can't be asked"),
+            }
+        }
+    }
+
+    /// Applies one page; true when there is more to read.
+    fn apply(&mut self, page: &DecisionsPage) -> bool {
+        if self.place.as_ref().is_some_and(|place| place.store_id != page.store_id) {
+            warn!(store_id = page.store_id, "the order side has another database: starting over");
+            for shelf in self.book.shelves() {
+                shelf.forget_decided();
+            }
+            self.place = None;
+            return true;
+        }
+        self.book.renew_cards(&page.products);
+        let mut settled: HashMap<&str, u32> = HashMap::new();
+        for decision in &page.decisions {
+            let Some(shelf) = self.book.shelf(&decision.prod_id) else { continue };
+            if shelf.decide(decision) {
+                *settled.entry(&decision.prod_id).or_default() += 1;
+            }
+        }
+        for product in &page.products {
+            if let Some(shelf) = self.book.shelf(&product.prod_id) {
+                let settled = settled.get(product.prod_id.as_str()).copied().unwrap_or(0);
+                shelf.stock.refresh(product.stock, settled);
+            }
+        }
+        let seq = page.decisions.last().map_or(page.head, |decision| decision.seq);
+        self.place = Some(Place { store_id: page.store_id.clone(), seq });
+        seq < page.head
+    }
+}
+
+async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
+    if let Some(receiver) = changes
+        && receiver.changed().await.is_ok()
+    {
+        return;
+    }
+    // Without a notifier, or with its sender gone, the timer alone wakes the loop.
+    *changes = None;
+    std::future::pending().await
+}

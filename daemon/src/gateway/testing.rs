@@ -1,0 +1,181 @@
+//! Stand-ins for the queue, the order side and the store of doubts, for the gateway's own tests.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use protocol::{
+    Decision, DecisionsPage, EpochMs, Money, OrderStatus, Outcome, ProductState, QueryData, Reason,
+};
+use tokio::sync::watch;
+
+use crate::gateway::confirmer::DoubtStore;
+use crate::gateway::order_side::{Known, OrderSide};
+use crate::queue::{BoxFuture, Cause, Outgoing, Producer, Published};
+
+pub(crate) const PHONE: &str = "15200008881";
+pub(crate) const PROD: &str = "pid_0001";
+
+pub(crate) fn cause(text: &str) -> Cause {
+    Cause(text.to_owned())
+}
+
+/// A queue that answers as told, `Stored` when nothing is told, and remembers what it was sent.
+pub(crate) struct FakeQueue {
+    answers: Mutex<VecDeque<Published>>,
+    pub(crate) sent: Mutex<Vec<Outgoing>>,
+    /// Batches are answered only while this is true.
+    pub(crate) open: watch::Sender<bool>,
+    pub(crate) away: Mutex<Option<Cause>>,
+}
+
+impl FakeQueue {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            answers: Mutex::default(),
+            sent: Mutex::default(),
+            open: watch::Sender::new(true),
+            away: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn then(&self, answer: Published) {
+        self.answers.lock().unwrap().push_back(answer);
+    }
+
+    pub(crate) fn sent_ids(&self) -> Vec<String> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter().map(|order| order.message.order_id.clone()).collect()
+    }
+}
+
+impl Producer for FakeQueue {
+    fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Vec<Published>> {
+        Box::pin(async move {
+            self.sent.lock().unwrap().extend_from_slice(batch);
+            let _ = self.open.subscribe().wait_for(|open| *open).await;
+            let mut answers = self.answers.lock().unwrap();
+            batch.iter().map(|_| answers.pop_front().unwrap_or(Published::Stored)).collect()
+        })
+    }
+
+    fn ready(&self) -> Result<(), Cause> {
+        self.away.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn batches_in_flight_max(&self) -> usize {
+        1
+    }
+}
+
+/// An order side with one product, whose decisions a test appends.
+pub(crate) struct FakeOrders {
+    pub(crate) page: Mutex<DecisionsPage>,
+    pub(crate) known: Mutex<Result<Known, Cause>>,
+    pub(crate) away: Mutex<Option<Cause>>,
+}
+
+impl FakeOrders {
+    pub(crate) fn with_stock(stock: u64) -> Arc<Self> {
+        let product = ProductState {
+            prod_id: PROD.to_owned(),
+            prod_name: "iphoneX2019新款".to_owned(),
+            price: Money::from_milli(5_999_000),
+            on_shelf: true,
+            initial: stock,
+            added: 0,
+            stock,
+            sold: 0,
+            version: 0,
+        };
+        Arc::new(Self {
+            page: Mutex::new(DecisionsPage {
+                store_id: "store".to_owned(),
+                head: 0,
+                decisions: Vec::new(),
+                products: vec![product],
+            }),
+            known: Mutex::new(Ok(Known::Never)),
+            away: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn decide(&self, order_id: &str, user_phone: &str, outcome: Outcome) {
+        let mut page = self.page.lock().unwrap();
+        page.head += 1;
+        let decision = Decision {
+            seq: page.head,
+            order_id: order_id.to_owned(),
+            prod_id: PROD.to_owned(),
+            user_phone: user_phone.to_owned(),
+            outcome,
+            reason: (outcome == Outcome::Failed).then_some(Reason::SoldOut),
+            live_order_id: None,
+        };
+        page.decisions.push(decision);
+        if outcome == Outcome::Placed {
+            page.products[0].stock -= 1;
+        }
+    }
+}
+
+impl OrderSide for FakeOrders {
+    fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
+        Box::pin(async move {
+            if let Some(cause) = self.away.lock().unwrap().clone() {
+                return Err(cause);
+            }
+            let mut page = self.page.lock().unwrap().clone();
+            page.decisions.retain(|decision| after < decision.seq);
+            // Pages of two, so that every test reads more than one.
+            page.decisions.truncate(2);
+            Ok(page)
+        })
+    }
+
+    fn find<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Known, Cause>> {
+        Box::pin(async { self.known.lock().unwrap().clone() })
+    }
+
+    fn changes(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
+}
+
+/// Keeps doubts in memory.
+#[derive(Default)]
+pub(crate) struct FakeDoubts(pub(crate) Mutex<Vec<Outgoing>>);
+
+impl DoubtStore for FakeDoubts {
+    fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>> {
+        Box::pin(async move {
+            self.0.lock().unwrap().extend(orders.into_iter().map(|(order, _)| order));
+            Ok(())
+        })
+    }
+
+    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), Cause>> {
+        Box::pin(async move {
+            self.0.lock().unwrap().retain(|order| !order_ids.contains(&order.message.order_id));
+            Ok(())
+        })
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>> {
+        Box::pin(async { Ok(self.0.lock().unwrap().clone()) })
+    }
+}
+
+pub(crate) fn found(order_id: &str, order_status: OrderStatus) -> Known {
+    Known::Found(Box::new(QueryData {
+        order_id: order_id.to_owned(),
+        order_status,
+        user_phone_no: PHONE.to_owned(),
+        prod_id: PROD.to_owned(),
+        prod_name: String::new(),
+        charge_money: None,
+        charge_time: EpochMs(1),
+        finish_time: None,
+        reason: None,
+        duplicates: 0,
+    }))
+}
