@@ -10,4 +10,6 @@ pub mod gateway;
 pub mod http;
 pub mod order;
 pub mod queue;
+pub mod shutdown;
 pub mod store;
+pub mod systemd;

@@ -20,5 +20,5 @@ pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};
 pub use mask::mask_phone;
 pub use message::{Malformed, ORDER_TOPIC, OrderMessage, TEXT_CHARS_MAX};
 pub use money::{Money, MoneyError};
-pub use rest::{ChargeData, OrderStatus, QueryData, Reply};
+pub use rest::{ChargeData, OrderStatus, QueryData, ReadReply, Reply};
 pub use time::EpochMs;

@@ -64,6 +64,19 @@ impl<T: Serialize> Serialize for Reply<T> {
     }
 }
 
+/// An answer as a client reads it: any code, and data where there is some.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ReadReply<T> {
+    /// The code, known to us or not.
+    pub code: String,
+    /// The message.
+    #[serde(default)]
+    pub msg: String,
+    /// The data; absent and null are the same to a client.
+    #[serde(default = "Option::default")]
+    pub data: Option<T>,
+}
+
 /// `data` of an accepted (or unconfirmed) charge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

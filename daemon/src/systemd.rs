@@ -1,0 +1,26 @@
+//! What we tell the service manager. Every call does nothing when none is listening (`NOTIFY_SOCKET`
+//! is not set), so the rest of the daemon needn't know where it runs.
+
+use sd_notify::NotifyState;
+use tracing::debug;
+
+/// Serving, with a line for `systemctl status`.
+pub fn ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// A new line for `systemctl status`.
+pub fn status(status: &str) {
+    tell(&[NotifyState::Status(status)]);
+}
+
+/// Stopping, with a line for `systemctl status`.
+pub fn stopping(status: &str) {
+    tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        debug!(%error, "the service manager could not be told");
+    }
+}
