@@ -11,5 +11,6 @@ pub mod http;
 pub mod order;
 pub mod queue;
 pub mod shutdown;
+pub mod status;
 pub mod store;
 pub mod systemd;
