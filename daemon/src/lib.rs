@@ -9,6 +9,7 @@ pub mod domain;
 pub mod gateway;
 pub mod http;
 pub mod order;
+pub mod order_side;
 pub mod queue;
 pub mod shutdown;
 pub mod status;

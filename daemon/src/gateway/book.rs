@@ -27,6 +27,7 @@ use crate::gateway::ticket::Ticket;
 /// All shelves of a gateway.
 pub struct Book {
     shelves: ArcSwap<HashMap<Box<str>, Arc<Shelf>>>,
+    products: ArcSwap<Vec<ProductState>>,
     key: OrderIdKey,
 }
 
@@ -111,7 +112,7 @@ impl Book {
     /// A book with no shelves yet.
     #[must_use]
     pub fn new(key: OrderIdKey) -> Self {
-        Self { shelves: ArcSwap::default(), key }
+        Self { shelves: ArcSwap::default(), products: ArcSwap::default(), key }
     }
 
     /// The shelf of a product.
@@ -126,15 +127,31 @@ impl Book {
         self.shelves.load().values().cloned().collect()
     }
 
+    /// The products as the order side told them last.
+    #[must_use]
+    pub fn products(&self) -> Arc<Vec<ProductState>> {
+        self.products.load_full()
+    }
+
     /// The id of a buyer's next order.
     #[must_use]
     pub fn next_id(&self, prod_id: &str, user_phone: &str, failures: u32) -> OrderId {
         self.key.order_id(prod_id, user_phone, failures)
     }
 
+    /// Whether `id` is an earlier attempt of this buyer, which failed.
+    #[must_use]
+    pub fn has_failed(&self, shelf: &Shelf, user_phone: &str, id: &OrderId) -> bool {
+        let failures = shelf.buyer(user_phone).map_or(0, |buyer| buyer.failures);
+        (0..failures).any(|attempt| self.next_id(shelf.prod_id(), user_phone, attempt) == *id)
+    }
+
     /// Makes shelves for products that are new, and renews the cards of all. The units are renewed
     /// apart, together with the holds that end (`DeskStock::refresh`).
     pub fn renew_cards(&self, products: &[ProductState]) {
+        if **self.products.load() != products {
+            self.products.store(Arc::new(products.to_vec()));
+        }
         let known = self.shelves.load();
         if products.iter().any(|product| !known.contains_key(product.prod_id.as_str())) {
             self.shelves.rcu(|shelves| {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use protocol::{ChargeData, Code, EpochMs, Money, OrderMessage, Reply};
+use protocol::{ChargeData, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
 use crate::domain::order_id::OrderId;
@@ -14,17 +14,7 @@ use crate::gateway::publisher::Claim;
 use crate::gateway::refresh::Sync;
 use crate::gateway::ticket::Ticket;
 use crate::queue::{Outgoing, Producer};
-
-/// A valid request to buy one unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChargeRequest {
-    /// The buyer, matching the phone pattern.
-    pub user_phone: String,
-    /// The amount the buyer expects to pay.
-    pub price: Money,
-    /// The product.
-    pub prod_id: String,
-}
+use crate::request::ChargeRequest;
 
 /// Takes charges.
 pub struct ChargeDesk {
@@ -65,21 +55,21 @@ impl ChargeDesk {
     }
 
     /// Charges, and answers when the order is durably queued or known not to be.
-    pub async fn charge(&self, request: ChargeRequest, now: EpochMs) -> Reply<ChargeData> {
+    pub async fn charge(&self, request: ChargeRequest<'_>, now: EpochMs) -> Reply<ChargeData> {
         let (id, code) = match self.admit(&request, now) {
             Admitted::Refused(code) => return Reply::refusal(code),
             Admitted::Known(id, code) => (id, code),
             Admitted::Waiting(id, ticket) => (id, ticket.wait().await),
         };
         match code {
-            Code::Queued | Code::Unconfirmed => Reply::with(code, charge_data(id, request)),
+            Code::Queued | Code::Unconfirmed => Reply::with(code, charge_data(&id, &request)),
             refused => Reply::refusal(refused),
         }
     }
 
     /// The checks, in the order of the REST contract; the first that fails answers.
-    fn admit(&self, request: &ChargeRequest, now: EpochMs) -> Admitted {
-        let Some(shelf) = self.book.shelf(&request.prod_id) else {
+    fn admit(&self, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
+        let Some(shelf) = self.book.shelf(request.prod_id) else {
             // Before the first reading of the order side nothing is known of any product.
             let never_read = matches!(*self.sync.borrow(), Sync::Never(_));
             return Admitted::Refused(if never_read {
@@ -92,10 +82,10 @@ impl ChargeDesk {
         if !on_shelf {
             return Admitted::Refused(Code::NoSuchProduct);
         }
-        if price != request.price {
+        if price != request.charge_price {
             return Admitted::Refused(Code::InvalidInput);
         }
-        if let Some(known) = shelf.buyer(&request.user_phone).and_then(known) {
+        if let Some(known) = shelf.buyer(request.user_phone_num).and_then(known) {
             return known;
         }
         if let Some(code) = self.closed() {
@@ -103,7 +93,7 @@ impl ChargeDesk {
         }
         if shelf.stock.figures().free() == 0 {
             // The unit that was just taken may be this very buyer's: their claim came before it.
-            let known = shelf.buyer(&request.user_phone).and_then(known);
+            let known = shelf.buyer(request.user_phone_num).and_then(known);
             return known.unwrap_or(Admitted::Refused(Code::SoldOut));
         }
         if self.producer.ready().is_err() {
@@ -124,10 +114,10 @@ impl ChargeDesk {
         overloaded.then_some(Code::Overloaded)
     }
 
-    fn claim(&self, shelf: &Arc<Shelf>, request: &ChargeRequest, now: EpochMs) -> Admitted {
+    fn claim(&self, shelf: &Arc<Shelf>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
         let ticket = Arc::new(Ticket::default());
-        let claimed = shelf.claim(&request.user_phone, |failures| {
-            let id = self.book.next_id(&request.prod_id, &request.user_phone, failures);
+        let claimed = shelf.claim(request.user_phone_num, |failures| {
+            let id = self.book.next_id(request.prod_id, request.user_phone_num, failures);
             Standing::Claimed(Undecided { id, accepted_at: now }, Arc::clone(&ticket))
         });
         let id = match claimed {
@@ -135,17 +125,17 @@ impl ChargeDesk {
             Err(buyer) => return known(buyer).unwrap_or(Admitted::Refused(Code::Overloaded)),
         };
         let give_up = |code| {
-            shelf.abandon(&request.user_phone, &id);
+            shelf.abandon(request.user_phone_num, &id);
             ticket.settle(code);
             Admitted::Refused(code)
         };
-        match shelf.hold(&request.user_phone, &id) {
+        match shelf.hold(request.user_phone_num, &id) {
             Ok(()) => {}
             Err(NotHeld::SoldOut) => return give_up(Code::SoldOut),
             Err(NotHeld::Decided) => {
                 // Whoever waits on this claim asks again and finds the decision.
                 ticket.settle(Code::Overloaded);
-                let buyer = shelf.buyer(&request.user_phone);
+                let buyer = shelf.buyer(request.user_phone_num);
                 return buyer.and_then(known).unwrap_or(Admitted::Refused(Code::Overloaded));
             }
         }
@@ -184,22 +174,22 @@ fn known(buyer: Buyer) -> Option<Admitted> {
     }
 }
 
-fn outgoing(id: &OrderId, request: &ChargeRequest, now: EpochMs) -> Outgoing {
+fn outgoing(id: &OrderId, request: &ChargeRequest<'_>, now: EpochMs) -> Outgoing {
     let message = OrderMessage {
         order_id: id.to_string(),
-        user_phone: request.user_phone.clone(),
-        prod_id: request.prod_id.clone(),
-        charge_money: request.price.to_string(),
+        user_phone: request.user_phone_num.to_owned(),
+        prod_id: request.prod_id.to_owned(),
+        charge_money: request.charge_price.to_string(),
     };
     Outgoing { message, accepted_at: now }
 }
 
-fn charge_data(id: OrderId, request: ChargeRequest) -> ChargeData {
+fn charge_data(id: &OrderId, request: &ChargeRequest<'_>) -> ChargeData {
     ChargeData {
         order_id: id.to_string(),
-        user_phone_no: request.user_phone,
-        prod_id: request.prod_id,
-        charge_money: request.price,
+        user_phone_no: request.user_phone_num.to_owned(),
+        prod_id: request.prod_id.to_owned(),
+        charge_money: request.charge_price,
     }
 }
 

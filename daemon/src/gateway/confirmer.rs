@@ -76,8 +76,10 @@ impl Doubts {
         let kept = self.store.load().await?;
         for order in &kept {
             let OrderMessage { order_id, user_phone, prod_id, .. } = &order.message;
-            if let Some(shelf) = self.book.shelf(prod_id) {
-                let id = OrderId::from(order_id.as_str());
+            let id = OrderId::from(order_id.as_str());
+            if let Some(shelf) = self.book.shelf(prod_id)
+                && !self.book.has_failed(&shelf, user_phone, &id)
+            {
                 let undecided = Undecided { id, accepted_at: order.accepted_at };
                 shelf.adopt(user_phone, &Standing::Unconfirmed(undecided));
             }

@@ -6,7 +6,6 @@ pub mod book;
 pub mod charge;
 pub mod confirmer;
 pub mod order_node;
-pub mod order_side;
 pub mod publisher;
 pub mod query;
 pub mod refresh;

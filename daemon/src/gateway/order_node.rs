@@ -14,7 +14,7 @@ use protocol::{Code, DecisionsPage, QueryData, ReadReply};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use crate::gateway::order_side::{Known, OrderSide};
+use crate::order_side::{Known, OrderSide};
 use crate::queue::{BoxFuture, Cause};
 
 /// Bytes of an answer that are read; a longer one is an error. A page of decisions stays far below.

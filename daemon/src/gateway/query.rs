@@ -7,7 +7,7 @@ use protocol::{Code, OrderStatus, QueryData, Reply, mask_phone};
 use tracing::warn;
 
 use crate::gateway::book::{Book, Shelf, Standing, Undecided};
-use crate::gateway::order_side::{Known, OrderSide};
+use crate::order_side::{Known, OrderSide};
 
 /// Answers buyers' queries.
 pub struct QueryDesk {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::gateway::book::Book;
-use crate::gateway::order_side::OrderSide;
+use crate::order_side::OrderSide;
 use crate::queue::Cause;
 
 /// Follows the order side's decisions.

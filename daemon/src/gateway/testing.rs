@@ -9,7 +9,7 @@ use protocol::{
 use tokio::sync::watch;
 
 use crate::gateway::confirmer::DoubtStore;
-use crate::gateway::order_side::{Known, OrderSide};
+use crate::order_side::{Known, OrderSide};
 use crate::queue::{BoxFuture, Cause, Outgoing, Producer, Published};
 
 pub(crate) const PHONE: &str = "15200008881";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::Outcome;
+use protocol::{Money, Outcome};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +42,7 @@ async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeDoubts>, sizes: Sizes)
     let queue = FakeQueue::new();
     let mut refresh = Refresh::new(
         Arc::clone(&book),
-        Arc::clone(&orders) as Arc<dyn crate::gateway::order_side::OrderSide>,
+        Arc::clone(&orders) as Arc<dyn crate::order_side::OrderSide>,
         Duration::from_millis(1),
     );
     let result = refresh.catch_up().await;
@@ -69,8 +69,8 @@ impl Gateway {
     }
 
     fn charging(&self, phone: &str) -> JoinHandle<(Code, Option<String>)> {
-        let (desk, request) = (Arc::clone(&self.desk), request(phone));
-        tokio::spawn(async move { told(&desk.charge(request, EpochMs(1)).await) })
+        let (desk, phone) = (Arc::clone(&self.desk), phone.to_owned());
+        tokio::spawn(async move { told(&desk.charge(request(&phone), EpochMs(1)).await) })
     }
 
     fn held(&self) -> u32 {
@@ -82,8 +82,8 @@ impl Gateway {
     }
 }
 
-fn request(phone: &str) -> ChargeRequest {
-    ChargeRequest { user_phone: phone.to_owned(), price: PRICE, prod_id: PROD.to_owned() }
+fn request(phone: &str) -> ChargeRequest<'_> {
+    ChargeRequest { user_phone_num: phone, charge_price: PRICE, prod_id: PROD }
 }
 
 fn told(reply: &Reply<ChargeData>) -> (Code, Option<String>) {
@@ -104,8 +104,8 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 #[tokio::test]
 async fn the_checks_come_in_the_contracts_order() {
     let gateway = gateway(1, ROOMY).await;
-    let unknown = ChargeRequest { prod_id: "pid_9999".to_owned(), ..request(PHONE) };
-    let wrong_price = ChargeRequest { price: Money::from_milli(1), ..request(PHONE) };
+    let unknown = ChargeRequest { prod_id: "pid_9999", ..request(PHONE) };
+    let wrong_price = ChargeRequest { charge_price: Money::from_milli(1), ..request(PHONE) };
     for (request, code) in [(unknown, Code::NoSuchProduct), (wrong_price, Code::InvalidInput)] {
         assert_eq!(told(&gateway.desk.charge(request, EpochMs(1)).await), (code, None));
     }
@@ -312,4 +312,17 @@ async fn what_was_claimed_before_the_stop_is_still_published() {
     drop(desk);
     publisher.await.unwrap();
     assert_eq!(queue.sent_ids().len(), 6);
+}
+
+#[tokio::test]
+async fn an_unknown_result_that_was_decided_meanwhile_holds_nothing_after_a_restart() {
+    let first = gateway(2, ROOMY).await;
+    first.queue.then(Published::Unknown(cause("no answer")));
+    let (_, id) = first.charge(PHONE).await;
+    first.orders.decide(id.as_deref().unwrap(), PHONE, Outcome::Failed);
+    let second = restarted(Arc::clone(&first.orders), Arc::clone(&first.kept), ROOMY).await;
+    assert_eq!(second.held(), 0);
+    let (code, next_id) = second.charge(PHONE).await;
+    assert_eq!(code, Code::Queued);
+    assert_ne!(next_id, id);
 }

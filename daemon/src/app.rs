@@ -1,0 +1,253 @@
+//! Builds and owns every part of the daemon, and alone knows all of them. Parts are started in one order
+//! and stopped in another:
+//!
+//! | start | stop |
+//! | --- | --- |
+//! | 1 store: lock, migrate, check | 6 store: checkpoint, unlock |
+//! | 2 addresses bound (nothing answers yet) | 1 accepting ends; what is in flight is answered |
+//! | 3 queue opened (connects by itself, or says what is wrong) | 5 queue shut down |
+//! | 4 gateway: book read, holds recovered, publisher | 2 publisher flushed, then its helpers ended |
+//! | 5 REST served | – |
+//! | 6 consumer | 3 consumer ended after its batch |
+//! | 7 admin socket; READY | 7 admin socket, last: it shows the stop |
+
+mod gateway;
+mod queue;
+mod serving;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::Phase;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::admin::AdminSocket;
+use crate::config::{Config, Loaded, Role};
+use crate::exit::Exit;
+use crate::order::OrderBook;
+use crate::order_side::OrderSide;
+use crate::shutdown::{Signals, Stop};
+use crate::status::Status;
+use crate::store::{Seed, Store};
+use crate::telemetry::{self, Sink};
+use crate::{admin, config, http, store, systemd};
+use gateway::GatewayParts;
+use queue::QueueParts;
+use serving::{Bound, Serving};
+
+/// Time that is left to threads of the runtime after everything was stopped in order.
+const RUNTIME_LEFTOVERS: Duration = Duration::from_millis(200);
+
+/// Why the daemon can't start. Nothing it found was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database can't be used.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// An address can't be listened on.
+    #[error(transparent)]
+    Bind(#[from] http::BindError),
+    /// The admin socket can't be made.
+    #[error(transparent)]
+    AdminSocket(#[from] admin::SocketError),
+    /// A file with a secret can't be used.
+    #[error(transparent)]
+    Secrets(#[from] config::Faults),
+    /// The queue's client can't be set up (an absent broker is no such case).
+    #[error("the queue can't be set up: {0}")]
+    Queue(crate::queue::Cause),
+    /// The database was opened and can't be read.
+    #[error(transparent)]
+    Read(#[from] store::ReadError),
+    /// The system refused something basic.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl StartError {
+    /// The process's exit code for it.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Store(error) => match error {
+                store::OpenError::Held { .. } => Exit::TempFail,
+                store::OpenError::NewerSchema { .. }
+                | store::OpenError::NotADatabase { .. }
+                | store::OpenError::Foreign { .. }
+                | store::OpenError::Corrupt { .. } => Exit::DataErr,
+                store::OpenError::Unwritable { .. } => Exit::CantCreate,
+                store::OpenError::Io { .. } => Exit::Io,
+            },
+            Self::Bind(http::BindError::NotPermitted(_)) => Exit::NoPerm,
+            Self::Bind(_) => Exit::Unavailable,
+            Self::AdminSocket(error) => error.exit(),
+            Self::Secrets(_) => Exit::Config,
+            Self::Queue(_) => Exit::Software,
+            Self::Read(_) | Self::Io(_) => Exit::Io,
+        }
+    }
+}
+
+/// Runs the daemon until it is asked to stop.
+#[must_use]
+pub fn run(loaded: &Loaded) -> Exit {
+    let _log = match telemetry::init(&loaded.config.log, Sink::of_standard_error(loaded.journal)) {
+        Ok(log) => log,
+        Err(fault) => return crate::args::complain(&fault, Exit::Config),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(fault) => return crate::args::complain(&fault, Exit::Software),
+    };
+    let exit = runtime.block_on(live(loaded));
+    runtime.shutdown_timeout(RUNTIME_LEFTOVERS);
+    exit
+}
+
+async fn live(loaded: &Loaded) -> Exit {
+    let stop = Stop::default();
+    let signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(fault) => return refuse(&fault.into()),
+    };
+    let watching = tokio::spawn(signals.watch(stop.clone()));
+    announce(loaded);
+    let exit = match App::start(loaded).await {
+        Ok(app) => {
+            stop.asked.cancelled().await;
+            app.stop_within(Duration::from_millis(loaded.config.shutdown.deadline_ms), &stop).await
+        }
+        Err(fault) => refuse(&fault),
+    };
+    watching.abort();
+    exit
+}
+
+/// Says once, for people and for the log, why the daemon doesn't start.
+fn refuse(fault: &StartError) -> Exit {
+    error!(exit_code = fault.exit().code(), "{fault}");
+    crate::args::complain(fault, fault.exit())
+}
+
+fn announce(loaded: &Loaded) {
+    let (version, env_type) = (env!("CARGO_PKG_VERSION"), &loaded.env_type);
+    info!(version, %env_type, "starting");
+    for note in &loaded.notes {
+        info!("{note}");
+    }
+}
+
+/// The running daemon.
+struct App {
+    status: Arc<Status>,
+    store: Store,
+    queue: QueueParts,
+    gateway: Option<GatewayParts>,
+    rest: Serving,
+    admin: Option<Serving>,
+    /// Tasks that only watch: ended without ceremony.
+    watchers: TaskTracker,
+    watchers_end: CancellationToken,
+}
+
+impl App {
+    async fn start(loaded: &Loaded) -> Result<Self, StartError> {
+        let config = &loaded.config;
+        let status = Arc::new(Status::default());
+        let store = open_store(config).await?;
+        let bound = Bound::bind(config)?;
+        let admin_socket = bind_admin(config)?;
+        let queue = QueueParts::open(loaded, &store, &status)?;
+        let lag = queue.lag_reader();
+        let orders: Option<Arc<dyn OrderSide>> = config
+            .roles
+            .contains(&Role::Order)
+            .then(|| Arc::new(OrderBook::new(store.clone(), Arc::clone(&lag))) as _);
+        let gateway = if config.roles.contains(&Role::Gateway) {
+            let (orders, key) = (orders.clone(), loaded.order_id_key()?);
+            Some(GatewayParts::start(config, key, &store, &queue, orders, &status).await?)
+        } else {
+            None
+        };
+        let rest = Serving::rest(bound, config, &status, gateway.as_ref(), orders)?;
+        let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
+        let every = Duration::from_millis(config.queue.lag_every_ms);
+        let watch = queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone());
+        watchers.spawn(watch);
+        if config.roles.contains(&Role::Order) {
+            queue.start_consumer(config, &store).await;
+        }
+        let knowledge = queue.knowledge();
+        let view = view::View::new(loaded, knowledge, &status, &store, gateway.as_ref());
+        let admin = admin_socket.map(|socket| Serving::admin(socket, view));
+        status.enter(Phase::Serving);
+        systemd::ready("serving");
+        info!("serving");
+        Ok(Self { status, store, queue, gateway, rest, admin, watchers, watchers_end })
+    }
+
+    /// Stops in order, within the deadline.
+    async fn stop_within(self, deadline: Duration, stop: &Stop) -> Exit {
+        self.status.enter(Phase::Stopping);
+        systemd::stopping("finishing what is in flight");
+        info!(deadline_ms = deadline.as_millis(), "stopping");
+        tokio::select! {
+            stopped = tokio::time::timeout(deadline, self.stop()) => match stopped {
+                Ok(()) => info!("stopped: everything in flight was finished"),
+                Err(_) => warn!("stopped at the deadline: what was in flight is cut off"),
+            },
+            () = stop.forced.cancelled() => warn!("stopped by force: what was in flight is cut off"),
+        }
+        Exit::Ok
+    }
+
+    async fn stop(self) {
+        self.rest.stop().await;
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
+        }
+        self.queue.stop_consuming().await;
+        self.watchers_end.cancel();
+        self.watchers.close();
+        self.watchers.wait().await;
+        self.queue.shutdown().await;
+        if let Err(fault) = self.store.close().await {
+            warn!(%fault, "the database was closed in disorder; the next start repairs it");
+        }
+        self.status.enter(Phase::Stopped);
+        if let Some(admin) = self.admin {
+            admin.stop().await;
+        }
+    }
+}
+
+fn bind_admin(config: &Config) -> Result<Option<AdminSocket>, StartError> {
+    let path = &config.admin.socket;
+    let wanted = !path.as_os_str().is_empty();
+    Ok(wanted.then(|| AdminSocket::bind(path)).transpose()?)
+}
+
+async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let settings = store::Settings {
+        path: config.store.path.clone(),
+        readers: config.store.readers,
+        writes_waiting_max: config.store.writes_waiting_max,
+    };
+    // The products are the order role's: a gateway of its own reads them from its order node.
+    let seeds = if config.roles.contains(&Role::Order) { seeds(config) } else { Vec::new() };
+    let opened = tokio::task::spawn_blocking(move || Store::open(&settings, &seeds)).await;
+    Ok(opened.map_err(std::io::Error::other)??)
+}
+
+fn seeds(config: &Config) -> Vec<Seed> {
+    let seed = |product: &config::ProductSeed| {
+        // `validate` has judged the price.
+        let price = protocol::Money::parse(&product.price).ok()?;
+        let (prod_id, prod_name) = (product.prod_id.clone(), product.prod_name.clone());
+        Some(Seed { prod_id, prod_name, price, stock: product.stock })
+    };
+    config.products.iter().filter_map(seed).collect()
+}

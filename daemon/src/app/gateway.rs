@@ -1,0 +1,205 @@
+//! The gateway role's parts: how they hang together, and how they start and stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::EpochMs;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use super::StartError;
+use super::queue::QueueParts;
+use crate::config::{Config, Secret};
+use crate::domain::order_id::{OrderId, OrderIdKey};
+use crate::gateway::book::{Book, Standing, Undecided};
+use crate::gateway::charge::ChargeDesk;
+use crate::gateway::confirmer::{DoubtStore, Doubts};
+use crate::gateway::order_node::OrderNode;
+use crate::gateway::publisher;
+use crate::gateway::query::QueryDesk;
+use crate::gateway::refresh::{Refresh, Sync};
+use crate::gateway::routes::Desks;
+use crate::order_side::OrderSide;
+use crate::queue::{BoxFuture, Cause, Outgoing};
+use crate::request::PhonePattern;
+use crate::status::{Condition, Part, Status};
+use crate::store::{Pending, Store, Unconfirmed};
+
+/// The running gateway role.
+pub(super) struct GatewayParts {
+    /// What the routes hand requests to.
+    pub(super) desks: Desks,
+    /// Shelves and buyers.
+    pub(super) book: Arc<Book>,
+    /// Sends with an unknown result.
+    pub(super) doubts: Arc<Doubts>,
+    publisher: JoinHandle<()>,
+    helpers: TaskTracker,
+    helpers_end: CancellationToken,
+}
+
+impl GatewayParts {
+    pub(super) async fn start(
+        config: &Config,
+        key: Option<Secret<Vec<u8>>>,
+        store: &Store,
+        queue: &QueueParts,
+        orders: Option<Arc<dyn OrderSide>>,
+        status: &Arc<Status>,
+    ) -> Result<Self, StartError> {
+        let settings = &config.gateway;
+        let key = key.map_or_else(|| store.order_id_key().to_vec(), |key| key.expose().clone());
+        let book = Arc::new(Book::new(OrderIdKey::new(key)));
+        let order_side = orders.unwrap_or_else(|| {
+            let timeout = Duration::from_millis(settings.order_timeout_ms);
+            Arc::new(OrderNode::new(&settings.order_url, timeout))
+        });
+        let every = Duration::from_millis(settings.refresh_ms);
+        let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every);
+        let doubt_store = Arc::new(StoredDoubts { store: store.clone() });
+        let doubts = Arc::new(Doubts::new(Arc::clone(&book), doubt_store));
+        let producer = queue.producer();
+        let (claims, waiting) = mpsc::channel(settings.publish_waiting_max);
+        let charge = Arc::new(ChargeDesk::new(
+            Arc::clone(&book),
+            claims,
+            Arc::clone(&producer),
+            Arc::clone(&doubts),
+            settings.unconfirmed_max,
+            refresh.state(),
+        ));
+        let publishing = publisher::run(
+            waiting,
+            Arc::clone(&producer),
+            Arc::clone(&doubts),
+            settings.publish_batch_max,
+        );
+        let (helpers, helpers_end) = (TaskTracker::new(), CancellationToken::new());
+        helpers.spawn(Arc::clone(&doubts).run(
+            producer,
+            settings.publish_batch_max,
+            Duration::from_millis(settings.republish_after_ms),
+            helpers_end.clone(),
+        ));
+        let mut state = refresh.state();
+        helpers.spawn(report(refresh.state(), Arc::clone(status), helpers_end.clone()));
+        let waiting_orders = queue.undecided(store).await?;
+        let opening = Opening { refresh, doubts: Arc::clone(&doubts), waiting_orders, every };
+        helpers.spawn(opening.run(Arc::clone(&book), helpers_end.clone()));
+        // Either the book is read, or it is known why not: both are worth going on with.
+        let _ = state.wait_for(|state| *state != Sync::Never(None)).await;
+        let phones = PhonePattern::new(&settings.phone_pattern)
+            .map_err(|fault| StartError::Io(std::io::Error::other(fault)))?;
+        let clock = store.clone();
+        let desks = Desks {
+            charge,
+            query: Arc::new(QueryDesk::new(Arc::clone(&book), order_side)),
+            phones: Arc::new(phones),
+            now: Arc::new(move || clock.now()),
+        };
+        let publisher = tokio::spawn(publishing);
+        Ok(Self { desks, book, doubts, publisher, helpers, helpers_end })
+    }
+
+    /// Flushes the publisher, then ends the helpers. REST must have been stopped: the publisher ends
+    /// when the last desk is gone.
+    pub(super) async fn stop(self) {
+        drop(self.desks);
+        if self.publisher.await.is_err() {
+            warn!("the publisher ended in disorder");
+        }
+        self.helpers_end.cancel();
+        self.helpers.close();
+        self.helpers.wait().await;
+    }
+}
+
+/// The gateway's opening: the book is read whole, orders of an earlier run are taken up, and only then
+/// is anybody admitted.
+struct Opening {
+    refresh: Refresh,
+    doubts: Arc<Doubts>,
+    waiting_orders: Vec<Pending>,
+    every: Duration,
+}
+
+impl Opening {
+    async fn run(mut self, book: Arc<Book>, cancel: CancellationToken) {
+        while let Err(cause) = self.open(&book).await {
+            self.refresh.tell(Err(cause));
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(self.every) => {}
+            }
+        }
+        self.refresh.tell(Ok(()));
+        self.refresh.run(cancel).await;
+    }
+
+    async fn open(&mut self, book: &Book) -> Result<(), Cause> {
+        self.refresh.catch_up().await?;
+        for order in &self.waiting_orders {
+            if let Some(shelf) = book.shelf(&order.prod_id) {
+                let id = OrderId::from(order.order_id.as_str());
+                let undecided = Undecided { id, accepted_at: order.charged_at };
+                shelf.adopt(&order.user_phone, &Standing::Queued(undecided));
+            }
+        }
+        self.doubts.recover().await
+    }
+}
+
+async fn report(
+    mut state: watch::Receiver<Sync>,
+    status: Arc<Status>,
+    cancel: CancellationToken,
+) {
+    loop {
+        let condition = match &*state.borrow_and_update() {
+            Sync::Following => Condition::default(),
+            Sync::Never(None) => Condition::degraded("the order side was not read yet"),
+            Sync::Never(Some(_)) => Condition::degraded(
+                "the order node can't be asked and was never read: charges are answered 42002",
+            ),
+            Sync::Behind(_) => Condition::degraded(
+                "the order node can't be asked: charges go on with the stock last known, queries \
+                 are answered 20000",
+            ),
+        };
+        status.report(Part::OrderSide, condition);
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            changed = state.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Unconfirmed sends in this process's database.
+struct StoredDoubts {
+    store: Store,
+}
+
+impl DoubtStore for StoredDoubts {
+    fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>> {
+        let since: EpochMs = self.store.now();
+        let sends = orders
+            .into_iter()
+            .map(|(order, cause)| Unconfirmed { order, since, tries: 1, cause })
+            .collect();
+        Box::pin(async move { Ok(self.store.keep_unconfirmed(sends).await?) })
+    }
+
+    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), Cause>> {
+        Box::pin(async move { Ok(self.store.forget_unconfirmed(order_ids).await?) })
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>> {
+        Box::pin(async move {
+            let sends = self.store.unconfirmed().await?;
+            Ok(sends.into_iter().map(|send| send.order).collect())
+        })
+    }
+}

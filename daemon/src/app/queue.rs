@@ -1,0 +1,185 @@
+//! The queue of this process, by its configured kind: one set of parts for the roles to use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::StartError;
+use crate::config::{Config, Loaded, QueueKind, Role};
+use crate::order::consumer;
+use crate::queue::embedded::EmbeddedQueue;
+use crate::queue::{LagReader, Producer};
+#[cfg(feature = "rocketmq")]
+use crate::queue::{Cause, rocketmq::RocketmqQueue};
+#[cfg(feature = "rocketmq")]
+use crate::status::{Condition, Part};
+use crate::status::Status;
+use crate::store::{Backoff, Pending, Store};
+
+/// How much of what is undecided this process can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Knowledge {
+    /// All of it: the queue is in this process.
+    Whole,
+    /// What came through this process since its start: an earlier run or another gateway may have left
+    /// more in the broker.
+    #[cfg_attr(not(feature = "rocketmq"), expect(dead_code, reason = "the embedded queue is whole"))]
+    Partial,
+}
+
+/// The queue and its consumer.
+pub(super) struct QueueParts {
+    kind: Kind,
+    paused: watch::Sender<bool>,
+    consumer: Mutex<Option<(JoinHandle<()>, CancellationToken)>>,
+}
+
+enum Kind {
+    Embedded(EmbeddedQueue),
+    #[cfg(feature = "rocketmq")]
+    Rocketmq(Arc<RocketmqQueue>),
+}
+
+impl QueueParts {
+    pub(super) fn open(
+        loaded: &Loaded,
+        store: &Store,
+        status: &Arc<Status>,
+    ) -> Result<Self, StartError> {
+        let kind = match loaded.config.queue.kind {
+            QueueKind::Embedded => Kind::Embedded(EmbeddedQueue::new(store.clone())),
+            QueueKind::Rocketmq => open_rocketmq(loaded, status)?,
+        };
+        Ok(Self { kind, paused: watch::Sender::new(false), consumer: Mutex::default() })
+    }
+
+    pub(super) fn producer(&self) -> Arc<dyn Producer> {
+        match &self.kind {
+            Kind::Embedded(queue) => Arc::new(queue.clone()),
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(queue) => queue.producer(),
+        }
+    }
+
+    pub(super) fn lag_reader(&self) -> Arc<dyn LagReader> {
+        match &self.kind {
+            Kind::Embedded(queue) => Arc::new(queue.clone()),
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(queue) => queue.lag_reader(),
+        }
+    }
+
+    /// Orders that an earlier run of this very gateway left in the queue, where that can be known.
+    pub(super) async fn undecided(&self, store: &Store) -> Result<Vec<Pending>, StartError> {
+        match &self.kind {
+            Kind::Embedded(_) => Ok(store.pending().await?),
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// How much of what is undecided this process can know.
+    pub(super) const fn knowledge(&self) -> Knowledge {
+        match self.kind {
+            Kind::Embedded(_) => Knowledge::Whole,
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(_) => Knowledge::Partial,
+        }
+    }
+
+    pub(super) async fn start_consumer(&self, config: &Config, store: &Store) {
+        match &self.kind {
+            Kind::Embedded(_) => {
+                let settings = consumer::Settings {
+                    batch_max: config.order.batch_max,
+                    deliveries_max: config.order.deliveries_max,
+                    backoff: Backoff {
+                        first_ms: config.order.redelivery_after_ms,
+                        max_ms: config.order.redelivery_after_ms_max,
+                    },
+                };
+                let (store, paused) = (store.clone(), self.paused.subscribe());
+                let cancel = CancellationToken::new();
+                let task = tokio::spawn(consumer::run(store, settings, paused, cancel.clone()));
+                *self.consumer.lock().await = Some((task, cancel));
+            }
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(queue) => {
+                let placer = crate::order::StorePlacer::new(store.clone());
+                queue.start_consumer(Arc::new(placer), self.paused.subscribe());
+            }
+        }
+    }
+
+    /// Ends the consumer after the batch it is at.
+    pub(super) async fn stop_consuming(&self) {
+        if let Some((task, cancel)) = self.consumer.lock().await.take() {
+            cancel.cancel();
+            if task.await.is_err() {
+                warn!("the consumer ended in disorder");
+            }
+        }
+        #[cfg(feature = "rocketmq")]
+        if let Kind::Rocketmq(queue) = &self.kind {
+            queue.stop_consuming().await;
+        }
+    }
+
+    /// Leaves the broker. Nothing can be published or consumed afterwards.
+    pub(super) async fn shutdown(&self) {
+        match &self.kind {
+            Kind::Embedded(_) => {}
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(queue) => queue.shutdown().await,
+        }
+    }
+}
+
+#[cfg(feature = "rocketmq")]
+fn open_rocketmq(loaded: &Loaded, status: &Arc<Status>) -> Result<Kind, StartError> {
+    let credentials = loaded.credentials()?;
+    let queue = RocketmqQueue::open(&loaded.config.rocketmq, credentials)
+        .map_err(StartError::Queue)?;
+    let (mut health, status) = (queue.health(), Arc::clone(status));
+    // Ends by itself when the queue, which owns the sending end, is gone.
+    tokio::spawn(async move {
+        loop {
+            let condition = {
+                let health = health.borrow_and_update();
+                Condition { degraded: health.degraded.clone(), warnings: health.warnings.clone() }
+            };
+            status.report(Part::Queue, condition);
+            if health.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(Kind::Rocketmq(queue))
+}
+
+#[cfg(not(feature = "rocketmq"))]
+fn open_rocketmq(_: &Loaded, _: &Arc<Status>) -> Result<Kind, StartError> {
+    // `config::validate` has refused this already, with the key and its source.
+    let why = "this build lacks the cargo feature `rocketmq`".to_owned();
+    Err(StartError::Queue(crate::queue::Cause(why)))
+}
+
+/// Reads the lag on a timer and notes it, until cancelled.
+pub(super) async fn watch_lag(
+    lag: Arc<dyn LagReader>,
+    every: Duration,
+    status: Arc<Status>,
+    cancel: CancellationToken,
+) {
+    let reading = async {
+        loop {
+            status.note_lag(lag.read_lag().await);
+            tokio::time::sleep(every).await;
+        }
+    };
+    cancel.run_until_cancelled(reading).await;
+}

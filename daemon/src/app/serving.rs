@@ -1,0 +1,115 @@
+//! What answers on sockets: the REST listeners of the roles and the admin socket.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+use super::StartError;
+use super::gateway::GatewayParts;
+use super::view::View;
+use crate::admin::{self, AdminSocket};
+use crate::config::{Config, Role};
+use crate::http::{self, EdgeCounters, Limits, Listener};
+use crate::order_side::OrderSide;
+use crate::status::Status;
+use crate::{gateway, health, order};
+
+/// The addresses of this process's roles, taken but not answering yet.
+pub(super) struct Bound {
+    gateway: Option<TcpListener>,
+    order: Option<TcpListener>,
+}
+
+impl Bound {
+    pub(super) fn bind(config: &Config) -> Result<Self, http::BindError> {
+        let bind = |role: Role, address: SocketAddr| {
+            config.roles.contains(&role).then(|| http::bind_tcp(address)).transpose()
+        };
+        Ok(Self {
+            gateway: bind(Role::Gateway, config.gateway.listen)?,
+            order: bind(Role::Order, config.order.listen)?,
+        })
+    }
+}
+
+/// Listeners that answer, until they are told to stop.
+pub(super) struct Serving {
+    tasks: Vec<JoinHandle<()>>,
+    cancel: CancellationToken,
+}
+
+impl Serving {
+    pub(super) fn rest(
+        bound: Bound,
+        config: &Config,
+        status: &Arc<Status>,
+        gateway: Option<&GatewayParts>,
+        orders: Option<Arc<dyn OrderSide>>,
+    ) -> Result<Self, StartError> {
+        let mut serving = Self { tasks: Vec::new(), cancel: CancellationToken::new() };
+        let limits = Limits::from(&config.http);
+        if let (Some(listener), Some(gateway)) = (bound.gateway, gateway) {
+            let routes = gateway::routes::routes(gateway.desks.clone());
+            serving.answer("gateway", listener, routes, limits, status)?;
+        }
+        if let (Some(listener), Some(orders)) = (bound.order, orders) {
+            let routes = order::routes::routes(orders);
+            serving.answer("order", listener, routes, limits, status)?;
+        }
+        Ok(serving)
+    }
+
+    pub(super) fn admin(socket: AdminSocket, view: View) -> Self {
+        let cancel = CancellationToken::new();
+        let counters = Arc::new(EdgeCounters::default());
+        let serving = admin::serve(socket, Arc::new(view), counters, cancel.clone());
+        let task = tokio::spawn(async move {
+            if let Err(fault) = serving.await {
+                error!(%fault, "the admin socket is broken");
+            }
+        });
+        Self { tasks: vec![task], cancel }
+    }
+
+    fn answer<F>(
+        &mut self,
+        role: &'static str,
+        listener: TcpListener,
+        routes: F,
+        limits: Limits,
+        status: &Arc<Status>,
+    ) -> Result<(), StartError>
+    where
+        F: Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static,
+    {
+        let address = listener.local_addr()?;
+        let routes = routes.or(health::routes(Arc::clone(status))).unify();
+        let service = warp::service(routes.recover(http::recover).unify());
+        let counters = Arc::new(EdgeCounters::default());
+        let serving =
+            http::serve(Listener::Tcp(listener), service, limits, counters, self.cancel.clone());
+        self.tasks.push(tokio::spawn(async move {
+            if let Err(fault) = serving.await {
+                error!(role, %fault, "the listener is broken");
+            }
+        }));
+        info!(role, %address, "listening");
+        Ok(())
+    }
+
+    /// Stops accepting; returns when every request that was begun is answered.
+    pub(super) async fn stop(self) {
+        self.cancel.cancel();
+        for task in self.tasks {
+            if let Err(fault) = task.await {
+                error!(%fault, "a listener ended in disorder");
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The gateway's REST interface: `charge.do` and `query.do`, as `contract` has them.
+
+use std::sync::Arc;
+
+use hyper::{Method, StatusCode};
+use protocol::{Code, EpochMs, Reply};
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+use crate::gateway::charge::ChargeDesk;
+use crate::gateway::query::QueryDesk;
+use crate::http::{self, Call, route};
+use crate::request::fields::{FieldFault, read_fields};
+use crate::request::{self, PhonePattern};
+
+/// What the routes hand requests to.
+#[derive(Clone)]
+pub struct Desks {
+    /// Takes charges.
+    pub charge: Arc<ChargeDesk>,
+    /// Answers queries.
+    pub query: Arc<QueryDesk>,
+    /// What a phone number must be.
+    pub phones: Arc<PhonePattern>,
+    /// The time at which a charge came.
+    pub now: Arc<dyn Fn() -> EpochMs + Send + Sync>,
+}
+
+/// All paths of the gateway.
+pub fn routes(
+    desks: Desks,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let for_charge = desks.clone();
+    let charge = route("/api/charge.do", &[Method::POST], move |call: Call| {
+        let desks = for_charge.clone();
+        async move { charge(&desks, &call).await }
+    });
+    let query = route("/api/query.do", &[Method::GET, Method::POST], move |call: Call| {
+        let desks = desks.clone();
+        async move { query(&desks, &call).await }
+    });
+    charge.or(query).unify()
+}
+
+async fn charge(desks: &Desks, call: &Call) -> Response {
+    let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
+        Ok(fields) => fields,
+        Err(fault) => return refuse(&fault, &Reply::<()>::refusal(Code::InvalidInput)),
+    };
+    match request::charge_request(&fields, &desks.phones) {
+        Ok(request) => http::json(&desks.charge.charge(request, (desks.now)()).await),
+        Err(fault) => refuse(&fault, &Reply::<()>::refusal(Code::InvalidInput)),
+    }
+}
+
+async fn query(desks: &Desks, call: &Call) -> Response {
+    let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
+        Ok(fields) => fields,
+        Err(fault) => return refuse(&fault, &Reply::<()>::bare(Code::InvalidInput)),
+    };
+    match request::query_request(&fields) {
+        Ok(asked) => http::json(&desks.query.query(asked.prod_id, asked.user_phone_num).await),
+        Err(fault) => refuse(&fault, &Reply::<()>::bare(Code::InvalidInput)),
+    }
+}
+
+fn refuse(fault: &FieldFault, reply: &Reply<()>) -> Response {
+    tracing::debug!(%fault, "a request's fields can't be used");
+    match fault {
+        FieldFault::UnreadableType => http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        _ => http::json(reply),
+    }
+}

@@ -1,0 +1,47 @@
+//! `/healthz` and `/readyz`, for load balancers and service managers, on every REST listener.
+
+use std::sync::Arc;
+
+use hyper::{Method, StatusCode};
+use protocol::Phase;
+use serde::Serialize;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+use crate::http::{self, Call, route};
+use crate::status::Status;
+
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    phase: Phase,
+    degraded: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// Both paths.
+pub fn routes(
+    status: Arc<Status>,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let alive = route("/healthz", &[Method::GET], |_: Call| async {
+        http::value(StatusCode::OK, &serde_json::json!({ "alive": true }))
+    });
+    let ready = route("/readyz", &[Method::GET], move |_: Call| {
+        let response = readiness(&status);
+        async move { response }
+    });
+    alive.or(ready).unify()
+}
+
+/// 200 when everything works, else 503; either way with what is wrong.
+fn readiness(status: &Status) -> Response {
+    let condition = status.condition();
+    let ready = status.is_ready();
+    let readiness = Readiness {
+        ready,
+        phase: status.phase(),
+        degraded: condition.degraded,
+        warnings: condition.warnings,
+    };
+    http::value(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &readiness)
+}

@@ -1,0 +1,70 @@
+//! The order node's REST interface: `query.do` for operators and gateways, and the decisions for
+//! gateways.
+
+use std::sync::Arc;
+
+use hyper::{Method, StatusCode};
+use protocol::{Code, QueryData, Reply, mask_phone};
+use tracing::warn;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+use crate::http::{self, Call, route};
+use crate::order_side::{Known, OrderSide};
+use crate::request::fields::{FieldFault, read_fields};
+use crate::request::{self, QueryRequest};
+
+/// All paths of the order node.
+pub fn routes(
+    orders: Arc<dyn OrderSide>,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let queried = Arc::clone(&orders);
+    let query = route("/api/query.do", &[Method::POST], move |call: Call| {
+        let orders = Arc::clone(&queried);
+        async move { query(&*orders, &call).await }
+    });
+    let decisions = route("/internal/v1/decisions", &[Method::GET], move |call: Call| {
+        let orders = Arc::clone(&orders);
+        async move { decisions(&*orders, &call).await }
+    });
+    query.or(decisions).unify()
+}
+
+async fn query(orders: &dyn OrderSide, call: &Call) -> Response {
+    let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
+        Ok(fields) => fields,
+        Err(FieldFault::UnreadableType) => return http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        Err(_) => return http::json(&Reply::<()>::refusal(Code::InvalidInput)),
+    };
+    match request::query_request(&fields) {
+        Ok(asked) => http::json(&find(orders, asked).await),
+        Err(_) => http::json(&Reply::<()>::refusal(Code::InvalidInput)),
+    }
+}
+
+async fn find(orders: &dyn OrderSide, asked: QueryRequest<'_>) -> Reply<QueryData> {
+    match orders.find(asked.prod_id, asked.user_phone_num).await {
+        Ok(Known::Found(data)) => Reply::with(Code::Found, *data),
+        Ok(Known::Never) => Reply::refusal(Code::BizError),
+        Ok(Known::NotYet) => Reply::refusal(Code::NotKnownYet),
+        Err(cause) => {
+            let (prod_id, user) = (asked.prod_id, mask_phone(asked.user_phone_num));
+            warn!(prod_id, user, %cause, "a query could not be answered");
+            Reply::refusal(Code::ServerError)
+        }
+    }
+}
+
+async fn decisions(orders: &dyn OrderSide, call: &Call) -> Response {
+    let after = form_urlencoded::parse(call.query.as_bytes())
+        .find(|(key, _)| key == "after")
+        .map_or(Ok(0), |(_, value)| value.parse::<u64>());
+    let Ok(after) = after else { return http::fault(StatusCode::BAD_REQUEST) };
+    match orders.decisions(after).await {
+        Ok(page) => http::value(StatusCode::OK, &page),
+        Err(cause) => {
+            warn!(%cause, "decisions could not be read");
+            http::fault(StatusCode::SERVICE_UNAVAILABLE)
+        }
+    }
+}
