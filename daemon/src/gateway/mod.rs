@@ -1,1 +1,4 @@
 //! Stub: to be filled.
+
+pub mod fields;
+pub mod request;
