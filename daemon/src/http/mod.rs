@@ -37,5 +37,6 @@ pub use counters::{EdgeCounters, EdgeReadings};
 pub use edge::{Limits, Peer, UnixPeer};
 pub use listener::{Listener, serve};
 pub use reject::recover;
+pub(crate) use reply::write;
 pub use reply::{fault, json};
 pub use route::{Call, route};
