@@ -24,7 +24,7 @@ pub fn routes(
     status: Arc<Status>,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let alive = route("/healthz", &[Method::GET], |_: Call| async {
-        http::value(StatusCode::OK, &serde_json::json!({ "alive": true }))
+        http::write(StatusCode::OK, &serde_json::json!({ "alive": true }))
     });
     let ready = route("/readyz", &[Method::GET], move |_: Call| {
         let response = readiness(&status);
@@ -43,5 +43,5 @@ fn readiness(status: &Status) -> Response {
         degraded: condition.degraded,
         warnings: condition.warnings,
     };
-    http::value(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &readiness)
+    http::write(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &readiness)
 }

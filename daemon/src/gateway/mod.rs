@@ -9,6 +9,7 @@ pub mod order_node;
 pub mod publisher;
 pub mod query;
 pub mod refresh;
+pub mod routes;
 pub mod ticket;
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ async fn decisions(orders: &dyn OrderSide, call: &Call) -> Response {
         .map_or(Ok(0), |(_, value)| value.parse::<u64>());
     let Ok(after) = after else { return http::fault(StatusCode::BAD_REQUEST) };
     match orders.decisions(after).await {
-        Ok(page) => http::value(StatusCode::OK, &page),
+        Ok(page) => http::write(StatusCode::OK, &page),
         Err(cause) => {
             warn!(%cause, "decisions could not be read");
             http::fault(StatusCode::SERVICE_UNAVAILABLE)

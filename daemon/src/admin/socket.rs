@@ -1,0 +1,279 @@
+//! The admin socket's file: made so that nobody unbidden can connect at any moment, told from a live or a
+//! foreign one, and removed only if it is still ours.
+
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+/// Owner and group may connect.
+const MODE: u32 = 0o660;
+
+/// Bytes of a socket's path, by Linux's `sockaddr_un`.
+const PATH_BYTES_MAX: usize = 107;
+
+/// How often, and after which rest, another daemon's start at the same folder is waited for.
+const LOCK_TRIES: u32 = 50;
+const LOCK_REST: Duration = Duration::from_millis(20);
+
+/// Why the admin socket can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Another daemon answers there; exit code 75.
+    #[error("{0}: a daemon is already running and listens on this admin socket")]
+    AlreadyRunning(PathBuf),
+    /// The path is taken by something that isn't a socket, which we don't touch.
+    #[error("{0}: exists and is not a socket; remove it or set admin.socket to another path")]
+    NotASocket(PathBuf),
+    /// Linux allows socket paths of 107 bytes.
+    #[error("{0}: too long for a socket's path; set admin.socket to a shorter one")]
+    TooLong(PathBuf),
+    /// The file system said no.
+    #[error("{path}: {doing}: {source}")]
+    Io {
+        /// The socket's path.
+        path: PathBuf,
+        /// What was attempted.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A bound admin socket. Dropping it removes the file, if the path still leads to it.
+#[derive(Debug)]
+pub struct AdminSocket {
+    listener: StdUnixListener,
+    file: SocketFile,
+}
+
+/// The file of a bound socket, known by device and inode: a path alone may lead to another's by now.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl AdminSocket {
+    /// Makes the socket at `path`, in place of one that a dead daemon left. The folder must exist.
+    ///
+    /// It is bound in a closed folder next to the path, given its mode there, and renamed into place:
+    /// there is no moment at which it exists with a wider mode, and no change of the process's umask,
+    /// which other threads would feel.
+    ///
+    /// # Errors
+    /// See [`SocketError`]; nothing is changed then.
+    pub fn bind(path: &Path) -> Result<Self, SocketError> {
+        let failed = |doing| move |source| SocketError::Io { path: path.to_owned(), doing, source };
+        let folder = match path.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) => folder,
+            None => return Err(SocketError::NotASocket(path.to_owned())),
+        };
+        let nursery = Nursery::path_in(folder);
+        let cradle = nursery.join("s");
+        if PATH_BYTES_MAX < path.as_os_str().len().max(cradle.as_os_str().len()) {
+            return Err(SocketError::TooLong(path.to_owned()));
+        }
+        // Two daemons that start at once must not both find the path free.
+        let _lock = lock(folder).map_err(failed("cannot lock the folder"))?;
+        refuse_taken(path)?;
+
+        let _nursery = Nursery::make(nursery).map_err(failed("cannot make a folder next to it"))?;
+        let listener = StdUnixListener::bind(&cradle).map_err(failed("cannot bind"))?;
+        let identity = fs::set_permissions(&cradle, Permissions::from_mode(MODE))
+            .and_then(|()| fs::symlink_metadata(&cradle))
+            .map(|metadata| (metadata.dev(), metadata.ino()))
+            .map_err(failed("cannot set its mode"))?;
+        listener.set_nonblocking(true).map_err(failed("cannot bind"))?;
+        fs::rename(&cradle, path).map_err(failed("cannot put it into place"))?;
+        Ok(Self { listener, file: SocketFile { path: path.to_owned(), identity } })
+    }
+
+    /// Parts into the listener, for the runtime, and the file, which is removed when it is dropped.
+    pub(super) fn into_parts(self) -> (StdUnixListener, SocketFile) {
+        (self.listener, self.file)
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
+        if ours && let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove the admin socket");
+        }
+    }
+}
+
+/// The closed folder that the socket is made in; removed, with what is in it, when dropped.
+struct Nursery(PathBuf);
+
+impl Nursery {
+    fn path_in(folder: &Path) -> PathBuf {
+        folder.join(format!(".s{}", std::process::id()))
+    }
+
+    fn make(path: PathBuf) -> io::Result<Self> {
+        let make = || DirBuilder::new().mode(0o700).create(&path);
+        make().or_else(|error| {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return Err(error);
+            }
+            // A daemon with our process id died right here.
+            fs::remove_dir_all(&path)?;
+            make()
+        })?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Nursery {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn lock(folder: &Path) -> io::Result<File> {
+    let folder = File::open(folder)?;
+    for _ in 1..LOCK_TRIES {
+        match folder.try_lock() {
+            Ok(()) => return Ok(folder),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_REST),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    folder.try_lock()?;
+    Ok(folder)
+}
+
+/// Errs unless the path is free, or a socket that nobody listens on.
+fn refuse_taken(path: &Path) -> Result<(), SocketError> {
+    let failed = |source| SocketError::Io {
+        path: path.to_owned(),
+        doing: "cannot tell whether a daemon listens there",
+        source,
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(SocketError::NotASocket(path.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    match dial(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        // A listener whose queue is full is alive, if not well.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(SocketError::AlreadyRunning(path.to_owned()))
+        }
+        Err(error) => Err(failed(error)),
+        Ok(()) => Err(SocketError::AlreadyRunning(path.to_owned())),
+    }
+}
+
+/// Connects without waiting: a daemon that hangs must not hang us.
+fn dial(path: &Path) -> io::Result<()> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let address = SocketAddrUnix::new(path.as_os_str().as_bytes())?;
+    Ok(rustix::net::connect(&socket, &address)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    use super::{AdminSocket, SocketError};
+
+    #[test]
+    fn is_made_closed_and_removed_when_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let socket = AdminSocket::bind(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+        UnixStream::connect(&path).unwrap();
+        let names = || fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names(), 1, "nothing but the socket is left");
+        drop(socket);
+        assert_eq!(names(), 0);
+    }
+
+    #[test]
+    fn a_dead_daemons_socket_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(UnixStream::connect(&path).is_err(), "the file is left and nobody listens");
+        let _socket = AdminSocket::bind(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_live_daemons_socket_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let first = AdminSocket::bind(&path).unwrap();
+        let error = AdminSocket::bind(&path).unwrap_err();
+        assert!(matches!(error, SocketError::AlreadyRunning(_)), "{error}");
+        UnixStream::connect(&path).unwrap();
+        drop(first);
+        AdminSocket::bind(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        fs::write(&path, "notes").unwrap();
+        let error = AdminSocket::bind(&path).unwrap_err();
+        assert!(matches!(error, SocketError::NotASocket(_)), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "notes");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let error = AdminSocket::bind(&link).unwrap_err();
+        assert!(matches!(error, SocketError::NotASocket(_)), "{error}");
+    }
+
+    #[test]
+    fn only_our_own_file_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let ours = AdminSocket::bind(&path).unwrap();
+        // Somebody put another in its place meanwhile.
+        let other = folder.path().join("other");
+        let theirs = UnixListener::bind(&other).unwrap();
+        fs::rename(&other, &path).unwrap();
+        drop(ours);
+        UnixStream::connect(&path).unwrap();
+        drop(theirs);
+    }
+
+    #[test]
+    fn a_folder_that_a_dead_start_left_does_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = super::Nursery::path_in(folder.path());
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("s"), "").unwrap();
+        AdminSocket::bind(&folder.path().join("admin.sock")).unwrap();
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn faults_name_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = folder.path().join("a".repeat(120));
+        assert!(matches!(AdminSocket::bind(&long).unwrap_err(), SocketError::TooLong(_)));
+        let absent = folder.path().join("no/admin.sock");
+        let error = AdminSocket::bind(&absent).unwrap_err().to_string();
+        assert!(error.contains("no/admin.sock") && error.contains("No such file"), "{error}");
+    }
+}

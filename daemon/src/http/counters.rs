@@ -1,0 +1,93 @@
+//! What the edge counts. Counting is relaxed: readings are for people, and no decision hangs on them.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counters of one listener, or of several that share them.
+#[derive(Debug, Default)]
+pub struct EdgeCounters {
+    connections_open: AtomicU64,
+    connections: AtomicU64,
+    requests: AtomicU64,
+    panics: AtomicU64,
+    timeouts: AtomicU64,
+    too_large: AtomicU64,
+    malformed: AtomicU64,
+    accept_failures: AtomicU64,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EdgeReadings {
+    /// Connections open now.
+    pub connections_open: u64,
+    /// Connections accepted since the start.
+    pub connections: u64,
+    /// Requests whose head was read since the start.
+    pub requests: u64,
+    /// Handlers that panicked: each is a fault of ours.
+    pub panics: u64,
+    /// Heads and bodies that didn't arrive in time (408).
+    pub timeouts: u64,
+    /// Bodies (413) and heads (414, 431) over the limit.
+    pub too_large: u64,
+    /// Requests that are no HTTP/1.x, or whose body is broken (400).
+    pub malformed: u64,
+    /// Failed accepts that were waited out, such as "too many open files".
+    pub accept_failures: u64,
+}
+
+/// What there is to count, but for the open connections.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Event {
+    Request,
+    Panic,
+    Timeout,
+    TooLarge,
+    Malformed,
+    AcceptFailure,
+}
+
+impl EdgeCounters {
+    /// The counters now.
+    #[must_use]
+    pub fn read(&self) -> EdgeReadings {
+        EdgeReadings {
+            connections_open: self.connections_open.load(Relaxed),
+            connections: self.connections.load(Relaxed),
+            requests: self.requests.load(Relaxed),
+            panics: self.panics.load(Relaxed),
+            timeouts: self.timeouts.load(Relaxed),
+            too_large: self.too_large.load(Relaxed),
+            malformed: self.malformed.load(Relaxed),
+            accept_failures: self.accept_failures.load(Relaxed),
+        }
+    }
+
+    pub(super) fn count(&self, event: Event) {
+        let counter = match event {
+            Event::Request => &self.requests,
+            Event::Panic => &self.panics,
+            Event::Timeout => &self.timeouts,
+            Event::TooLarge => &self.too_large,
+            Event::Malformed => &self.malformed,
+            Event::AcceptFailure => &self.accept_failures,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a connection as open until the guard is dropped.
+    pub(super) fn open(&self) -> OpenConnection<'_> {
+        self.connections.fetch_add(1, Relaxed);
+        self.connections_open.fetch_add(1, Relaxed);
+        OpenConnection(self)
+    }
+}
+
+/// One open connection.
+pub(super) struct OpenConnection<'a>(&'a EdgeCounters);
+
+impl Drop for OpenConnection<'_> {
+    fn drop(&mut self) {
+        self.0.connections_open.fetch_sub(1, Relaxed);
+    }
+}

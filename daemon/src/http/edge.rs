@@ -1,0 +1,145 @@
+//! One request at the edge: its body is read within the limits, then the service is called and its panic
+//! contained. Connections are `connection`'s business.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::{Request, StatusCode};
+use tower_service::Service;
+use warp::reply::Response;
+
+use super::contain::contain;
+use super::counters::{EdgeCounters, Event};
+use super::reply;
+
+/// Limits of one listener. What happens at each is told in the module `http`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once; further ones wait in the kernel's queue.
+    pub connections_max: usize,
+    /// Time for a request's head, and also for the silence between two requests.
+    pub header_timeout: Duration,
+    /// Time for a request's body, and also for a client to read any part of its answer.
+    pub body_timeout: Duration,
+    /// Bytes of a request's head.
+    pub header_bytes_max: usize,
+    /// Bytes of a request's body.
+    pub body_bytes_max: usize,
+}
+
+impl From<&crate::config::Http> for Limits {
+    fn from(http: &crate::config::Http) -> Self {
+        Self {
+            connections_max: http.connections_max,
+            header_timeout: Duration::from_millis(http.header_timeout_ms),
+            body_timeout: Duration::from_millis(http.body_timeout_ms),
+            header_bytes_max: http.header_bytes_max,
+            body_bytes_max: http.body_bytes_max,
+        }
+    }
+}
+
+/// Who is at the other end; in every request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Somebody on the network.
+    Tcp(SocketAddr),
+    /// A process of this machine.
+    Unix(UnixPeer),
+}
+
+/// A process of this machine, by the kernel's word, as of its `connect`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnixPeer {
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group; supplementary groups aren't told.
+    pub gid: u32,
+    /// Its process id: for the log only, since numbers are used again.
+    pub pid: Option<i32>,
+}
+
+/// What all connections of a listener share.
+#[derive(Debug, Clone)]
+pub(super) struct Edge<S> {
+    pub(super) service: S,
+    pub(super) limits: Limits,
+    pub(super) counters: Arc<EdgeCounters>,
+}
+
+/// An answer, and whether the request was read to its end.
+pub(super) enum Answered {
+    Whole(Response),
+    /// Bytes of the request may be unread or on their way: the connection must end with this answer, and
+    /// not so abruptly that the answer is lost.
+    Unread(Response),
+}
+
+impl<S> Edge<S>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible> + Clone,
+{
+    /// Answers one request.
+    pub(super) async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Answered {
+        self.counters.count(Event::Request);
+        let (mut parts, body) = request.into_parts();
+        let body = match self.read_body(body).await {
+            Ok(body) => body,
+            Err(status) => return Answered::Unread(closing_fault(status)),
+        };
+        parts.extensions.insert(peer);
+        let request = Request::from_parts(parts, Full::new(body));
+        let mut service = self.service.clone();
+        match contain(async move { service.call(request).await }).await {
+            Ok(Ok(response)) => Answered::Whole(response),
+            Ok(Err(never)) => match never {},
+            Err(panicked) => {
+                self.counters.count(Event::Panic);
+                tracing::error!(message = panicked.0, "a request handler panicked");
+                Answered::Whole(reply::fault(StatusCode::INTERNAL_SERVER_ERROR))
+            }
+        }
+    }
+
+    async fn read_body(&self, body: Incoming) -> Result<Bytes, StatusCode> {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let bytes_max = self.limits.body_bytes_max;
+        // A length that is announced is judged before a byte is read (and before `100 Continue`).
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if bytes_max < announced {
+            self.counters.count(Event::TooLarge);
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        let reading = Limited::new(body, bytes_max).collect();
+        match tokio::time::timeout(self.limits.body_timeout, reading).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                self.counters.count(Event::TooLarge);
+                Err(StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a request's body broke off");
+                self.counters.count(Event::Malformed);
+                Err(StatusCode::BAD_REQUEST)
+            }
+            Err(_) => {
+                self.counters.count(Event::Timeout);
+                Err(StatusCode::REQUEST_TIMEOUT)
+            }
+        }
+    }
+}
+
+fn closing_fault(status: StatusCode) -> Response {
+    let mut response = reply::fault(status);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

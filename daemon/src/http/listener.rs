@@ -1,0 +1,219 @@
+//! The accept loop: a cap on connections, what to do about failing accepts, and the drain.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use rustix::io::Errno;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+use warp::reply::Response;
+
+use super::connection::drive;
+use super::counters::{EdgeCounters, Event};
+use super::edge::{Edge, Limits, Peer, UnixPeer};
+
+/// How long accepting rests when the process or the machine is out of descriptors or memory: time for
+/// connections to end. Until then the kernel queues.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Where connections come from.
+#[derive(Debug)]
+pub enum Listener {
+    /// The network.
+    Tcp(TcpListener),
+    /// This machine.
+    Unix(UnixListener),
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Serves the listener until `cancel`, then returns when every request that was begun is answered. Idle
+/// connections are closed at once, answers given meanwhile carry `Connection: close`.
+///
+/// There is no deadline here: dropping the future cuts whatever is left, so the caller puts one over it.
+/// `service` is `warp::service(routes)`; it is cloned for each request.
+///
+/// # Errors
+/// The listener is broken for good (not: out of descriptors, which is waited out). What was in flight is
+/// answered all the same.
+pub async fn serve<S>(
+    listener: Listener,
+    service: S,
+    limits: Limits,
+    counters: Arc<EdgeCounters>,
+    cancel: CancellationToken,
+) -> io::Result<()>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    // A child, so that a broken listener can send its connections home without stopping the others.
+    let cancel = cancel.child_token();
+    let mut connections = JoinSet::new();
+    let edge = Arc::new(Edge { service, limits, counters });
+    let ended = accept_until(&cancel, &listener, &edge, &mut connections).await;
+    drop(listener);
+    cancel.cancel();
+    while let Some(joined) = connections.join_next().await {
+        reap(&edge.counters, joined);
+    }
+    ended
+}
+
+async fn accept_until<S>(
+    cancel: &CancellationToken,
+    listener: &Listener,
+    edge: &Arc<Edge<S>>,
+    connections: &mut JoinSet<()>,
+) -> io::Result<()>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    let slots = Arc::new(Semaphore::new(edge.limits.connections_max));
+    loop {
+        let (stream, peer, slot) = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Ok(()),
+            Some(joined) = connections.join_next() => {
+                reap(&edge.counters, joined);
+                continue;
+            }
+            accepted = accept(listener, &slots, &edge.counters) => accepted?,
+        };
+        let (edge, cancel) = (Arc::clone(edge), cancel.clone());
+        connections.spawn(async move {
+            let _slot = slot;
+            match stream {
+                Stream::Tcp(stream) => drive(stream, peer, edge, cancel).await,
+                Stream::Unix(stream) => drive(stream, peer, edge, cancel).await,
+            }
+        });
+    }
+}
+
+/// Waits for a free slot first, and only then for a connection: what has no slot stays in the kernel's
+/// queue.
+async fn accept(
+    listener: &Listener,
+    slots: &Arc<Semaphore>,
+    counters: &EdgeCounters,
+) -> io::Result<(Stream, Peer, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    loop {
+        match accept_one(listener).await {
+            Ok((stream, peer)) => return Ok((stream, peer, slot)),
+            Err(error) => match judge(&error) {
+                Verdict::Ignore => {}
+                Verdict::Rest => {
+                    counters.count(Event::AcceptFailure);
+                    tracing::warn!(%error, "cannot accept a connection; trying again");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+                Verdict::GiveUp => return Err(error),
+            },
+        }
+    }
+}
+
+async fn accept_one(listener: &Listener) -> io::Result<(Stream, Peer)> {
+    match listener {
+        Listener::Tcp(listener) => {
+            let (stream, address) = listener.accept().await?;
+            // An answer is one small segment: waiting for an acknowledgement before sending it would
+            // only add time. A socket that refuses the option is gone already, and says so when read.
+            let _ = stream.set_nodelay(true);
+            Ok((Stream::Tcp(stream), Peer::Tcp(address)))
+        }
+        Listener::Unix(listener) => {
+            let (stream, _) = listener.accept().await?;
+            // Without credentials nobody could be let in, so it counts as a connection gone.
+            let credentials = stream
+                .peer_cred()
+                .map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
+            let peer =
+                UnixPeer { uid: credentials.uid(), gid: credentials.gid(), pid: credentials.pid() };
+            Ok((Stream::Unix(stream), Peer::Unix(peer)))
+        }
+    }
+}
+
+/// What a failed accept says.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// About that one connection only, which is gone.
+    Ignore,
+    /// About this moment.
+    Rest,
+    /// About the listener.
+    GiveUp,
+}
+
+fn judge(error: &io::Error) -> Verdict {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Verdict::Rest,
+        // Linux's accept also passes on the pending network errors of the new connection (accept(2)).
+        Some(
+            Errno::CONNABORTED
+            | Errno::INTR
+            | Errno::AGAIN
+            | Errno::PERM
+            | Errno::PROTO
+            | Errno::NETDOWN
+            | Errno::NOPROTOOPT
+            | Errno::HOSTDOWN
+            | Errno::NONET
+            | Errno::HOSTUNREACH
+            | Errno::OPNOTSUPP
+            | Errno::NETUNREACH,
+        ) => Verdict::Ignore,
+        Some(_) => Verdict::GiveUp,
+        None if error.kind() == io::ErrorKind::ConnectionAborted => Verdict::Ignore,
+        None => Verdict::GiveUp,
+    }
+}
+
+/// Handlers' panics are contained; what arrives here happened in our own code around them.
+fn reap(counters: &EdgeCounters, joined: Result<(), JoinError>) {
+    if joined.is_err_and(|error| error.is_panic()) {
+        counters.count(Event::Panic);
+        tracing::error!("the task of a connection panicked");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rustix::io::Errno;
+
+    use super::{Verdict, judge};
+
+    #[test]
+    fn accept_failures_are_told_apart() {
+        for (errno, verdict) in [
+            (Errno::CONNABORTED, Verdict::Ignore),
+            (Errno::MFILE, Verdict::Rest),
+            (Errno::NFILE, Verdict::Rest),
+            (Errno::INVAL, Verdict::GiveUp),
+            (Errno::BADF, Verdict::GiveUp),
+        ] {
+            assert_eq!(judge(&io::Error::from(errno)), verdict, "{errno:?}");
+        }
+        assert_eq!(judge(&io::ErrorKind::ConnectionAborted.into()), Verdict::Ignore);
+        assert_eq!(judge(&io::Error::other("?")), Verdict::GiveUp);
+    }
+}
