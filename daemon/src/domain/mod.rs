@@ -1,1 +1,3 @@
-//! Stub: to be filled.
+//! The rules of the sale, as functions of facts: no I/O, no clock, no channel.
+
+pub mod ordering;
