@@ -2,4 +2,5 @@
 //! Synchronous, no I/O, no clock, no channel, no SQL: values in, decisions out.
 
 pub mod order_id;
+pub mod ordering;
 pub mod stock;

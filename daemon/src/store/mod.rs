@@ -1,1 +1,220 @@
-//! Stub: to be filled.
+//! The database of this process: one writing thread, a few reading connections, and the only place with
+//! SQL. It decides nothing by itself; the placing rules are in `domain::ordering`.
+//!
+//! One file per kind of row: `orders`, `products`, `decisions`, `queue` (the embedded queue),
+//! `dead_letters`, `unconfirmed`, `outcomes`, `meta`; `placing` joins them in one transaction.
+
+mod clock;
+mod dead_letters;
+mod decisions;
+mod error;
+mod meta;
+mod migrations;
+mod open;
+mod orders;
+mod outcomes;
+mod placing;
+mod products;
+mod queue;
+mod reader;
+#[cfg(test)]
+pub(crate) mod tests;
+mod unconfirmed;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use protocol::EpochMs;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::watch;
+
+use clock::Clock;
+pub use error::{CloseError, ReadError, WriteError};
+use meta::Identity;
+pub use open::OpenError;
+pub use orders::OrderRow;
+pub use outcomes::Outcomes;
+pub use products::{Balance, Seed};
+pub use queue::{Backoff, Pending, Taken};
+use reader::Readers;
+pub use unconfirmed::Unconfirmed;
+use writer::{Signals, Writer};
+
+/// How the store is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The database file. Its folder is made when absent.
+    pub path: PathBuf,
+    /// Connections that answer queries; at least one.
+    pub readers: usize,
+    /// Jobs that may wait for the writer; one more is refused, or waits outside.
+    pub writes_waiting_max: usize,
+}
+
+/// The store. Clones are handles to the same one; when the last is dropped the writer finishes what
+/// waits, and `close` does the same in good order.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// The fields are dropped in this sequence: the writer's thread ends once its last handle is gone, and
+/// only then can it be joined.
+struct Inner {
+    writer: Writer,
+    thread: Thread,
+    readers: Arc<Readers>,
+    signals: Signals,
+    identity: Identity,
+    clock: Clock,
+}
+
+impl Store {
+    /// Opens the database, or makes it, and takes its lock. Puts in the products that are absent and
+    /// checks the books of all: a mismatch is logged as an error and left as it is. Blocks.
+    ///
+    /// # Errors
+    /// Says why the database can't be used; an existing file is then unchanged.
+    pub fn open(settings: &Settings, seeds: &[Seed]) -> Result<Self, OpenError> {
+        Self::open_with_clock(settings, seeds, clock::system())
+    }
+
+    fn open_with_clock(
+        settings: &Settings,
+        seeds: &[Seed],
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let open::Opened { mut connection, path, lock } = open::open(&settings.path)?;
+        let failed = |error: rusqlite::Error| open::classify(&path, &error);
+        let identity = furnish(&mut connection, seeds, clock().0).map_err(failed)?;
+        let identity = identity.ok_or_else(|| OpenError::Corrupt {
+            path: path.clone(),
+            why: "its identity in seckill_meta is unreadable".to_owned(),
+        })?;
+        audit(&connection, &path).map_err(failed)?;
+        let readers = Readers::open(&path, settings.readers).map_err(failed)?;
+        let signals = Signals { changes: watch::Sender::new(0), queued: watch::Sender::new(0) };
+        let (writer, thread) = writer::start(
+            connection,
+            lock,
+            settings.writes_waiting_max,
+            Arc::clone(&clock),
+            signals.clone(),
+        )
+        .map_err(|error| OpenError::Io { path: path.clone(), why: error.to_string() })?;
+        let thread = Thread(Mutex::new(Some(thread)));
+        let inner = Inner { writer, thread, readers, signals, identity, clock };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Finishes what waits, moves the write-ahead log into the database and lets go of the lock. Later
+    /// reads and writes are answered `Closed`. Closing again, from any handle, is harmless.
+    ///
+    /// # Errors
+    /// What went wrong at the end; everything that was answered is stored all the same.
+    pub async fn close(&self) -> Result<(), CloseError> {
+        self.inner.writer.close().await;
+        self.inner.readers.close().await;
+        let Some(thread) = self.inner.thread.take() else { return Ok(()) };
+        match tokio::task::spawn_blocking(move || thread.join()).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(CloseError::WriterDied),
+        }
+    }
+
+    /// Names the database: a UUID made with it. Decision numbers are comparable within one name only.
+    #[must_use]
+    pub fn store_id(&self) -> &str {
+        &self.inner.identity.store_id
+    }
+
+    /// The key of the order ids, made with the database. Secret: with it an order id tells its buyer.
+    #[must_use]
+    pub fn order_id_key(&self) -> [u8; 32] {
+        self.inner.identity.order_id_key
+    }
+
+    /// Goes up with each commit that decided an order or changed a product.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.signals.changes.subscribe()
+    }
+
+    /// Goes up with each commit that put something into the embedded queue.
+    #[must_use]
+    pub fn queued(&self) -> watch::Receiver<u64> {
+        self.inner.signals.queued.subscribe()
+    }
+
+    /// Whether writes are refused because the store is closed or its writer has died.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inner.writer.is_closed()
+    }
+
+    /// The moment, by the store's clock.
+    #[must_use]
+    pub fn now(&self) -> EpochMs {
+        (self.inner.clock)()
+    }
+
+    fn writer(&self) -> &Writer {
+        &self.inner.writer
+    }
+
+    async fn read<T, F>(&self, query: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.inner.readers.read(query).await
+    }
+}
+
+/// The writer's thread, joined when the last handle is dropped unless `close` did it: a database that is
+/// let go of can be opened again at once.
+struct Thread(Mutex<Option<JoinHandle<Result<(), CloseError>>>>);
+
+impl Thread {
+    fn take(&self) -> Option<JoinHandle<Result<(), CloseError>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(Ok(Err(error))) = self.take().map(JoinHandle::join) {
+            tracing::warn!(%error, "the database was not closed in good order");
+        }
+    }
+}
+
+/// Makes what each database has: its identity, and the products that are absent.
+fn furnish(
+    connection: &mut Connection,
+    seeds: &[Seed],
+    now: i64,
+) -> rusqlite::Result<Option<Identity>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let identity = meta::identity(&transaction)?;
+    products::seed(&transaction, seeds, now)?;
+    transaction.commit()?;
+    Ok(identity)
+}
+
+/// Looks whether every unit is accounted for. A mismatch is for an operator to look into, not for a
+/// start to paper over.
+fn audit(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    for balance in products::balances(connection)?.iter().filter(|balance| !balance.holds()) {
+        let path = path.display();
+        tracing::error!(%path, ?balance, "the books of a product do not balance");
+    }
+    Ok(())
+}
+
+/// Figures that can't be negative, in a database that can't hold unsigned ones.
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,214 @@
+//! The consumer of the embedded queue: has batch after batch placed for as long as there are any, then
+//! sleeps until something is queued, a retry is due, or it is told to stop. It never polls.
+
+use std::time::Duration;
+
+use protocol::EpochMs;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::store::{Backoff, Store, Taken, WriteError};
+
+/// Waits between tries while the store fails.
+const STORE_BACKOFF: Backoff = Backoff { first_ms: 100, max_ms: 5_000 };
+
+/// The longest sleep before a retry that is due: bounds what a wall clock that was set can do.
+const SLEEP_MAX_MS: u64 = 60_000;
+
+/// How the queue is consumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Orders placed in one transaction.
+    pub batch_max: usize,
+    /// Deliveries of one message after which it becomes a dead letter.
+    pub deliveries_max: u32,
+    /// Waits before redeliveries.
+    pub backoff: Backoff,
+}
+
+/// Consumes until `cancel`, or until the store is closed. The batch under way is finished. While `paused`
+/// is true nothing is taken; when its sender is gone, its last value stands.
+pub async fn run(
+    store: Store,
+    settings: Settings,
+    mut paused: watch::Receiver<bool>,
+    cancel: CancellationToken,
+) {
+    let mut queued = store.queued();
+    let mut failures = 0_u32;
+    while !cancel.is_cancelled() {
+        if *paused.borrow_and_update() {
+            until_first(&cancel, changed(&mut paused)).await;
+            continue;
+        }
+        // Marked before the look, so that what is queued during it wakes the next one.
+        queued.mark_unchanged();
+        let looked = store
+            .place_from_queue(settings.batch_max, settings.deliveries_max, settings.backoff)
+            .await;
+        match looked {
+            Err(WriteError::Closed) => return,
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                note_failure(failures, &error);
+                let wait = Duration::from_millis(STORE_BACKOFF.after_ms(failures));
+                until_first(&cancel, tokio::time::sleep(wait)).await;
+            }
+            Ok(taken) => {
+                note_success(std::mem::take(&mut failures), &taken);
+                if taken.taken < settings.batch_max {
+                    let something = async {
+                        tokio::select! {
+                            () = changed(&mut paused) => {}
+                            () = changed(&mut queued) => {}
+                            () = until_due(&store, taken.next_due) => {}
+                        }
+                    };
+                    until_first(&cancel, something).await;
+                }
+            }
+        }
+    }
+}
+
+/// Waits for `event`, but not longer than until `cancel`.
+async fn until_first(cancel: &CancellationToken, event: impl Future<Output = ()>) {
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = event => {}
+    }
+}
+
+/// The next change; never, when its sender is gone.
+async fn changed<T>(watched: &mut watch::Receiver<T>) {
+    if watched.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Sleeps until the next retry is due; for ever when none waits.
+async fn until_due(store: &Store, next_due: Option<EpochMs>) {
+    let Some(due) = next_due else { return std::future::pending().await };
+    let wait_ms = u64::try_from(due.0.saturating_sub(store.now().0)).unwrap_or(0);
+    tokio::time::sleep(Duration::from_millis(wait_ms.clamp(1, SLEEP_MAX_MS))).await;
+}
+
+fn note_failure(failures: u32, error: &WriteError) {
+    if failures == 1 {
+        tracing::error!(%error, "no orders can be placed; trying again until the store recovers");
+    } else {
+        tracing::debug!(%error, failures, "still no orders can be placed");
+    }
+}
+
+fn note_success(failures_before: u32, taken: &Taken) {
+    if 0 < failures_before {
+        tracing::info!(failures = failures_before, "orders can be placed again");
+    }
+    if 0 < taken.put_off {
+        tracing::warn!(count = taken.put_off, "orders failed unexpectedly and will be tried again");
+    }
+    if 0 < taken.outcomes.dead_lettered {
+        let count = taken.outcomes.dead_lettered;
+        tracing::warn!(count, "messages that can't be decided are among the dead letters now");
+    }
+    if 0 < taken.taken {
+        tracing::debug!(?taken, "placed a batch");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::watch;
+    use tokio::task::JoinHandle;
+    use tokio_util::sync::CancellationToken;
+
+    use super::{Settings, run};
+    use crate::store::tests::{Fixture, outgoing};
+    use crate::store::{Backoff, Store};
+
+    struct Consumer {
+        paused: watch::Sender<bool>,
+        cancel: CancellationToken,
+        task: JoinHandle<()>,
+    }
+
+    fn consume(store: &Store, paused: bool) -> Consumer {
+        let (paused, is_paused) = watch::channel(paused);
+        let cancel = CancellationToken::new();
+        let backoff = Backoff { first_ms: 1, max_ms: 1 };
+        let settings = Settings { batch_max: 4, deliveries_max: 3, backoff };
+        let task = tokio::spawn(run(store.clone(), settings, is_paused, cancel.clone()));
+        Consumer { paused, cancel, task }
+    }
+
+    async fn until_placed(store: &Store, count: u64) {
+        let mut changes = store.changes();
+        let placed = async {
+            while store.outcomes().await.unwrap().placed < count {
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), placed).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_queued_before_and_what_comes_later_is_placed() {
+        let fixture = Fixture::with_stock(100);
+        let store = &fixture.store;
+        let batch = |from: u32| (from..from + 10).map(|user| outgoing(&user.to_string(), user));
+        store.enqueue(batch(0).collect()).await.unwrap();
+        let consumer = consume(store, false);
+        until_placed(store, 10).await;
+        store.enqueue(batch(10).collect()).await.unwrap();
+        until_placed(store, 20).await;
+        consumer.cancel.cancel();
+        consumer.task.await.unwrap();
+        assert_eq!(store.pending().await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn while_paused_nothing_is_taken() {
+        let fixture = Fixture::with_stock(100);
+        let store = &fixture.store;
+        let consumer = consume(store, true);
+        store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
+        // A write after the enqueue, so that a consumer that ignored the pause would have had its turn.
+        tokio::task::yield_now().await;
+        store.set_meta("turn", vec![]).await.unwrap();
+        assert_eq!(store.pending().await.unwrap().len(), 1);
+        consumer.paused.send(false).unwrap();
+        until_placed(store, 1).await;
+        // Its sender gone, the last value stands.
+        let Consumer { paused, cancel, task } = consumer;
+        drop(paused);
+        store.enqueue(vec![outgoing("b", 2)]).await.unwrap();
+        until_placed(store, 2).await;
+        cancel.cancel();
+        task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_failing_store_is_tried_again_and_a_closed_one_ends_it() {
+        let fixture = Fixture::with_stock(100);
+        let store = &fixture.store;
+        store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
+        fixture.sql("ALTER TABLE t_seckill_order RENAME TO elsewhere").await;
+        let consumer = consume(store, false);
+        // It fails as a whole, so nothing is given up as a dead letter, however often it is tried.
+        for _ in 0..3 {
+            store.set_meta("turn", vec![]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(store.dead_letter_count().await.unwrap(), 0);
+        fixture.sql("ALTER TABLE elsewhere RENAME TO t_seckill_order").await;
+        until_placed(store, 1).await;
+        store.close().await.unwrap();
+        consumer.paused.send(true).unwrap();
+        consumer.paused.send(false).unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(30), consumer.task).await;
+        ended.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,107 @@
+//! The embedded queue, for machines without a broker: rows in the database of this process, durable
+//! before they are confirmed. Its consumer is `order::consumer`, its rows are the store's.
+
+use std::time::Duration;
+
+use super::{BoxFuture, Cause, Lag, LagReader, Outgoing, Producer, Published};
+use crate::store::{Store, WriteError};
+
+/// How long a publisher waits for a commit. A disk that hangs longer leaves the result unknown; the
+/// orders are published again under the same ids, which the store takes for what they are.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Orders go into the store's queue table.
+#[derive(Clone)]
+pub struct EmbeddedQueue {
+    store: Store,
+}
+
+impl EmbeddedQueue {
+    /// The queue in `store`.
+    #[must_use]
+    pub const fn new(store: Store) -> Self {
+        Self { store }
+    }
+}
+
+impl Producer for EmbeddedQueue {
+    fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Vec<Published>> {
+        Box::pin(async move {
+            let stored = self.store.enqueue(batch.to_vec());
+            let published = match tokio::time::timeout(PUBLISH_TIMEOUT, stored).await {
+                Ok(Ok(())) => Published::Stored,
+                Ok(Err(error @ WriteError::Unknown(_))) => {
+                    Published::Unknown(Cause(error.to_string()))
+                }
+                Ok(Err(error)) => Published::Rejected(Cause(error.to_string())),
+                Err(_) => {
+                    let seconds = PUBLISH_TIMEOUT.as_secs();
+                    Published::Unknown(Cause(format!("the database took more than {seconds} s")))
+                }
+            };
+            vec![published; batch.len()]
+        })
+    }
+
+    fn ready(&self) -> Result<(), Cause> {
+        if self.store.is_closed() {
+            return Err(Cause(WriteError::Closed.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Two: one batch gathers in the writer's row while the other is being committed.
+    fn batches_in_flight_max(&self) -> usize {
+        2
+    }
+}
+
+impl LagReader for EmbeddedQueue {
+    fn read_lag(&self) -> BoxFuture<'_, Result<Lag, Cause>> {
+        Box::pin(async move {
+            self.store.embedded_lag().await.map_err(|error| Cause(error.to_string()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EmbeddedQueue;
+    use crate::queue::{LagReader, Producer, Published};
+    use crate::store::tests::{Fixture, outgoing};
+
+    #[tokio::test]
+    async fn what_is_published_is_durable_counted_and_refused_once_closed() {
+        let fixture = Fixture::with_stock(5);
+        let queue = EmbeddedQueue::new(fixture.store.clone());
+        let batch = [outgoing("a", 1), outgoing("b", 2)];
+        assert_eq!(queue.ready(), Ok(()));
+        for _ in 0..2 {
+            let published = queue.publish(&batch).await;
+            assert_eq!(published, [Published::Stored, Published::Stored]);
+        }
+        let lag = queue.read_lag().await.unwrap();
+        assert_eq!((lag.messages, lag.queues.len(), lag.queues[0].messages), (2, 1, 2));
+        fixture.store.close().await.unwrap();
+        assert!(queue.ready().is_err());
+        assert!(queue.read_lag().await.is_err());
+        let published = queue.publish(&batch).await;
+        assert!(published.iter().all(|one| matches!(one, Published::Rejected(_))));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_take_it_rejects_the_whole_batch() {
+        let fixture = Fixture::with_stock(5);
+        let queue = EmbeddedQueue::new(fixture.store.clone());
+        fixture
+            .sql(
+                "CREATE TRIGGER no BEFORE INSERT ON seckill_queue WHEN NEW.order_id = 'b'
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+            )
+            .await;
+        let published = queue.publish(&[outgoing("a", 1), outgoing("b", 2)]).await;
+        assert_eq!(published.len(), 2);
+        assert!(published.iter().all(|one| matches!(one, Published::Rejected(_))));
+        assert_eq!(fixture.store.pending().await.unwrap(), []);
+    }
+}

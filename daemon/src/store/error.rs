@@ -1,0 +1,102 @@
+//! How a write, a read or a close of the store can fail, and which side of the commit that was on.
+
+use std::fmt;
+
+use rusqlite::ErrorCode;
+
+use crate::queue::Cause;
+
+/// Why a write has no result to show.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// Definitely nothing was stored, and nothing of it will turn up later.
+    #[error("not stored: {0}")]
+    Rejected(Cause),
+    /// The commit itself failed, for instance in fsync: what was written may be found again after a
+    /// crash, or may not. Only repeating the write under the same id settles it.
+    #[error("it is not known whether this was stored: {0}")]
+    Unknown(Cause),
+    /// `store.writes_waiting_max` jobs are waiting already; nothing was stored.
+    #[error("too many writes are waiting for the database")]
+    Overloaded,
+    /// The store is closed, or its writer has died; nothing was stored.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// Why a query has no answer. It is then unknown, not empty.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The database failed.
+    #[error("reading the database failed: {0}")]
+    Failed(Cause),
+    /// The store is closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// What went wrong while closing; what was answered before is stored all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CloseError {
+    /// The last checkpoint failed: the write-ahead log stays and is read at the next start.
+    #[error("the last checkpoint failed: {0}")]
+    Checkpoint(Cause),
+    /// The writing thread had died earlier.
+    #[error("the writing thread had died")]
+    WriterDied,
+}
+
+/// Why the work of one job didn't come to its end.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// SQLite, or a value in it that can't be read.
+    Sqlite(rusqlite::Error),
+    /// The job panicked.
+    Panic(String),
+}
+
+impl Fault {
+    /// Whether the work itself is at fault, so that other work may go on without it. Everything else is
+    /// the database's trouble as a whole: an unfamiliar error must not empty the queue into the dead
+    /// letters.
+    pub(super) fn is_of_the_work(&self) -> bool {
+        let Self::Sqlite(error) = self else { return true };
+        match error.sqlite_error_code() {
+            Some(code) => matches!(
+                code,
+                ErrorCode::ConstraintViolation
+                    | ErrorCode::TooBig
+                    | ErrorCode::TypeMismatch
+                    | ErrorCode::ParameterOutOfRange
+            ),
+            None => matches!(
+                error,
+                rusqlite::Error::FromSqlConversionFailure(..)
+                    | rusqlite::Error::ToSqlConversionFailure(..)
+                    | rusqlite::Error::IntegralValueOutOfRange(..)
+                    | rusqlite::Error::InvalidColumnType(..)
+                    | rusqlite::Error::Utf8Error(..)
+            ),
+        }
+    }
+
+    /// The cause, for the log.
+    pub(super) fn cause(&self) -> Cause {
+        Cause(self.to_string())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(f),
+            Self::Panic(message) => write!(f, "a panic: {message}"),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}

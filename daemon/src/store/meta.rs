@@ -1,0 +1,77 @@
+//! Small values that belong to the database itself: its name, the key of the order ids, and what other
+//! parts keep over a restart under names of their own.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Store;
+use super::error::{ReadError, WriteError};
+
+const STORE_ID: &str = "store_id";
+const ORDER_ID_KEY: &str = "order_id_key";
+
+/// What is made once per database.
+#[derive(Clone)]
+pub(super) struct Identity {
+    /// A random UUID.
+    pub(super) store_id: String,
+    /// 32 random bytes.
+    pub(super) order_id_key: [u8; 32],
+}
+
+impl Store {
+    /// A value kept under `key`.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        let key = key.to_owned();
+        self.read(move |connection| get(connection, &key)).await
+    }
+
+    /// Keeps a value under `key`, in place of the one before.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn set_meta(&self, key: &str, value: Vec<u8>) -> Result<(), WriteError> {
+        let key = key.to_owned();
+        self.writer().write(1, move |tx| Ok(set(tx.connection, &key, &value)?)).await
+    }
+}
+
+/// The database's identity, made now when it has none. `None`: what is stored is no such thing.
+pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<Identity>> {
+    if get(connection, STORE_ID)?.is_none() {
+        let id = uuid::Builder::from_random_bytes(random()?).into_uuid();
+        set(connection, STORE_ID, id.to_string().as_bytes())?;
+    }
+    if get(connection, ORDER_ID_KEY)?.is_none() {
+        set(connection, ORDER_ID_KEY, &random::<32>()?)?;
+    }
+    let store_id = get(connection, STORE_ID)?.and_then(|bytes| String::from_utf8(bytes).ok());
+    let key = get(connection, ORDER_ID_KEY)?.and_then(|bytes| bytes.try_into().ok());
+    Ok(store_id.zip(key).map(|(store_id, order_id_key)| Identity { store_id, order_id_key }))
+}
+
+fn random<const N: usize>() -> rusqlite::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.to_string().into()))?;
+    Ok(bytes)
+}
+
+fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT value FROM seckill_meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
+fn set(connection: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO seckill_meta (key, value) VALUES (?1, ?2)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )?
+        .execute((key, value))
+        .map(|_| ())
+}

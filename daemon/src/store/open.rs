@@ -1,0 +1,269 @@
+//! Opening the database: its lock, its judgement without a change to it, its settings and migrations.
+//! A file that isn't ours, is newer than this build, or is damaged stays as it is, byte by byte.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::migrations::{self, APPLICATION_ID, KNOWN};
+use super::reader::BUSY_TIMEOUT;
+
+/// Files below this size are checked page by page at the start; checking a larger one would keep the
+/// daemon from serving for seconds, and `doctor` can do it at leisure.
+const QUICK_CHECK_BYTES_MAX: u64 = 64 << 20;
+
+/// What each SQLite file begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Why the database can't be used. Nothing in it was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Another daemon has it open, or another program keeps it locked.
+    #[error("{}: another process holds this database: {why}", path.display())]
+    Held {
+        /// The database.
+        path: PathBuf,
+        /// How that shows.
+        why: String,
+    },
+    /// A newer daemon wrote it.
+    #[error("{}: its schema has version {found}, this build knows {known} and older", path.display())]
+    NewerSchema {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: i32,
+        /// The newest one this build knows.
+        known: i32,
+    },
+    /// The file isn't SQLite's.
+    #[error("{}: this file is not a database", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A SQLite file of another program.
+    #[error("{}: this database belongs to another program (application id {application_id})", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is; 0 when it doesn't say.
+        application_id: i32,
+    },
+    /// It is damaged.
+    #[error("{}: this database is damaged: {why}", path.display())]
+    Corrupt {
+        /// The database.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
+    /// It, its folder or its lock file can't be made or written.
+    #[error("{}: can't be written: {why}", path.display())]
+    Unwritable {
+        /// What can't be written.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The system failed otherwise.
+    #[error("{}: {why}", path.display())]
+    Io {
+        /// The database.
+        path: PathBuf,
+        /// What failed.
+        why: String,
+    },
+}
+
+/// A database that is ours, held, and of the schema this build knows.
+pub(super) struct Opened {
+    /// The writing connection.
+    pub(super) connection: Connection,
+    /// Where the file really is.
+    pub(super) path: PathBuf,
+    /// Held until it is dropped.
+    pub(super) lock: File,
+}
+
+/// Opens or makes the database.
+pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
+    let path = resolve(path)?;
+    let lock = hold(&path)?;
+    if 0 < size(&path)? {
+        judge(&path)?;
+    }
+    let connect = || {
+        let mut connection = connect(&path)?;
+        migrations::migrate(&mut connection)?;
+        Ok(connection)
+    };
+    let connection = connect().map_err(|error| classify(&path, &error))?;
+    Ok(Opened { connection, path, lock })
+}
+
+/// The file's real place, so that two names of one database can't have two locks.
+fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    let unwritable = |error: io::Error| unwritable(path, &error);
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().ok_or_else(|| OpenError::Unwritable {
+        path: path.to_owned(),
+        why: "this names no file".to_owned(),
+    })?;
+    fs::create_dir_all(parent).map_err(unwritable)?;
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(fs::canonicalize(parent).map_err(unwritable)?.join(name))
+        }
+        Err(error) => Err(unwritable(error)),
+        Ok(path) if path.is_dir() => {
+            Err(OpenError::Unwritable { path, why: "this is a folder".to_owned() })
+        }
+        Ok(path) => Ok(path),
+    }
+}
+
+/// The file beside the database whose lock says that a daemon uses it.
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// Takes the lock. The file stays behind: removing it would race with the next daemon's look at it.
+fn hold(path: &Path) -> Result<File, OpenError> {
+    let lock = lock_path(path);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock)
+        .map_err(|error| unwritable(&lock, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Held {
+            path: path.to_owned(),
+            why: format!("{} is locked", lock.display()),
+        }),
+        Err(TryLockError::Error(error)) => {
+            Err(OpenError::Io { path: lock, why: error.to_string() })
+        }
+    }
+}
+
+fn size(path: &Path) -> Result<u64, OpenError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(OpenError::Io { path: path.to_owned(), why: error.to_string() }),
+    }
+}
+
+/// Looks at a file that exists without changing it. It has to be SQLite that looks, since the newest
+/// header may lie in the write-ahead log; and its closing checkpoint has to be off.
+fn judge(path: &Path) -> Result<(), OpenError> {
+    let mut begin = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut begin)).or_else(
+        |error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Ok(()),
+            _ => Err(OpenError::Io { path: path.to_owned(), why: error.to_string() }),
+        },
+    )?;
+    if begin != *MAGIC {
+        return Err(OpenError::NotADatabase { path: path.to_owned() });
+    }
+    let seen = look(path).map_err(|error| classify(path, &error))?;
+    if seen.application_id != APPLICATION_ID && !seen.is_blank() {
+        let application_id = seen.application_id;
+        return Err(OpenError::Foreign { path: path.to_owned(), application_id });
+    }
+    if KNOWN < seen.user_version {
+        let (found, known) = (seen.user_version, KNOWN);
+        return Err(OpenError::NewerSchema { path: path.to_owned(), found, known });
+    }
+    match seen.damage {
+        Some(why) => Err(OpenError::Corrupt { path: path.to_owned(), why }),
+        None => Ok(()),
+    }
+}
+
+/// What a look at a database finds.
+struct Seen {
+    application_id: i32,
+    user_version: i32,
+    tables: i64,
+    damage: Option<String>,
+}
+
+impl Seen {
+    /// A database in which nobody has made anything yet, such as one whose making was cut short.
+    const fn is_blank(&self) -> bool {
+        self.application_id == 0 && self.user_version == 0 && self.tables == 0
+    }
+}
+
+fn look(path: &Path) -> rusqlite::Result<Seen> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let number = |sql| connection.query_row(sql, [], |row| row.get(0));
+    let application_id = number("PRAGMA application_id")?;
+    let user_version = number("PRAGMA user_version")?;
+    let tables =
+        connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let small = fs::metadata(path).is_ok_and(|file| file.len() < QUICK_CHECK_BYTES_MAX);
+    let ours = application_id == APPLICATION_ID && user_version <= KNOWN;
+    let damage = if small && ours { quick_check(&connection)? } else { None };
+    Ok(Seen { application_id, user_version, tables, damage })
+}
+
+fn quick_check(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then_some(found))
+}
+
+/// The writing connection. `FULL` makes each commit durable before it is answered; the checkpoint is
+/// the writer's own business; temporary data stays in memory, savepoint journals above all.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| {
+        let mode: String = row.get(0)?;
+        if mode == "wal" { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
+    })?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    Ok(connection)
+}
+
+/// What an error of SQLite means for the opening.
+pub(super) fn classify(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let (path, why) = (path.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Corrupt { path, why },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Held { path, why },
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            OpenError::Unwritable { path, why }
+        }
+        _ => OpenError::Io { path, why },
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> OpenError {
+    OpenError::Unwritable { path: path.to_owned(), why: error.to_string() }
+}

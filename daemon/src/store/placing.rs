@@ -1,0 +1,352 @@
+//! Deciding orders inside a transaction: gathers the facts, asks `domain::ordering`, stores the verdict.
+//! Where the orders come from, and what becomes of a message that can't be decided, is the callers'
+//! business.
+//!
+//! A batch is decided in one savepoint. Only when something in it fails unexpectedly is it done over,
+//! one savepoint per order, to find the order at fault and spare the others.
+
+use std::collections::HashMap;
+
+use protocol::{EpochMs, Money, OrderMessage, OrderStatus, Reason};
+use rusqlite::OptionalExtension;
+
+use super::dead_letters::{self, DeadLetter};
+use super::error::{Fault, WriteError};
+use super::outcomes::Outcomes;
+use super::writer::Tx;
+use super::{Store, unsigned};
+use crate::domain::ordering::{Facts, Offer, Verdict, decide};
+use crate::queue::Delivery;
+
+/// A readable order that may have been decided before.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// What was ordered.
+    pub(super) message: OrderMessage,
+    /// When the buyer asked.
+    pub(super) charged_at: EpochMs,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    /// How its orders ended.
+    pub(super) outcomes: Outcomes,
+    /// Positions of the orders that failed unexpectedly, by themselves, with the cause.
+    pub(super) at_fault: Vec<(usize, Fault)>,
+}
+
+impl Store {
+    /// Decides every delivery and returns after the commit. Malformed deliveries, and those that fail by
+    /// themselves for an unexpected reason, become dead letters in the same transaction. Blocks: not for
+    /// threads that serve requests.
+    ///
+    /// # Errors
+    /// The store failed; unless it is [`WriteError::Unknown`], nothing was decided. Either way the same
+    /// deliveries can be given again.
+    pub fn place_blocking(&self, deliveries: Vec<Delivery>) -> Result<Outcomes, WriteError> {
+        // Decoded here, on the caller's thread: the writer's time is everybody's.
+        let read: Vec<_> = deliveries.into_iter().map(read).collect();
+        self.writer().write_blocking(read.len(), move |tx| place(tx, read))
+    }
+}
+
+/// A delivery, and its message or why there is none.
+type Read = (Delivery, Result<Candidate, String>);
+
+fn read(delivery: Delivery) -> Read {
+    let charged_at = delivery.charged_at;
+    let message = OrderMessage::decode(&delivery.body);
+    let read = message.map(|message| Candidate { message, charged_at });
+    (delivery, read.map_err(|malformed| malformed.to_string()))
+}
+
+fn place(tx: &Tx<'_>, deliveries: Vec<Read>) -> Result<Outcomes, Fault> {
+    let mut outcomes = Outcomes::default();
+    let mut candidates = Vec::with_capacity(deliveries.len());
+    let mut sources = Vec::with_capacity(deliveries.len());
+    for (delivery, read) in deliveries {
+        match read {
+            Ok(candidate) => {
+                candidates.push(candidate);
+                sources.push(delivery);
+            }
+            Err(reason) => bury(tx, &delivery, None, &reason, &mut outcomes)?,
+        }
+    }
+    let decided = decide_all(tx, &candidates)?;
+    for (at, fault) in &decided.at_fault {
+        if let (Some(source), Some(candidate)) = (sources.get(*at), candidates.get(*at)) {
+            let reason = fault.to_string();
+            bury(tx, source, Some(&candidate.message), &reason, &mut outcomes)?;
+        }
+    }
+    let outcomes = outcomes.plus(&decided.outcomes);
+    outcomes.store(tx)?;
+    Ok(outcomes)
+}
+
+fn bury(
+    tx: &Tx<'_>,
+    delivery: &Delivery,
+    message: Option<&OrderMessage>,
+    reason: &str,
+    outcomes: &mut Outcomes,
+) -> Result<(), Fault> {
+    let letter = DeadLetter {
+        origin: &delivery.origin,
+        message,
+        body: &delivery.body,
+        reason,
+        redeliveries: delivery.redeliveries,
+        charged_at: delivery.charged_at,
+    };
+    if dead_letters::bury(tx, &letter)? {
+        outcomes.dead_lettered += 1;
+    }
+    Ok(())
+}
+
+/// Decides the orders in their sequence. The outcomes are returned, not yet counted in the database.
+pub(super) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Decided, Fault> {
+    match tx.in_savepoint(|tx| decide_group(tx, candidates)) {
+        Ok(outcomes) => Ok(Decided { outcomes, at_fault: Vec::new() }),
+        Err(fault) if gives_up(tx, &fault) => Err(fault),
+        Err(_) => decide_each(tx, candidates),
+    }
+}
+
+fn decide_each(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Decided, Fault> {
+    let mut decided = Decided::default();
+    for (at, candidate) in candidates.iter().enumerate() {
+        match tx.in_savepoint(|tx| decide_group(tx, std::slice::from_ref(candidate))) {
+            Ok(outcomes) => decided.outcomes = decided.outcomes.plus(&outcomes),
+            Err(fault) if gives_up(tx, &fault) => return Err(fault),
+            Err(fault) => decided.at_fault.push((at, fault)),
+        }
+    }
+    Ok(decided)
+}
+
+/// Whether the whole transaction is lost, so that looking for the order at fault is pointless.
+fn gives_up(tx: &Tx<'_>, fault: &Fault) -> bool {
+    !fault.is_of_the_work() || tx.connection.is_autocommit()
+}
+
+fn decide_group(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Outcomes, Fault> {
+    let mut desk = Desk::open(tx)?;
+    for candidate in candidates {
+        desk.decide(candidate)?;
+    }
+    desk.close()
+}
+
+/// A product as the group sees it; its stock goes down in memory and is written once, at the end.
+struct Product {
+    name: String,
+    price: Money,
+    stock: u64,
+    sold_now: u64,
+}
+
+/// The state of deciding one group of orders.
+struct Desk<'a> {
+    tx: &'a Tx<'a>,
+    products: HashMap<String, Option<Product>>,
+    /// The newest decision's number.
+    head: i64,
+    /// Whether a decided order may still lie among the dead letters.
+    dead_letters: bool,
+    outcomes: Outcomes,
+}
+
+/// Whether an order's id is decided, and the buyer's live order for the product.
+pub(super) const FACTS: &str = "
+    SELECT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)
+        OR EXISTS (SELECT 1 FROM seckill_duplicate WHERE order_id = ?1),
+           (SELECT order_id FROM t_seckill_order
+             WHERE prod_id = ?2 AND user_phoneno = ?3
+               AND record_status = 0 AND order_status IN (0, 2))";
+
+/// How a decided order's row differs from others'.
+struct Row<'a> {
+    status: OrderStatus,
+    reason: Option<Reason>,
+    prod_name: &'a str,
+}
+
+impl<'a> Desk<'a> {
+    fn open(tx: &'a Tx<'a>) -> Result<Self, Fault> {
+        let (head, dead_letters) = tx
+            .statement(
+                "SELECT MAX(COALESCE((SELECT MAX(decision_seq) FROM t_seckill_order), 0),
+                            COALESCE((SELECT MAX(decision_seq) FROM seckill_duplicate), 0)),
+                        EXISTS (SELECT 1 FROM seckill_dead_letter WHERE resolved_at IS NULL)",
+            )?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let products = HashMap::new();
+        Ok(Self { tx, products, head, dead_letters, outcomes: Outcomes::default() })
+    }
+
+    fn decide(&mut self, candidate: &Candidate) -> Result<(), Fault> {
+        let order = &candidate.message;
+        let (decided, live): (bool, Option<String>) = self
+            .tx
+            .statement(FACTS)?
+            .query_row((&order.order_id, &order.prod_id, &order.user_phone), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        self.look_up(&order.prod_id)?;
+        let product = self.products.get(&order.prod_id).and_then(Option::as_ref);
+        let facts = Facts {
+            decided,
+            live_order_id: live.as_deref(),
+            product: product.map(|product| Offer { price: product.price, stock: product.stock }),
+            charge_money: &order.charge_money,
+        };
+        match decide(&facts) {
+            Verdict::AlreadyDecided => {
+                self.outcomes.duplicate_deliveries += 1;
+                return Ok(());
+            }
+            Verdict::DuplicateOrder { live_order_id } => self.set_aside(order, live_order_id)?,
+            Verdict::Fail(reason) => self.fail(candidate, reason)?,
+            Verdict::Place => self.place(candidate)?,
+        }
+        self.resolve_dead_letter(order)
+    }
+
+    fn look_up(&mut self, prod_id: &str) -> Result<(), Fault> {
+        if self.products.contains_key(prod_id) {
+            return Ok(());
+        }
+        let product = self
+            .tx
+            .statement(
+                "SELECT prod_name, prod_price, prod_stock FROM t_seckill_product WHERE prod_id = ?1",
+            )?
+            .query_row([prod_id], |row| {
+                Ok(Product {
+                    name: row.get(0)?,
+                    price: Money::from_milli(row.get(1)?),
+                    stock: unsigned(row.get(2)?),
+                    sold_now: 0,
+                })
+            })
+            .optional()?;
+        self.products.insert(prod_id.to_owned(), product);
+        Ok(())
+    }
+
+    fn place(&mut self, candidate: &Candidate) -> Result<(), Fault> {
+        self.head += 1;
+        let product = self.products.get_mut(&candidate.message.prod_id).and_then(Option::as_mut);
+        let prod_name = match product {
+            Some(product) => {
+                product.stock = product.stock.saturating_sub(1);
+                product.sold_now += 1;
+                product.name.as_str()
+            }
+            None => "",
+        };
+        let row = Row { status: OrderStatus::Placed, reason: None, prod_name };
+        insert(self.tx, self.head, candidate, &row)?;
+        self.outcomes.placed += 1;
+        Ok(())
+    }
+
+    fn fail(&mut self, candidate: &Candidate, reason: Reason) -> Result<(), Fault> {
+        self.head += 1;
+        let product = self.products.get(&candidate.message.prod_id).and_then(Option::as_ref);
+        let prod_name = product.map_or("", |product| product.name.as_str());
+        let row = Row { status: OrderStatus::Failed, reason: Some(reason), prod_name };
+        insert(self.tx, self.head, candidate, &row)?;
+        self.outcomes.fail(reason);
+        Ok(())
+    }
+
+    fn set_aside(&mut self, order: &OrderMessage, live_order_id: &str) -> Result<(), Fault> {
+        self.head += 1;
+        let now = self.tx.now.0;
+        self.tx
+            .statement(
+                "INSERT INTO seckill_duplicate
+                   (order_id, prod_id, user_phoneno, live_order_id, decision_seq, decided_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((
+                &order.order_id,
+                &order.prod_id,
+                &order.user_phone,
+                live_order_id,
+                self.head,
+                now,
+            ))?;
+        self.tx
+            .statement(
+                "UPDATE t_seckill_order SET duplicates = duplicates + 1, gmt_update = ?2
+                  WHERE order_id = ?1",
+            )?
+            .execute((live_order_id, now))?;
+        self.outcomes.duplicate_orders += 1;
+        Ok(())
+    }
+
+    /// An order that was set aside, came again and is decided now is no dead letter any more.
+    fn resolve_dead_letter(&self, order: &OrderMessage) -> Result<(), Fault> {
+        if self.dead_letters {
+            dead_letters::resolve(self.tx, order)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what the group changed as a whole.
+    fn close(self) -> Result<Outcomes, Fault> {
+        let sold = self.products.iter().filter_map(|(prod_id, product)| {
+            let sold_now = product.as_ref()?.sold_now;
+            (0 < sold_now).then_some((prod_id, sold_now))
+        });
+        for (prod_id, count) in sold {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.tx
+                .statement(
+                    "UPDATE t_seckill_product
+                        SET prod_stock = prod_stock - ?2, sold = sold + ?2,
+                            version = version + ?2, gmt_update = ?3
+                      WHERE prod_id = ?1",
+                )?
+                .execute((prod_id, count, self.tx.now.0))?;
+        }
+        if 0 < self.outcomes.decided() {
+            self.tx.note_change();
+        }
+        Ok(self.outcomes)
+    }
+}
+
+fn insert(tx: &Tx<'_>, seq: i64, candidate: &Candidate, row: &Row<'_>) -> Result<(), Fault> {
+    let order = &candidate.message;
+    let now = tx.now.0;
+    let placed = matches!(row.status, OrderStatus::Placed);
+    tx.statement(
+        "INSERT INTO t_seckill_order
+           (gmt_create, gmt_update, order_id, order_status, user_phoneno, prod_id, prod_name,
+            charge_money, charge_time, finish_time, reason, placed_at, decision_seq)
+         VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?
+    .execute((
+        now,
+        &order.order_id,
+        row.status.number(),
+        &order.user_phone,
+        &order.prod_id,
+        row.prod_name,
+        Money::parse(&order.charge_money).ok().map(Money::milli),
+        candidate.charged_at.0,
+        (!placed).then_some(now),
+        row.reason.map(Reason::as_str),
+        placed.then_some(now),
+        seq,
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,294 @@
+//! The embedded queue's rows: put in durably, taken and placed and removed in one transaction, so that
+//! an order is in the queue or decided, never both and never neither.
+
+use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::dead_letters::{self, DeadLetter};
+use super::error::{Fault, ReadError, WriteError};
+use super::outcomes::Outcomes;
+use super::placing::{Candidate, decide_all};
+use super::writer::Tx;
+use super::{Store, unsigned};
+use crate::queue::{Lag, Outgoing, QueueLag};
+
+/// The name of the only queue, in lag readings and in the origin of dead letters.
+const NAME: &str = "embedded";
+
+/// An order that waits to be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Its id.
+    pub order_id: String,
+    /// The product.
+    pub prod_id: String,
+    /// The buyer.
+    pub user_phone: String,
+    /// When the buyer asked.
+    pub charged_at: EpochMs,
+}
+
+/// Waiting times that double from attempt to attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// Milliseconds after the first failure.
+    pub first_ms: u64,
+    /// Milliseconds at most.
+    pub max_ms: u64,
+}
+
+impl Backoff {
+    /// Milliseconds to wait after so many failures in a row; at least 1.
+    #[must_use]
+    pub fn after_ms(self, failures: u32) -> u64 {
+        let factor = 1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX);
+        self.first_ms.saturating_mul(factor).min(self.max_ms).max(1)
+    }
+}
+
+/// What one look at the queue did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Rows that were due and taken.
+    pub taken: usize,
+    /// How they ended.
+    pub outcomes: Outcomes,
+    /// Rows that failed unexpectedly and will be tried again.
+    pub put_off: usize,
+    /// When the next row is due, if one waits for its time.
+    pub next_due: Option<EpochMs>,
+}
+
+impl Store {
+    /// Queues the orders, all or none; durable when `Ok`. An order whose id is queued or decided already
+    /// is left as it is, so repeating a call is harmless.
+    ///
+    /// # Errors
+    /// [`WriteError::Overloaded`] at once when too many writes wait; see there for the others.
+    pub async fn enqueue(&self, orders: Vec<Outgoing>) -> Result<(), WriteError> {
+        self.writer().try_write(orders.len(), move |tx| enqueue(tx, &orders)).await
+    }
+
+    /// Takes up to `batch_max` due rows, oldest first, decides and removes them in one transaction. A row
+    /// that fails unexpectedly by itself waits for `backoff` and becomes a dead letter at its delivery
+    /// number `deliveries_max`.
+    ///
+    /// # Errors
+    /// The store failed; the rows stay as they were, or (`Unknown`) may be decided.
+    pub async fn place_from_queue(
+        &self,
+        batch_max: usize,
+        deliveries_max: u32,
+        backoff: Backoff,
+    ) -> Result<Taken, WriteError> {
+        let terms = Terms { batch_max: batch_max.max(1), deliveries_max, backoff };
+        self.writer().write(terms.batch_max, move |tx| take(tx, &terms)).await
+    }
+
+    /// Every order in the queue, oldest first.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn pending(&self) -> Result<Vec<Pending>, ReadError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT order_id, prod_id, user_phoneno, charged_at
+                       FROM seckill_queue ORDER BY seq",
+                )?
+                .query_map([], |row| {
+                    Ok(Pending {
+                        order_id: row.get(0)?,
+                        prod_id: row.get(1)?,
+                        user_phone: row.get(2)?,
+                        charged_at: EpochMs(row.get(3)?),
+                    })
+                })?
+                .collect()
+        })
+        .await
+    }
+
+    /// The queue's length, retries that wait included, and the age of its oldest order.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn embedded_lag(&self) -> Result<Lag, ReadError> {
+        let now = self.now();
+        self.read(move |connection| lag(connection, now)).await
+    }
+}
+
+fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
+    let mut put = tx.statement(
+        "INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at)
+         SELECT ?1, ?2, ?3, ?4, ?5
+          WHERE NOT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)
+            AND NOT EXISTS (SELECT 1 FROM seckill_duplicate WHERE order_id = ?1)
+         ON CONFLICT (order_id) DO NOTHING",
+    )?;
+    for Outgoing { message, accepted_at } in orders {
+        put.execute((
+            &message.order_id,
+            &message.prod_id,
+            &message.user_phone,
+            message.encode(ORDER_TOPIC),
+            accepted_at.0,
+        ))?;
+    }
+    tx.note_queued();
+    Ok(())
+}
+
+/// On what terms rows are taken.
+struct Terms {
+    batch_max: usize,
+    deliveries_max: u32,
+    backoff: Backoff,
+}
+
+/// A row that is due.
+struct Due {
+    seq: i64,
+    body: Vec<u8>,
+    charged_at: EpochMs,
+    attempts: u32,
+}
+
+fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
+    let rows = due(tx, terms)?;
+    let taken = rows.len();
+    let mut outcomes = Outcomes::default();
+    let mut readable = Vec::with_capacity(taken);
+    let mut candidates = Vec::with_capacity(taken);
+    for row in rows {
+        match OrderMessage::decode(&row.body) {
+            Ok(message) => {
+                candidates.push(Candidate { message, charged_at: row.charged_at });
+                readable.push(row);
+            }
+            Err(malformed) => bury(tx, &row, None, &malformed.to_string(), &mut outcomes)?,
+        }
+    }
+    let decided = decide_all(tx, &candidates)?;
+    let mut put_off = 0;
+    let mut at_fault = decided.at_fault.into_iter().peekable();
+    for (at, (row, candidate)) in readable.iter().zip(&candidates).enumerate() {
+        match at_fault.next_if(|(index, _)| *index == at) {
+            None => remove(tx, row.seq)?,
+            Some((_, fault)) if row.attempts + 1 < terms.deliveries_max => {
+                postpone(tx, row, &fault, terms.backoff)?;
+                put_off += 1;
+            }
+            Some((_, fault)) => {
+                let reason = fault.to_string();
+                bury(tx, row, Some(&candidate.message), &reason, &mut outcomes)?;
+            }
+        }
+    }
+    let outcomes = outcomes.plus(&decided.outcomes);
+    outcomes.store(tx)?;
+    let next_due = if taken < terms.batch_max { next_due(tx)? } else { None };
+    Ok(Taken { taken, outcomes, put_off, next_due })
+}
+
+/// The rows whose time has come. One that claims to wait longer than any backoff was written before the
+/// wall clock was set back, and is due as well.
+fn due(tx: &Tx<'_>, terms: &Terms) -> Result<Vec<Due>, Fault> {
+    let longest = i64::try_from(terms.backoff.max_ms).unwrap_or(i64::MAX);
+    let rows = tx
+        .statement(
+            "SELECT seq, body, charged_at, attempts FROM seckill_queue
+              WHERE not_before <= ?1 OR ?2 < not_before ORDER BY seq LIMIT ?3",
+        )?
+        .query_map(
+            (
+                tx.now.0,
+                tx.now.0.saturating_add(longest),
+                i64::try_from(terms.batch_max).unwrap_or(i64::MAX),
+            ),
+            |row| {
+                Ok(Due {
+                    seq: row.get(0)?,
+                    body: row.get(1)?,
+                    charged_at: EpochMs(row.get(2)?),
+                    attempts: row.get(3)?,
+                })
+            },
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(rows)
+}
+
+fn next_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
+    let next: Option<i64> = tx
+        .statement("SELECT MIN(not_before) FROM seckill_queue")?
+        .query_row([], |row| row.get(0))?;
+    Ok(next.map(EpochMs))
+}
+
+fn remove(tx: &Tx<'_>, seq: i64) -> Result<(), Fault> {
+    tx.statement("DELETE FROM seckill_queue WHERE seq = ?1")?.execute([seq])?;
+    Ok(())
+}
+
+fn postpone(tx: &Tx<'_>, row: &Due, fault: &Fault, backoff: Backoff) -> Result<(), Fault> {
+    let attempts = row.attempts + 1;
+    let wait = i64::try_from(backoff.after_ms(attempts)).unwrap_or(i64::MAX);
+    tx.statement(
+        "UPDATE seckill_queue SET attempts = ?2, not_before = ?3, last_error = ?4 WHERE seq = ?1",
+    )?
+    .execute((row.seq, attempts, tx.now.0.saturating_add(wait), fault.to_string()))?;
+    Ok(())
+}
+
+/// Moves a row to the dead letters.
+fn bury(
+    tx: &Tx<'_>,
+    row: &Due,
+    message: Option<&OrderMessage>,
+    reason: &str,
+    outcomes: &mut Outcomes,
+) -> Result<(), Fault> {
+    let letter = DeadLetter {
+        origin: &format!("{NAME}@{}", row.seq),
+        message,
+        body: &row.body,
+        reason,
+        redeliveries: row.attempts,
+        charged_at: row.charged_at,
+    };
+    if dead_letters::bury(tx, &letter)? {
+        outcomes.dead_lettered += 1;
+    }
+    remove(tx, row.seq)
+}
+
+fn lag(connection: &Connection, now: EpochMs) -> rusqlite::Result<Lag> {
+    let messages = connection
+        .prepare_cached("SELECT COUNT(*) FROM seckill_queue")?
+        .query_row([], |row| row.get(0).map(unsigned))?;
+    let oldest: Option<i64> = connection
+        .prepare_cached("SELECT charged_at FROM seckill_queue ORDER BY seq LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(Lag {
+        messages,
+        oldest_age_ms: oldest.map(|charged_at| unsigned(now.0.saturating_sub(charged_at))),
+        queues: vec![QueueLag { name: NAME.to_owned(), messages }],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Backoff;
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let backoff = Backoff { first_ms: 100, max_ms: 1_000 };
+        let waits: Vec<u64> = (1..=6).map(|failures| backoff.after_ms(failures)).collect();
+        assert_eq!(waits, [100, 200, 400, 800, 1_000, 1_000]);
+        assert_eq!(backoff.after_ms(u32::MAX), 1_000);
+        assert_eq!(Backoff { first_ms: 0, max_ms: 0 }.after_ms(1), 1);
+    }
+}

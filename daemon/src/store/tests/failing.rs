@@ -1,0 +1,128 @@
+//! Failures: of one job beside others, of the disk, of the writer.
+
+use rusqlite::Connection;
+
+use super::{Fixture, order, outgoing};
+use crate::store::error::Fault;
+use crate::store::writer::Tx;
+use crate::store::{Backoff, Settings, Store, WriteError};
+
+fn insert(tx: &Tx<'_>, key: &str) -> Result<(), Fault> {
+    let sql = "INSERT INTO seckill_meta (key, value) VALUES (?1, x'00')";
+    tx.connection.execute(sql, [key])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_fails_or_panics_undoes_itself_and_no_other() {
+    let fixture = Fixture::with_stock(1);
+    let (gate, closed) = std::sync::mpsc::channel::<()>();
+    // Holds the writer until the others wait, so that they share one transaction.
+    let holding = fixture.write(move |_| {
+        let _ = closed.recv();
+        Ok(())
+    });
+    let good = fixture.write(|tx| insert(tx, "good"));
+    let bad = fixture.write(|tx| insert(tx, "bad").and_then(|()| insert(tx, "good")));
+    let panicking = fixture.write(|tx| -> Result<(), Fault> {
+        insert(tx, "panicking")?;
+        std::panic::panic_any("on purpose");
+    });
+    let last = fixture.write(|tx| insert(tx, "last"));
+    let release = async {
+        tokio::task::yield_now().await;
+        drop(gate);
+    };
+    let (_, good, bad, panicking, last, ()) =
+        tokio::join!(holding, good, bad, panicking, last, release);
+    assert_eq!((good, last), (Ok(()), Ok(())));
+    assert!(matches!(bad, Err(WriteError::Rejected(_))), "{bad:?}");
+    assert!(matches!(&panicking, Err(WriteError::Rejected(cause)) if cause.0.contains("purpose")));
+    for (key, stored) in [("good", true), ("bad", false), ("panicking", false), ("last", true)] {
+        assert_eq!(fixture.store.meta(key).await.unwrap().is_some(), stored, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_rejects_writes_and_the_store_recovers_with_it() {
+    let fixture = Fixture::with_stock(500);
+    fixture.place(vec![order("a", 1)]).await;
+    let pages: i64 = fixture
+        .write(|tx| Ok(tx.connection.query_row("PRAGMA page_count", [], |row| row.get(0))?))
+        .await
+        .unwrap();
+    fixture.sql(&format!("PRAGMA max_page_count = {pages}")).await;
+    let many: Vec<_> = (10..400).map(|user| outgoing(&user.to_string(), user)).collect();
+    let rejected = fixture.store.enqueue(many.clone()).await;
+    assert!(matches!(rejected, Err(WriteError::Rejected(_))), "{rejected:?}");
+    assert_eq!(fixture.store.pending().await.unwrap(), []);
+    let deliveries = (10..400).map(|user| order(&user.to_string(), user)).collect();
+    let store = fixture.store.clone();
+    let placed = tokio::task::spawn_blocking(move || store.place_blocking(deliveries)).await;
+    assert!(matches!(placed.unwrap(), Err(WriteError::Rejected(_))));
+    let balance = fixture.balance().await;
+    assert!(balance.holds() && balance.sold == 1, "{balance:?}");
+    fixture.sql("PRAGMA max_page_count = 1000000").await;
+    fixture.store.enqueue(many).await.unwrap();
+    let backoff = Backoff { first_ms: 1, max_ms: 1 };
+    let taken = fixture.store.place_from_queue(1_000, 3, backoff).await.unwrap();
+    assert_eq!(taken.outcomes.placed, 390);
+    assert!(fixture.balance().await.holds());
+}
+
+#[tokio::test]
+async fn when_too_much_waits_the_next_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let settings = Settings { path, readers: 1, writes_waiting_max: 1 };
+    let store = Store::open(&settings, &[]).unwrap();
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let (gate, closed) = std::sync::mpsc::channel::<()>();
+    let holder = store.clone();
+    let holding = tokio::spawn(async move {
+        let hold = move |_: &Tx<'_>| {
+            let _ = began.send(());
+            let _ = closed.recv();
+            Ok(())
+        };
+        holder.writer().write(1, hold).await
+    });
+    begun.await.unwrap();
+    let waiter = store.clone();
+    let waiting = async move { waiter.enqueue(vec![outgoing("a", 1)]).await };
+    let refused = async {
+        let refused = store.enqueue(vec![outgoing("b", 2)]).await;
+        drop(gate);
+        refused
+    };
+    let (waited, refused) = tokio::join!(biased; waiting, refused);
+    assert_eq!((waited, refused), (Ok(()), Err(WriteError::Overloaded)));
+    holding.await.unwrap().unwrap();
+    assert_eq!(store.pending().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_database_that_another_program_locks_rejects_writes_and_recovers() {
+    let fixture = Fixture::with_stock(1);
+    fixture.sql("SELECT 1").await;
+    fixture.write(|tx| Ok(tx.connection.busy_timeout(std::time::Duration::ZERO)?)).await.unwrap();
+    let other = Connection::open(fixture.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let rejected = fixture.store.set_meta("key", vec![1]).await;
+    assert!(matches!(rejected, Err(WriteError::Rejected(_))), "{rejected:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    fixture.store.set_meta("key", vec![1]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_query_that_panics_costs_no_connection() {
+    let fixture = Fixture::with_stock(1);
+    for _ in 0..5 {
+        let answer = fixture
+            .store
+            .read(|_| -> rusqlite::Result<()> { std::panic::panic_any("on purpose") })
+            .await;
+        assert!(answer.is_err());
+    }
+    assert_eq!(fixture.store.products().await.unwrap().len(), 1);
+}

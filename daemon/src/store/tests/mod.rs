@@ -1,0 +1,115 @@
+//! The store over real databases. Here: what its tests share.
+
+mod answers;
+mod failing;
+mod opening;
+mod placing;
+mod queueing;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage};
+use tempfile::TempDir;
+
+use super::clock::Clock;
+use super::error::Fault;
+use super::writer::Tx;
+use super::{Balance, Outcomes, Seed, Settings, Store};
+use crate::queue::{Delivery, Outgoing};
+
+pub(crate) const PRICE: &str = "1200.000";
+pub(crate) const PROD: &str = "pid_0002";
+
+/// A store in a folder of its own, with one product and a clock that stands.
+pub(crate) struct Fixture {
+    pub(crate) store: Store,
+    pub(crate) time: Arc<AtomicI64>,
+    pub(crate) folder: TempDir,
+}
+
+pub(crate) fn seeds(stock: u32) -> Vec<Seed> {
+    let price = Money::parse(PRICE).unwrap();
+    vec![Seed { prod_id: PROD.to_owned(), prod_name: "小米9SE".to_owned(), price, stock }]
+}
+
+pub(crate) fn settings(path: PathBuf) -> Settings {
+    Settings { path, readers: 2, writes_waiting_max: 64 }
+}
+
+impl Fixture {
+    pub(crate) fn with_stock(stock: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let time = Arc::new(AtomicI64::new(1_000_000));
+        let seen = Arc::clone(&time);
+        let clock: Clock = Arc::new(move || EpochMs(seen.load(Ordering::SeqCst)));
+        let settings = settings(folder.path().join("store.db"));
+        let store = Store::open_with_clock(&settings, &seeds(stock), clock).unwrap();
+        Self { store, time, folder }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    pub(crate) fn pass_ms(&self, ms: i64) {
+        self.time.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Runs SQL on the writing connection, as part of an ordinary job.
+    pub(crate) async fn sql(&self, sql: &str) {
+        let sql = sql.to_owned();
+        self.write(move |tx| Ok(tx.connection.execute_batch(&sql)?)).await.unwrap();
+    }
+
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, super::WriteError> {
+        self.store.writer().write(1, work).await
+    }
+
+    /// Places from a thread that may block.
+    pub(crate) async fn place(&self, deliveries: Vec<Delivery>) -> Outcomes {
+        let store = self.store.clone();
+        let placing = move || store.place_blocking(deliveries);
+        tokio::task::spawn_blocking(placing).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn balance(&self) -> Balance {
+        let mut balances = self.store.conservation().await.unwrap();
+        assert_eq!(balances.len(), 1);
+        balances.remove(0)
+    }
+}
+
+pub(crate) fn message(order_id: &str, user: u32, charge_money: &str) -> OrderMessage {
+    OrderMessage {
+        order_id: order_id.to_owned(),
+        user_phone: phone(user),
+        prod_id: PROD.to_owned(),
+        charge_money: charge_money.to_owned(),
+    }
+}
+
+pub(crate) fn phone(user: u32) -> String {
+    format!("1520000{user:04}")
+}
+
+pub(crate) fn outgoing(order_id: &str, user: u32) -> Outgoing {
+    Outgoing { message: message(order_id, user, PRICE), accepted_at: EpochMs(900_000) }
+}
+
+pub(crate) fn delivery(message: &OrderMessage) -> Delivery {
+    Delivery {
+        body: message.encode(ORDER_TOPIC),
+        charged_at: EpochMs(900_000),
+        origin: format!("broker-a/T/0@{}", message.order_id),
+        redeliveries: 0,
+    }
+}
+
+pub(crate) fn order(order_id: &str, user: u32) -> Delivery {
+    delivery(&message(order_id, user, PRICE))
+}

@@ -1,0 +1,384 @@
+//! The one thread that writes to the database. It takes all jobs that wait as one transaction and
+//! answers them after the commit, so that many orders share one fsync without an artificial wait.
+//!
+//! What a job does is the business of the other files here. Each job runs in a savepoint of its own: one
+//! that fails, or panics, undoes itself and nobody else.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use protocol::EpochMs;
+use rusqlite::{CachedStatement, Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::clock::Clock;
+use super::error::{CloseError, Fault, WriteError};
+use crate::queue::Cause;
+
+/// Orders that one commit takes at most: a bound on how long the first waits for the last.
+const ORDERS_PER_COMMIT_MAX: usize = 512;
+
+/// Pages of write-ahead log (4 KiB each) after which they are moved into the database file.
+const CHECKPOINT_EVERY_PAGES: i64 = 2_000;
+
+/// What a job sees of the transaction it runs in.
+pub(super) struct Tx<'a> {
+    /// The writing connection, inside the job's savepoint.
+    pub(super) connection: &'a Connection,
+    /// The moment of the transaction.
+    pub(super) now: EpochMs,
+    effects: Cell<Effects>,
+}
+
+/// What others have to be told of once it is committed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Effects {
+    changed: bool,
+    queued: bool,
+}
+
+impl Effects {
+    const fn with(self, other: Self) -> Self {
+        Self { changed: self.changed || other.changed, queued: self.queued || other.queued }
+    }
+}
+
+impl<'a> Tx<'a> {
+    /// A statement that is compiled once per connection.
+    pub(super) fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
+        self.connection.prepare_cached(sql)
+    }
+
+    /// Notes that an order was decided or a product changed.
+    pub(super) fn note_change(&self) {
+        self.effects.set(Effects { changed: true, ..self.effects.get() });
+    }
+
+    /// Notes that something was put into the embedded queue.
+    pub(super) fn note_queued(&self) {
+        self.effects.set(Effects { queued: true, ..self.effects.get() });
+    }
+
+    /// Runs `work` in a savepoint, which is undone when it fails or panics.
+    pub(super) fn in_savepoint<T>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.statement("SAVEPOINT job")?.execute([])?;
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)))
+            .unwrap_or_else(|panic| Err(Fault::Panic(panic_text(panic.as_ref()))));
+        match done {
+            Ok(value) => {
+                self.statement("RELEASE job")?.execute([])?;
+                Ok(value)
+            }
+            Err(fault) => {
+                self.undo_savepoint();
+                Err(fault)
+            }
+        }
+    }
+
+    /// SQLite gives up the whole transaction on some errors, and then there is no savepoint to return
+    /// to; where there is one and it can't be returned to, the transaction has to go as well, or half a
+    /// job would be committed.
+    fn undo_savepoint(&self) {
+        let undone = self.connection.execute_batch("ROLLBACK TO job; RELEASE job");
+        if undone.is_err() && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// A unit of work whose result waits for the commit.
+trait Job: Send {
+    /// How much of a commit's bound it takes.
+    fn orders(&self) -> usize;
+    /// Does the work and keeps its result.
+    fn run(&mut self, tx: &Tx<'_>);
+    /// Answers, now that the commit's outcome is known.
+    fn settle(self: Box<Self>, commit: Result<(), WriteError>);
+}
+
+struct Task<T, F> {
+    orders: usize,
+    work: Option<F>,
+    done: Option<Result<T, Fault>>,
+    reply: oneshot::Sender<Result<T, WriteError>>,
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send,
+    F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send,
+{
+    fn orders(&self) -> usize {
+        self.orders
+    }
+
+    fn run(&mut self, tx: &Tx<'_>) {
+        let before = tx.effects.get();
+        self.done = self.work.take().map(|work| tx.in_savepoint(work));
+        if let Some(Err(_)) = self.done {
+            tx.effects.set(before);
+        }
+    }
+
+    fn settle(self: Box<Self>, commit: Result<(), WriteError>) {
+        let answer = match (self.done, commit) {
+            (Some(Err(fault)), _) => Err(WriteError::Rejected(fault.cause())),
+            (_, Err(error)) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(WriteError::Closed),
+        };
+        // Whoever asked may have stopped waiting; what is stored is stored.
+        let _ = self.reply.send(answer);
+    }
+}
+
+enum Message {
+    Job(Box<dyn Job>),
+    Close,
+}
+
+/// Hands jobs to the writing thread.
+#[derive(Clone)]
+pub(super) struct Writer {
+    messages: mpsc::Sender<Message>,
+}
+
+impl Writer {
+    /// Does `work` in the next transaction; waits for a place in the row when it is full.
+    pub(super) async fn write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (message, reply) = task(orders, work);
+        self.messages.send(message).await.map_err(|_| WriteError::Closed)?;
+        reply.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// As `write`, but refuses at once when the row is full.
+    pub(super) async fn try_write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (message, reply) = task(orders, work);
+        self.messages.try_send(message).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => WriteError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => WriteError::Closed,
+        })?;
+        reply.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// As `write`, from a thread that may block.
+    pub(super) fn write_blocking<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (message, reply) = task(orders, work);
+        self.messages.blocking_send(message).map_err(|_| WriteError::Closed)?;
+        reply.blocking_recv().unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Lets the thread finish what waits and end; later jobs are answered `Closed`.
+    pub(super) async fn close(&self) {
+        // An error means that it has ended already.
+        let _ = self.messages.send(Message::Close).await;
+    }
+
+    /// Whether jobs are refused.
+    pub(super) fn is_closed(&self) -> bool {
+        self.messages.is_closed()
+    }
+}
+
+fn task<T, F>(orders: usize, work: F) -> (Message, oneshot::Receiver<Result<T, WriteError>>)
+where
+    T: Send + 'static,
+    F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    let orders = orders.max(1);
+    (Message::Job(Box::new(Task { orders, work: Some(work), done: None, reply })), answer)
+}
+
+/// The thread took the job and died: it may have been in the middle of the commit.
+fn lost() -> WriteError {
+    WriteError::Unknown(Cause("the writing thread ended before it answered".to_owned()))
+}
+
+/// Numbers that go up when there is something to look at.
+#[derive(Clone)]
+pub(super) struct Signals {
+    /// Commits that decided an order or changed a product.
+    pub(super) changes: watch::Sender<u64>,
+    /// Commits that put something into the embedded queue.
+    pub(super) queued: watch::Sender<u64>,
+}
+
+/// The writing thread's own things.
+struct Loop {
+    connection: Connection,
+    messages: mpsc::Receiver<Message>,
+    clock: Clock,
+    signals: Signals,
+    checkpoint_at: i64,
+}
+
+/// Starts the thread. It ends when it is told to, or when the last handle is gone, and only then lets
+/// go of `lock`.
+pub(super) fn start(
+    connection: Connection,
+    lock: File,
+    waiting_max: usize,
+    clock: Clock,
+    signals: Signals,
+) -> std::io::Result<(Writer, thread::JoinHandle<Result<(), CloseError>>)> {
+    let (sender, messages) = mpsc::channel(waiting_max.max(1));
+    let checkpoint_at = CHECKPOINT_EVERY_PAGES;
+    let work = Loop { connection, messages, clock, signals, checkpoint_at };
+    let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+        let _lock = lock;
+        let _obituary = Obituary;
+        work.run()
+    })?;
+    Ok((Writer { messages: sender }, thread))
+}
+
+/// Says in the log that the thread has died by a panic; its callers are then told `Closed`.
+struct Obituary;
+
+impl Drop for Obituary {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            tracing::error!("the store's writing thread has died; nothing can be stored any more");
+        }
+    }
+}
+
+impl Loop {
+    fn run(mut self) -> Result<(), CloseError> {
+        while let Some(first) = self.messages.blocking_recv() {
+            let jobs = self.gather(first);
+            self.commit(jobs);
+            self.checkpoint_when_long();
+        }
+        checkpoint(&self.connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            .map(|_| ())
+            .map_err(|error| CloseError::Checkpoint(Cause(error.to_string())))
+    }
+
+    /// The jobs of the next transaction: all that wait, up to the bound.
+    fn gather(&mut self, first: Message) -> Vec<Box<dyn Job>> {
+        let mut jobs = Vec::new();
+        let mut orders = 0;
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Job(job) => {
+                    orders += job.orders();
+                    jobs.push(job);
+                }
+                Message::Close => self.messages.close(),
+            }
+            next =
+                if orders < ORDERS_PER_COMMIT_MAX { self.messages.try_recv().ok() } else { None };
+        }
+        jobs
+    }
+
+    fn commit(&self, mut jobs: Vec<Box<dyn Job>>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let committed = self.transact(&mut jobs);
+        if let Ok(effects) = committed {
+            self.tell(effects);
+        }
+        for job in jobs {
+            job.settle(committed.as_ref().map(|_| ()).map_err(Clone::clone));
+        }
+    }
+
+    fn transact(&self, jobs: &mut [Box<dyn Job>]) -> Result<Effects, WriteError> {
+        let rejected = |error: rusqlite::Error| WriteError::Rejected(Cause(error.to_string()));
+        let execute = |sql| self.connection.prepare_cached(sql)?.execute([]);
+        execute("BEGIN IMMEDIATE").map_err(rejected)?;
+        let tx = Tx {
+            connection: &self.connection,
+            now: (self.clock)(),
+            effects: Cell::new(Effects::default()),
+        };
+        let mut effects = Effects::default();
+        for job in jobs {
+            job.run(&tx);
+            if self.connection.is_autocommit() {
+                let cause = "another write of the same transaction made the database undo it all";
+                return Err(WriteError::Rejected(Cause(cause.to_owned())));
+            }
+            effects = effects.with(tx.effects.get());
+        }
+        execute("COMMIT").map(|_| effects).map_err(|error| self.give_up(&error))
+    }
+
+    /// A full disk fails the commit before its last frame is in the log, so nothing can be replayed;
+    /// after any other failure, notably of fsync, the frames may lie there complete.
+    fn give_up(&self, error: &rusqlite::Error) -> WriteError {
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        let cause = Cause(error.to_string());
+        match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DiskFull
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::ReadOnly
+                | ErrorCode::ConstraintViolation,
+            ) => WriteError::Rejected(cause),
+            _ => WriteError::Unknown(cause),
+        }
+    }
+
+    fn tell(&self, effects: Effects) {
+        if effects.changed {
+            self.signals.changes.send_modify(|count| *count += 1);
+        }
+        if effects.queued {
+            self.signals.queued.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Runs between two transactions, when everybody has been answered, so no order waits for the
+    /// checkpoint's fsyncs but those that arrive meanwhile. Should they come to matter, this is the place
+    /// to hand it to a thread with a connection of its own.
+    fn checkpoint_when_long(&mut self) {
+        let pages = checkpoint(&self.connection, "PRAGMA wal_checkpoint(NOOP)").unwrap_or(0);
+        if pages < self.checkpoint_at {
+            self.checkpoint_at = self.checkpoint_at.min(pages + CHECKPOINT_EVERY_PAGES);
+            return;
+        }
+        // A reader may hold the log's end back, or the disk be full: try again after as many pages more.
+        self.checkpoint_at = pages + CHECKPOINT_EVERY_PAGES;
+        if let Err(error) = checkpoint(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)") {
+            tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+        }
+    }
+}
+
+/// Runs the checkpoint and returns the length of the log in pages.
+fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(1))
+}
