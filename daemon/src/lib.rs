@@ -4,10 +4,14 @@
 //! status } → protocol`.
 
 pub mod admin;
+pub mod app;
+pub mod args;
 pub mod config;
 pub mod domain;
+pub mod exit;
 pub mod gateway;
 pub mod http;
 pub mod order;
 pub mod queue;
 pub mod store;
+pub mod telemetry;
