@@ -1,11 +1,14 @@
-//! The flash-sale daemon: its parts, and `run`, which `main` and the tests call.
+//! The flash-sale daemon: its parts, and `app::run`, which `main` calls.
 //!
 //! Dependencies point one way: `main → app → { gateway, order, admin } → { domain, queue, store,
 //! status } → protocol`.
 
 pub mod admin;
+pub mod app;
+pub mod args;
 pub mod config;
 pub mod domain;
+pub mod exit;
 pub mod gateway;
 pub mod health;
 pub mod http;
@@ -17,3 +20,4 @@ pub mod shutdown;
 pub mod status;
 pub mod store;
 pub mod systemd;
+pub mod telemetry;

@@ -1,2 +1,31 @@
-//! Placeholder.
-fn main() {}
+//! The daemon's process: command line, then configuration, then the verb, then an exit code. What each
+//! of them does is in the library.
+
+use std::process::ExitCode;
+
+use seckilld::args::{self, Verb};
+use seckilld::exit::Exit;
+use seckilld::{app, config};
+
+fn main() -> ExitCode {
+    perform().into()
+}
+
+fn perform() -> Exit {
+    let asked = match args::parse(std::env::args_os()) {
+        Ok(asked) => asked,
+        Err(exit) => return exit,
+    };
+    if asked.verb == Verb::PrintDocs {
+        return args::print(&config::docs());
+    }
+    let loaded = match config::load(&asked.options) {
+        Ok(loaded) => loaded,
+        Err(faults) => return args::refuse(&faults),
+    };
+    match asked.verb {
+        Verb::CheckConfig => args::print(&args::summary(&loaded)),
+        Verb::PrintConfig => args::print(&config::effective(&loaded)),
+        Verb::Run | Verb::PrintDocs => app::run(loaded),
+    }
+}

@@ -1,8 +1,211 @@
-//! Stub: to be filled.
+//! Configuration: from profile, file, environment and command line to one judged, typed tree. It alone
+//! reads the environment; everything else gets what it needs handed over. See docs/config.md.
 
+mod defaults;
+mod directives;
+mod env_type;
+mod extract;
+mod faults;
+mod layers;
+mod phone;
+mod places;
+mod print;
+mod ranges;
+mod secrets;
+mod shape;
+mod surroundings;
 mod tree;
+mod unknown;
+mod validate;
 
+use std::path::{Path, PathBuf};
+
+pub use directives::{LogDirectives, NoDirective};
+pub use env_type::{EnvType, UnknownEnvType};
+pub use extract::Sources;
+pub use faults::{Fault, Faults, Source};
+pub use phone::PhonePatternError;
+pub use print::{docs, effective};
+pub use secrets::{Credentials, Secret};
 pub use tree::{
     Admin, Config, Gateway, Http, Log, LogFormat, Order, ProductSeed, Queue, QueueKind, Rocketmq,
     Role, Shutdown, Store,
 };
+
+use secrets::{Located, Refusal};
+use surroundings::{ENV_TYPE_VARIABLES, Surroundings};
+
+const ACCESS_KEY_FILE: &str = "rocketmq.access_key_file";
+const SECRET_KEY_FILE: &str = "rocketmq.secret_key_file";
+const ORDER_ID_KEY_FILE: &str = "gateway.order_id_key_file";
+
+/// What the command line says about configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// `--env-type`
+    pub env_type: Option<String>,
+    /// `--config`: stands in for `/etc/seckill/<envType>.toml` and must exist.
+    pub file: Option<PathBuf>,
+    /// `--set`: dotted keys and their texts; later ones win.
+    pub set: Vec<(String, String)>,
+}
+
+/// A configuration without fault.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The keys' values.
+    pub config: Config,
+    /// The profile that was the base.
+    pub env_type: EnvType,
+    /// Where each value came from.
+    pub sources: Sources,
+    /// What the operator should be told at start, though it is no fault.
+    pub notes: Vec<String>,
+    /// Whether standard error is connected to systemd's journal.
+    pub journal: bool,
+    credentials_folder: Option<PathBuf>,
+}
+
+/// Reads and judges the configuration.
+///
+/// # Errors
+/// Every fault at once. An unknown envType is told alone, because without it there is no profile.
+pub fn load(options: &Options) -> Result<Loaded, Faults> {
+    load_within(options, &Surroundings::read())
+}
+
+fn load_within(options: &Options, around: &Surroundings) -> Result<Loaded, Faults> {
+    let mut notes = Vec::new();
+    let env_type = env_type(options, around, &mut notes).map_err(|fault| Faults(vec![fault]))?;
+    let mut faults = Vec::new();
+    let layers = layers::gather(options, around, env_type, &mut faults);
+    let (mut config, mut sources) = extract::extract(&layers, &mut faults);
+    places::settle(&mut config, &mut sources, around, env_type, &mut notes);
+    validate::judge(&config, &sources, env_type, &mut faults);
+    let (journal, credentials_folder) = (around.journal, around.credentials_folder.clone());
+    let mut loaded = Loaded { config, env_type, sources, notes, journal, credentials_folder };
+    loaded.look_at_secrets(&mut faults);
+    if faults.is_empty() { Ok(loaded) } else { Err(Faults(faults)) }
+}
+
+fn env_type(
+    options: &Options,
+    around: &Surroundings,
+    notes: &mut Vec<String>,
+) -> Result<EnvType, Fault> {
+    let chosen = match (&options.env_type, around.env_types.as_slice()) {
+        (Some(name), _) => Some(("--env-type", name)),
+        (None, [(variable, name), others @ ..]) => {
+            if others.iter().any(|(_, other)| other != name) {
+                let [first, second] = ENV_TYPE_VARIABLES;
+                notes.push(format!("{first} and {second} differ; {first} counts: {name}"));
+            }
+            Some((*variable, name))
+        }
+        (None, []) => None,
+    };
+    let Some((key, name)) = chosen else { return Ok(EnvType::default()) };
+    name.parse().map_err(|problem: UnknownEnvType| Fault {
+        key: key.to_owned(),
+        value: Some(format!("{name:?}")),
+        source: None,
+        problem: problem.to_string(),
+    })
+}
+
+impl Loaded {
+    /// The keys for RocketMQ's access control; `None` where none are configured. They are read anew
+    /// by each call, so that nothing keeps them longer than it needs them.
+    ///
+    /// # Errors
+    /// A file is missing, unreadable, or doesn't hold a secret.
+    pub fn credentials(&self) -> Result<Option<Credentials>, Faults> {
+        let files = &self.config.rocketmq;
+        let named = !files.access_key_file.is_empty() && !files.secret_key_file.is_empty();
+        if self.config.queue.kind != QueueKind::Rocketmq || !named {
+            return Ok(None);
+        }
+        let access_key = self.secret(ACCESS_KEY_FILE, &files.access_key_file, Located::read_text);
+        let secret_key = self.secret(SECRET_KEY_FILE, &files.secret_key_file, Located::read_text);
+        match (access_key, secret_key) {
+            (Ok(access_key), Ok(secret_key)) => Ok(Some(Credentials { access_key, secret_key })),
+            (access_key, secret_key) => {
+                Err(Faults(access_key.err().into_iter().chain(secret_key.err()).collect()))
+            }
+        }
+    }
+
+    /// The key of the order ids; `None` where it is to be the database's own.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable, or too short.
+    pub fn order_id_key(&self) -> Result<Option<Secret<Vec<u8>>>, Faults> {
+        let file = &self.config.gateway.order_id_key_file;
+        if !self.config.roles.contains(&Role::Gateway) || file.is_empty() {
+            return Ok(None);
+        }
+        self.secret(ORDER_ID_KEY_FILE, file, Located::read_order_id_key)
+            .map(Some)
+            .map_err(|fault| Faults(vec![fault]))
+    }
+
+    /// Tells the faults of the files with secrets, as far as they can be judged from here: systemd's
+    /// credentials are there only for the service itself, so without them they are noted, not refused.
+    fn look_at_secrets(&mut self, faults: &mut Vec<Fault>) {
+        let (gateway, rocketmq) = (&self.config.gateway, &self.config.rocketmq);
+        let keys = [
+            (ACCESS_KEY_FILE, &rocketmq.access_key_file),
+            (SECRET_KEY_FILE, &rocketmq.secret_key_file),
+            (ORDER_ID_KEY_FILE, &gateway.order_id_key_file),
+        ];
+        let mut put_off = Vec::new();
+        for (key, name) in keys.into_iter().filter(|(_, name)| !name.is_empty()) {
+            match Located::new(name, self.credentials_folder.as_deref()) {
+                Ok(file) if file.is_systemds_alone() => put_off.push((key, name.clone())),
+                Ok(file) => self.notes.extend(file.exposure()),
+                Err(_) => {}
+            }
+        }
+        let is_put_off = |fault: &Fault| put_off.iter().any(|(key, _)| *key == fault.key);
+        let refused = [self.credentials().err(), self.order_id_key().err()];
+        let refused = refused.into_iter().flatten().flat_map(|faults| faults.0);
+        faults.extend(refused.filter(|fault| !is_put_off(fault)));
+        for (key, name) in put_off {
+            self.notes.push(format!(
+                "{key} = {:?} wasn't looked at: a bare name is a systemd credential, which is there \
+                 only for the service that systemd starts",
+                name.display().to_string()
+            ));
+        }
+    }
+
+    fn secret<T>(
+        &self,
+        key: &str,
+        name: &Path,
+        read: impl Fn(&Located) -> Result<T, Refusal>,
+    ) -> Result<T, Fault> {
+        let located = Located::new(name, self.credentials_folder.as_deref());
+        located.and_then(|file| read(&file)).map_err(|refusal| {
+            let fault = Fault::hiding(key, self.sources.of(key), refusal.to_string());
+            match refusal {
+                Refusal::Pasted => fault,
+                _ => Fault { value: Some(format!("{:?}", name.display().to_string())), ..fault },
+            }
+        })
+    }
+}
+
+/// Whether a path is the empty text, which stands for none.
+trait Emptiness {
+    fn is_empty(&self) -> bool;
+}
+
+impl Emptiness for PathBuf {
+    fn is_empty(&self) -> bool {
+        self.as_os_str().is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

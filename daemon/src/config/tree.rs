@@ -1,37 +1,190 @@
-//! The typed tree of configuration: one field per key, its doc comment being the key's documentation in
-//! `print-config` and docs/config.md. Values here are parsed but not yet judged; `validate` does that.
+//! The typed tree of configuration: one field per key, its doc comment being the key's documentation
+//! in `print-config` and docs/config.md. Values here are parsed but not yet judged; `validate` does
+//! that. Defaults are in `defaults`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything an operator can set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// What this process does: `gateway`, `order`, or both.
-    pub roles: Vec<Role>,
-    /// Products that a fresh database starts with. A product that exists keeps what the database has.
-    pub products: Vec<ProductSeed>,
-    /// The gateway role.
-    pub gateway: Gateway,
-    /// The order role.
-    pub order: Order,
-    /// The queue between the roles.
-    pub queue: Queue,
-    /// Apache RocketMQ, used when `queue.kind` is `rocketmq`.
-    pub rocketmq: Rocketmq,
-    /// The database of this process.
-    pub store: Store,
-    /// Limits of the HTTP edge, the same on every listener.
-    pub http: Http,
-    /// The admin socket.
-    pub admin: Admin,
-    /// Logging.
-    pub log: Log,
-    /// Stopping.
-    pub shutdown: Shutdown,
+use super::shape::keys;
+
+keys! {
+    /// Everything an operator can set.
+    pub struct Config {
+        /// What this process does: `gateway`, `order`, or both.
+        pub roles: Vec<Role>,
+        /// Products that a fresh database starts with. A product that exists keeps what the database
+        /// has. A layer that names this key replaces the whole list.
+        pub products: Vec<ProductSeed>,
+        /// The gateway role.
+        pub gateway: Gateway,
+        /// The order role.
+        pub order: Order,
+        /// The queue between the roles.
+        pub queue: Queue,
+        /// Apache RocketMQ, used when `queue.kind` is `rocketmq`.
+        pub rocketmq: Rocketmq,
+        /// The database of this process.
+        pub store: Store,
+        /// Limits of the HTTP edge, the same on every listener.
+        pub http: Http,
+        /// The admin socket.
+        pub admin: Admin,
+        /// Logging.
+        pub log: Log,
+        /// Stopping.
+        pub shutdown: Shutdown,
+    }
+
+    /// A product of the profile.
+    pub struct ProductSeed {
+        /// The product's id, up to 64 characters without blanks.
+        pub prod_id: String,
+        /// Its name.
+        pub prod_name: String,
+        /// Its price, a decimal string above 0 with up to three decimals.
+        pub price: String,
+        /// Units to sell.
+        pub stock: u32,
+    }
+
+    /// Keys under `gateway`.
+    pub struct Gateway {
+        /// Address and port of the gateway's REST interface.
+        pub listen: SocketAddr,
+        /// Base URL of the order node, such as `http://10.0.0.5:8071`. Empty when both roles are in
+        /// this process.
+        pub order_url: String,
+        /// Milliseconds until a request to the order node is given up.
+        pub order_timeout_ms: u64,
+        /// Milliseconds between two looks at the order node's decisions and stock.
+        pub refresh_ms: u64,
+        /// Regular expression that a whole phone number must match.
+        pub phone_pattern: String,
+        /// File with the key of the order ids, 32 bytes or more (`openssl rand -hex 32`). Gateways that
+        /// share a topic must share it. Empty: the key is made once and kept in this process's
+        /// database. A bare name is looked up in `$CREDENTIALS_DIRECTORY`.
+        pub order_id_key_file: PathBuf,
+        /// Charges that may wait for the publisher; one more is answered 42002.
+        pub publish_waiting_max: usize,
+        /// Orders sent in one batch.
+        pub publish_batch_max: usize,
+        /// Sends with an unknown result that may be outstanding; from then on intake is answered
+        /// 42002.
+        pub unconfirmed_max: usize,
+        /// Milliseconds before a send with an unknown result is published again.
+        pub republish_after_ms: u64,
+    }
+
+    /// Keys under `order`.
+    pub struct Order {
+        /// Address and port of the order node's REST interface.
+        pub listen: SocketAddr,
+        /// Orders placed in one transaction.
+        pub batch_max: usize,
+        /// Deliveries of one message after which it becomes a dead letter.
+        pub deliveries_max: u32,
+        /// Milliseconds before the first redelivery on the embedded queue; doubles with each.
+        pub redelivery_after_ms: u64,
+        /// Longest wait between redeliveries on the embedded queue, in milliseconds.
+        pub redelivery_after_ms_max: u64,
+    }
+
+    /// Keys under `queue`.
+    pub struct Queue {
+        /// `embedded` (in this process's database; needs both roles) or `rocketmq`.
+        pub kind: QueueKind,
+        /// Milliseconds between two timed readings of the lag.
+        pub lag_every_ms: u64,
+    }
+
+    /// Keys under `rocketmq`.
+    pub struct Rocketmq {
+        /// Name servers, `HOST:PORT` each.
+        pub name_servers: Vec<String>,
+        /// The topic of orders, shared with the Java services; up to 127 characters.
+        pub topic: String,
+        /// Group of the gateway's producer, up to 255 characters.
+        pub producer_group: String,
+        /// Group of the order role's consumer. A Java order service in the same group takes part of
+        /// the orders.
+        pub consumer_group: String,
+        /// Instance namespace (`MQ_INST_…`); empty for none.
+        pub namespace: String,
+        /// File with the access key; empty for none. A bare name is looked up in
+        /// `$CREDENTIALS_DIRECTORY`.
+        pub access_key_file: PathBuf,
+        /// File with the secret key; empty for none. A bare name is looked up in
+        /// `$CREDENTIALS_DIRECTORY`.
+        pub secret_key_file: PathBuf,
+        /// Whether to speak TLS to name servers and brokers.
+        pub tls: bool,
+        /// PEM file with the certificates to trust; empty for the system's own.
+        pub tls_ca_file: PathBuf,
+        /// Milliseconds until a send without an answer counts as unknown.
+        pub send_timeout_ms: u64,
+        /// Sends in flight at once.
+        pub sends_in_flight_max: usize,
+        /// Messages handed to the order role at once.
+        pub consume_batch_max: usize,
+        /// Threads that hand over messages.
+        pub consume_threads: usize,
+        /// Whether to make the topic (4 queues) when the broker lacks it and allows it.
+        pub create_topic: bool,
+    }
+
+    /// Keys under `store`.
+    pub struct Store {
+        /// The database file. Its folder is made when absent. Each process has one of its own. Where
+        /// nothing but a profile names it: in `$STATE_DIRECTORY` if systemd set that, in
+        /// `/var/lib/seckill` if that can be written, else in `./seckill-data`.
+        pub path: PathBuf,
+        /// Connections that answer queries.
+        pub readers: usize,
+        /// Jobs that may wait for the writer; one more is answered 42002.
+        pub writes_waiting_max: usize,
+    }
+
+    /// Keys under `http`.
+    pub struct Http {
+        /// Connections at once per listener; further ones wait in the kernel's queue.
+        pub connections_max: usize,
+        /// Milliseconds in which a request's head must have arrived, counted from the last answer: so
+        /// also how long a kept-alive connection may idle. Clients that pool connections should let
+        /// idle ones go sooner.
+        pub header_timeout_ms: u64,
+        /// Milliseconds in which a request's body must have arrived: 408.
+        pub body_timeout_ms: u64,
+        /// Bytes of a request's head: 431.
+        pub header_bytes_max: usize,
+        /// Bytes of a request's body: 413.
+        pub body_bytes_max: usize,
+    }
+
+    /// Keys under `admin`.
+    pub struct Admin {
+        /// Path of the admin socket; empty for none. Where nothing but a profile names it: in
+        /// `$RUNTIME_DIRECTORY` if systemd set that, in `/run/seckill` if that can be written, in
+        /// `$XDG_RUNTIME_DIR/seckill`, else beside the database.
+        pub socket: PathBuf,
+    }
+
+    /// Keys under `log`.
+    pub struct Log {
+        /// `auto` (pretty on a terminal, journald under systemd, else JSON), `pretty`, `json` or
+        /// `journald`.
+        pub format: LogFormat,
+        /// `error`, `warn`, `info`, `debug`, `trace` or `off`, or directives such as
+        /// `info,seckilld::queue=debug`. Where none is named it is `info`.
+        pub level: String,
+    }
+
+    /// Keys under `shutdown`.
+    pub struct Shutdown {
+        /// Milliseconds for the whole stop; what isn't done by then is cut off.
+        pub deadline_ms: u64,
+    }
 }
 
 /// A half of the work.
@@ -44,73 +197,6 @@ pub enum Role {
     Order,
 }
 
-/// A product of the profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProductSeed {
-    /// The product's id, 1 to 64 characters.
-    pub prod_id: String,
-    /// Its name.
-    pub prod_name: String,
-    /// Its price, a decimal string with up to three decimals.
-    pub price: String,
-    /// Units to sell.
-    pub stock: u32,
-}
-
-/// Keys under `gateway`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gateway {
-    /// Address and port of the gateway's REST interface.
-    pub listen: SocketAddr,
-    /// Base URL of the order node, such as `http://10.0.0.5:8071`. Empty when both roles are in this process.
-    pub order_url: String,
-    /// Milliseconds until a request to the order node is given up.
-    pub order_timeout_ms: u64,
-    /// Milliseconds between two looks at the order node's decisions and stock.
-    pub refresh_ms: u64,
-    /// Regular expression that a whole phone number must match.
-    pub phone_pattern: String,
-    /// File with the key of the order ids (32 bytes or more). Gateways that share a topic must share it.
-    /// Empty: the key is made once and kept in this process's database.
-    pub order_id_key_file: PathBuf,
-    /// Charges that may wait for the publisher; one more is answered 42002.
-    pub publish_waiting_max: usize,
-    /// Orders sent in one batch.
-    pub publish_batch_max: usize,
-    /// Sends with an unknown result that may be outstanding; from then on intake is answered 42002.
-    pub unconfirmed_max: usize,
-    /// Milliseconds before a send with an unknown result is published again.
-    pub republish_after_ms: u64,
-}
-
-/// Keys under `order`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Order {
-    /// Address and port of the order node's REST interface.
-    pub listen: SocketAddr,
-    /// Orders placed in one transaction.
-    pub batch_max: usize,
-    /// Deliveries of one message after which it becomes a dead letter.
-    pub deliveries_max: u32,
-    /// Milliseconds before the first redelivery on the embedded queue; doubles with each.
-    pub redelivery_after_ms: u64,
-    /// Longest wait between redeliveries on the embedded queue, in milliseconds.
-    pub redelivery_after_ms_max: u64,
-}
-
-/// Keys under `queue`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Queue {
-    /// `embedded` (in this process's database; needs both roles) or `rocketmq`.
-    pub kind: QueueKind,
-    /// Milliseconds between two timed readings of the lag.
-    pub lag_every_ms: u64,
-}
-
 /// The kinds of queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -119,86 +205,6 @@ pub enum QueueKind {
     Embedded,
     /// A real Apache RocketMQ.
     Rocketmq,
-}
-
-/// Keys under `rocketmq`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rocketmq {
-    /// Name servers, `HOST:PORT` each.
-    pub name_servers: Vec<String>,
-    /// The topic of orders, shared with the Java services.
-    pub topic: String,
-    /// Group of the gateway's producer.
-    pub producer_group: String,
-    /// Group of the order role's consumer. A Java order service in the same group takes part of the orders.
-    pub consumer_group: String,
-    /// Instance namespace (`MQ_INST_…`); empty for none.
-    pub namespace: String,
-    /// File with the access key; empty for none. A bare name is looked up in `$CREDENTIALS_DIRECTORY`.
-    pub access_key_file: PathBuf,
-    /// File with the secret key; empty for none. A bare name is looked up in `$CREDENTIALS_DIRECTORY`.
-    pub secret_key_file: PathBuf,
-    /// Whether to speak TLS to name servers and brokers.
-    pub tls: bool,
-    /// PEM file with the certificates to trust; empty for the system's own.
-    pub tls_ca_file: PathBuf,
-    /// Milliseconds until a send without an answer counts as unknown.
-    pub send_timeout_ms: u64,
-    /// Sends in flight at once, 1 to 256.
-    pub sends_in_flight_max: usize,
-    /// Messages handed to the order role at once, 1 to 1024.
-    pub consume_batch_max: usize,
-    /// Threads that hand over messages, 1 to 64.
-    pub consume_threads: usize,
-    /// Whether to make the topic (4 queues) when the broker lacks it and allows it.
-    pub create_topic: bool,
-}
-
-/// Keys under `store`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Store {
-    /// The database file. Its folder is made when absent. Each process has one of its own.
-    pub path: PathBuf,
-    /// Connections that answer queries.
-    pub readers: usize,
-    /// Jobs that may wait for the writer; one more is answered 42002.
-    pub writes_waiting_max: usize,
-}
-
-/// Keys under `http`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    /// Connections at once per listener; further ones wait in the kernel's queue.
-    pub connections_max: usize,
-    /// Milliseconds in which a request's head must have arrived; also how long a connection may idle.
-    pub header_timeout_ms: u64,
-    /// Milliseconds in which a request's body must have arrived: 408.
-    pub body_timeout_ms: u64,
-    /// Bytes of a request's head: 431.
-    pub header_bytes_max: usize,
-    /// Bytes of a request's body: 413.
-    pub body_bytes_max: usize,
-}
-
-/// Keys under `admin`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Admin {
-    /// Path of the admin socket; empty for none.
-    pub socket: PathBuf,
-}
-
-/// Keys under `log`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Log {
-    /// `auto` (pretty on a terminal, journald under systemd, else JSON), `pretty`, `json` or `journald`.
-    pub format: LogFormat,
-    /// `error`, `warn`, `info`, `debug`, or directives such as `info,seckilld::queue=debug`.
-    pub level: String,
 }
 
 /// The forms of the log.
@@ -213,12 +219,4 @@ pub enum LogFormat {
     Json,
     /// The journal's own protocol.
     Journald,
-}
-
-/// Keys under `shutdown`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Shutdown {
-    /// Milliseconds for the whole stop; what isn't done by then is cut off.
-    pub deadline_ms: u64,
 }

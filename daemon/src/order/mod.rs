@@ -1,7 +1,10 @@
-//! The order role: takes deliveries from the queue and has them placed in batches. The rules are in
-//! `domain::ordering`, their storing is in `store`.
+//! The order role: takes deliveries from the queue and has them placed in batches, and answers what
+//! became of them. The rules are in `domain::ordering`, their storing is in `store`.
 
 pub mod consumer;
 mod placement;
+mod query;
+pub mod routes;
 
 pub use placement::StorePlacer;
+pub use query::OrderBook;

@@ -1,0 +1,212 @@
+//! The command line: which verb, and what it says about configuration. Carrying verbs out is `main`'s
+//! and, for those that only print, this module's.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Faults, Loaded, Options, QueueKind, Role};
+use crate::exit::Exit;
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What to do.
+    pub verb: Verb,
+    /// What it says about configuration.
+    pub options: Options,
+}
+
+/// What the program can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Be the daemon.
+    Run,
+    /// Judge the configuration.
+    CheckConfig,
+    /// Show the configuration.
+    PrintConfig,
+    /// Print docs/config.md.
+    PrintDocs,
+}
+
+/// The flash-sale daemon: gateway role, order role, or both.
+#[derive(Debug, Parser)]
+#[command(name = "seckilld", version, after_help = "Configuration: docs/config.md")]
+struct Cli {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// Profile: embedded, offline or aliyun [else $ENV_TYPE, else $envType, else embedded]
+    #[arg(long, value_name = "NAME")]
+    env_type: Option<String>,
+    /// Configuration file [else /etc/seckill/<envType>.toml if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one key, such as gateway.listen=0.0.0.0:8070; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon; what no verb means too
+    Run {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Judge the configuration: a summary, or every fault and exit code 78
+    CheckConfig {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Print the effective configuration, each value with its source
+    PrintConfig {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Print docs/config.md instead
+        #[arg(long, hide = true)]
+        docs: bool,
+    },
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("must be KEY=VALUE".to_owned()),
+    }
+}
+
+/// Reads the command line, the program's name first. Where there is nothing to do but to print (`--help`,
+/// `--version`, a usage fault), that is done and the exit is the error.
+///
+/// # Errors
+/// The exit with which the process is to end at once.
+pub fn parse(command_line: impl IntoIterator<Item = OsString>) -> Result<Asked, Exit> {
+    match Cli::try_parse_from(command_line) {
+        Ok(cli) => Ok(cli.asked()),
+        Err(told) => {
+            let exit = if told.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // There is nobody left to tell that the terminal is gone.
+            let _ = told.print();
+            Err(exit)
+        }
+    }
+}
+
+impl Cli {
+    fn asked(self) -> Asked {
+        let (verb, config) = match self.command {
+            None => (Verb::Run, None),
+            Some(Command::Run { config }) => (Verb::Run, Some(config)),
+            Some(Command::CheckConfig { config }) => (Verb::CheckConfig, Some(config)),
+            Some(Command::PrintConfig { config, docs: false }) => (Verb::PrintConfig, Some(config)),
+            Some(Command::PrintConfig { config, docs: true }) => (Verb::PrintDocs, Some(config)),
+        };
+        let before = self.config;
+        let options = match config {
+            None => Options { env_type: before.env_type, file: before.config, set: before.set },
+            Some(after) => Options {
+                env_type: after.env_type.or(before.env_type),
+                file: after.config.or(before.config),
+                set: before.set.into_iter().chain(after.set).collect(),
+            },
+        };
+        Asked { verb, options }
+    }
+}
+
+/// Tells faults on standard error.
+#[must_use]
+pub fn refuse(faults: &Faults) -> Exit {
+    // There is nobody left to tell that the terminal is gone.
+    let _ = writeln!(io::stderr(), "seckilld: {faults}");
+    Exit::Config
+}
+
+/// Prints a text on standard output. A reader that has left (`| head`) is no failure.
+#[must_use]
+pub fn print(text: &str) -> Exit {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Ok(()) => Exit::Ok,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
+        Err(_) => Exit::Io,
+    }
+}
+
+/// What `check-config` says of a configuration without fault.
+#[must_use]
+pub fn summary(loaded: &Loaded) -> String {
+    let config::Config { roles, gateway, order, queue, rocketmq, store, admin, .. } =
+        &loaded.config;
+    let mut lines = vec![format!("ok: envType {}", loaded.env_type)];
+    if roles.contains(&Role::Gateway) {
+        lines.push(format!("gateway: http://{}", gateway.listen));
+    }
+    if roles.contains(&Role::Order) {
+        lines.push(format!("order:   http://{}", order.listen));
+    } else {
+        lines.push(format!("order:   at {}", gateway.order_url));
+    }
+    lines.push(match queue.kind {
+        QueueKind::Embedded => "queue:   embedded".to_owned(),
+        QueueKind::Rocketmq => {
+            format!("queue:   rocketmq, {} at {}", rocketmq.topic, rocketmq.name_servers.join(", "))
+        }
+    });
+    lines.push(format!("store:   {}", store.path.display()));
+    lines.push(match admin.socket.as_os_str().is_empty() {
+        true => "admin:   no socket".to_owned(),
+        false => format!("admin:   {}", admin.socket.display()),
+    });
+    lines.extend(loaded.notes.iter().map(|note| format!("note:    {note}")));
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Asked, Exit, Verb, parse};
+
+    fn parsed(line: &str) -> Result<Asked, Exit> {
+        parse(line.split_whitespace().map(Into::into))
+    }
+
+    #[test]
+    fn no_verb_means_run() {
+        assert_eq!(parsed("seckilld").unwrap(), parsed("seckilld run").unwrap());
+        assert_eq!(parsed("seckilld").unwrap().verb, Verb::Run);
+    }
+
+    #[test]
+    fn options_stand_before_or_after_the_verb_and_add_up() {
+        let asked = parsed(
+            "seckilld --set a=1 --env-type offline --config x check-config --set b=2=3 --config y",
+        )
+        .unwrap();
+        assert_eq!(asked.verb, Verb::CheckConfig);
+        assert_eq!(asked.options.env_type.as_deref(), Some("offline"));
+        assert_eq!(asked.options.file.as_deref(), Some("y".as_ref()));
+        let set: Vec<_> = asked.options.set.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(set, [("a", "1"), ("b", "2=3")]);
+    }
+
+    #[test]
+    fn usage_faults_and_help_have_their_exits() {
+        for line in
+            ["seckilld walk", "seckilld --set a", "seckilld --set =1", "seckilld --listen 1"]
+        {
+            assert_eq!(parsed(line), Err(Exit::Usage), "{line}");
+        }
+        for line in ["seckilld --version", "seckilld --help", "seckilld run --help"] {
+            assert_eq!(parsed(line), Err(Exit::Ok), "{line}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The text of `log.level`, parsed: a level for everything, and levels for single targets. What is done
+//! with them is `telemetry`'s.
+
+use std::str::FromStr;
+
+use tracing::level_filters::LevelFilter;
+
+/// Parsed `log.level`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDirectives {
+    /// The level of whatever has none of its own.
+    pub everything: LevelFilter,
+    /// Targets (modules, and all below them) with levels of their own.
+    pub targets: Vec<(String, LevelFilter)>,
+}
+
+/// A text that isn't a list of directives.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be error, warn, info, debug, trace or off, or a list such as info,seckilld::queue=debug; \
+     {0:?} is neither a level nor TARGET=LEVEL"
+)]
+pub struct NoDirective(String);
+
+impl FromStr for LogDirectives {
+    type Err = NoDirective;
+
+    /// A bare word must be a level: where `tracing` would take `loud` for a target and log all of it,
+    /// an operator most likely misspelt a level.
+    fn from_str(text: &str) -> Result<Self, NoDirective> {
+        let mut parsed = Self { everything: LevelFilter::INFO, targets: Vec::new() };
+        for part in text.split(',').map(str::trim) {
+            let fault = || NoDirective(part.to_owned());
+            match part.split_once('=') {
+                None => parsed.everything = level(part).ok_or_else(fault)?,
+                Some((target, name)) if is_target(target) => {
+                    parsed.targets.push((target.to_owned(), level(name).ok_or_else(fault)?));
+                }
+                Some(_) => return Err(fault()),
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+fn level(name: &str) -> Option<LevelFilter> {
+    Some(match name {
+        "off" => LevelFilter::OFF,
+        "error" => LevelFilter::ERROR,
+        "warn" => LevelFilter::WARN,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        "trace" => LevelFilter::TRACE,
+        _ => return None,
+    })
+}
+
+fn is_target(name: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_-:.".contains(letter);
+    !name.is_empty() && name.chars().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LevelFilter, LogDirectives};
+
+    #[test]
+    fn levels_and_targets_are_read() {
+        let parsed: LogDirectives = "warn, seckilld::queue=debug,hyper=off".parse().unwrap();
+        assert_eq!(parsed.everything, LevelFilter::WARN);
+        assert_eq!(
+            parsed.targets,
+            [
+                ("seckilld::queue".to_owned(), LevelFilter::DEBUG),
+                ("hyper".to_owned(), LevelFilter::OFF)
+            ]
+        );
+        let only: LogDirectives = "seckilld=trace".parse().unwrap();
+        assert_eq!(only.everything, LevelFilter::INFO);
+    }
+
+    #[test]
+    fn all_else_is_refused_with_the_part_that_is_wrong() {
+        for (text, part) in [
+            ("loud", "loud"),
+            ("", ""),
+            ("info,,warn", ""),
+            ("a=loud", "a=loud"),
+            ("=warn", "=warn"),
+        ] {
+            let error = text.parse::<LogDirectives>().unwrap_err().to_string();
+            assert!(error.contains(&format!("{part:?} is neither")), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Exit codes: those of sysexits.h that the daemon uses, one meaning each. README's table is these.
+
+use std::process::ExitCode;
+
+/// How a process of the daemon ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// 0
+    Ok,
+    /// 64
+    Usage,
+    /// 65
+    DataErr,
+    /// 69
+    Unavailable,
+    /// 70
+    Software,
+    /// 73
+    CantCreate,
+    /// 74
+    Io,
+    /// 75
+    TempFail,
+    /// 77
+    NoPerm,
+    /// 78
+    Config,
+}
+
+impl Exit {
+    /// All of them, by rising code.
+    #[must_use]
+    pub const fn all() -> [Self; 10] {
+        [
+            Self::Ok,
+            Self::Usage,
+            Self::DataErr,
+            Self::Unavailable,
+            Self::Software,
+            Self::CantCreate,
+            Self::Io,
+            Self::TempFail,
+            Self::NoPerm,
+            Self::Config,
+        ]
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Usage => 64,
+            Self::DataErr => 65,
+            Self::Unavailable => 69,
+            Self::Software => 70,
+            Self::CantCreate => 73,
+            Self::Io => 74,
+            Self::TempFail => 75,
+            Self::NoPerm => 77,
+            Self::Config => 78,
+        }
+    }
+
+    /// What it means, for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "Stopped as asked, or the verb did its work.",
+            Self::Usage => "The command line is wrong.",
+            Self::DataErr => "The database is corrupt, or of a newer version of the program.",
+            Self::Unavailable => "An address to listen on is taken or can't be had.",
+            Self::Software => "A fault in the program itself.",
+            Self::CantCreate => "A file, folder or socket can't be made.",
+            Self::Io => "Reading or writing failed: the disk is full or broken.",
+            Self::TempFail => "Another daemon holds the database or the admin socket.",
+            Self::NoPerm => "The permission for a file, folder or port is missing.",
+            Self::Config => "The configuration has faults; each is told.",
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn codes_rise_and_each_has_its_own_meaning() {
+        assert!(Exit::all().windows(2).all(|pair| pair[0].code() < pair[1].code()));
+        let mut meanings: Vec<_> = Exit::all().iter().map(|exit| exit.meaning()).collect();
+        meanings.sort_unstable();
+        meanings.dedup();
+        assert_eq!(meanings.len(), Exit::all().len());
+    }
+
+    #[test]
+    fn codes_are_those_of_sysexits() {
+        let codes = Exit::all().map(Exit::code);
+        assert_eq!(codes, [0, 64, 65, 69, 70, 73, 74, 75, 77, 78]);
+    }
+}
