@@ -67,8 +67,8 @@ fn tests(args: &Args, versions: &str) -> Command {
         command.env(LONG, "1");
     }
     command.arg("--").args(&args.filter);
-    // Brokers are heavy: one test at a time, and its lines are seen as it goes.
-    command.args(["--test-threads=1", "--nocapture"]);
+    // Brokers are heavy: one test at a time.
+    command.arg("--test-threads=1");
     command
 }
 
