@@ -3,11 +3,10 @@
 //! Addresses are learnt from the log: the daemon binds port 0 and announces each listener in a JSON
 //! line with the message `listening` and the fields `role` and `address`.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,16 +16,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::{Answer, Client, urlencoded};
+use crate::process::{Running, STOP_MAX, Usage, bare_command, read_from, usage};
 use crate::until;
 
 /// How long a start may take until it serves. Debug builds on a busy machine are slow.
 const START_MAX: Duration = Duration::from_secs(30);
-/// How long a stop may take, by the issue's own measure.
-pub const STOP_MAX: Duration = Duration::from_secs(10);
 /// Lines of the log that a failed test shows.
 const TAIL_LINES: usize = 40;
-/// The unit of times in /proc, the same on every platform that we build for.
-const TICKS_PER_S: u64 = 100;
 
 /// When a start counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +40,7 @@ pub struct Options {
     env_type: String,
     roles: Vec<&'static str>,
     settings: Vec<(String, String)>,
+    left_out: Vec<String>,
     until: Until,
 }
 
@@ -62,6 +59,7 @@ impl Options {
             env_type: env_type.to_owned(),
             roles: vec!["gateway", "order"],
             settings: Vec::new(),
+            left_out: Vec::new(),
             until: Until::Ready,
         }
     }
@@ -80,7 +78,8 @@ impl Options {
         self
     }
 
-    /// Sets a key; the value is TOML (`"text"`, `5`, `["a"]`). The last setting of a key wins.
+    /// Sets a key as `--set` does: TOML where the key is no text (`5`, `["a"]`), a text as it stands.
+    /// The last setting of a key wins.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
         self.settings.retain(|(known, _)| known != key);
@@ -88,11 +87,11 @@ impl Options {
         self
     }
 
-    /// Sets a key to a text.
+    /// Leaves out what the tests set by themselves, so that another layer may set it.
     #[must_use]
-    pub fn set_text(self, key: &str, text: impl AsRef<str>) -> Self {
-        let text = Value::from(text.as_ref()).to_string();
-        self.set(key, text)
+    pub fn leave_out(mut self, key: &str) -> Self {
+        self.left_out.push(key.to_owned());
+        self
     }
 
     /// Says when the start counts as done.
@@ -108,99 +107,28 @@ impl Options {
         folder.join(format!("{}.db", self.name))
     }
 
-    fn command(&self, folder: &Path, subcommand: &str) -> Result<Command> {
+    /// The command line of a subcommand with these options.
+    ///
+    /// # Errors
+    /// The program isn't built.
+    pub fn command(&self, folder: &Path, subcommand: &str) -> Result<Command> {
         let mut command = bare_command(folder)?;
         command.args([subcommand, "--env-type", &self.env_type]);
-        let text = |path: PathBuf| Value::from(path.to_string_lossy()).to_string();
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let mut all = vec![
             ("store.path".to_owned(), text(self.database(folder))),
             ("admin.socket".to_owned(), text(folder.join(format!("{}.sock", self.name)))),
-            ("log.format".to_owned(), r#""json""#.to_owned()),
-            ("gateway.listen".to_owned(), r#""127.0.0.1:0""#.to_owned()),
-            ("order.listen".to_owned(), r#""127.0.0.1:0""#.to_owned()),
+            ("log.format".to_owned(), "json".to_owned()),
+            ("gateway.listen".to_owned(), "127.0.0.1:0".to_owned()),
+            ("order.listen".to_owned(), "127.0.0.1:0".to_owned()),
             ("roles".to_owned(), Value::from(self.roles.clone()).to_string()),
         ];
         all.retain(|(key, _)| self.settings.iter().all(|(known, _)| known != key));
+        all.retain(|(key, _)| !self.left_out.contains(key));
         for (key, value) in all.iter().chain(&self.settings) {
             command.arg("--set").arg(format!("{key}={value}"));
         }
         Ok(command)
-    }
-}
-
-/// The program in a folder, its environment empty: nothing of the developer's own may change a test.
-///
-/// # Errors
-/// The program isn't built.
-pub fn bare_command(folder: &Path) -> Result<Command> {
-    let mut command = Command::new(program()?);
-    command.current_dir(folder).env_clear().env("RUST_BACKTRACE", "1").stdin(Stdio::null());
-    Ok(command)
-}
-
-/// The built program: beside the tests, or where the variable `SECKILLD` points.
-fn program() -> Result<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "the tests' own switch, not the daemon's")]
-    let chosen = std::env::var_os("SECKILLD").map(PathBuf::from);
-    let this = std::env::current_exe()?;
-    let beside = this.ancestors().nth(2).context("the tests are in no target folder")?;
-    let program = chosen.unwrap_or_else(|| beside.join("seckilld"));
-    if !program.is_file() {
-        bail!("{} isn't built: cargo test --workspace builds it", program.display());
-    }
-    Ok(program)
-}
-
-/// How a run ended that was to end by itself.
-#[derive(Debug)]
-pub struct Ended {
-    /// The exit code; `None` after a signal.
-    pub code: Option<i32>,
-    /// What it wrote to standard error and output.
-    pub log: String,
-}
-
-/// Runs a subcommand that ends by itself, or `run` where it must refuse to.
-///
-/// # Errors
-/// It doesn't end within [`STOP_MAX`]; it is then killed.
-pub async fn ended(folder: &Path, options: &Options, subcommand: &str) -> Result<Ended> {
-    ended_command(folder, options.command(folder, subcommand)?).await
-}
-
-/// As [`ended`], with a command line of the caller's making.
-///
-/// # Errors
-/// As [`ended`].
-pub async fn ended_command(folder: &Path, mut command: Command) -> Result<Ended> {
-    let path = folder.join(format!("ended-{}.log", unique()));
-    let file = File::create(&path)?;
-    let child = command.stdout(file.try_clone()?).stderr(file).spawn()?;
-    let mut running = Running(child);
-    let waited = until("the end of the run", STOP_MAX, || {
-        let status = running.0.try_wait();
-        async move { Ok(status?) }
-    });
-    let status = waited.await;
-    let log = read_from(&path, 0)?;
-    Ok(Ended { code: status.with_context(|| log.clone())?.code(), log })
-}
-
-/// A number no other call in this process gets.
-fn unique() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-/// A child that never outlives us.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only when it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -211,15 +139,6 @@ pub struct Stopped {
     pub status: ExitStatus,
     /// From the signal to the end.
     pub took: Duration,
-}
-
-/// What a process costs.
-#[derive(Debug, Clone, Copy)]
-pub struct Usage {
-    /// Processor time since its start.
-    pub cpu: Duration,
-    /// Resident memory in KiB.
-    pub rss_kib: u64,
 }
 
 /// A running daemon. Dropped, it is killed by its id, and the end of its log is written out: the test
@@ -279,7 +198,7 @@ impl Daemon {
         let mut options = self.options.clone();
         for (key, address) in [("gateway.listen", self.gateway), ("order.listen", self.order)] {
             if let Some(address) = address {
-                options = options.set_text(key, address.to_string());
+                options = options.set(key, address.to_string());
             }
         }
         let folder = Arc::clone(&self.folder);
@@ -461,10 +380,7 @@ impl Daemon {
     /// # Errors
     /// The process is gone.
     pub fn usage(&self) -> Result<Usage> {
-        let folder = PathBuf::from(format!("/proc/{}", self.running.0.id()));
-        let stat = std::fs::read_to_string(folder.join("stat"))?;
-        let status = std::fs::read_to_string(folder.join("status"))?;
-        usage_from(&stat, &status).context("/proc reads otherwise than expected")
+        usage(self.running.0.id())
     }
 
     fn tail(&self) -> String {
@@ -488,46 +404,17 @@ fn url(address: Option<SocketAddr>) -> String {
     address.map_or_else(|| "http://127.0.0.1:1".to_owned(), |address| format!("http://{address}"))
 }
 
-fn read_from(path: &Path, from: u64) -> Result<String> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn usage_from(stat: &str, status: &str) -> Option<Usage> {
-    // The name in parentheses may hold anything; user and system time are fields 14 and 15.
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut times = after_name.split_whitespace().skip(11);
-    let mut next = || times.next()?.parse::<u64>().ok();
-    let ticks = next()? + next()?;
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(Usage {
-        cpu: Duration::from_millis(ticks * 1000 / TICKS_PER_S),
-        rss_kib: rss.split_whitespace().next()?.parse().ok()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{Options, usage_from};
+    use super::Options;
 
     #[test]
-    fn proc_is_read_past_a_name_with_blanks() {
-        let stat = "7 (a b) c) S 1 1 1 0 -1 4 5 6 7 8 150 50 0 0 20 0";
-        let usage = usage_from(stat, "Name:\tx\nVmRSS:\t   1234 kB\n");
-        let usage = usage.map(|usage| (usage.rss_kib, usage.cpu.as_millis()));
-        assert_eq!(usage, Some((1234, 2000)));
-    }
-
-    #[test]
-    fn the_last_setting_of_a_key_wins_over_the_defaults() {
-        let options = Options::embedded().set("a", "1").set_text("a", "say \"x\"");
-        assert_eq!(options.settings, [("a".to_owned(), r#""say \"x\"""#.to_owned())]);
-        let database = options.name("node").database(Path::new("/f"));
-        assert_eq!(database, Path::new("/f/node.db"));
+    fn the_last_setting_of_a_key_wins_over_the_defaults() -> anyhow::Result<()> {
+        let options = Options::embedded().set("a", "1").set("a", "2").name("node");
+        assert_eq!(options.settings, [("a".to_owned(), "2".to_owned())]);
+        assert_eq!(options.database(Path::new("/f")), Path::new("/f/node.db"));
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ pub mod buyers;
 pub mod checker;
 pub mod daemon;
 pub mod http;
+pub mod process;
 pub mod topic;
 
 use std::future::Future;
