@@ -26,7 +26,9 @@ async fn unknown_paths_and_methods_are_told_in_json() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
     let client = daemon.client();
     for base in [daemon.gateway_url(), daemon.order_url()] {
-        for path in ["/", "/api", "/api/charge.dox", "/api/query.do/more", "/%00", "/api//charge.do"] {
+        for path in
+            ["/", "/api", "/api/charge.dox", "/api/query.do/more", "/%00", "/api//charge.do"]
+        {
             let answer = client.get(&format!("{base}{path}")).await?;
             assert_eq!(answer.status, 404, "{path}");
             assert!(matches!(answer.json()?, Value::Object(_)), "{path}: {}", answer.text());
@@ -117,9 +119,8 @@ async fn a_head_or_body_that_never_ends_is_cut_off() -> Result<()> {
 
 #[tokio::test]
 async fn more_connections_than_the_limit_wait_and_are_served() -> Result<()> {
-    let options = Options::embedded()
-        .set("http.connections_max", "4")
-        .set("http.header_timeout_ms", "500");
+    let options =
+        Options::embedded().set("http.connections_max", "4").set("http.header_timeout_ms", "500");
     let daemon = Daemon::start(options).await?;
     let address = daemon.gateway_address()?;
     let mut idle = Vec::new();

@@ -107,7 +107,8 @@ async fn a_damaged_file_and_one_that_is_no_database() -> Result<()> {
 async fn another_programs_database() -> Result<()> {
     let folder = TempDir::new()?;
     let database = folder.path().join("left.db");
-    Connection::open(&database)?.execute_batch("CREATE TABLE theirs (a); PRAGMA user_version = 3")?;
+    Connection::open(&database)?
+        .execute_batch("CREATE TABLE theirs (a); PRAGMA user_version = 3")?;
     let before = std::fs::read(&database)?;
     let options = Options::embedded().set("store.path", database.to_string_lossy());
     assert_told(&run(folder.path(), &options).await?, DATA, &["left.db"]);

@@ -89,11 +89,8 @@ async fn a_hundred_and_three_buyers_for_a_hundred_units() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fewer_buyers_than_units_all_get_one() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
-    let crowd = Crowd {
-        buyers: 150,
-        placeable: 150,
-        ..Crowd::of_the_sale(vec![daemon.gateway_url()])
-    };
+    let crowd =
+        Crowd { buyers: 150, placeable: 150, ..Crowd::of_the_sale(vec![daemon.gateway_url()]) };
     let ledger = crowd.clone().run(Arc::default()).await?;
     judge(&daemon.database(), crowd, &ledger).await?;
     assert_eq!(Books::read(&daemon.database())?.stock("pid_0002"), Some(150));

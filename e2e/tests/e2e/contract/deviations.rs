@@ -20,8 +20,23 @@ async fn odd_prices_are_invalid_at_once() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
     let digits = "9".repeat(10_000);
     for price in [
-        "abc", "0", "0.01", "-0.5", "１２", "99999999999", "1e3000000", "1E+3", "5.999e3", "+5999",
-        "5999.0000", "5999.", "5,999", "0x176f", "NaN", "５９９９.000", &digits,
+        "abc",
+        "0",
+        "0.01",
+        "-0.5",
+        "１２",
+        "99999999999",
+        "1e3000000",
+        "1E+3",
+        "5.999e3",
+        "+5999",
+        "5999.0000",
+        "5999.",
+        "5,999",
+        "0x176f",
+        "NaN",
+        "５９９９.000",
+        &digits,
     ] {
         let start = Instant::now();
         expect(&daemon.charge(PHONE, "pid_0001", price).await?, &invalid_charge())?;
@@ -36,8 +51,14 @@ async fn odd_phone_numbers_are_invalid() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
     let long = "1".repeat(10_000);
     for phone in [
-        "25200008881", "1520000888", "152000088811", "1520000888a", "１５２００００８８８１",
-        "15200008881\n", "+15200008881", &long,
+        "25200008881",
+        "1520000888",
+        "152000088811",
+        "1520000888a",
+        "１５２００００８８８１",
+        "15200008881\n",
+        "+15200008881",
+        &long,
     ] {
         expect(&daemon.charge(phone, "pid_0001", "5999.000").await?, &invalid_charge())?;
     }
@@ -54,7 +75,10 @@ async fn a_body_over_16_kib_is_413_and_makes_no_order() -> Result<()> {
     }
     let answer = daemon.charge(&"1".repeat(20_000), "pid_0001", "5999.000").await?;
     assert_eq!(answer.status, 413);
-    assert_eq!(Books::drained(&daemon.database(), Duration::from_secs(5)).await?.sold("pid_0001"), 0);
+    assert_eq!(
+        Books::drained(&daemon.database(), Duration::from_secs(5)).await?.sold("pid_0001"),
+        0
+    );
     Ok(())
 }
 
