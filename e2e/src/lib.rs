@@ -1,1 +1,36 @@
-//! Placeholder.
+//! What the end-to-end tests are made of: the daemon as a process, buyers as sockets, and a checker
+//! that trusts only the answers buyers got and the database file. Nothing here links the daemon.
+
+#[cfg(feature = "servers")]
+pub mod broker;
+pub mod buyers;
+pub mod checker;
+pub mod daemon;
+pub mod http;
+pub mod process;
+pub mod topic;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// Asks again until there is an answer, every 20 ms.
+///
+/// # Errors
+/// The question's own, or none came by the deadline.
+pub async fn until<T, F>(what: &str, within: Duration, mut ask: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<Option<T>>>,
+{
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask().await? {
+            return Ok(answer);
+        }
+        if within < start.elapsed() {
+            bail!("{what}: not within {within:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

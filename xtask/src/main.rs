@@ -1,2 +1,27 @@
-//! Placeholder.
-fn main() {}
+//! The project's chores, one command each; CI runs nothing else.
+
+#![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
+
+mod check;
+mod e2e;
+mod step;
+mod tidy;
+
+use clap::Parser;
+
+/// The project's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Chore {
+    /// Formatting, lints, documentation, licences, shipped profiles, tidiness.
+    Check,
+    /// The tests that need a real RocketMQ (JDK 17 and Maven).
+    E2e(e2e::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Chore::parse() {
+        Chore::Check => check::run(),
+        Chore::E2e(args) => e2e::run(&args),
+    }
+}

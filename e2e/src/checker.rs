@@ -1,0 +1,249 @@
+//! An outside judge of a sale: it knows what buyers were told and what the database file holds, and
+//! nothing of the daemon's code. Table and column names are the contract's.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::buyers::{Buyer, Ledger, Told};
+use crate::until;
+
+/// The database as it stood at one moment.
+#[derive(Debug, Default)]
+pub struct Books {
+    products: Vec<Product>,
+    orders: HashMap<String, Order>,
+    /// Ids that were set aside because the buyer had a live order already.
+    duplicates: HashSet<String>,
+    queued: i64,
+    unconfirmed: i64,
+    /// Messages set aside with a reason.
+    pub dead_letters: i64,
+}
+
+#[derive(Debug)]
+struct Product {
+    prod_id: String,
+    initial: i64,
+    added: i64,
+    stock: i64,
+}
+
+#[derive(Debug)]
+struct Order {
+    prod_id: String,
+    phone: String,
+    status: i64,
+    reason: Option<String>,
+    is_live: bool,
+}
+
+impl Books {
+    /// Reads the file in one transaction, without changing it; the daemon may be running.
+    ///
+    /// # Errors
+    /// The file can't be read, or a table or column of the contract is missing.
+    pub fn read(database: &Path) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(database, flags)
+            .with_context(|| database.display().to_string())?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        let moment = connection.transaction()?;
+        let count = |table: &str| {
+            moment
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))
+        };
+        Ok(Self {
+            products: products(&moment)?,
+            orders: orders(&moment)?,
+            duplicates: moment
+                .prepare("SELECT order_id FROM seckill_duplicate")?
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?,
+            queued: count("seckill_queue")?,
+            unconfirmed: count("seckill_unconfirmed")?,
+            dead_letters: count("seckill_dead_letter")?,
+        })
+    }
+
+    /// Reads the file again and again until nothing is queued or unconfirmed.
+    ///
+    /// # Errors
+    /// As [`Books::read`], or there is still something at the deadline.
+    pub async fn drained(database: &Path, within: Duration) -> Result<Self> {
+        until("an empty queue", within, || async {
+            let books = Self::read(database)?;
+            Ok((books.queued == 0 && books.unconfirmed == 0).then_some(books))
+        })
+        .await
+    }
+
+    /// How many live orders a product has.
+    #[must_use]
+    pub fn sold(&self, prod_id: &str) -> usize {
+        self.live(prod_id).count()
+    }
+
+    /// A product's stock; `None` for one that isn't there.
+    #[must_use]
+    pub fn stock(&self, prod_id: &str) -> Option<i64> {
+        self.products.iter().find(|product| product.prod_id == prod_id).map(|found| found.stock)
+    }
+
+    /// Messages waiting in the embedded queue.
+    #[must_use]
+    pub fn queued(&self) -> i64 {
+        self.queued
+    }
+
+    /// What is wrong with the books alone: conservation, stock below zero, a buyer with two orders.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for product in &self.products {
+            let Product { prod_id, initial, added, stock } = product;
+            let mut buyers = HashSet::new();
+            let twice = self.live(prod_id).filter(|order| !buyers.insert(&order.phone)).count();
+            if 0 < twice {
+                faults.push(format!("{prod_id}: {twice} second live orders of a buyer"));
+            }
+            let sold = i64::try_from(self.sold(prod_id)).unwrap_or(i64::MAX);
+            if initial + added != stock + sold {
+                faults.push(format!("{prod_id}: {initial} + {added} ≠ {stock} left + {sold} sold"));
+            }
+            if *stock < 0 {
+                faults.push(format!("{prod_id}: stock {stock}"));
+            }
+        }
+        faults
+    }
+
+    fn live(&self, prod_id: &str) -> impl Iterator<Item = &Order> {
+        self.orders.values().filter(move |order| order.is_live && order.prod_id == prod_id)
+    }
+}
+
+fn products(connection: &Connection) -> rusqlite::Result<Vec<Product>> {
+    connection
+        .prepare("SELECT prod_id, initial_stock, added_stock, prod_stock FROM t_seckill_product")?
+        .query_map([], |row| {
+            Ok(Product {
+                prod_id: row.get(0)?,
+                initial: row.get(1)?,
+                added: row.get(2)?,
+                stock: row.get(3)?,
+            })
+        })?
+        .collect()
+}
+
+fn orders(connection: &Connection) -> rusqlite::Result<HashMap<String, Order>> {
+    connection
+        .prepare(
+            "SELECT order_id, prod_id, user_phoneno, order_status, reason,
+                    record_status = 0 AND order_status IN (0, 2)
+             FROM t_seckill_order",
+        )?
+        .query_map([], |row| {
+            let order = Order {
+                prod_id: row.get(1)?,
+                phone: row.get(2)?,
+                status: row.get(3)?,
+                reason: row.get(4)?,
+                is_live: row.get(5)?,
+            };
+            Ok((row.get(0)?, order))
+        })?
+        .collect()
+}
+
+/// Everything wrong with a finished sale: the books themselves, how many were sold, and every buyer's
+/// story against the books. The queue must be drained before.
+#[must_use]
+pub fn faults(books: &Books, ledger: &Ledger, sold: usize) -> Vec<String> {
+    let mut faults = books.faults();
+    let prod_id = &ledger.prod_id;
+    if books.sold(prod_id) != sold {
+        faults.push(format!("{prod_id}: {} sold, {sold} expected", books.sold(prod_id)));
+    }
+    if 0 < books.queued {
+        faults.push(format!("{} messages are still queued", books.queued));
+    }
+    if 0 < books.unconfirmed {
+        faults.push(format!("{} sends are still unconfirmed", books.unconfirmed));
+    }
+    for buyer in &ledger.buyers {
+        let of_buyer = buyer_faults(books, prod_id, buyer);
+        faults.extend(of_buyer.into_iter().map(|fault| format!("{}: {fault}", buyer.phone)));
+    }
+    faults
+}
+
+fn buyer_faults(books: &Books, prod_id: &str, buyer: &Buyer) -> Vec<String> {
+    let mut faults: Vec<String> =
+        buyer.told.iter().filter_map(|told| told_wrongly(books, prod_id, buyer, told)).collect();
+    let mut undecided_or_live: HashSet<&str> = buyer.told.iter().filter_map(order_id).collect();
+    undecided_or_live.retain(|id| books.orders.get(*id).is_none_or(|order| order.status != 3));
+    if 1 < undecided_or_live.len() {
+        faults.push(format!("several ids: {undecided_or_live:?}"));
+    }
+    let is_live = books.live(prod_id).any(|order| order.phone == buyer.phone);
+    match buyer.told.last() {
+        Some(Told::Refused(code)) if is_live => {
+            faults.push(format!("told {code} at the end, and has an order"));
+        }
+        Some(Told::Placed(_) | Told::Queued(_)) if !is_live => {
+            faults.push("told of an order at the end, and has none".to_owned());
+        }
+        _ => {}
+    }
+    let after_an_order = buyer.told.iter().skip_while(|told| order_id(told).is_none());
+    if after_an_order.filter(|told| is_never_ordered(told)).count() != 0 {
+        faults
+            .push(format!("told that there is no order after being told of one: {:?}", buyer.told));
+    }
+    faults
+}
+
+/// Why what a buyer was told doesn't stand.
+fn told_wrongly(books: &Books, prod_id: &str, buyer: &Buyer, told: &Told) -> Option<String> {
+    let id = order_id(told)?;
+    let Some(order) = books.orders.get(id) else {
+        // A queued order may end as a duplicate of the buyer's own live order.
+        let set_aside = books.duplicates.contains(id);
+        let decided = matches!(told, Told::Placed(_) | Told::Failed { .. });
+        return (decided || !set_aside).then(|| format!("{told:?}, and the order has no outcome"));
+    };
+    if order.phone != buyer.phone || order.prod_id != prod_id {
+        return Some(format!("{told:?}, and the order is another's: {order:?}"));
+    }
+    let stands = match told {
+        Told::Placed(_) => order.is_live,
+        Told::Failed { reason, .. } => {
+            order.status == 3 && order.reason.as_deref() == Some(reason) && !reason.is_empty()
+        }
+        _ => order.is_live || (order.status == 3 && order.reason.is_some()),
+    };
+    (!stands).then(|| format!("{told:?}, and the books have {order:?}"))
+}
+
+fn order_id(told: &Told) -> Option<&str> {
+    match told {
+        Told::Queued(id)
+        | Told::Unconfirmed(id)
+        | Told::Pending(id)
+        | Told::Placed(id)
+        | Told::Failed { id, .. } => Some(id),
+        Told::Refused(_) | Told::NoOrder(_) | Told::Nothing(_) => None,
+    }
+}
+
+fn is_never_ordered(told: &Told) -> bool {
+    matches!(told, Told::NoOrder(code) if code == "41004" || code == "40004")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,420 @@
+//! The daemon as its operators meet it: a process with a folder, a log file, signals and an exit code.
+//!
+//! Addresses are learnt from the log: the daemon binds port 0 and announces each listener in a JSON
+//! line with the message `listening` and the fields `role` and `address`.
+
+use std::fs::OpenOptions;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::{Answer, Client, urlencoded};
+use crate::process::{Running, STOP_MAX, Usage, bare_command, read_from, usage};
+use crate::until;
+
+/// How long a start may take until it serves. Debug builds on a busy machine are slow.
+const START_MAX: Duration = Duration::from_secs(30);
+/// Lines of the log that a failed test shows.
+const TAIL_LINES: usize = 40;
+
+/// When a start counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Every listener says 200 on `/readyz`.
+    Ready,
+    /// Every listener is bound: for a start while something the daemon needs is away.
+    Listening,
+}
+
+/// How to run a daemon.
+#[derive(Debug, Clone)]
+pub struct Options {
+    name: String,
+    env_type: String,
+    roles: Vec<&'static str>,
+    settings: Vec<(String, String)>,
+    left_out: Vec<String>,
+    until: Until,
+}
+
+impl Options {
+    /// Both roles on the embedded queue.
+    #[must_use]
+    pub fn embedded() -> Self {
+        Self::profile("embedded")
+    }
+
+    /// Both roles with a profile.
+    #[must_use]
+    pub fn profile(env_type: &str) -> Self {
+        Self {
+            name: "seckilld".to_owned(),
+            env_type: env_type.to_owned(),
+            roles: vec!["gateway", "order"],
+            settings: Vec::new(),
+            left_out: Vec::new(),
+            until: Until::Ready,
+        }
+    }
+
+    /// Names the process: its database, log and socket are called so. Two in one folder need two.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Runs these roles only.
+    #[must_use]
+    pub fn roles(mut self, roles: &[&'static str]) -> Self {
+        self.roles = roles.to_vec();
+        self
+    }
+
+    /// Sets a key as `--set` does: TOML where the key is no text (`5`, `["a"]`), a text as it stands.
+    /// The last setting of a key wins.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Leaves out what the tests set by themselves, so that another layer may set it.
+    #[must_use]
+    pub fn leave_out(mut self, key: &str) -> Self {
+        self.left_out.push(key.to_owned());
+        self
+    }
+
+    /// Says when the start counts as done.
+    #[must_use]
+    pub fn until(mut self, until: Until) -> Self {
+        self.until = until;
+        self
+    }
+
+    /// Where its database is in a folder.
+    #[must_use]
+    pub fn database(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}.db", self.name))
+    }
+
+    /// The command line of a subcommand with these options.
+    ///
+    /// # Errors
+    /// The program isn't built.
+    pub fn command(&self, folder: &Path, subcommand: &str) -> Result<Command> {
+        let mut command = bare_command(folder)?;
+        command.args([subcommand, "--env-type", &self.env_type]);
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let mut all = vec![
+            ("store.path".to_owned(), text(self.database(folder))),
+            ("admin.socket".to_owned(), text(folder.join(format!("{}.sock", self.name)))),
+            ("log.format".to_owned(), "json".to_owned()),
+            ("gateway.listen".to_owned(), "127.0.0.1:0".to_owned()),
+            ("order.listen".to_owned(), "127.0.0.1:0".to_owned()),
+            ("roles".to_owned(), Value::from(self.roles.clone()).to_string()),
+        ];
+        all.retain(|(key, _)| self.settings.iter().all(|(known, _)| known != key));
+        all.retain(|(key, _)| !self.left_out.contains(key));
+        for (key, value) in all.iter().chain(&self.settings) {
+            command.arg("--set").arg(format!("{key}={value}"));
+        }
+        Ok(command)
+    }
+}
+
+/// How a stop went.
+#[derive(Debug)]
+pub struct Stopped {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// From the signal to the end.
+    pub took: Duration,
+}
+
+/// A running daemon. Dropped, it is killed by its id, and the end of its log is written out: the test
+/// runner shows it when the test fails.
+pub struct Daemon {
+    running: Running,
+    options: Options,
+    folder: Arc<TempDir>,
+    log: PathBuf,
+    /// Where this start's part of the log begins.
+    log_from: u64,
+    gateway: Option<SocketAddr>,
+    order: Option<SocketAddr>,
+    stopped: bool,
+    client: Client,
+}
+
+impl Daemon {
+    /// Starts a daemon in a folder of its own.
+    ///
+    /// # Errors
+    /// It ends, or isn't up within 30 s; the end of its log is told.
+    pub async fn start(options: Options) -> Result<Self> {
+        Self::start_in(Arc::new(TempDir::new()?), options).await
+    }
+
+    /// Starts a daemon in a folder that others may share.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub async fn start_in(folder: Arc<TempDir>, options: Options) -> Result<Self> {
+        let log = folder.path().join(format!("{}.log", options.name));
+        let file = OpenOptions::new().create(true).append(true).open(&log)?;
+        let log_from = file.metadata()?.len();
+        let mut command = options.command(folder.path(), "run")?;
+        let child = command.stdout(file.try_clone()?).stderr(file).spawn()?;
+        let mut daemon = Self {
+            running: Running(child),
+            options,
+            folder,
+            log,
+            log_from,
+            gateway: None,
+            order: None,
+            stopped: false,
+            client: Client::default(),
+        };
+        daemon.wait_until_up().await?;
+        Ok(daemon)
+    }
+
+    /// Starts it again on the same folder and addresses, the old process being gone.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub async fn restart(self) -> Result<Self> {
+        let mut options = self.options.clone();
+        for (key, address) in [("gateway.listen", self.gateway), ("order.listen", self.order)] {
+            if let Some(address) = address {
+                options = options.set(key, address.to_string());
+            }
+        }
+        let folder = Arc::clone(&self.folder);
+        drop(self);
+        Self::start_in(folder, options).await
+    }
+
+    /// As [`Daemon::restart`], with other options.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub async fn restart_with(mut self, change: impl FnOnce(Options) -> Options) -> Result<Self> {
+        self.options = change(self.options.clone());
+        self.restart().await
+    }
+
+    async fn wait_until_up(&mut self) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.running.0.try_wait()? {
+                bail!("the daemon ended at its start ({status}):\n{}", self.tail());
+            }
+            self.learn_addresses()?;
+            if self.is_up().await {
+                return Ok(());
+            }
+            if START_MAX < start.elapsed() {
+                bail!("the daemon isn't up within {START_MAX:?}:\n{}", self.tail());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn learn_addresses(&mut self) -> Result<()> {
+        for line in self.logs()?.lines() {
+            let line: Value = serde_json::from_str(line).unwrap_or_default();
+            // The JSON format nests an event's fields unless it is told to flatten them.
+            let event = line.get("fields").unwrap_or(&line);
+            if event["message"] != "listening" {
+                continue;
+            }
+            let address = event["address"].as_str().and_then(|text| text.parse().ok());
+            match event["role"].as_str() {
+                Some("gateway") => self.gateway = address,
+                Some("order") => self.order = address,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_up(&self) -> bool {
+        for role in &self.options.roles {
+            let address = if *role == "gateway" { self.gateway } else { self.order };
+            let Some(address) = address else { return false };
+            if self.options.until == Until::Ready {
+                let answer = self.client.get(&format!("http://{address}/readyz")).await;
+                if !answer.is_ok_and(|answer| answer.status == 200) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Base URL of the gateway role; with none, an address where nobody listens.
+    #[must_use]
+    pub fn gateway_url(&self) -> String {
+        url(self.gateway)
+    }
+
+    /// Base URL of the order role; with none, an address where nobody listens.
+    #[must_use]
+    pub fn order_url(&self) -> String {
+        url(self.order)
+    }
+
+    /// The gateway's address.
+    ///
+    /// # Errors
+    /// It has no gateway role.
+    pub fn gateway_address(&self) -> Result<SocketAddr> {
+        self.gateway.context("no gateway role")
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.options.database(self.folder.path())
+    }
+
+    /// The folder of the daemon and of those it shares it with.
+    #[must_use]
+    pub fn folder(&self) -> Arc<TempDir> {
+        Arc::clone(&self.folder)
+    }
+
+    /// One charge at the gateway.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn charge(&self, phone: &str, prod_id: &str, price: &str) -> Result<Answer> {
+        let url = format!("{}/api/charge.do", self.gateway_url());
+        let fields = [("userPhoneNum", phone), ("chargePrice", price), ("prodId", prod_id)];
+        self.client.post_form(&url, &fields).await
+    }
+
+    /// One query at the gateway.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn query(&self, phone: &str, prod_id: &str) -> Result<Answer> {
+        let fields = urlencoded(&[("userPhoneNum", phone), ("prodId", prod_id)]);
+        self.client.get(&format!("{}/api/query.do?{fields}", self.gateway_url())).await
+    }
+
+    /// One query at the order node, as operators send it.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn query_order_node(&self, phone: &str, prod_id: &str) -> Result<Answer> {
+        let url = format!("{}/api/query.do", self.order_url());
+        self.client.post_form(&url, &[("userPhoneNum", phone), ("prodId", prod_id)]).await
+    }
+
+    /// The pool that the methods above use.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Kills it where it stands and waits for its end.
+    ///
+    /// # Errors
+    /// The signal or the wait fails.
+    pub fn kill9(&mut self) -> Result<()> {
+        self.signal(Signal::KILL)?;
+        self.running.0.wait()?;
+        self.stopped = true;
+        Ok(())
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    ///
+    /// # Errors
+    /// It is still there after 10 s.
+    pub async fn terminate(&mut self) -> Result<Stopped> {
+        let start = Instant::now();
+        self.signal(Signal::TERM)?;
+        let child = &mut self.running.0;
+        let status = until("the stop", STOP_MAX, || {
+            let status = child.try_wait();
+            async move { Ok(status?) }
+        })
+        .await?;
+        self.stopped = true;
+        Ok(Stopped { status, took: start.elapsed() })
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = Pid::from_child(&self.running.0);
+        kill_process(pid, signal).with_context(|| format!("signal {signal:?} to {pid:?}"))
+    }
+
+    /// What this start has logged.
+    ///
+    /// # Errors
+    /// The log file can't be read.
+    pub fn logs(&self) -> Result<String> {
+        read_from(&self.log, self.log_from)
+    }
+
+    /// What the process costs at the moment.
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn usage(&self) -> Result<Usage> {
+        usage(self.running.0.id())
+    }
+
+    fn tail(&self) -> String {
+        let log = self.logs().unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Daemon {
+    #[expect(clippy::print_stderr, reason = "the runner shows it when the test fails")]
+    fn drop(&mut self) {
+        // A test that fails by an error isn't panicking yet; one that stopped its daemon is done.
+        if std::thread::panicking() || !self.stopped {
+            eprintln!("--- log of {}:\n{}\n---", self.options.name, self.tail());
+        }
+    }
+}
+
+fn url(address: Option<SocketAddr>) -> String {
+    address.map_or_else(|| "http://127.0.0.1:1".to_owned(), |address| format!("http://{address}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Options;
+
+    #[test]
+    fn the_last_setting_of_a_key_wins_over_the_defaults() -> anyhow::Result<()> {
+        let options = Options::embedded().set("a", "1").set("a", "2").name("node");
+        assert_eq!(options.settings, [("a".to_owned(), "2".to_owned())]);
+        assert_eq!(options.database(Path::new("/f")), Path::new("/f/node.db"));
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! The daemon's program as a process: where it is, a run to its end, and what it costs by /proc.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::until;
+
+/// How long a stop may take, by the issue's own measure.
+pub const STOP_MAX: Duration = Duration::from_secs(10);
+/// The unit of times in /proc, the same on every platform that we build for.
+const TICKS_PER_S: u64 = 100;
+
+/// The program in a folder, its environment empty: nothing of the developer's own may change a test.
+///
+/// # Errors
+/// The program isn't built.
+pub fn bare_command(folder: &Path) -> Result<Command> {
+    let mut command = Command::new(program()?);
+    command.current_dir(folder).env_clear().env("RUST_BACKTRACE", "1").stdin(Stdio::null());
+    Ok(command)
+}
+
+/// The built program: beside the tests, or where the variable `SECKILLD` points.
+fn program() -> Result<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "the tests' own switch, not the daemon's")]
+    let chosen = std::env::var_os("SECKILLD").map(PathBuf::from);
+    let this = std::env::current_exe()?;
+    let beside = this.ancestors().nth(2).context("the tests are in no target folder")?;
+    let program = chosen.unwrap_or_else(|| beside.join("seckilld"));
+    if !program.is_file() {
+        bail!("{} isn't built: cargo test --workspace builds it", program.display());
+    }
+    Ok(program)
+}
+
+/// How a run ended that was to end by itself.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// What it wrote to standard error and output.
+    pub log: String,
+}
+
+/// Runs a command that is to end by itself; its log goes into the folder.
+///
+/// # Errors
+/// It doesn't end within [`STOP_MAX`]; it is then killed.
+pub async fn ended(folder: &Path, mut command: Command) -> Result<Ended> {
+    let path = folder.join(format!("ended-{}.log", unique()));
+    let file = File::create(&path)?;
+    let child = command.stdout(file.try_clone()?).stderr(file).spawn()?;
+    let mut running = Running(child);
+    let waited = until("the end of the run", STOP_MAX, || {
+        let status = running.0.try_wait();
+        async move { Ok(status?) }
+    });
+    let status = waited.await;
+    let log = read_from(&path, 0)?;
+    Ok(Ended { code: status.with_context(|| log.clone())?.code(), log })
+}
+
+/// A number no other call in this process gets.
+fn unique() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A child that never outlives us.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a process costs.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    /// Processor time since its start.
+    pub cpu: Duration,
+    /// Resident memory in KiB.
+    pub rss_kib: u64,
+}
+
+/// What a process costs at the moment.
+pub(crate) fn usage(pid: u32) -> Result<Usage> {
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    let stat = std::fs::read_to_string(folder.join("stat"))?;
+    let status = std::fs::read_to_string(folder.join("status"))?;
+    usage_from(&stat, &status).context("/proc reads otherwise than expected")
+}
+
+fn usage_from(stat: &str, status: &str) -> Option<Usage> {
+    // The name in parentheses may hold anything; user and system time are fields 14 and 15.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut times = after_name.split_whitespace().skip(11);
+    let mut next = || times.next()?.parse::<u64>().ok();
+    let ticks = next()? + next()?;
+    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(Usage {
+        cpu: Duration::from_millis(ticks * 1000 / TICKS_PER_S),
+        rss_kib: rss.split_whitespace().next()?.parse().ok()?,
+    })
+}
+
+/// A file's text from a place on.
+pub(crate) fn read_from(path: &Path, from: u64) -> Result<String> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::usage_from;
+
+    #[test]
+    fn proc_is_read_past_a_name_with_blanks() {
+        let stat = "7 (a b) c) S 1 1 1 0 -1 4 5 6 7 8 150 50 0 0 20 0";
+        let usage = usage_from(stat, "Name:\tx\nVmRSS:\t   1234 kB\n");
+        let usage = usage.map(|usage| (usage.rss_kib, usage.cpu.as_millis()));
+        assert_eq!(usage, Some((1234, 2000)));
+    }
+}

@@ -1,0 +1,152 @@
+//! The HTTP edge: what is answered below the business codes, and what an unruly client can't do.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use hyper::Method;
+use seckill_e2e::daemon::{Daemon, Options};
+use seckill_e2e::http::raw;
+use seckill_e2e::until;
+use serde_json::Value;
+
+#[tokio::test]
+async fn health_and_readiness_are_told_on_both_listeners() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    for base in [daemon.gateway_url(), daemon.order_url()] {
+        for path in ["/healthz", "/readyz"] {
+            assert_eq!(daemon.client().get(&format!("{base}{path}")).await?.status, 200, "{path}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_told_in_json() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let client = daemon.client();
+    for base in [daemon.gateway_url(), daemon.order_url()] {
+        for path in
+            ["/", "/api", "/api/charge.dox", "/api/query.do/more", "/%00", "/api//charge.do"]
+        {
+            let answer = client.get(&format!("{base}{path}")).await?;
+            assert_eq!(answer.status, 404, "{path}");
+            assert!(matches!(answer.json()?, Value::Object(_)), "{path}: {}", answer.text());
+        }
+    }
+    let charge = format!("{}/api/charge.do", daemon.gateway_url());
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
+        let answer = client.bytes(method.clone(), &charge, "", Bytes::new()).await?;
+        assert_eq!((answer.status, answer.header("allow")), (405, "POST"), "{method}");
+    }
+    let query = format!("{}/api/query.do", daemon.gateway_url());
+    let answer = client.bytes(Method::DELETE, &query, "", Bytes::new()).await?;
+    let allow = answer.header("allow");
+    assert!(answer.status == 405 && allow.contains("GET") && allow.contains("POST"), "{allow:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_nothing_can_read_is_415() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let url = format!("{}/api/charge.do", daemon.gateway_url());
+    let xml = Bytes::from_static(b"<charge/>");
+    let answer = daemon.client().bytes(Method::POST, &url, "application/xml", xml).await?;
+    assert_eq!(answer.status, 415, "{}", answer.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn broken_bodies_are_invalid_input_not_our_fault() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let url = format!("{}/api/charge.do", daemon.gateway_url());
+    for (kind, body) in [
+        ("application/json", "{\"userPhoneNum\":"),
+        ("application/json", "[]"),
+        ("application/json", "{\"userPhoneNum\":{},\"prodId\":1,\"chargePrice\":null}"),
+        ("application/x-www-form-urlencoded", "%%%&=&userPhoneNum"),
+        ("multipart/form-data; boundary=x", "--x\r\nno headers"),
+        ("multipart/form-data", "no boundary"),
+    ] {
+        let body = Bytes::from_static(body.as_bytes());
+        let answer = daemon.client().bytes(Method::POST, &url, kind, body).await?;
+        let is_refused = answer.status == 200 && answer.code() == "40005";
+        assert!(is_refused || (400..500).contains(&answer.status), "{kind}: {answer:?}");
+    }
+    assert_eq!(daemon.charge("15200000000", "pid_0001", "5999.000").await?.code(), "10000");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_limits_of_head_and_body_hold_for_raw_requests() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let address = daemon.gateway_address()?;
+    let within = Duration::from_secs(5);
+    let head = format!("GET /healthz HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(20_000));
+    let told = raw(address, head.as_bytes(), within).await?;
+    assert!(told.is_empty() || told.starts_with("HTTP/1.1 431"), "{told:?}");
+    let chunk = format!("5000\r\n{}\r\n", "x".repeat(0x5000));
+    let body = format!(
+        "POST /api/charge.do HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n{chunk}0\r\n\r\n"
+    );
+    let told = raw(address, body.as_bytes(), within).await?;
+    assert!(told.starts_with("HTTP/1.1 413"), "{told:?}");
+    let told = raw(address, b"\x16\x03\x01 no HTTP\r\n\r\n", within).await?;
+    assert!(told.is_empty() || told.starts_with("HTTP/1.1 400"), "{told:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_head_or_body_that_never_ends_is_cut_off() -> Result<()> {
+    let options =
+        Options::embedded().set("http.header_timeout_ms", "300").set("http.body_timeout_ms", "300");
+    let daemon = Daemon::start(options).await?;
+    let address = daemon.gateway_address()?;
+    // Both return when the daemon closes; the time given is only what a hung daemon would take.
+    let within = Duration::from_secs(20);
+    let start = std::time::Instant::now();
+    raw(address, b"GET /healthz HTTP/1.1\r\nhost", within).await?;
+    assert!(start.elapsed() < within, "an unfinished head was held open");
+    let start = std::time::Instant::now();
+    let body = "POST /api/charge.do HTTP/1.1\r\nhost: a\r\ncontent-length: 99\r\n\
+                content-type: application/x-www-form-urlencoded\r\n\r\nuserPhoneNum=";
+    let told = raw(address, body.as_bytes(), within).await?;
+    assert!(start.elapsed() < within, "an unfinished body was held open");
+    assert!(told.starts_with("HTTP/1.1 408"), "{told:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn more_connections_than_the_limit_wait_and_are_served() -> Result<()> {
+    let options =
+        Options::embedded().set("http.connections_max", "4").set("http.header_timeout_ms", "500");
+    let daemon = Daemon::start(options).await?;
+    let address = daemon.gateway_address()?;
+    let mut idle = Vec::new();
+    for _ in 0..8 {
+        idle.push(tokio::net::TcpStream::connect(address).await?);
+    }
+    // Idle connections time out, so the request behind them gets its turn.
+    let answer = until("an answer", Duration::from_secs(20), || async {
+        let answer = daemon.charge("15200000000", "pid_0001", "5999.000").await;
+        Ok(answer.ok().filter(|answer| answer.status == 200))
+    });
+    assert_eq!(answer.await?.code(), "10000");
+    drop(idle);
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_log_line_holds_a_whole_phone_number() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded().set("log.level", "debug")).await?;
+    let phone = "15200008881";
+    daemon.charge(phone, "pid_0001", "5999.000").await?;
+    daemon.charge(phone, "pid_0001", "1").await?;
+    daemon.query(phone, "pid_0001").await?;
+    daemon.query_order_node(phone, "pid_9999").await?;
+    let mut daemon = daemon;
+    daemon.terminate().await?;
+    assert!(!daemon.logs()?.contains(phone));
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The sale with something broken in its midst: the broker killed, frozen, the daemon killed, stopped.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use seckill_e2e::buyers::Crowd;
+use seckill_e2e::daemon::Daemon;
+use seckill_e2e::process::STOP_MAX;
+
+use super::{on, plain_broker, rounds, topic_drained};
+use crate::crash::Sale;
+
+/// An outage of the broker prolongs the sale: deliveries may take most of a minute to come back.
+const WITHIN: Duration = Duration::from_secs(240);
+/// As long as the issue has the broker frozen.
+const FROZEN: Duration = Duration::from_secs(10);
+
+fn sale(daemon: &Daemon) -> Sale {
+    Sale::begin(Crowd { within: WITHIN, ..Crowd::of_the_sale(vec![daemon.gateway_url()]) })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_daemon_killed_twice_in_mid_sale() -> Result<()> {
+    for _ in 0..rounds() {
+        let (_folder, broker) = plain_broker().await?;
+        let mut daemon = Daemon::start(on(&broker)).await?;
+        let sale = sale(&daemon);
+        for queued in [60, 180] {
+            sale.queued(queued).await?;
+            daemon.kill9()?;
+            daemon = daemon.restart().await?;
+        }
+        sale.end(&daemon.database()).await?;
+        topic_drained(&broker).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_daemon_stopped_under_load() -> Result<()> {
+    let (_folder, broker) = plain_broker().await?;
+    let mut daemon = Daemon::start(on(&broker)).await?;
+    let sale = sale(&daemon);
+    sale.queued(100).await?;
+    let stopped = daemon.terminate().await?;
+    assert_eq!(stopped.status.code(), Some(0), "{stopped:?}");
+    assert!(stopped.took < STOP_MAX, "{stopped:?}");
+    let daemon = daemon.restart().await?;
+    sale.end(&daemon.database()).await?;
+    topic_drained(&broker).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_broker_killed_and_started_again_in_mid_sale() -> Result<()> {
+    for _ in 0..rounds() {
+        let (_folder, mut broker) = plain_broker().await?;
+        let daemon = Daemon::start(on(&broker)).await?;
+        let sale = sale(&daemon);
+        sale.queued(60).await?;
+        broker.kill().await?;
+        // Long enough for the client's breaker to open.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        broker.start_again().await?;
+        sale.end(&daemon.database()).await?;
+        topic_drained(&broker).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_broker_frozen_in_mid_sale() -> Result<()> {
+    for _ in 0..rounds() {
+        let (_folder, broker) = plain_broker().await?;
+        let daemon = Daemon::start(on(&broker)).await?;
+        let sale = sale(&daemon);
+        sale.queued(60).await?;
+        broker.freeze()?;
+        tokio::time::sleep(FROZEN).await;
+        broker.thaw()?;
+        sale.end(&daemon.database()).await?;
+        topic_drained(&broker).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Gateways and the order node as processes of their own, meeting at a real RocketMQ.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use seckill_e2e::broker::Broker;
+use seckill_e2e::buyers::{Crowd, Told, phone, told_by_charge, told_by_query};
+use seckill_e2e::checker::Books;
+use seckill_e2e::daemon::{Daemon, Until};
+use seckill_e2e::until;
+use tempfile::TempDir;
+
+use crate::crash::Sale;
+use crate::rocketmq::{on, plain_broker, topic_drained};
+use crate::sale::DRAIN_MAX;
+
+/// The processes of a split installation; all their files are in one folder.
+struct Split {
+    order: Daemon,
+    gateways: Vec<Daemon>,
+    // Last, so that the daemons are gone before their broker.
+    broker: Broker,
+    _folder: TempDir,
+}
+
+impl Split {
+    async fn start(gateways: usize) -> Result<Self> {
+        let (folder, broker) = plain_broker().await?;
+        let order = Daemon::start(on(&broker).name("order").roles(&["order"])).await?;
+        let key_file = folder.path().join("order-id-key");
+        std::fs::write(&key_file, "a key that the gateways of this test share; 32 bytes or more")?;
+        let mut started = Vec::new();
+        for number in 0..gateways {
+            let options = on(&broker)
+                .name(&format!("gateway-{number}"))
+                .roles(&["gateway"])
+                .set("gateway.order_url", order.order_url())
+                .set("gateway.order_id_key_file", key_file.to_string_lossy());
+            started.push(Daemon::start_in(order.folder(), options).await?);
+        }
+        Ok(Self { order, gateways: started, broker, _folder: folder })
+    }
+
+    fn crowd(&self) -> Crowd {
+        let gateways = self.gateways.iter().map(Daemon::gateway_url).collect();
+        Crowd { within: Duration::from_secs(240), ..Crowd::of_the_sale(gateways) }
+    }
+
+    /// Nothing on the topic, and no gateway with a send whose result it doesn't know.
+    async fn drained(&self) -> Result<()> {
+        for gateway in &self.gateways {
+            Books::drained(&gateway.database(), DRAIN_MAX).await?;
+        }
+        topic_drained(&self.broker).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_over_one_gateway() -> Result<()> {
+    let split = Split::start(1).await?;
+    let sale = Sale::begin(split.crowd());
+    sale.end(&split.order.database()).await?;
+    split.drained().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_over_two_gateways_that_share_their_key() -> Result<()> {
+    let split = Split::start(2).await?;
+    let sale = Sale::begin(split.crowd());
+    sale.end(&split.order.database()).await?;
+    split.drained().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_process_killed_in_mid_sale() -> Result<()> {
+    let mut split = Split::start(2).await?;
+    let sale = Sale::begin(split.crowd());
+    sale.queued(60).await?;
+    let mut gateway = split.gateways.remove(0);
+    gateway.kill9()?;
+    split.gateways.insert(0, gateway.restart().await?);
+    sale.queued(150).await?;
+    split.order.kill9()?;
+    split.order = split.order.restart().await?;
+    sale.end(&split.order.database()).await?;
+    split.drained().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_gateway_knows_the_order_right_after_the_charge() -> Result<()> {
+    let split = Split::start(2).await?;
+    for number in 0..20 {
+        let buyer = phone(number);
+        let charged = split.gateways[0].charge(&buyer, "pid_0001", "5999.000").await;
+        let Told::Queued(id) = told_by_charge(charged) else { continue };
+        let told = told_by_query(split.gateways[1].query(&buyer, "pid_0001").await);
+        let is_true = match &told {
+            Told::Pending(known) | Told::Placed(known) => *known == id,
+            Told::NoOrder(code) => code == "42004",
+            _ => false,
+        };
+        assert!(is_true, "{told:?}");
+        let repeat = told_by_charge(split.gateways[1].charge(&buyer, "pid_0001", "5999.000").await);
+        assert_eq!(repeat, Told::Queued(id));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_restarted_over_a_full_topic_never_says_never_ordered() -> Result<()> {
+    let mut split = Split::start(1).await?;
+    let order_url = split.order.order_url();
+    split.order.terminate().await?;
+    let gateway = split.gateways.pop().context("a gateway")?;
+    let mut ids = Vec::new();
+    for number in 0..50 {
+        let told = told_by_charge(gateway.charge(&phone(number), "pid_0001", "5999.000").await);
+        let Told::Queued(id) = told else { anyhow::bail!("buyer {number}: {told:?}") };
+        ids.push(id);
+    }
+    let mut gateway = gateway;
+    gateway.kill9()?;
+    // Without its order node it can't be ready, but it answers.
+    let gateway = gateway.restart_with(|options| options.until(Until::Listening)).await?;
+    for number in 0..50 {
+        let answer = gateway.query(&phone(number), "pid_0001").await?;
+        assert!(!answer.text().contains(order_url.trim_start_matches("http://")), "{answer:?}");
+        assert_ne!(answer.code(), "41004", "buyer {number}");
+    }
+    split.order = split.order.restart().await?;
+    split.gateways.push(gateway);
+    for (number, id) in (0..).zip(ids) {
+        let gateway = &split.gateways[0];
+        until("the order placed", DRAIN_MAX, || async {
+            let told = told_by_query(gateway.query(&phone(number), "pid_0001").await);
+            assert_ne!(told, Told::NoOrder("41004".to_owned()), "buyer {number}");
+            Ok((told == Told::Placed(id.clone())).then_some(()))
+        })
+        .await?;
+    }
+    split.drained().await?;
+    assert_eq!(Books::read(&split.order.database())?.faults(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_order_node_away_the_gateway_says_so_without_its_address() -> Result<()> {
+    let mut split = Split::start(1).await?;
+    let address = split.order.order_url().trim_start_matches("http://").to_owned();
+    split.order.kill9()?;
+    let gateway = &split.gateways[0];
+    let answer = gateway.query(&phone(0), "pid_0001").await?;
+    let wanted = serde_json::json!({"code": "20000", "msg": "SERVER_ERROR"});
+    assert_eq!((answer.status, answer.json()?), (200, wanted));
+    assert!(!format!("{answer:?}").contains(&address), "{answer:?}");
+    until("a line in the log", Duration::from_secs(5), || async {
+        Ok(gateway.logs()?.contains(&address).then_some(()))
+    })
+    .await?;
+    split.order = split.order.restart().await?;
+    until("an answer again", Duration::from_secs(10), || async {
+        Ok((gateway.query(&phone(0), "pid_0001").await?.code() == "41004").then_some(()))
+    })
+    .await
+}

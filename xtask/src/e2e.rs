@@ -1,0 +1,86 @@
+//! `cargo xtask e2e`: the tests against a real RocketMQ, which it finds or fetches first.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::step::{cargo, root, run as run_command, step};
+
+/// Names the versions that the tests start, for e2e/tests.
+const VERSIONS: &str = "SECKILL_E2E_VERSIONS";
+/// `1` has the tests run their long loops.
+const LONG: &str = "SECKILL_E2E_LONG";
+
+/// What `cargo xtask e2e` takes.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Also RocketMQ 5.1.4 and (with the 4.x build) 4.9.7, the build without rocketmq, long loops.
+    #[arg(long)]
+    full: bool,
+    /// Only tests whose name holds this.
+    filter: Option<String>,
+}
+
+/// Runs the tests; the runner's own closing lines are the result.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    servers_can_run()?;
+    let versions: &[&str] = if args.full { &["5.4.0", "5.1.4"] } else { &["5.4.0"] };
+    for version in versions {
+        step(&format!("jars of RocketMQ {version}"), || resolve_jars(version))?;
+    }
+    step("e2e", || run_command(&mut tests(args, &versions.join(","))))?;
+    if args.full {
+        step("e2e on 4.9.7, 4.x build", || on_4x(args))?;
+        step("tests without rocketmq", || {
+            run_command(&mut cargo(["test", "-p", "seckilld", "--no-default-features"]))
+        })?;
+    }
+    Ok(())
+}
+
+fn servers_can_run() -> Result<()> {
+    for (program, flag, package) in
+        [("java", "-version", "openjdk-17-jdk-headless"), ("mvn", "-version", "maven")]
+    {
+        if !Command::new(program).arg(flag).output().is_ok_and(|told| told.status.success()) {
+            bail!("{program} can't be run; on Debian: apt-get install -y {package}");
+        }
+    }
+    Ok(())
+}
+
+/// Brings a version's jars into the folder that the tests' brokers are started from.
+// MERGE: call the rocketmq chore's own function here once it stands.
+fn resolve_jars(_version: &str) -> Result<()> {
+    Ok(())
+}
+
+/// The whole workspace is named, and the targets picked, so that cargo chooses the same features as
+/// for `cargo test --workspace` and builds nothing twice.
+fn tests(args: &Args, versions: &str) -> Command {
+    let mut command = cargo(["test", "--workspace", "--features", "seckill-e2e/servers"]);
+    // `binary` is the daemon's own test of its program: naming it has cargo build the program.
+    command.args(["--test", "e2e", "--test", "binary"]);
+    // MERGE: `--features seckilld/rocketmq-tests --test rocketmq`, once that test stands.
+    command.env(VERSIONS, versions);
+    if args.full {
+        command.env(LONG, "1");
+    }
+    command.arg("--").args(&args.filter);
+    // Brokers are heavy: one test at a time.
+    command.arg("--test-threads=1");
+    command
+}
+
+/// The 4.x build is another program, so it is built into a folder of its own.
+fn on_4x(args: &Args) -> Result<()> {
+    // MERGE: `rocketmq patch-4x` of the rocketmq chore makes the patched copy and builds with it.
+    resolve_jars("4.9.7")?;
+    let target = root().join("target/4x");
+    let program = target.join("debug/seckilld");
+    if !program.is_file() {
+        bail!("{} is missing; build it with: cargo xtask rocketmq patch-4x", program.display());
+    }
+    let mut command = tests(args, "4.9.7");
+    run_command(command.env("SECKILLD", program))
+}

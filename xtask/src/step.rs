@@ -1,0 +1,112 @@
+//! Running one step of a chore: its line with the seconds, and the command to rerun when it fails.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+/// Does one step and prints its line.
+///
+/// # Errors
+/// The step's own, under its name.
+pub(crate) fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let start = Instant::now();
+    println!("{name} …");
+    work().with_context(|| format!("{name} failed"))?;
+    println!("{name}: ok, {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Runs a command to its end, its output going straight through.
+///
+/// # Errors
+/// It can't be started, or it fails; the message is the command line to rerun.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let line = command_line(command);
+    let status = command.status().with_context(|| format!("can't start: {line}"))?;
+    if !status.success() {
+        bail!("{status}; to rerun it: {line}");
+    }
+    Ok(())
+}
+
+/// Runs a command and returns what it wrote.
+///
+/// # Errors
+/// It can't be started, or it fails; the message ends with what it wrote.
+pub(crate) fn output(command: &mut Command) -> Result<Output> {
+    let line = command_line(command);
+    let output = command.output().with_context(|| format!("can't start: {line}"))?;
+    if !output.status.success() {
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("{}; to rerun it: {line}\n{stdout}{stderr}", output.status);
+    }
+    Ok(output)
+}
+
+/// `cargo` of the toolchain that runs this, at the workspace's root.
+pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "cargo names itself to what it runs")]
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(root()).args(args);
+    command
+}
+
+/// The workspace's root.
+pub(crate) fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// Where cargo builds: two folders above this very program, however cargo was told.
+///
+/// # Errors
+/// The program's own path can't be known.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    let this = std::env::current_exe().context("where is this program?")?;
+    let target = this.ancestors().nth(2).context("this program is not in a target folder")?;
+    Ok(target.to_owned())
+}
+
+fn command_line(command: &Command) -> String {
+    let variables = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.display(), quoted(value?))));
+    let program = Path::new(command.get_program());
+    let program = program.file_name().unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args()).map(quoted);
+    variables.chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,@".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.into_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{command_line, run};
+
+    #[test]
+    fn the_command_line_can_be_pasted_into_a_shell() {
+        let mut command = Command::new("/somewhere/cargo");
+        command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "it's"]);
+        assert_eq!(command_line(&command), r"RUSTDOCFLAGS='-D warnings' cargo doc 'it'\''s'");
+    }
+
+    #[test]
+    fn a_failure_tells_how_to_rerun() {
+        let error = run(&mut Command::new("false")).unwrap_err();
+        assert!(error.to_string().ends_with("to rerun it: false"), "{error}");
+    }
+}
