@@ -33,7 +33,7 @@ use crate::shutdown::{Signals, Stop};
 use crate::status::Status;
 use crate::store::{Seed, Store};
 use crate::telemetry::{self, Sink};
-use crate::{admin, config, http, store, systemd};
+use crate::{admin, args, config, http, store, systemd};
 use gateway::GatewayParts;
 use queue::QueueParts;
 use serving::{Bound, Serving};
@@ -83,7 +83,8 @@ impl StartError {
             },
             Self::Bind(http::BindError::NotPermitted(_)) => Exit::NoPerm,
             Self::Bind(_) => Exit::Unavailable,
-            Self::AdminSocket(error) => error.exit(),
+            Self::AdminSocket(admin::SocketError::AlreadyRunning(_)) => Exit::TempFail,
+            Self::AdminSocket(_) => Exit::CantCreate,
             Self::Secrets(_) => Exit::Config,
             Self::Queue(_) => Exit::Software,
             Self::Read(_) | Self::Io(_) => Exit::Io,
@@ -96,11 +97,11 @@ impl StartError {
 pub fn run(loaded: &Loaded) -> Exit {
     let _log = match telemetry::init(&loaded.config.log, Sink::of_standard_error(loaded.journal)) {
         Ok(log) => log,
-        Err(fault) => return crate::args::complain(&fault, Exit::Config),
+        Err(fault) => return args::complain(&fault, Exit::Config),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(fault) => return crate::args::complain(&fault, Exit::Software),
+        Err(fault) => return args::complain(&fault, Exit::Software),
     };
     let exit = runtime.block_on(live(loaded));
     runtime.shutdown_timeout(RUNTIME_LEFTOVERS);
@@ -126,10 +127,11 @@ async fn live(loaded: &Loaded) -> Exit {
     exit
 }
 
-/// Says once, for people and for the log, why the daemon doesn't start.
+/// Says why the daemon doesn't start.
 fn refuse(fault: &StartError) -> Exit {
-    error!(exit_code = fault.exit().code(), "{fault}");
-    crate::args::complain(fault, fault.exit())
+    let exit = fault.exit();
+    error!(exit_code = exit.code(), "{fault}");
+    exit
 }
 
 fn announce(loaded: &Loaded) {

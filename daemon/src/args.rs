@@ -123,12 +123,18 @@ impl Cli {
     }
 }
 
-/// Tells faults on standard error.
+/// Tells the configuration's faults on standard error.
 #[must_use]
 pub fn refuse(faults: &Faults) -> Exit {
+    complain(faults, Exit::Config)
+}
+
+/// Tells a fault on standard error, for as long as there is no log to tell it.
+#[must_use]
+pub fn complain(fault: &impl std::fmt::Display, exit: Exit) -> Exit {
     // There is nobody left to tell that the terminal is gone.
-    let _ = writeln!(io::stderr(), "seckilld: {faults}");
-    Exit::Config
+    let _ = writeln!(io::stderr(), "seckilld: {fault}");
+    exit
 }
 
 /// Prints a text on standard output. A reader that has left (`| head`) is no failure.

@@ -26,6 +26,6 @@ fn perform() -> Exit {
     match asked.verb {
         Verb::CheckConfig => args::print(&args::summary(&loaded)),
         Verb::PrintConfig => args::print(&config::effective(&loaded)),
-        Verb::Run | Verb::PrintDocs => app::run(loaded),
+        Verb::Run | Verb::PrintDocs => app::run(&loaded),
     }
 }

@@ -152,11 +152,7 @@ impl Opening {
     }
 }
 
-async fn report(
-    mut state: watch::Receiver<Sync>,
-    status: Arc<Status>,
-    cancel: CancellationToken,
-) {
+async fn report(mut state: watch::Receiver<Sync>, status: Arc<Status>, cancel: CancellationToken) {
     loop {
         let condition = match &*state.borrow_and_update() {
             Sync::Following => Condition::default(),

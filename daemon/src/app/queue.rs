@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::StartError;
-use crate::config::{Config, Loaded, QueueKind, Role};
+use crate::config::{Config, Loaded, QueueKind};
 use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
-use crate::queue::{LagReader, Producer};
 #[cfg(feature = "rocketmq")]
 use crate::queue::{Cause, rocketmq::RocketmqQueue};
+use crate::queue::{LagReader, Producer};
+use crate::status::Status;
 #[cfg(feature = "rocketmq")]
 use crate::status::{Condition, Part};
-use crate::status::Status;
 use crate::store::{Backoff, Pending, Store};
 
 /// How much of what is undecided this process can know.
@@ -27,7 +27,10 @@ pub(super) enum Knowledge {
     Whole,
     /// What came through this process since its start: an earlier run or another gateway may have left
     /// more in the broker.
-    #[cfg_attr(not(feature = "rocketmq"), expect(dead_code, reason = "the embedded queue is whole"))]
+    #[cfg_attr(
+        not(feature = "rocketmq"),
+        expect(dead_code, reason = "the embedded queue is whole")
+    )]
     Partial,
 }
 
@@ -142,8 +145,8 @@ impl QueueParts {
 #[cfg(feature = "rocketmq")]
 fn open_rocketmq(loaded: &Loaded, status: &Arc<Status>) -> Result<Kind, StartError> {
     let credentials = loaded.credentials()?;
-    let queue = RocketmqQueue::open(&loaded.config.rocketmq, credentials)
-        .map_err(StartError::Queue)?;
+    let queue =
+        RocketmqQueue::open(&loaded.config.rocketmq, credentials).map_err(StartError::Queue)?;
     let (mut health, status) = (queue.health(), Arc::clone(status));
     // Ends by itself when the queue, which owns the sending end, is gone.
     tokio::spawn(async move {

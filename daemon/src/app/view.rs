@@ -65,15 +65,15 @@ impl View {
             .map(|balance| (balance.prod_id.clone(), balance.holds()))
             .collect();
         let products = self.store.products().await?;
-        let view = |product: &ProductState| {
-            self.product(product, balances.get(&product.prod_id).copied())
-        };
+        let view =
+            |product: &ProductState| self.product(product, balances.get(&product.prod_id).copied());
         Ok(products.iter().map(view).collect())
     }
 
     fn product(&self, product: &ProductState, counted: Option<bool>) -> ProductView {
         let ProductState { initial, added, stock, sold, .. } = *product;
-        let adds_up = i128::from(initial) + i128::from(added) == i128::from(stock) + i128::from(sold);
+        let adds_up =
+            i128::from(initial) + i128::from(added) == i128::from(stock) + i128::from(sold);
         let held = self.held(&product.prod_id);
         ProductView {
             prod_id: product.prod_id.clone(),

@@ -28,7 +28,7 @@ impl OrderBook {
 
     async fn look(&self, prod_id: &str, user_phone: &str) -> Result<Option<Known>, Cause> {
         let row = self.store.find_order(prod_id, user_phone).await?;
-        Ok(row.map(|data| Known::Found(Box::new(data))))
+        Ok(row.map(|order| Known::Found(Box::new(order.into()))))
     }
 }
 

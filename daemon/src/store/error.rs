@@ -35,6 +35,18 @@ pub enum ReadError {
     Closed,
 }
 
+impl From<WriteError> for Cause {
+    fn from(error: WriteError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<ReadError> for Cause {
+    fn from(error: ReadError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// What went wrong while closing; what was answered before is stored all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
