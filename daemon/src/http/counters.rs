@@ -1,4 +1,5 @@
-//! What the edge counts. Counting is relaxed: readings are for people, and no decision hangs on them.
+//! What the edge counts. Counting is relaxed: readings are for people, and no decision hangs on
+//! them.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

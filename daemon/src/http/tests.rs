@@ -1,5 +1,5 @@
-//! The edge over real sockets: each limit, each status, and the drain. Requests are written byte by byte
-//! where a client library would be too well-behaved.
+//! The edge over real sockets: each limit, each status, and the drain. Requests are written byte by
+//! byte where a client library would be too well-behaved.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -288,7 +288,8 @@ async fn what_is_no_http_is_400_in_json() {
 #[tokio::test]
 async fn a_head_over_the_limit_is_431_in_json() {
     let server = start(LIMITS);
-    // One that fits, one that doesn't, one that is still being sent when the answer comes, and too many.
+    // One that fits, one that doesn't, one that is still being sent when the answer comes, and too
+    // many.
     let with = |bytes: usize| request("GET /read", &format!("x: {}\r\n", "a".repeat(bytes)), "");
     assert!(server.exchange(with(15 * 1024)).await.starts_with("HTTP/1.1 200 "));
     assert_fault(&server.exchange(with(16 * 1024)).await, "431");
