@@ -59,8 +59,8 @@ enum End {
     Clean,
     /// Answered, but bytes of the request may be on their way.
     Unread,
-    /// A head was begun and not completed in time, which hyper leaves unanswered.
-    LateHead,
+    /// No request was read, and hyper closes without a word: say this.
+    Unanswered(StatusCode),
 }
 
 /// Serves one connection to its end.
@@ -95,7 +95,7 @@ where
         Err(error) if error.is_timeout() && parts.read_buf.is_empty() => End::Clean,
         Err(error) => failed(&edge, &error),
     };
-    hang_up(stream, end, &cancel).await;
+    hang_up(stream, end).await;
 }
 
 fn builder(limits: &Limits) -> http1::Builder {
@@ -174,7 +174,9 @@ where
 fn failed<S>(edge: &Edge<S>, error: &hyper::Error) -> End {
     tracing::debug!(%error, "a connection ended early");
     let (event, end) = if error.is_timeout() {
-        (Event::Timeout, End::LateHead)
+        (Event::Timeout, End::Unanswered(StatusCode::REQUEST_TIMEOUT))
+    } else if error.is_parse_version_h2() {
+        (Event::Malformed, End::Unanswered(StatusCode::BAD_REQUEST))
     } else if error.is_parse_too_large() {
         (Event::TooLarge, End::Unread)
     } else if error.is_parse() {
@@ -187,12 +189,12 @@ fn failed<S>(edge: &Edge<S>, error: &hyper::Error) -> End {
 }
 
 /// Sends what is still to be said, and closes.
-async fn hang_up<I>(mut stream: EdgeStream<I>, end: End, cancel: &CancellationToken)
+async fn hang_up<I>(mut stream: EdgeStream<I>, end: End)
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    if end == End::LateHead {
-        let answer = reply::raw_fault(StatusCode::REQUEST_TIMEOUT);
+    if let End::Unanswered(status) = end {
+        let answer = reply::raw_fault(status);
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
@@ -200,10 +202,8 @@ where
     if stream.shutdown().await.is_err() || end == End::Clean {
         return;
     }
-    tokio::select! {
-        () = cancel.cancelled() => {}
-        _ = tokio::time::timeout(LINGER, discard(&mut stream)) => {}
-    }
+    // Also while draining: an answer that the close destroys wasn't given.
+    let _ = tokio::time::timeout(LINGER, discard(&mut stream)).await;
 }
 
 async fn discard(stream: &mut (impl AsyncRead + Unpin)) {

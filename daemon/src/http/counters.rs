@@ -29,7 +29,7 @@ pub struct EdgeReadings {
     pub panics: u64,
     /// Heads and bodies that didn't arrive in time (408).
     pub timeouts: u64,
-    /// Bodies (413) and heads (414, 431) over the limit.
+    /// Bodies (413) and heads (431) over the limit.
     pub too_large: u64,
     /// Requests that are no HTTP/1.x, or whose body is broken (400).
     pub malformed: u64,

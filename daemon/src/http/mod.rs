@@ -16,9 +16,8 @@
 //! | 405 | not a method of this path; `Allow` lists them (`OPTIONS` answers 204 with `Allow`) | kept |
 //! | 408 | a head or a body begun and not complete in time (silence just ends) | closed |
 //! | 413 | a body over the limit, told before more of it is read | closed |
-//! | 414 | a request target beyond what hyper parses | closed |
 //! | 415 | a body of a type that nobody here reads, and no query string either | kept |
-//! | 431 | a head over the limit, or over 100 headers | closed |
+//! | 431 | a head over the limit (its target included), or over 100 headers | closed |
 //! | 500 | a panic in a handler, counted | kept |
 
 mod bind;
