@@ -1,5 +1,5 @@
-//! Who may do what on the admin socket. The file's mode is the first fence: who can't open it never gets
-//! here. This is the second: what the kernel says of the process at the other end.
+//! Who may do what on the admin socket. The file's mode is the first fence: who can't open it never
+//! gets here. This is the second: what the kernel says of the process at the other end.
 
 use crate::http::Peer;
 
@@ -14,11 +14,11 @@ pub enum Permission {
     Operate,
 }
 
-/// The permission of a peer: root and the daemon's own user operate, all others may do nothing, even
-/// where the socket's group lets them connect.
+/// The permission of a peer: root and the daemon's own user operate, all others may do nothing,
+/// even where the socket's group lets them connect.
 ///
-/// `own_uid` is the daemon's effective user. A peer that isn't a local process, or isn't known, gets
-/// nothing: then something stands between it and us that makes its identity worthless.
+/// `own_uid` is the daemon's effective user. A peer that isn't a local process, or isn't known,
+/// gets nothing: then something stands between it and us that makes its identity worthless.
 #[must_use]
 pub fn permission(peer: Option<Peer>, own_uid: u32) -> Permission {
     match peer {

@@ -1,13 +1,14 @@
 //! The admin socket: HTTP/1.1 and JSON for the operator's tools, on a Unix socket.
 //!
-//! It shows what `status` publishes and will hand commands to their owners; it never reaches into a role.
-//! `GET` views, `POST` operates; `access` says who may. Endpoints:
+//! It shows what `status` publishes and will hand commands to their owners; it never reaches into a
+//! role. `GET` views, `POST` operates; `access` says who may. Endpoints:
 //!
 //! - `GET /v1/`: this list
 //! - `GET /v1/status`: the whole state, a [`protocol::Snapshot`]
 //! - `GET /v1/health`: 200 when in full service, else 503, with the reasons in one line
 //!
-//! Refusals look like those of the REST listeners (`code`, `msg`, `data`), with `not_permitted` for 403.
+//! Refusals look like those of the REST listeners (`code`, `msg`, `data`), with `not_permitted` for
+//! 403.
 
 mod access;
 mod socket;
@@ -66,7 +67,8 @@ pub trait StatusSource: Send + Sync + 'static {
     fn snapshot(&self) -> BoxFuture<'_, Snapshot>;
 }
 
-/// Serves the admin socket until `cancel` and removes its file. Must be called within a Tokio runtime.
+/// Serves the admin socket until `cancel` and removes its file. Must be called within a Tokio
+/// runtime.
 ///
 /// # Errors
 /// The listener is broken for good.
@@ -117,8 +119,8 @@ async fn health(source: Arc<dyn StatusSource>) -> Response {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refused {
     NotPermitted,
-    /// A page can't reach a Unix socket, but somebody will put a proxy before it, and then a browser
-    /// would lend its user's rights to any page.
+    /// A page can't reach a Unix socket, but somebody will put a proxy before it, and then a
+    /// browser would lend its user's rights to any page.
     FromBrowser,
 }
 

@@ -1,5 +1,5 @@
-//! The admin socket's file: made so that nobody unbidden can connect at any moment, told from a live or a
-//! foreign one, and removed only if it is still ours.
+//! The admin socket's file: made so that nobody unbidden can connect at any moment, told from a
+//! live or a foreign one, and removed only if it is still ours.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
@@ -52,7 +52,8 @@ pub struct AdminSocket {
     file: SocketFile,
 }
 
-/// The file of a bound socket, known by device and inode: a path alone may lead to another's by now.
+/// The file of a bound socket, known by device and inode: a path alone may lead to another's by
+/// now.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
@@ -62,9 +63,9 @@ pub(super) struct SocketFile {
 impl AdminSocket {
     /// Makes the socket at `path`, in place of one that a dead daemon left. The folder must exist.
     ///
-    /// It is bound in a closed folder next to the path, given its mode there, and renamed into place:
-    /// there is no moment at which it exists with a wider mode, and no change of the process's umask,
-    /// which other threads would feel.
+    /// It is bound in a closed folder next to the path, given its mode there, and renamed into
+    /// place: there is no moment at which it exists with a wider mode, and no change of the
+    /// process's umask, which other threads would feel.
     ///
     /// # Errors
     /// See [`SocketError`]; nothing is changed then.

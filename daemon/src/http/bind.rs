@@ -1,4 +1,5 @@
-//! Binding a TCP address, apart from serving it: so that "port in use" is told before anything starts.
+//! Binding a TCP address, apart from serving it: so that "port in use" is told before anything
+//! starts.
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,8 +32,8 @@ pub enum BindError {
     },
 }
 
-/// Binds the address and begins to queue connections; port 0 takes a free one. A port that a stopped
-/// daemon left in TIME_WAIT is taken over.
+/// Binds the address and begins to queue connections; port 0 takes a free one. A port that a
+/// stopped daemon left in TIME_WAIT is taken over.
 ///
 /// Must be called within a Tokio runtime.
 ///

@@ -1,5 +1,6 @@
-//! One connection from its first byte to its close: hyper's HTTP/1 machine, the answer it leaves out when
-//! a head is late, leaving while draining, and a close that doesn't destroy the last answer.
+//! One connection from its first byte to its close: hyper's HTTP/1 machine, the answer it leaves
+//! out when a head is late, leaving while draining, and a close that doesn't destroy the last
+//! answer.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -25,13 +26,14 @@ use super::edge::{Answered, Edge, Limits, Peer};
 use super::reply;
 use super::stream::EdgeStream;
 
-/// While draining, how long a connection may sit with half a head before it is cut: nothing was asked on
-/// it yet, so no answer is owed. A peer that reads its last answer too slowly is cut likewise.
+/// While draining, how long a connection may sit with half a head before it is cut: nothing was
+/// asked on it yet, so no answer is owed. A peer that reads its last answer too slowly is cut
+/// likewise.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
-/// After an answer to a request that wasn't read to its end, how long and how much of the rest is read
-/// and thrown away. Closing with unread bytes makes the kernel send a reset, which can overtake the
-/// answer and delete it on the client's side.
+/// After an answer to a request that wasn't read to its end, how long and how much of the rest is
+/// read and thrown away. Closing with unread bytes makes the kernel send a reset, which can
+/// overtake the answer and delete it on the client's side.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 
@@ -57,8 +59,8 @@ enum End {
     Clean,
     /// Answered, but bytes of the request may be on their way.
     Unread,
-    /// A head was begun and not completed in time, which hyper leaves unanswered.
-    LateHead,
+    /// No request was read, and hyper closes without a word: say this.
+    Unanswered(StatusCode),
 }
 
 /// Serves one connection to its end.
@@ -88,11 +90,12 @@ where
     let end = match finished {
         Ok(()) if progress.unread.load(Relaxed) => End::Unread,
         Ok(()) => End::Clean,
-        // Silence between two requests is how kept connections end: no fault, and nothing to answer.
+        // Silence between two requests is how kept connections end: no fault, and nothing to
+        // answer.
         Err(error) if error.is_timeout() && parts.read_buf.is_empty() => End::Clean,
         Err(error) => failed(&edge, &error),
     };
-    hang_up(stream, end, &cancel).await;
+    hang_up(stream, end).await;
 }
 
 fn builder(limits: &Limits) -> http1::Builder {
@@ -101,7 +104,9 @@ fn builder(limits: &Limits) -> http1::Builder {
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_header_size(limits.header_bytes_max)
-        .max_buf_size(BUFFER_BYTES_MIN.max(limits.header_bytes_max + limits.body_bytes_max))
+        .max_buf_size(
+            BUFFER_BYTES_MIN.max(limits.header_bytes_max.saturating_add(limits.body_bytes_max)),
+        )
         // One buffer per answer: answers are small, and `EdgeStream` sees each head from its start.
         .writev(false)
         // Otherwise a client that hangs up would cancel its handler between two awaits: after the
@@ -169,7 +174,9 @@ where
 fn failed<S>(edge: &Edge<S>, error: &hyper::Error) -> End {
     tracing::debug!(%error, "a connection ended early");
     let (event, end) = if error.is_timeout() {
-        (Event::Timeout, End::LateHead)
+        (Event::Timeout, End::Unanswered(StatusCode::REQUEST_TIMEOUT))
+    } else if error.is_parse_version_h2() {
+        (Event::Malformed, End::Unanswered(StatusCode::BAD_REQUEST))
     } else if error.is_parse_too_large() {
         (Event::TooLarge, End::Unread)
     } else if error.is_parse() {
@@ -182,12 +189,12 @@ fn failed<S>(edge: &Edge<S>, error: &hyper::Error) -> End {
 }
 
 /// Sends what is still to be said, and closes.
-async fn hang_up<I>(mut stream: EdgeStream<I>, end: End, cancel: &CancellationToken)
+async fn hang_up<I>(mut stream: EdgeStream<I>, end: End)
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    if end == End::LateHead {
-        let answer = reply::raw_fault(StatusCode::REQUEST_TIMEOUT);
+    if let End::Unanswered(status) = end {
+        let answer = reply::raw_fault(status);
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
@@ -195,10 +202,8 @@ where
     if stream.shutdown().await.is_err() || end == End::Clean {
         return;
     }
-    tokio::select! {
-        () = cancel.cancelled() => {}
-        _ = tokio::time::timeout(LINGER, discard(&mut stream)) => {}
-    }
+    // Also while draining: an answer that the close destroys wasn't given.
+    let _ = tokio::time::timeout(LINGER, discard(&mut stream)).await;
 }
 
 async fn discard(stream: &mut (impl AsyncRead + Unpin)) {

@@ -12,9 +12,9 @@ pub(super) struct Panicked(pub(super) String);
 
 /// Runs the future to its end, or to its panic.
 ///
-/// What the future shares with others may be left half-changed, as with any early return: our shared
-/// state is behind types that keep themselves whole (atomics, channels, one writer), and Tokio itself
-/// contains the panic of a task on the same grounds.
+/// What the future shares with others may be left half-changed, as with any early return: our
+/// shared state is behind types that keep themselves whole (atomics, channels, one writer), and
+/// Tokio itself contains the panic of a task on the same grounds.
 pub(super) async fn contain<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

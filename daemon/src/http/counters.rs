@@ -1,4 +1,5 @@
-//! What the edge counts. Counting is relaxed: readings are for people, and no decision hangs on them.
+//! What the edge counts. Counting is relaxed: readings are for people, and no decision hangs on
+//! them.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -28,7 +29,7 @@ pub struct EdgeReadings {
     pub panics: u64,
     /// Heads and bodies that didn't arrive in time (408).
     pub timeouts: u64,
-    /// Bodies (413) and heads (414, 431) over the limit.
+    /// Bodies (413) and heads (431) over the limit.
     pub too_large: u64,
     /// Requests that are no HTTP/1.x, or whose body is broken (400).
     pub malformed: u64,

@@ -1,5 +1,5 @@
-//! One request at the edge: its body is read within the limits, then the service is called and its panic
-//! contained. Connections are `connection`'s business.
+//! One request at the edge: its body is read within the limits, then the service is called and its
+//! panic contained. Connections are `connection`'s business.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -76,8 +76,8 @@ pub(super) struct Edge<S> {
 /// An answer, and whether the request was read to its end.
 pub(super) enum Answered {
     Whole(Response),
-    /// Bytes of the request may be unread or on their way: the connection must end with this answer, and
-    /// not so abruptly that the answer is lost.
+    /// Bytes of the request may be unread or on their way: the connection must end with this
+    /// answer, and not so abruptly that the answer is lost.
     Unread(Response),
 }
 

@@ -20,8 +20,8 @@ use super::connection::drive;
 use super::counters::{EdgeCounters, Event};
 use super::edge::{Edge, Limits, Peer, UnixPeer};
 
-/// How long accepting rests when the process or the machine is out of descriptors or memory: time for
-/// connections to end. Until then the kernel queues.
+/// How long accepting rests when the process or the machine is out of descriptors or memory: time
+/// for connections to end. Until then the kernel queues.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// Where connections come from.
@@ -38,15 +38,15 @@ enum Stream {
     Unix(UnixStream),
 }
 
-/// Serves the listener until `cancel`, then returns when every request that was begun is answered. Idle
-/// connections are closed at once, answers given meanwhile carry `Connection: close`.
+/// Serves the listener until `cancel`, then returns when every request that was begun is answered.
+/// Idle connections are closed at once, answers given meanwhile carry `Connection: close`.
 ///
-/// There is no deadline here: dropping the future cuts whatever is left, so the caller puts one over it.
-/// `service` is `warp::service(routes)`; it is cloned for each request.
+/// There is no deadline here: dropping the future cuts whatever is left, so the caller puts one
+/// over it. `service` is `warp::service(routes)`; it is cloned for each request.
 ///
 /// # Errors
-/// The listener is broken for good (not: out of descriptors, which is waited out). What was in flight is
-/// answered all the same.
+/// The listener is broken for good (not: out of descriptors, which is waited out). What was in
+/// flight is answered all the same.
 pub async fn serve<S>(
     listener: Listener,
     service: S,
@@ -83,7 +83,7 @@ where
     S: Clone + Send + Sync + 'static,
     S::Future: Send,
 {
-    let slots = Arc::new(Semaphore::new(edge.limits.connections_max));
+    let slots = Arc::new(Semaphore::new(edge.limits.connections_max.min(Semaphore::MAX_PERMITS)));
     loop {
         let (stream, peer, slot) = tokio::select! {
             biased;
@@ -105,8 +105,8 @@ where
     }
 }
 
-/// Waits for a free slot first, and only then for a connection: what has no slot stays in the kernel's
-/// queue.
+/// Waits for a free slot first, and only then for a connection: what has no slot stays in the
+/// kernel's queue.
 async fn accept(
     listener: &Listener,
     slots: &Arc<Semaphore>,
@@ -133,8 +133,9 @@ async fn accept_one(listener: &Listener) -> io::Result<(Stream, Peer)> {
     match listener {
         Listener::Tcp(listener) => {
             let (stream, address) = listener.accept().await?;
-            // An answer is one small segment: waiting for an acknowledgement before sending it would
-            // only add time. A socket that refuses the option is gone already, and says so when read.
+            // An answer is one small segment: waiting for an acknowledgement before sending it
+            // would only add time. A socket that refuses the option is gone already, and says so
+            // when read.
             let _ = stream.set_nodelay(true);
             Ok((Stream::Tcp(stream), Peer::Tcp(address)))
         }
@@ -165,7 +166,8 @@ enum Verdict {
 fn judge(error: &io::Error) -> Verdict {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Verdict::Rest,
-        // Linux's accept also passes on the pending network errors of the new connection (accept(2)).
+        // Linux's accept also passes on the pending network errors of the new connection
+        // (accept(2)).
         Some(
             Errno::CONNABORTED
             | Errno::INTR

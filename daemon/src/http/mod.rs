@@ -1,22 +1,23 @@
-//! The HTTP edge: our accept loop around a warp service, with the limits that warp leaves out, and the
-//! JSON in which every answer is written. Which paths there are, and what they do, is the roles'.
+//! The HTTP edge: our accept loop around a warp service, with the limits that warp leaves out, and
+//! the JSON in which every answer is written. Which paths there are, and what they do, is the
+//! roles'.
 //!
-//! What is promised to a handler: it sees a request only when its whole body (bounded) is here, it runs to
-//! its end even when the client hangs up, and its panic costs one answer, not the connection.
+//! What is promised to a handler: it sees a request only when its whole body (bounded) is here, it
+//! runs to its end even when the client hangs up, and its panic costs one answer, not the
+//! connection.
 //!
-//! What is promised to a client: every answer is JSON, those of HTTP itself included. Input that HTTP
-//! refuses (4xx) carries the business code 40005, our own faults (5xx) carry 20000:
+//! What is promised to a client: every answer is JSON, those of HTTP itself included. Input that
+//! HTTP refuses (4xx) carries the business code 40005, our own faults (5xx) carry 20000:
 //!
 //! | status | when | connection |
 //! | --- | --- | --- |
 //! | 400 | no HTTP/1.x, or a body with broken framing | closed |
 //! | 404 | no such path | kept |
 //! | 405 | not a method of this path; `Allow` lists them (`OPTIONS` answers 204 with `Allow`) | kept |
-//! | 408 | a head begun or a body not complete in time; a silent connection is closed without an answer | closed |
+//! | 408 | a head or a body begun and not complete in time (silence just ends) | closed |
 //! | 413 | a body over the limit, told before more of it is read | closed |
-//! | 414 | a request target beyond what hyper parses | closed |
 //! | 415 | a body of a type that nobody here reads, and no query string either | kept |
-//! | 431 | a head over the limit, or over 100 headers | closed |
+//! | 431 | a head over the limit (its target included), or over 100 headers | closed |
 //! | 500 | a panic in a handler, counted | kept |
 
 mod bind;

@@ -1,5 +1,5 @@
-//! What no route took, in JSON. Routes made by `route` reject only by "no such path"; the rest is here so
-//! that a filter of warp's own can't slip a plain-text answer through.
+//! What no route took, in JSON. Routes made by `route` reject only by "no such path"; the rest is
+//! here so that a filter of warp's own can't slip a plain-text answer through.
 
 use std::convert::Infallible;
 

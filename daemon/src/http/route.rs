@@ -1,6 +1,6 @@
-//! One filter per path, which answers every method: the listed ones by its handler, `OPTIONS` by the
-//! list, all others by 405. Warp's own method filters reject, and from a pile of rejections the methods
-//! that a path has can't be told any more.
+//! One filter per path, which answers every method: the listed ones by its handler, `OPTIONS` by
+//! the list, all others by 405. Warp's own method filters reject, and from a pile of rejections the
+//! methods that a path has can't be told any more.
 
 use std::future::{Future, ready};
 
@@ -16,7 +16,8 @@ use super::{Peer, reply};
 /// A request as a handler gets it.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The method, one of the route's; `HEAD` where the route has `GET` (hyper leaves the body out).
+    /// The method, one of the route's; `HEAD` where the route has `GET` (hyper leaves the body
+    /// out).
     pub method: Method,
     /// The query string as it came, without the question mark; empty for none.
     pub query: String,
@@ -28,8 +29,8 @@ pub struct Call {
     pub peer: Option<Peer>,
 }
 
-/// The filter of one path. The path is compared as it came: nothing is decoded, and a slash at the end
-/// makes another path.
+/// The filter of one path. The path is compared as it came: nothing is decoded, and a slash at the
+/// end makes another path.
 pub fn route<H, F>(
     path: &'static str,
     methods: &'static [Method],

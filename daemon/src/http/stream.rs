@@ -1,5 +1,5 @@
-//! The bytes under hyper, with two things that hyper leaves out: a body on the faults that it answers by
-//! itself, and a limit on a peer that never reads what we write.
+//! The bytes under hyper, with two things that hyper leaves out: a body on the faults that it
+//! answers by itself, and a limit on a peer that never reads what we write.
 
 use std::future::Future;
 use std::io;
@@ -16,9 +16,9 @@ use super::reply;
 
 /// A connection's stream.
 ///
-/// A head that can't be parsed never reaches a service: hyper writes `HTTP/1.1 431 …` with an empty body
-/// and offers no hook. Such an answer is recognised by its form (4xx, `content-length: 0`, no content
-/// type), which no answer of ours has, and written with its JSON instead.
+/// A head that can't be parsed never reaches a service: hyper writes `HTTP/1.1 431 …` with an empty
+/// body and offers no hook. Such an answer is recognised by its form (4xx, `content-length: 0`, no
+/// content type), which no answer of ours has, and written with its JSON instead.
 pub(super) struct EdgeStream<I> {
     io: I,
     stall_max: Duration,
@@ -82,7 +82,8 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for EdgeStream<I> {
             let Some(status) = bare_fault(bytes) else { return self.poll_progress(cx, bytes) };
             self.instead = Some(reply::raw_fault(status).into());
         }
-        // Until the other answer is out, hyper is told nothing, and comes again with the same bytes.
+        // Until the other answer is out, hyper is told nothing, and comes again with the same
+        // bytes.
         ready!(self.poll_instead(cx))?;
         Poll::Ready(Ok(bytes.len()))
     }

@@ -1,5 +1,5 @@
-//! The edge over real sockets: each limit, each status, and the drain. Requests are written byte by byte
-//! where a client library would be too well-behaved.
+//! The edge over real sockets: each limit, each status, and the drain. Requests are written byte by
+//! byte where a client library would be too well-behaved.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -203,6 +203,15 @@ async fn a_chunked_body_arrives_whole() {
     server.stop().await;
 }
 
+/// The published Postman collection queries that way.
+#[tokio::test]
+async fn a_get_may_have_a_body() {
+    let server = start(LIMITS);
+    let answer = server.exchange(request("GET /read?q=1", "", "a=b")).await;
+    assert!(answer.contains(r#""orderId":"GET q=1 a=b""#), "{answer}");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn paths_and_methods_that_are_not_there_are_told_in_json() {
     let server = start(LIMITS);
@@ -276,19 +285,24 @@ async fn a_broken_request_after_a_good_one_is_told_after_its_answer() {
 #[tokio::test]
 async fn what_is_no_http_is_400_in_json() {
     let server = start(LIMITS);
-    for bytes in ["no http at all\r\n\r\n", "GET / HTTP/1.1\r\nbad header\r\n\r\n"] {
+    for bytes in [
+        "no http at all\r\n\r\n",
+        "GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
         assert_fault(&server.exchange(bytes).await, "400");
     }
     let broken = "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
     assert_fault(&server.exchange(broken).await, "400");
-    assert_eq!(server.counters.read().malformed, 3);
+    assert_eq!(server.counters.read().malformed, 4);
     server.stop().await;
 }
 
 #[tokio::test]
 async fn a_head_over_the_limit_is_431_in_json() {
     let server = start(LIMITS);
-    // One that fits, one that doesn't, one that is still being sent when the answer comes, and too many.
+    // One that fits, one that doesn't, one that is still being sent when the answer comes, and too
+    // many.
     let with = |bytes: usize| request("GET /read", &format!("x: {}\r\n", "a".repeat(bytes)), "");
     assert!(server.exchange(with(15 * 1024)).await.starts_with("HTTP/1.1 200 "));
     assert_fault(&server.exchange(with(16 * 1024)).await, "431");

@@ -1,9 +1,10 @@
-//! The fields of a request, by whatever way they came: query string, form, multipart or JSON. What the
-//! values mean is `request`'s business.
+//! The fields of a request, by whatever way they came: query string, form, multipart or JSON. What
+//! the values mean is `request`'s business.
 //!
-//! A field is given at most once, over all ways together: of two values neither is more right than the
-//! other, and the Java services' way of joining them by a comma is a defect. Fields that nobody here
-//! knows are ignored, but the text that they stand in must be sound, and there is a limit on how many.
+//! A field is given at most once, over all ways together: of two values neither is more right than
+//! the other, and the Java services' way of joining them by a comma is a defect. Fields that nobody
+//! here knows are ignored, but the text that they stand in must be sound, and there is a limit on
+//! how many.
 //!
 //! The plain form without escapes, which is what clients send, is read without an allocation.
 
@@ -83,8 +84,8 @@ pub enum FieldFault {
     /// The body is not what its content type says.
     #[error("the body is no sound {0}")]
     BadBody(&'static str),
-    /// The body is of a type that isn't read here, and there is no query string: HTTP 415. All other
-    /// faults are 40005.
+    /// The body is of a type that isn't read here, and there is no query string: HTTP 415. All
+    /// other faults are 40005.
     #[error("a body of this content type is not read here")]
     UnreadableType,
 }
@@ -220,8 +221,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Undoes the form's encoding, strictly: a lone `%` or bytes that aren't UTF-8 are faults, where the
-/// lenient reading of browsers would guess. (That is also why this isn't `form_urlencoded`.)
+/// Undoes the form's encoding, strictly: a lone `%` or bytes that aren't UTF-8 are faults, where
+/// the lenient reading of browsers would guess. (That is also why this isn't `form_urlencoded`.)
 fn decode(encoded: &[u8]) -> Result<Cow<'_, str>, FieldFault> {
     if !encoded.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return std::str::from_utf8(encoded)
@@ -259,8 +260,8 @@ const fn hex_digit(byte: u8) -> Result<u8, FieldFault> {
     }
 }
 
-/// Reads a JSON object into the fields, key by key, so that a key given twice is seen. A fault of ours
-/// can't travel in serde_json's error, so it is left in `fault`.
+/// Reads a JSON object into the fields, key by key, so that a key given twice is seen. A fault of
+/// ours can't travel in serde_json's error, so it is left in `fault`.
 struct JsonObject<'f, 'a> {
     fields: &'f mut Fields<'a>,
     fault: &'f mut Option<FieldFault>,
@@ -297,8 +298,8 @@ impl<'a> Visitor<'a> for JsonObject<'_, 'a> {
 #[derive(Deserialize)]
 struct JsonText<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The text of a JSON string, of a number as it is spelled (`5999.000` stays that), or of `null`, which
-/// is blank. `None` for anything else.
+/// The text of a JSON string, of a number as it is spelled (`5999.000` stays that), or of `null`,
+/// which is blank. `None` for anything else.
 fn json_text(raw: &str) -> Option<Cow<'_, str>> {
     match raw.as_bytes().first()? {
         b'"' => serde_json::from_str::<JsonText<'_>>(raw).ok().map(|text| text.0),

@@ -44,8 +44,9 @@ pub fn charge_request<'f>(
     Ok(ChargeRequest { user_phone_num, charge_price, prod_id: text(fields, Field::ProdId)? })
 }
 
-/// Reads a query. The phone pattern doesn't bind here: Java gateways on the same topic send what they
-/// like, their orders are placed (contract/messages.md), and whoever placed one may ask for it.
+/// Reads a query. The phone pattern doesn't bind here: Java gateways on the same topic send what
+/// they like, their orders are placed (contract/messages.md), and whoever placed one may ask for
+/// it.
 ///
 /// # Errors
 /// The first field that is missing, blank or longer than any order's; code 40005.

@@ -1,0 +1,175 @@
+//! Where the admin socket is: as named, else where daemons put theirs.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use tokio::net::UnixStream;
+
+use crate::exit::Fault;
+
+const SOCKET_NAME: &str = "admin.sock";
+
+/// What the search looks at; a value, so that tests have surroundings of their own.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    /// `$SECKILLCTL_SOCKET`.
+    pub(crate) named: Option<OsString>,
+    /// `$XDG_RUNTIME_DIR`.
+    pub(crate) user_run: Option<OsString>,
+    /// `/run`.
+    pub(crate) run: PathBuf,
+    /// The working directory.
+    pub(crate) here: PathBuf,
+}
+
+impl Surroundings {
+    pub(crate) fn of_process() -> Self {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            named: variable("SECKILLCTL_SOCKET"),
+            user_run: variable("XDG_RUNTIME_DIR"),
+            run: PathBuf::from("/run"),
+            here: PathBuf::from("."),
+        }
+    }
+
+    /// The default places, in the order in which they are told.
+    fn places(&self) -> Vec<PathBuf> {
+        let mut places = vec![self.run.join("seckill")];
+        places.extend(self.instances());
+        places.extend(self.user_run.as_ref().map(|run| Path::new(run).join("seckill")));
+        places.push(self.here.join("seckill-data"));
+        places.into_iter().map(|folder| folder.join(SOCKET_NAME)).collect()
+    }
+
+    /// `/run/seckill-*`: the folders of `seckilld@INSTANCE.service`.
+    fn instances(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&self.run).into_iter().flatten().flatten();
+        let mut folders: Vec<PathBuf> = entries
+            .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"seckill-"))
+            .map(|entry| entry.path())
+            .collect();
+        folders.sort_unstable();
+        folders
+    }
+}
+
+/// The socket to talk to: `--socket`, else the variable, else the only one that is found.
+pub(crate) async fn socket(
+    given: Option<PathBuf>,
+    surroundings: &Surroundings,
+) -> Result<PathBuf, Fault> {
+    if let Some(named) = given.or_else(|| surroundings.named.clone().map(PathBuf::from)) {
+        return Ok(named);
+    }
+    let places = surroundings.places();
+    let mut found: Vec<PathBuf> =
+        places.iter().filter(|place| may_be_socket(place)).cloned().collect();
+    if 1 < found.len() {
+        found = without_dead(found).await;
+    }
+    match found.len() {
+        0 => Err(Fault::NotFound(places)),
+        1 => Ok(found.swap_remove(0)),
+        _ => Err(Fault::Several(found)),
+    }
+}
+
+/// A folder that we can't look into counts: trying it then tells that we are kept out.
+fn may_be_socket(path: &Path) -> bool {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type().is_socket(),
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
+}
+
+/// Leaves out what killed daemons left behind. When nothing else is there, all stay, so that the
+/// fault names them.
+async fn without_dead(found: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut alive = Vec::new();
+    for path in &found {
+        let refused = UnixStream::connect(path)
+            .await
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        if !refused {
+            alive.push(path.clone());
+        }
+    }
+    if alive.is_empty() { found } else { alive }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::net::UnixListener;
+    use std::path::{Path, PathBuf};
+
+    use super::{Surroundings, socket};
+    use crate::exit::{Exit, Fault};
+
+    fn surroundings(root: &Path) -> Surroundings {
+        Surroundings {
+            named: None,
+            user_run: Some(root.join("user").into()),
+            run: root.join("run"),
+            here: root.join("here"),
+        }
+    }
+
+    /// A daemon's socket in this folder; it is dead once the listener is dropped.
+    fn listen(root: &Path, folder: &str) -> (UnixListener, PathBuf) {
+        fs::create_dir_all(root.join(folder)).unwrap();
+        let path = root.join(folder).join("admin.sock");
+        (UnixListener::bind(&path).unwrap(), path)
+    }
+
+    #[tokio::test]
+    async fn the_named_one_is_taken_unseen() {
+        let root = tempfile::tempdir().unwrap();
+        let mut surroundings = surroundings(root.path());
+        surroundings.named = Some("/named".into());
+        let given = socket(Some("/given".into()), &surroundings).await.unwrap();
+        assert_eq!(given, Path::new("/given"));
+        assert_eq!(socket(None, &surroundings).await.unwrap(), Path::new("/named"));
+    }
+
+    #[tokio::test]
+    async fn the_only_one_is_found_wherever_it_is() {
+        for folder in ["run/seckill", "run/seckill-gateway", "user/seckill", "here/seckill-data"] {
+            let root = tempfile::tempdir().unwrap();
+            let (_listener, path) = listen(root.path(), folder);
+            fs::create_dir_all(root.path().join("run/seckill-b")).unwrap();
+            fs::write(root.path().join("run/seckill-b/admin.sock"), "no socket").unwrap();
+            let found = socket(None, &surroundings(root.path())).await.unwrap();
+            assert_eq!(found, path, "{folder}");
+        }
+    }
+
+    #[tokio::test]
+    async fn none_is_told_with_the_places_and_several_with_their_names() {
+        let root = tempfile::tempdir().unwrap();
+        let fault = socket(None, &surroundings(root.path())).await.unwrap_err();
+        assert_eq!(fault.exit(), Exit::Unreachable);
+        assert!(fault.to_string().contains("here/seckill-data/admin.sock"), "{fault}");
+
+        let (_one, first) = listen(root.path(), "run/seckill-a");
+        let (_two, second) = listen(root.path(), "run/seckill-b");
+        let (dead, third) = listen(root.path(), "here/seckill-data");
+        drop(dead);
+        let fault = socket(None, &surroundings(root.path())).await.unwrap_err();
+        assert_eq!(fault.exit(), Exit::Usage);
+        let Fault::Several(found) = &fault else { panic!("{fault}") };
+        assert_eq!(found, &[first, second]);
+        assert!(third.exists());
+    }
+
+    #[tokio::test]
+    async fn the_dead_do_not_make_it_ambiguous() {
+        let root = tempfile::tempdir().unwrap();
+        let (_alive, path) = listen(root.path(), "run/seckill");
+        drop(listen(root.path(), "here/seckill-data"));
+        assert_eq!(socket(None, &surroundings(root.path())).await.unwrap(), path);
+    }
+}
