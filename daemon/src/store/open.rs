@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -93,8 +94,10 @@ pub(super) struct Opened {
 pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     let path = resolve(path)?;
     let lock = hold(&path)?;
-    if 0 < size(&path)? {
-        judge(&path)?;
+    match size(&path)? {
+        None => make(&path)?,
+        Some(0) => {}
+        Some(_) => judge(&path)?,
     }
     let connect = || {
         let mut connection = connect(&path)?;
@@ -157,12 +160,20 @@ fn hold(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn size(path: &Path) -> Result<u64, OpenError> {
+/// Bytes of the file, `None` when there is none.
+fn size(path: &Path) -> Result<Option<u64>, OpenError> {
     match fs::metadata(path) {
-        Ok(metadata) => Ok(metadata.len()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(OpenError::Io { path: path.to_owned(), why: error.to_string() }),
     }
+}
+
+/// Makes an empty file that only its owner can read, as it will hold phone numbers and the key of the
+/// order ids. SQLite gives the files beside it the same mode.
+fn make(path: &Path) -> Result<(), OpenError> {
+    let made = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    made.map(|_| ()).map_err(|error| unwritable(path, &error))
 }
 
 /// Looks at a file that exists without changing it. It has to be SQLite that looks, since the newest
@@ -246,6 +257,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // A whole transaction of 512 orders fits, so none is written to the log before its commit.
+    connection.pragma_update(None, "cache_size", -8_192)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(connection)
 }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use protocol::{EpochMs, Money, OrderMessage, OrderStatus, Reason};
-use rusqlite::OptionalExtension;
+use rusqlite::{CachedStatement, OptionalExtension};
 
 use super::dead_letters::{self, DeadLetter};
 use super::error::{Fault, WriteError};
@@ -38,8 +38,10 @@ pub(super) struct Decided {
 
 impl Store {
     /// Decides every delivery and returns after the commit. Malformed deliveries, and those that fail by
-    /// themselves for an unexpected reason, become dead letters in the same transaction. Blocks: not for
-    /// threads that serve requests.
+    /// themselves for an unexpected reason, become dead letters in the same transaction.
+    ///
+    /// Blocks, and panics on a thread that drives async tasks: call it by way of `spawn_blocking`, or
+    /// from a thread of your own.
     ///
     /// # Errors
     /// The store failed; unless it is [`WriteError::Unknown`], nothing was decided. Either way the same
@@ -152,6 +154,9 @@ struct Product {
 /// The state of deciding one group of orders.
 struct Desk<'a> {
     tx: &'a Tx<'a>,
+    /// The two statements that every order needs, looked up once.
+    facts: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
     products: HashMap<String, Option<Product>>,
     /// The newest decision's number.
     head: i64,
@@ -167,6 +172,13 @@ pub(super) const FACTS: &str = "
            (SELECT order_id FROM t_seckill_order
              WHERE prod_id = ?2 AND user_phoneno = ?3
                AND record_status = 0 AND order_status IN (0, 2))";
+
+/// A decided order's row.
+const INSERT: &str = "
+    INSERT INTO t_seckill_order
+      (gmt_create, gmt_update, order_id, order_status, user_phoneno, prod_id, prod_name,
+       charge_money, charge_time, finish_time, reason, placed_at, decision_seq)
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
 /// How a decided order's row differs from others'.
 struct Row<'a> {
@@ -185,17 +197,16 @@ impl<'a> Desk<'a> {
             )?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let products = HashMap::new();
-        Ok(Self { tx, products, head, dead_letters, outcomes: Outcomes::default() })
+        let (facts, insert) = (tx.statement(FACTS)?, tx.statement(INSERT)?);
+        let outcomes = Outcomes::default();
+        Ok(Self { tx, facts, insert, products, head, dead_letters, outcomes })
     }
 
     fn decide(&mut self, candidate: &Candidate) -> Result<(), Fault> {
         let order = &candidate.message;
-        let (decided, live): (bool, Option<String>) = self
-            .tx
-            .statement(FACTS)?
-            .query_row((&order.order_id, &order.prod_id, &order.user_phone), |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let key = (&order.order_id, &order.prod_id, &order.user_phone);
+        let (decided, live): (bool, Option<String>) =
+            self.facts.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.look_up(&order.prod_id)?;
         let product = self.products.get(&order.prod_id).and_then(Option::as_ref);
         let facts = Facts {
@@ -250,7 +261,7 @@ impl<'a> Desk<'a> {
             None => "",
         };
         let row = Row { status: OrderStatus::Placed, reason: None, prod_name };
-        insert(self.tx, self.head, candidate, &row)?;
+        insert(&mut self.insert, (self.tx.now, self.head), candidate, &row)?;
         self.outcomes.placed += 1;
         Ok(())
     }
@@ -260,7 +271,7 @@ impl<'a> Desk<'a> {
         let product = self.products.get(&candidate.message.prod_id).and_then(Option::as_ref);
         let prod_name = product.map_or("", |product| product.name.as_str());
         let row = Row { status: OrderStatus::Failed, reason: Some(reason), prod_name };
-        insert(self.tx, self.head, candidate, &row)?;
+        insert(&mut self.insert, (self.tx.now, self.head), candidate, &row)?;
         self.outcomes.fail(reason);
         Ok(())
     }
@@ -324,17 +335,15 @@ impl<'a> Desk<'a> {
     }
 }
 
-fn insert(tx: &Tx<'_>, seq: i64, candidate: &Candidate, row: &Row<'_>) -> Result<(), Fault> {
+fn insert(
+    statement: &mut CachedStatement<'_>,
+    (EpochMs(now), seq): (EpochMs, i64),
+    candidate: &Candidate,
+    row: &Row<'_>,
+) -> Result<(), Fault> {
     let order = &candidate.message;
-    let now = tx.now.0;
     let placed = matches!(row.status, OrderStatus::Placed);
-    tx.statement(
-        "INSERT INTO t_seckill_order
-           (gmt_create, gmt_update, order_id, order_status, user_phoneno, prod_id, prod_name,
-            charge_money, charge_time, finish_time, reason, placed_at, decision_seq)
-         VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    )?
-    .execute((
+    statement.execute((
         now,
         &order.order_id,
         row.status.number(),

@@ -334,22 +334,11 @@ impl Loop {
         execute("COMMIT").map(|_| effects).map_err(|error| self.give_up(&error))
     }
 
-    /// A full disk fails the commit before its last frame is in the log, so nothing can be replayed;
-    /// after any other failure, notably of fsync, the frames may lie there complete.
     fn give_up(&self, error: &rusqlite::Error) -> WriteError {
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
-        let cause = Cause(error.to_string());
-        match error.sqlite_error_code() {
-            Some(
-                ErrorCode::DiskFull
-                | ErrorCode::DatabaseBusy
-                | ErrorCode::ReadOnly
-                | ErrorCode::ConstraintViolation,
-            ) => WriteError::Rejected(cause),
-            _ => WriteError::Unknown(cause),
-        }
+        commit_failed(error)
     }
 
     fn tell(&self, effects: Effects) {
@@ -378,7 +367,41 @@ impl Loop {
     }
 }
 
+/// A full disk fails the commit before its last frame is in the log, so nothing can be replayed; after
+/// any other failure, notably of fsync, the frames may lie there complete.
+fn commit_failed(error: &rusqlite::Error) -> WriteError {
+    let cause = Cause(error.to_string());
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::ReadOnly
+            | ErrorCode::ConstraintViolation,
+        ) => WriteError::Rejected(cause),
+        _ => WriteError::Unknown(cause),
+    }
+}
+
 /// Runs the checkpoint and returns the length of the log in pages.
 fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
     connection.prepare_cached(sql)?.query_row([], |row| row.get(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::{WriteError, commit_failed};
+
+    #[test]
+    fn a_commit_that_may_be_replayed_is_unknown_and_a_full_disk_is_not() {
+        let failed =
+            |code| commit_failed(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_NOMEM] {
+            assert!(matches!(failed(code), WriteError::Unknown(_)), "{code}");
+        }
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_BUSY, ffi::SQLITE_READONLY] {
+            assert!(matches!(failed(code), WriteError::Rejected(_)), "{code}");
+        }
+    }
 }

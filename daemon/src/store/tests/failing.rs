@@ -1,11 +1,17 @@
 //! Failures: of one job beside others, of the disk, of the writer.
 
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use protocol::EpochMs;
 use rusqlite::Connection;
 
-use super::{Fixture, order, outgoing};
+use super::{Fixture, order, outgoing, settings};
+use crate::store::clock::Clock;
 use crate::store::error::Fault;
 use crate::store::writer::Tx;
-use crate::store::{Backoff, Settings, Store, WriteError};
+use crate::store::{Backoff, CloseError, Settings, Store, WriteError};
 
 fn insert(tx: &Tx<'_>, key: &str) -> Result<(), Fault> {
     let sql = "INSERT INTO seckill_meta (key, value) VALUES (?1, x'00')";
@@ -112,6 +118,42 @@ async fn a_database_that_another_program_locks_rejects_writes_and_recovers() {
     assert!(matches!(rejected, Err(WriteError::Rejected(_))), "{rejected:?}");
     other.execute_batch("ROLLBACK").unwrap();
     fixture.store.set_meta("key", vec![1]).await.unwrap();
+}
+
+#[tokio::test]
+async fn when_the_writing_thread_dies_its_callers_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let dead = Arc::new(AtomicBool::new(false));
+    let dies = Arc::clone(&dead);
+    let clock: Clock = Arc::new(move || {
+        if dies.load(Ordering::SeqCst) {
+            std::panic::panic_any("on purpose");
+        }
+        EpochMs(1)
+    });
+    let settings = settings(folder.path().join("store.db"));
+    let store = Store::open_with_clock(&settings, &[], clock).unwrap();
+    store.set_meta("key", vec![1]).await.unwrap();
+    dead.store(true, Ordering::SeqCst);
+    let lost = store.set_meta("key", vec![2]).await;
+    assert!(matches!(lost, Err(WriteError::Unknown(_))), "{lost:?}");
+    let later = store.set_meta("key", vec![3]).await;
+    assert!(matches!(later, Err(WriteError::Unknown(_) | WriteError::Closed)), "{later:?}");
+    assert_eq!(store.meta("key").await, Ok(Some(vec![1])));
+    assert_eq!(store.close().await, Err(CloseError::WriterDied));
+    assert!(store.is_closed());
+}
+
+#[tokio::test]
+async fn the_write_ahead_log_is_moved_into_the_database_as_it_grows() {
+    const MIB: u64 = 1 << 20;
+    let fixture = Fixture::with_stock(1);
+    for byte in 0..40 {
+        fixture.store.set_meta("large", vec![byte; 1 << 20]).await.unwrap();
+    }
+    let log = fs::metadata(fixture.folder.path().join("store.db-wal")).unwrap().len();
+    assert!(log < 16 * MIB, "{log} bytes after 40 MiB of writes");
+    assert_eq!(fixture.store.meta("large").await.unwrap().unwrap()[0], 39);
 }
 
 #[tokio::test]

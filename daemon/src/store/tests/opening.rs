@@ -1,6 +1,7 @@
 //! Opening: what is refused stays as it is; what was answered is found again.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -82,6 +83,15 @@ async fn after_a_crash_everything_answered_is_there() {
     assert_eq!(store.find_order(PROD, &phone(1)).await.unwrap().unwrap().order_id, "a");
     assert_eq!(store.pending().await.unwrap()[0].order_id, "b");
     assert!(store.conservation().await.unwrap()[0].holds());
+}
+
+#[test]
+fn only_the_owner_can_read_a_new_database() {
+    let fixture = Fixture::with_stock(1);
+    for name in ["store.db", "store.db-wal"] {
+        let mode = fs::metadata(fixture.folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} has mode {mode:o}");
+    }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Each placing rule over a real database, the sale as a whole, and batches with something bad in them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::thread;
 
-use protocol::{OrderMessage, OrderStatus, Outcome, Reason};
+use proptest::prelude::*;
+use protocol::{Money, OrderMessage, OrderStatus, Outcome, Reason};
 
-use super::{Fixture, PROD, delivery, message, order, phone};
+use super::{Fixture, PRICE, PROD, delivery, message, order, phone};
+use crate::domain::ordering::{Facts, Offer, Verdict, decide};
 use crate::queue::Delivery;
 use crate::store::Outcomes;
 
@@ -147,6 +149,63 @@ async fn a_malformed_message_is_set_aside_once_and_its_batch_goes_on() {
     let later = Delivery { charged_at: protocol::EpochMs(950_000), ..bad };
     assert_eq!(fixture.place(vec![later]).await.dead_lettered, 1);
     assert_eq!(fixture.store.outcomes().await.unwrap().dead_lettered, 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// However orders are cut into batches, each ends as if it had come alone.
+    #[test]
+    fn batches_decide_as_one_order_after_the_other(
+        orders in proptest::collection::vec((0_u32..20, 0_u32..5, 0_usize..3), 0..40),
+        batch in 1_usize..12, stock in 0_u32..4,
+    ) {
+        let prices = [PRICE, "1", "x"];
+        let fixture = Fixture::with_stock(stock);
+        let messages: Vec<OrderMessage> = orders
+            .iter()
+            .map(|(id, user, price)| message(&id.to_string(), *user, prices[*price]))
+            .collect();
+        for some in messages.chunks(batch) {
+            fixture.store.place_blocking(some.iter().map(delivery).collect()).unwrap();
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let page = runtime.block_on(fixture.store.decisions(0, 100)).unwrap();
+        let ends: Vec<_> = page
+            .decisions
+            .into_iter()
+            .map(|decision| (decision.order_id, decision.outcome, decision.reason))
+            .collect();
+        prop_assert_eq!(ends, one_by_one(&messages, u64::from(stock)));
+        prop_assert!(runtime.block_on(fixture.balance()).holds());
+    }
+}
+
+/// The ends of the orders by the rules alone.
+fn one_by_one(messages: &[OrderMessage], mut stock: u64) -> Vec<(String, Outcome, Option<Reason>)> {
+    let price = Money::parse(PRICE).unwrap();
+    let mut live: HashMap<&str, &str> = HashMap::new();
+    let mut ends: Vec<(String, Outcome, Option<Reason>)> = Vec::new();
+    for message in messages {
+        let verdict = decide(&Facts {
+            decided: ends.iter().any(|(id, ..)| *id == message.order_id),
+            live_order_id: live.get(message.user_phone.as_str()).copied(),
+            product: Some(Offer { price, stock }),
+            charge_money: &message.charge_money,
+        });
+        let (outcome, reason) = match verdict {
+            Verdict::AlreadyDecided => continue,
+            Verdict::DuplicateOrder { .. } => (Outcome::Duplicate, None),
+            Verdict::Fail(reason) => (Outcome::Failed, Some(reason)),
+            Verdict::Place => (Outcome::Placed, None),
+        };
+        if outcome == Outcome::Placed {
+            stock -= 1;
+            live.insert(&message.user_phone, &message.order_id);
+        }
+        ends.push((message.order_id.clone(), outcome, reason));
+    }
+    ends
 }
 
 pub(super) const POISON: &str = "CREATE TRIGGER poison BEFORE INSERT ON t_seckill_order
