@@ -12,6 +12,9 @@ use super::layers::Layer;
 use super::ranges;
 use super::shape::{self, Form, Key};
 
+/// How the names of keys end that name a file with a secret.
+const SECRET_FILE: &str = "_key_file";
+
 /// Where each key's value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sources(BTreeMap<String, Source>);
@@ -58,6 +61,10 @@ pub(super) fn extract(layers: &[Layer], faults: &mut Vec<Fault>) -> (Config, Sou
         };
         match repaired {
             Some(list) => sound = with(&sound, &path, &list),
+            // Whoever writes no file name there may have written the secret.
+            None if path.ends_with(SECRET_FILE) => {
+                faults.push(Fault::hiding(&path, source, must_be(&path, key)));
+            }
             None => faults.push(Fault::of(&path, &value, source, must_be(&path, key))),
         }
     }

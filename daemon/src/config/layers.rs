@@ -11,7 +11,7 @@ use std::path::Path;
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
-use super::faults::{Fault, Source};
+use super::faults::{CONFIG_OPTION, Fault, Source};
 use super::shape::{self, Form, Key};
 use super::surroundings::{Surroundings, key_of_variable};
 use super::unknown;
@@ -85,7 +85,7 @@ fn file(
         Ok(text) => parse_file(source, &text, faults),
         Err(error) if named.is_none() && is_absence(error.kind()) => None,
         Err(error) => {
-            let key = if named.is_some() { "--config" } else { "" };
+            let key = if named.is_some() { CONFIG_OPTION } else { "" };
             faults.push(Fault::hiding(key, source, format!("can't be read: {error}")));
             None
         }

@@ -81,10 +81,16 @@ fn load_within(options: &Options, around: &Surroundings) -> Result<Loaded, Fault
     let layers = layers::gather(options, around, env_type, &mut faults);
     let (mut config, mut sources) = extract::extract(&layers, &mut faults);
     places::settle(&mut config, &mut sources, around, env_type, &mut notes);
+    let known = faults.len();
     validate::judge(&config, &sources, env_type, &mut faults);
     let (journal, credentials_folder) = (around.journal, around.credentials_folder.clone());
     let mut loaded = Loaded { config, env_type, sources, notes, journal, credentials_folder };
     loaded.look_at_secrets(&mut faults);
+    if faults.iter().any(Fault::hides_a_layer) {
+        // What a file says that can't be read, nobody knows: it may well set these keys right.
+        let found = faults.split_off(known);
+        faults.extend(found.into_iter().filter(|fault| !fault.is_built_in()));
+    }
     if faults.is_empty() { Ok(loaded) } else { Err(Faults(faults)) }
 }
 

@@ -64,12 +64,12 @@ impl Surroundings {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-#[allow(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 fn prefixed() -> Vec<(String, OsString)> {
     let mut found: Vec<_> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
