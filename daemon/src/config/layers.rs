@@ -1,6 +1,7 @@
-//! The layers of configuration, lowest first: built-in defaults, the profile of the envType, a file, the
-//! environment, `--set`. Each is read here and compared with the tree of keys; what doesn't belong is
-//! told and left out, so that the rest can still be judged. Merging is `extract`'s work.
+//! The layers of configuration, lowest first: built-in defaults, the profile of the envType, a
+//! file, the environment, `--set`. Each is read here and compared with the tree of keys; what
+//! doesn't belong is told and left out, so that the rest can still be judged. Merging is
+//! `extract`'s work.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -137,8 +138,8 @@ fn assignment(path: &str, text: &OsStr, source: Source, faults: &mut Vec<Fault>)
     Some(Layer { source, values })
 }
 
-/// A TOML value, else a text. For keys that hold a text, only a quoted TOML string is taken as TOML: the
-/// topic `007` is no number.
+/// A TOML value, else a text. For keys that hold a text, only a quoted TOML string is taken as
+/// TOML: the topic `007` is no number.
 fn parse_value(key: Option<&Key>, text: &str) -> Option<Value> {
     let parsed = toml::from_str::<toml::Table>(&format!("value = {}", text.trim()))
         .ok()

@@ -1,5 +1,5 @@
-//! Configuration: from profile, file, environment and command line to one judged, typed tree. It alone
-//! reads the environment; everything else gets what it needs handed over. See docs/config.md.
+//! Configuration: from profile, file, environment and command line to one judged, typed tree. It
+//! alone reads the environment; everything else gets what it needs handed over. See docs/config.md.
 
 mod defaults;
 mod directives;
@@ -155,8 +155,9 @@ impl Loaded {
             .map_err(|fault| Faults(vec![fault]))
     }
 
-    /// Tells the faults of the files with secrets, as far as they can be judged from here: systemd's
-    /// credentials are there only for the service itself, so without them they are noted, not refused.
+    /// Tells the faults of the files with secrets, as far as they can be judged from here:
+    /// systemd's credentials are there only for the service itself, so without them they are noted,
+    /// not refused.
     fn look_at_secrets(&mut self, faults: &mut Vec<Fault>) {
         let (gateway, rocketmq) = (&self.config.gateway, &self.config.rocketmq);
         let keys = [

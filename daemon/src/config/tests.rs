@@ -92,7 +92,8 @@ fn other_keys_of_a_table_stay_as_lower_layers_have_them() {
         write("etc/offline.toml", "[rocketmq]\ntopic = 'FROM_FILE'\n");
         jail.set_env("SECKILL_ROCKETMQ__CONSUMER_GROUP", "FROM_ENV");
         jail.set_env("ENV_TYPE", "offline");
-        let rocketmq = loaded(&options(&["rocketmq.consume_threads=2"])).config.rocketmq;
+        let set = options(&["rocketmq.consume_threads=2", "queue.kind=embedded"]);
+        let rocketmq = loaded(&set).config.rocketmq;
         assert_eq!(rocketmq.name_servers, ["127.0.0.1:9876"]);
         assert_eq!(rocketmq.topic, "FROM_FILE");
         assert_eq!(rocketmq.consumer_group, "FROM_ENV");
@@ -103,17 +104,19 @@ fn other_keys_of_a_table_stay_as_lower_layers_have_them() {
 #[test]
 fn the_env_type_comes_from_option_then_variables_then_default() {
     jailed(|jail| {
-        assert_eq!(loaded(&Options::default()).env_type, EnvType::Embedded);
+        // So that it holds without the feature `rocketmq` too.
+        let plain = options(&["queue.kind=embedded"]);
+        assert_eq!(loaded(&plain).env_type, EnvType::Embedded);
         jail.set_env("envType", "offline");
-        assert_eq!(loaded(&Options::default()).env_type, EnvType::Offline);
+        assert_eq!(loaded(&plain).env_type, EnvType::Offline);
         jail.set_env("ENV_TYPE", "embedded");
-        let both = loaded(&Options::default());
+        let both = loaded(&plain);
         assert_eq!(both.env_type, EnvType::Embedded);
         assert_eq!(both.notes[0], "ENV_TYPE and envType differ; ENV_TYPE counts: embedded");
-        let option = Options { env_type: Some("offline".to_owned()), ..Options::default() };
+        let option = Options { env_type: Some("offline".to_owned()), ..plain.clone() };
         assert_eq!(loaded(&option).env_type, EnvType::Offline);
         jail.set_env("ENV_TYPE", "");
-        assert_eq!(loaded(&Options::default()).env_type, EnvType::Offline);
+        assert_eq!(loaded(&plain).env_type, EnvType::Offline);
     });
 }
 

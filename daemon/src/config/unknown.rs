@@ -1,5 +1,5 @@
-//! Keys that don't exist: which known key was probably meant, and the few that deserve a sentence of
-//! their own. Their values are never shown, because a misspelt key may hold a secret.
+//! Keys that don't exist: which known key was probably meant, and the few that deserve a sentence
+//! of their own. Their values are never shown, because a misspelt key may hold a secret.
 
 use figment::value::Value;
 

@@ -1,5 +1,5 @@
-//! Judges what only counts when the queue is RocketMQ. The limits on names are those of the brokers and
-//! of the Java clients, which the topic and groups are shared with.
+//! Judges what only counts when the queue is RocketMQ. The limits on names are those of the brokers
+//! and of the Java clients, which the topic and groups are shared with.
 
 use super::super::{EnvType, Role};
 use super::{Emptiness, Judge};
