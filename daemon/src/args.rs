@@ -1,5 +1,5 @@
-//! The command line: which verb, and what it says about configuration. Carrying verbs out is `main`'s
-//! and, for those that only print, this module's.
+//! The command line: which verb, and what it says about configuration. Carrying verbs out is
+//! `main`'s and, for those that only print, this module's.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -84,11 +84,10 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Reads the command line, the program's name first. Where there is nothing to do but to print (`--help`,
-/// `--version`, a usage fault), that is done and the exit is the error.
+/// Reads the command line, the program's name first. Where there is nothing to do but to print
+/// (`--help`, `--version`, a usage fault), that is done and the exit is the error.
 ///
-/// # Errors
-/// The exit with which the process is to end at once.
+/// # Errors The exit with which the process is to end at once.
 pub fn parse(command_line: impl IntoIterator<Item = OsString>) -> Result<Asked, Exit> {
     match Cli::try_parse_from(command_line) {
         Ok(cli) => Ok(cli.asked()),

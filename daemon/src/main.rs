@@ -1,5 +1,5 @@
-//! The daemon's process: command line, then configuration, then the verb, then an exit code. What each
-//! of them does is in the library.
+//! The daemon's process: command line, then configuration, then the verb, then an exit code. What
+//! each of them does is in the library.
 
 use std::process::ExitCode;
 

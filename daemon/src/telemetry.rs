@@ -1,6 +1,6 @@
-//! Sets up `tracing` once per process: pretty on a terminal, the journal's own protocol under systemd,
-//! JSON lines elsewhere. It owns the filter, which can be changed while running; what is logged is
-//! everyone else's.
+//! Sets up `tracing` once per process: pretty on a terminal, the journal's own protocol under
+//! systemd, JSON lines elsewhere. It owns the filter, which can be changed while running; what is
+//! logged is everyone else's.
 
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
@@ -14,8 +14,8 @@ use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
 use crate::config::{Log, LogDirectives, LogFormat, NoDirective};
 
-/// The RocketMQ crates log each failed send several times and each reconnect at length; the daemon logs
-/// one line of its own. They count unless the operator names these targets.
+/// The RocketMQ crates log each failed send several times and each reconnect at length; the daemon
+/// logs one line of its own. They count unless the operator names these targets.
 const QUIETED: [(&str, LevelFilter); 4] = [
     ("rocketmq_client_rust", LevelFilter::WARN),
     ("rocketmq_protocol", LevelFilter::WARN),
@@ -69,9 +69,8 @@ impl LogHandle {
 
 /// Starts logging for the whole process. `sink` says where standard error goes.
 ///
-/// # Errors
-/// The level isn't understood, the journal was asked for and can't be reached, or logging was set up
-/// before.
+/// # Errors The level isn't understood, the journal was asked for and can't be reached, or logging
+/// was set up before.
 pub fn init(log: &Log, sink: Sink) -> Result<LogHandle, LogError> {
     let (filter, handle) = reload::Layer::new(filter(&log.level)?);
     registry()

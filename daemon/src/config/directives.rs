@@ -1,5 +1,5 @@
-//! The text of `log.level`, parsed: a level for everything, and levels for single targets. What is done
-//! with them is `telemetry`'s.
+//! The text of `log.level`, parsed: a level for everything, and levels for single targets. What is
+//! done with them is `telemetry`'s.
 
 use std::str::FromStr;
 
@@ -25,8 +25,8 @@ pub struct NoDirective(String);
 impl FromStr for LogDirectives {
     type Err = NoDirective;
 
-    /// A bare word must be a level: where `tracing` would take `loud` for a target and log all of it,
-    /// an operator most likely misspelt a level.
+    /// A bare word must be a level: where `tracing` would take `loud` for a target and log all of
+    /// it, an operator most likely misspelt a level.
     fn from_str(text: &str) -> Result<Self, NoDirective> {
         let mut parsed = Self { everything: LevelFilter::INFO, targets: Vec::new() };
         for part in text.split(',').map(str::trim) {

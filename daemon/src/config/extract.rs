@@ -1,5 +1,5 @@
-//! From layers to the typed tree. serde stops at its first fault, so each key is tried on its own, upon
-//! a tree that is known to be sound; what doesn't fit is told and leaves the default standing.
+//! From layers to the typed tree. serde stops at its first fault, so each key is tried on its own,
+//! upon a tree that is known to be sound; what doesn't fit is told and leaves the default standing.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,6 +11,9 @@ use super::faults::{Fault, Source};
 use super::layers::Layer;
 use super::ranges;
 use super::shape::{self, Form, Key};
+
+/// How the names of keys end that name a file with a secret.
+const SECRET_FILE: &str = "_key_file";
 
 /// Where each key's value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,8 +32,8 @@ impl Sources {
     }
 }
 
-/// The merged tree and its sources. Where there were faults the tree has defaults in their places and
-/// isn't to be used, only judged further.
+/// The merged tree and its sources. Where there were faults the tree has defaults in their places
+/// and isn't to be used, only judged further.
 pub(super) fn extract(layers: &[Layer], faults: &mut Vec<Fault>) -> (Config, Sources) {
     let known: HashMap<String, Source> =
         layers.iter().map(|layer| (layer.source.to_string(), layer.source.clone())).collect();
@@ -58,6 +61,10 @@ pub(super) fn extract(layers: &[Layer], faults: &mut Vec<Fault>) -> (Config, Sou
         };
         match repaired {
             Some(list) => sound = with(&sound, &path, &list),
+            // Whoever writes no file name there may have written the secret.
+            None if path.ends_with(SECRET_FILE) => {
+                faults.push(Fault::hiding(&path, source, must_be(&path, key)));
+            }
             None => faults.push(Fault::of(&path, &value, source, must_be(&path, key))),
         }
     }
@@ -85,8 +92,8 @@ struct ListOfTables<'a> {
 }
 
 impl ListOfTables<'_> {
-    /// Tells what doesn't fit, and gives the list with stand-ins in those places, so that the rest of
-    /// it can be judged. `None` where nothing in particular is at fault.
+    /// Tells what doesn't fit, and gives the list with stand-ins in those places, so that the rest
+    /// of it can be judged. `None` where nothing in particular is at fault.
     fn repair(
         &self,
         items: &[Value],

@@ -11,6 +11,9 @@ use super::EnvType;
 /// Characters of a value that a message shows.
 const SHOWN_CHARS_MAX: usize = 120;
 
+/// The key of faults of a file that was named.
+pub(super) const CONFIG_OPTION: &str = "--config";
+
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -66,6 +69,16 @@ impl Fault {
     /// A fault that shows its value.
     pub(super) fn of(key: &str, value: &Value, source: Source, problem: impl Into<String>) -> Self {
         Self { value: Some(shown(value)), ..Self::hiding(key, source, problem) }
+    }
+
+    /// Whether no operator named the value.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.source.as_ref().is_some_and(Source::is_built_in)
+    }
+
+    /// Whether a whole layer is missing because of it.
+    pub(super) fn hides_a_layer(&self) -> bool {
+        matches!(self.key.as_str(), "" | CONFIG_OPTION)
     }
 
     /// A fault that doesn't show its value.

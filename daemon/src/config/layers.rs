@@ -1,6 +1,7 @@
-//! The layers of configuration, lowest first: built-in defaults, the profile of the envType, a file, the
-//! environment, `--set`. Each is read here and compared with the tree of keys; what doesn't belong is
-//! told and left out, so that the rest can still be judged. Merging is `extract`'s work.
+//! The layers of configuration, lowest first: built-in defaults, the profile of the envType, a
+//! file, the environment, `--set`. Each is read here and compared with the tree of keys; what
+//! doesn't belong is told and left out, so that the rest can still be judged. Merging is
+//! `extract`'s work.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -11,7 +12,7 @@ use std::path::Path;
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
-use super::faults::{Fault, Source};
+use super::faults::{CONFIG_OPTION, Fault, Source};
 use super::shape::{self, Form, Key};
 use super::surroundings::{Surroundings, key_of_variable};
 use super::unknown;
@@ -85,7 +86,7 @@ fn file(
         Ok(text) => parse_file(source, &text, faults),
         Err(error) if named.is_none() && is_absence(error.kind()) => None,
         Err(error) => {
-            let key = if named.is_some() { "--config" } else { "" };
+            let key = if named.is_some() { CONFIG_OPTION } else { "" };
             faults.push(Fault::hiding(key, source, format!("can't be read: {error}")));
             None
         }
@@ -137,8 +138,8 @@ fn assignment(path: &str, text: &OsStr, source: Source, faults: &mut Vec<Fault>)
     Some(Layer { source, values })
 }
 
-/// A TOML value, else a text. For keys that hold a text, only a quoted TOML string is taken as TOML: the
-/// topic `007` is no number.
+/// A TOML value, else a text. For keys that hold a text, only a quoted TOML string is taken as
+/// TOML: the topic `007` is no number.
 fn parse_value(key: Option<&Key>, text: &str) -> Option<Value> {
     let parsed = toml::from_str::<toml::Table>(&format!("value = {}", text.trim()))
         .ok()

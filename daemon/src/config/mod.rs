@@ -1,5 +1,5 @@
-//! Configuration: from profile, file, environment and command line to one judged, typed tree. It alone
-//! reads the environment; everything else gets what it needs handed over. See docs/config.md.
+//! Configuration: from profile, file, environment and command line to one judged, typed tree. It
+//! alone reads the environment; everything else gets what it needs handed over. See docs/config.md.
 
 mod defaults;
 mod directives;
@@ -81,10 +81,16 @@ fn load_within(options: &Options, around: &Surroundings) -> Result<Loaded, Fault
     let layers = layers::gather(options, around, env_type, &mut faults);
     let (mut config, mut sources) = extract::extract(&layers, &mut faults);
     places::settle(&mut config, &mut sources, around, env_type, &mut notes);
+    let known = faults.len();
     validate::judge(&config, &sources, env_type, &mut faults);
     let (journal, credentials_folder) = (around.journal, around.credentials_folder.clone());
     let mut loaded = Loaded { config, env_type, sources, notes, journal, credentials_folder };
     loaded.look_at_secrets(&mut faults);
+    if faults.iter().any(Fault::hides_a_layer) {
+        // What a file says that can't be read, nobody knows: it may well set these keys right.
+        let found = faults.split_off(known);
+        faults.extend(found.into_iter().filter(|fault| !fault.is_built_in()));
+    }
     if faults.is_empty() { Ok(loaded) } else { Err(Faults(faults)) }
 }
 
@@ -149,8 +155,9 @@ impl Loaded {
             .map_err(|fault| Faults(vec![fault]))
     }
 
-    /// Tells the faults of the files with secrets, as far as they can be judged from here: systemd's
-    /// credentials are there only for the service itself, so without them they are noted, not refused.
+    /// Tells the faults of the files with secrets, as far as they can be judged from here:
+    /// systemd's credentials are there only for the service itself, so without them they are noted,
+    /// not refused.
     fn look_at_secrets(&mut self, faults: &mut Vec<Fault>) {
         let (gateway, rocketmq) = (&self.config.gateway, &self.config.rocketmq);
         let keys = [

@@ -1,6 +1,6 @@
-//! Where the database and the admin socket are when nothing but a profile names them: in the folders
-//! that systemd or the packager prepared, else where a newcomer's machine allows it. No folder is made
-//! here.
+//! Where the database and the admin socket are when nothing but a profile names them: in the
+//! folders that systemd or the packager prepared, else where a newcomer's machine allows it. No
+//! folder is made here.
 
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
-//! Secrets: read from files or systemd credentials when they are asked for, wiped when dropped, never
-//! printed and never quoted in an error.
+//! Secrets: read from files or systemd credentials when they are asked for, wiped when dropped,
+//! never printed and never quoted in an error.
 //!
-//! A path with a slash is taken as it is, a relative one from the working directory. A bare name is a
-//! systemd credential: it is looked up in `$CREDENTIALS_DIRECTORY`, and in the working directory only
-//! where that variable isn't set.
+//! A path with a slash is taken as it is, a relative one from the working directory. A bare name is
+//! a systemd credential: it is looked up in `$CREDENTIALS_DIRECTORY`, and in the working directory
+//! only where that variable isn't set.
 
 use std::fmt;
 use std::fs::File;
@@ -19,6 +19,7 @@ const FILE_BYTES_MAX: usize = 4096;
 const ORDER_ID_KEY_BYTES_MIN: usize = 32;
 /// What a pasted secret has at least; shorter names are taken for file names.
 const PASTED_SECRET_CHARS_MIN: usize = 16;
+const PASTED_HEX_CHARS_MIN: usize = 32;
 /// What people leave standing in examples, without case, `_`, `-` and blanks.
 const PLACEHOLDERS: [&str; 15] = [
     "accesskey",
@@ -209,10 +210,14 @@ fn is_placeholder(bytes: &[u8]) -> bool {
         || bracketed
 }
 
-/// A name that no one gives a file: long, without dot or slash at its start, with digits and letters of
-/// both cases.
+/// A name that no one gives a file: long, without dot or slash at its start, with digits and
+/// letters of both cases, or nothing but hexadecimal digits.
 fn is_pasted_secret(name: &str) -> bool {
     let has = |class: fn(&char) -> bool| name.chars().any(|letter| class(&letter));
+    let is_hex = name.chars().all(|letter| letter.is_ascii_hexdigit());
+    if PASTED_HEX_CHARS_MIN <= name.len() && is_hex {
+        return true;
+    }
     PASTED_SECRET_CHARS_MIN <= name.chars().count()
         && !name.starts_with(['/', '.'])
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "+/=".contains(letter))

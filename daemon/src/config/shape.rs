@@ -1,6 +1,7 @@
 //! The shape of the tree of keys: each key's name, documentation and form, as constants that the
-//! `keys!` macro makes out of the structs of `tree`. Layers are compared with it, messages quote it,
-//! and `print-config` and docs/config.md are printed from it: a key is described in one place only.
+//! `keys!` macro makes out of the structs of `tree`. Layers are compared with it, messages quote
+//! it, and `print-config` and docs/config.md are printed from it: a key is described in one place
+//! only.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! What the process finds around it: environment variables and the folders that systemd prepared. This
-//! is the only place of the daemon that reads the environment.
+//! What the process finds around it: environment variables and the folders that systemd prepared.
+//! This is the only place of the daemon that reads the environment.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use rustix::fs::{Access, access, fstat};
 
 /// Prefix of the variables that set keys.
 const PREFIX: &str = "SECKILL_";
-/// The variables that choose the profile, in the order in which they count; the second is how the Java
-/// services' users write it.
+/// The variables that choose the profile, in the order in which they count; the second is how the
+/// Java services' users write it.
 pub(super) const ENV_TYPE_VARIABLES: [&str; 2] = ["ENV_TYPE", "envType"];
 /// The folder for state when systemd names none.
 const STATE_FOLDER: &str = "/var/lib/seckill";
@@ -64,12 +64,12 @@ impl Surroundings {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-#[allow(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 fn prefixed() -> Vec<(String, OsString)> {
     let mut found: Vec<_> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
@@ -87,8 +87,8 @@ fn first_of_several(folders: OsString) -> PathBuf {
     }
 }
 
-/// `$JOURNAL_STREAM` is inherited by whatever a service starts, so it counts only while standard error
-/// still is the stream that it names by device and inode.
+/// `$JOURNAL_STREAM` is inherited by whatever a service starts, so it counts only while standard
+/// error still is the stream that it names by device and inode.
 fn is_standard_error(stream: &OsString) -> bool {
     let named = stream.to_str().and_then(|text| text.split_once(':'));
     let (Some((device, inode)), Ok(found)) = (named, fstat(std::io::stderr())) else {

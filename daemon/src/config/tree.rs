@@ -1,6 +1,6 @@
-//! The typed tree of configuration: one field per key, its doc comment being the key's documentation
-//! in `print-config` and docs/config.md. Values here are parsed but not yet judged; `validate` does
-//! that. Defaults are in `defaults`.
+//! The typed tree of configuration: one field per key, its doc comment being the key's
+//! documentation in `print-config` and docs/config.md. Values here are parsed but not yet judged;
+//! `validate` does that. Defaults are in `defaults`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ keys! {
     pub struct Config {
         /// What this process does: `gateway`, `order`, or both.
         pub roles: Vec<Role>,
-        /// Products that a fresh database starts with. A product that exists keeps what the database
-        /// has. A layer that names this key replaces the whole list.
+        /// Products that a fresh database starts with. A product that exists keeps what the
+        /// database has. A layer that names this key replaces the whole list.
         pub products: Vec<ProductSeed>,
         /// The gateway role.
         pub gateway: Gateway,
@@ -62,8 +62,8 @@ keys! {
         pub refresh_ms: u64,
         /// Regular expression that a whole phone number must match.
         pub phone_pattern: String,
-        /// File with the key of the order ids, 32 bytes or more (`openssl rand -hex 32`). Gateways that
-        /// share a topic must share it. Empty: the key is made once and kept in this process's
+        /// File with the key of the order ids, 32 bytes or more (`openssl rand -hex 32`). Gateways
+        /// that share a topic must share it. Empty: the key is made once and kept in this process's
         /// database. A bare name is looked up in `$CREDENTIALS_DIRECTORY`.
         pub order_id_key_file: PathBuf,
         /// Charges that may wait for the publisher; one more is answered 42002.
@@ -136,8 +136,8 @@ keys! {
 
     /// Keys under `store`.
     pub struct Store {
-        /// The database file. Its folder is made when absent. Each process has one of its own. Where
-        /// nothing but a profile names it: in `$STATE_DIRECTORY` if systemd set that, in
+        /// The database file. Its folder is made when absent. Each process has one of its own.
+        /// Where nothing but a profile names it: in `$STATE_DIRECTORY` if systemd set that, in
         /// `/var/lib/seckill` if that can be written, else in `./seckill-data`.
         pub path: PathBuf,
         /// Connections that answer queries.
@@ -150,9 +150,9 @@ keys! {
     pub struct Http {
         /// Connections at once per listener; further ones wait in the kernel's queue.
         pub connections_max: usize,
-        /// Milliseconds in which a request's head must have arrived, counted from the last answer: so
-        /// also how long a kept-alive connection may idle. Clients that pool connections should let
-        /// idle ones go sooner.
+        /// Milliseconds in which a request's head must have arrived, counted from the last answer:
+        /// so also how long a kept-alive connection may idle. Clients that pool connections should
+        /// let idle ones go sooner.
         pub header_timeout_ms: u64,
         /// Milliseconds in which a request's body must have arrived: 408.
         pub body_timeout_ms: u64,

@@ -1,5 +1,5 @@
-//! Keys that don't exist: which known key was probably meant, and the few that deserve a sentence of
-//! their own. Their values are never shown, because a misspelt key may hold a secret.
+//! Keys that don't exist: which known key was probably meant, and the few that deserve a sentence
+//! of their own. Their values are never shown, because a misspelt key may hold a secret.
 
 use figment::value::Value;
 
@@ -48,28 +48,57 @@ fn problem(path: &str) -> String {
         return "the envType isn't a key: choose it by --env-type or by the variable ENV_TYPE"
             .to_owned();
     }
-    format!("unknown key; did you mean {}?", nearest(path))
+    match nearest(path) {
+        Some(known) => format!("unknown key; did you mean {known}?"),
+        None => format!("unknown key; {}", neighbours(path)),
+    }
 }
 
 fn plain(name: &str) -> String {
     name.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase()
 }
 
-/// The known key that is most like a path, by the whole path or by its last part.
-fn nearest(path: &str) -> String {
+/// A misspelt name in a table that exists is more likely than one in another table.
+const SAME_TABLE: f64 = 0.5;
+/// Below this (2 is equality) nobody meant the one key when writing the other.
+const LIKENESS_MIN: f64 = 1.0;
+
+/// The known key that is most like a path: by the whole path, by its last part, and by its table.
+fn nearest(path: &str) -> Option<String> {
     let base = without_indices(path);
+    let (table, last) = split(&base);
     let likeness = |known: &str| {
-        let last = |path: &str| plain(path.rsplit('.').next().unwrap_or(path));
+        let (known_table, known_last) = split(known);
         let whole = strsim::normalized_damerau_levenshtein(&plain(known), &plain(&base));
-        let end = strsim::normalized_damerau_levenshtein(&last(known), &last(&base));
-        // Where both fit equally well the path decides: `order.lisen` is `order.listen`.
-        whole + end
+        let end = strsim::normalized_damerau_levenshtein(&plain(known_last), &plain(last));
+        let same = !table.is_empty() && table == known_table;
+        (whole + end, if same { SAME_TABLE } else { 0.0 })
     };
     known_keys()
         .into_iter()
         .map(|known| (likeness(&known), known))
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map_or_else(String::new, |(_, known)| known)
+        .filter(|((like, _), _)| LIKENESS_MIN <= *like)
+        .max_by(|((one, same), _), ((other, same_too), _)| {
+            (one + same).total_cmp(&(other + same_too))
+        })
+        .map(|(_, known)| known)
+}
+
+/// What there is in the table that a path is in.
+fn neighbours(path: &str) -> String {
+    let base = without_indices(path);
+    let (table, _) = split(&base);
+    let (place, keys) = match shape::find(table) {
+        Some(key) if !key.keys.is_empty() => (format!("{table} has"), key.keys),
+        _ => ("at the top are".to_owned(), shape::TOP),
+    };
+    let names: Vec<_> = keys.iter().map(|key| key.name).collect();
+    format!("{place} {}", names.join(", "))
+}
+
+/// The table and the name in it.
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('.').unwrap_or(("", path))
 }
 
 fn known_keys() -> Vec<String> {
@@ -114,11 +143,21 @@ mod tests {
             ("name_servers", "rocketmq.name_servers"),
             ("phone_pattern", "gateway.phone_pattern"),
             ("products[2].prise", "products.price"),
-            ("store.file", "store.path"),
             ("log.levl", "log.level"),
         ] {
-            assert_eq!(nearest(written), meant, "{written}");
+            assert_eq!(nearest(written).as_deref(), Some(meant), "{written}");
         }
+    }
+
+    #[test]
+    fn where_none_is_near_the_table_is_told() {
+        let told = "unknown key; store has path, readers, writes_waiting_max";
+        assert_eq!(problem("store.file"), told);
+        assert!(
+            problem("port").starts_with("unknown key; at the top are roles, products, gateway")
+        );
+        assert!(problem("x.y.z").starts_with("unknown key; at the top are roles"));
+        assert_eq!(problem("log.x"), "unknown key; log has format, level");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Judges the typed tree: what a value may be beyond its type, and which keys belong together. Ranges of
-//! numbers are in `ranges`; files with secrets are looked at by `secrets`.
+//! Judges the typed tree: what a value may be beyond its type, and which keys belong together.
+//! Ranges of numbers are in `ranges`; files with secrets are looked at by `secrets`.
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Judges what only counts when the queue is RocketMQ. The limits on names are those of the brokers and
-//! of the Java clients, which the topic and groups are shared with.
+//! Judges what only counts when the queue is RocketMQ. The limits on names are those of the brokers
+//! and of the Java clients, which the topic and groups are shared with.
 
 use super::super::{EnvType, Role};
 use super::{Emptiness, Judge};
@@ -105,10 +105,10 @@ impl Judge<'_> {
         const FILES: [&str; 2] = ["rocketmq.access_key_file", "rocketmq.secret_key_file"];
         let rocketmq = &self.config.rocketmq;
         let named = [!rocketmq.access_key_file.is_empty(), !rocketmq.secret_key_file.is_empty()];
-        for (index, key) in FILES.into_iter().enumerate() {
-            if named[index] || FILES.iter().any(|key| self.is_faulty(key)) {
-                continue;
-            }
+        if FILES.iter().any(|key| self.is_faulty(key)) {
+            return;
+        }
+        for (index, key) in FILES.into_iter().enumerate().filter(|(index, _)| !named[*index]) {
             if env_type == EnvType::Aliyun {
                 let problem = "must name a file or a systemd credential: aliyun takes no client \
                                without credentials";
