@@ -7,7 +7,6 @@ mod env_type;
 mod extract;
 mod faults;
 mod layers;
-mod phone;
 mod places;
 mod print;
 mod ranges;
@@ -24,7 +23,6 @@ pub use directives::{LogDirectives, NoDirective};
 pub use env_type::{EnvType, UnknownEnvType};
 pub use extract::Sources;
 pub use faults::{Fault, Faults, Source};
-pub use phone::PhonePatternError;
 pub use print::{docs, effective};
 pub use secrets::{Credentials, Secret};
 pub use tree::{

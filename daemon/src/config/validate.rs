@@ -10,6 +10,7 @@ use protocol::{Money, TEXT_CHARS_MAX};
 use super::extract::Sources;
 use super::faults::Fault;
 use super::{Config, Emptiness, EnvType, LogDirectives, QueueKind, Role, ranges};
+use crate::request::PhonePattern;
 
 mod rocketmq;
 
@@ -124,7 +125,7 @@ impl Judge<'_> {
     }
 
     fn gateway(&mut self) {
-        if let Err(problem) = self.config.gateway.phone_regex() {
+        if let Err(problem) = PhonePattern::new(&self.config.gateway.phone_pattern) {
             self.refuse("gateway.phone_pattern", problem.to_string());
         }
         let url = &self.config.gateway.order_url;
@@ -199,8 +200,8 @@ impl Judge<'_> {
     fn queue(&mut self) {
         let both = self.has_roles(&[Role::Gateway, Role::Order]);
         if self.config.queue.kind == QueueKind::Embedded && !both && !self.is_faulty("roles") {
-            let problem = "must be \"rocketmq\" where a process has one role only: the embedded \
-                           queue is inside of the process and needs both";
+            let problem = "must be \"rocketmq\" while roles has one role only: the embedded queue \
+                           is inside of the process and needs both, roles = [\"gateway\", \"order\"]";
             self.refuse("queue.kind", problem);
         }
     }

@@ -78,10 +78,16 @@ enum Matcher {
     Regex(Regex),
 }
 
-/// The pattern is no regular expression.
+/// A pattern that can't be used. The text says what it must be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a regular expression: {0}")]
-pub struct PatternError(String);
+pub enum PatternError {
+    /// It isn't a regular expression; the text says why.
+    #[error("must be a regular expression: {0}")]
+    Syntax(String),
+    /// It is empty, or fits the empty text.
+    #[error("must not fit the empty text")]
+    FitsNothing,
+}
 
 impl PhonePattern {
     /// The pattern that the shipped profiles have.
@@ -96,10 +102,14 @@ impl PhonePattern {
             return Ok(Self(Matcher::MainlandMobile));
         }
         let compile =
-            |text: &str| Regex::new(text).map_err(|error| PatternError(error.to_string()));
+            |text: &str| Regex::new(text).map_err(|error| PatternError::Syntax(error.to_string()));
         // By itself first: the group around it would make sense of `1)|(2`.
         compile(pattern)?;
-        compile(&format!(r"\A(?:{pattern})\z")).map(|regex| Self(Matcher::Regex(regex)))
+        let whole = compile(&format!(r"\A(?:{pattern})\z"))?;
+        if whole.is_match("") {
+            return Err(PatternError::FitsNothing);
+        }
+        Ok(Self(Matcher::Regex(whole)))
     }
 
     /// Whether the whole text matches. `\d` is an ASCII digit: full-width digits are refused.

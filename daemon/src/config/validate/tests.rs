@@ -57,8 +57,8 @@ fn roles() {
 
 #[test]
 fn the_embedded_queue_needs_both_roles_and_a_lone_gateway_the_order_node() {
-    let kind = "queue.kind = \"embedded\": must be \"rocketmq\" where a process has one role only: the \
-                embedded queue is inside of the process and needs both";
+    let kind = "queue.kind = \"embedded\": must be \"rocketmq\" while roles has one role only: the embedded \
+                queue is inside of the process and needs both, roles = [\"gateway\", \"order\"]";
     refused(&[("roles = ['order']", kind)]);
     let url = "gateway.order_url = \"\": must be the order node's base URL, such as \
                http://10.0.0.5:8071, because the role order isn't in this process";
