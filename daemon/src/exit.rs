@@ -100,6 +100,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_each() {
+        let readme = include_str!("../../README.md");
+        for exit in Exit::all() {
+            let row = format!("| {} | {} |", exit.code(), exit.meaning());
+            assert!(readme.contains(&row), "README lacks {row}");
+        }
+    }
+
+    #[test]
     fn codes_are_those_of_sysexits() {
         let codes = Exit::all().map(Exit::code);
         assert_eq!(codes, [0, 64, 65, 69, 70, 73, 74, 75, 77, 78]);

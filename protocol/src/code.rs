@@ -101,6 +101,15 @@ mod tests {
     use super::Code;
 
     #[test]
+    fn the_readme_has_each() {
+        let readme = include_str!("../../README.md");
+        for code in Code::ALL {
+            let row = format!("| `{}` | ", code.as_str());
+            assert!(readme.contains(&row), "README lacks {row}");
+        }
+    }
+
+    #[test]
     fn codes_are_distinct_but_for_the_two_successes() {
         let mut seen: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
         seen.sort_unstable();
