@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Real processes, real sockets, real servers.
+
+pub mod broker;

@@ -3,6 +3,9 @@
 //! A producer tells of each order whether it is stored, definitely not, or unknown; a consumer hands
 //! deliveries to the order role and acknowledges them only after its commit.
 
+#[cfg(feature = "rocketmq")]
+pub mod rocketmq;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
