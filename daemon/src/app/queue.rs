@@ -13,7 +13,7 @@ use crate::config::{Config, Loaded, QueueKind};
 use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
 #[cfg(feature = "rocketmq")]
-use crate::queue::{Cause, rocketmq::RocketmqQueue};
+use crate::queue::rocketmq::{Consuming, Credentials, RocketmqQueue};
 use crate::queue::{LagReader, Producer};
 use crate::status::Status;
 #[cfg(feature = "rocketmq")]
@@ -113,7 +113,7 @@ impl QueueParts {
             #[cfg(feature = "rocketmq")]
             Kind::Rocketmq(queue) => {
                 let placer = crate::order::StorePlacer::new(store.clone());
-                queue.start_consumer(Arc::new(placer), self.paused.subscribe());
+                queue.start_consumer(Arc::new(placer), Consuming::Running);
             }
         }
     }
@@ -137,14 +137,19 @@ impl QueueParts {
         match &self.kind {
             Kind::Embedded(_) => {}
             #[cfg(feature = "rocketmq")]
-            Kind::Rocketmq(queue) => queue.shutdown().await,
+            Kind::Rocketmq(queue) => {
+                // It tells by itself what it couldn't end.
+                queue.shutdown().await;
+            }
         }
     }
 }
 
 #[cfg(feature = "rocketmq")]
 fn open_rocketmq(loaded: &Loaded, status: &Arc<Status>) -> Result<Kind, StartError> {
-    let credentials = loaded.credentials()?;
+    let credentials = loaded.credentials()?.map(|keys| {
+        Credentials::new(keys.access_key.expose().clone(), keys.secret_key.expose().clone())
+    });
     let queue =
         RocketmqQueue::open(&loaded.config.rocketmq, credentials).map_err(StartError::Queue)?;
     let (mut health, status) = (queue.health(), Arc::clone(status));

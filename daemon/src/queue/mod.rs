@@ -4,6 +4,8 @@
 //! deliveries to the order role and acknowledges them only after its commit.
 
 pub mod embedded;
+#[cfg(feature = "rocketmq")]
+pub mod rocketmq;
 
 use std::fmt;
 use std::future::Future;

@@ -1,0 +1,250 @@
+//! Consumes orders: hands each batch to the placer on the client's threads, and acknowledges it after
+//! the placer's commit. Holds what can't be placed now (a store that fails, a pause) instead of
+//! giving it back: given back it would come again after 10 s, 30 s, 1 min … by way of the retry topic,
+//! out of sight of the lag until then, and at last end in the broker's dead letters.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rocketmq_client_rust::{
+    ClientError, ClientResult, ConsumeConcurrentlyContext, ConsumeConcurrentlyStatus,
+    DefaultMQPushConsumer, MQConsumerInner, MessageListenerConcurrently,
+};
+use rocketmq_model::common::message::message_ext::MessageExt;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::client::Clients;
+use super::delivery::delivery;
+use super::{Consuming, Delivery, Placer};
+
+/// Waits between two tries at a failing store.
+const RETRY_AFTER_MIN: Duration = Duration::from_millis(100);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(2);
+/// How long the batches that are being placed may take when consuming ends.
+const WORK_END_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the client may take to say goodbye: more than its listeners' end and its offsets' way to a
+/// broker that answers; a silent broker costs redeliveries, not our own end.
+const CLIENT_END_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long after placing the offsets go to the broker. The client itself begins with that 10 s after
+/// its start and then does it each second at best; until it does, the lag counts what is long placed
+/// and nobody is told "never ordered".
+const PERSIST_AFTER: Duration = Duration::from_millis(100);
+
+/// A consumer at work.
+pub(super) struct RunningConsumer {
+    client: DefaultMQPushConsumer,
+    gate: Arc<Gate>,
+    persister: Option<AbortHandle>,
+}
+
+impl RunningConsumer {
+    /// Starts one.
+    pub(super) async fn start(
+        clients: &Clients,
+        placer: Arc<dyn Placer>,
+        consuming: Consuming,
+    ) -> ClientResult<Self> {
+        let gate = Arc::new(Gate::default());
+        gate.set(consuming);
+        let placed = Arc::new(Notify::new());
+        let listener = Listener { placer, gate: gate.clone(), placed: placed.clone() };
+        let client = Box::pin(clients.consumer(listener)).await?;
+        let inner = client.default_mq_push_consumer_impl().cloned();
+        let persister = inner.map(|inner| {
+            let persist = async move {
+                loop {
+                    placed.notified().await;
+                    tokio::time::sleep(PERSIST_AFTER).await;
+                    Box::pin(inner.persist_consumer_offset()).await;
+                }
+            };
+            tokio::spawn(persist).abort_handle()
+        });
+        let running = Self { client, gate, persister };
+        if consuming == Consuming::Paused {
+            Box::pin(running.client.suspend()).await;
+        }
+        Ok(running)
+    }
+
+    /// Pauses or goes on. The gate stops what was pulled already, at once; the client stops pulling.
+    pub(super) async fn set(&self, consuming: Consuming) {
+        self.gate.set(consuming);
+        match consuming {
+            Consuming::Running => Box::pin(self.client.resume()).await,
+            Consuming::Paused => Box::pin(self.client.suspend()).await,
+        }
+    }
+
+    /// Ends it, keeping the offsets of all that was placed: first the batches that are being placed,
+    /// then the client with its offsets. What was held comes again at the next start, from its offset.
+    pub(super) async fn stop(mut self) {
+        self.gate.retire(WORK_END_TIMEOUT).await;
+        if let Some(persister) = self.persister.take() {
+            persister.abort();
+        }
+        let ended =
+            tokio::time::timeout(CLIENT_END_TIMEOUT, Box::pin(self.client.shutdown())).await;
+        if ended.is_err() {
+            tracing::warn!(
+                target: "seckilld::queue",
+                "the consumer didn't end in time: the broker may deliver some orders again"
+            );
+        }
+        self.gate.release();
+    }
+}
+
+struct Listener {
+    placer: Arc<dyn Placer>,
+    gate: Arc<Gate>,
+    placed: Arc<Notify>,
+}
+
+impl MessageListenerConcurrently for Listener {
+    fn consume_message(
+        &self,
+        messages: &[&MessageExt],
+        _context: &ConsumeConcurrentlyContext,
+    ) -> ClientResult<ConsumeConcurrentlyStatus> {
+        // A batch is acknowledged or given back whole (the listener can't set an acknowledge index),
+        // which is why the placer gives every message a durable outcome of its own.
+        let deliveries: Vec<Delivery> = messages.iter().map(|message| delivery(message)).collect();
+        match self.gate.through(|| place(&*self.placer, &deliveries)) {
+            Passed::Done => {
+                self.placed.notify_one();
+                Ok(ConsumeConcurrentlyStatus::ConsumeSuccess)
+            }
+            Passed::GivenUp => Err(ClientError::invalid_state("placed", "given back")),
+        }
+    }
+}
+
+/// One try.
+fn place(placer: &dyn Placer, deliveries: &[Delivery]) -> Tried {
+    match catch_unwind(AssertUnwindSafe(|| placer.place(deliveries.to_vec()))) {
+        Ok(Ok(())) => Tried::Done,
+        Ok(Err(cause)) => {
+            tracing::warn!(
+                target: "seckilld::queue",
+                orders = deliveries.len(), "orders wait because they can't be placed now: {cause}"
+            );
+            Tried::Again
+        }
+        // A fault of ours that the same batch would meet again: the broker counts the redeliveries.
+        Err(_) => {
+            let first = deliveries.first().map_or("", |delivery| delivery.origin.as_str());
+            tracing::error!(target: "seckilld::queue", first, "placing panicked; given back");
+            Tried::GiveUp
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    Done,
+    Again,
+    GiveUp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    Done,
+    GivenUp,
+}
+
+/// Lets batches through to the placer, or holds them.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+    idle: Notify,
+}
+
+#[derive(Default)]
+struct GateState {
+    paused: bool,
+    /// No batch begins any more, and none is tried again.
+    retiring: bool,
+    /// The client has ended: whoever is held goes away.
+    released: bool,
+    working: usize,
+}
+
+impl Gate {
+    fn set(&self, consuming: Consuming) {
+        self.lock().paused = consuming == Consuming::Paused;
+        self.changed.notify_all();
+    }
+
+    /// Runs `attempt` until it is done; holds the caller while it may not run.
+    fn through(&self, mut attempt: impl FnMut() -> Tried) -> Passed {
+        let mut wait = RETRY_AFTER_MIN;
+        loop {
+            if !self.enter() {
+                return Passed::GivenUp;
+            }
+            let tried = attempt();
+            self.leave();
+            match tried {
+                Tried::Done => return Passed::Done,
+                Tried::GiveUp => return Passed::GivenUp,
+                Tried::Again => self.sleep(wait),
+            }
+            wait = (wait * 2).min(RETRY_AFTER_MAX);
+        }
+    }
+
+    fn enter(&self) -> bool {
+        let held = |state: &mut GateState| !state.released && (state.paused || state.retiring);
+        let state = self.changed.wait_while(self.lock(), held);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        if state.released {
+            return false;
+        }
+        state.working += 1;
+        true
+    }
+
+    fn leave(&self) {
+        let mut state = self.lock();
+        state.working -= 1;
+        if state.working == 0 {
+            self.idle.notify_one();
+        }
+    }
+
+    fn sleep(&self, wait: Duration) {
+        let waking = |state: &mut GateState| !state.released && !state.retiring;
+        drop(self.changed.wait_timeout_while(self.lock(), wait, waking));
+    }
+
+    /// From now on every batch is held; returns when none is being placed, or after `limit`.
+    async fn retire(&self, limit: Duration) {
+        self.lock().retiring = true;
+        self.changed.notify_all();
+        let idle = async {
+            while self.lock().working != 0 {
+                self.idle.notified().await;
+            }
+        };
+        if tokio::time::timeout(limit, idle).await.is_err() {
+            tracing::warn!(target: "seckilld::queue", "orders are still being placed; not awaited");
+        }
+    }
+
+    fn release(&self) {
+        self.lock().released = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, GateState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

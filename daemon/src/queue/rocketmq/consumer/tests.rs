@@ -1,0 +1,118 @@
+//! The gate: what is held, what is tried again, and that an end always comes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::{Consuming, Gate, Passed, Tried, place};
+use crate::queue::{Cause, Delivery, Placer};
+
+const LONG: Duration = Duration::from_secs(10);
+
+fn count(tries: &AtomicUsize) -> usize {
+    tries.fetch_add(1, Ordering::SeqCst) + 1
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let reached = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(LONG, reached).await.unwrap();
+}
+
+#[test]
+fn a_failing_store_is_tried_again_until_it_works() {
+    let tries = AtomicUsize::new(0);
+    let passed = Gate::default().through(|| match count(&tries) {
+        3 => Tried::Done,
+        _ => Tried::Again,
+    });
+    assert_eq!((passed, tries.into_inner()), (Passed::Done, 3));
+}
+
+#[tokio::test]
+async fn a_pause_holds_a_batch_and_its_end_lets_it_through() {
+    let gate = Arc::new(Gate::default());
+    gate.set(Consuming::Paused);
+    let tries = Arc::new(AtomicUsize::new(0));
+    let held = {
+        let (gate, tries) = (gate.clone(), tries.clone());
+        std::thread::spawn(move || {
+            gate.through(|| {
+                count(&tries);
+                Tried::Done
+            })
+        })
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(tries.load(Ordering::SeqCst), 0);
+    gate.set(Consuming::Running);
+    assert_eq!(held.join().unwrap(), Passed::Done);
+}
+
+#[tokio::test]
+async fn retiring_awaits_the_work_and_holds_the_rest_until_released() {
+    let gate = Arc::new(Gate::default());
+    let (working, finish) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let worker = {
+        let (gate, working, finish) = (gate.clone(), working.clone(), finish.clone());
+        std::thread::spawn(move || {
+            gate.through(|| {
+                count(&working);
+                while finish.load(Ordering::SeqCst) == 0 {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Tried::Done
+            })
+        })
+    };
+    until(|| working.load(Ordering::SeqCst) == 1).await;
+    let retiring = {
+        let gate = gate.clone();
+        tokio::spawn(async move { gate.retire(LONG).await })
+    };
+    until(|| gate.lock().retiring).await;
+    let late = {
+        let gate = gate.clone();
+        std::thread::spawn(move || gate.through(|| unreachable!("retired")))
+    };
+    assert!(!retiring.is_finished());
+    finish.store(1, Ordering::SeqCst);
+    retiring.await.unwrap();
+    assert_eq!(worker.join().unwrap(), Passed::Done);
+    assert!(!late.is_finished());
+    gate.release();
+    assert_eq!(late.join().unwrap(), Passed::GivenUp);
+}
+
+#[tokio::test]
+async fn a_batch_that_waits_for_the_store_ends_with_the_gate() {
+    let gate = Arc::new(Gate::default());
+    let tries = Arc::new(AtomicUsize::new(0));
+    let waiting = {
+        let (gate, tries) = (gate.clone(), tries.clone());
+        std::thread::spawn(move || {
+            gate.through(|| {
+                count(&tries);
+                Tried::Again
+            })
+        })
+    };
+    until(|| tries.load(Ordering::SeqCst) != 0).await;
+    gate.retire(LONG).await;
+    gate.release();
+    assert_eq!(waiting.join().unwrap(), Passed::GivenUp);
+}
+
+#[test]
+fn a_panic_of_the_placer_gives_the_batch_back() {
+    struct Panics;
+    impl Placer for Panics {
+        fn place(&self, _deliveries: Vec<Delivery>) -> Result<(), Cause> {
+            panic!("as asked")
+        }
+    }
+    assert_eq!(place(&Panics, &[]), Tried::GiveUp);
+}

@@ -1,0 +1,115 @@
+//! What `/readyz` and the log say of the queue: sentences that tell what is wrong and what to do.
+
+use tokio::sync::watch;
+
+/// The state of the way to RocketMQ.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    /// What keeps orders from being sent or placed, with what to do about it.
+    pub degraded: Vec<String>,
+    /// What works but isn't as it should be.
+    pub warnings: Vec<String>,
+    /// Whether orders can be sent; false as well when nobody asked for a producer.
+    pub producer_ready: bool,
+    /// Whether deliveries come; false as well when nobody started the consumer or it is paused.
+    pub consumer_running: bool,
+}
+
+/// The writing end: every change is one log line, however often it is found again.
+pub(super) struct HealthBoard {
+    sender: watch::Sender<Health>,
+}
+
+impl HealthBoard {
+    pub(super) fn new() -> Self {
+        Self { sender: watch::Sender::new(Health::default()) }
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Health> {
+        self.sender.subscribe()
+    }
+
+    pub(super) fn degrade(&self, sentence: String) {
+        self.change(|health| {
+            health.degraded = vec![sentence];
+            health.producer_ready = false;
+        });
+    }
+
+    pub(super) fn clear(&self) {
+        self.change(|health| health.degraded.clear());
+    }
+
+    pub(super) fn warn(&self, warnings: Vec<String>) {
+        self.change(|health| health.warnings = warnings);
+    }
+
+    pub(super) fn producer_ready(&self) {
+        self.change(|health| health.producer_ready = true);
+    }
+
+    pub(super) fn consumer(&self, running: Running) {
+        self.change(|health| health.consumer_running = running == Running::Yes);
+    }
+
+    fn change(&self, apply: impl FnOnce(&mut Health)) {
+        self.sender.send_if_modified(|health| {
+            let before = health.clone();
+            apply(health);
+            log_difference(&before, health);
+            *health != before
+        });
+    }
+}
+
+/// Whether a part runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Running {
+    Yes,
+    No,
+}
+
+fn log_difference(before: &Health, after: &Health) {
+    for sentence in after.degraded.iter().filter(|new| !before.degraded.contains(new)) {
+        tracing::error!(target: "seckilld::queue", "{sentence}");
+    }
+    for sentence in after.warnings.iter().filter(|new| !before.warnings.contains(new)) {
+        tracing::warn!(target: "seckilld::queue", "{sentence}");
+    }
+    if after.degraded.is_empty() && !before.degraded.is_empty() {
+        tracing::info!(target: "seckilld::queue", "RocketMQ answers again");
+    }
+    if after.producer_ready && !before.producer_ready {
+        tracing::info!(target: "seckilld::queue", "orders can be sent to RocketMQ");
+    }
+    if after.consumer_running && !before.consumer_running {
+        tracing::info!(target: "seckilld::queue", "orders are consumed from RocketMQ");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Health, HealthBoard, Running};
+
+    #[test]
+    fn a_fault_found_again_is_no_change() {
+        let board = HealthBoard::new();
+        let mut seen = board.subscribe();
+        board.producer_ready();
+        board.consumer(Running::Yes);
+        board.degrade("broker away".to_owned());
+        assert_eq!(
+            *seen.borrow_and_update(),
+            Health {
+                degraded: vec!["broker away".to_owned()],
+                warnings: Vec::new(),
+                producer_ready: false,
+                consumer_running: true,
+            }
+        );
+        board.degrade("broker away".to_owned());
+        assert!(!seen.has_changed().unwrap());
+        board.clear();
+        assert!(seen.has_changed().unwrap());
+    }
+}

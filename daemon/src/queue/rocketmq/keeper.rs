@@ -1,0 +1,289 @@
+//! The background task that keeps producer and consumer connected: probes until all is well, makes
+//! what was asked for, and after an outage puts fresh clients in the place of those whose circuit
+//! breaker would refuse for half a minute more.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rocketmq_client_rust::{ClientError, DefaultMQProducer};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::classify::Facts;
+use super::consumer::RunningConsumer;
+use super::line::{Line, Port, Ports};
+use super::probe::{Consumes, Fault, Found, Topic, probe, takes_any_secret};
+use super::requests::Requests;
+use super::{Cause, Running, Shared};
+
+/// Waits between two probes while something is wrong: doubling from the one to the other.
+const PROBE_AFTER_MIN: Duration = Duration::from_millis(250);
+const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
+/// While nobody is needed (a broker that is starting, a topic that will appear) the wait stops here:
+/// an order must not wait 5 s because we do.
+const PROBE_AFTER_MAX_UNATTENDED: Duration = Duration::from_millis(500);
+/// Waits between two probes while all is well: who else consumes, brokers that came or went.
+const PROBE_AFTER_WELL: Duration = Duration::from_secs(30);
+/// A producer behind which the ports answer isn't replaced more often than this.
+const RENEW_AFTER: Duration = Duration::from_secs(1);
+/// How long a replaced producer may take to end; it does so in the background.
+const PRODUCER_END_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Which clients have a connection that can't be trusted any more.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stale {
+    requests: bool,
+    producer: bool,
+    consumer: bool,
+}
+
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    line: Line,
+    ports: watch::Receiver<Ports>,
+    stale: Stale,
+    /// Comebacks of the brokers' and the name servers' ports that were dealt with.
+    broker_returns: u64,
+    name_server_returns: u64,
+    brokers: Vec<String>,
+    producer_renewed: Option<Instant>,
+    any_secret: AnySecret,
+    wait: Duration,
+}
+
+/// The look at whether the broker takes any secret; once per process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum AnySecret {
+    Unasked,
+    Answered(Option<String>),
+}
+
+impl Keeper {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let line = Line::new();
+        let ports = line.subscribe();
+        Self {
+            shared,
+            line,
+            ports,
+            stale: Stale::default(),
+            broker_returns: 0,
+            name_server_returns: 0,
+            brokers: Vec::new(),
+            producer_renewed: None,
+            any_secret: AnySecret::Unasked,
+            wait: PROBE_AFTER_MIN,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let stop = self.shared.stop.clone();
+        self.line.watch_only(&self.shared.clients.settings.name_servers);
+        loop {
+            let wait = tokio::select! {
+                () = stop.cancelled() => return,
+                wait = self.round() => wait,
+            };
+            let shared = self.shared.clone();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+                () = shared.wake.notified() => {}
+                _ = self.ports.changed() => self.notice_ports(),
+            }
+        }
+    }
+
+    /// One look at everything, and what it asks for; returns how long the next may wait.
+    async fn round(&mut self) -> Duration {
+        self.notice_ports();
+        let suspected = self.shared.suspected.swap(false, Ordering::AcqRel);
+        match self.look_and_mend(suspected).await {
+            Ok(Topic::Exists) => {
+                self.wait = PROBE_AFTER_MIN;
+                self.shared.health.clear();
+                PROBE_AFTER_WELL
+            }
+            Ok(Topic::MadeByFirstOrder) => {
+                self.wait = PROBE_AFTER_MIN;
+                self.shared.health.clear();
+                PROBE_AFTER_MIN
+            }
+            Err(fault) => self.postpone(&fault),
+        }
+    }
+
+    fn postpone(&mut self, fault: &Fault) -> Duration {
+        let sentence = fault.sentence(&self.shared.clients);
+        self.shared.producer.set_unready(Cause(sentence.clone()));
+        self.shared.health.degrade(sentence);
+        let max = if fault.needs_a_person() { PROBE_AFTER_MAX } else { PROBE_AFTER_MAX_UNATTENDED };
+        let wait = self.wait.min(max);
+        self.wait = (wait * 2).min(PROBE_AFTER_MAX);
+        wait
+    }
+
+    /// A port that went down: sends are refused from now on, definitely and at once. One that came
+    /// back: whoever spoke to it needs a fresh client.
+    fn notice_ports(&mut self) {
+        let name_servers = &self.shared.clients.settings.name_servers;
+        let returns = self.line.returns_of(name_servers);
+        self.stale.requests |= returns != self.name_server_returns;
+        self.name_server_returns = returns;
+
+        let returns = self.line.returns_of(&self.brokers);
+        if returns != self.broker_returns {
+            self.stale = Stale { requests: true, producer: true, consumer: true };
+            self.wait = PROBE_AFTER_MIN;
+        }
+        self.broker_returns = returns;
+
+        let ports = self.ports.borrow_and_update();
+        let down = |address: &String| matches!(ports.get(address), Some(Port::Down { .. }));
+        if !self.brokers.is_empty() && self.brokers.iter().all(down) {
+            self.shared.producer.set_unready(Cause("the RocketMQ broker is away".to_owned()));
+        }
+    }
+
+    async fn look_and_mend(&mut self, suspected: bool) -> Result<Topic, Fault> {
+        let name_servers = self.shared.clients.settings.name_servers.clone();
+        let down = self.line.down_among(&name_servers).await;
+        if down.len() == name_servers.len() {
+            return Err(Fault::NameServers(down));
+        }
+        let found = self.look().await?;
+        let addresses: Vec<String> =
+            found.brokers.iter().map(|broker| broker.address.clone()).collect();
+        if self.brokers != addresses {
+            self.brokers = addresses;
+            self.broker_returns = self.line.returns_of(&self.brokers);
+        }
+        // The ports answer and so do the brokers, yet a send met a dead connection: the breaker.
+        let renewable = self.producer_renewed.is_none_or(|at| RENEW_AFTER < at.elapsed());
+        self.stale.producer |= suspected && renewable;
+        self.mend_producer(found.topic).await?;
+        self.mend_consumer(found.topic).await?;
+        self.warn(found).await
+    }
+
+    async fn look(&mut self) -> Result<Found, Fault> {
+        let requests = self.requests().await?;
+        let consumes = match self.shared.wants().placer {
+            Some(_) => Consumes::Yes,
+            None => Consumes::No,
+        };
+        let found = Box::pin(probe(&self.shared.clients, &requests, &self.line, consumes)).await;
+        if matches!(found, Err(Fault::Silent { .. } | Fault::Other(_))) {
+            // A fresh connection next time: the breaker mustn't judge for us.
+            self.stale.requests = true;
+        }
+        found
+    }
+
+    async fn requests(&mut self) -> Result<Arc<Requests>, Fault> {
+        let current = self.shared.requests.load_full();
+        if let Some(current) = current.filter(|_| !self.stale.requests) {
+            return Ok(current);
+        }
+        let handle = Box::pin(self.shared.clients.handle()).await.map_err(|error| other(&error))?;
+        let fresh = Arc::new(Requests::new(handle));
+        self.stale.requests = false;
+        if let Some(old) = self.shared.requests.swap(Some(fresh.clone())) {
+            tokio::spawn(async move { old.close().await });
+        }
+        Ok(fresh)
+    }
+
+    async fn mend_producer(&mut self, topic: Topic) -> Result<(), Fault> {
+        if !self.shared.wants().producer {
+            return Ok(());
+        }
+        if self.shared.producer.is_empty() || self.stale.producer {
+            let mut fresh =
+                Box::pin(self.shared.clients.producer()).await.map_err(|error| other(&error))?;
+            // Only one that knows the way takes over from one that may still know it.
+            if topic == Topic::Exists {
+                let topic = &self.shared.clients.settings.topic;
+                let queues = Box::pin(fresh.fetch_publish_message_queues(topic)).await;
+                if let Err(error) = queues {
+                    tokio::spawn(end_producer(Some(Arc::new(fresh))));
+                    return Err(other(&error));
+                }
+            }
+            let old = self.shared.producer.swap(Some(fresh));
+            tokio::spawn(end_producer(old));
+            self.stale.producer = false;
+            self.producer_renewed = Some(Instant::now());
+        }
+        self.shared.producer.set_ready();
+        self.shared.health.producer_ready();
+        Ok(())
+    }
+
+    /// Consumes once the topic is there: a consumer that starts before it looks again only after 10 s,
+    /// and takes up to 20 s more.
+    async fn mend_consumer(&mut self, topic: Topic) -> Result<(), Fault> {
+        let mut consumer = self.shared.consumer.lock().await;
+        let (placer, consuming) = {
+            let wants = self.shared.wants();
+            (wants.placer.clone(), wants.consuming)
+        };
+        let Some(placer) = placer else { return Ok(()) };
+        if topic != Topic::Exists || consumer.is_some() && !self.stale.consumer {
+            return Ok(());
+        }
+        if let Some(old) = consumer.take() {
+            // First the old one's end: its offsets must not come after the new one's.
+            self.shared.health.consumer(Running::No);
+            Box::pin(old.stop()).await;
+        }
+        let fresh = Box::pin(RunningConsumer::start(&self.shared.clients, placer, consuming)).await;
+        *consumer = Some(fresh.map_err(|error| other(&error))?);
+        self.stale.consumer = false;
+        drop(consumer);
+        self.shared.tell_consuming();
+        Ok(())
+    }
+
+    async fn warn(&mut self, found: Found) -> Result<Topic, Fault> {
+        if self.any_secret == AnySecret::Unasked
+            && let Some(broker) = found.brokers.first()
+        {
+            let warning = Box::pin(takes_any_secret(&self.shared.clients, broker)).await;
+            self.any_secret = AnySecret::Answered(warning);
+        }
+        let mut warnings = found.warnings;
+        if let AnySecret::Answered(Some(warning)) = &self.any_secret {
+            warnings.push(warning.clone());
+        }
+        let refusal = self.shared.refusal.lock();
+        warnings.extend(refusal.unwrap_or_else(std::sync::PoisonError::into_inner).clone());
+        self.shared.health.warn(warnings);
+        Ok(found.topic)
+    }
+}
+
+/// Ends a producer that no send begins on any more. Those that are under way hold it; it ends when
+/// they have.
+pub(super) async fn end_producer(producer: Option<Arc<DefaultMQProducer>>) {
+    let Some(mut producer) = producer else { return };
+    let deadline = Instant::now() + PRODUCER_END_TIMEOUT;
+    loop {
+        match Arc::try_unwrap(producer) {
+            Ok(mut last) => {
+                let _ = tokio::time::timeout_at(deadline, Box::pin(last.shutdown())).await;
+                return;
+            }
+            Err(shared) => producer = shared,
+        }
+        if deadline < Instant::now() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn other(error: &ClientError) -> Fault {
+    Fault::Other(Facts::of(error).sentence())
+}

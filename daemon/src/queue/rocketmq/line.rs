@@ -1,0 +1,201 @@
+//! Watches the ports of name servers and brokers by holding one silent connection to each: a process
+//! that dies closes it at once, and its port answering again is seen within [`RETRY_AFTER`]. No
+//! polling while all is well, no request, no account. Judges nothing: the keeper does.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+/// How long a connect may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Between two tries at a port that doesn't answer, and before a connection that was closed under us
+/// is made again (brokers close silent ones after two minutes; a proxy may at once).
+const RETRY_AFTER: Duration = Duration::from_millis(150);
+
+/// What is known of a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Port {
+    /// The first try is under way.
+    Unknown,
+    /// It answers. The number counts how often it came back after being down.
+    Up { returns: u64 },
+    /// It doesn't answer, and why.
+    Down { returns: u64, why: String },
+}
+
+impl Port {
+    fn returns(&self) -> u64 {
+        match self {
+            Self::Unknown => 0,
+            Self::Up { returns } | Self::Down { returns, .. } => *returns,
+        }
+    }
+}
+
+/// Ports by address, `HOST:PORT`.
+pub(super) type Ports = BTreeMap<String, Port>;
+
+/// The watched ports.
+pub(super) struct Line {
+    ports: Arc<watch::Sender<Ports>>,
+    watchers: Mutex<BTreeMap<String, AbortHandle>>,
+}
+
+impl Line {
+    pub(super) fn new() -> Self {
+        Self { ports: Arc::new(watch::Sender::default()), watchers: Mutex::default() }
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Ports> {
+        self.ports.subscribe()
+    }
+
+    /// Watches these ports and no others.
+    pub(super) fn watch_only(&self, addresses: &[String]) {
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.retain(|address, watcher| {
+            let wanted = addresses.contains(address);
+            if !wanted {
+                watcher.abort();
+                self.ports.send_if_modified(|ports| ports.remove(address).is_some());
+            }
+            wanted
+        });
+        for address in addresses {
+            if watchers.contains_key(address) {
+                continue;
+            }
+            self.ports.send_if_modified(|ports| {
+                ports.insert(address.clone(), Port::Unknown);
+                false
+            });
+            let task = tokio::spawn(watch_port(address.clone(), self.ports.clone()));
+            watchers.insert(address.clone(), task.abort_handle());
+        }
+    }
+
+    /// Waits until none of these is unknown, and tells why each of them that is down is. A port is
+    /// never unknown for longer than a connect may take.
+    pub(super) async fn down_among(&self, addresses: &[String]) -> BTreeMap<String, String> {
+        let mut ports = self.subscribe();
+        let known = ports.wait_for(|ports| {
+            addresses
+                .iter()
+                .all(|address| ports.get(address).is_some_and(|port| *port != Port::Unknown))
+        });
+        let known = match tokio::time::timeout(CONNECT_TIMEOUT * 2, known).await {
+            Ok(Ok(known)) => known.clone(),
+            _ => self.ports.borrow().clone(),
+        };
+        let why = |address: &String| match known.get(address) {
+            Some(Port::Down { why, .. }) => Some((address.clone(), why.clone())),
+            _ => None,
+        };
+        addresses.iter().filter_map(why).collect()
+    }
+
+    /// How often the ports came back, all together.
+    pub(super) fn returns_of(&self, addresses: &[String]) -> u64 {
+        let ports = self.ports.borrow();
+        addresses.iter().filter_map(|address| ports.get(address)).map(Port::returns).sum()
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let watchers = self.watchers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for watcher in watchers.values() {
+            watcher.abort();
+        }
+    }
+}
+
+async fn watch_port(address: String, ports: Arc<watch::Sender<Ports>>) {
+    loop {
+        match connect(&address).await {
+            Ok(stream) => {
+                tell(&ports, &address, |before| Port::Up {
+                    returns: before.returns() + u64::from(matches!(before, Port::Down { .. })),
+                });
+                until_closed(stream).await;
+            }
+            Err(why) => tell(&ports, &address, |before| Port::Down {
+                returns: before.returns(),
+                why: why.clone(),
+            }),
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+}
+
+fn tell(ports: &watch::Sender<Ports>, address: &str, now: impl FnOnce(&Port) -> Port) {
+    ports.send_if_modified(|ports| {
+        let Some(port) = ports.get_mut(address) else { return false };
+        let now = now(port);
+        let changed = std::mem::discriminant(port) != std::mem::discriminant(&now);
+        *port = now;
+        changed
+    });
+}
+
+async fn connect(address: &str) -> Result<TcpStream, String> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} ms", CONNECT_TIMEOUT.as_millis())),
+    }
+}
+
+/// Nobody says anything on this connection, so whatever happens on it is its end.
+async fn until_closed(mut stream: TcpStream) {
+    let mut byte = [0_u8; 1];
+    let _ = stream.read(&mut byte).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::{Line, Port};
+
+    async fn until(line: &Line, address: &str, wanted: impl Fn(&Port) -> bool) {
+        let mut ports = line.subscribe();
+        let seen = ports.wait_for(|ports| ports.get(address).is_some_and(&wanted));
+        tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_port_is_seen_going_and_coming_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let line = Line::new();
+        line.watch_only(std::slice::from_ref(&address));
+        let (held, _) = listener.accept().await.unwrap();
+        until(&line, &address, |port| *port == Port::Up { returns: 0 }).await;
+        assert!(line.down_among(std::slice::from_ref(&address)).await.is_empty());
+
+        drop((held, listener));
+        until(&line, &address, |port| matches!(port, Port::Down { .. })).await;
+        assert_eq!(line.down_among(std::slice::from_ref(&address)).await.len(), 1);
+
+        let listener = TcpListener::bind(&address).await.unwrap();
+        until(&line, &address, |port| *port == Port::Up { returns: 1 }).await;
+        assert_eq!(line.returns_of(std::slice::from_ref(&address)), 1);
+
+        // A connection closed by a peer that is still there is no outage.
+        let (held, _) = listener.accept().await.unwrap();
+        drop(held);
+        let (_held, _) = listener.accept().await.unwrap();
+        assert_eq!(line.returns_of(std::slice::from_ref(&address)), 1);
+
+        line.watch_only(&[]);
+        assert!(line.subscribe().borrow().is_empty());
+    }
+}

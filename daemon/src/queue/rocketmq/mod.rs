@@ -1,0 +1,247 @@
+//! A real Apache RocketMQ behind the queue's traits: producer, lag reader, consumer, and the keeper in
+//! the background that connects them, finds faults before buyers do, and brings everything back after
+//! an outage. Owns the clients' runtime. Knows nothing of orders beyond their messages.
+//!
+//! ```text
+//! client.rs    builds clients (signing, TLS, namespace, the runtime with its widened lane)
+//! requests.rs  single requests: routes, offsets, who consumes, making the topic
+//! line.rs      watches the ports        probe.rs   tells what is wrong, in sentences
+//! keeper.rs    the background task: probes, makes, replaces
+//! producer.rs  consumer.rs  lag.rs      behind the traits
+//! classify.rs  delivery.rs              pure: definite or unknown; message to delivery
+//! ```
+
+mod classify;
+mod client;
+mod consumer;
+mod credentials;
+mod delivery;
+mod health;
+mod keeper;
+mod lag;
+mod line;
+mod probe;
+mod producer;
+mod requests;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use credentials::Credentials;
+pub use health::Health;
+
+use super::{
+    BoxFuture, Cause, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published, QueueLag,
+};
+use crate::config;
+use client::Clients;
+use consumer::RunningConsumer;
+use health::{HealthBoard, Running};
+use keeper::Keeper;
+use lag::RocketmqLag;
+use producer::{ProducerSlot, RocketmqProducer};
+use requests::Requests;
+
+/// Log directives to set below the operator's own: the client libraries print three ERROR lines for
+/// each send that fails in an outage, and a warning for each look at a topic that isn't there. What
+/// they know is in our own lines (target `seckilld::queue`), once per change.
+pub const LOG_DIRECTIVES: &str = "rocketmq_client_rust=error,rocketmq_transport=off,\
+    rocketmq_runtime=error,rocketmq_protocol=error,rocketmq_model=error,rocketmq_error=error";
+
+/// How long the whole stop may take.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Whether orders are taken from the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consuming {
+    /// They are.
+    Running,
+    /// They stay where they are. What is being placed is finished.
+    Paused,
+}
+
+/// The queue: one per process.
+pub struct RocketmqQueue {
+    shared: Arc<Shared>,
+    producer: Arc<RocketmqProducer>,
+    lag: Arc<RocketmqLag>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the parts share.
+struct Shared {
+    clients: Clients,
+    health: HealthBoard,
+    producer: ProducerSlot,
+    requests: ArcSwapOption<Requests>,
+    consumer: tokio::sync::Mutex<Option<RunningConsumer>>,
+    wants: Mutex<Wants>,
+    /// Why the broker refuses our sends, where it does: only sending shows it.
+    refusal: Mutex<Option<String>>,
+    /// Someone met a connection that doesn't work.
+    suspected: AtomicBool,
+    /// Wakes the keeper.
+    wake: Notify,
+    stop: CancellationToken,
+}
+
+/// What was asked for.
+struct Wants {
+    producer: bool,
+    placer: Option<Arc<dyn Placer>>,
+    consuming: Consuming,
+}
+
+impl RocketmqQueue {
+    /// Prepares the queue and starts to connect in the background: a broker that is away is no error.
+    /// Call it on a tokio runtime.
+    ///
+    /// # Errors
+    /// The client's own runtime can't be started.
+    pub fn open(
+        settings: &config::Rocketmq,
+        credentials: Option<Credentials>,
+    ) -> Result<Arc<Self>, Cause> {
+        let shared = Arc::new(Shared {
+            clients: Clients::new(settings.clone(), credentials)?,
+            health: HealthBoard::new(),
+            producer: ProducerSlot::new(),
+            requests: ArcSwapOption::empty(),
+            consumer: tokio::sync::Mutex::new(None),
+            wants: Mutex::new(Wants {
+                producer: false,
+                placer: None,
+                consuming: Consuming::Running,
+            }),
+            refusal: Mutex::new(None),
+            suspected: AtomicBool::new(false),
+            wake: Notify::new(),
+            stop: CancellationToken::new(),
+        });
+        let keeper = tokio::spawn(Keeper::new(shared.clone()).run());
+        Ok(Arc::new(Self {
+            producer: Arc::new(RocketmqProducer::new(shared.clone())),
+            lag: Arc::new(RocketmqLag::new(shared.clone())),
+            keeper: Mutex::new(Some(keeper)),
+            shared,
+        }))
+    }
+
+    /// The producer; it connects in the background from the first call on.
+    #[must_use]
+    pub fn producer(&self) -> Arc<dyn Producer> {
+        self.shared.wants().producer = true;
+        self.shared.wake.notify_one();
+        self.producer.clone()
+    }
+
+    /// The reader of the lag.
+    #[must_use]
+    pub fn lag_reader(&self) -> Arc<dyn LagReader> {
+        self.lag.clone()
+    }
+
+    /// Consumes in the background from now on: as soon as broker and topic are there, and again after
+    /// each outage. `consuming` says whether deliveries come at once (pauses survive a restart).
+    pub fn start_consumer(&self, placer: Arc<dyn Placer>, consuming: Consuming) {
+        let mut wants = self.shared.wants();
+        wants.placer = Some(placer);
+        wants.consuming = consuming;
+        self.shared.wake.notify_one();
+    }
+
+    /// Pauses consumption or goes on with it. A pause takes hold at once; deliveries that the client
+    /// had fetched wait in memory (at most about a thousand per queue) and are never given back.
+    pub async fn set_consuming(&self, consuming: Consuming) {
+        self.shared.wants().consuming = consuming;
+        if let Some(consumer) = self.shared.consumer.lock().await.as_ref() {
+            Box::pin(consumer.set(consuming)).await;
+            self.shared.tell_consuming();
+        }
+    }
+
+    /// Follows the state of the queue.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.shared.health.subscribe()
+    }
+
+    /// Ends consuming: finishes the batches that are being placed and keeps their offsets. Bounded.
+    pub async fn stop_consuming(&self) {
+        self.shared.wants().placer = None;
+        // Waits for a consumer that is just being started or replaced, too.
+        let consumer = self.shared.consumer.lock().await.take();
+        self.shared.health.consumer(Running::No);
+        if let Some(consumer) = consumer {
+            // Boxed here and wherever the client's futures begin: they nest too deep for ours.
+            Box::pin(consumer.stop()).await;
+        }
+    }
+
+    /// Ends everything in the order that keeps offsets and results: consumer, producer, the clients'
+    /// runtime, the runtime's owner. Takes 10 s at most; returns whether it ended in that time.
+    pub async fn shutdown(&self) -> bool {
+        let ended = tokio::time::timeout(SHUTDOWN_TIMEOUT, Box::pin(self.end())).await.is_ok();
+        if !ended {
+            tracing::warn!(target: "seckilld::queue", "RocketMQ's clients didn't end in time");
+        }
+        ended
+    }
+
+    async fn end(&self) {
+        self.shared.stop.cancel();
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            let _ = keeper.await;
+        }
+        self.stop_consuming().await;
+        self.shared.producer.set_unready(Cause("stopping".to_owned()));
+        Box::pin(keeper::end_producer(self.shared.producer.swap(None))).await;
+        if let Some(requests) = self.shared.requests.swap(None) {
+            Box::pin(requests.close()).await;
+        }
+        Box::pin(self.shared.clients.shutdown()).await;
+    }
+}
+
+impl Drop for RocketmqQueue {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+impl Shared {
+    fn wants(&self) -> MutexGuard<'_, Wants> {
+        self.wants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the keeper look at the way to the broker now.
+    fn suspect(&self) {
+        self.suspected.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Notes that the broker refuses sends, or that it takes them.
+    fn note_refusal(&self, cause: Option<&Cause>) {
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = cause.map(|cause| probe::send_refused(&self.clients, cause));
+        if *refusal != now {
+            *refusal = now;
+            self.wake.notify_one();
+        }
+    }
+
+    fn tell_consuming(&self) {
+        let running = match self.wants().consuming {
+            Consuming::Running => Running::Yes,
+            Consuming::Paused => Running::No,
+        };
+        self.health.consumer(running);
+    }
+}

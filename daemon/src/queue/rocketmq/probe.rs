@@ -1,0 +1,302 @@
+//! What is wrong with the way to RocketMQ, in sentences that say what to do. Asks only what a consumer
+//! of our group asks anyway, and never sends to the order topic: Java consumers would place a probe.
+
+use std::collections::BTreeMap;
+
+use super::Cause;
+use super::client::Clients;
+use super::line::Line;
+use super::requests::{Broker, RequestError, Requests};
+
+/// What a probe found working.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) brokers: Vec<Broker>,
+    pub(super) topic: Topic,
+    pub(super) warnings: Vec<String>,
+}
+
+/// The order topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Topic {
+    /// It is there.
+    Exists,
+    /// It isn't, and the first order sent makes it: there is nothing to consume yet.
+    MadeByFirstOrder,
+}
+
+/// What keeps orders from flowing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// No name server answers; each with why.
+    NameServers(BTreeMap<String, String>),
+    /// The name server leaves out what the client can't do without.
+    NameServerSpeaks4x,
+    /// The name server answers, and knows no broker.
+    NoBroker,
+    /// No broker answers; each with why.
+    Brokers(BTreeMap<String, String>),
+    /// A broker took the connection and says nothing.
+    Silent { address: String, detail: String },
+    /// The account or its rights.
+    Account { sentence: String },
+    /// There is no topic and nobody makes it.
+    TopicMissing { why: String },
+    /// Something else.
+    Other(String),
+}
+
+impl Fault {
+    /// One sentence on what is wrong, one on what to do.
+    pub(super) fn sentence(&self, clients: &Clients) -> String {
+        let settings = &clients.settings;
+        match self {
+            Self::NameServers(why) => format!(
+                "no RocketMQ name server answers ({}): start it, or correct rocketmq.name_servers",
+                listed(why)
+            ),
+            Self::NameServerSpeaks4x => "the name server speaks 4.x, which this build can't read: \
+                build with `cargo xtask rocketmq patch-4x`, or put a 5.x name server in front"
+                .to_owned(),
+            Self::NoBroker => format!(
+                "the name server {} knows no broker: start the broker, and look whether its \
+                 namesrvAddr is this name server",
+                settings.name_servers.join(", ")
+            ),
+            Self::Brokers(why) => format!(
+                "the RocketMQ broker doesn't answer ({}): start it; if it runs, the address that it \
+                 gave the name server (brokerIP1) can't be reached from here",
+                listed(why)
+            ),
+            Self::Silent { address, detail } => format!(
+                "the RocketMQ broker {address} takes connections but doesn't answer ({detail}): look \
+                 at its log and load; with TLS on one side only it looks the same (rocketmq.tls)"
+            ),
+            Self::Account { sentence } => sentence.clone(),
+            Self::TopicMissing { why } => format!(
+                "the topic {} doesn't exist and isn't made by itself ({why}): make it with `mqadmin \
+                 updateTopic`, or give the account the right to",
+                clients.names.topic
+            ),
+            Self::Other(detail) => format!("RocketMQ can't be used: {detail}"),
+        }
+    }
+
+    /// Whether only a person can mend it: then there is no hurry in asking again.
+    pub(super) fn needs_a_person(&self) -> bool {
+        matches!(self, Self::Account { .. } | Self::NameServerSpeaks4x)
+    }
+}
+
+/// Whether this process consumes: only then are missing rights on the group a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consumes {
+    Yes,
+    No,
+}
+
+/// Looks at everything between us and the topic.
+pub(super) async fn probe(
+    clients: &Clients,
+    requests: &Requests,
+    line: &Line,
+    consumes: Consumes,
+) -> Result<Found, Fault> {
+    let known = requests.brokers_of(&clients.names.topic).await.map_err(from_name_server)?;
+    let brokers = match &known {
+        Some(brokers) => brokers.clone(),
+        None => candidates(requests).await?,
+    };
+    if brokers.is_empty() {
+        return Err(Fault::NoBroker);
+    }
+    let addresses: Vec<String> = brokers.iter().map(|broker| broker.address.clone()).collect();
+    line.watch_only(&[clients.settings.name_servers.as_slice(), &addresses].concat());
+    let down = line.down_among(&addresses).await;
+    if down.len() == addresses.len() {
+        return Err(Fault::Brokers(down));
+    }
+    let mut warnings: Vec<String> = Vec::new();
+    if !down.is_empty() {
+        warnings.push(format!("a part of the RocketMQ brokers doesn't answer: {}", listed(&down)));
+    }
+    let reachable = || brokers.iter().filter(|broker| !down.contains_key(&broker.address));
+    let mut there = false;
+    for broker in reachable() {
+        match account(clients, requests, broker).await {
+            Ok(exists) => there |= exists,
+            Err(Fault::Account { sentence })
+                if consumes == Consumes::No && sentence.contains("right") =>
+            {
+                warnings.push(sentence);
+                there = known.is_some();
+            }
+            Err(fault) => return Err(fault),
+        }
+        if consumes == Consumes::Yes {
+            warnings.extend(others(clients, requests, broker).await);
+        }
+    }
+    if known.is_some() {
+        return Ok(Found { brokers, topic: Topic::Exists, warnings });
+    }
+    if there {
+        // The broker has it and the name server doesn't know yet: it registers in a moment.
+        return Err(Fault::Other("the topic is about to appear at the name server".to_owned()));
+    }
+    let topic = make_topic(clients, requests, reachable()).await?;
+    if topic == Topic::MadeByFirstOrder && consumes == Consumes::Yes {
+        warnings.push(format!(
+            "the topic {} doesn't exist yet; the first order sent makes it",
+            clients.names.topic
+        ));
+    }
+    Ok(Found { brokers, topic, warnings })
+}
+
+/// Brokers to ask when the name server doesn't know the topic.
+async fn candidates(requests: &Requests) -> Result<Vec<Broker>, Fault> {
+    let makers = requests.topic_makers().await.map_err(from_name_server)?;
+    if makers.is_empty() {
+        return requests.all_brokers().await.map_err(from_name_server);
+    }
+    Ok(makers)
+}
+
+/// Whether the broker takes our account and rights, and has the topic.
+async fn account(clients: &Clients, requests: &Requests, broker: &Broker) -> Result<bool, Fault> {
+    let names = &clients.names;
+    let glance = requests.glance(&broker.address, &names.group, &names.topic, 0, 0).await;
+    match glance {
+        Ok(glance) => Ok(glance.is_some()),
+        Err(error) if error.is_acl() => {
+            Err(Fault::Account { sentence: account_sentence(clients, &error.to_string()) })
+        }
+        Err(error @ RequestError::Refused { .. }) => Err(Fault::Other(error.to_string())),
+        Err(error) => {
+            Err(Fault::Silent { address: broker.address.clone(), detail: error.to_string() })
+        }
+    }
+}
+
+/// The brokers' remarks differ by version; their words tell the three faults apart.
+fn account_sentence(clients: &Clients, remark: &str) -> String {
+    let settings = &clients.settings;
+    let secret_file = settings.secret_key_file.display();
+    let key_file = settings.access_key_file.display();
+    let lower = remark.to_ascii_lowercase();
+    let unknown = ["not found", "no acl config", "is null", "cannot be null", "no accesskey"];
+    if !clients.has_credentials() {
+        return format!(
+            "the RocketMQ broker wants an account and none is configured ({remark}): set \
+             rocketmq.access_key_file and rocketmq.secret_key_file"
+        );
+    }
+    if lower.contains("signature") {
+        return format!(
+            "the RocketMQ broker refuses the secret ({remark}): put the right one in \
+             rocketmq.secret_key_file ({secret_file})"
+        );
+    }
+    if unknown.iter().any(|words| lower.contains(words)) {
+        return format!(
+            "the RocketMQ broker doesn't know the access key ({remark}): put the right one in \
+             rocketmq.access_key_file ({key_file}), or add the account at the broker"
+        );
+    }
+    format!(
+        "the account lacks a right at the RocketMQ broker ({remark}): allow the access key of \
+         rocketmq.access_key_file ({key_file}) to publish and subscribe to topic {} and to subscribe \
+         with group {}",
+        clients.names.topic, clients.names.group
+    )
+}
+
+/// What a refused send says.
+pub(super) fn send_refused(clients: &Clients, cause: &Cause) -> String {
+    format!(
+        "the RocketMQ broker refuses orders ({cause}): allow the account to publish to topic {}",
+        clients.names.topic
+    )
+}
+
+/// Everyone else in our group takes a part of the orders, and places them in another database.
+async fn others(clients: &Clients, requests: &Requests, broker: &Broker) -> Option<String> {
+    let group = &clients.names.group;
+    // Not to be had is no fault of the way: the account may lack the right to know.
+    let consumers = requests.consumers(&broker.address, group).await.ok()?;
+    let mut others: Vec<String> = consumers.into_iter().filter(|id| !clients.is_ours(id)).collect();
+    others.sort();
+    (!others.is_empty()).then(|| {
+        format!(
+            "{} other consumers in group {group} take part of the orders: {}. Stop them, or give this \
+             daemon a topic of its own",
+            others.len(),
+            others.join(", ")
+        )
+    })
+}
+
+/// Makes the topic at the brokers that lack it, where it is allowed.
+async fn make_topic<'a>(
+    clients: &Clients,
+    requests: &Requests,
+    brokers: impl Iterator<Item = &'a Broker>,
+) -> Result<Topic, Fault> {
+    let topic = clients.names.topic.as_str();
+    let mut refusal = None;
+    if clients.settings.create_topic {
+        for broker in brokers {
+            // They all just said that they don't have it: nobody's topic is overwritten.
+            match requests.create_topic(&broker.address, topic).await {
+                Ok(()) => {
+                    let made = "the topic was made; waiting for the name server to know it";
+                    tracing::info!(target: "seckilld::queue", topic, broker = broker.name, "topic made");
+                    refusal = Some(Fault::Other(made.to_owned()));
+                }
+                Err(error) => {
+                    refusal = refusal.or(Some(Fault::TopicMissing { why: error.to_string() }));
+                }
+            }
+        }
+    }
+    if let Some(made @ Fault::Other(_)) = refusal {
+        return Err(made);
+    }
+    if !requests.topic_makers().await.map_err(from_name_server)?.is_empty() {
+        return Ok(Topic::MadeByFirstOrder);
+    }
+    let why =
+        || "rocketmq.create_topic is off and so is the broker's autoCreateTopicEnable".to_owned();
+    Err(refusal.unwrap_or_else(|| Fault::TopicMissing { why: why() }))
+}
+
+/// Whether a secret that nobody has is taken too.
+pub(super) async fn takes_any_secret(clients: &Clients, broker: &Broker) -> Option<String> {
+    let handle = clients.handle_with_invented_secret().await.ok()??;
+    let invented = Requests::new(handle);
+    let names = &clients.names;
+    let glance = invented.glance(&broker.address, &names.group, &names.topic, 0, 0).await;
+    invented.close().await;
+    glance.is_ok().then(|| {
+        format!(
+            "credentials are configured, but the RocketMQ broker {} takes an invented secret as well: \
+             it checks nothing (a 5.3 or newer broker wants authenticationEnabled, not aclEnable)",
+            broker.name
+        )
+    })
+}
+
+fn from_name_server(error: RequestError) -> Fault {
+    match error {
+        RequestError::Failed(facts) if facts.code == "core.serialization.failed" => {
+            Fault::NameServerSpeaks4x
+        }
+        other => Fault::Other(format!("the name server: {other}")),
+    }
+}
+
+fn listed(why: &BTreeMap<String, String>) -> String {
+    let each: Vec<String> = why.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+    each.join("; ")
+}

@@ -1,0 +1,246 @@
+//! Sends orders: in batches, never more sends at once than the transport bears, and every result
+//! judged as stored, definitely not, or unknown. Which client it sends through is the keeper's choice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwapOption, Guard};
+use rocketmq_client_rust::{ClientResult, DefaultMQProducer, SendResult, SendStatus};
+use rocketmq_model::common::message::message_single::Message;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::classify::{Facts, cause};
+use super::delivery::ACCEPT_TIME;
+use super::{BoxFuture, Cause, Outgoing, Producer, Published, Shared};
+
+/// Between 512 and 1,024 requests in flight the transport refuses, and floods break its connection.
+const SENDS_IN_FLIGHT_MAX: usize = 256;
+/// Orders in one message batch: about 120 KiB, well below the broker's 4 MiB.
+const ORDERS_PER_SEND_MAX: usize = 256;
+/// A send ends by its own time-out; this much later we stop waiting for that.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The client in use, and whether it is worth trying.
+pub(super) struct ProducerSlot {
+    client: ArcSwapOption<DefaultMQProducer>,
+    unready: ArcSwapOption<Cause>,
+}
+
+impl ProducerSlot {
+    pub(super) fn new() -> Self {
+        let connecting = Cause("connecting to RocketMQ".to_owned());
+        Self { client: ArcSwapOption::empty(), unready: ArcSwapOption::from_pointee(connecting) }
+    }
+
+    /// Puts a client in and gives the one before. Sends that are under way hold on to theirs.
+    pub(super) fn swap(&self, client: Option<DefaultMQProducer>) -> Option<Arc<DefaultMQProducer>> {
+        self.client.swap(client.map(Arc::new))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.client.load().is_none()
+    }
+
+    pub(super) fn set_ready(&self) {
+        self.unready.store(None);
+    }
+
+    pub(super) fn set_unready(&self, cause: Cause) {
+        self.unready.store(Some(Arc::new(cause)));
+    }
+
+    fn ready(&self) -> Result<(), Cause> {
+        match self.unready.load().as_deref() {
+            Some(cause) => Err(cause.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn client(&self) -> Guard<Option<Arc<DefaultMQProducer>>> {
+        self.client.load()
+    }
+}
+
+/// The producer that the publisher and the confirmer share.
+pub(super) struct RocketmqProducer {
+    shared: Arc<Shared>,
+    sends: Semaphore,
+    sends_max: usize,
+}
+
+impl RocketmqProducer {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let sends_max = shared.clients.settings.sends_in_flight_max.clamp(1, SENDS_IN_FLIGHT_MAX);
+        Self { shared, sends: Semaphore::new(sends_max), sends_max }
+    }
+
+    async fn publish_all(&self, batch: &[Outgoing]) -> Vec<Published> {
+        let timeout = Duration::from_millis(self.shared.clients.settings.send_timeout_ms);
+        let deadline = Instant::now() + timeout;
+        let mut results = Vec::with_capacity(batch.len());
+        for orders in batch.chunks(ORDERS_PER_SEND_MAX) {
+            let result = self.publish_some(orders, deadline).await;
+            results.extend(std::iter::repeat_n(result, orders.len()));
+        }
+        results
+    }
+
+    async fn publish_some(&self, orders: &[Outgoing], deadline: Instant) -> Published {
+        // Known to be down: nothing is tried, so nothing can have arrived.
+        if let Err(cause) = self.shared.producer.ready() {
+            return Published::Rejected(cause);
+        }
+        let Ok(permit) = tokio::time::timeout_at(deadline, self.sends.acquire()).await else {
+            return Published::Rejected(Cause(
+                "all sends were taken until the time-out".to_owned(),
+            ));
+        };
+        let first = self.send(orders, deadline).await;
+        // In a cluster the next queue may lie on another broker; and what was definitely not sent
+        // can't be doubled.
+        let result = match first {
+            Err(facts) if facts.is_definite() && facts.doubts_the_way() => {
+                self.shared.suspect();
+                self.send(orders, deadline).await
+            }
+            first => first,
+        };
+        drop(permit);
+        self.judge(result)
+    }
+
+    async fn send(&self, orders: &[Outgoing], deadline: Instant) -> Result<SendStatus, Facts> {
+        let client = self.shared.producer.client().clone();
+        let Some(client) = client else { return Err(unsent("no connection to RocketMQ")) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        if left_ms == 0 {
+            return Err(unsent("no time left for sending"));
+        }
+        let settings = &self.shared.clients.settings;
+        let messages: Result<Vec<Message>, _> =
+            orders.iter().map(|order| message(order, &settings.topic)).collect();
+        let messages = messages.map_err(|error| unsent(&format!("illegal message: {error}")))?;
+        match tokio::time::timeout(left + GRACE, send(&client, messages, left_ms)).await {
+            Ok(Ok(Some(result))) => Ok(result.send_status),
+            Ok(Ok(None)) => Err(unknown("the broker's answer holds no result")),
+            Ok(Err(error)) => Err(Facts::of(&error)),
+            Err(_) => Err(unknown("no end of the send within its time-out")),
+        }
+    }
+
+    fn judge(&self, result: Result<SendStatus, Facts>) -> Published {
+        match result {
+            Ok(SendStatus::SendOk) => {
+                self.shared.note_refusal(None);
+                Published::Stored
+            }
+            // Taken in, but not as safely as the broker is set up for: it may be lost or arrive.
+            Ok(status) => Published::Unknown(Cause(format!("the broker says {status:?}"))),
+            Err(facts) => {
+                if facts.doubts_the_way() {
+                    self.shared.suspect();
+                }
+                let cause = cause(&facts);
+                if !facts.is_definite() {
+                    return Published::Unknown(cause);
+                }
+                if facts.code == "broker.operation.failed" {
+                    self.shared.note_refusal(Some(&cause));
+                }
+                Published::Rejected(cause)
+            }
+        }
+    }
+}
+
+impl Producer for RocketmqProducer {
+    fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Vec<Published>> {
+        Box::pin(self.publish_all(batch))
+    }
+
+    fn ready(&self) -> Result<(), Cause> {
+        self.shared.producer.ready()
+    }
+
+    fn batches_in_flight_max(&self) -> usize {
+        self.sends_max
+    }
+}
+
+async fn send(
+    client: &DefaultMQProducer,
+    mut messages: Vec<Message>,
+    timeout_ms: u64,
+) -> ClientResult<Option<SendResult>> {
+    // Awaited, never one-way: those are lost at shutdown.
+    match (messages.pop(), messages.is_empty()) {
+        (None, _) => Ok(None),
+        (Some(only), true) => Box::pin(client.send_with_timeout(only, timeout_ms)).await,
+        (Some(last), false) => {
+            messages.push(last);
+            Box::pin(client.send_batch_with_timeout(messages, timeout_ms)).await.map(Some)
+        }
+    }
+}
+
+/// Exactly what the Java services read, plus the key for tracing and the accept time.
+fn message(order: &Outgoing, topic: &str) -> rocketmq_error::Result<Message> {
+    Message::builder()
+        .topic(topic)
+        .key(order.message.order_id.as_str())
+        .raw_property(ACCEPT_TIME, order.accepted_at.0.to_string())?
+        .body(order.message.encode(topic))
+        .build()
+}
+
+/// A failure of ours before the client was even asked.
+fn unsent(text: &str) -> Facts {
+    Facts {
+        code: "unsent".to_owned(),
+        phase: Some("before_write".to_owned()),
+        texts: text.to_owned(),
+        ..Facts::default()
+    }
+}
+
+/// A failure to learn how it ended.
+fn unknown(text: &str) -> Facts {
+    Facts {
+        code: "core.operation.timed_out".to_owned(),
+        texts: text.to_owned(),
+        ..Facts::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{EpochMs, OrderMessage};
+    use rocketmq_model::common::message::MessageTrait;
+
+    use super::{Outgoing, message, unknown, unsent};
+
+    #[test]
+    fn a_message_carries_the_javas_body_the_key_and_the_accept_time() {
+        let order = OrderMessage {
+            order_id: "d90a05d0-c339-4e89-804d-87cc17135f2a".to_owned(),
+            user_phone: "15200008881".to_owned(),
+            prod_id: "pid_0003".to_owned(),
+            charge_money: "2000.000".to_owned(),
+        };
+        let body = order.encode("T");
+        let outgoing = Outgoing { message: order, accepted_at: EpochMs(1_795_444_100_572) };
+        let message = message(&outgoing, "T").unwrap();
+        assert_eq!(message.get_body().unwrap().as_ref(), body.as_slice());
+        assert_eq!(message.property("KEYS"), Some("d90a05d0-c339-4e89-804d-87cc17135f2a"));
+        assert_eq!(message.property("acceptTime"), Some("1795444100572"));
+        assert_eq!(message.get_tags(), None);
+    }
+
+    #[test]
+    fn our_own_failures_are_judged_like_the_clients() {
+        assert!(unsent("no connection").is_definite());
+        assert!(!unknown("no end").is_definite());
+    }
+}

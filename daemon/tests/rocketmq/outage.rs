@@ -1,0 +1,133 @@
+//! Brokers that aren't there yet, go, freeze and come back. Recovery times are printed; the promise
+//! for sending is checked.
+
+use std::time::{Duration, Instant};
+
+use seckill_e2e::broker::{Broker, BrokerOptions};
+use seckilld::queue::Published;
+
+use crate::rig::{
+    Rig, consume, open, order, orders, settings, shut, until, until_health, until_sent,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_comes_late() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let queue = open(&settings(&format!("127.0.0.1:{port}")));
+    let producer = queue.producer();
+    let recorder = consume(&queue);
+    let health = until_health(&queue, "a fault", |health| !health.degraded.is_empty()).await;
+    println!("{}", health.degraded[0]);
+    assert!(health.degraded[0].contains(&port.to_string()), "{health:?}");
+    assert!(matches!(producer.publish(&[order(1)]).await[0], Published::Rejected(_)));
+    assert!(queue.lag_reader().read_lag().await.is_err());
+
+    let dir = tempfile::tempdir().unwrap();
+    let options = BrokerOptions {
+        dir: dir.path().join("broker"),
+        name_server_port: Some(port),
+        ..BrokerOptions::default()
+    };
+    let _broker = Broker::start(options).await.unwrap();
+    let start = Instant::now();
+    until_sent(&*producer, order(1)).await;
+    let sent = start.elapsed();
+    until("it is placed", async || recorder.count() == 1).await;
+    println!("broker late: sending after {sent:?}, placed after {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5));
+    shut(&queue).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_killed_and_comes_back() {
+    let mut rig = Rig::plain().await;
+    let queue = open(&rig.settings());
+    let producer = queue.producer();
+    let recorder = consume(&queue);
+    until_sent(&*producer, order(0)).await;
+    until("consuming", async || recorder.count() == 1).await;
+
+    rig.broker.kill().await.unwrap();
+    let killed = Instant::now();
+    until("the outage is noticed", async || producer.ready().is_err()).await;
+    println!("outage noticed after {:?}", killed.elapsed());
+    // Asked all the time, as buyers do: refused at once, and definitely.
+    while killed.elapsed() < Duration::from_secs(12) {
+        let asked = Instant::now();
+        let result = producer.publish(&[order(1)]).await.remove(0);
+        assert!(matches!(result, Published::Rejected(_)), "{result:?}");
+        assert!(asked.elapsed() < Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(queue.lag_reader().read_lag().await.is_err(), "unknown, not 0");
+
+    // The promise counts from the port's answering; "boot success" comes a little later.
+    rig.broker.start_again().await.unwrap();
+    let back = Instant::now();
+    until_sent(&*producer, order(1)).await;
+    let sending = back.elapsed();
+    until("consuming again", async || recorder.ids().len() == 2).await;
+    println!("broker back: sending after {sending:?}, consuming after {:?}", back.elapsed());
+    assert!(sending < Duration::from_secs(3), "{sending:?}");
+    let health = until_health(&queue, "well", |health| {
+        health.degraded.is_empty() && health.producer_ready && health.consumer_running
+    });
+    health.await;
+    until("all of a batch", async || {
+        producer.publish(&orders(2..50)).await.iter().all(|sent| *sent == Published::Stored)
+    })
+    .await;
+    until("placed", async || recorder.ids().len() == 50).await;
+    println!("placed {} deliveries of 50 orders", recorder.count());
+    shut(&queue).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_broker_leaves_unknown_results_that_arrive_later() {
+    let rig = Rig::plain().await;
+    let queue = open(&rig.settings());
+    let producer = queue.producer();
+    let recorder = consume(&queue);
+    until_sent(&*producer, order(0)).await;
+    until("consuming", async || recorder.count() == 1).await;
+
+    rig.broker.freeze().unwrap();
+    let asked = Instant::now();
+    let result = producer.publish(&[order(1)]).await.remove(0);
+    println!("frozen: {result:?} after {:?}", asked.elapsed());
+    assert!(matches!(result, Published::Unknown(_)), "{result:?}");
+    assert!(asked.elapsed() < Duration::from_millis(3_600));
+    // From then on the gateway needn't wait for it: nothing is sent to a silent broker.
+    let noticed = until("the silence is noticed", async || producer.ready().is_err()).await;
+    println!("silence noticed {noticed:?} after the first time-out");
+    assert!(matches!(producer.publish(&[order(2)]).await[0], Published::Rejected(_)));
+
+    rig.broker.thaw().unwrap();
+    let thawed = Instant::now();
+    until("the unknown one arrives", async || recorder.ids().contains(&order(1).message.order_id))
+        .await;
+    println!("thawed: the unknown order placed after {:?}", thawed.elapsed());
+    until_sent(&*producer, order(3)).await;
+    println!("thawed: sending after {:?}", thawed.elapsed());
+    until("placed", async || recorder.ids().len() == 3).await;
+    let rejected = &order(2).message.order_id;
+    assert!(!recorder.ids().contains(rejected), "a definite failure never arrives");
+    shut(&queue).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_while_the_broker_is_frozen_is_bounded() {
+    let rig = Rig::plain().await;
+    let queue = open(&rig.settings());
+    let producer = queue.producer();
+    let recorder = consume(&queue);
+    until_sent(&*producer, order(0)).await;
+    until("consuming", async || recorder.count() == 1).await;
+    rig.broker.freeze().unwrap();
+    let took = shut(&queue).await;
+    println!("stop with a frozen broker took {took:?}");
+    assert!(took < Duration::from_secs(10));
+    rig.broker.thaw().unwrap();
+}
