@@ -243,6 +243,9 @@ impl Shop {
             } else {
                 self.charge(&phone, turn).await
             };
+            if has_order(&told) && answer == Told::NoOrder("41004".to_owned()) {
+                bail!("buyer {number} was told {:?}, then that there is no order", told.last());
+            }
             let is_final = match &answer {
                 Told::Placed(_) => {
                     self.progress.placed.fetch_add(1, Ordering::Relaxed);

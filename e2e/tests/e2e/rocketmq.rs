@@ -95,7 +95,7 @@ async fn a_sale_with_strangers_on_the_topic() -> Result<()> {
 }
 
 const MALFORMED: [&[u8]; 5] =
-    [b"", b"not JSON", b"\xff\xfe", b"{\"header\":{},\"body\":{}}", b"[1]"];
+    [b" ", b"not JSON", b"\xff\xfe", b"{\"header\":{},\"body\":{}}", b"[1]"];
 
 /// What Java services, and things gone wrong, put on the topic in the midst of a sale.
 async fn strangers(broker: &Broker) -> Result<()> {
