@@ -1,5 +1,5 @@
-//! A crowd of buyers at one product: each clicks several times at once and then keeps at it until the
-//! answer is final. What they are told is recorded as it was said; judging it is the checker's.
+//! A crowd of buyers at one product: each clicks several times at once and then keeps at it until
+//! the answer is final. What they are told is recorded as it was said; judging it is the checker's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

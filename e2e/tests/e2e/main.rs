@@ -1,5 +1,5 @@
-//! Every end-to-end test, in one program. Tests on the embedded queue need nothing installed and run
-//! in a plain `cargo test`; those behind the feature `servers` start a real RocketMQ.
+//! Every end-to-end test, in one program. Tests on the embedded queue need nothing installed and
+//! run in a plain `cargo test`; those behind the feature `servers` start a real RocketMQ.
 
 #![allow(clippy::print_stdout, reason = "tests print what they measure")]
 

@@ -1,5 +1,5 @@
-//! Starts that must be refused: each with its exit code (the README's table, after sysexits), a message
-//! that names what to put right, and nothing changed on disk.
+//! Starts that must be refused: each with its exit code (the README's table, after sysexits), a
+//! message that names what to put right, and nothing changed on disk.
 
 use std::path::Path;
 

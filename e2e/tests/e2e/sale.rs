@@ -11,8 +11,8 @@ use seckill_e2e::daemon::{Daemon, Options};
 /// How long the queue may take to be empty after the last buyer has a final answer.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(60);
 
-/// The sale has ended as it must: see the checker; afterwards everyone asks once more, and is told the
-/// same.
+/// The sale has ended as it must: see the checker; afterwards everyone asks once more, and is told
+/// the same.
 pub(crate) async fn judge(
     database: &std::path::Path,
     crowd: Crowd,
