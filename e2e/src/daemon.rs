@@ -105,7 +105,8 @@ impl Options {
     /// Where its database is in a folder.
     #[must_use]
     pub fn database(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("{}.db", self.name))
+        let chosen = self.settings.iter().find(|(key, _)| key == "store.path");
+        chosen.map_or_else(|| folder.join(format!("{}.db", self.name)), |(_, path)| path.into())
     }
 
     /// The command line of a subcommand with these options.

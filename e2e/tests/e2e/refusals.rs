@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rusqlite::Connection;
 use seckill_e2e::daemon::{Daemon, Options};
 use seckill_e2e::process::{Ended, bare_command, ended};
@@ -56,21 +56,14 @@ async fn the_embedded_queue_with_one_role() -> Result<()> {
     Ok(())
 }
 
-/// A database that a daemon has made and left.
+/// Options for a database, `left.db`, that a daemon has made and left.
 async fn left_behind(folder: &TempDir) -> Result<Options> {
-    let options = Options::embedded();
-    let folder = std::sync::Arc::new(TempDir::new_in(folder.path())?);
-    let mut daemon = Daemon::start_in(folder, options.clone()).await?;
+    let database = folder.path().join("left.db");
+    let options = Options::embedded().set("store.path", database.to_string_lossy());
+    let mut daemon = Daemon::start(options.clone()).await?;
     daemon.charge("15200000000", "pid_0001", "5999.000").await?;
     assert_eq!(daemon.terminate().await?.status.code(), Some(0));
-    let database = daemon.database();
-    let kept = database.with_file_name("kept.db");
-    std::fs::rename(&database, &kept)?;
-    let options = options.set("store.path", kept.to_string_lossy());
-    // The folder goes with the daemon, so the file moves up.
-    let target = kept.ancestors().nth(2).context("a folder")?.join("left.db");
-    std::fs::rename(&kept, &target)?;
-    Ok(options.set("store.path", target.to_string_lossy()))
+    Ok(options)
 }
 
 #[tokio::test]
