@@ -15,7 +15,9 @@ const USAGE: i32 = 64;
 const DATA: i32 = 65;
 /// The database or its folder can't be written.
 const CANT_CREATE: i32 = 73;
-/// Another process has the database or the port; later it may work.
+/// An address is taken.
+const UNAVAILABLE: i32 = 69;
+/// Another daemon has the database; later it may work.
 const TRY_LATER: i32 = 75;
 /// The configuration has a fault.
 const CONFIG: i32 = 78;
@@ -50,7 +52,11 @@ async fn the_embedded_queue_with_one_role() -> Result<()> {
     let folder = TempDir::new()?;
     for role in ["gateway", "order"] {
         let options = Options::embedded().roles(&[role]);
-        assert_told(&run(folder.path(), &options).await?, CONFIG, &["roles", role, "embedded"]);
+        assert_told(
+            &run(folder.path(), &options).await?,
+            CONFIG,
+            &["queue.kind", "embedded", "one role"],
+        );
         assert!(!options.database(folder.path()).exists());
     }
     Ok(())
@@ -130,7 +136,7 @@ async fn a_port_in_use() -> Result<()> {
     let folder = TempDir::new()?;
     for key in ["gateway.listen", "order.listen"] {
         let options = Options::embedded().set(key, &address);
-        assert_told(&run(folder.path(), &options).await?, TRY_LATER, &[&address, "in use"]);
+        assert_told(&run(folder.path(), &options).await?, UNAVAILABLE, &[&address, "in use"]);
     }
     Ok(())
 }
