@@ -1,5 +1,5 @@
-//! A crowd of buyers at one product: each clicks several times at once and then keeps at it until the
-//! answer is final. What they are told is recorded as it was said; judging it is the checker's.
+//! A crowd of buyers at one product: each clicks several times at once and then keeps at it until
+//! the answer is final. What they are told is recorded as it was said; judging it is the checker's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -243,6 +243,9 @@ impl Shop {
             } else {
                 self.charge(&phone, turn).await
             };
+            if has_order(&told) && answer == Told::NoOrder("41004".to_owned()) {
+                bail!("buyer {number} was told {:?}, then that there is no order", told.last());
+            }
             let is_final = match &answer {
                 Told::Placed(_) => {
                     self.progress.placed.fetch_add(1, Ordering::Relaxed);

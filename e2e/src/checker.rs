@@ -160,8 +160,8 @@ fn orders(connection: &Connection) -> rusqlite::Result<HashMap<String, Order>> {
         .collect()
 }
 
-/// Everything wrong with a finished sale: the books themselves, how many were sold, and every buyer's
-/// story against the books. The queue must be drained before.
+/// Everything wrong with a finished sale: the books themselves, how many were sold, and every
+/// buyer's story against the books. The queue must be drained before.
 #[must_use]
 pub fn faults(books: &Books, ledger: &Ledger, sold: usize) -> Vec<String> {
     let mut faults = books.faults();

@@ -1,4 +1,5 @@
-//! The daemon as its operators meet it: a process with a folder, a log file, signals and an exit code.
+//! The daemon as its operators meet it: a process with a folder, a log file, signals and an exit
+//! code.
 //!
 //! Addresses are learnt from the log: the daemon binds port 0 and announces each listener in a JSON
 //! line with the message `listening` and the fields `role` and `address`.
@@ -78,8 +79,8 @@ impl Options {
         self
     }
 
-    /// Sets a key as `--set` does: TOML where the key is no text (`5`, `["a"]`), a text as it stands.
-    /// The last setting of a key wins.
+    /// Sets a key as `--set` does: TOML where the key is no text (`5`, `["a"]`), a text as it
+    /// stands. The last setting of a key wins.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
         self.settings.retain(|(known, _)| known != key);
@@ -104,7 +105,8 @@ impl Options {
     /// Where its database is in a folder.
     #[must_use]
     pub fn database(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("{}.db", self.name))
+        let chosen = self.settings.iter().find(|(key, _)| key == "store.path");
+        chosen.map_or_else(|| folder.join(format!("{}.db", self.name)), |(_, path)| path.into())
     }
 
     /// The command line of a subcommand with these options.
@@ -141,8 +143,8 @@ pub struct Stopped {
     pub took: Duration,
 }
 
-/// A running daemon. Dropped, it is killed by its id, and the end of its log is written out: the test
-/// runner shows it when the test fails.
+/// A running daemon. Dropped, it is killed by its id, and the end of its log is written out: the
+/// test runner shows it when the test fails.
 pub struct Daemon {
     running: Running,
     options: Options,

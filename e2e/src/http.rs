@@ -1,5 +1,5 @@
-//! HTTP as the buyers' clients speak it: pooled keep-alive connections, every way to send the fields,
-//! and raw bytes for what no well-behaved client would send.
+//! HTTP as the buyers' clients speak it: pooled keep-alive connections, every way to send the
+//! fields, and raw bytes for what no well-behaved client would send.
 
 use std::net::SocketAddr;
 use std::time::Duration;

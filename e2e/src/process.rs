@@ -15,7 +15,8 @@ pub const STOP_MAX: Duration = Duration::from_secs(10);
 /// The unit of times in /proc, the same on every platform that we build for.
 const TICKS_PER_S: u64 = 100;
 
-/// The program in a folder, its environment empty: nothing of the developer's own may change a test.
+/// The program in a folder, its environment empty: nothing of the developer's own may change a
+/// test.
 ///
 /// # Errors
 /// The program isn't built.

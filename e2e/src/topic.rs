@@ -1,6 +1,6 @@
-//! The order topic from the side, as a Java service would see it: puts bytes on it and reads how far a
-//! group has come. It speaks RocketMQ's remoting protocol over one socket by itself, so that what the
-//! daemon's client library gets wrong can't be hidden by the same library here.
+//! The order topic from the side, as a Java service would see it: puts bytes on it and reads how
+//! far a group has come. It speaks RocketMQ's remoting protocol over one socket by itself, so that
+//! what the daemon's client library gets wrong can't be hidden by the same library here.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
@@ -59,8 +59,8 @@ impl Topic {
         Ok(())
     }
 
-    /// Messages on the topic that the group hasn't acknowledged. The group tells the broker every few
-    /// seconds, so this lags behind the truth; 0 is the truth.
+    /// Messages on the topic that the group hasn't acknowledged. The group tells the broker every
+    /// few seconds, so this lags behind the truth; 0 is the truth.
     ///
     /// # Errors
     /// The broker can't tell, or the connection breaks.

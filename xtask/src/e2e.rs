@@ -4,12 +4,27 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::step::{cargo, root, run as run_command, step};
+use crate::step::{cargo, root, run as run_command, step, target_dir};
 
 /// Names the versions that the tests start, for e2e/tests.
 const VERSIONS: &str = "SECKILL_E2E_VERSIONS";
 /// `1` has the tests run their long loops.
 const LONG: &str = "SECKILL_E2E_LONG";
+
+/// The whole workspace is named, and the targets picked, so that cargo chooses the same features as
+/// for `cargo test --workspace` and builds nothing twice. `binary` is the daemon's own test of its
+/// program: naming it has cargo build the program.
+// MERGE: `--features seckilld/rocketmq-tests` and `--test rocketmq`, once that test stands.
+const TESTS: [&str; 8] = [
+    "test",
+    "--workspace",
+    "--features",
+    "seckill-e2e/servers",
+    "--test",
+    "e2e",
+    "--test",
+    "binary",
+];
 
 /// What `cargo xtask e2e` takes.
 #[derive(clap::Args)]
@@ -24,6 +39,7 @@ pub(crate) struct Args {
 /// Runs the tests; the runner's own closing lines are the result.
 pub(crate) fn run(args: &Args) -> Result<()> {
     servers_can_run()?;
+    step("build", || run_command(cargo(TESTS).arg("--no-run")))?;
     let versions: &[&str] = if args.full { &["5.4.0", "5.1.4"] } else { &["5.4.0"] };
     for version in versions {
         step(&format!("jars of RocketMQ {version}"), || resolve_jars(version))?;
@@ -49,19 +65,15 @@ fn servers_can_run() -> Result<()> {
     Ok(())
 }
 
-/// Brings a version's jars into the folder that the tests' brokers are started from.
-// MERGE: call the rocketmq chore's own function here once it stands.
-fn resolve_jars(_version: &str) -> Result<()> {
-    Ok(())
+/// Brings a version's jars into the folder that the tests' brokers are started from, so that no
+/// test waits for a download. The program is built along with the tests.
+fn resolve_jars(version: &str) -> Result<()> {
+    let mut command = Command::new(target_dir()?.join("debug/broker"));
+    run_command(command.current_dir(root()).args(["jars", "--version", version]))
 }
 
-/// The whole workspace is named, and the targets picked, so that cargo chooses the same features as
-/// for `cargo test --workspace` and builds nothing twice.
 fn tests(args: &Args, versions: &str) -> Command {
-    let mut command = cargo(["test", "--workspace", "--features", "seckill-e2e/servers"]);
-    // `binary` is the daemon's own test of its program: naming it has cargo build the program.
-    command.args(["--test", "e2e", "--test", "binary"]);
-    // MERGE: `--features seckilld/rocketmq-tests --test rocketmq`, once that test stands.
+    let mut command = cargo(TESTS);
     command.env(VERSIONS, versions);
     if args.full {
         command.env(LONG, "1");
@@ -76,8 +88,7 @@ fn tests(args: &Args, versions: &str) -> Command {
 fn on_4x(args: &Args) -> Result<()> {
     // MERGE: `rocketmq patch-4x` of the rocketmq chore makes the patched copy and builds with it.
     resolve_jars("4.9.7")?;
-    let target = root().join("target/4x");
-    let program = target.join("debug/seckilld");
+    let program = target_dir()?.join("4x/debug/seckilld");
     if !program.is_file() {
         bail!("{} is missing; build it with: cargo xtask rocketmq patch-4x", program.display());
     }

@@ -1,5 +1,8 @@
-//! Every end-to-end test, in one program. Tests on the embedded queue need nothing installed and run
-//! in a plain `cargo test`; those behind the feature `servers` start a real RocketMQ.
+//! Every end-to-end test, in one program. Tests on the embedded queue need nothing installed and
+//! run in a plain `cargo test`; those behind the feature `servers` start a real RocketMQ.
+//!
+//! Run them by the whole workspace (`cargo test --workspace --test e2e --test binary`): naming this
+//! package alone would test whatever daemon was built last.
 
 #![allow(clippy::print_stdout, reason = "tests print what they measure")]
 

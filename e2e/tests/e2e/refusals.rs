@@ -1,9 +1,9 @@
-//! Starts that must be refused: each with its exit code (the README's table, after sysexits), a message
-//! that names what to put right, and nothing changed on disk.
+//! Starts that must be refused: each with its exit code (the README's table, after sysexits), a
+//! message that names what to put right, and nothing changed on disk.
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rusqlite::Connection;
 use seckill_e2e::daemon::{Daemon, Options};
 use seckill_e2e::process::{Ended, bare_command, ended};
@@ -15,9 +15,9 @@ const USAGE: i32 = 64;
 const DATA: i32 = 65;
 /// The database or its folder can't be written.
 const CANT_CREATE: i32 = 73;
-/// The address to listen on is taken.
+/// An address is taken.
 const UNAVAILABLE: i32 = 69;
-/// Another process has the database; later it may work.
+/// Another daemon has the database; later it may work.
 const TRY_LATER: i32 = 75;
 /// The configuration has a fault.
 const CONFIG: i32 = 78;
@@ -52,27 +52,24 @@ async fn the_embedded_queue_with_one_role() -> Result<()> {
     let folder = TempDir::new()?;
     for role in ["gateway", "order"] {
         let options = Options::embedded().roles(&[role]);
-        assert_told(&run(folder.path(), &options).await?, CONFIG, &["roles", role, "embedded"]);
+        assert_told(
+            &run(folder.path(), &options).await?,
+            CONFIG,
+            &["queue.kind", "embedded", "one role"],
+        );
         assert!(!options.database(folder.path()).exists());
     }
     Ok(())
 }
 
-/// A database that a daemon has made and left.
+/// Options for a database, `left.db`, that a daemon has made and left.
 async fn left_behind(folder: &TempDir) -> Result<Options> {
-    let options = Options::embedded();
-    let folder = std::sync::Arc::new(TempDir::new_in(folder.path())?);
-    let mut daemon = Daemon::start_in(folder, options.clone()).await?;
+    let database = folder.path().join("left.db");
+    let options = Options::embedded().set("store.path", database.to_string_lossy());
+    let mut daemon = Daemon::start(options.clone()).await?;
     daemon.charge("15200000000", "pid_0001", "5999.000").await?;
     assert_eq!(daemon.terminate().await?.status.code(), Some(0));
-    let database = daemon.database();
-    let kept = database.with_file_name("kept.db");
-    std::fs::rename(&database, &kept)?;
-    let options = options.set("store.path", kept.to_string_lossy());
-    // The folder goes with the daemon, so the file moves up.
-    let target = kept.ancestors().nth(2).context("a folder")?.join("left.db");
-    std::fs::rename(&kept, &target)?;
-    Ok(options.set("store.path", target.to_string_lossy()))
+    Ok(options)
 }
 
 #[tokio::test]
@@ -124,7 +121,7 @@ async fn a_path_that_cannot_be_written() -> Result<()> {
     // Permissions don't bind root, so what is no folder and what takes no files stand in for them.
     std::fs::write(folder.path().join("file"), "")?;
     let below_a_file = folder.path().join("file/sale.db");
-    for path in [below_a_file.as_path(), Path::new("/proc/seckill/sale.db")] {
+    for path in [below_a_file.as_path(), Path::new("/proc/seckill/sale.db"), folder.path()] {
         let path = path.to_string_lossy();
         let options = Options::embedded().set("store.path", path.as_ref());
         assert_told(&run(folder.path(), &options).await?, CANT_CREATE, &[&path]);

@@ -1,5 +1,5 @@
-//! The sale on a real RocketMQ with both roles in one process: plain and with ACL, with strangers on
-//! the topic, and with broker or daemon killed, frozen or stopped in its midst.
+//! The sale on a real RocketMQ with both roles in one process: plain and with ACL, with strangers
+//! on the topic, and with broker or daemon killed, frozen or stopped in its midst.
 
 mod away;
 mod outage;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use seckill_e2e::broker::{Broker, BrokerOptions};
+use seckill_e2e::broker::{ACCESS_KEY, Broker, BrokerOptions, SECRET_KEY};
 use seckill_e2e::buyers::{Crowd, phone};
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Options};
@@ -17,10 +17,6 @@ use seckill_e2e::until;
 use tempfile::TempDir;
 
 use crate::sale::{DRAIN_MAX, judge};
-
-/// The account of the broker's ACL that may use the order topic.
-const ACCESS_KEY: &str = "seckillAK";
-const SECRET_KEY: &str = "seckillSK123456";
 
 /// The versions to run on: `cargo xtask e2e` names them.
 fn versions() -> Vec<String> {
@@ -54,6 +50,7 @@ async fn broker(version: &str, acl: Acl) -> Result<(TempDir, Broker)> {
         version: version.to_owned(),
         acl: acl == Acl::On,
         dir: folder.path().to_owned(),
+        ..BrokerOptions::default()
     };
     let broker = Broker::start(options).await?;
     Ok((folder, broker))
@@ -95,7 +92,7 @@ async fn a_sale_with_strangers_on_the_topic() -> Result<()> {
 }
 
 const MALFORMED: [&[u8]; 5] =
-    [b"", b"not JSON", b"\xff\xfe", b"{\"header\":{},\"body\":{}}", b"[1]"];
+    [b" ", b"not JSON", b"\xff\xfe", b"{\"header\":{},\"body\":{}}", b"[1]"];
 
 /// What Java services, and things gone wrong, put on the topic in the midst of a sale.
 async fn strangers(broker: &Broker) -> Result<()> {

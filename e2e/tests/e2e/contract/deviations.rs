@@ -1,5 +1,5 @@
-//! What the Java services get wrong: a test for each row of the contract's table that one process on
-//! the embedded queue can show. The others are in `sale`, `crash`, `rocketmq` and `split`.
+//! What the Java services get wrong: a test for each row of the contract's table that one process
+//! on the embedded queue can show. The others are in `sale`, `crash`, `rocketmq` and `split`.
 
 use std::time::{Duration, Instant};
 

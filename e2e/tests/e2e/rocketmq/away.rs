@@ -1,4 +1,5 @@
-//! The broker away at the start and coming later: refusals that leak nothing, then service by itself.
+//! The broker away at the start and coming later: refusals that leak nothing, then service by
+//! itself.
 
 use std::time::{Duration, Instant};
 

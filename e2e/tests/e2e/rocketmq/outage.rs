@@ -1,4 +1,5 @@
-//! The sale with something broken in its midst: the broker killed, frozen, the daemon killed, stopped.
+//! The sale with something broken in its midst: the broker killed, frozen, the daemon killed,
+//! stopped.
 
 use std::time::Duration;
 
