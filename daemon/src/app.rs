@@ -1,12 +1,12 @@
-//! Builds and owns every part of the daemon, and alone knows all of them. Parts are started in one order
-//! and stopped in another:
+//! Builds and owns every part of the daemon, and alone knows all of them. Parts are started in one
+//! order and stopped in another:
 //!
 //! | start | stop |
 //! | --- | --- |
 //! | 1 store: lock, migrate, check | 6 store: checkpoint, unlock |
 //! | 2 addresses bound (nothing answers yet) | 1 accepting ends; what is in flight is answered |
 //! | 3 queue opened (connects by itself, or says what is wrong) | 5 queue shut down |
-//! | 4 gateway: book read, holds recovered, publisher | 2 publisher flushed, then its helpers ended |
+//! | 4 gateway: book read, holds recovered | 2 publisher flushed, then its helpers ended |
 //! | 5 REST served | – |
 //! | 6 consumer | 3 consumer ended after its batch |
 //! | 7 admin socket; READY | 7 admin socket, last: it shows the stop |

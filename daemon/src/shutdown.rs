@@ -1,5 +1,5 @@
-//! How a stop begins: SIGTERM or SIGINT asks for it, a second one forces it. What is done in between,
-//! and in which order, is `app`'s business.
+//! How a stop begins: SIGTERM or SIGINT asks for it, a second one forces it. What is done in
+//! between, and in which order, is `app`'s business.
 
 use std::io;
 
@@ -23,7 +23,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes over SIGTERM and SIGINT. To be called before anything starts, so that no signal is lost.
+    /// Takes over SIGTERM and SIGINT. To be called before anything starts, so that no signal is
+    /// lost.
     ///
     /// # Errors
     /// The handlers can't be installed.

@@ -1,5 +1,5 @@
-//! What the process knows of itself: its phase, what keeps it from full service, the last timed reading
-//! of the lag. Parts report here and never read here; the admin socket and `/readyz` read.
+//! What the process knows of itself: its phase, what keeps it from full service, the last timed
+//! reading of the lag. Parts report here and never read here; the admin socket and `/readyz` read.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

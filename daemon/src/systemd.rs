@@ -1,5 +1,5 @@
-//! What we tell the service manager. Every call does nothing when none is listening (`NOTIFY_SOCKET`
-//! is not set), so the rest of the daemon needn't know where it runs.
+//! What we tell the service manager. Every call does nothing when none is listening
+//! (`NOTIFY_SOCKET` is not set), so the rest of the daemon needn't know where it runs.
 
 use sd_notify::NotifyState;
 use tracing::debug;

@@ -1,5 +1,5 @@
-//! Every code that a REST answer can carry, with its message: the one table that the daemon, the tests
-//! and the README share.
+//! Every code that a REST answer can carry, with its message: the one table that the daemon, the
+//! tests and the README share.
 
 /// A business result. HTTP status is 200 for all of them; 4xx and 5xx speak of HTTP itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,8 +84,8 @@ impl Code {
         }
     }
 
-    /// Seconds after which asking again may end otherwise: the `Retry-After` header. `None` where the
-    /// answer is final.
+    /// Seconds after which asking again may end otherwise: the `Retry-After` header. `None` where
+    /// the answer is final.
     #[must_use]
     pub const fn retry_after_s(self) -> Option<u32> {
         match self {

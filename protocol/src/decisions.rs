@@ -1,8 +1,8 @@
-//! What an order node tells its gateways: the orders it has decided, in sequence, and the state of each
-//! product, both from one moment (`GET /internal/v1/decisions?after=SEQ`).
+//! What an order node tells its gateways: the orders it has decided, in sequence, and the state of
+//! each product, both from one moment (`GET /internal/v1/decisions?after=SEQ`).
 //!
-//! These bodies carry whole phone numbers, as a gateway must know whose order was decided; the endpoint
-//! belongs on an inner network, like the queue itself.
+//! These bodies carry whole phone numbers, as a gateway must know whose order was decided; the
+//! endpoint belongs on an inner network, like the queue itself.
 
 use std::fmt;
 
@@ -117,12 +117,13 @@ pub struct ProductState {
     pub version: u64,
 }
 
-/// Decisions after a sequence number, with the products of the same read transaction. A page may end
-/// before the newest decision; its products are of the newest moment all the same, so that a gateway
-/// that applies a page never finds more free than there is.
+/// Decisions after a sequence number, with the products of the same read transaction. A page may
+/// end before the newest decision; its products are of the newest moment all the same, so that a
+/// gateway that applies a page never finds more free than there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionsPage {
-    /// Names the database: when it changes, sequence numbers begin anew and a gateway must start over.
+    /// Names the database: when it changes, sequence numbers begin anew and a gateway must start
+    /// over.
     pub store_id: String,
     /// The newest sequence number.
     pub head: u64,

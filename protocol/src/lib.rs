@@ -1,9 +1,9 @@
 //! The contract of seckill, as plain values: REST codes and bodies, the order message on the queue,
 //! what an order node tells its gateways, and what the admin socket shows.
 //!
-//! This crate does no I/O and reads no clock. Compatibility: the names and JSON shapes here are shared
-//! with clients and Java services that we don't control, so fields may be added but never renamed,
-//! retyped or removed; readers ignore fields they don't know.
+//! This crate does no I/O and reads no clock. Compatibility: the names and JSON shapes here are
+//! shared with clients and Java services that we don't control, so fields may be added but never
+//! renamed, retyped or removed; readers ignore fields they don't know.
 
 mod admin;
 mod code;

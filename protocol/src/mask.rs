@@ -1,7 +1,8 @@
 //! Masking of phone numbers, for everything that is logged, counted or listed.
 
-/// The number with its middle hidden: `152****8881`. Short or unusual texts lose more, never less: at
-/// most three leading and four trailing characters show, and under eight characters nothing does.
+/// The number with its middle hidden: `152****8881`. Short or unusual texts lose more, never less:
+/// at most three leading and four trailing characters show, and under eight characters nothing
+/// does.
 #[must_use]
 pub fn mask_phone(phone: &str) -> String {
     const HEAD: usize = 3;

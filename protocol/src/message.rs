@@ -1,7 +1,7 @@
 //! The order message on the queue: its JSON, shared both ways with running Java services.
 //!
-//! Reading is lenient where the Java services are (unknown fields, a number for a string) and strict
-//! elsewhere; writing produces exactly the six fields they know, all of them strings.
+//! Reading is lenient where the Java services are (unknown fields, a number for a string) and
+//! strict elsewhere; writing produces exactly the six fields they know, all of them strings.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,8 +17,8 @@ pub const TEXT_CHARS_MAX: usize = 64;
 
 const VERSION: &str = "1.0";
 
-/// One order, as it travels. `charge_money` stays text: judging it is the order role's business, and a
-/// bad price is a failed order, not a malformed message.
+/// One order, as it travels. `charge_money` stays text: judging it is the order role's business,
+/// and a bad price is a failed order, not a malformed message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderMessage {
     /// The order's id, a UUID with dashes when it comes from a gateway.

@@ -1,5 +1,5 @@
-//! Amounts of money as integers of a thousandth (milli-units): the contract has three decimals, and a
-//! float could not hold them exactly.
+//! Amounts of money as integers of a thousandth (milli-units): the contract has three decimals, and
+//! a float could not hold them exactly.
 
 use std::fmt;
 
@@ -12,8 +12,8 @@ pub struct Money(i64);
 /// Why a text is not an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MoneyError {
-    /// Not digits with at most one point between them: signs, exponents, blanks and full-width digits
-    /// are refused.
+    /// Not digits with at most one point between them: signs, exponents, blanks and full-width
+    /// digits are refused.
     NotPlainDecimal,
     /// More than three digits after the point.
     TooManyDecimals,

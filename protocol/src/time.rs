@@ -10,7 +10,8 @@ const WIRE_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3f%z";
 pub struct EpochMs(pub i64);
 
 impl EpochMs {
-    /// The wire form. A value outside the years −9999 to 9999 is written as the nearest end of them.
+    /// The wire form. A value outside the years −9999 to 9999 is written as the nearest end of
+    /// them.
     #[must_use]
     pub fn to_wire(self) -> String {
         let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };

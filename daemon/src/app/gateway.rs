@@ -104,8 +104,8 @@ impl GatewayParts {
         Ok(Self { desks, book, doubts, publisher, helpers, helpers_end })
     }
 
-    /// Flushes the publisher, then ends the helpers. REST must have been stopped: the publisher ends
-    /// when the last desk is gone.
+    /// Flushes the publisher, then ends the helpers. REST must have been stopped: the publisher
+    /// ends when the last desk is gone.
     pub(super) async fn stop(self) {
         drop(self.desks);
         if self.publisher.await.is_err() {
@@ -117,8 +117,8 @@ impl GatewayParts {
     }
 }
 
-/// The gateway's opening: the book is read whole, orders of an earlier run are taken up, and only then
-/// is anybody admitted.
+/// The gateway's opening: the book is read whole, orders of an earlier run are taken up, and only
+/// then is anybody admitted.
 struct Opening {
     refresh: Refresh,
     doubts: Arc<Doubts>,

@@ -25,8 +25,8 @@ use crate::store::{Backoff, Pending, Store};
 pub(super) enum Knowledge {
     /// All of it: the queue is in this process.
     Whole,
-    /// What came through this process since its start: an earlier run or another gateway may have left
-    /// more in the broker.
+    /// What came through this process since its start: an earlier run or another gateway may have
+    /// left more in the broker.
     #[cfg_attr(
         not(feature = "rocketmq"),
         expect(dead_code, reason = "the embedded queue is whole")

@@ -50,8 +50,8 @@ impl View {
         }
     }
 
-    /// Every product with its books: from the database where the order role is, else as the order node
-    /// told them last.
+    /// Every product with its books: from the database where the order role is, else as the order
+    /// node told them last.
     async fn products(&self) -> Result<Vec<ProductView>, ReadError> {
         if !self.roles.contains(&Role::Order) {
             let told = self.book.as_ref().map(|book| book.products()).unwrap_or_default();

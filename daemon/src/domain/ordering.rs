@@ -1,5 +1,6 @@
 //! How an order is decided: the placing rules of contract/messages.md, as a function of what the
-//! database knows about the order. Gathering the facts and storing the verdict is the store's business.
+//! database knows about the order. Gathering the facts and storing the verdict is the store's
+//! business.
 
 use protocol::{Money, Reason};
 
@@ -42,8 +43,8 @@ pub enum Verdict<'a> {
 }
 
 /// Decides an order by the first rule that fits. The order of the rules is part of the contract: a
-/// repeated message must never be judged by today's price, and a buyer who has an order must never be
-/// told "sold out".
+/// repeated message must never be judged by today's price, and a buyer who has an order must never
+/// be told "sold out".
 #[must_use]
 pub fn decide<'a>(facts: &Facts<'a>) -> Verdict<'a> {
     if facts.decided {
@@ -139,7 +140,8 @@ mod tests {
         ) {
             let charge_money = Money::from_milli(amount).to_string();
             let product = known.then_some(Offer { price: Money::from_milli(price), stock });
-            let facts = Facts { decided, live_order_id: live, product, charge_money: &charge_money };
+            let charge_money = charge_money.as_str();
+            let facts = Facts { decided, live_order_id: live, product, charge_money };
             let may = !decided && live.is_none() && known && price == amount && 0 < stock;
             prop_assert_eq!(decide(&facts) == Verdict::Place, may);
         }

@@ -1,8 +1,8 @@
 //! A gateway's view of one product's units: what the database last said is in stock, less what this
 //! gateway holds for orders that are not decided yet.
 //!
-//! Both figures live in one atomic word, so a reservation and a refresh can't see each other half done,
-//! and neither takes a lock.
+//! Both figures live in one atomic word, so a reservation and a refresh can't see each other half
+//! done, and neither takes a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -48,8 +48,8 @@ impl DeskStock {
         self.change(|now| (0 < now.free()).then(|| DeskFigures { held: now.held + 1, ..now }))
     }
 
-    /// Holds units for orders that were accepted before this desk knew its stock (found in the queue or
-    /// among the unconfirmed at start), free or not.
+    /// Holds units for orders that were accepted before this desk knew its stock (found in the
+    /// queue or among the unconfirmed at start), free or not.
     pub fn hold(&self, units: u32) {
         self.change(|now| Some(DeskFigures { held: now.held.saturating_add(units), ..now }));
     }
@@ -139,7 +139,12 @@ mod tests {
         #[test]
         fn never_admits_more_than_the_database_has(
             steps in proptest::collection::vec(
-                prop_oneof![Just(Step::Reserve), Just(Step::Fail), Just(Step::Place), Just(Step::Refuse)],
+                prop_oneof![
+                    Just(Step::Reserve),
+                    Just(Step::Fail),
+                    Just(Step::Place),
+                    Just(Step::Refuse),
+                ],
                 0..200,
             )
         ) {
@@ -151,7 +156,11 @@ mod tests {
                 match step {
                     Step::Reserve if desk.reserve() => undecided += 1,
                     Step::Fail if 0 < undecided => { desk.release(); undecided -= 1; }
-                    Step::Place if 0 < undecided => { stock -= 1; undecided -= 1; desk.refresh(stock, 1); }
+                    Step::Place if 0 < undecided => {
+                        stock -= 1;
+                        undecided -= 1;
+                        desk.refresh(stock, 1);
+                    }
                     Step::Refuse if 0 < undecided => { undecided -= 1; desk.refresh(stock, 1); }
                     _ => {}
                 }

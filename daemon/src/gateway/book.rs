@@ -1,5 +1,6 @@
-//! What a gateway knows of each product and of each buyer who asked for it: the shelf with its price
-//! and units, and the buyer's standing. All of it can be rebuilt from the order side and the queue.
+//! What a gateway knows of each product and of each buyer who asked for it: the shelf with its
+//! price and units, and the buyer's standing. All of it can be rebuilt from the order side and the
+//! queue.
 //!
 //! Reading takes no lock; a buyer's standing changes by compare-and-swap in one place per event:
 //!
@@ -10,8 +11,8 @@
 //!       |<----------------------failed--------------------------------+--+
 //! ```
 //!
-//! Publishing, Queued and Unconfirmed hold one unit of the shelf's stock each; Claimed doesn't yet. A
-//! decision may arrive at any of them: another gateway may have published the same order.
+//! Publishing, Queued and Unconfirmed hold one unit of the shelf's stock each; Claimed doesn't yet.
+//! A decision may arrive at any of them: another gateway may have published the same order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -283,8 +284,8 @@ impl Shelf {
         });
     }
 
-    /// Nobody knows whether the queue has the order. False when it was decided meanwhile, so that it
-    /// did arrive.
+    /// Nobody knows whether the queue has the order. False when it was decided meanwhile, so that
+    /// it did arrive.
     pub fn doubt(&self, user_phone: &str, id: &OrderId) -> bool {
         self.step(user_phone, |buyer| match &buyer.standing {
             Standing::Publishing(order, _) if order.id == *id => {
@@ -303,16 +304,16 @@ impl Shelf {
         )
     }
 
-    /// Takes over an undecided order found at start, in the queue or among the unconfirmed, and holds
-    /// its unit. Does nothing when the order is known already.
+    /// Takes over an undecided order found at start, in the queue or among the unconfirmed, and
+    /// holds its unit. Does nothing when the order is known already.
     pub fn adopt(&self, user_phone: &str, standing: &Standing) {
         if self.claim(user_phone, |_| standing.clone()).is_ok() {
             self.stock.hold(1);
         }
     }
 
-    /// Applies a decision of the order side. True when it ends a hold of this gateway, whose unit the
-    /// caller then settles with the next stock figure.
+    /// Applies a decision of the order side. True when it ends a hold of this gateway, whose unit
+    /// the caller then settles with the next stock figure.
     pub fn decide(&self, decision: &Decision) -> bool {
         let id = OrderId::from(decision.order_id.as_str());
         let buyers = self.buyers.pin();

@@ -1,5 +1,5 @@
-//! Orders whose publication ended unknown: kept durably, and published again with the same id until the
-//! queue confirms them or the order side has decided them. Their units stay held all the while.
+//! Orders whose publication ended unknown: kept durably, and published again with the same id until
+//! the queue confirms them or the order side has decided them. Their units stay held all the while.
 //!
 //! A definite failure of a later try proves nothing about the first one, so it stays unknown.
 
@@ -67,8 +67,8 @@ impl Doubts {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Takes up what an earlier run left: their buyers are told "unconfirmed" again and their units are
-    /// held. To be called when the book has its shelves and before charges are taken.
+    /// Takes up what an earlier run left: their buyers are told "unconfirmed" again and their units
+    /// are held. To be called when the book has its shelves and before charges are taken.
     ///
     /// # Errors
     /// They can't be read.

@@ -1,6 +1,6 @@
-//! The gateway role: takes charges and queries from buyers, holds cached stock, publishes orders and
-//! remembers what became of them. It never opens the order tables: what was decided reaches it through
-//! `OrderSide`, in one process or over HTTP.
+//! The gateway role: takes charges and queries from buyers, holds cached stock, publishes orders
+//! and remembers what became of them. It never opens the order tables: what was decided reaches it
+//! through `OrderSide`, in one process or over HTTP.
 
 pub mod book;
 pub mod charge;

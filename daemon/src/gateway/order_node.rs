@@ -1,5 +1,5 @@
-//! The order side over HTTP: a gateway's client of its order node. Connections are pooled; a request
-//! that finds its pooled connection stale is sent once more, as both requests only read.
+//! The order side over HTTP: a gateway's client of its order node. Connections are pooled; a
+//! request that finds its pooled connection stale is sent once more, as both requests only read.
 
 use std::time::Duration;
 
@@ -157,8 +157,8 @@ mod tests {
 
     use super::*;
 
-    /// A node that answers each connection by one script: a text to send, or `None` to hang up after
-    /// the request was read. Connections are counted.
+    /// A node that answers each connection by one script: a text to send, or `None` to hang up
+    /// after the request was read. Connections are counted.
     async fn node(script: Vec<Option<&'static str>>) -> (OrderNode, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,6 +1,6 @@
-//! Publishes claimed orders by group commit: whatever waits when a batch is done becomes the next one,
-//! with no artificial delay. It owns the end of every claim, so that a buyer who hangs up changes
-//! nothing: each order ends stored, abandoned, or with the confirmer.
+//! Publishes claimed orders by group commit: whatever waits when a batch is done becomes the next
+//! one, with no artificial delay. It owns the end of every claim, so that a buyer who hangs up
+//! changes nothing: each order ends stored, abandoned, or with the confirmer.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The gateway's query: what the order side knows, completed by what this gateway alone knows (an order
-//! it has queued and nobody has decided yet).
+//! The gateway's query: what the order side knows, completed by what this gateway alone knows (an
+//! order it has queued and nobody has decided yet).
 
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ impl QueryDesk {
 
     /// How this buyer's order for the product stands.
     pub async fn query(&self, prod_id: &str, user_phone: &str) -> Reply<QueryData> {
-        // Our own word first: what it says can only have been decided since, and then the order side
-        // knows it.
+        // Our own word first: what it says can only have been decided since, and then the order
+        // side knows it.
         let shelf = self.book.shelf(prod_id);
         let standing = shelf.as_ref().and_then(|shelf| shelf.buyer(user_phone));
         let standing = standing.map_or(Standing::Open, |buyer| buyer.standing);

@@ -13,7 +13,7 @@
 //! | --- | --- | --- |
 //! | 400 | no HTTP/1.x, or a body with broken framing | closed |
 //! | 404 | no such path | kept |
-//! | 405 | not a method of this path; `Allow` lists them (`OPTIONS` answers 204 with `Allow`) | kept |
+//! | 405 | not a method of this path; `Allow` lists them (`OPTIONS`: 204 and `Allow`) | kept |
 //! | 408 | a head or a body begun and not complete in time (silence just ends) | closed |
 //! | 413 | a body over the limit, told before more of it is read | closed |
 //! | 415 | a body of a type that nobody here reads, and no query string either | kept |

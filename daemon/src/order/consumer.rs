@@ -1,5 +1,5 @@
-//! The consumer of the embedded queue: has batch after batch placed for as long as there are any, then
-//! sleeps until something is queued, a retry is due, or it is told to stop. It never polls.
+//! The consumer of the embedded queue: has batch after batch placed for as long as there are any,
+//! then sleeps until something is queued, a retry is due, or it is told to stop. It never polls.
 
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ pub struct Settings {
     pub backoff: Backoff,
 }
 
-/// Consumes until `cancel`, or until the store is closed. The batch under way is finished. While `paused`
-/// is true nothing is taken; when its sender is gone, its last value stands.
+/// Consumes until `cancel`, or until the store is closed. The batch under way is finished. While
+/// `paused` is true nothing is taken; when its sender is gone, its last value stands.
 pub async fn run(
     store: Store,
     settings: Settings,
@@ -175,7 +175,8 @@ mod tests {
         let store = &fixture.store;
         let consumer = consume(store, true);
         store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
-        // A write after the enqueue, so that a consumer that ignored the pause would have had its turn.
+        // A write after the enqueue, so that a consumer that ignored the pause would have had its
+        // turn.
         tokio::task::yield_now().await;
         store.set_meta("turn", vec![]).await.unwrap();
         assert_eq!(store.pending().await.unwrap().len(), 1);

@@ -1,4 +1,5 @@
-//! The order role as a broker's consumer sees it: deliveries in, their outcomes durable in the store.
+//! The order role as a broker's consumer sees it: deliveries in, their outcomes durable in the
+//! store.
 
 use crate::queue::{Cause, Delivery, Placer};
 use crate::store::Store;

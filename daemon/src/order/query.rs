@@ -9,8 +9,8 @@ use crate::order_side::{Known, OrderSide};
 use crate::queue::{BoxFuture, Cause, LagReader};
 use crate::store::Store;
 
-/// Decisions in one page: large enough that a gateway's start takes few, small enough that a page is
-/// read in milliseconds and stays far below a megabyte.
+/// Decisions in one page: large enough that a gateway's start takes few, small enough that a page
+/// is read in milliseconds and stays far below a megabyte.
 const PAGE_DECISIONS_MAX: usize = 2_000;
 
 /// The order role's answers.
@@ -46,8 +46,8 @@ impl OrderSide for OrderBook {
             if let Some(found) = self.look(prod_id, user_phone).await? {
                 return Ok(found);
             }
-            // The reading begins after this query came. Should it be 0, whatever was queued before has
-            // been decided, perhaps since the first look: hence the second.
+            // The reading begins after this query came. Should it be 0, whatever was queued before
+            // has been decided, perhaps since the first look: hence the second.
             match self.lag.read_lag().await {
                 Ok(lag) if lag.messages == 0 => {
                     Ok(self.look(prod_id, user_phone).await?.unwrap_or(Known::Never))

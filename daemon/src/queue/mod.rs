@@ -1,7 +1,8 @@
-//! The queue between the roles, as the roles see it. `embedded` and `rocketmq` are the two behind it.
+//! The queue between the roles, as the roles see it. `embedded` and `rocketmq` are the two behind
+//! it.
 //!
-//! A producer tells of each order whether it is stored, definitely not, or unknown; a consumer hands
-//! deliveries to the order role and acknowledges them only after its commit.
+//! A producer tells of each order whether it is stored, definitely not, or unknown; a consumer
+//! hands deliveries to the order role and acknowledges them only after its commit.
 
 pub mod embedded;
 #[cfg(feature = "rocketmq")]
@@ -48,12 +49,12 @@ impl fmt::Display for Cause {
 
 /// Sends orders. Shared by the publisher (fresh orders) and the confirmer (unknown ones, again).
 pub trait Producer: Send + Sync + 'static {
-    /// Publishes the orders; one result each, in their order. Never waits longer than the kind's own
-    /// send time-out, and never panics on a broken queue.
+    /// Publishes the orders; one result each, in their order. Never waits longer than the kind's
+    /// own send time-out, and never panics on a broken queue.
     fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Vec<Published>>;
 
-    /// What is known of the way to the queue without asking it. While it is `Err`, the gateway answers
-    /// 40004 at once instead of trying.
+    /// What is known of the way to the queue without asking it. While it is `Err`, the gateway
+    /// answers 40004 at once instead of trying.
     ///
     /// # Errors
     /// Says why nothing can be sent at the moment.
@@ -99,7 +100,8 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// When the buyer asked: our accept-time property, else the message's born time.
     pub charged_at: EpochMs,
-    /// Where it came from, for the dead letters and the log: `broker-a/TOPIC/3@1234` or `embedded@17`.
+    /// Where it came from, for the dead letters and the log: `broker-a/TOPIC/3@1234` or
+    /// `embedded@17`.
     pub origin: String,
     /// How often it was delivered before.
     pub redeliveries: u32,
@@ -107,9 +109,9 @@ pub struct Delivery {
 
 /// Takes deliveries and makes their outcomes durable: the order role, as a consumer sees it.
 pub trait Placer: Send + Sync + 'static {
-    /// Decides every delivery in one transaction and returns after the commit. Malformed ones end as
-    /// dead letters of ours, so an error means that the store failed and nothing was decided: deliver
-    /// the whole batch again. Blocks; call it on a thread that may.
+    /// Decides every delivery in one transaction and returns after the commit. Malformed ones end
+    /// as dead letters of ours, so an error means that the store failed and nothing was decided:
+    /// deliver the whole batch again. Blocks; call it on a thread that may.
     ///
     /// # Errors
     /// The store failed.

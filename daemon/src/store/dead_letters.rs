@@ -1,5 +1,5 @@
-//! Messages that could not be decided, kept with the reason until an operator deals with them. Listing,
-//! resending and discarding them is not done here yet.
+//! Messages that could not be decided, kept with the reason until an operator deals with them.
+//! Listing, resending and discarding them is not done here yet.
 
 use protocol::{EpochMs, OrderMessage};
 
@@ -23,8 +23,8 @@ pub(super) struct DeadLetter<'a> {
     pub(super) charged_at: EpochMs,
 }
 
-/// Sets a message aside and tells whether it is new. The same message delivered again is known by its
-/// origin together with its time: a rebuilt broker counts its offsets from 0 again.
+/// Sets a message aside and tells whether it is new. The same message delivered again is known by
+/// its origin together with its time: a rebuilt broker counts its offsets from 0 again.
 pub(super) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, Fault> {
     let known = tx
         .statement(
@@ -38,7 +38,8 @@ pub(super) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, Fault> 
     let message = letter.message;
     tx.statement(
         "INSERT INTO seckill_dead_letter
-           (origin, order_id, prod_id, user_phoneno, body, reason, redeliveries, charged_at, dead_at)
+           (origin, order_id, prod_id, user_phoneno, body, reason, redeliveries, charged_at,
+            dead_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute((

@@ -1,4 +1,5 @@
-//! What gateways learn of the order role: decisions in sequence, and the products of the same moment.
+//! What gateways learn of the order role: decisions in sequence, and the products of the same
+//! moment.
 
 use protocol::{Decision, DecisionsPage, OrderStatus, Outcome, Reason};
 use rusqlite::{Connection, Row};
@@ -8,8 +9,8 @@ use super::{Store, products, unsigned};
 
 impl Store {
     /// Up to `limit` decisions after number `after`, oldest first, with the newest number and every
-    /// product, all from one read transaction. Decisions are committed in the sequence of their numbers,
-    /// so none turns up later below a number that was seen.
+    /// product, all from one read transaction. Decisions are committed in the sequence of their
+    /// numbers, so none turns up later below a number that was seen.
     ///
     /// # Errors
     /// The database can't be read.

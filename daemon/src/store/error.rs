@@ -68,9 +68,9 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// Whether the work itself is at fault, so that other work may go on without it. Everything else is
-    /// the database's trouble as a whole: an unfamiliar error must not empty the queue into the dead
-    /// letters.
+    /// Whether the work itself is at fault, so that other work may go on without it. Everything
+    /// else is the database's trouble as a whole: an unfamiliar error must not empty the queue into
+    /// the dead letters.
     pub(super) fn is_of_the_work(&self) -> bool {
         let Self::Sqlite(error) = self else { return true };
         match error.sqlite_error_code() {

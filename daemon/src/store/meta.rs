@@ -1,5 +1,5 @@
-//! Small values that belong to the database itself: its name, the key of the order ids, and what other
-//! parts keep over a restart under names of their own.
+//! Small values that belong to the database itself: its name, the key of the order ids, and what
+//! other parts keep over a restart under names of their own.
 
 use rusqlite::{Connection, OptionalExtension};
 

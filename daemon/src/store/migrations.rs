@@ -1,6 +1,6 @@
-//! The schema, as an append-only list of steps. A step that has been released is never edited: what is
-//! wrong in it is put right by the next one. There is no way back, so an older daemon refuses a newer
-//! database instead of guessing at it.
+//! The schema, as an append-only list of steps. A step that has been released is never edited: what
+//! is wrong in it is put right by the next one. There is no way back, so an older daemon refuses a
+//! newer database instead of guessing at it.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -14,12 +14,12 @@ const STEPS: &[&str] = &[STEP_1];
 #[expect(clippy::cast_possible_truncation, reason = "a handful of steps")]
 pub(super) const KNOWN: i32 = STEPS.len() as i32;
 
-/// Names of the first two tables follow contract/schema.md. Each order row lies in exactly one of the two
-/// partial indexes over (product, buyer), so that placing writes one index entry less:
-/// `one_live_order` is the constraint that one buyer gets one unit, `failed_orders` answers queries.
-/// Queries repeat the indexes' conditions word for word, or SQLite would not use them.
-/// Products carry `sold` beside `prod_stock`, both written by the same UPDATE, as counting live orders
-/// on every look at the stock would take longer with every sale; `conservation` counts them.
+/// Names of the first two tables follow contract/schema.md. Each order row lies in exactly one of
+/// the two partial indexes over (product, buyer), so that placing writes one index entry less:
+/// `one_live_order` is the constraint that one buyer gets one unit, `failed_orders` answers
+/// queries. Queries repeat the indexes' conditions word for word, or SQLite would not use them.
+/// Products carry `sold` beside `prod_stock`, both written by the same UPDATE, as counting live
+/// orders on every look at the stock would take longer with every sale; `conservation` counts them.
 const STEP_1: &str = "
 CREATE TABLE t_seckill_product (
   id            INTEGER PRIMARY KEY,
@@ -120,8 +120,8 @@ CREATE TABLE seckill_meta (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Takes the database to [`KNOWN`], each step in a transaction of its own that also marks the file as
-/// ours, so that a crash between two steps leaves a database that the next start goes on with.
+/// Takes the database to [`KNOWN`], each step in a transaction of its own that also marks the file
+/// as ours, so that a crash between two steps leaves a database that the next start goes on with.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     for (version, step) in (1_i32..).zip(STEPS) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

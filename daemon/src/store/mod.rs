@@ -1,5 +1,5 @@
-//! The database of this process: one writing thread, a few reading connections, and the only place with
-//! SQL. It decides nothing by itself; the placing rules are in `domain::ordering`.
+//! The database of this process: one writing thread, a few reading connections, and the only place
+//! with SQL. It decides nothing by itself; the placing rules are in `domain::ordering`.
 //!
 //! One file per kind of row: `orders`, `products`, `decisions`, `queue` (the embedded queue),
 //! `dead_letters`, `unconfirmed`, `outcomes`, `meta`; `placing` joins them in one transaction.
@@ -60,8 +60,8 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
-/// The fields are dropped in this sequence: the writer's thread ends once its last handle is gone, and
-/// only then can it be joined.
+/// The fields are dropped in this sequence: the writer's thread ends once its last handle is gone,
+/// and only then can it be joined.
 struct Inner {
     writer: Writer,
     thread: Thread,
@@ -72,8 +72,8 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens the database, or makes it, and takes its lock. Puts in the products that are absent and
-    /// checks the books of all: a mismatch is logged as an error and left as it is. Blocks.
+    /// Opens the database, or makes it, and takes its lock. Puts in the products that are absent
+    /// and checks the books of all: a mismatch is logged as an error and left as it is. Blocks.
     ///
     /// # Errors
     /// Says why the database can't be used; an existing file is then unchanged.
@@ -109,8 +109,8 @@ impl Store {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Finishes what waits, moves the write-ahead log into the database and lets go of the lock. Later
-    /// reads and writes are answered `Closed`. Closing again, from any handle, is harmless.
+    /// Finishes what waits, moves the write-ahead log into the database and lets go of the lock.
+    /// Later reads and writes are answered `Closed`. Closing again, from any handle, is harmless.
     ///
     /// # Errors
     /// What went wrong at the end; everything that was answered is stored all the same.
@@ -124,13 +124,15 @@ impl Store {
         }
     }
 
-    /// Names the database: a UUID made with it. Decision numbers are comparable within one name only.
+    /// Names the database: a UUID made with it. Decision numbers are comparable within one name
+    /// only.
     #[must_use]
     pub fn store_id(&self) -> &str {
         &self.inner.identity.store_id
     }
 
-    /// The key of the order ids, made with the database. Secret: with it an order id tells its buyer.
+    /// The key of the order ids, made with the database. Secret: with it an order id tells its
+    /// buyer.
     #[must_use]
     pub fn order_id_key(&self) -> [u8; 32] {
         self.inner.identity.order_id_key
@@ -173,8 +175,8 @@ impl Store {
     }
 }
 
-/// The writer's thread, joined when the last handle is dropped unless `close` did it: a database that is
-/// let go of can be opened again at once.
+/// The writer's thread, joined when the last handle is dropped unless `close` did it: a database
+/// that is let go of can be opened again at once.
 struct Thread(Mutex<Option<JoinHandle<Result<(), CloseError>>>>);
 
 impl Thread {

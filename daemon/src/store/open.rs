@@ -1,5 +1,6 @@
-//! Opening the database: its lock, its judgement without a change to it, its settings and migrations.
-//! A file that isn't ours, is newer than this build, or is damaged stays as it is, byte by byte.
+//! Opening the database: its lock, its judgement without a change to it, its settings and
+//! migrations. A file that isn't ours, is newer than this build, or is damaged stays as it is, byte
+//! by byte.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -12,8 +13,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::migrations::{self, APPLICATION_ID, KNOWN};
 use super::reader::BUSY_TIMEOUT;
 
-/// Files below this size are checked page by page at the start; checking a larger one would keep the
-/// daemon from serving for seconds, and `doctor` can do it at leisure.
+/// Files below this size are checked page by page at the start; checking a larger one would keep
+/// the daemon from serving for seconds, and `doctor` can do it at leisure.
 const QUICK_CHECK_BYTES_MAX: u64 = 64 << 20;
 
 /// What each SQLite file begins with.
@@ -169,15 +170,15 @@ fn size(path: &Path) -> Result<Option<u64>, OpenError> {
     }
 }
 
-/// Makes an empty file that only its owner can read, as it will hold phone numbers and the key of the
-/// order ids. SQLite gives the files beside it the same mode.
+/// Makes an empty file that only its owner can read, as it will hold phone numbers and the key of
+/// the order ids. SQLite gives the files beside it the same mode.
 fn make(path: &Path) -> Result<(), OpenError> {
     let made = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
     made.map(|_| ()).map_err(|error| unwritable(path, &error))
 }
 
-/// Looks at a file that exists without changing it. It has to be SQLite that looks, since the newest
-/// header may lie in the write-ahead log; and its closing checkpoint has to be off.
+/// Looks at a file that exists without changing it. It has to be SQLite that looks, since the
+/// newest header may lie in the write-ahead log; and its closing checkpoint has to be off.
 fn judge(path: &Path) -> Result<(), OpenError> {
     let mut begin = [0; MAGIC.len()];
     File::open(path).and_then(|mut file| file.read_exact(&mut begin)).or_else(
@@ -240,8 +241,8 @@ fn quick_check(connection: &Connection) -> rusqlite::Result<Option<String>> {
     Ok((found != "ok").then_some(found))
 }
 
-/// The writing connection. `FULL` makes each commit durable before it is answered; the checkpoint is
-/// the writer's own business; temporary data stays in memory, savepoint journals above all.
+/// The writing connection. `FULL` makes each commit durable before it is answered; the checkpoint
+/// is the writer's own business; temporary data stays in memory, savepoint journals above all.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE

@@ -1,4 +1,5 @@
-//! What is known of a buyer's order for a product, wherever it stands: the truthful answer of `query.do`.
+//! What is known of a buyer's order for a product, wherever it stands: the truthful answer of
+//! `query.do`.
 
 use protocol::{EpochMs, Money, OrderMessage, OrderStatus, QueryData, Reason};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -51,8 +52,9 @@ impl From<OrderRow> for QueryData {
 }
 
 impl Store {
-    /// The buyer's order for the product: the live one, else one that isn't decided (in the embedded
-    /// queue, or set aside as a dead letter that an operator may still resend), else the newest failed.
+    /// The buyer's order for the product: the live one, else one that isn't decided (in the
+    /// embedded queue, or set aside as a dead letter that an operator may still resend), else the
+    /// newest failed.
     ///
     /// # Errors
     /// The database can't be read; whether there is an order is then unknown.

@@ -1,5 +1,5 @@
-//! How often each outcome came about: counted in the same transaction as the outcome itself, so that the
-//! figures survive a crash and never disagree with the orders.
+//! How often each outcome came about: counted in the same transaction as the outcome itself, so
+//! that the figures survive a crash and never disagree with the orders.
 
 use protocol::Reason;
 use rusqlite::Connection;

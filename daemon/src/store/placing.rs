@@ -1,9 +1,9 @@
-//! Deciding orders inside a transaction: gathers the facts, asks `domain::ordering`, stores the verdict.
-//! Where the orders come from, and what becomes of a message that can't be decided, is the callers'
-//! business.
+//! Deciding orders inside a transaction: gathers the facts, asks `domain::ordering`, stores the
+//! verdict. Where the orders come from, and what becomes of a message that can't be decided, is the
+//! callers' business.
 //!
-//! A batch is decided in one savepoint. Only when something in it fails unexpectedly is it done over,
-//! one savepoint per order, to find the order at fault and spare the others.
+//! A batch is decided in one savepoint. Only when something in it fails unexpectedly is it done
+//! over, one savepoint per order, to find the order at fault and spare the others.
 
 use std::collections::HashMap;
 
@@ -37,15 +37,15 @@ pub(super) struct Decided {
 }
 
 impl Store {
-    /// Decides every delivery and returns after the commit. Malformed deliveries, and those that fail by
-    /// themselves for an unexpected reason, become dead letters in the same transaction.
+    /// Decides every delivery and returns after the commit. Malformed deliveries, and those that
+    /// fail by themselves for an unexpected reason, become dead letters in the same transaction.
     ///
-    /// Blocks, and panics on a thread that drives async tasks: call it by way of `spawn_blocking`, or
-    /// from a thread of your own.
+    /// Blocks, and panics on a thread that drives async tasks: call it by way of `spawn_blocking`,
+    /// or from a thread of your own.
     ///
     /// # Errors
-    /// The store failed; unless it is [`WriteError::Unknown`], nothing was decided. Either way the same
-    /// deliveries can be given again.
+    /// The store failed; unless it is [`WriteError::Unknown`], nothing was decided. Either way the
+    /// same deliveries can be given again.
     pub fn place_blocking(&self, deliveries: Vec<Delivery>) -> Result<Outcomes, WriteError> {
         // Decoded here, on the caller's thread: the writer's time is everybody's.
         let read: Vec<_> = deliveries.into_iter().map(read).collect();
@@ -109,7 +109,8 @@ fn bury(
     Ok(())
 }
 
-/// Decides the orders in their sequence. The outcomes are returned, not yet counted in the database.
+/// Decides the orders in their sequence. The outcomes are returned, not yet counted in the
+/// database.
 pub(super) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Decided, Fault> {
     match tx.in_savepoint(|tx| decide_group(tx, candidates)) {
         Ok(outcomes) => Ok(Decided { outcomes, at_fault: Vec::new() }),

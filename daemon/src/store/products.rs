@@ -19,8 +19,8 @@ pub struct Seed {
     pub stock: u32,
 }
 
-/// A product's books. They are kept in two places, which must agree: in the product's row and in the rows
-/// of its live orders.
+/// A product's books. They are kept in two places, which must agree: in the product's row and in
+/// the rows of its live orders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Balance {
     /// The product's id.
@@ -75,7 +75,8 @@ pub(super) fn seed(connection: &Connection, seeds: &[Seed], now: i64) -> rusqlit
         if absent {
             connection.execute(
                 "INSERT INTO t_seckill_product
-                   (gmt_create, gmt_update, prod_id, prod_name, prod_stock, prod_price, initial_stock)
+                   (gmt_create, gmt_update, prod_id, prod_name, prod_stock, prod_price,
+                    initial_stock)
                  VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?4)",
                 (now, &seed.prod_id, &seed.prod_name, seed.stock, seed.price.milli()),
             )?;

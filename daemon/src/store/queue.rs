@@ -1,5 +1,5 @@
-//! The embedded queue's rows: put in durably, taken and placed and removed in one transaction, so that
-//! an order is in the queue or decided, never both and never neither.
+//! The embedded queue's rows: put in durably, taken and placed and removed in one transaction, so
+//! that an order is in the queue or decided, never both and never neither.
 
 use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
 use rusqlite::{Connection, OptionalExtension};
@@ -60,8 +60,8 @@ pub struct Taken {
 }
 
 impl Store {
-    /// Queues the orders, all or none; durable when `Ok`. An order whose id is queued or decided already
-    /// is left as it is, so repeating a call is harmless.
+    /// Queues the orders, all or none; durable when `Ok`. An order whose id is queued or decided
+    /// already is left as it is, so repeating a call is harmless.
     ///
     /// # Errors
     /// [`WriteError::Overloaded`] at once when too many writes wait; see there for the others.
@@ -69,9 +69,9 @@ impl Store {
         self.writer().try_write(orders.len(), move |tx| enqueue(tx, &orders)).await
     }
 
-    /// Takes up to `batch_max` due rows, oldest first, decides and removes them in one transaction. A row
-    /// that fails unexpectedly by itself waits for `backoff` and becomes a dead letter at its delivery
-    /// number `deliveries_max`.
+    /// Takes up to `batch_max` due rows, oldest first, decides and removes them in one transaction.
+    /// A row that fails unexpectedly by itself waits for `backoff` and becomes a dead letter at its
+    /// delivery number `deliveries_max`.
     ///
     /// # Errors
     /// The store failed; the rows stay as they were, or (`Unknown`) may be decided.
@@ -192,8 +192,8 @@ fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
     Ok(Taken { taken, outcomes, put_off, next_due })
 }
 
-/// The rows whose time has come. One that claims to wait longer than any backoff was written before the
-/// wall clock was set back, and is due as well.
+/// The rows whose time has come. One that claims to wait longer than any backoff was written before
+/// the wall clock was set back, and is due as well.
 fn due(tx: &Tx<'_>, terms: &Terms) -> Result<Vec<Due>, Fault> {
     let longest = i64::try_from(terms.backoff.max_ms).unwrap_or(i64::MAX);
     let rows = tx

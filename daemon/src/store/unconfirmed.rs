@@ -1,5 +1,5 @@
-//! Sends of this process's gateway whose result is unknown, kept over a restart until the queue confirms
-//! them. When to publish them again is the gateway's business.
+//! Sends of this process's gateway whose result is unknown, kept over a restart until the queue
+//! confirms them. When to publish them again is the gateway's business.
 
 use protocol::{EpochMs, Malformed, ORDER_TOPIC, OrderMessage};
 use rusqlite::Row;

@@ -1,8 +1,8 @@
 //! The one thread that writes to the database. It takes all jobs that wait as one transaction and
 //! answers them after the commit, so that many orders share one fsync without an artificial wait.
 //!
-//! What a job does is the business of the other files here. Each job runs in a savepoint of its own: one
-//! that fails, or panics, undoes itself and nobody else.
+//! What a job does is the business of the other files here. Each job runs in a savepoint of its
+//! own: one that fails, or panics, undoes itself and nobody else.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -82,9 +82,9 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// SQLite gives up the whole transaction on some errors, and then there is no savepoint to return
-    /// to; where there is one and it can't be returned to, the transaction has to go as well, or half a
-    /// job would be committed.
+    /// SQLite gives up the whole transaction on some errors, and then there is no savepoint to
+    /// return to; where there is one and it can't be returned to, the transaction has to go as
+    /// well, or half a job would be committed.
     fn undo_savepoint(&self) {
         let undone = self.connection.execute_batch("ROLLBACK TO job; RELEASE job");
         if undone.is_err() && !self.connection.is_autocommit() {
@@ -238,8 +238,8 @@ struct Loop {
     checkpoint_at: i64,
 }
 
-/// Starts the thread. It ends when it is told to, or when the last handle is gone, and only then lets
-/// go of `lock`.
+/// Starts the thread. It ends when it is told to, or when the last handle is gone, and only then
+/// lets go of `lock`.
 pub(super) fn start(
     connection: Connection,
     lock: File,
@@ -351,15 +351,16 @@ impl Loop {
     }
 
     /// Runs between two transactions, when everybody has been answered, so no order waits for the
-    /// checkpoint's fsyncs but those that arrive meanwhile. Should they come to matter, this is the place
-    /// to hand it to a thread with a connection of its own.
+    /// checkpoint's fsyncs but those that arrive meanwhile. Should they come to matter, this is the
+    /// place to hand it to a thread with a connection of its own.
     fn checkpoint_when_long(&mut self) {
         let pages = checkpoint(&self.connection, "PRAGMA wal_checkpoint(NOOP)").unwrap_or(0);
         if pages < self.checkpoint_at {
             self.checkpoint_at = self.checkpoint_at.min(pages + CHECKPOINT_EVERY_PAGES);
             return;
         }
-        // A reader may hold the log's end back, or the disk be full: try again after as many pages more.
+        // A reader may hold the log's end back, or the disk be full: try again after as many pages
+        // more.
         self.checkpoint_at = pages + CHECKPOINT_EVERY_PAGES;
         if let Err(error) = checkpoint(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)") {
             tracing::warn!(%error, "the write-ahead log could not be moved into the database");
@@ -367,8 +368,8 @@ impl Loop {
     }
 }
 
-/// A full disk fails the commit before its last frame is in the log, so nothing can be replayed; after
-/// any other failure, notably of fsync, the frames may lie there complete.
+/// A full disk fails the commit before its last frame is in the log, so nothing can be replayed;
+/// after any other failure, notably of fsync, the frames may lie there complete.
 fn commit_failed(error: &rusqlite::Error) -> WriteError {
     let cause = Cause(error.to_string());
     match error.sqlite_error_code() {

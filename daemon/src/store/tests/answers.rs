@@ -92,7 +92,8 @@ async fn values_are_kept_under_their_names() {
     assert_eq!(fixture.store.meta("intake_paused").await.unwrap(), Some(b"0".to_vec()));
 }
 
-/// The questions asked for each order, each query or each look of a gateway are answered from indexes.
+/// The questions asked for each order, each query or each look of a gateway are answered from
+/// indexes.
 #[tokio::test]
 async fn no_frequent_question_walks_a_table() {
     let fixture = Fixture::with_stock(1);

@@ -1,4 +1,5 @@
-//! Each placing rule over a real database, the sale as a whole, and batches with something bad in them.
+//! Each placing rule over a real database, the sale as a whole, and batches with something bad in
+//! them.
 
 use std::collections::{HashMap, HashSet};
 use std::thread;
