@@ -107,7 +107,9 @@ impl Status {
     }
 
     /// The last timed reading of the lag.
-    #[must_use]
+    ///
+    /// # Errors
+    /// Says why it couldn't be read.
     pub fn lag(&self) -> Result<Lag, Cause> {
         self.lag.borrow().clone()
     }

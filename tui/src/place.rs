@@ -25,6 +25,7 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
+    #[expect(clippy::disallowed_methods, reason = "the daemon's rule; this is another program")]
     pub(crate) fn of_process() -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         Self {

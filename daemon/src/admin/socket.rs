@@ -140,6 +140,7 @@ impl Drop for Nursery {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a lock held for microseconds, taken once at start")]
 fn lock(folder: &Path) -> io::Result<File> {
     let folder = File::open(folder)?;
     for _ in 1..LOCK_TRIES {

@@ -144,5 +144,5 @@ async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
     }
     // Without a notifier, or with its sender gone, the timer alone wakes the loop.
     *changes = None;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

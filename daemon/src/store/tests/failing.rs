@@ -22,7 +22,7 @@ fn insert(tx: &Tx<'_>, key: &str) -> Result<(), Fault> {
 #[tokio::test]
 async fn a_job_that_fails_or_panics_undoes_itself_and_no_other() {
     let fixture = Fixture::with_stock(1);
-    let (gate, closed) = std::sync::mpsc::channel::<()>();
+    let (gate, closed) = std::sync::mpsc::sync_channel::<()>(1);
     // Holds the writer until the others wait, so that they share one transaction.
     let holding = fixture.write(move |_| {
         let _ = closed.recv();
@@ -83,7 +83,7 @@ async fn when_too_much_waits_the_next_is_refused_at_once() {
     let settings = Settings { path, readers: 1, writes_waiting_max: 1 };
     let store = Store::open(&settings, &[]).unwrap();
     let (began, begun) = tokio::sync::oneshot::channel();
-    let (gate, closed) = std::sync::mpsc::channel::<()>();
+    let (gate, closed) = std::sync::mpsc::sync_channel::<()>(1);
     let holder = store.clone();
     let holding = tokio::spawn(async move {
         let hold = move |_: &Tx<'_>| {
