@@ -2,6 +2,7 @@
 //! reading of the lag. Parts report here and never read here; the admin socket and `/readyz` read.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ pub struct Status {
     phase: watch::Sender<Phase>,
     conditions: Mutex<BTreeMap<Part, Condition>>,
     lag: watch::Sender<Result<Lag, Cause>>,
+    was_drained: AtomicBool,
 }
 
 /// A part that can be worse than well.
@@ -55,6 +57,7 @@ impl Default for Status {
             phase: watch::Sender::new(Phase::Starting),
             conditions: Mutex::default(),
             lag: watch::Sender::new(Err(Cause("not read yet".to_owned()))),
+            was_drained: AtomicBool::new(false),
         }
     }
 }
@@ -103,7 +106,17 @@ impl Status {
 
     /// Notes a timed reading of the lag.
     pub fn note_lag(&self, lag: Result<Lag, Cause>) {
+        if lag.as_ref().is_ok_and(|lag| lag.messages == 0) {
+            self.was_drained.store(true, Ordering::Relaxed);
+        }
         let _before = self.lag.send_replace(lag);
+    }
+
+    /// Whether the queue was ever seen empty since the start: then nothing of an earlier run is left in
+    /// it, and what is undecided came through this run.
+    #[must_use]
+    pub fn was_drained(&self) -> bool {
+        self.was_drained.load(Ordering::Relaxed)
     }
 
     /// The last timed reading of the lag.
@@ -119,7 +132,19 @@ impl Status {
 mod tests {
     use protocol::Phase;
 
-    use super::{Condition, Part, Status};
+    use super::{Cause, Condition, Lag, Part, Status};
+
+    #[test]
+    fn drained_is_remembered() {
+        let status = Status::default();
+        let lag = |messages| Ok(Lag { messages, ..Lag::default() });
+        status.note_lag(lag(3));
+        status.note_lag(Err(Cause("away".to_owned())));
+        assert!(!status.was_drained(), "what can't be read isn't 0");
+        status.note_lag(lag(0));
+        status.note_lag(lag(3));
+        assert!(status.was_drained());
+    }
 
     #[test]
     fn ready_is_serving_with_nothing_degraded() {

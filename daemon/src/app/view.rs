@@ -93,7 +93,8 @@ impl View {
     /// Units held, where this process can know them all.
     fn held(&self, prod_id: &str) -> Option<u64> {
         let shelf = self.book.as_ref()?.shelf(prod_id)?;
-        (self.undecided == Knowledge::Whole).then(|| u64::from(shelf.stock.figures().held))
+        let known = self.undecided == Knowledge::Whole || self.status.was_drained();
+        known.then(|| u64::from(shelf.stock.figures().held))
     }
 
     async fn queue(&self) -> QueueView {
