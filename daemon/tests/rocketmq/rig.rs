@@ -70,7 +70,11 @@ impl Rig {
 
     pub(crate) async fn with(change: impl FnOnce(BrokerOptions) -> BrokerOptions) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let options = BrokerOptions { dir: dir.path().join("broker"), ..BrokerOptions::default() };
+        let options = BrokerOptions {
+            version: version(),
+            dir: dir.path().join("broker"),
+            ..BrokerOptions::default()
+        };
         let broker = Broker::start(change(options)).await.unwrap();
         Self { broker, _dir: dir }
     }
@@ -78,6 +82,12 @@ impl Rig {
     pub(crate) fn settings(&self) -> Rocketmq {
         settings(&self.broker.name_server())
     }
+}
+
+/// The first version that `cargo xtask e2e` names, or else the broker module's own.
+pub(crate) fn version() -> String {
+    let versions = std::env::var("SECKILL_E2E_VERSIONS").unwrap_or_default();
+    versions.split(',').next().unwrap_or_default().to_owned()
 }
 
 pub(crate) fn settings(name_server: &str) -> Rocketmq {
