@@ -88,6 +88,7 @@ impl Broker {
             name_server: None,
             broker: None,
         };
+        broker.ports_are_free()?;
         conf::write(&broker.options, broker.name_server_port, broker.broker_port)?;
         broker.start_name_server_blocking()?;
         broker.start_again_blocking()?;
@@ -155,6 +156,16 @@ impl Broker {
     pub fn leave_running(mut self) {
         self.name_server.take();
         self.broker.take();
+    }
+
+    fn ports_are_free(&self) -> Result<()> {
+        let (name_server, broker) = (self.name_server_port, self.broker_port);
+        for port in [name_server, broker.saturating_sub(2), broker, broker.saturating_add(1)] {
+            if TcpListener::bind(("127.0.0.1", port)).is_err() {
+                bail!("port {port} is taken on loopback; choose others, or end what holds it");
+            }
+        }
+        Ok(())
     }
 
     fn signal_broker(&self, signal: Signal) -> Result<()> {

@@ -4,6 +4,7 @@
 
 mod check;
 mod e2e;
+mod rocketmq;
 mod step;
 mod tidy;
 
@@ -17,11 +18,15 @@ enum Chore {
     Check,
     /// The tests that need a real RocketMQ (JDK 17 and Maven).
     E2e(e2e::Args),
+    /// A real RocketMQ to try things on, and the build for 4.x name servers.
+    #[command(subcommand)]
+    Rocketmq(rocketmq::Chore),
 }
 
 fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Check => check::run(),
         Chore::E2e(args) => e2e::run(&args),
+        Chore::Rocketmq(chore) => rocketmq::run(chore),
     }
 }

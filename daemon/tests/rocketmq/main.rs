@@ -2,7 +2,11 @@
 //! rocketmq` (JDK 17 and Maven). Here only what the queue itself promises; the sale is e2e's.
 
 #![expect(clippy::print_stdout, reason = "measured times belong into the test's output")]
-#![allow(missing_docs, reason = "a test program has no readers of its interface")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, helpers included"
+)]
 
 mod acl;
 mod flow;

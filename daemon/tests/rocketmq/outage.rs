@@ -7,7 +7,7 @@ use seckill_e2e::broker::{Broker, BrokerOptions};
 use seckilld::queue::Published;
 
 use crate::rig::{
-    Rig, consume, open, order, orders, settings, shut, until, until_health, until_sent,
+    Rig, consume, open, order, orders, settings, shut, until, until_health, until_sent, version,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,6 +26,7 @@ async fn a_broker_that_comes_late() {
 
     let dir = tempfile::tempdir().unwrap();
     let options = BrokerOptions {
+        version: version(),
         dir: dir.path().join("broker"),
         name_server_port: Some(port),
         ..BrokerOptions::default()

@@ -38,6 +38,9 @@ const REDELIVERIES_MAX: i32 = 16;
 /// Parked listeners have nothing to finish; working ones were awaited before (consumer.rs).
 const LISTENERS_END_MS: u64 = 500;
 
+/// How long the clients' tasks, and then their runtime, may take to end.
+const RUNTIME_END_TIMEOUT: Duration = Duration::from_millis(1_000);
+
 /// Full names, as the broker knows them: the instance namespace in front of topic and group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Names {
@@ -77,7 +80,7 @@ impl Clients {
         let runtime = ClientRuntime::try_new(
             owner.root_context().component("rocketmq"),
             ClientRuntimeConfig {
-                shutdown_timeout: Duration::from_secs(3),
+                shutdown_timeout: RUNTIME_END_TIMEOUT,
                 ..ClientRuntimeConfig::default()
             },
             telemetry.handle(),
@@ -211,7 +214,7 @@ impl Clients {
         let owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(owner) = owner {
             let ended = tokio::task::spawn_blocking(move || {
-                owner.shutdown_runtime_blocking_with_timeout(Duration::from_secs(2)).is_ok()
+                owner.shutdown_runtime_blocking_with_timeout(RUNTIME_END_TIMEOUT).is_ok()
             });
             let _ = ended.await;
         }

@@ -23,10 +23,10 @@ use super::{Consuming, Delivery, Placer};
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(100);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(2);
 /// How long the batches that are being placed may take when consuming ends.
-const WORK_END_TIMEOUT: Duration = Duration::from_secs(5);
+const WORK_END_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the client may take to say goodbye: more than its listeners' end and its offsets' way to a
 /// broker that answers; a silent broker costs redeliveries, not our own end.
-const CLIENT_END_TIMEOUT: Duration = Duration::from_secs(4);
+const CLIENT_END_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// How long after placing the offsets go to the broker. The client itself begins with that 10 s after
 /// its start and then does it each second at best; until it does, the lag counts what is long placed
@@ -83,9 +83,7 @@ impl RunningConsumer {
     /// then the client with its offsets. What was held comes again at the next start, from its offset.
     pub(super) async fn stop(mut self) {
         self.gate.retire(WORK_END_TIMEOUT).await;
-        if let Some(persister) = self.persister.take() {
-            persister.abort();
-        }
+        self.stop_persisting();
         let ended =
             tokio::time::timeout(CLIENT_END_TIMEOUT, Box::pin(self.client.shutdown())).await;
         if ended.is_err() {
@@ -94,6 +92,19 @@ impl RunningConsumer {
                 "the consumer didn't end in time: the broker may deliver some orders again"
             );
         }
+    }
+
+    fn stop_persisting(&mut self) {
+        if let Some(persister) = self.persister.take() {
+            persister.abort();
+        }
+    }
+}
+
+impl Drop for RunningConsumer {
+    fn drop(&mut self) {
+        self.stop_persisting();
+        // Last: a held thread would keep the clients' runtime from ending.
         self.gate.release();
     }
 }

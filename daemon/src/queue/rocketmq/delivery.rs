@@ -77,6 +77,7 @@ mod tests {
     use flate2::Compression;
     use flate2::write::ZlibEncoder;
     use protocol::EpochMs;
+    use rocketmq_model::common::message::MessageTrait;
     use rocketmq_model::common::message::message_ext::MessageExt;
     use rocketmq_model::common::message::message_single::Message;
 
@@ -125,9 +126,7 @@ mod tests {
         assert_eq!(plain.origin, "broker-a/T/3@1234");
         assert_eq!((plain.charged_at, plain.redeliveries), (EpochMs(77), 2));
 
-        let builder = Message::builder().topic("T").body("{}");
-        let keyed = builder.raw_property("UNIQ_KEY", "7F0001").unwrap().build_unchecked();
-        message.set_message_inner(keyed);
+        message.put_property("UNIQ_KEY".into(), "7F0001".into());
         assert_eq!(delivery(&message).origin, "msgid:7F0001");
     }
 }

@@ -27,8 +27,8 @@ const PROBE_AFTER_MAX_UNATTENDED: Duration = Duration::from_millis(500);
 const PROBE_AFTER_WELL: Duration = Duration::from_secs(30);
 /// A producer behind which the ports answer isn't replaced more often than this.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
-/// How long a replaced producer may take to end; it does so in the background.
-const PRODUCER_END_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a producer may take to end.
+const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Which clients have a connection that can't be trusted any more.
 #[derive(Debug, Clone, Copy, Default)]

@@ -5,6 +5,7 @@
 //! schedule before it comes to the retry topic. Our own consumer gives nothing back while it runs
 //! (`consumer.rs`), so its messages never go there.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -19,12 +20,16 @@ const READING_TIMEOUT: Duration = Duration::from_secs(4);
 /// Reads the lag for everyone who asks.
 pub(super) struct RocketmqLag {
     shared: Arc<Shared>,
+    /// Every broker that ever had a part of the topic, by name. The name server forgets one that goes
+    /// away, and with it the orders that wait there; we don't. One that is taken out of service for
+    /// good is forgotten by a restart.
+    seen: Mutex<BTreeSet<String>>,
     readings: Readings<Result<Lag, Cause>>,
 }
 
 impl RocketmqLag {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, readings: Readings::default() }
+        Self { shared, seen: Mutex::default(), readings: Readings::default() }
     }
 
     async fn read(&self) -> Result<Lag, Cause> {
@@ -50,19 +55,43 @@ impl RocketmqLag {
 
     async fn read_all(&self, requests: &Requests) -> Result<Lag, RequestError> {
         let names = &self.shared.clients.names;
-        // No topic: nothing was ever sent. The name server said so; a silent one is an error.
         let Some(brokers) = requests.brokers_of(&names.topic).await? else {
-            return Ok(Lag::default());
+            return self.without_topic(requests).await;
         };
-        let retries = Broker::with_one_queue;
+        self.all_seen_are_among(&brokers)?;
         let mut lag = Lag::default();
         for broker in &brokers {
             read_topic(requests, broker, &names.group, &names.topic, &mut lag).await?;
             // The broker keeps one retry queue per group; there is none before the first consumer.
-            let retries = retries(broker);
+            let retries = broker.with_one_queue();
             read_topic(requests, &retries, &names.group, &names.retry_topic, &mut lag).await?;
         }
         Ok(lag)
+    }
+
+    /// The name server doesn't know the topic. Where every broker it knows says so too, nothing was
+    /// ever sent; where it knows none, or we have seen the topic, it has forgotten a broker.
+    async fn without_topic(&self, requests: &Requests) -> Result<Lag, RequestError> {
+        let names = &self.shared.clients.names;
+        self.all_seen_are_among(&[])?;
+        let brokers = requests.all_brokers().await?;
+        for broker in &brokers {
+            let glance = requests.glance(&broker.address, &names.group, &names.topic, 0, 0).await?;
+            if glance.is_some() {
+                return Err(RequestError::Unreadable("route of the topic"));
+            }
+        }
+        match brokers.is_empty() {
+            true => Err(RequestError::Away("every broker".to_owned())),
+            false => Ok(Lag::default()),
+        }
+    }
+
+    fn all_seen_are_among(&self, brokers: &[Broker]) -> Result<(), RequestError> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.extend(brokers.iter().map(|broker| broker.name.clone()));
+        let away = seen.iter().find(|name| !brokers.iter().any(|broker| broker.name == **name));
+        away.map_or(Ok(()), |name| Err(RequestError::Away(name.clone())))
     }
 }
 
@@ -232,7 +261,7 @@ mod tests {
             let readings = readings.clone();
             tokio::spawn(async move { readings.share(std::future::pending).await })
         };
-        while Arc::strong_count(&readings.next()) != 1 || readings.turn.try_lock().is_ok() {
+        while readings.turn.try_lock().is_ok() {
             tokio::task::yield_now().await;
         }
         let waiting = {

@@ -54,7 +54,11 @@ use requests::Requests;
 pub const LOG_DIRECTIVES: &str = "rocketmq_client_rust=error,rocketmq_transport=off,\
     rocketmq_runtime=error,rocketmq_protocol=error,rocketmq_model=error,rocketmq_error=error";
 
-/// How long the whole stop may take.
+/// How long the connection for single requests may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long the whole stop may take. Its parts have limits of their own that add up to less, so that
+/// the last parts still come to their end when the broker is silent.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether orders are taken from the topic.
@@ -204,7 +208,7 @@ impl RocketmqQueue {
         self.shared.producer.set_unready(Cause("stopping".to_owned()));
         Box::pin(keeper::end_producer(self.shared.producer.swap(None))).await;
         if let Some(requests) = self.shared.requests.swap(None) {
-            Box::pin(requests.close()).await;
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, Box::pin(requests.close())).await;
         }
         Box::pin(self.shared.clients.shutdown()).await;
     }

@@ -38,8 +38,10 @@ pub(super) enum Fault {
     Brokers(BTreeMap<String, String>),
     /// A broker took the connection and says nothing.
     Silent { address: String, detail: String },
-    /// The account or its rights.
+    /// The account itself: nothing works with it.
     Account { sentence: String },
+    /// The account is taken, and lacks a right of a consumer. One that only publishes does without.
+    Rights { sentence: String },
     /// There is no topic and nobody makes it.
     TopicMissing { why: String },
     /// Something else.
@@ -72,7 +74,7 @@ impl Fault {
                 "the RocketMQ broker {address} takes connections but doesn't answer ({detail}): look \
                  at its log and load; with TLS on one side only it looks the same (rocketmq.tls)"
             ),
-            Self::Account { sentence } => sentence.clone(),
+            Self::Account { sentence } | Self::Rights { sentence } => sentence.clone(),
             Self::TopicMissing { why } => format!(
                 "the topic {} doesn't exist and isn't made by itself ({why}): make it with `mqadmin \
                  updateTopic`, or give the account the right to",
@@ -84,7 +86,7 @@ impl Fault {
 
     /// Whether only a person can mend it: then there is no hurry in asking again.
     pub(super) fn needs_a_person(&self) -> bool {
-        matches!(self, Self::Account { .. } | Self::NameServerSpeaks4x)
+        matches!(self, Self::Account { .. } | Self::Rights { .. } | Self::NameServerSpeaks4x)
     }
 }
 
@@ -125,11 +127,9 @@ pub(super) async fn probe(
     for broker in reachable() {
         match account(clients, requests, broker).await {
             Ok(exists) => there |= exists,
-            Err(Fault::Account { sentence })
-                if consumes == Consumes::No && sentence.contains("right") =>
-            {
-                warnings.push(sentence);
-                there = known.is_some();
+            Err(Fault::Rights { sentence }) if consumes == Consumes::No => {
+                warnings.push(format!("the lag can't be read: {sentence}"));
+                there |= known.is_some();
             }
             Err(fault) => return Err(fault),
         }
@@ -169,9 +169,7 @@ async fn account(clients: &Clients, requests: &Requests, broker: &Broker) -> Res
     let glance = requests.glance(&broker.address, &names.group, &names.topic, 0, 0).await;
     match glance {
         Ok(glance) => Ok(glance.is_some()),
-        Err(error) if error.is_acl() => {
-            Err(Fault::Account { sentence: account_sentence(clients, &error.to_string()) })
-        }
+        Err(error) if error.is_acl() => Err(account_fault(clients, &error.to_string())),
         Err(error @ RequestError::Refused { .. }) => Err(Fault::Other(error.to_string())),
         Err(error) => {
             Err(Fault::Silent { address: broker.address.clone(), detail: error.to_string() })
@@ -179,37 +177,39 @@ async fn account(clients: &Clients, requests: &Requests, broker: &Broker) -> Res
     }
 }
 
-/// The brokers' remarks differ by version; their words tell the three faults apart.
-fn account_sentence(clients: &Clients, remark: &str) -> String {
+/// The brokers' remarks differ by version; their words tell the faults apart.
+fn account_fault(clients: &Clients, remark: &str) -> Fault {
     let settings = &clients.settings;
     let secret_file = settings.secret_key_file.display();
     let key_file = settings.access_key_file.display();
     let lower = remark.to_ascii_lowercase();
     let unknown = ["not found", "no acl config", "is null", "cannot be null", "no accesskey"];
-    if !clients.has_credentials() {
-        return format!(
+    let sentence = if !clients.has_credentials() {
+        format!(
             "the RocketMQ broker wants an account and none is configured ({remark}): set \
              rocketmq.access_key_file and rocketmq.secret_key_file"
-        );
-    }
-    if lower.contains("signature") {
-        return format!(
+        )
+    } else if lower.contains("signature") {
+        format!(
             "the RocketMQ broker refuses the secret ({remark}): put the right one in \
              rocketmq.secret_key_file ({secret_file})"
-        );
-    }
-    if unknown.iter().any(|words| lower.contains(words)) {
-        return format!(
+        )
+    } else if unknown.iter().any(|words| lower.contains(words)) {
+        format!(
             "the RocketMQ broker doesn't know the access key ({remark}): put the right one in \
              rocketmq.access_key_file ({key_file}), or add the account at the broker"
-        );
-    }
-    format!(
-        "the account lacks a right at the RocketMQ broker ({remark}): allow the access key of \
-         rocketmq.access_key_file ({key_file}) to publish and subscribe to topic {} and to subscribe \
-         with group {}",
-        clients.names.topic, clients.names.group
-    )
+        )
+    } else {
+        let (topic, group) = (&clients.names.topic, &clients.names.group);
+        return Fault::Rights {
+            sentence: format!(
+                "the account lacks a right at the RocketMQ broker ({remark}): allow the access key \
+                 of rocketmq.access_key_file ({key_file}) to publish and subscribe to topic {topic} \
+                 and to subscribe with group {group}"
+            ),
+        };
+    };
+    Fault::Account { sentence }
 }
 
 /// What a refused send says.

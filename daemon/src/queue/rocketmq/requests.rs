@@ -45,6 +45,8 @@ pub(super) enum RequestError {
     Failed(Facts),
     /// The answer lacks what it should hold.
     Unreadable(&'static str),
+    /// A broker that has a part of the topic has left the name server's list.
+    Away(String),
 }
 
 /// A broker that holds a part of a topic.
@@ -239,7 +241,7 @@ impl RequestError {
             Self::Refused { code, remark } => {
                 *code == 16 || *code == 1 && super::classify::says_acl(remark)
             }
-            Self::Failed(_) | Self::Unreadable(_) => false,
+            Self::Failed(_) | Self::Unreadable(_) | Self::Away(_) => false,
         }
     }
 
@@ -255,6 +257,7 @@ impl std::fmt::Display for RequestError {
         match self {
             Self::Refused { code, remark } => write!(f, "the broker refused: {remark} ({code})"),
             Self::Failed(facts) => f.write_str(&facts.sentence()),
+            Self::Away(broker) => write!(f, "{broker} is away, and what waits there is unknown"),
             Self::Unreadable(what) => write!(f, "the broker's {what} can't be read"),
         }
     }

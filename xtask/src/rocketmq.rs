@@ -1,0 +1,184 @@
+//! `cargo xtask rocketmq`: a real broker for people (`up`, `down`, `jars`: the e2e crate's own
+//! program), and the build that speaks to 4.x name servers (`patch-4x`).
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// The crate that is patched, in the version whose text the patch knows.
+const CRATE: &str = "rocketmq-protocol";
+const VERSION: &str = "1.0.0";
+
+/// What a 4.x name server or broker leaves out of its JSON, made optional: a file, a text that stands
+/// in it exactly once, and what takes its place. Nothing else is changed.
+const PATCH: [(&str, &str, &str); 3] = [
+    (
+        "src/protocol/route/route_data_view.rs",
+        "    #[serde(rename = \"enableActingMaster\")]\n    enable_acting_master: bool,",
+        "    #[serde(rename = \"enableActingMaster\", default)]\n    enable_acting_master: bool,",
+    ),
+    (
+        "src/protocol/admin/topic_stats_table.rs",
+        "pub struct TopicStatsTable {\n    topic_put_tps: f64,",
+        "pub struct TopicStatsTable {\n    #[serde(default)]\n    topic_put_tps: f64,",
+    ),
+    (
+        "src/protocol/admin/offset_wrapper.rs",
+        "#[serde(rename_all = \"camelCase\")]\npub struct OffsetWrapper {",
+        "#[serde(rename_all = \"camelCase\", default)]\npub struct OffsetWrapper {",
+    ),
+];
+
+/// What `cargo xtask rocketmq` takes.
+#[derive(clap::Subcommand)]
+pub(crate) enum Chore {
+    /// Starts a real RocketMQ on loopback (see `up --help`; needs JDK 17 and Maven).
+    #[command(disable_help_flag = true)]
+    Up(Passed),
+    /// Ends it.
+    #[command(disable_help_flag = true)]
+    Down(Passed),
+    /// Only fetches a version's jars.
+    #[command(disable_help_flag = true)]
+    Jars(Passed),
+    /// Runs cargo with a client that understands 4.x name servers, in `target/4x`.
+    #[command(name = "patch-4x")]
+    Patch4x {
+        /// What cargo is to do; `build -p seckilld` unless told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        cargo: Vec<OsString>,
+    },
+}
+
+/// Options that the e2e crate's program judges.
+#[derive(clap::Args)]
+pub(crate) struct Passed {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
+    options: Vec<OsString>,
+}
+
+/// Does it.
+pub(crate) fn run(chore: Chore) -> Result<()> {
+    match chore {
+        Chore::Up(passed) => broker("up", passed.options),
+        Chore::Down(passed) => broker("down", passed.options),
+        Chore::Jars(passed) => broker("jars", passed.options),
+        Chore::Patch4x { cargo } => patch_4x(cargo),
+    }
+}
+
+fn broker(verb: &str, options: Vec<OsString>) -> Result<()> {
+    let mut cargo = cargo();
+    cargo.args(["run", "--quiet", "--package", "seckill-e2e", "--features", "servers"]);
+    cargo.args(["--bin", "broker", "--", verb]).args(options);
+    let status = cargo.status().context("cargo run")?;
+    // The program has said what is wrong; nothing that we could add would tell more.
+    if status.success() { Ok(()) } else { std::process::exit(status.code().unwrap_or(1)) }
+}
+
+fn patch_4x(mut args: Vec<OsString>) -> Result<()> {
+    let copy = root().join("target/patch-4x").join(format!("{CRATE}-{VERSION}"));
+    patched_copy(&source()?, &copy)?;
+    if args.is_empty() {
+        args = ["build", "-p", "seckilld"].map(OsString::from).to_vec();
+    }
+    // The lock file names the registry's crate, and cargo rewrites it under a patch: it is put back as
+    // it was, so that the next plain build is the usual one.
+    let lock = root().join("Cargo.lock");
+    let before = fs::read(&lock).context("Cargo.lock")?;
+    let mut cargo = cargo();
+    cargo
+        .arg("--config")
+        .arg(format!("patch.crates-io.{CRATE}.path={:?}", copy.display().to_string()))
+        .args(args)
+        .env("CARGO_TARGET_DIR", root().join("target/4x"));
+    let result = ended(&mut cargo);
+    fs::write(&lock, before).context("Cargo.lock")?;
+    result
+}
+
+/// The unpacked source that cargo itself builds from.
+fn source() -> Result<PathBuf> {
+    let told = cargo().args(["metadata", "--format-version", "1"]).output()?;
+    ensure!(told.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&told.stderr));
+    let told = String::from_utf8(told.stdout)?;
+    // Looked for by its ending instead of by a JSON parser, which nothing else here needs.
+    let ending = format!("{CRATE}-{VERSION}/Cargo.toml\"");
+    let end = told.find(&ending).with_context(|| format!("cargo knows no {CRATE} {VERSION}"))?;
+    let start = told[..end].rfind('"').context("cargo metadata: no path")? + 1;
+    Ok(PathBuf::from(&told[start..end]).join(format!("{CRATE}-{VERSION}")))
+}
+
+/// A fresh copy with each text of [`PATCH`] replaced.
+fn patched_copy(source: &Path, copy: &Path) -> Result<()> {
+    if copy.exists() {
+        fs::remove_dir_all(copy)?;
+    }
+    copy_folder(source, copy)?;
+    for (file, from, to) in PATCH {
+        let path = copy.join(file);
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let times = text.matches(from).count();
+        ensure!(
+            times == 1,
+            "{CRATE} {VERSION}: {file} holds the text to patch {times} times instead of once; \
+             xtask/src/rocketmq.rs must be fitted to it:\n{from}"
+        );
+        fs::write(&path, text.replace(from, to))?;
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
+}
+
+fn ended(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(())
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PATCH, patched_copy, source};
+
+    #[test]
+    fn the_patch_fits_the_crate_and_fails_loudly_where_it_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy");
+        patched_copy(&source().unwrap(), &copy).unwrap();
+        for (file, from, to) in PATCH {
+            let text = std::fs::read_to_string(copy.join(file)).unwrap();
+            assert!(text.contains(to) && !text.contains(from), "{file}");
+        }
+        // Applied to what is patched already, nothing is found.
+        let again = patched_copy(&copy, &folder.path().join("again"));
+        assert!(again.unwrap_err().to_string().contains("0 times"));
+    }
+}
