@@ -2,11 +2,12 @@
 //! program), and the build that speaks to 4.x name servers (`patch-4x`).
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, fs};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+
+use crate::step;
 
 /// The crate that is patched, in the version whose text the patch knows.
 const CRATE: &str = "rocketmq-protocol";
@@ -71,39 +72,32 @@ pub(crate) fn run(chore: Chore) -> Result<()> {
 }
 
 fn broker(verb: &str, options: Vec<OsString>) -> Result<()> {
-    let mut cargo = cargo();
-    cargo.args(["run", "--quiet", "--package", "seckill-e2e", "--features", "servers"]);
-    cargo.args(["--bin", "broker", "--", verb]).args(options);
-    let status = cargo.status().context("cargo run")?;
-    // The program has said what is wrong; nothing that we could add would tell more.
-    if status.success() { Ok(()) } else { std::process::exit(status.code().unwrap_or(1)) }
+    let broker = ["run", "--quiet", "--package", "seckill-e2e", "--bin", "broker", "--", verb];
+    step::run(step::cargo(broker).args(options))
 }
 
-fn patch_4x(mut args: Vec<OsString>) -> Result<()> {
-    let copy = root().join("target/patch-4x").join(format!("{CRATE}-{VERSION}"));
+/// Runs cargo with the patched client. Where nothing is asked for, it builds the daemon.
+pub(crate) fn patch_4x(mut args: Vec<OsString>) -> Result<()> {
+    let target = step::target_dir()?;
+    let copy = target.join("patch-4x").join(format!("{CRATE}-{VERSION}"));
     patched_copy(&source()?, &copy)?;
     if args.is_empty() {
         args = ["build", "-p", "seckilld"].map(OsString::from).to_vec();
     }
     // The lock file names the registry's crate, and cargo rewrites it under a patch: it is put back as
     // it was, so that the next plain build is the usual one.
-    let lock = root().join("Cargo.lock");
+    let lock = step::root().join("Cargo.lock");
     let before = fs::read(&lock).context("Cargo.lock")?;
-    let mut cargo = cargo();
-    cargo
-        .arg("--config")
-        .arg(format!("patch.crates-io.{CRATE}.path={:?}", copy.display().to_string()))
-        .args(args)
-        .env("CARGO_TARGET_DIR", root().join("target/4x"));
-    let result = ended(&mut cargo);
+    let patch = format!("patch.crates-io.{CRATE}.path={:?}", copy.display().to_string());
+    let mut cargo = step::cargo(["--config", &patch]);
+    let result = step::run(cargo.args(args).env("CARGO_TARGET_DIR", target.join("4x")));
     fs::write(&lock, before).context("Cargo.lock")?;
     result
 }
 
 /// The unpacked source that cargo itself builds from.
 fn source() -> Result<PathBuf> {
-    let told = cargo().args(["metadata", "--format-version", "1"]).output()?;
-    ensure!(told.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&told.stderr));
+    let told = step::output(&mut step::cargo(["metadata", "--format-version", "1"]))?;
     let told = String::from_utf8(told.stdout)?;
     // Looked for by its ending instead of by a JSON parser, which nothing else here needs.
     let ending = format!("{CRATE}-{VERSION}/Cargo.toml\"");
@@ -144,24 +138,6 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn cargo() -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root());
-    cargo
-}
-
-fn ended(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("{command:?}"))?;
-    if !status.success() {
-        bail!("{command:?} ended with {status}");
-    }
-    Ok(())
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -9,11 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::StartError;
+#[cfg(feature = "rocketmq")]
+use crate::config::Role;
 use crate::config::{Config, Loaded, QueueKind};
 use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
 #[cfg(feature = "rocketmq")]
-use crate::queue::rocketmq::{Consuming, Credentials, RocketmqQueue};
+use crate::queue::rocketmq::{Consuming, Credentials, Health, RocketmqQueue};
 use crate::queue::{LagReader, Producer};
 use crate::status::Status;
 #[cfg(feature = "rocketmq")]
@@ -153,13 +155,13 @@ fn open_rocketmq(loaded: &Loaded, status: &Arc<Status>) -> Result<Kind, StartErr
     let queue =
         RocketmqQueue::open(&loaded.config.rocketmq, credentials).map_err(StartError::Queue)?;
     let (mut health, status) = (queue.health(), Arc::clone(status));
+    let roles = loaded.config.roles.clone();
+    // Until the first word comes, it is as the empty one says: connecting.
+    status.report(Part::Queue, condition(&Health::default(), &roles));
     // Ends by itself when the queue, which owns the sending end, is gone.
     tokio::spawn(async move {
         loop {
-            let condition = {
-                let health = health.borrow_and_update();
-                Condition { degraded: health.degraded.clone(), warnings: health.warnings.clone() }
-            };
+            let condition = condition(&health.borrow_and_update(), &roles);
             status.report(Part::Queue, condition);
             if health.changed().await.is_err() {
                 return;
@@ -167,6 +169,19 @@ fn open_rocketmq(loaded: &Loaded, status: &Arc<Status>) -> Result<Kind, StartErr
         }
     });
     Ok(Kind::Rocketmq(queue))
+}
+
+/// What the queue's health means to the roles of this process.
+#[cfg(feature = "rocketmq")]
+fn condition(health: &Health, roles: &[Role]) -> Condition {
+    let mut degraded = health.degraded.clone();
+    if degraded.is_empty() && roles.contains(&Role::Gateway) && !health.producer_ready {
+        degraded.push("connecting to RocketMQ: nothing can be sent yet".to_owned());
+    }
+    if degraded.is_empty() && roles.contains(&Role::Order) && !health.consumer_running {
+        degraded.push("connecting to RocketMQ: nothing is consumed yet".to_owned());
+    }
+    Condition { degraded, warnings: health.warnings.clone() }
 }
 
 #[cfg(not(feature = "rocketmq"))]

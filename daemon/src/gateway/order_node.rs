@@ -59,14 +59,15 @@ impl OrderNode {
             }
         };
         match tokio::time::timeout(self.timeout, asked).await {
-            Ok(Ok(body)) => serde_json::from_slice(&body)
-                .map_err(|error| Cause(format!("order node, {path}: unreadable answer: {error}"))),
+            Ok(Ok(body)) => serde_json::from_slice(&body).map_err(|error| {
+                Cause(format!("{}{path}: unreadable answer: {error}", self.base_url))
+            }),
             Ok(Err(Failure::Stale(text) | Failure::Other(text))) => {
-                Err(Cause(format!("order node, {path}: {text}")))
+                Err(Cause(format!("{}{path}: {text}", self.base_url)))
             }
             Err(_elapsed) => {
                 let ms = self.timeout.as_millis();
-                Err(Cause(format!("order node, {path}: no answer within {ms} ms")))
+                Err(Cause(format!("{}{path}: no answer within {ms} ms", self.base_url)))
             }
         }
     }
@@ -137,7 +138,7 @@ impl OrderSide for OrderNode {
                 }
                 (code, _) if code == Code::BizError.as_str() => Ok(Known::Never),
                 (code, _) if code == Code::NotKnownYet.as_str() => Ok(Known::NotYet),
-                (code, _) => Err(Cause(format!("order node: query answered {code}"))),
+                (code, _) => Err(Cause(format!("{}: query answered {code}", self.base_url))),
             }
         })
     }
