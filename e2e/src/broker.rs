@@ -233,6 +233,7 @@ impl Drop for Broker {
 ///
 /// # Errors
 /// One of them can't be signalled, or doesn't end.
+#[expect(clippy::disallowed_methods, reason = "whoever ends a broker has a thread that may wait")]
 pub fn down(dir: &Path) -> Result<Vec<String>> {
     let mut ended = Vec::new();
     for name in ["broker", "namesrv"] {
@@ -262,6 +263,7 @@ fn runs_in(pid: Pid, dir: &Path) -> bool {
     matches!((cwd, dir.canonicalize()), (Ok(cwd), Ok(dir)) if cwd == dir)
 }
 
+#[expect(clippy::disallowed_methods, reason = "brokers are started from threads that may wait")]
 fn until_booted(out: &Path) -> Result<()> {
     let start = Instant::now();
     loop {
