@@ -121,7 +121,7 @@ async fn a_path_that_cannot_be_written() -> Result<()> {
     // Permissions don't bind root, so what is no folder and what takes no files stand in for them.
     std::fs::write(folder.path().join("file"), "")?;
     let below_a_file = folder.path().join("file/sale.db");
-    for path in [below_a_file.as_path(), Path::new("/proc/seckill/sale.db"), folder.path()] {
+    for path in [below_a_file.as_path(), Path::new("/proc/seckill/sale.db")] {
         let path = path.to_string_lossy();
         let options = Options::embedded().set("store.path", path.as_ref());
         assert_told(&run(folder.path(), &options).await?, CANT_CREATE, &[&path]);
