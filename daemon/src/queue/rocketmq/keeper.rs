@@ -25,8 +25,12 @@ const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
 const PROBE_AFTER_MAX_UNATTENDED: Duration = Duration::from_millis(500);
 /// Waits between two probes while all is well: who else consumes, brokers that came or went.
 const PROBE_AFTER_WELL: Duration = Duration::from_secs(30);
+/// Between two probes while something is under way that takes a moment.
+const SETTLING: Duration = Duration::from_millis(100);
 /// A producer behind which the ports answer isn't replaced more often than this.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
+/// A replaced connection for single requests is closed after this even if a request still waits on it.
+const CLOSE_AFTER: Duration = Duration::from_secs(6);
 /// How long a producer may take to end.
 const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -115,6 +119,10 @@ impl Keeper {
     }
 
     fn postpone(&mut self, fault: &Fault) -> Duration {
+        if let Fault::Settling(what) = fault {
+            tracing::debug!(target: "seckilld::queue", "{what}");
+            return SETTLING;
+        }
         let sentence = fault.sentence(&self.shared.clients);
         self.shared.producer.set_unready(Cause(sentence.clone()));
         self.shared.health.degrade(sentence);
@@ -190,7 +198,7 @@ impl Keeper {
         let fresh = Arc::new(Requests::new(handle));
         self.stale.requests = false;
         if let Some(old) = self.shared.requests.swap(Some(fresh.clone())) {
-            tokio::spawn(async move { old.close().await });
+            tokio::spawn(close_when_unused(old));
         }
         Ok(fresh)
     }
@@ -262,6 +270,15 @@ impl Keeper {
         self.shared.health.warn(warnings);
         Ok(found.topic)
     }
+}
+
+/// Closes a connection that no request begins on any more, after those that are under way.
+async fn close_when_unused(old: Arc<Requests>) {
+    let deadline = Instant::now() + CLOSE_AFTER;
+    while 1 < Arc::strong_count(&old) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Box::pin(old.close()).await;
 }
 
 /// Ends a producer that no send begins on any more. Those that are under way hold it; it ends when
