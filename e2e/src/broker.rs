@@ -6,7 +6,8 @@ mod conf;
 mod jars;
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -92,6 +93,7 @@ impl Broker {
         conf::write(&broker.options, broker.name_server_port, broker.broker_port)?;
         broker.start_name_server_blocking()?;
         broker.start_again_blocking()?;
+        broker.until_registered()?;
         Ok(broker)
     }
 
@@ -125,7 +127,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Starts the broker again, on its data and port, and returns when it is up.
+    /// Starts the broker again, on its data and port, and returns when it is up; the name server may
+    /// get to know it later.
     ///
     /// # Errors
     /// It doesn't come up: the end of its log.
@@ -183,6 +186,22 @@ impl Broker {
     fn start_again_blocking(&mut self) -> Result<()> {
         self.broker = Some(self.spawn_broker()?);
         until_booted(&self.out("broker"))
+    }
+
+    /// A broker says "boot success" before the name server knows it, up to 10 s before (5.1).
+    fn until_registered(&self) -> Result<()> {
+        if self.options.tls {
+            // Asking in TLS isn't worth a TLS client here: that broker's users wait for it themselves.
+            return Ok(());
+        }
+        let start = Instant::now();
+        while !registered(&self.name_server())? {
+            if BOOT_TIMEOUT < start.elapsed() {
+                bail!("the name server {} doesn't get to know the broker", self.name_server());
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
     }
 
     fn spawn_broker(&self) -> Result<Child> {
@@ -296,6 +315,24 @@ fn free_ports() -> Result<(u16, u16)> {
         }
     }
     bail!("no free ports for a broker on loopback")
+}
+
+/// Whether the name server knows a broker: one request of the remoting protocol for the route of the
+/// topic that every broker of ours has.
+fn registered(name_server: &str) -> Result<bool> {
+    let header = r#"{"code":105,"language":"JAVA","version":401,"opaque":1,"flag":0,"extFields":{"topic":"TBW102"}}"#;
+    let length = u32::try_from(header.len())?;
+    let mut stream = TcpStream::connect(name_server)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(&(length + 4).to_be_bytes())?;
+    stream.write_all(&length.to_be_bytes())?;
+    stream.write_all(header.as_bytes())?;
+    let mut sizes = [0_u8; 8];
+    stream.read_exact(&mut sizes)?;
+    let mut answer = vec![0_u8; usize::from(u16::from_be_bytes([sizes[6], sizes[7]]))];
+    stream.read_exact(&mut answer)?;
+    let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+    Ok(answer["code"] == 0)
 }
 
 fn missing(program: &str, package: &str) -> String {

@@ -61,6 +61,7 @@ async fn pauses_lag_and_stops_keep_every_order() {
     let queue = open(&rig.settings());
     let (producer, lag) = (queue.producer(), queue.lag_reader());
     until_health(&queue, "connected", |health| health.producer_ready).await;
+    until("the lag can be read", async || lag.read_lag().await.is_ok()).await;
     assert_eq!(lag.read_lag().await.unwrap().messages, 0);
 
     // A group that never consumed: everything there is waits.

@@ -110,10 +110,20 @@ pub(crate) fn settings(name_server: &str) -> Rocketmq {
 }
 
 pub(crate) fn open(settings: &Rocketmq) -> Arc<RocketmqQueue> {
+    show_log();
     RocketmqQueue::open(settings, None).unwrap()
 }
 
+/// The queue's own lines, shown by a test that fails.
+fn show_log() {
+    let filter = format!("warn,seckilld=debug,{}", seckilld::queue::rocketmq::LOG_DIRECTIVES);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().with_ansi(false);
+    // Several tests share the process; the first one's stands.
+    let _ = log.try_init();
+}
+
 pub(crate) fn open_as(settings: &Rocketmq, key: &str, secret: &str) -> Arc<RocketmqQueue> {
+    show_log();
     let credentials = Credentials::new(key.to_owned(), secret.to_owned());
     RocketmqQueue::open(settings, Some(credentials)).unwrap()
 }

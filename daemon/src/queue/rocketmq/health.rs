@@ -29,10 +29,11 @@ impl HealthBoard {
         self.sender.subscribe()
     }
 
-    pub(super) fn degrade(&self, sentence: String) {
+    /// Something is wrong; orders may still be sent where the way is known from before.
+    pub(super) fn degrade(&self, sentence: String, sending: Running) {
         self.change(|health| {
             health.degraded = vec![sentence];
-            health.producer_ready = false;
+            health.producer_ready = sending == Running::Yes;
         });
     }
 
@@ -97,7 +98,7 @@ mod tests {
         let mut seen = board.subscribe();
         board.producer_ready();
         board.consumer(Running::Yes);
-        board.degrade("broker away".to_owned());
+        board.degrade("broker away".to_owned(), Running::No);
         assert_eq!(
             *seen.borrow_and_update(),
             Health {
@@ -107,7 +108,7 @@ mod tests {
                 consumer_running: true,
             }
         );
-        board.degrade("broker away".to_owned());
+        board.degrade("broker away".to_owned(), Running::No);
         assert!(!seen.has_changed().unwrap());
         board.clear();
         assert!(seen.has_changed().unwrap());

@@ -25,8 +25,12 @@ const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
 const PROBE_AFTER_MAX_UNATTENDED: Duration = Duration::from_millis(500);
 /// Waits between two probes while all is well: who else consumes, brokers that came or went.
 const PROBE_AFTER_WELL: Duration = Duration::from_secs(30);
+/// Between two probes while something is under way that takes a moment.
+const SETTLING: Duration = Duration::from_millis(100);
 /// A producer behind which the ports answer isn't replaced more often than this.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
+/// A replaced connection for single requests is closed after this even if a request still waits on it.
+const CLOSE_AFTER: Duration = Duration::from_secs(6);
 /// How long a producer may take to end.
 const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -49,6 +53,9 @@ pub(super) struct Keeper {
     brokers: Vec<String>,
     producer_renewed: Option<Instant>,
     any_secret: AnySecret,
+    /// The producer from before the outage was tried without its broker in the name server's list, and
+    /// met a dead connection.
+    known_way_spent: bool,
     wait: Duration,
 }
 
@@ -73,6 +80,7 @@ impl Keeper {
             brokers: Vec::new(),
             producer_renewed: None,
             any_secret: AnySecret::Unasked,
+            known_way_spent: false,
             wait: PROBE_AFTER_MIN,
         }
     }
@@ -101,6 +109,7 @@ impl Keeper {
         let suspected = self.shared.suspected.swap(false, Ordering::AcqRel);
         match self.look_and_mend(suspected).await {
             Ok(Topic::Exists) => {
+                self.known_way_spent = false;
                 self.wait = PROBE_AFTER_MIN;
                 self.shared.health.clear();
                 PROBE_AFTER_WELL
@@ -110,14 +119,48 @@ impl Keeper {
                 self.shared.health.clear();
                 PROBE_AFTER_MIN
             }
-            Err(fault) => self.postpone(&fault),
+            Err(fault) => {
+                self.known_way_spent |= suspected;
+                let sending = match self.known_way_works(&fault).await {
+                    true => Running::Yes,
+                    false => Running::No,
+                };
+                self.postpone(&fault, sending)
+            }
         }
     }
 
-    fn postpone(&mut self, fault: &Fault) -> Duration {
+    /// Whether the broker answers where it was before, though the name server doesn't know it (yet: a
+    /// broker may register as late as 10 s after its start). A fresh producer would find no way there,
+    /// but the one from before still knows it; its breaker is closed unless many sends met the outage.
+    async fn known_way_works(&self, fault: &Fault) -> bool {
+        let forgotten = matches!(fault, Fault::NoBroker | Fault::Settling(_));
+        if !forgotten || self.known_way_spent || self.shared.producer.is_empty() {
+            return false;
+        }
+        let Some(requests) = self.shared.requests.load_full() else { return false };
+        let down = self.line.down_among(&self.brokers).await;
+        let Some(broker) = self.brokers.iter().find(|broker| !down.contains_key(*broker)) else {
+            return false;
+        };
+        let names = &self.shared.clients.names;
+        let glance = Box::pin(requests.glance(broker, &names.group, &names.topic, 0, 0)).await;
+        matches!(glance, Ok(Some(_)))
+    }
+
+    fn postpone(&mut self, fault: &Fault, sending: Running) -> Duration {
+        if sending == Running::Yes {
+            self.shared.producer.set_ready();
+        }
+        if let Fault::Settling(what) = fault {
+            tracing::debug!(target: "seckilld::queue", "{what}");
+            return SETTLING;
+        }
         let sentence = fault.sentence(&self.shared.clients);
-        self.shared.producer.set_unready(Cause(sentence.clone()));
-        self.shared.health.degrade(sentence);
+        if sending == Running::No {
+            self.shared.producer.set_unready(Cause(sentence.clone()));
+        }
+        self.shared.health.degrade(sentence, sending);
         let max = if fault.needs_a_person() { PROBE_AFTER_MAX } else { PROBE_AFTER_MAX_UNATTENDED };
         let wait = self.wait.min(max);
         self.wait = (wait * 2).min(PROBE_AFTER_MAX);
@@ -190,7 +233,7 @@ impl Keeper {
         let fresh = Arc::new(Requests::new(handle));
         self.stale.requests = false;
         if let Some(old) = self.shared.requests.swap(Some(fresh.clone())) {
-            tokio::spawn(async move { old.close().await });
+            tokio::spawn(close_when_unused(old));
         }
         Ok(fresh)
     }
@@ -262,6 +305,15 @@ impl Keeper {
         self.shared.health.warn(warnings);
         Ok(found.topic)
     }
+}
+
+/// Closes a connection that no request begins on any more, after those that are under way.
+async fn close_when_unused(old: Arc<Requests>) {
+    let deadline = Instant::now() + CLOSE_AFTER;
+    while 1 < Arc::strong_count(&old) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Box::pin(old.close()).await;
 }
 
 /// Ends a producer that no send begins on any more. Those that are under way hold it; it ends when

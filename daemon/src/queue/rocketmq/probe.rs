@@ -44,6 +44,8 @@ pub(super) enum Fault {
     Rights { sentence: String },
     /// There is no topic and nobody makes it.
     TopicMissing { why: String },
+    /// Nothing is wrong: something is under way that takes a moment.
+    Settling(&'static str),
     /// Something else.
     Other(String),
 }
@@ -80,6 +82,7 @@ impl Fault {
                  updateTopic`, or give the account the right to",
                 clients.names.topic
             ),
+            Self::Settling(what) => (*what).to_owned(),
             Self::Other(detail) => format!("RocketMQ can't be used: {detail}"),
         }
     }
@@ -142,7 +145,7 @@ pub(super) async fn probe(
     }
     if there {
         // The broker has it and the name server doesn't know yet: it registers in a moment.
-        return Err(Fault::Other("the topic is about to appear at the name server".to_owned()));
+        return Err(Fault::Settling("waiting for the name server to know the topic"));
     }
     let topic = make_topic(clients, requests, reachable()).await?;
     if topic == Topic::MadeByFirstOrder && consumes == Consumes::Yes {
@@ -244,31 +247,29 @@ async fn make_topic<'a>(
     brokers: impl Iterator<Item = &'a Broker>,
 ) -> Result<Topic, Fault> {
     let topic = clients.names.topic.as_str();
-    let mut refusal = None;
+    let (mut made, mut refusal) = (false, None);
     if clients.settings.create_topic {
         for broker in brokers {
             // They all just said that they don't have it: nobody's topic is overwritten.
             match requests.create_topic(&broker.address, topic).await {
                 Ok(()) => {
-                    let made = "the topic was made; waiting for the name server to know it";
-                    tracing::info!(target: "seckilld::queue", topic, broker = broker.name, "topic made");
-                    refusal = Some(Fault::Other(made.to_owned()));
+                    tracing::info!(
+                        target: "seckilld::queue", topic, broker = broker.name, "made the topic"
+                    );
+                    made = true;
                 }
-                Err(error) => {
-                    refusal = refusal.or(Some(Fault::TopicMissing { why: error.to_string() }));
-                }
+                Err(error) => refusal = Some(error.to_string()),
             }
         }
     }
-    if let Some(made @ Fault::Other(_)) = refusal {
-        return Err(made);
+    if made {
+        return Err(Fault::Settling("waiting for the name server to know the new topic"));
     }
     if !requests.topic_makers().await.map_err(from_name_server)?.is_empty() {
         return Ok(Topic::MadeByFirstOrder);
     }
-    let why =
-        || "rocketmq.create_topic is off and so is the broker's autoCreateTopicEnable".to_owned();
-    Err(refusal.unwrap_or_else(|| Fault::TopicMissing { why: why() }))
+    let off = "rocketmq.create_topic is off and so is the broker's autoCreateTopicEnable";
+    Err(Fault::TopicMissing { why: refusal.unwrap_or_else(|| off.to_owned()) })
 }
 
 /// Whether a secret that nobody has is taken too.

@@ -142,6 +142,13 @@ impl RocketmqProducer {
                 if facts.doubts_the_way() {
                     self.shared.suspect();
                 }
+                if facts.phase.as_deref() == Some("connect") {
+                    // Until the keeper has looked: five failed connects close the client's breaker for
+                    // half a minute, and the next sends would fail as well.
+                    self.shared
+                        .producer
+                        .set_unready(Cause("the RocketMQ broker is away".to_owned()));
+                }
                 let cause = cause(&facts);
                 if !facts.is_definite() {
                     return Published::Unknown(cause);
