@@ -47,7 +47,7 @@ struct ConfigArgs {
     /// Profile: embedded, offline or aliyun [else $ENV_TYPE, else $envType, else embedded]
     #[arg(long, value_name = "NAME")]
     env_type: Option<String>,
-    /// Configuration file [else /etc/seckill/<envType>.toml if there is one]
+    /// Configuration file [else /etc/seckill/ENV_TYPE.toml if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Set one key, such as gateway.listen=0.0.0.0:8070; may be repeated

@@ -1,5 +1,5 @@
-//! The wall clock, read in this one place. What only has to measure a span uses `Instant`; what has to
-//! be tested takes its time as an argument.
+//! The wall clock, read in this one place. What only has to measure a span uses `Instant`; what has
+//! to be tested takes its time as an argument.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

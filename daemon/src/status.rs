@@ -112,8 +112,8 @@ impl Status {
         let _before = self.lag.send_replace(lag);
     }
 
-    /// Whether the queue was ever seen empty since the start: then nothing of an earlier run is left in
-    /// it, and what is undecided came through this run.
+    /// Whether the queue was ever seen empty since the start: then nothing of an earlier run is
+    /// left in it, and what is undecided came through this run.
     #[must_use]
     pub fn was_drained(&self) -> bool {
         self.was_drained.load(Ordering::Relaxed)

@@ -45,7 +45,8 @@ pub struct BrokerOptions {
     pub dir: PathBuf,
     /// The name server's port; none for a free one.
     pub name_server_port: Option<u16>,
-    /// The broker's port; none for a free one. The broker also opens the second below and the next above.
+    /// The broker's port; none for a free one. The broker also opens the second below and the next
+    /// above.
     pub broker_port: Option<u16>,
 }
 
@@ -64,7 +65,8 @@ impl Broker {
     /// Starts both and returns when both are up.
     ///
     /// # Errors
-    /// Java or Maven is missing, a port is taken, or one of them doesn't come up: the end of its log.
+    /// Java or Maven is missing, a port is taken, or one of them doesn't come up: the end of its
+    /// log.
     pub async fn start(options: BrokerOptions) -> Result<Self> {
         tokio::task::spawn_blocking(|| Self::start_blocking(options)).await?
     }
@@ -127,8 +129,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Starts the broker again, on its data and port, and returns when it is up; the name server may
-    /// get to know it later.
+    /// Starts the broker again, on its data and port, and returns when it is up; the name server
+    /// may get to know it later.
     ///
     /// # Errors
     /// It doesn't come up: the end of its log.
@@ -191,7 +193,8 @@ impl Broker {
     /// A broker says "boot success" before the name server knows it, up to 10 s before (5.1).
     fn until_registered(&self) -> Result<()> {
         if self.options.tls {
-            // Asking in TLS isn't worth a TLS client here: that broker's users wait for it themselves.
+            // Asking in TLS isn't worth a TLS client here: that broker's users wait for it
+            // themselves.
             return Ok(());
         }
         let start = Instant::now();
@@ -199,7 +202,7 @@ impl Broker {
             if BOOT_TIMEOUT < start.elapsed() {
                 bail!("the name server {} doesn't get to know the broker", self.name_server());
             }
-            std::thread::sleep(LOOK_EVERY);
+            rest();
         }
         Ok(())
     }
@@ -209,8 +212,8 @@ impl Broker {
         self.spawn("broker", class, &["-Xms256m", "-Xmx1g", "-XX:MaxDirectMemorySize=1g"])
     }
 
-    /// A process group of its own: a person's Ctrl-C, or a signal to the test's group, must not reach
-    /// it. Its output goes to `NAME.out`, its id to `NAME.pid`.
+    /// A process group of its own: a person's Ctrl-C, or a signal to the test's group, must not
+    /// reach it. Its output goes to `NAME.out`, its id to `NAME.pid`.
     fn spawn(&self, name: &str, class: &str, memory: &[&str]) -> Result<Child> {
         let dir = &self.options.dir;
         let out = File::create(self.out(name))?;
@@ -240,7 +243,8 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        // Killed, not asked: a test's broker has nothing worth saving, and a frozen one wouldn't hear.
+        // Killed, not asked: a test's broker has nothing worth saving, and a frozen one wouldn't
+        // hear.
         for child in [self.broker.as_mut(), self.name_server.as_mut()].into_iter().flatten() {
             let _ = child.kill();
             let _ = child.wait();
@@ -252,7 +256,6 @@ impl Drop for Broker {
 ///
 /// # Errors
 /// One of them can't be signalled, or doesn't end.
-#[expect(clippy::disallowed_methods, reason = "whoever ends a broker has a thread that may wait")]
 pub fn down(dir: &Path) -> Result<Vec<String>> {
     let mut ended = Vec::new();
     for name in ["broker", "namesrv"] {
@@ -260,7 +263,8 @@ pub fn down(dir: &Path) -> Result<Vec<String>> {
         let Ok(text) = fs::read_to_string(&file) else { continue };
         let pid = text.trim().parse().ok().and_then(Pid::from_raw);
         let pid = pid.with_context(|| format!("{} holds no process id", file.display()))?;
-        // The id may be another process's by now: only one that was started in this folder is ended.
+        // The id may be another process's by now: only one that was started in this folder is
+        // ended.
         if runs_in(pid, dir) {
             kill_process(pid, Signal::TERM)?;
             let start = Instant::now();
@@ -268,7 +272,7 @@ pub fn down(dir: &Path) -> Result<Vec<String>> {
                 if STOP_TIMEOUT < start.elapsed() {
                     bail!("{name} (process {text}) doesn't end");
                 }
-                std::thread::sleep(LOOK_EVERY);
+                rest();
             }
             ended.push(name.to_owned());
         }
@@ -282,7 +286,12 @@ fn runs_in(pid: Pid, dir: &Path) -> bool {
     matches!((cwd, dir.canonicalize()), (Ok(cwd), Ok(dir)) if cwd == dir)
 }
 
-#[expect(clippy::disallowed_methods, reason = "brokers are started from threads that may wait")]
+/// Between two looks at a process that starts or ends.
+#[expect(clippy::disallowed_methods, reason = "a JVM tells of its start by no other means")]
+fn rest() {
+    std::thread::sleep(LOOK_EVERY);
+}
+
 fn until_booted(out: &Path) -> Result<()> {
     let start = Instant::now();
     loop {
@@ -297,7 +306,7 @@ fn until_booted(out: &Path) -> Result<()> {
             let end = lines[lines.len().saturating_sub(15)..].join("\n");
             bail!("{} says no \"boot success\":\n{end}", out.display());
         }
-        std::thread::sleep(LOOK_EVERY);
+        rest();
     }
 }
 
@@ -317,8 +326,8 @@ fn free_ports() -> Result<(u16, u16)> {
     bail!("no free ports for a broker on loopback")
 }
 
-/// Whether the name server knows a broker: one request of the remoting protocol for the route of the
-/// topic that every broker of ours has.
+/// Whether the name server knows a broker: one request of the remoting protocol for the route of
+/// the topic that every broker of ours has.
 fn registered(name_server: &str) -> Result<bool> {
     let header = r#"{"code":105,"language":"JAVA","version":401,"opaque":1,"flag":0,"extFields":{"topic":"TBW102"}}"#;
     let length = u32::try_from(header.len())?;

@@ -13,8 +13,8 @@ const VERSIONS: &str = "SECKILL_E2E_VERSIONS";
 const LONG: &str = "SECKILL_E2E_LONG";
 
 /// The whole workspace is named, and the targets picked, so that cargo chooses the same features as
-/// for `cargo test --workspace` and builds no dependency twice. `binary` is the daemon's own test of
-/// its program: naming it has cargo build the program.
+/// for `cargo test --workspace` and builds no dependency twice. `binary` is the daemon's own test
+/// of its program: naming it has cargo build the program.
 const TESTS: [&str; 10] = [
     "test",
     "--workspace",

@@ -13,8 +13,8 @@ use crate::step;
 const CRATE: &str = "rocketmq-protocol";
 const VERSION: &str = "1.0.0";
 
-/// What a 4.x name server or broker leaves out of its JSON, made optional: a file, a text that stands
-/// in it exactly once, and what takes its place. Nothing else is changed.
+/// What a 4.x name server or broker leaves out of its JSON, made optional: a file, a text that
+/// stands in it exactly once, and what takes its place. Nothing else is changed.
 const PATCH: [(&str, &str, &str); 3] = [
     (
         "src/protocol/route/route_data_view.rs",
@@ -84,8 +84,8 @@ pub(crate) fn patch_4x(mut args: Vec<OsString>) -> Result<()> {
     if args.is_empty() {
         args = ["build", "-p", "seckilld"].map(OsString::from).to_vec();
     }
-    // The lock file names the registry's crate, and cargo rewrites it under a patch: it is put back as
-    // it was, so that the next plain build is the usual one.
+    // The lock file names the registry's crate, and cargo rewrites it under a patch: it is put back
+    // as it was, so that the next plain build is the usual one.
     let lock = step::root().join("Cargo.lock");
     let before = fs::read(&lock).context("Cargo.lock")?;
     let patch = format!("patch.crates-io.{CRATE}.path={:?}", copy.display().to_string());

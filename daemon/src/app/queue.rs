@@ -15,7 +15,7 @@ use crate::config::{Config, Loaded, QueueKind};
 use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
 #[cfg(feature = "rocketmq")]
-use crate::queue::rocketmq::{Consuming, Credentials, Health, RocketmqQueue};
+use crate::queue::rocketmq::{Consuming, Health, RocketmqQueue};
 use crate::queue::{LagReader, Producer};
 use crate::status::Status;
 #[cfg(feature = "rocketmq")]
@@ -149,9 +149,7 @@ impl QueueParts {
 
 #[cfg(feature = "rocketmq")]
 fn open_rocketmq(loaded: &Loaded, status: &Arc<Status>) -> Result<Kind, StartError> {
-    let credentials = loaded.credentials()?.map(|keys| {
-        Credentials::new(keys.access_key.expose().clone(), keys.secret_key.expose().clone())
-    });
+    let credentials = loaded.credentials()?;
     let queue =
         RocketmqQueue::open(&loaded.config.rocketmq, credentials).map_err(StartError::Queue)?;
     let (mut health, status) = (queue.health(), Arc::clone(status));

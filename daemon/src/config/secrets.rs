@@ -43,6 +43,12 @@ const PLACEHOLDERS: [&str; 15] = [
 pub struct Secret<T: Zeroize>(Zeroizing<T>);
 
 impl<T: Zeroize> Secret<T> {
+    /// A secret that is known already.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
     /// The value itself, for the one place that needs it.
     #[must_use]
     pub fn expose(&self) -> &T {

@@ -37,7 +37,8 @@ async fn orders_flow_from_a_fresh_topic_on() {
     assert!(producer.publish(&batch).await.iter().all(|result| *result == Published::Stored));
     until("all are placed", async || recorder.ids().len() == 601).await;
 
-    // Java's bytes come unchanged, with the time of birth; malformed ones come too, and block nothing.
+    // Java's bytes come unchanged, with the time of birth; malformed ones come too, and block
+    // nothing.
     put(&rig.broker.address(), JAVA.as_bytes(), 0);
     put(&rig.broker.address(), b"{\"neither\":", 0);
     // A body that says it is compressed and isn't mustn't take its whole pull along.

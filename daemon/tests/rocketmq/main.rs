@@ -1,5 +1,6 @@
-//! The RocketMQ queue against a real broker: `cargo test -p seckilld --features rocketmq-tests --test
-//! rocketmq` (JDK 17 and Maven). Here only what the queue itself promises; the sale is e2e's.
+//! The RocketMQ queue against a real broker: `cargo test -p seckilld --features rocketmq-tests
+//! --test rocketmq` (JDK 17 and Maven). Here only what the queue itself promises; the sale is
+//! e2e's.
 
 #![expect(clippy::print_stdout, reason = "measured times belong into the test's output")]
 #![expect(

@@ -64,8 +64,8 @@ async fn a_broker_that_is_killed_and_comes_back() {
     }
     assert!(queue.lag_reader().read_lag().await.is_err(), "unknown, not 0");
 
-    // Counted from the broker's "boot success". One of 5.1 may register at the name server only 10 s
-    // later: sending goes on by the way known from before, consuming waits for it.
+    // Counted from the broker's "boot success". One of 5.1 may register at the name server only 10
+    // s later: sending goes on by the way known from before, consuming waits for it.
     rig.broker.start_again().await.unwrap();
     let back = Instant::now();
     until_sent(&*producer, order(1)).await;

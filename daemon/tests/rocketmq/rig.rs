@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
 use seckill_e2e::broker::{Broker, BrokerOptions};
-use seckilld::config::Rocketmq;
-use seckilld::queue::rocketmq::{Consuming, Credentials, Health, RocketmqQueue};
+use seckilld::config::{Credentials, Log, LogFormat, Rocketmq, Secret};
+use seckilld::queue::rocketmq::{Consuming, Health, RocketmqQueue};
 use seckilld::queue::{Cause, Delivery, Outgoing, Placer, Producer, Published};
+use seckilld::telemetry::{self, Sink};
 use tempfile::TempDir;
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -25,6 +26,7 @@ pub(crate) struct Recorder {
     pub(crate) slow_ms: AtomicU32,
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is asked to be slow")]
 impl Placer for Recorder {
     fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
         let fail = |left: u32| left.checked_sub(1);
@@ -116,15 +118,17 @@ pub(crate) fn open(settings: &Rocketmq) -> Arc<RocketmqQueue> {
 
 /// The queue's own lines, shown by a test that fails.
 fn show_log() {
-    let filter = format!("warn,seckilld=debug,{}", seckilld::queue::rocketmq::LOG_DIRECTIVES);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().with_ansi(false);
+    let log = Log { format: LogFormat::Pretty, level: "warn,seckilld=debug".to_owned() };
     // Several tests share the process; the first one's stands.
-    let _ = log.try_init();
+    let _ = telemetry::init(&log, Sink::Other);
 }
 
 pub(crate) fn open_as(settings: &Rocketmq, key: &str, secret: &str) -> Arc<RocketmqQueue> {
     show_log();
-    let credentials = Credentials::new(key.to_owned(), secret.to_owned());
+    let credentials = Credentials {
+        access_key: Secret::new(key.to_owned()),
+        secret_key: Secret::new(secret.to_owned()),
+    };
     RocketmqQueue::open(settings, Some(credentials)).unwrap()
 }
 
@@ -190,8 +194,8 @@ pub(crate) async fn shut(queue: &RocketmqQueue) -> Duration {
     start.elapsed()
 }
 
-/// Puts a body on the first queue as a Java service would, by one frame of the remoting protocol: what
-/// the client library gets wrong can't be hidden by the same library here.
+/// Puts a body on the first queue as a Java service would, by one frame of the remoting protocol:
+/// what the client library gets wrong can't be hidden by the same library here.
 pub(crate) fn put(broker: &str, body: &[u8], sys_flag: i32) {
     let header = serde_json::json!({
         "code": 10, "language": "JAVA", "version": 401, "opaque": 1, "flag": 0,

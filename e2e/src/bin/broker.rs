@@ -1,5 +1,6 @@
-//! `cargo xtask rocketmq`: a real RocketMQ for a person to try things on. A program of this crate, and
-//! not part of xtask, because the tests start their brokers by the same code and xtask stays light.
+//! `cargo xtask rocketmq`: a real RocketMQ for a person to try things on. A program of this crate,
+//! and not part of xtask, because the tests start their brokers by the same code and xtask stays
+//! light.
 
 #![expect(clippy::print_stdout, reason = "it talks to the person who runs it")]
 

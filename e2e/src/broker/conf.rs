@@ -92,19 +92,22 @@ fn broker_conf(dir: &Path, name_server: u16, broker: u16) -> String {
     )
 }
 
-/// 4.x and 5.1 read `aclEnable` and the accounts' file; 5.3 and newer ignore the switch and want the
-/// rest, which takes the same accounts over.
+/// Versions 4.x and 5.1 read `aclEnable` and the accounts' file; 5.3 and newer ignore the switch
+/// and want the rest, which takes the same accounts over.
 fn acl_conf() -> String {
-    let package = "org.apache.rocketmq.auth";
+    let authentication = "org.apache.rocketmq.auth.authentication.provider";
+    let authorization = "org.apache.rocketmq.auth.authorization.provider";
+    let (key, secret) = (ROOT_ACCESS_KEY, ROOT_SECRET_KEY);
     format!(
         "aclEnable=true\nauthenticationEnabled=true\n\
-         authenticationProvider={package}.authentication.provider.DefaultAuthenticationProvider\n\
-         authenticationMetadataProvider={package}.authentication.provider.LocalAuthenticationMetadataProvider\n\
-         initAuthenticationUser={{\"username\":\"{ROOT_ACCESS_KEY}\",\"password\":\"{ROOT_SECRET_KEY}\"}}\n\
-         innerClientAuthenticationCredentials={{\"accessKey\":\"{ROOT_ACCESS_KEY}\",\"secretKey\":\"{ROOT_SECRET_KEY}\"}}\n\
+         authenticationProvider={authentication}.DefaultAuthenticationProvider\n\
+         authenticationMetadataProvider={authentication}.LocalAuthenticationMetadataProvider\n\
+         initAuthenticationUser={{\"username\":\"{key}\",\"password\":\"{secret}\"}}\n\
+         innerClientAuthenticationCredentials=\
+         {{\"accessKey\":\"{key}\",\"secretKey\":\"{secret}\"}}\n\
          authorizationEnabled=true\n\
-         authorizationProvider={package}.authorization.provider.DefaultAuthorizationProvider\n\
-         authorizationMetadataProvider={package}.authorization.provider.LocalAuthorizationMetadataProvider\n\
+         authorizationProvider={authorization}.DefaultAuthorizationProvider\n\
+         authorizationMetadataProvider={authorization}.LocalAuthorizationMetadataProvider\n\
          migrateAuthFromV1Enabled=true\n"
     )
 }
@@ -112,8 +115,8 @@ fn acl_conf() -> String {
 fn accounts() -> String {
     format!(
         "accounts:\n\
-         - {{accessKey: {ACCESS_KEY}, secretKey: {SECRET_KEY}, admin: false, defaultTopicPerm: DENY, \
-         defaultGroupPerm: SUB, topicPerms: [{ORDER_TOPIC}=PUB|SUB]}}\n\
+         - {{accessKey: {ACCESS_KEY}, secretKey: {SECRET_KEY}, admin: false, \
+         defaultTopicPerm: DENY, defaultGroupPerm: SUB, topicPerms: [{ORDER_TOPIC}=PUB|SUB]}}\n\
          - {{accessKey: {ROOT_ACCESS_KEY}, secretKey: {ROOT_SECRET_KEY}, admin: true}}\n"
     )
 }

@@ -53,11 +53,6 @@ async fn broker(version: &str, acl: Acl) -> Result<(TempDir, Broker)> {
         ..BrokerOptions::default()
     };
     let broker = Broker::start(options).await?;
-    // A broker that misses its first registration tries again only after ten seconds.
-    until("the broker's registration", Duration::from_secs(30), || async {
-        Ok(Topic::connect(&broker.name_server()).await.ok())
-    })
-    .await?;
     Ok((folder, broker))
 }
 

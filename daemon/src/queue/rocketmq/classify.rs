@@ -47,8 +47,8 @@ impl Facts {
 
     /// Whether the message is certainly not in the queue and never will be by this send.
     pub(super) fn is_definite(&self) -> bool {
-        // A refused connect, a session that closed (perhaps after the write) and a cancelled request
-        // all carry the same code: only the phase tells them apart.
+        // A refused connect, a session that closed (perhaps after the write) and a cancelled
+        // request all carry the same code: only the phase tells them apart.
         if matches!(self.phase.as_deref(), Some("connect" | "before_write")) {
             return true;
         }

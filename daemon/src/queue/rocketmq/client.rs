@@ -1,5 +1,6 @@
 //! Builds the RocketMQ clients, all on one runtime of their own: configuration, signing, TLS,
-//! namespace. Owns that runtime and ends it. Decides nothing about when clients are made or dropped.
+//! namespace. Owns that runtime and ends it. Decides nothing about when clients are made or
+//! dropped.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +15,14 @@ use rocketmq_model::common::consumer::consume_from_where::ConsumeFromWhere;
 use rocketmq_observability::TelemetryRuntimeGuard;
 use rocketmq_runtime::{RuntimeConfig, RuntimeOwner};
 
-use super::{Cause, Credentials};
-use crate::config::Rocketmq;
+use super::Cause;
+use crate::clock;
+use crate::config::{Credentials, Rocketmq, Secret};
 
-/// Listeners run on the runtime's `metadata_io` lane, which on 2 cores runs 4, lets 16 wait, and after
-/// 5 s in the queue or 30 s of work sends messages to the retry topic *without calling the listener*.
-/// So the lane must hold the threads of two consumers (an old one stopping while the new one runs).
+/// Listeners run on the runtime's `metadata_io` lane, which on 2 cores runs 4, lets 16 wait, and
+/// after 5 s in the queue or 30 s of work sends messages to the retry topic *without calling the
+/// listener*. So the lane must hold the threads of two consumers (an old one stopping while the new
+/// one runs).
 const LISTENERS_MAX: usize = 160;
 const BLOCKING_THREADS_MAX: usize = 192;
 const LISTENERS_WAITING_MAX: usize = 65_536;
@@ -30,8 +33,8 @@ const POLL_NAME_SERVER_MS: u32 = 10_000;
 /// The least that the client accepts (it defaults to 5 s): what was consumed shows in the lag this
 /// soon, and a killed process gets redelivered only what followed.
 const PERSIST_OFFSETS_MS: u32 = 1_000;
-/// The client's cleaner sends messages back to the retry topic when their listener takes longer than
-/// this. A paused or store-less consumer holds its batch instead, so the limit is a week.
+/// The client's cleaner sends messages back to the retry topic when their listener takes longer
+/// than this. A paused or store-less consumer holds its batch instead, so the limit is a week.
 const CONSUME_TIMEOUT_MINUTES: u64 = 7 * 24 * 60;
 /// Deliveries after the first, then the broker's own dead-letter topic (`contract/messages.md`).
 const REDELIVERIES_MAX: i32 = 16;
@@ -90,7 +93,7 @@ impl Clients {
         Ok(Self {
             runtime,
             owner: Mutex::new(Some(owner)),
-            hook: credentials.as_ref().map(hook),
+            hook: credentials.as_ref().map(|keys| hook(&keys.access_key, keys.secret_key.expose())),
             credentials,
             made: AtomicU64::new(0),
             identity: identity(),
@@ -108,7 +111,8 @@ impl Clients {
         self.credentials.is_some()
     }
 
-    /// A started producer. Nothing is retried inside: whether a failure is definite must stay known.
+    /// A started producer. Nothing is retried inside: whether a failure is definite must stay
+    /// known.
     pub(super) async fn producer(&self) -> ClientResult<DefaultMQProducer> {
         let timeout_ms = u32::try_from(self.settings.send_timeout_ms).unwrap_or(u32::MAX);
         let mut builder = DefaultMQProducer::builder(self.runtime.clone())
@@ -163,7 +167,7 @@ impl Clients {
         &self,
     ) -> ClientResult<Option<ClientInstanceHandle>> {
         let Some(credentials) = &self.credentials else { return Ok(None) };
-        let invented = hook(&credentials.with_invented_secret());
+        let invented = hook(&credentials.access_key, &invented_secret());
         self.handle_signed_by(Some(invented)).await.map(Some)
     }
 
@@ -229,18 +233,25 @@ enum Part {
     Requests,
 }
 
-fn hook(credentials: &Credentials) -> Arc<AclClientRPCHook> {
+fn hook(access_key: &Secret<String>, secret_key: &str) -> Arc<AclClientRPCHook> {
+    let access_key = access_key.expose().clone();
     Arc::new(AclClientRPCHook::new(SessionCredentials::with_keys(
-        credentials.access_key().to_owned(),
-        credentials.secret_key().to_owned(),
+        access_key,
+        secret_key.to_owned(),
     )))
+}
+
+/// A secret that nobody has: a broker that takes it checks nothing.
+fn invented_secret() -> String {
+    let mut bytes = [0_u8; 16];
+    // Where the system has no random bits, zeroes serve: they only have to be no real secret.
+    let _ = getrandom::fill(&mut bytes);
+    uuid::Uuid::from_bytes(bytes).simple().to_string()
 }
 
 /// Names this process among the clients of a group: the process id alone repeats in containers.
 fn identity() -> String {
-    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let started = started.map_or(0, |since| since.as_nanos());
-    format!("seckilld-{}-{:x}", std::process::id(), started)
+    format!("seckilld-{}-{:x}", std::process::id(), clock::now().0)
 }
 
 fn runtime_owner() -> Result<RuntimeOwner, Box<dyn std::error::Error + Send + Sync>> {

@@ -1,7 +1,7 @@
-//! Consumes orders: hands each batch to the placer on the client's threads, and acknowledges it after
-//! the placer's commit. Holds what can't be placed now (a store that fails, a pause) instead of
-//! giving it back: given back it would come again after 10 s, 30 s, 1 min … by way of the retry topic,
-//! out of sight of the lag until then, and at last end in the broker's dead letters.
+//! Consumes orders: hands each batch to the placer on the client's threads, and acknowledges it
+//! after the placer's commit. Holds what can't be placed now (a store that fails, a pause) instead
+//! of giving it back: given back it would come again after 10 s, 30 s, 1 min … by way of the retry
+//! topic, out of sight of the lag until then, and at last end in the broker's dead letters.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,13 +24,13 @@ const RETRY_AFTER_MIN: Duration = Duration::from_millis(100);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(2);
 /// How long the batches that are being placed may take when consuming ends.
 const WORK_END_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long the client may take to say goodbye: more than its listeners' end and its offsets' way to a
-/// broker that answers; a silent broker costs redeliveries, not our own end.
+/// How long the client may take to say goodbye: more than its listeners' end and its offsets' way
+/// to a broker that answers; a silent broker costs redeliveries, not our own end.
 const CLIENT_END_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// How long after placing the offsets go to the broker. The client itself begins with that 10 s after
-/// its start and then does it each second at best; until it does, the lag counts what is long placed
-/// and nobody is told "never ordered".
+/// How long after placing the offsets go to the broker. The client itself begins with that 10 s
+/// after its start and then does it each second at best; until it does, the lag counts what is long
+/// placed and nobody is told "never ordered".
 const PERSIST_AFTER: Duration = Duration::from_millis(100);
 
 /// A consumer at work.
@@ -70,7 +70,8 @@ impl RunningConsumer {
         Ok(running)
     }
 
-    /// Pauses or goes on. The gate stops what was pulled already, at once; the client stops pulling.
+    /// Pauses or goes on. The gate stops what was pulled already, at once; the client stops
+    /// pulling.
     pub(super) async fn set(&self, consuming: Consuming) {
         self.gate.set(consuming);
         match consuming {
@@ -79,8 +80,9 @@ impl RunningConsumer {
         }
     }
 
-    /// Ends it, keeping the offsets of all that was placed: first the batches that are being placed,
-    /// then the client with its offsets. What was held comes again at the next start, from its offset.
+    /// Ends it, keeping the offsets of all that was placed: first the batches that are being
+    /// placed, then the client with its offsets. What was held comes again at the next start, from
+    /// its offset.
     pub(super) async fn stop(mut self) {
         self.gate.retire(WORK_END_TIMEOUT).await;
         self.stop_persisting();
@@ -121,8 +123,8 @@ impl MessageListenerConcurrently for Listener {
         messages: &[&MessageExt],
         _context: &ConsumeConcurrentlyContext,
     ) -> ClientResult<ConsumeConcurrentlyStatus> {
-        // A batch is acknowledged or given back whole (the listener can't set an acknowledge index),
-        // which is why the placer gives every message a durable outcome of its own.
+        // A batch is acknowledged or given back whole (the listener can't set an acknowledge
+        // index), which is why the placer gives every message a durable outcome of its own.
         let deliveries: Vec<Delivery> = messages.iter().map(|message| delivery(message)).collect();
         match self.gate.through(|| place(&*self.placer, &deliveries)) {
             Passed::Done => {

@@ -35,8 +35,8 @@ pub(super) fn delivery(message: &MessageExt) -> Delivery {
     }
 }
 
-/// The body as its sender wrote it. One that doesn't decompress stays as it is: it is no JSON, and so
-/// it becomes a dead letter with its reason like any other malformed body.
+/// The body as its sender wrote it. One that doesn't decompress stays as it is: it is no JSON, and
+/// so it becomes a dead letter with its reason like any other malformed body.
 fn inflated(body: Vec<u8>, sys_flag: i32) -> Vec<u8> {
     let kind = sys_flag & COMPRESSION_KIND;
     if sys_flag & COMPRESSED == 0 || kind != 0 && kind != ZLIB {

@@ -20,8 +20,8 @@ use super::{Cause, Running, Shared};
 /// Waits between two probes while something is wrong: doubling from the one to the other.
 const PROBE_AFTER_MIN: Duration = Duration::from_millis(250);
 const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
-/// While nobody is needed (a broker that is starting, a topic that will appear) the wait stops here:
-/// an order must not wait 5 s because we do.
+/// While nobody is needed (a broker that is starting, a topic that will appear) the wait stops
+/// here: an order must not wait 5 s because we do.
 const PROBE_AFTER_MAX_UNATTENDED: Duration = Duration::from_millis(500);
 /// Waits between two probes while all is well: who else consumes, brokers that came or went.
 const PROBE_AFTER_WELL: Duration = Duration::from_secs(30);
@@ -29,7 +29,8 @@ const PROBE_AFTER_WELL: Duration = Duration::from_secs(30);
 const SETTLING: Duration = Duration::from_millis(100);
 /// A producer behind which the ports answer isn't replaced more often than this.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
-/// A replaced connection for single requests is closed after this even if a request still waits on it.
+/// A replaced connection for single requests is closed after this even if a request still waits on
+/// it.
 const CLOSE_AFTER: Duration = Duration::from_secs(6);
 /// How long a producer may take to end.
 const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -53,8 +54,8 @@ pub(super) struct Keeper {
     brokers: Vec<String>,
     producer_renewed: Option<Instant>,
     any_secret: AnySecret,
-    /// The producer from before the outage was tried without its broker in the name server's list, and
-    /// met a dead connection.
+    /// The producer from before the outage was tried without its broker in the name server's list,
+    /// and met a dead connection.
     known_way_spent: bool,
     wait: Duration,
 }
@@ -130,9 +131,10 @@ impl Keeper {
         }
     }
 
-    /// Whether the broker answers where it was before, though the name server doesn't know it (yet: a
-    /// broker may register as late as 10 s after its start). A fresh producer would find no way there,
-    /// but the one from before still knows it; its breaker is closed unless many sends met the outage.
+    /// Whether the broker answers where it was before, though the name server doesn't know it (yet:
+    /// a broker may register as late as 10 s after its start). A fresh producer would find no way
+    /// there, but the one from before still knows it; its breaker is closed unless many sends met
+    /// the outage.
     async fn known_way_works(&self, fault: &Fault) -> bool {
         let forgotten = matches!(fault, Fault::NoBroker | Fault::Settling(_));
         if !forgotten || self.known_way_spent || self.shared.producer.is_empty() {
@@ -264,8 +266,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Consumes once the topic is there: a consumer that starts before it looks again only after 10 s,
-    /// and takes up to 20 s more.
+    /// Consumes once the topic is there: a consumer that starts before it looks again only after 10
+    /// s, and takes up to 20 s more.
     async fn mend_consumer(&mut self, topic: Topic) -> Result<(), Fault> {
         let mut consumer = self.shared.consumer.lock().await;
         let (placer, consuming) = {

@@ -7,12 +7,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
 use super::requests::{Broker, Glance, RequestError, Requests};
 use super::{BoxFuture, Cause, Lag, LagReader, QueueLag, Shared};
+use crate::clock;
 
 /// A reading that takes longer than this is given up.
 const READING_TIMEOUT: Duration = Duration::from_secs(4);
@@ -20,9 +21,9 @@ const READING_TIMEOUT: Duration = Duration::from_secs(4);
 /// Reads the lag for everyone who asks.
 pub(super) struct RocketmqLag {
     shared: Arc<Shared>,
-    /// Every broker that ever had a part of the topic, by name. The name server forgets one that goes
-    /// away, and with it the orders that wait there; we don't. One that is taken out of service for
-    /// good is forgotten by a restart.
+    /// Every broker that ever had a part of the topic, by name. The name server forgets one that
+    /// goes away, and with it the orders that wait there; we don't. One that is taken out of
+    /// service for good is forgotten by a restart.
     seen: Mutex<BTreeSet<String>>,
     readings: Readings<Result<Lag, Cause>>,
 }
@@ -150,9 +151,7 @@ fn waiting(committed: Option<i64>, glance: Glance) -> u64 {
 }
 
 fn age_ms(born_ms: i64) -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-    u64::try_from(now.saturating_sub(born_ms)).unwrap_or(0)
+    u64::try_from(clock::now().0.saturating_sub(born_ms)).unwrap_or(0)
 }
 
 impl Broker {

@@ -1,6 +1,7 @@
-//! Watches the ports of name servers and brokers by holding one silent connection to each: a process
-//! that dies closes it at once, and its port answering again is seen within [`RETRY_AFTER`]. No
-//! polling while all is well, no request, no account. Judges nothing: the keeper does.
+//! Watches the ports of name servers and brokers by holding one silent connection to each: a
+//! process that dies closes it at once, and its port answering again is seen within
+//! [`RETRY_AFTER`]. No polling while all is well, no request, no account. Judges nothing: the
+//! keeper does.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +14,8 @@ use tokio::task::AbortHandle;
 
 /// How long a connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Between two tries at a port that doesn't answer, and before a connection that was closed under us
-/// is made again (brokers close silent ones after two minutes; a proxy may at once).
+/// Between two tries at a port that doesn't answer, and before a connection that was closed under
+/// us is made again (brokers close silent ones after two minutes; a proxy may at once).
 const RETRY_AFTER: Duration = Duration::from_millis(150);
 
 /// What is known of a port.

@@ -1,6 +1,6 @@
-//! A real Apache RocketMQ behind the queue's traits: producer, lag reader, consumer, and the keeper in
-//! the background that connects them, finds faults before buyers do, and brings everything back after
-//! an outage. Owns the clients' runtime. Knows nothing of orders beyond their messages.
+//! A real Apache RocketMQ behind the queue's traits: producer, lag reader, consumer, and the keeper
+//! in the background that connects them, finds faults before buyers do, and brings everything back
+//! after an outage. Owns the clients' runtime. Knows nothing of orders beyond their messages.
 //!
 //! ```text
 //! client.rs    builds clients (signing, TLS, namespace, the runtime with its widened lane)
@@ -14,7 +14,6 @@
 mod classify;
 mod client;
 mod consumer;
-mod credentials;
 mod delivery;
 mod health;
 mod keeper;
@@ -33,7 +32,6 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use credentials::Credentials;
 pub use health::Health;
 
 use super::{
@@ -48,17 +46,11 @@ use lag::RocketmqLag;
 use producer::{ProducerSlot, RocketmqProducer};
 use requests::Requests;
 
-/// Log directives to set below the operator's own. In an outage the client libraries print several
-/// ERROR lines per second and per failed request; what they know is in our own lines (target
-/// `seckilld::queue`), once per change.
-pub const LOG_DIRECTIVES: &str =
-    "rocketmq_client_rust=off,rocketmq_transport=off,rocketmq_runtime=off,rocketmq_protocol=off";
-
 /// How long the connection for single requests may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long the whole stop may take. Its parts have limits of their own that add up to less, so that
-/// the last parts still come to their end when the broker is silent.
+/// How long the whole stop may take. Its parts have limits of their own that add up to less, so
+/// that the last parts still come to their end when the broker is silent.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether orders are taken from the topic.
@@ -103,14 +95,14 @@ struct Wants {
 }
 
 impl RocketmqQueue {
-    /// Prepares the queue and starts to connect in the background: a broker that is away is no error.
-    /// Call it on a tokio runtime.
+    /// Prepares the queue and starts to connect in the background: a broker that is away is no
+    /// error. Call it on a tokio runtime.
     ///
     /// # Errors
     /// The client's own runtime can't be started.
     pub fn open(
         settings: &config::Rocketmq,
-        credentials: Option<Credentials>,
+        credentials: Option<config::Credentials>,
     ) -> Result<Arc<Self>, Cause> {
         let shared = Arc::new(Shared {
             clients: Clients::new(settings.clone(), credentials)?,
@@ -151,8 +143,9 @@ impl RocketmqQueue {
         self.lag.clone()
     }
 
-    /// Consumes in the background from now on: as soon as broker and topic are there, and again after
-    /// each outage. `consuming` says whether deliveries come at once (pauses survive a restart).
+    /// Consumes in the background from now on: as soon as broker and topic are there, and again
+    /// after each outage. `consuming` says whether deliveries come at once (pauses survive a
+    /// restart).
     pub fn start_consumer(&self, placer: Arc<dyn Placer>, consuming: Consuming) {
         let mut wants = self.shared.wants();
         wants.placer = Some(placer);
@@ -160,8 +153,9 @@ impl RocketmqQueue {
         self.shared.wake.notify_one();
     }
 
-    /// Pauses consumption or goes on with it. A pause takes hold at once; deliveries that the client
-    /// had fetched wait in memory (at most about a thousand per queue) and are never given back.
+    /// Pauses consumption or goes on with it. A pause takes hold at once; deliveries that the
+    /// client had fetched wait in memory (at most about a thousand per queue) and are never given
+    /// back.
     pub async fn set_consuming(&self, consuming: Consuming) {
         self.shared.wants().consuming = consuming;
         if let Some(consumer) = self.shared.consumer.lock().await.as_ref() {
@@ -188,8 +182,9 @@ impl RocketmqQueue {
         }
     }
 
-    /// Ends everything in the order that keeps offsets and results: consumer, producer, the clients'
-    /// runtime, the runtime's owner. Takes 10 s at most; returns whether it ended in that time.
+    /// Ends everything in the order that keeps offsets and results: consumer, producer, the
+    /// clients' runtime, the runtime's owner. Takes 10 s at most; returns whether it ended in that
+    /// time.
     pub async fn shutdown(&self) -> bool {
         let ended = tokio::time::timeout(SHUTDOWN_TIMEOUT, Box::pin(self.end())).await.is_ok();
         if !ended {

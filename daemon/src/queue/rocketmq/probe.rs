@@ -1,5 +1,6 @@
-//! What is wrong with the way to RocketMQ, in sentences that say what to do. Asks only what a consumer
-//! of our group asks anyway, and never sends to the order topic: Java consumers would place a probe.
+//! What is wrong with the way to RocketMQ, in sentences that say what to do. Asks only what a
+//! consumer of our group asks anyway, and never sends to the order topic: Java consumers would
+//! place a probe.
 
 use std::collections::BTreeMap;
 
@@ -207,8 +208,8 @@ fn account_fault(clients: &Clients, remark: &str) -> Fault {
         return Fault::Rights {
             sentence: format!(
                 "the account lacks a right at the RocketMQ broker ({remark}): allow the access key \
-                 of rocketmq.access_key_file ({key_file}) to publish and subscribe to topic {topic} \
-                 and to subscribe with group {group}"
+                 of rocketmq.access_key_file ({key_file}) to publish and subscribe to topic \
+                 {topic} and to subscribe with group {group}"
             ),
         };
     };

@@ -1,5 +1,6 @@
 //! Sends orders: in batches, never more sends at once than the transport bears, and every result
-//! judged as stored, definitely not, or unknown. Which client it sends through is the keeper's choice.
+//! judged as stored, definitely not, or unknown. Which client it sends through is the keeper's
+//! choice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,8 +144,8 @@ impl RocketmqProducer {
                     self.shared.suspect();
                 }
                 if facts.phase.as_deref() == Some("connect") {
-                    // Until the keeper has looked: five failed connects close the client's breaker for
-                    // half a minute, and the next sends would fail as well.
+                    // Until the keeper has looked: five failed connects close the client's breaker
+                    // for half a minute, and the next sends would fail as well.
                     self.shared
                         .producer
                         .set_unready(Cause("the RocketMQ broker is away".to_owned()));

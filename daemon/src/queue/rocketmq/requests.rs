@@ -1,7 +1,7 @@
 //! Single requests to name server and broker: routes, offsets, who consumes, making the topic. They
-//! go out as plain remoting commands because only so the broker's own code and remark come back (the
-//! client's errors are redacted), and because the admin calls want rights that an order account has
-//! not: these need what producing and consuming need, and work on 4.x brokers too.
+//! go out as plain remoting commands because only so the broker's own code and remark come back
+//! (the client's errors are redacted), and because the admin calls want rights that an order
+//! account has not: these need what producing and consuming need, and work on 4.x brokers too.
 
 use std::time::Duration;
 
@@ -78,7 +78,8 @@ impl Requests {
         Self { handle }
     }
 
-    /// The brokers of the topic, as the name server knows them; none when it doesn't know the topic.
+    /// The brokers of the topic, as the name server knows them; none when it doesn't know the
+    /// topic.
     pub(super) async fn brokers_of(
         &self,
         topic: &str,
@@ -108,8 +109,8 @@ impl Requests {
     }
 
     /// Looks at a queue from `offset` on without taking anything. None when the broker has no such
-    /// topic. It is what a consumer of the group does anyway, so it needs no further rights, and so it
-    /// is the probe of account and rights as well: nothing is ever sent to the topic.
+    /// topic. It is what a consumer of the group does anyway, so it needs no further rights, and so
+    /// it is the probe of account and rights as well: nothing is ever sent to the topic.
     pub(super) async fn glance(
         &self,
         address: &str,

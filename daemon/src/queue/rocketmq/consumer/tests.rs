@@ -62,7 +62,7 @@ async fn retiring_awaits_the_work_and_holds_the_rest_until_released() {
             gate.through(|| {
                 count(&working);
                 while finish.load(Ordering::SeqCst) == 0 {
-                    std::thread::sleep(Duration::from_millis(1));
+                    std::thread::yield_now();
                 }
                 Tried::Done
             })
