@@ -30,7 +30,7 @@ use crate::exit::Exit;
 use crate::order::OrderBook;
 use crate::order_side::OrderSide;
 use crate::shutdown::{Signals, Stop};
-use crate::status::Status;
+use crate::status::{Condition, Part, Status};
 use crate::store::{Seed, Store};
 use crate::telemetry::{self, Sink};
 use crate::{admin, args, config, http, store, systemd};
@@ -40,6 +40,9 @@ use serving::{Bound, Serving};
 
 /// Time that is left to threads of the runtime after everything was stopped in order.
 const RUNTIME_LEFTOVERS: Duration = Duration::from_millis(200);
+
+/// Between two looks at whether the database can be written.
+const STORE_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the daemon can't start. Nothing it found was changed.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +119,14 @@ async fn live(loaded: &Loaded) -> Exit {
     };
     let watching = tokio::spawn(signals.watch(stop.clone()));
     announce(loaded);
-    let exit = match App::start(loaded).await {
+    let started = tokio::select! {
+        started = Box::pin(App::start(loaded)) => started,
+        () = stop.forced.cancelled() => {
+            warn!("stopped by force before the start was complete");
+            return Exit::Ok;
+        }
+    };
+    let exit = match started {
         Ok(app) => {
             stop.asked.cancelled().await;
             app.stop_within(Duration::from_millis(loaded.config.shutdown.deadline_ms), &stop).await
@@ -179,6 +189,7 @@ impl App {
         let every = Duration::from_millis(config.queue.lag_every_ms);
         let watch = queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone());
         watchers.spawn(watch);
+        watchers.spawn(watch_store(store.clone(), Arc::clone(&status), watchers_end.clone()));
         if config.roles.contains(&Role::Order) {
             queue.start_consumer(config, &store).await;
         }
@@ -242,6 +253,27 @@ async fn open_store(config: &Config) -> Result<Store, StartError> {
     let seeds = if config.roles.contains(&Role::Order) { seeds(config) } else { Vec::new() };
     let opened = tokio::task::spawn_blocking(move || Store::open(&settings, &seeds)).await;
     Ok(opened.map_err(std::io::Error::other)??)
+}
+
+/// Reports whether the database can be written. While it can't, a small write of our own finds out
+/// when it can again, as nobody else may come to try.
+async fn watch_store(store: Store, status: Arc<Status>, cancel: CancellationToken) {
+    let watching = async {
+        loop {
+            let condition = match store.trouble() {
+                Some(cause) => Condition::degraded(format!("nothing can be stored: {cause}")),
+                None => Condition::default(),
+            };
+            let is_troubled = condition != Condition::default();
+            status.report(Part::Store, condition);
+            tokio::time::sleep(STORE_LOOK_EVERY).await;
+            if is_troubled {
+                // What it finds shows in the next look.
+                let _ = store.probe().await;
+            }
+        }
+    };
+    cancel.run_until_cancelled(watching).await;
 }
 
 fn seeds(config: &Config) -> Vec<Seed> {

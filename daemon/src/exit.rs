@@ -74,7 +74,7 @@ impl Exit {
             Self::CantCreate => "A file, folder or socket can't be made.",
             Self::Io => "Reading or writing failed: the disk is full or broken.",
             Self::TempFail => "Another daemon holds the database or the admin socket.",
-            Self::NoPerm => "The permission for a file, folder or port is missing.",
+            Self::NoPerm => "The permission for a port is missing.",
             Self::Config => "The configuration has faults; each is told.",
         }
     }

@@ -25,8 +25,6 @@ pub struct Status {
 pub enum Part {
     /// The way to the queue.
     Queue,
-    /// The order role's consumer.
-    Consumer,
     /// What the gateway knows of the order side.
     OrderSide,
     /// The database.

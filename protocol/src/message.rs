@@ -49,9 +49,9 @@ pub enum Malformed {
 #[derive(Deserialize)]
 struct Incoming<'a> {
     #[serde(borrow)]
-    header: Option<IncomingHeader<'a>>,
+    header: Option<&'a RawValue>,
     #[serde(borrow)]
-    body: Option<IncomingBody<'a>>,
+    body: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -119,10 +119,11 @@ impl OrderMessage {
     /// # Errors
     /// Names the first field that is missing or unreadable.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        let incoming: Incoming<'_> =
-            serde_json::from_slice(bytes).map_err(|error| Malformed::NotJson(position(&error)))?;
-        let header = incoming.header.ok_or(Malformed::Missing("header"))?;
-        let body = incoming.body.ok_or(Malformed::Missing("body"))?;
+        let json = std::str::from_utf8(bytes)
+            .map_err(|error| Malformed::NotJson(format!("no UTF-8 at {}", error.valid_up_to())))?;
+        let incoming: Incoming<'_> = object(Some(json), "the message")?;
+        let header: IncomingHeader<'_> = object(incoming.header.map(RawValue::get), "header")?;
+        let body: IncomingBody<'_> = object(incoming.body.map(RawValue::get), "body")?;
         text(header.version, "header.version")?;
         text(header.topic_name, "header.topicName")?;
         Ok(Self {
@@ -132,6 +133,18 @@ impl OrderMessage {
             charge_money: text(body.charge_money, "body.chargeMoney")?.into_owned(),
         })
     }
+}
+
+/// Reads an object, and nothing else: serde would take an array for a struct as well.
+fn object<'a, T: Deserialize<'a>>(
+    json: Option<&'a str>,
+    name: &'static str,
+) -> Result<T, Malformed> {
+    let json = json.ok_or(Malformed::Missing(name))?.trim_ascii_start();
+    if json.starts_with('[') {
+        return Err(Malformed::NotJson(format!("{name} is an array")));
+    }
+    serde_json::from_str(json).map_err(|error| Malformed::NotJson(position(&error)))
 }
 
 /// serde_json's own text can quote the input; category and position can't.
@@ -223,6 +236,20 @@ mod tests {
             assert_eq!(OrderMessage::decode(body.as_bytes()), Err(Malformed::Missing(path)));
         }
         assert_eq!(OrderMessage::decode(b"{}"), Err(Malformed::Missing("header")));
+    }
+
+    #[test]
+    fn arrays_are_no_objects() {
+        let body = r#"["id-1","15200008881","pid_0001","5999.000"]"#;
+        let header = r#"["1.0","SECKILL_CHARGE_ORDER_TOPIC"]"#;
+        for json in [
+            format!("[{header},{body}]"),
+            format!(r#"{{"header":{header},"body":{body}}}"#),
+            format!(r#" [{header},{body}]"#),
+        ] {
+            let read = OrderMessage::decode(json.as_bytes());
+            assert!(matches!(read, Err(Malformed::NotJson(_))), "{read:?}");
+        }
     }
 
     #[test]

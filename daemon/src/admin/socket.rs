@@ -61,7 +61,8 @@ pub(super) struct SocketFile {
 }
 
 impl AdminSocket {
-    /// Makes the socket at `path`, in place of one that a dead daemon left. The folder must exist.
+    /// Makes the socket at `path`, in place of one that a dead daemon left. Where the last folder is
+    /// absent it is made, closed to others.
     ///
     /// It is bound in a closed folder next to the path, given its mode there, and renamed into
     /// place: there is no moment at which it exists with a wider mode, and no change of the
@@ -81,6 +82,7 @@ impl AdminSocket {
         if PATH_BYTES_MAX < path.as_os_str().len().max(cradle.as_os_str().len()) {
             return Err(SocketError::TooLong(path.to_owned()));
         }
+        make_folder(folder).map_err(failed("cannot make its folder"))?;
         // Two daemons that start at once must not both find the path free.
         let _lock = lock(folder).map_err(failed("cannot lock the folder"))?;
         refuse_taken(path)?;
@@ -109,6 +111,14 @@ impl Drop for SocketFile {
         if ours && let Err(error) = fs::remove_file(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "cannot remove the admin socket");
         }
+    }
+}
+
+/// Only the last folder: a path that leads nowhere is a mistake to be told.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
     }
 }
 
@@ -270,12 +280,21 @@ mod tests {
     }
 
     #[test]
+    fn the_last_folder_is_made_and_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("seckill");
+        let socket = AdminSocket::bind(&made.join("admin.sock")).unwrap();
+        assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
+        drop(socket);
+    }
+
+    #[test]
     fn faults_name_the_path() {
         let folder = tempfile::tempdir().unwrap();
         let long = folder.path().join("a".repeat(120));
         assert!(matches!(AdminSocket::bind(&long).unwrap_err(), SocketError::TooLong(_)));
-        let absent = folder.path().join("no/admin.sock");
+        let absent = folder.path().join("no/such/admin.sock");
         let error = AdminSocket::bind(&absent).unwrap_err().to_string();
-        assert!(error.contains("no/admin.sock") && error.contains("No such file"), "{error}");
+        assert!(error.contains("such/admin.sock") && error.contains("No such file"), "{error}");
     }
 }

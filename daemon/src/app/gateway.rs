@@ -128,12 +128,15 @@ struct Opening {
 
 impl Opening {
     async fn run(mut self, book: Arc<Book>, cancel: CancellationToken) {
-        while let Err(cause) = self.open(&book).await {
-            self.refresh.tell(Err(cause));
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = tokio::time::sleep(self.every) => {}
+        let every = self.every;
+        let opened = async {
+            while let Err(cause) = self.open(&book).await {
+                self.refresh.tell(Err(cause));
+                tokio::time::sleep(every).await;
             }
+        };
+        if cancel.run_until_cancelled(opened).await.is_none() {
+            return;
         }
         self.refresh.tell(Ok(()));
         self.refresh.run(cancel).await;
@@ -141,12 +144,10 @@ impl Opening {
 
     async fn open(&mut self, book: &Book) -> Result<(), Cause> {
         self.refresh.catch_up().await?;
-        for order in &self.waiting_orders {
-            if let Some(shelf) = book.shelf(&order.prod_id) {
-                let id = OrderId::from(order.order_id.as_str());
-                let undecided = Undecided { id, accepted_at: order.charged_at };
-                shelf.adopt(&order.user_phone, &Standing::Queued(undecided));
-            }
+        for order in std::mem::take(&mut self.waiting_orders) {
+            let id = OrderId::from(order.order_id.as_str());
+            let undecided = Undecided { id, accepted_at: order.charged_at };
+            book.adopt(&order.prod_id, &order.user_phone, &Standing::Queued(undecided));
         }
         self.doubts.recover().await
     }

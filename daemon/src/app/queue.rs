@@ -176,7 +176,8 @@ fn condition(health: &Health, roles: &[Role]) -> Condition {
     if degraded.is_empty() && roles.contains(&Role::Gateway) && !health.producer_ready {
         degraded.push("connecting to RocketMQ: nothing can be sent yet".to_owned());
     }
-    if degraded.is_empty() && roles.contains(&Role::Order) && !health.consumer_running {
+    // A consumer that waits for a topic which the first order makes is no reason not to take one.
+    if degraded.is_empty() && !roles.contains(&Role::Gateway) && *health == Health::default() {
         degraded.push("connecting to RocketMQ: nothing is consumed yet".to_owned());
     }
     Condition { degraded, warnings: health.warnings.clone() }

@@ -140,11 +140,14 @@ impl Book {
         self.key.order_id(prod_id, user_phone, failures)
     }
 
-    /// Whether `id` is an earlier attempt of this buyer, which failed.
-    #[must_use]
-    pub fn has_failed(&self, shelf: &Shelf, user_phone: &str, id: &OrderId) -> bool {
+    /// Takes over an undecided order found at start, in the queue or among the unconfirmed, and holds
+    /// its unit: true. Where the order is not the buyer's next one (it was decided meanwhile, or made
+    /// with another key, or is known already), nothing is held: no decision might ever end that.
+    pub fn adopt(&self, prod_id: &str, user_phone: &str, standing: &Standing) -> bool {
+        let Some(shelf) = self.shelf(prod_id) else { return false };
         let failures = shelf.buyer(user_phone).map_or(0, |buyer| buyer.failures);
-        (0..failures).any(|attempt| self.next_id(shelf.prod_id(), user_phone, attempt) == *id)
+        let next = self.next_id(prod_id, user_phone, failures);
+        standing.is_of(&next) && shelf.adopt(user_phone, standing)
     }
 
     /// Makes shelves for products that are new, and renews the cards of all. The units are renewed
@@ -304,12 +307,13 @@ impl Shelf {
         )
     }
 
-    /// Takes over an undecided order found at start, in the queue or among the unconfirmed, and
-    /// holds its unit. Does nothing when the order is known already.
-    pub fn adopt(&self, user_phone: &str, standing: &Standing) {
-        if self.claim(user_phone, |_| standing.clone()).is_ok() {
+    /// Takes over an undecided order with its unit; false when the buyer has one already.
+    pub(super) fn adopt(&self, user_phone: &str, standing: &Standing) -> bool {
+        let adopted = self.claim(user_phone, |_| standing.clone()).is_ok();
+        if adopted {
             self.stock.hold(1);
         }
+        adopted
     }
 
     /// Applies a decision of the order side. True when it ends a hold of this gateway, whose unit

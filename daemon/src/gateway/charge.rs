@@ -133,10 +133,11 @@ impl ChargeDesk {
             Ok(()) => {}
             Err(NotHeld::SoldOut) => return give_up(Code::SoldOut),
             Err(NotHeld::Decided) => {
-                // Whoever waits on this claim asks again and finds the decision.
-                ticket.settle(Code::Overloaded);
-                let buyer = shelf.buyer(request.user_phone_num);
-                return buyer.and_then(known).unwrap_or(Admitted::Refused(Code::Overloaded));
+                let decided = shelf.buyer(request.user_phone_num).and_then(known);
+                let is_live = matches!(decided, Some(Admitted::Known(_, Code::Queued)));
+                // Whoever waits on this claim gets the same answer; where it failed, they ask again.
+                ticket.settle(if is_live { Code::Queued } else { Code::Overloaded });
+                return decided.unwrap_or(Admitted::Refused(Code::Overloaded));
             }
         }
         let claim = Claim {

@@ -39,11 +39,29 @@ pub trait DoubtStore: Send + Sync + 'static {
     fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>>;
 }
 
+/// An order that the queue may or may not have.
+struct Doubt {
+    order: Outgoing,
+    standing: Adopted,
+}
+
+/// Whether the book knows an order as unconfirmed, so that its settlement shows there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Adopted {
+    Yes,
+    /// Published again until the queue has it, whatever the book says: one more duplicate is harmless.
+    No,
+}
+
+/// How long buyers wait for their unconfirmed orders to be kept: a disk that hangs must not keep them
+/// from hearing that nothing is certain.
+const KEEP_WAIT_MAX: Duration = Duration::from_secs(2);
+
 /// The unconfirmed orders of this gateway.
 pub struct Doubts {
     book: Arc<Book>,
     store: Arc<dyn DoubtStore>,
-    orders: Mutex<HashMap<String, Outgoing>>,
+    orders: Mutex<HashMap<String, Doubt>>,
     count: AtomicUsize,
     arrived: Notify,
 }
@@ -74,20 +92,17 @@ impl Doubts {
     /// They can't be read.
     pub async fn recover(&self) -> Result<(), Cause> {
         let kept = self.store.load().await?;
-        for order in &kept {
-            let OrderMessage { order_id, user_phone, prod_id, .. } = &order.message;
-            let id = OrderId::from(order_id.as_str());
-            if let Some(shelf) = self.book.shelf(prod_id)
-                && !self.book.has_failed(&shelf, user_phone, &id)
-            {
-                let undecided = Undecided { id, accepted_at: order.accepted_at };
-                shelf.adopt(user_phone, &Standing::Unconfirmed(undecided));
-            }
-        }
         if !kept.is_empty() {
             info!(count = kept.len(), "taking up unconfirmed sends of an earlier run");
         }
-        self.add(kept);
+        self.add(kept.into_iter().map(|order| {
+            let OrderMessage { order_id, user_phone, prod_id, .. } = &order.message;
+            let id = OrderId::from(order_id.as_str());
+            let undecided = Undecided { id, accepted_at: order.accepted_at };
+            let standing = Standing::Unconfirmed(undecided);
+            let adopted = self.book.adopt(prod_id, user_phone, &standing);
+            Doubt { order, standing: if adopted { Adopted::Yes } else { Adopted::No } }
+        }));
         Ok(())
     }
 
@@ -107,14 +122,17 @@ impl Doubts {
         if kept.is_empty() {
             return;
         }
-        self.add(kept.iter().map(|(order, _)| order.clone()));
-        if let Err(cause) = self.store.keep(kept).await {
-            error!(%cause, "unconfirmed sends are kept in memory only");
+        self.add(
+            kept.iter().map(|(order, _)| Doubt { order: order.clone(), standing: Adopted::Yes }),
+        );
+        match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(kept)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(cause)) => error!(%cause, "unconfirmed sends are kept in memory only"),
+            Err(_) => error!("the disk hangs: unconfirmed sends may be kept in memory only"),
         }
         for ticket in tickets {
             ticket.settle(Code::Unconfirmed);
         }
-        self.arrived.notify_one();
     }
 
     /// Publishes them again, every `every`, until cancelled.
@@ -167,11 +185,11 @@ impl Doubts {
     fn still_unconfirmed(&self) -> (Vec<Outgoing>, Vec<String>) {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut open, mut arrived) = (Vec::new(), Vec::new());
-        for (id, order) in &*orders {
+        for (id, Doubt { order, standing }) in &*orders {
             let decided = self.book.shelf(&order.message.prod_id).is_some_and(|shelf| {
                 !shelf.is_unconfirmed(&order.message.user_phone, &OrderId::from(id.as_str()))
             });
-            if decided {
+            if decided && *standing == Adopted::Yes {
                 arrived.push(id.clone());
             } else {
                 open.push(order.clone());
@@ -181,10 +199,12 @@ impl Doubts {
         (open, arrived)
     }
 
-    fn add(&self, added: impl IntoIterator<Item = Outgoing>) {
+    fn add(&self, added: impl Iterator<Item = Doubt>) {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        orders.extend(added.into_iter().map(|order| (order.message.order_id.clone(), order)));
+        orders.extend(added.map(|doubt| (doubt.order.message.order_id.clone(), doubt)));
         self.count.store(orders.len(), Ordering::Relaxed);
+        drop(orders);
+        self.arrived.notify_one();
     }
 
     async fn drop_confirmed(&self, order_ids: Vec<String>, how: &str) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use protocol::{Code, mask_phone};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::domain::order_id::OrderId;
 use crate::gateway::book::Shelf;
@@ -60,7 +60,7 @@ pub async fn run(
             let mut batch = Vec::new();
             tokio::select! {
                 biased;
-                Some(_) = in_flight.join_next() => {}
+                Some(_done) = in_flight.join_next() => {}
                 taken = claims.recv_many(&mut batch, batch_max) => {
                     if taken == 0 {
                         break;
@@ -77,7 +77,12 @@ pub async fn run(
 
 async fn publish(claims: Vec<Claim>, producer: Arc<dyn Producer>, doubts: Arc<Doubts>) {
     let batch: Vec<Outgoing> = claims.iter().map(|claim| claim.outgoing.clone()).collect();
-    let results = producer.publish(&batch).await;
+    // A task of its own, so that a panic in a queue's client costs certainty and not the claims.
+    let publishing = tokio::spawn(async move { producer.publish(&batch).await });
+    let results = publishing.await.unwrap_or_else(|fault| {
+        error!(%fault, "publishing ended in disorder");
+        Vec::new()
+    });
     let missing = std::iter::repeat_with(|| {
         Published::Unknown(Cause("the queue gave no result for this order".to_owned()))
     });

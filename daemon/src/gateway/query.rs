@@ -2,24 +2,37 @@
 //! order it has queued and nobody has decided yet).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::{Code, OrderStatus, QueryData, Reply, mask_phone};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::gateway::book::{Book, Shelf, Standing, Undecided};
 use crate::order_side::{Known, OrderSide};
+use crate::queue::Cause;
 
 /// Answers buyers' queries.
 pub struct QueryDesk {
     book: Arc<Book>,
     order_side: Arc<dyn OrderSide>,
+    /// Whether the last query could not be answered: only the first of a row is worth a warning.
+    failing: AtomicBool,
 }
 
 impl QueryDesk {
     /// A desk that asks `order_side`.
     #[must_use]
     pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>) -> Self {
-        Self { book, order_side }
+        Self { book, order_side, failing: AtomicBool::new(false) }
+    }
+
+    fn note_failure(&self, prod_id: &str, user_phone: &str, cause: &Cause) {
+        let user = mask_phone(user_phone);
+        if self.failing.swap(true, Ordering::Relaxed) {
+            debug!(prod_id, user, %cause, "another query could not be answered");
+        } else {
+            warn!(prod_id, user, %cause, "a query could not be answered");
+        }
     }
 
     /// How this buyer's order for the product stands.
@@ -32,15 +45,22 @@ impl QueryDesk {
         let known = match self.order_side.find(prod_id, user_phone).await {
             Ok(known) => known,
             Err(cause) => {
-                let user = mask_phone(user_phone);
-                warn!(prod_id, user, %cause, "a query could not be answered");
+                self.note_failure(prod_id, user_phone, &cause);
                 return Reply::bare(Code::ServerError);
             }
         };
+        self.failing.store(false, Ordering::Relaxed);
         match (known, standing) {
             (Known::Found(data), Standing::Queued(order)) if !settles(&data, &order) => {
                 found(queued(shelf.as_deref(), user_phone, &order))
             }
+            // An earlier attempt failed; how the newest stands isn't known.
+            (
+                Known::Found(data),
+                Standing::Unconfirmed(order)
+                | Standing::Publishing(order, _)
+                | Standing::Claimed(order, _),
+            ) if !settles(&data, &order) => Reply::bare(Code::NotKnownYet),
             (Known::Found(data), _) => found(*data),
             (_, Standing::Queued(order)) => found(queued(shelf.as_deref(), user_phone, &order)),
             // An order is on its way, or may be: it can't be said that there is none.

@@ -29,6 +29,13 @@ struct Place {
     seq: u64,
 }
 
+impl Place {
+    /// Whether the page is of the same sequence: another database, or an older copy of this one, isn't.
+    fn goes_on_in(&self, page: &DecisionsPage) -> bool {
+        self.store_id == page.store_id && self.seq <= page.head
+    }
+}
+
 /// How the gateway's book compares with the order side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sync {
@@ -62,10 +69,25 @@ impl Refresh {
         loop {
             let after = self.place.as_ref().map_or(0, |place| place.seq);
             let page = self.order_side.decisions(after).await?;
+            if self.place.as_ref().is_some_and(|place| !place.goes_on_in(&page)) {
+                self.start_over();
+                return Err(Cause(format!(
+                    "the order side has another database ({}): starting over",
+                    page.store_id
+                )));
+            }
             if !self.apply(&page) {
                 return Ok(());
             }
         }
+    }
+
+    /// Undecided orders are kept: they are in the queue whatever the database says.
+    fn start_over(&mut self) {
+        for shelf in self.book.shelves() {
+            shelf.forget_decided();
+        }
+        self.place = None;
     }
 
     /// Follows the order side until cancelled.
@@ -108,14 +130,6 @@ impl Refresh {
 
     /// Applies one page; true when there is more to read.
     fn apply(&mut self, page: &DecisionsPage) -> bool {
-        if self.place.as_ref().is_some_and(|place| place.store_id != page.store_id) {
-            warn!(store_id = page.store_id, "the order side has another database: starting over");
-            for shelf in self.book.shelves() {
-                shelf.forget_decided();
-            }
-            self.place = None;
-            return true;
-        }
         self.book.renew_cards(&page.products);
         let mut settled: HashMap<&str, u32> = HashMap::new();
         for decision in &page.decisions {

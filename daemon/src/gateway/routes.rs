@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 use protocol::{Code, EpochMs, Reply};
 use warp::reply::Response;
@@ -12,6 +13,9 @@ use crate::gateway::query::QueryDesk;
 use crate::http::{self, Call, route};
 use crate::request::fields::{FieldFault, read_fields};
 use crate::request::{self, PhonePattern};
+
+/// Seconds after which a charge that the queue didn't take may be tried again.
+const QUEUE_AWAY_RETRY_S: u32 = 1;
 
 /// What the routes hand requests to.
 #[derive(Clone)]
@@ -48,7 +52,15 @@ async fn charge(desks: &Desks, call: &Call) -> Response {
         Err(fault) => return refuse(&fault, &Reply::<()>::refusal(Code::InvalidInput)),
     };
     match request::charge_request(&fields, &desks.phones) {
-        Ok(request) => http::json(&desks.charge.charge(request, (desks.now)()).await),
+        Ok(request) => {
+            let reply = desks.charge.charge(request, (desks.now)()).await;
+            let mut response = http::json(&reply);
+            // The code is final elsewhere; here it says that the queue is away, which passes.
+            if reply.code == Code::BizError {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(QUEUE_AWAY_RETRY_S));
+            }
+            response
+        }
         Err(fault) => refuse(&fault, &Reply::<()>::refusal(Code::InvalidInput)),
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct FakeQueue {
     /// Batches are answered only while this is true.
     pub(crate) open: watch::Sender<bool>,
     pub(crate) away: Mutex<Option<Cause>>,
+    pub(crate) panics: Mutex<bool>,
 }
 
 impl FakeQueue {
@@ -35,6 +36,7 @@ impl FakeQueue {
             sent: Mutex::default(),
             open: watch::Sender::new(true),
             away: Mutex::default(),
+            panics: Mutex::default(),
         })
     }
 
@@ -51,6 +53,8 @@ impl FakeQueue {
 impl Producer for FakeQueue {
     fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Vec<Published>> {
         Box::pin(async move {
+            let panics = *self.panics.lock().unwrap();
+            assert!(!panics, "as the test asked");
             self.sent.lock().unwrap().extend_from_slice(batch);
             let _ = self.open.subscribe().wait_for(|open| *open).await;
             let mut answers = self.answers.lock().unwrap();

@@ -1,6 +1,7 @@
 //! The order side, served from this process's database: a buyer's order, and what was decided.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::DecisionsPage;
 use tokio::sync::watch;
@@ -12,6 +13,10 @@ use crate::store::Store;
 /// Decisions in one page: large enough that a gateway's start takes few, small enough that a page
 /// is read in milliseconds and stays far below a megabyte.
 const PAGE_DECISIONS_MAX: usize = 2_000;
+
+/// How long a query waits for the lag, which a silent broker may keep from us for seconds: less than
+/// `gateway.order_timeout_ms` by default, so that a gateway hears "not yet" and no silence.
+const LAG_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The order role's answers.
 pub struct OrderBook {
@@ -48,11 +53,11 @@ impl OrderSide for OrderBook {
             }
             // The reading begins after this query came. Should it be 0, whatever was queued before
             // has been decided, perhaps since the first look: hence the second.
-            match self.lag.read_lag().await {
-                Ok(lag) if lag.messages == 0 => {
+            match tokio::time::timeout(LAG_WAIT_MAX, self.lag.read_lag()).await {
+                Ok(Ok(lag)) if lag.messages == 0 => {
                     Ok(self.look(prod_id, user_phone).await?.unwrap_or(Known::Never))
                 }
-                Ok(_) | Err(_) => Ok(Known::NotYet),
+                Ok(Ok(_) | Err(_)) | Err(_) => Ok(Known::NotYet),
             }
         })
     }

@@ -30,6 +30,7 @@ use protocol::EpochMs;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 
+use crate::queue::Cause;
 use clock::Clock;
 pub use error::{CloseError, ReadError, WriteError};
 use meta::Identity;
@@ -95,7 +96,11 @@ impl Store {
         })?;
         audit(&connection, &path).map_err(failed)?;
         let readers = Readers::open(&path, settings.readers).map_err(failed)?;
-        let signals = Signals { changes: watch::Sender::new(0), queued: watch::Sender::new(0) };
+        let signals = Signals {
+            changes: watch::Sender::new(0),
+            queued: watch::Sender::new(0),
+            trouble: watch::Sender::new(None),
+        };
         let (writer, thread) = writer::start(
             connection,
             lock,
@@ -148,6 +153,23 @@ impl Store {
     #[must_use]
     pub fn queued(&self) -> watch::Receiver<u64> {
         self.inner.signals.queued.subscribe()
+    }
+
+    /// Why nothing can be stored at the moment: the last commit failed, or the writer is gone.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Cause> {
+        if self.is_closed() {
+            return Some(Cause(WriteError::Closed.to_string()));
+        }
+        self.inner.signals.trouble.borrow().clone()
+    }
+
+    /// Writes a little, so that `trouble` tells how writing goes now.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn probe(&self) -> Result<(), WriteError> {
+        self.set_meta("probed_at", self.now().0.to_be_bytes().to_vec()).await
     }
 
     /// Whether writes are refused because the store is closed or its writer has died.

@@ -26,10 +26,10 @@ impl Store {
     /// Keeps the sends; those of ids that are kept already take the new values.
     ///
     /// # Errors
-    /// See [`WriteError`]; refused at once when too many writes wait.
+    /// See [`WriteError`]; waits where too many writes wait, as these can't be refused.
     pub async fn keep_unconfirmed(&self, sends: Vec<Unconfirmed>) -> Result<(), WriteError> {
         self.writer()
-            .try_write(sends.len(), move |tx| {
+            .write(sends.len(), move |tx| {
                 let mut keep = tx.statement(
                     "INSERT INTO seckill_unconfirmed
                        (order_id, body, prod_id, user_phoneno, charged_at, since, tries, cause)
@@ -71,7 +71,8 @@ impl Store {
             .await
     }
 
-    /// All kept sends, oldest first.
+    /// All kept sends, oldest first. A row that can't be read any more is logged and left out: it must
+    /// not keep the others.
     ///
     /// # Errors
     /// The database can't be read.
@@ -83,6 +84,13 @@ impl Store {
                        FROM seckill_unconfirmed ORDER BY since, order_id",
                 )?
                 .query_map([], kept)?
+                .filter(|row| {
+                    let damaged = matches!(row, Err(rusqlite::Error::FromSqlConversionFailure(..)));
+                    if damaged {
+                        tracing::error!("an unconfirmed send can't be read and is left out");
+                    }
+                    !damaged
+                })
                 .collect()
         })
         .await

@@ -31,6 +31,8 @@ pub(super) struct Tx<'a> {
     /// The moment of the transaction.
     pub(super) now: EpochMs,
     effects: Cell<Effects>,
+    /// What a job of this transaction found wrong with the database as a whole.
+    trouble: Cell<Option<Cause>>,
 }
 
 /// What others have to be told of once it is committed.
@@ -128,8 +130,11 @@ where
     fn run(&mut self, tx: &Tx<'_>) {
         let before = tx.effects.get();
         self.done = self.work.take().map(|work| tx.in_savepoint(work));
-        if let Some(Err(_)) = self.done {
+        if let Some(Err(fault)) = &self.done {
             tx.effects.set(before);
+            if !fault.is_of_the_work() {
+                tx.trouble.set(Some(fault.cause()));
+            }
         }
     }
 
@@ -227,6 +232,8 @@ pub(super) struct Signals {
     pub(super) changes: watch::Sender<u64>,
     /// Commits that put something into the embedded queue.
     pub(super) queued: watch::Sender<u64>,
+    /// Why the last commit failed; `None` when it didn't.
+    pub(super) trouble: watch::Sender<Option<Cause>>,
 }
 
 /// The writing thread's own things.
@@ -304,7 +311,9 @@ impl Loop {
         if jobs.is_empty() {
             return;
         }
-        let committed = self.transact(&mut jobs);
+        let mut trouble = None;
+        let committed = self.transact(&mut jobs, &mut trouble);
+        self.note(committed.as_ref().err().map(|error| Cause(error.to_string())).or(trouble));
         if let Ok(effects) = committed {
             self.tell(effects);
         }
@@ -313,7 +322,19 @@ impl Loop {
         }
     }
 
-    fn transact(&self, jobs: &mut [Box<dyn Job>]) -> Result<Effects, WriteError> {
+    fn note(&self, now: Option<Cause>) {
+        self.signals.trouble.send_if_modified(|trouble| {
+            let changed = *trouble != now;
+            *trouble = now;
+            changed
+        });
+    }
+
+    fn transact(
+        &self,
+        jobs: &mut [Box<dyn Job>],
+        trouble: &mut Option<Cause>,
+    ) -> Result<Effects, WriteError> {
         let rejected = |error: rusqlite::Error| WriteError::Rejected(Cause(error.to_string()));
         let execute = |sql| self.connection.prepare_cached(sql)?.execute([]);
         execute("BEGIN IMMEDIATE").map_err(rejected)?;
@@ -321,6 +342,7 @@ impl Loop {
             connection: &self.connection,
             now: (self.clock)(),
             effects: Cell::new(Effects::default()),
+            trouble: Cell::new(None),
         };
         let mut effects = Effects::default();
         for job in jobs {
@@ -331,6 +353,7 @@ impl Loop {
             }
             effects = effects.with(tx.effects.get());
         }
+        *trouble = tx.trouble.take();
         execute("COMMIT").map(|_| effects).map_err(|error| self.give_up(&error))
     }
 

@@ -145,8 +145,8 @@ fn somebody_elses_decision_leaves_our_hold() {
 #[test]
 fn an_order_found_at_start_holds_its_unit_once() {
     let shelf = shelf();
-    shelf.adopt(PHONE, &Standing::Queued(undecided("a")));
-    shelf.adopt(PHONE, &Standing::Unconfirmed(undecided("a")));
+    assert!(shelf.adopt(PHONE, &Standing::Queued(undecided("a"))));
+    assert!(!shelf.adopt(PHONE, &Standing::Unconfirmed(undecided("a"))));
     assert_eq!(shelf.stock.figures().held, 1);
     assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
 }
@@ -157,7 +157,7 @@ fn a_new_database_forgets_the_decided_only() {
     shelf.decide(&decision("a", Outcome::Placed));
     shelf.forget_decided();
     assert_eq!(standing(&shelf), None);
-    shelf.adopt(PHONE, &Standing::Queued(undecided("a")));
+    assert!(shelf.adopt(PHONE, &Standing::Queued(undecided("a"))));
     shelf.forget_decided();
     assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
 }

@@ -292,10 +292,72 @@ async fn another_database_starts_the_book_over() {
         page.head = 0;
         page.products[0].stock = 3;
     }
+    gateway.refresh.catch_up().await.unwrap_err();
     gateway.refresh.catch_up().await.unwrap();
     assert_eq!(gateway.free(), 3);
     assert_eq!(gateway.charge(PHONE).await, (Code::Queued, Some(id)));
     assert_eq!(gateway.queue.sent_ids().len(), 2);
+}
+
+#[tokio::test]
+async fn an_older_copy_of_the_database_starts_the_book_over() {
+    let mut gateway = gateway(3, ROOMY).await;
+    let id = gateway.charge(PHONE).await.1.unwrap();
+    gateway.orders.decide(&id, PHONE, Outcome::Placed);
+    gateway.refresh.catch_up().await.unwrap();
+    {
+        let mut page = gateway.orders.page.lock().unwrap();
+        page.decisions.clear();
+        page.head = 0;
+        page.products[0].stock = 3;
+    }
+    gateway.refresh.catch_up().await.unwrap_err();
+    gateway.refresh.catch_up().await.unwrap();
+    assert_eq!(gateway.free(), 3);
+    assert_eq!(gateway.charge(PHONE).await, (Code::Queued, Some(id)));
+}
+
+#[tokio::test]
+async fn recovered_doubts_are_published_again_by_a_confirmer_that_ran_before() {
+    let first = gateway(2, ROOMY).await;
+    first.queue.then(Published::Unknown(cause("no answer")));
+    let (_, id) = first.charge(PHONE).await;
+    // One that no claim of this gateway's key can have made: it is published, but holds nothing.
+    let mut foreign = first.kept.0.lock().unwrap()[0].clone();
+    foreign.message.order_id = "made-with-another-key".to_owned();
+    foreign.message.user_phone = "15200008882".to_owned();
+    first.kept.0.lock().unwrap().push(foreign);
+
+    let second = gateway(2, ROOMY).await;
+    let doubts = Arc::new(Doubts::new(Arc::clone(&second.book), Arc::clone(&first.kept) as _));
+    let cancel = CancellationToken::new();
+    let confirmer = tokio::spawn(Arc::clone(&doubts).run(
+        Arc::clone(&second.queue) as _,
+        4,
+        Duration::from_millis(1),
+        cancel.clone(),
+    ));
+    tokio::task::yield_now().await;
+    doubts.recover().await.unwrap();
+    assert_eq!(second.held(), 1);
+    until("the confirmation", || doubts.count() == 0).await;
+    let mut sent = second.queue.sent_ids();
+    sent.sort();
+    let mut wanted = vec![id.unwrap(), "made-with-another-key".to_owned()];
+    wanted.sort();
+    assert_eq!(sent, wanted);
+    cancel.cancel();
+    confirmer.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_in_the_queues_client_leaves_nobody_waiting() {
+    let gateway = gateway(2, ROOMY).await;
+    *gateway.queue.panics.lock().unwrap() = true;
+    assert_eq!(gateway.charge(PHONE).await.0, Code::Unconfirmed);
+    *gateway.queue.panics.lock().unwrap() = false;
+    assert_eq!(gateway.charge("15200008882").await.0, Code::Queued);
+    assert_eq!(gateway.held(), 2);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn ask(standing: Standing, known: Result<Known, Cause>) -> (Code, Option<(
             orders.decide(&id.to_string(), PHONE, Outcome::Placed);
             shelf.decide(&orders.page.lock().unwrap().decisions[0]);
         }
-        standing => shelf.adopt(PHONE, &standing),
+        standing => assert!(shelf.adopt(PHONE, &standing)),
     }
     let reply = QueryDesk::new(book, orders).query(PROD, PHONE).await;
     let data = reply.data().map(|data| (data.order_id.clone(), data.order_status.number()));
@@ -54,6 +54,16 @@ async fn a_queued_order_outranks_an_earlier_failure_and_silence() {
     assert_eq!(ask(queued(), earlier).await, some(OURS, 1));
     assert_eq!(ask(queued(), Ok(Known::Never)).await, some(OURS, 1));
     assert_eq!(ask(queued(), Ok(Known::NotYet)).await, some(OURS, 1));
+}
+
+#[tokio::test]
+async fn an_earlier_failure_says_nothing_of_an_order_that_may_be_on_its_way() {
+    let earlier = || Ok(order("earlier", OrderStatus::Failed));
+    for standing in [Standing::Unconfirmed(ours()), Standing::Publishing(ours(), Arc::default())] {
+        assert_eq!(ask(standing, earlier()).await, (Code::NotKnownYet, None));
+    }
+    let own = Ok(order(OURS, OrderStatus::Failed));
+    assert_eq!(ask(Standing::Unconfirmed(ours()), own).await, some(OURS, 3));
 }
 
 #[tokio::test]

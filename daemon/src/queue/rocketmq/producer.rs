@@ -19,6 +19,9 @@ use super::{BoxFuture, Cause, Outgoing, Producer, Published, Shared};
 const SENDS_IN_FLIGHT_MAX: usize = 256;
 /// Orders in one message batch: about 120 KiB, well below the broker's 4 MiB.
 const ORDERS_PER_SEND_MAX: usize = 256;
+/// Batches under way at once. Few, so that under load the next batch grows while these are on their
+/// way: one batch of a hundred costs the broker hardly more than one order.
+const BATCHES_IN_FLIGHT_MAX: usize = 4;
 /// A send ends by its own time-out; this much later we stop waiting for that.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -173,7 +176,7 @@ impl Producer for RocketmqProducer {
     }
 
     fn batches_in_flight_max(&self) -> usize {
-        self.sends_max
+        self.sends_max.min(BATCHES_IN_FLIGHT_MAX)
     }
 }
 

@@ -61,6 +61,7 @@ async fn a_full_disk_rejects_writes_and_the_store_recovers_with_it() {
     let many: Vec<_> = (10..400).map(|user| outgoing(&user.to_string(), user)).collect();
     let rejected = fixture.store.enqueue(many.clone()).await;
     assert!(matches!(rejected, Err(WriteError::Rejected(_))), "{rejected:?}");
+    assert!(fixture.store.trouble().is_some_and(|cause| cause.0.contains("full")));
     assert_eq!(fixture.store.pending().await.unwrap(), []);
     let deliveries = (10..400).map(|user| order(&user.to_string(), user)).collect();
     let store = fixture.store.clone();
@@ -69,6 +70,8 @@ async fn a_full_disk_rejects_writes_and_the_store_recovers_with_it() {
     let balance = fixture.balance().await;
     assert!(balance.holds() && balance.sold == 1, "{balance:?}");
     fixture.sql("PRAGMA max_page_count = 1000000").await;
+    fixture.store.probe().await.unwrap();
+    assert_eq!(fixture.store.trouble(), None);
     fixture.store.enqueue(many).await.unwrap();
     let backoff = Backoff { first_ms: 1, max_ms: 1 };
     let taken = fixture.store.place_from_queue(1_000, 3, backoff).await.unwrap();
