@@ -194,7 +194,7 @@ impl App {
             queue.start_consumer(config, &store).await;
         }
         let knowledge = queue.knowledge();
-        let view = view::View::new(loaded, knowledge, &status, &store, gateway.as_ref());
+        let view = view::View::new(loaded, knowledge, &status, &store, gateway.as_ref(), &rest);
         let admin = admin_socket.map(|socket| Serving::admin(socket, view));
         status.enter(Phase::Serving);
         systemd::ready("serving");

@@ -43,6 +43,28 @@ pub struct Snapshot {
     pub queue: QueueView,
     /// Sends whose result is unknown; `None` without the gateway role.
     pub unconfirmed: Option<UnconfirmedView>,
+    /// Each REST listener.
+    #[serde(default)]
+    pub edges: Vec<EdgeView>,
+}
+
+/// What came to one REST listener since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeView {
+    /// `gateway` or `order`.
+    pub role: String,
+    /// Connections open now.
+    pub connections_open: u64,
+    /// Requests whose head was read.
+    pub requests: u64,
+    /// Handlers that panicked; each was answered 500.
+    pub panics: u64,
+    /// Requests that didn't arrive in time.
+    pub timeouts: u64,
+    /// Requests over a limit of size.
+    pub too_large: u64,
+    /// Requests that were no HTTP.
+    pub malformed: u64,
 }
 
 /// One product's stock, as the database and the desk have it.
@@ -81,10 +103,24 @@ pub struct QueueView {
     pub lag_messages: Option<u64>,
     /// Milliseconds since the oldest of them was queued.
     pub lag_age_ms: Option<u64>,
+    /// Each queue's own part.
+    #[serde(default)]
+    pub queues: Vec<QueuePart>,
     /// Messages set aside with a reason; `None` without the order role.
     pub dead_letters: Option<u64>,
     /// Why something here is `None`.
     pub unreadable: Option<String>,
+}
+
+/// One queue's part of the lag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuePart {
+    /// `embedded`, or broker, topic and number.
+    pub name: String,
+    /// Messages not yet consumed.
+    pub lag_messages: u64,
+    /// Milliseconds since the oldest of them was queued.
+    pub lag_age_ms: Option<u64>,
 }
 
 /// Sends whose result is unknown.

@@ -14,7 +14,7 @@ mod money;
 mod rest;
 mod time;
 
-pub use admin::{Phase, ProductView, QueueView, Snapshot, UnconfirmedView};
+pub use admin::{EdgeView, Phase, ProductView, QueuePart, QueueView, Snapshot, UnconfirmedView};
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};
 pub use mask::mask_phone;

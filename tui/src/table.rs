@@ -175,10 +175,12 @@ mod tests {
                 kind: "embedded".to_owned(),
                 lag_messages: Some(0),
                 lag_age_ms: None,
+                queues: Vec::new(),
                 dead_letters: Some(1),
                 unreadable: None,
             },
             unconfirmed: Some(UnconfirmedView { count: 0, limit: 1000 }),
+            edges: Vec::new(),
         }
     }
 

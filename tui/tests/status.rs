@@ -38,10 +38,12 @@ fn snapshot() -> Snapshot {
             kind: "embedded".to_owned(),
             lag_messages: Some(0),
             lag_age_ms: None,
+            queues: Vec::new(),
             dead_letters: Some(0),
             unreadable: None,
         },
         unconfirmed: None,
+        edges: Vec::new(),
     }
 }
 

@@ -8,9 +8,9 @@ use crate::rocketmq;
 use crate::step::{cargo, root, run as run_command, step, target_dir};
 
 /// Names the versions that the tests start, for e2e/tests.
-const VERSIONS: &str = "SECKILL_E2E_VERSIONS";
+const VERSIONS: &str = "E2E_VERSIONS";
 /// `1` has the tests run their long loops.
-const LONG: &str = "SECKILL_E2E_LONG";
+const LONG: &str = "E2E_LONG";
 
 /// The whole workspace is named, and the targets picked, so that cargo chooses the same features as
 /// for `cargo test --workspace` and builds no dependency twice. `binary` is the daemon's own test

@@ -41,10 +41,12 @@ fn snapshot() -> Snapshot {
             kind: "embedded".to_owned(),
             lag_messages: None,
             lag_age_ms: None,
+            queues: Vec::new(),
             dead_letters: None,
             unreadable: Some("as the test has it".to_owned()),
         },
         unconfirmed: None,
+        edges: Vec::new(),
     }
 }
 

@@ -42,6 +42,7 @@ impl Bound {
 pub(super) struct Serving {
     tasks: Vec<JoinHandle<()>>,
     cancel: CancellationToken,
+    counters: Vec<(&'static str, Arc<EdgeCounters>)>,
 }
 
 impl Serving {
@@ -52,7 +53,8 @@ impl Serving {
         gateway: Option<&GatewayParts>,
         orders: Option<Arc<dyn OrderSide>>,
     ) -> Result<Self, StartError> {
-        let mut serving = Self { tasks: Vec::new(), cancel: CancellationToken::new() };
+        let cancel = CancellationToken::new();
+        let mut serving = Self { tasks: Vec::new(), cancel, counters: Vec::new() };
         let limits = Limits::from(&config.http);
         if let (Some(listener), Some(gateway)) = (bound.gateway, gateway) {
             let routes = gateway::routes::routes(gateway.desks.clone());
@@ -74,7 +76,7 @@ impl Serving {
                 error!(%fault, "the admin socket is broken");
             }
         });
-        Self { tasks: vec![task], cancel }
+        Self { tasks: vec![task], cancel, counters: Vec::new() }
     }
 
     fn answer<F>(
@@ -92,6 +94,7 @@ impl Serving {
         let routes = routes.or(health::routes(Arc::clone(status))).unify();
         let service = warp::service(routes.recover(http::recover).unify());
         let counters = Arc::new(EdgeCounters::default());
+        self.counters.push((role, Arc::clone(&counters)));
         let serving =
             http::serve(Listener::Tcp(listener), service, limits, counters, self.cancel.clone());
         self.tasks.push(tokio::spawn(async move {
@@ -101,6 +104,11 @@ impl Serving {
         }));
         info!(role, %address, "listening");
         Ok(())
+    }
+
+    /// What each listener counts, by its role.
+    pub(super) fn counters(&self) -> Vec<(&'static str, Arc<EdgeCounters>)> {
+        self.counters.clone()
     }
 
     /// Stops accepting; returns when every request that was begun is answered.

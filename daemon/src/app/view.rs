@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use protocol::{ProductState, ProductView, QueueView, Snapshot, UnconfirmedView};
+use protocol::{
+    EdgeView, ProductState, ProductView, QueuePart, QueueView, Snapshot, UnconfirmedView,
+};
 
 use super::gateway::GatewayParts;
 use super::queue::Knowledge;
+use super::serving::Serving;
 use crate::admin::StatusSource;
 use crate::config::{Loaded, QueueKind, Role};
 use crate::gateway::book::Book;
 use crate::gateway::confirmer::Doubts;
-use crate::queue::BoxFuture;
+use crate::http::{EdgeCounters, EdgeReadings};
+use crate::queue::{BoxFuture, QueueLag};
 use crate::status::Status;
 use crate::store::{ReadError, Store};
 
@@ -26,6 +30,7 @@ pub(super) struct View {
     store: Store,
     book: Option<Arc<Book>>,
     doubts: Option<Arc<Doubts>>,
+    edges: Vec<(&'static str, Arc<EdgeCounters>)>,
 }
 
 impl View {
@@ -35,6 +40,7 @@ impl View {
         status: &Arc<Status>,
         store: &Store,
         gateway: Option<&GatewayParts>,
+        rest: &Serving,
     ) -> Self {
         let config = &loaded.config;
         Self {
@@ -47,6 +53,7 @@ impl View {
             store: store.clone(),
             book: gateway.map(|gateway| Arc::clone(&gateway.book)),
             doubts: gateway.map(|gateway| Arc::clone(&gateway.doubts)),
+            edges: rest.counters(),
         }
     }
 
@@ -115,7 +122,8 @@ impl View {
             }
             .to_owned(),
             lag_messages: lag.as_ref().map(|lag| lag.messages),
-            lag_age_ms: lag.and_then(|lag| lag.oldest_age_ms),
+            lag_age_ms: lag.as_ref().and_then(|lag| lag.oldest_age_ms),
+            queues: lag.map(|lag| lag.queues.into_iter().map(part).collect()).unwrap_or_default(),
             dead_letters,
             unreadable: (!unreadable.is_empty()).then(|| unreadable.join("; ")),
         }
@@ -147,7 +155,25 @@ impl View {
             products,
             queue: self.queue().await,
             unconfirmed,
+            edges: self.edges.iter().map(|(role, counters)| edge(role, &counters.read())).collect(),
         }
+    }
+}
+
+fn part(queue: QueueLag) -> QueuePart {
+    let QueueLag { name, messages, oldest_age_ms } = queue;
+    QueuePart { name, lag_messages: messages, lag_age_ms: oldest_age_ms }
+}
+
+fn edge(role: &str, readings: &EdgeReadings) -> EdgeView {
+    EdgeView {
+        role: role.to_owned(),
+        connections_open: readings.connections_open,
+        requests: readings.requests,
+        panics: readings.panics,
+        timeouts: readings.timeouts,
+        too_large: readings.too_large,
+        malformed: readings.malformed,
     }
 }
 

@@ -82,6 +82,8 @@ pub struct QueueLag {
     pub name: String,
     /// Messages not yet consumed.
     pub messages: u64,
+    /// Milliseconds since the oldest of them was queued, where it can be known.
+    pub oldest_age_ms: Option<u64>,
 }
 
 /// Reads the lag.

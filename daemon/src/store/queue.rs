@@ -272,11 +272,9 @@ fn lag(connection: &Connection, now: EpochMs) -> rusqlite::Result<Lag> {
         .prepare_cached("SELECT charged_at FROM seckill_queue ORDER BY seq LIMIT 1")?
         .query_row([], |row| row.get(0))
         .optional()?;
-    Ok(Lag {
-        messages,
-        oldest_age_ms: oldest.map(|charged_at| unsigned(now.0.saturating_sub(charged_at))),
-        queues: vec![QueueLag { name: NAME.to_owned(), messages }],
-    })
+    let oldest_age_ms = oldest.map(|charged_at| unsigned(now.0.saturating_sub(charged_at)));
+    let queues = vec![QueueLag { name: NAME.to_owned(), messages, oldest_age_ms }];
+    Ok(Lag { messages, oldest_age_ms, queues })
 }
 
 #[cfg(test)]

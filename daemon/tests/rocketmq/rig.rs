@@ -88,7 +88,7 @@ impl Rig {
 
 /// The first version that `cargo xtask e2e` names, or else the broker module's own.
 pub(crate) fn version() -> String {
-    let versions = std::env::var("SECKILL_E2E_VERSIONS").unwrap_or_default();
+    let versions = std::env::var("E2E_VERSIONS").unwrap_or_default();
     versions.split(',').next().unwrap_or_default().to_owned()
 }
 

@@ -21,14 +21,14 @@ use crate::sale::{DRAIN_MAX, judge};
 /// The versions to run on: `cargo xtask e2e` names them.
 fn versions() -> Vec<String> {
     #[expect(clippy::disallowed_methods, reason = "the tests' own switch, not the daemon's")]
-    let named = std::env::var("SECKILL_E2E_VERSIONS").unwrap_or_else(|_| "5.4.0".to_owned());
+    let named = std::env::var("E2E_VERSIONS").unwrap_or_else(|_| "5.4.0".to_owned());
     named.split(',').map(str::to_owned).collect()
 }
 
 /// How often the long loops go round: more under `cargo xtask e2e --full`.
 pub(crate) fn rounds() -> usize {
     #[expect(clippy::disallowed_methods, reason = "the tests' own switch, not the daemon's")]
-    let is_long = std::env::var_os("SECKILL_E2E_LONG").is_some();
+    let is_long = std::env::var_os("E2E_LONG").is_some();
     if is_long { 10 } else { 1 }
 }
 

@@ -18,6 +18,10 @@ use crate::clock;
 /// A reading that takes longer than this is given up.
 const READING_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// How long the broker may take between acknowledging a message and showing it in its queue: it does
+/// so within a millisecond, and looks again at once while there is more.
+const DISPATCH_DELAY: Duration = Duration::from_millis(50);
+
 /// Reads the lag for everyone who asks.
 pub(super) struct RocketmqLag {
     shared: Arc<Shared>,
@@ -31,6 +35,18 @@ pub(super) struct RocketmqLag {
 impl RocketmqLag {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, seen: Mutex::default(), readings: Readings::default() }
+    }
+
+    /// A reading of 0 is taken twice: the broker acknowledges a message some milliseconds before its
+    /// queues show it, and "never ordered" may be said on the strength of this 0.
+    async fn read_settled(&self) -> Result<Lag, Cause> {
+        match self.read().await {
+            Ok(lag) if lag.messages == 0 => {
+                tokio::time::sleep(DISPATCH_DELAY).await;
+                self.read().await
+            }
+            reading => reading,
+        }
     }
 
     async fn read(&self) -> Result<Lag, Cause> {
@@ -98,7 +114,7 @@ impl RocketmqLag {
 
 impl LagReader for RocketmqLag {
     fn read_lag(&self) -> BoxFuture<'_, Result<Lag, Cause>> {
-        Box::pin(self.readings.share(|| self.read()))
+        Box::pin(self.readings.share(|| self.read_settled()))
     }
 }
 
@@ -121,7 +137,8 @@ async fn read_topic(
         let age = (messages != 0).then_some(glance.born_ms).flatten().map(age_ms);
         lag.messages += messages;
         lag.oldest_age_ms = lag.oldest_age_ms.max(age);
-        lag.queues.push(QueueLag { name: format!("{}/{topic}/{queue}", broker.name), messages });
+        let name = format!("{}/{topic}/{queue}", broker.name);
+        lag.queues.push(QueueLag { name, messages, oldest_age_ms: age });
     }
     Ok(())
 }
