@@ -74,7 +74,7 @@ fn unique() -> u64 {
 }
 
 /// A child that never outlives us.
-pub(crate) struct Running(pub(crate) Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -163,3 +163,35 @@ async fn with_the_order_node_away_the_gateway_says_so_without_its_address() -> R
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_that_meets_a_frozen_broker_is_unconfirmed_and_settled_later() -> Result<()> {
+    let mut split = Split::start(1).await?;
+    let mut gateway = split.gateways.pop().context("a gateway")?;
+    split.broker.freeze()?;
+    let buyer = phone(0);
+    let told = gateway.charge(&buyer, "pid_0001", "5999.000").await?;
+    assert_eq!(told.code(), "42001", "{}", told.text());
+    assert_eq!(told.header("retry-after"), "1");
+    let id = told.json()?["data"]["orderId"].clone();
+    // A repeat hears the same, and nobody says that there is no order: here or after a kill.
+    let repeat = gateway.charge(&buyer, "pid_0001", "5999.000").await?;
+    assert_eq!((repeat.code(), &repeat.json()?["data"]["orderId"]), ("42001".to_owned(), &id));
+    assert_eq!(gateway.query(&buyer, "pid_0001").await?.code(), "42004");
+    assert_eq!(split.order.query_order_node(&buyer, "pid_0001").await?.code(), "42004");
+    gateway.kill9()?;
+    let gateway = gateway.restart_with(|options| options.until(Until::Listening)).await?;
+    assert_eq!(gateway.query(&buyer, "pid_0001").await?.code(), "42004");
+    split.broker.thaw()?;
+    split.gateways.push(gateway);
+    until("the order placed", DRAIN_MAX, || async {
+        let told = split.gateways[0].query(&buyer, "pid_0001").await?.json()?;
+        let placed = told["data"]["orderStatus"] == 2 && told["data"]["orderId"] == id;
+        Ok(placed.then_some(()))
+    })
+    .await?;
+    split.drained().await?;
+    let books = Books::read(&split.order.database())?;
+    assert_eq!((books.sold("pid_0001"), books.faults()), (1, Vec::<String>::new()));
+    Ok(())
+}

@@ -231,6 +231,7 @@ async fn others(clients: &Clients, requests: &Requests, broker: &Broker) -> Opti
     let consumers = requests.consumers(&broker.address, group).await.ok()?;
     let mut others: Vec<String> = consumers.into_iter().filter(|id| !clients.is_ours(id)).collect();
     others.sort();
+    others.dedup();
     (!others.is_empty()).then(|| {
         format!(
             "{} other consumers in group {group} take part of the orders: {}. Stop them, or give this \

@@ -24,6 +24,7 @@ async fn refusals_leak_no_stock_and_service_comes_by_itself() -> Result<()> {
         let answer = daemon.charge(&phone(number), "pid_one", "1.000").await?;
         // A refused connect is definite: the unit is back, or the second buyer would be told 40006.
         assert_eq!(answer.code(), "40004", "{}", answer.text());
+        assert_eq!(answer.header("retry-after"), "1");
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
     let ready = daemon.client().get(&format!("{}/readyz", daemon.gateway_url())).await?;
