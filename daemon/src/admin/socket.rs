@@ -61,8 +61,8 @@ pub(super) struct SocketFile {
 }
 
 impl AdminSocket {
-    /// Makes the socket at `path`, in place of one that a dead daemon left. Where the last folder is
-    /// absent it is made, closed to others.
+    /// Makes the socket at `path`, in place of one that a dead daemon left. Where the last folder
+    /// is absent it is made, closed to others.
     ///
     /// It is bound in a closed folder next to the path, given its mode there, and renamed into
     /// place: there is no moment at which it exists with a wider mode, and no change of the

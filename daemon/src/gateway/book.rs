@@ -140,9 +140,10 @@ impl Book {
         self.key.order_id(prod_id, user_phone, failures)
     }
 
-    /// Takes over an undecided order found at start, in the queue or among the unconfirmed, and holds
-    /// its unit: true. Where the order is not the buyer's next one (it was decided meanwhile, or made
-    /// with another key, or is known already), nothing is held: no decision might ever end that.
+    /// Takes over an undecided order found at start, in the queue or among the unconfirmed, and
+    /// holds its unit: true. Where the order is not the buyer's next one (it was decided meanwhile,
+    /// or made with another key, or is known already), nothing is held: no decision might ever end
+    /// that.
     pub fn adopt(&self, prod_id: &str, user_phone: &str, standing: &Standing) -> bool {
         let Some(shelf) = self.shelf(prod_id) else { return false };
         let failures = shelf.buyer(user_phone).map_or(0, |buyer| buyer.failures);

@@ -135,7 +135,8 @@ impl ChargeDesk {
             Err(NotHeld::Decided) => {
                 let decided = shelf.buyer(request.user_phone_num).and_then(known);
                 let is_live = matches!(decided, Some(Admitted::Known(_, Code::Queued)));
-                // Whoever waits on this claim gets the same answer; where it failed, they ask again.
+                // Whoever waits on this claim gets the same answer; where it failed, they ask
+                // again.
                 ticket.settle(if is_live { Code::Queued } else { Code::Overloaded });
                 return decided.unwrap_or(Admitted::Refused(Code::Overloaded));
             }

@@ -49,12 +49,13 @@ struct Doubt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Adopted {
     Yes,
-    /// Published again until the queue has it, whatever the book says: one more duplicate is harmless.
+    /// Published again until the queue has it, whatever the book says: one more duplicate is
+    /// harmless.
     No,
 }
 
-/// How long buyers wait for their unconfirmed orders to be kept: a disk that hangs must not keep them
-/// from hearing that nothing is certain.
+/// How long buyers wait for their unconfirmed orders to be kept: a disk that hangs must not keep
+/// them from hearing that nothing is certain.
 const KEEP_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The unconfirmed orders of this gateway.

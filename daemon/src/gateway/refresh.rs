@@ -30,7 +30,8 @@ struct Place {
 }
 
 impl Place {
-    /// Whether the page is of the same sequence: another database, or an older copy of this one, isn't.
+    /// Whether the page is of the same sequence: another database, or an older copy of this one,
+    /// isn't.
     fn goes_on_in(&self, page: &DecisionsPage) -> bool {
         self.store_id == page.store_id && self.seq <= page.head
     }

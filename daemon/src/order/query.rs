@@ -14,8 +14,8 @@ use crate::store::Store;
 /// is read in milliseconds and stays far below a megabyte.
 const PAGE_DECISIONS_MAX: usize = 2_000;
 
-/// How long a query waits for the lag, which a silent broker may keep from us for seconds: less than
-/// `gateway.order_timeout_ms` by default, so that a gateway hears "not yet" and no silence.
+/// How long a query waits for the lag, which a silent broker may keep from us for seconds: less
+/// than `gateway.order_timeout_ms` by default, so that a gateway hears "not yet" and no silence.
 const LAG_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The order role's answers.

@@ -71,8 +71,8 @@ impl Store {
             .await
     }
 
-    /// All kept sends, oldest first. A row that can't be read any more is logged and left out: it must
-    /// not keep the others.
+    /// All kept sends, oldest first. A row that can't be read any more is logged and left out: it
+    /// must not keep the others.
     ///
     /// # Errors
     /// The database can't be read.

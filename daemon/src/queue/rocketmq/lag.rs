@@ -18,8 +18,8 @@ use crate::clock;
 /// A reading that takes longer than this is given up.
 const READING_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How long the broker may take between acknowledging a message and showing it in its queue: it does
-/// so within a millisecond, and looks again at once while there is more.
+/// How long the broker may take between acknowledging a message and showing it in its queue: it
+/// does so within a millisecond, and looks again at once while there is more.
 const DISPATCH_DELAY: Duration = Duration::from_millis(50);
 
 /// Reads the lag for everyone who asks.
@@ -37,8 +37,8 @@ impl RocketmqLag {
         Self { shared, seen: Mutex::default(), readings: Readings::default() }
     }
 
-    /// A reading of 0 is taken twice: the broker acknowledges a message some milliseconds before its
-    /// queues show it, and "never ordered" may be said on the strength of this 0.
+    /// A reading of 0 is taken twice: the broker acknowledges a message some milliseconds before
+    /// its queues show it, and "never ordered" may be said on the strength of this 0.
     async fn read_settled(&self) -> Result<Lag, Cause> {
         match self.read().await {
             Ok(lag) if lag.messages == 0 => {
