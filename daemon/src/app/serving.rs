@@ -12,8 +12,7 @@ use warp::{Filter, Rejection};
 
 use super::StartError;
 use super::gateway::GatewayParts;
-use super::view::View;
-use crate::admin::{self, AdminSocket};
+use crate::admin::{self, AdminSocket, StatusSource};
 use crate::config::{Config, Role};
 use crate::http::{self, EdgeCounters, Limits, Listener};
 use crate::order_side::OrderSide;
@@ -67,7 +66,7 @@ impl Serving {
         Ok(serving)
     }
 
-    pub(super) fn admin(socket: AdminSocket, view: View) -> Self {
+    pub(super) fn admin(socket: AdminSocket, view: impl StatusSource) -> Self {
         let cancel = CancellationToken::new();
         let counters = Arc::new(EdgeCounters::default());
         let serving = admin::serve(socket, Arc::new(view), counters, cancel.clone());

@@ -81,9 +81,9 @@ keys! {
     pub struct Order {
         /// Address and port of the order node's REST interface.
         pub listen: SocketAddr,
-        /// Orders placed in one transaction.
+        /// Orders of the embedded queue placed in one transaction.
         pub batch_max: usize,
-        /// Deliveries of one message after which it becomes a dead letter.
+        /// Deliveries of one message of the embedded queue after which it becomes a dead letter.
         pub deliveries_max: u32,
         /// Milliseconds before the first redelivery on the embedded queue; doubles with each.
         pub redelivery_after_ms: u64,

@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::domain::order_id::OrderId;
 use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing, Undecided};
+use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
-use crate::gateway::publisher::Claim;
 use crate::gateway::refresh::Sync;
 use crate::gateway::ticket::Ticket;
 use crate::queue::{Outgoing, Producer};

@@ -15,7 +15,7 @@ use tracing::{error, info};
 
 use crate::domain::order_id::OrderId;
 use crate::gateway::book::{Book, Standing, Undecided};
-use crate::gateway::publisher::Claim;
+use crate::gateway::claim::Claim;
 use crate::queue::{BoxFuture, Cause, Outgoing, Producer, Published};
 
 /// Where unconfirmed orders survive a restart.

@@ -4,6 +4,7 @@
 
 pub mod book;
 pub mod charge;
+pub mod claim;
 pub mod confirmer;
 pub mod order_node;
 pub mod publisher;

@@ -4,48 +4,13 @@
 
 use std::sync::Arc;
 
-use protocol::{Code, mask_phone};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{debug, error, warn};
+use tracing::{error, warn};
 
-use crate::domain::order_id::OrderId;
-use crate::gateway::book::Shelf;
+use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
-use crate::gateway::ticket::Ticket;
 use crate::queue::{Cause, Outgoing, Producer, Published};
-
-/// A claimed order that holds its unit.
-pub struct Claim {
-    /// Its shelf.
-    pub shelf: Arc<Shelf>,
-    /// Its id.
-    pub id: OrderId,
-    /// What is sent.
-    pub outgoing: Outgoing,
-    /// Who waits for it.
-    pub ticket: Arc<Ticket>,
-}
-
-impl Claim {
-    /// The buyer.
-    #[must_use]
-    pub fn user_phone(&self) -> &str {
-        &self.outgoing.message.user_phone
-    }
-
-    fn store(self) {
-        self.shelf.confirm(self.user_phone(), &self.id);
-        self.ticket.settle(Code::Queued);
-    }
-
-    fn reject(self, cause: &Cause) {
-        let user = mask_phone(self.user_phone());
-        debug!(order_id = %self.id, user, %cause, "not queued: its unit is given back");
-        self.shelf.abandon(self.user_phone(), &self.id);
-        self.ticket.settle(Code::BizError);
-    }
-}
 
 /// Publishes until every sender of `claims` is gone and all of theirs is sent.
 pub async fn run(

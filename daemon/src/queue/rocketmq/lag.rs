@@ -3,7 +3,7 @@
 //!
 //! One place is out of sight: a message that a *Java* consumer gave back waits in the broker's
 //! schedule before it comes to the retry topic. Our own consumer gives nothing back while it runs
-//! (`consumer.rs`), so its messages never go there.
+//! (`consumer.rs`), unless placing panics; so its messages hardly ever go there.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
