@@ -87,6 +87,7 @@ async fn a_sale_with_strangers_on_the_topic() -> Result<()> {
         topic_drained(&broker).await?;
         judge(&daemon.database(), crowd, &ledger).await?;
         strangers_were_heard(&daemon).await?;
+        a_second_order_is_set_aside(&broker, &daemon).await?;
     }
     Ok(())
 }
@@ -129,6 +130,26 @@ async fn strangers_were_heard(daemon: &Daemon) -> Result<()> {
         assert_eq!(told["data"]["orderStatus"], 3, "{told}");
         assert_eq!(told["data"]["reason"], reason, "{told}");
     }
+    Ok(())
+}
+
+/// A Java gateway's second order of a buyer who has one is counted, not placed; and ours answers a
+/// repeat with the order that there is.
+async fn a_second_order_is_set_aside(broker: &Broker, daemon: &Daemon) -> Result<()> {
+    let buyer = phone(2000);
+    let mut topic = Topic::connect(&broker.name_server()).await?;
+    topic.put(0, &java_bytes("java-again", &buyer, "pid_0003", "2000.000")).await?;
+    until("the duplicate to be told", DRAIN_MAX, || async {
+        let told = daemon.query_order_node(&buyer, "pid_0003").await?.json()?;
+        assert_eq!(told["data"]["orderId"], "java-0", "{told}");
+        Ok((told["data"]["duplicates"] == 1).then_some(()))
+    })
+    .await?;
+    let repeat = daemon.charge(&buyer, "pid_0003", "2000.000").await?;
+    assert_eq!(
+        (repeat.code(), &repeat.json()?["data"]["orderId"]),
+        ("10000".to_owned(), &"java-0".into())
+    );
     Ok(())
 }
 
