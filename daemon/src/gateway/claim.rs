@@ -1,5 +1,5 @@
-//! A claim on its way to the queue, and how it ends when its publication is certain. What happens to an
-//! uncertain one is the confirmer's.
+//! A claim on its way to the queue, and how it ends when its publication is certain. What happens
+//! to an uncertain one is the confirmer's.
 
 use std::sync::Arc;
 
