@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::domain::order_id::OrderIdKey;
+
 /// A file with a longer secret is the wrong file.
 const FILE_BYTES_MAX: usize = 4096;
-/// Below this a key of order ids could be guessed.
-const ORDER_ID_KEY_BYTES_MIN: usize = 32;
+const ORDER_ID_KEY_BYTES_MIN: usize = OrderIdKey::BYTES_MIN;
 /// What a pasted secret has at least; shorter names are taken for file names.
 const PASTED_SECRET_CHARS_MIN: usize = 16;
 const PASTED_HEX_CHARS_MIN: usize = 32;

@@ -280,41 +280,25 @@ async fn nothing_is_admitted_before_the_order_side_was_read() {
 }
 
 #[tokio::test]
-async fn another_database_starts_the_book_over() {
-    let mut gateway = gateway(3, ROOMY).await;
-    let id = gateway.charge(PHONE).await.1.unwrap();
-    gateway.orders.decide(&id, PHONE, Outcome::Placed);
-    gateway.refresh.catch_up().await.unwrap();
-    {
-        let mut page = gateway.orders.page.lock().unwrap();
-        page.store_id = "restored".to_owned();
-        page.decisions.clear();
-        page.head = 0;
-        page.products[0].stock = 3;
+async fn another_database_or_an_older_copy_starts_the_book_over() {
+    for store_id in ["restored", "store"] {
+        let mut gateway = gateway(3, ROOMY).await;
+        let id = gateway.charge(PHONE).await.1.unwrap();
+        gateway.orders.decide(&id, PHONE, Outcome::Placed);
+        gateway.refresh.catch_up().await.unwrap();
+        {
+            let mut page = gateway.orders.page.lock().unwrap();
+            page.store_id = store_id.to_owned();
+            page.decisions.clear();
+            page.head = 0;
+            page.products[0].stock = 3;
+        }
+        gateway.refresh.catch_up().await.unwrap_err();
+        gateway.refresh.catch_up().await.unwrap();
+        assert_eq!(gateway.free(), 3, "{store_id}");
+        assert_eq!(gateway.charge(PHONE).await, (Code::Queued, Some(id)), "{store_id}");
+        assert_eq!(gateway.queue.sent_ids().len(), 2, "{store_id}");
     }
-    gateway.refresh.catch_up().await.unwrap_err();
-    gateway.refresh.catch_up().await.unwrap();
-    assert_eq!(gateway.free(), 3);
-    assert_eq!(gateway.charge(PHONE).await, (Code::Queued, Some(id)));
-    assert_eq!(gateway.queue.sent_ids().len(), 2);
-}
-
-#[tokio::test]
-async fn an_older_copy_of_the_database_starts_the_book_over() {
-    let mut gateway = gateway(3, ROOMY).await;
-    let id = gateway.charge(PHONE).await.1.unwrap();
-    gateway.orders.decide(&id, PHONE, Outcome::Placed);
-    gateway.refresh.catch_up().await.unwrap();
-    {
-        let mut page = gateway.orders.page.lock().unwrap();
-        page.decisions.clear();
-        page.head = 0;
-        page.products[0].stock = 3;
-    }
-    gateway.refresh.catch_up().await.unwrap_err();
-    gateway.refresh.catch_up().await.unwrap();
-    assert_eq!(gateway.free(), 3);
-    assert_eq!(gateway.charge(PHONE).await, (Code::Queued, Some(id)));
 }
 
 #[tokio::test]
