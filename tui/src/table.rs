@@ -157,6 +157,8 @@ mod tests {
             held: Some(2),
             free: Some(88),
             balanced: true,
+            missing: 0,
+            version: 3,
         }
     }
 
@@ -177,10 +179,10 @@ mod tests {
                 lag_age_ms: None,
                 queues: Vec::new(),
                 dead_letters: Some(1),
-                unreadable: None,
+                ..QueueView::default()
             },
             unconfirmed: Some(UnconfirmedView { count: 0, limit: 1000 }),
-            edges: Vec::new(),
+            ..Snapshot::default()
         }
     }
 

@@ -33,6 +33,8 @@ fn snapshot() -> Snapshot {
             held: None,
             free: None,
             balanced: true,
+            missing: 0,
+            version: 40,
         }],
         queue: QueueView {
             kind: "embedded".to_owned(),
@@ -40,10 +42,10 @@ fn snapshot() -> Snapshot {
             lag_age_ms: None,
             queues: Vec::new(),
             dead_letters: Some(0),
-            unreadable: None,
+            ..QueueView::default()
         },
         unconfirmed: None,
-        edges: Vec::new(),
+        ..Snapshot::default()
     }
 }
 

@@ -1,0 +1,542 @@
+//! The whole state of a daemon at one moment. Every figure that can't be known is `None`, and where
+//! that may surprise, a sentence beside it says why.
+//!
+//! Rates are counts over whole seconds, so that a figure is exactly what was counted and two of them
+//! can be compared for equality.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EpochMs, Money};
+
+/// Notable events that a snapshot carries; older ones are in the audit log or the daemon's log.
+pub const NOTABLES_MAX: usize = 100;
+
+/// Seconds of history that a snapshot carries.
+pub const SECONDS_KEPT: usize = 120;
+
+/// Where the process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Not serving yet.
+    #[default]
+    Starting,
+    /// Serving.
+    Serving,
+    /// Finishing what is in flight.
+    Stopping,
+    /// Done.
+    Stopped,
+}
+
+impl Phase {
+    /// The phase as it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Serving => "serving",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// The whole state at one moment (`GET /v1/status`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The number of the newest change that is contained. Numbers begin anew with each start.
+    #[serde(default)]
+    pub seq: u64,
+    /// When it was put together.
+    #[serde(default)]
+    pub at: EpochMs,
+    /// `seckilld`.
+    pub name: String,
+    /// The daemon's version.
+    pub version: String,
+    /// The profile: `embedded`, `offline` or `aliyun`.
+    pub env_type: String,
+    /// `gateway`, `order` or both.
+    pub roles: Vec<String>,
+    /// The process id.
+    #[serde(default)]
+    pub pid: u32,
+    /// When the process started.
+    #[serde(default)]
+    pub started_at: EpochMs,
+    /// Whole seconds from `started_at` to `at`.
+    pub uptime_s: u64,
+    /// Where the process is in its life.
+    pub phase: Phase,
+    /// The directives of the log that are in force.
+    #[serde(default)]
+    pub log_level: String,
+    /// What keeps it from full service, in sentences; empty when nothing does.
+    #[serde(default)]
+    pub degraded: Vec<String>,
+    /// What works but an operator should know, such as a stranger in the consumer group.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// What an operator may switch.
+    #[serde(default)]
+    pub controls: Controls,
+    /// Each product.
+    pub products: Vec<ProductView>,
+    /// The gateway role; `None` without it.
+    #[serde(default)]
+    pub gateway: Option<GatewayView>,
+    /// The order role; `None` without it.
+    #[serde(default)]
+    pub orders: Option<OrdersView>,
+    /// The queue.
+    pub queue: QueueView,
+    /// The database of this process.
+    #[serde(default)]
+    pub store: StoreView,
+    /// The way to RocketMQ; `None` on the embedded queue.
+    #[serde(default)]
+    pub rocketmq: Option<RocketmqView>,
+    /// Sends whose result is unknown; `None` without the gateway role.
+    #[serde(default)]
+    pub unconfirmed: Option<UnconfirmedView>,
+    /// Buyers who have been "queueing" for too long; `None` without the gateway role.
+    #[serde(default)]
+    pub overdue: Option<OverdueView>,
+    /// Each REST listener.
+    #[serde(default)]
+    pub edges: Vec<EdgeView>,
+    /// The last [`SECONDS_KEPT`] seconds.
+    #[serde(default)]
+    pub seconds: Seconds,
+    /// The last [`NOTABLES_MAX`] notable events, oldest first.
+    #[serde(default)]
+    pub notables: Vec<Notable>,
+}
+
+impl Snapshot {
+    /// Whether every product's units are accounted for.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.products.iter().all(|product| product.balanced)
+    }
+
+    /// Whether the daemon serves in full: in its serving phase with nothing degraded. A pause is an
+    /// operator's wish and no illness.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.phase == Phase::Serving && self.degraded.is_empty()
+    }
+
+    /// Moves the moment, and the uptime with it.
+    pub fn move_to(&mut self, at: EpochMs) {
+        self.at = at;
+        let milliseconds = at.0.saturating_sub(self.started_at.0);
+        self.uptime_s = u64::try_from(milliseconds / 1_000).unwrap_or(0);
+    }
+}
+
+/// What an operator may switch; each survives a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Controls {
+    /// Whether new orders are taken; `None` without the gateway role.
+    pub intake: Option<SwitchView>,
+    /// Whether orders are taken from the queue; `None` without the order role.
+    pub consumption: Option<SwitchView>,
+    /// Set while a drain was asked for and not undone.
+    pub drain: Option<DrainView>,
+}
+
+/// One switch.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SwitchView {
+    /// Whether it is off.
+    pub paused: bool,
+    /// When it was switched last; `None` when it never was.
+    pub since: Option<EpochMs>,
+    /// Who switched it: a user's name, or `uid 1000`.
+    pub by: Option<String>,
+    /// Why, in that person's words.
+    pub reason: Option<String>,
+}
+
+/// A drain: intake is paused, consumption goes on until nothing waits, and the daemon stays up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainView {
+    /// When it was asked for.
+    pub since: EpochMs,
+    /// Whether the lag was seen at 0 since then; `false` as well while it can't be read.
+    pub drained: bool,
+}
+
+/// One product's stock, as the database and the desk have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductView {
+    /// The product's id.
+    pub prod_id: String,
+    /// Its name.
+    pub prod_name: String,
+    /// Its price.
+    pub price: Money,
+    /// Whether it may be charged.
+    pub on_shelf: bool,
+    /// Units at the start.
+    pub initial: u64,
+    /// Units added since (negative: withdrawn).
+    pub added: i64,
+    /// Units not sold.
+    pub stock: u64,
+    /// Live orders.
+    pub sold: u64,
+    /// Units accepted and not yet decided; `None` where that can't be known.
+    pub held: Option<u64>,
+    /// `stock − held`; `None` where held is.
+    pub free: Option<u64>,
+    /// Whether `initial + added = stock + sold`, live orders counted one by one.
+    pub balanced: bool,
+    /// Units that are unaccounted for: `initial + added − stock − live orders`. Negative: more were
+    /// sold than there were.
+    #[serde(default)]
+    pub missing: i64,
+    /// Counts the row's changes, sales included.
+    #[serde(default)]
+    pub version: u64,
+}
+
+/// A count over the last second and the last minute; both end with the last whole second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rate {
+    /// In the last whole second.
+    pub last_1s: u64,
+    /// In the last 60 whole seconds.
+    pub last_60s: u64,
+}
+
+/// How long something took, over the last minute.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LatencyView {
+    /// How often it was measured.
+    pub count: u64,
+    /// Half took no longer, in microseconds.
+    pub p50_us: u64,
+    /// 99 % took no longer, in microseconds.
+    pub p99_us: u64,
+    /// 99.9 % took no longer, in microseconds.
+    pub p999_us: u64,
+    /// The longest, in microseconds.
+    pub max_us: u64,
+    /// How they are spread, in buckets whose ends double; empty ones at both ends are left out.
+    pub buckets: Vec<Bucket>,
+}
+
+/// Part of a distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// The upper end, in microseconds.
+    pub up_to_us: u64,
+    /// How many lie above the bucket before and not above this end.
+    pub count: u64,
+}
+
+/// The gateway role at work.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GatewayView {
+    /// Answers to `charge.do` since the start, by code.
+    pub charges: BTreeMap<String, u64>,
+    /// Answers to `query.do` since the start, by code.
+    pub queries: BTreeMap<String, u64>,
+    /// Charges answered, whatever the answer.
+    pub charge_rate: Rate,
+    /// Charges answered 10000.
+    pub accepted_rate: Rate,
+    /// From a charge's last byte to its answer; `None` when there was none in the last minute.
+    pub charge_latency: Option<LatencyView>,
+    /// Charges and queries being answered now.
+    pub in_flight: u64,
+    /// Charges that wait for the publisher.
+    pub publish_waiting: u64,
+    /// How many may wait; one more is answered 42002.
+    pub publish_waiting_max: u64,
+}
+
+/// The order role at work. The counts are durable: they go on over restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrdersView {
+    /// Orders that got a unit.
+    pub placed: u64,
+    /// Orders that got none, by reason.
+    pub failed: BTreeMap<String, u64>,
+    /// Further orders of buyers who had one, set aside.
+    pub duplicate_orders: u64,
+    /// Deliveries of orders that were decided before.
+    pub duplicate_deliveries: u64,
+    /// Messages set aside with a reason.
+    pub dead_lettered: u64,
+    /// Deliveries that were not the first of their message, since the start.
+    pub redeliveries: u64,
+    /// Orders that got a unit.
+    pub placed_rate: Rate,
+    /// Orders taken from the queue and decided, whatever the outcome.
+    pub decided_rate: Rate,
+    /// From the buyer's request to the placed order; `None` when none was placed in the last minute.
+    pub accept_to_placed: Option<LatencyView>,
+    /// Why the durable counts can't be read; they are those of the last reading then.
+    pub unreadable: Option<String>,
+}
+
+/// Where the lag is going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trend {
+    /// It gets less.
+    Draining,
+    /// It stays.
+    Steady,
+    /// It gets more.
+    Growing,
+}
+
+/// The queue between the roles.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QueueView {
+    /// `embedded` or `rocketmq`.
+    pub kind: String,
+    /// Messages not yet consumed, waiting retries included.
+    pub lag_messages: Option<u64>,
+    /// Milliseconds since the oldest of them was queued.
+    pub lag_age_ms: Option<u64>,
+    /// Messages per second by which the lag changes, over the last ten seconds; negative while it
+    /// drains. `None` with fewer than two readings.
+    pub lag_slope_per_s: Option<i64>,
+    /// The slope in a word.
+    pub trend: Option<Trend>,
+    /// Each queue's own part.
+    pub queues: Vec<QueuePart>,
+    /// Messages set aside with a reason; `None` without the order role.
+    pub dead_letters: Option<u64>,
+    /// Messages in the broker's own dead-letter topic of our group; `None` on the embedded queue
+    /// and where it can't be read.
+    pub broker_dead_letters: Option<u64>,
+    /// Why something here is `None`.
+    pub unreadable: Option<String>,
+}
+
+/// One queue's part of the lag.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QueuePart {
+    /// `embedded`, or broker, topic and number.
+    pub name: String,
+    /// Messages not yet consumed.
+    pub lag_messages: u64,
+    /// Milliseconds since the oldest of them was queued.
+    pub lag_age_ms: Option<u64>,
+    /// The broker that keeps it; `None` on the embedded queue.
+    pub broker: Option<String>,
+    /// The offset after its newest message.
+    pub end_offset: Option<u64>,
+    /// The offset up to which it is consumed.
+    pub consumed_offset: Option<u64>,
+    /// The client id of the consumer that has it; `None` when nobody has it or it isn't known.
+    pub owner: Option<String>,
+}
+
+/// The database of this process.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StoreView {
+    /// Its file.
+    pub path: String,
+    /// The file's size in bytes.
+    pub size_bytes: Option<u64>,
+    /// The write-ahead log's size in bytes.
+    pub wal_bytes: Option<u64>,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Commits.
+    pub commit_rate: Rate,
+    /// Orders queued or decided by commits.
+    pub order_rate: Rate,
+    /// From the begin of a transaction to the end of its commit; `None` when there was none in the
+    /// last minute.
+    pub commit_latency: Option<LatencyView>,
+    /// Why nothing can be stored at the moment.
+    pub trouble: Option<String>,
+}
+
+/// The way to RocketMQ.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RocketmqView {
+    /// `connected`, `connecting` or `degraded`.
+    pub connection: String,
+    /// Whether orders can be sent.
+    pub producer_ready: bool,
+    /// Whether deliveries come.
+    pub consumer_running: bool,
+    /// The name servers asked.
+    pub name_servers: Vec<String>,
+    /// The topic of orders, as it is named at the broker.
+    pub topic: String,
+    /// The consumers' group.
+    pub group: String,
+    /// The brokers that keep the topic, as they were seen last.
+    pub brokers: Vec<RocketmqBroker>,
+}
+
+/// One broker.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RocketmqBroker {
+    /// Its name.
+    pub name: String,
+    /// Address and port.
+    pub address: String,
+    /// Its version; `None` when it didn't tell.
+    pub version: Option<String>,
+}
+
+/// Sends whose result is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnconfirmedView {
+    /// How many there are now.
+    pub count: u64,
+    /// At how many intake is refused.
+    pub limit: u64,
+}
+
+/// Buyers who were told "queueing" and have had no outcome for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverdueView {
+    /// How many of this gateway's orders are undecided for longer than the bound.
+    pub count: u64,
+    /// The bound in milliseconds.
+    pub bound_ms: u64,
+    /// When the one that waits longest was accepted.
+    pub oldest_at: Option<EpochMs>,
+}
+
+/// What came to one REST listener since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EdgeView {
+    /// `gateway` or `order`.
+    pub role: String,
+    /// Connections open now.
+    pub connections_open: u64,
+    /// Requests whose head was read.
+    pub requests: u64,
+    /// Handlers that panicked; each was answered 500.
+    pub panics: u64,
+    /// Requests that didn't arrive in time.
+    pub timeouts: u64,
+    /// Requests over a limit of size.
+    pub too_large: u64,
+    /// Requests that were no HTTP.
+    pub malformed: u64,
+}
+
+/// What was counted in each of the last [`SECONDS_KEPT`] whole seconds, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Seconds {
+    /// Charges answered, whatever the answer.
+    pub charges: Vec<u64>,
+    /// Orders that got a unit.
+    pub placed: Vec<u64>,
+}
+
+impl Default for Seconds {
+    fn default() -> Self {
+        Self { charges: vec![0; SECONDS_KEPT], placed: vec![0; SECONDS_KEPT] }
+    }
+}
+
+impl Seconds {
+    /// Takes in one more second and forgets the oldest.
+    pub fn push(&mut self, charges: u64, placed: u64) {
+        for (row, count) in [(&mut self.charges, charges), (&mut self.placed, placed)] {
+            row.push(count);
+            let surplus = row.len().saturating_sub(SECONDS_KEPT);
+            row.drain(..surplus);
+        }
+    }
+}
+
+/// Something that an operator would want to have noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notable {
+    /// Rises by one from event to event; begins anew with each start.
+    pub id: u64,
+    /// When.
+    pub at: EpochMs,
+    /// What it is about.
+    pub kind: NotableKind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// A sentence; phone numbers are masked in it.
+    pub text: String,
+}
+
+/// What a notable event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotableKind {
+    /// An operator did something.
+    Audit,
+    /// The process entered a phase.
+    Phase,
+    /// A part became better or worse.
+    Condition,
+    /// A product: sold out, back in stock, out of balance.
+    Product,
+    /// The queue: dead letters, growing, drained, owners.
+    Queue,
+}
+
+impl NotableKind {
+    /// The kind as it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Phase => "phase",
+            Self::Condition => "condition",
+            Self::Product => "product",
+            Self::Queue => "queue",
+        }
+    }
+}
+
+/// How much a notable event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// As it should be.
+    Info,
+    /// Worth a look.
+    Warning,
+    /// Somebody is being wronged, or soon will be.
+    Error,
+}
+
+impl Severity {
+    /// The severity as it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
