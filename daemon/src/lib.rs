@@ -13,6 +13,7 @@ pub mod exit;
 pub mod gateway;
 pub mod health;
 pub mod http;
+pub mod meter;
 pub mod order;
 pub mod order_side;
 pub mod queue;

@@ -44,9 +44,10 @@ fn snapshot() -> Snapshot {
             queues: Vec::new(),
             dead_letters: None,
             unreadable: Some("as the test has it".to_owned()),
+            ..QueueView::default()
         },
         unconfirmed: None,
-        edges: Vec::new(),
+        ..Snapshot::default()
     }
 }
 

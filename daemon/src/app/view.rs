@@ -94,6 +94,8 @@ impl View {
             held,
             free: held.map(|held| stock.saturating_sub(held)),
             balanced: adds_up && counted.unwrap_or(true),
+            missing: 0,
+            version: product.version,
         }
     }
 
@@ -126,6 +128,7 @@ impl View {
             queues: lag.map(|lag| lag.queues.into_iter().map(part).collect()).unwrap_or_default(),
             dead_letters,
             unreadable: (!unreadable.is_empty()).then(|| unreadable.join("; ")),
+            ..QueueView::default()
         }
     }
 
@@ -156,13 +159,14 @@ impl View {
             queue: self.queue().await,
             unconfirmed,
             edges: self.edges.iter().map(|(role, counters)| edge(role, &counters.read())).collect(),
+            ..Snapshot::default()
         }
     }
 }
 
 fn part(queue: QueueLag) -> QueuePart {
     let QueueLag { name, messages, oldest_age_ms } = queue;
-    QueuePart { name, lag_messages: messages, lag_age_ms: oldest_age_ms }
+    QueuePart { name, lag_messages: messages, lag_age_ms: oldest_age_ms, ..QueuePart::default() }
 }
 
 fn edge(role: &str, readings: &EdgeReadings) -> EdgeView {
