@@ -119,6 +119,8 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// When the buyer asked: our accept-time property, else the message's born time.
     pub charged_at: EpochMs,
+    /// When the queue had it; `None` where that isn't known.
+    pub queued_at: Option<EpochMs>,
     /// Where it came from, for the dead letters and the log: `broker-a/TOPIC/3@1234` or
     /// `embedded@17`.
     pub origin: String,

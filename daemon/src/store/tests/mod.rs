@@ -105,6 +105,7 @@ pub(crate) fn delivery(message: &OrderMessage) -> Delivery {
     Delivery {
         body: message.encode(ORDER_TOPIC),
         charged_at: EpochMs(900_000),
+        queued_at: Some(EpochMs(910_000)),
         origin: format!("broker-a/T/0@{}", message.order_id),
         redeliveries: 0,
     }
