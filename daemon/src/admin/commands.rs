@@ -180,7 +180,7 @@ impl Asked<'_> {
     async fn add_stock(&self) -> Result<Response, Refusal> {
         self.needs(Role::Order)?;
         let (body, command) = self.read::<AddStock>("product.stock")?;
-        let id = self.object.clone();
+        let id = self.object.as_str();
         let text = match body.delta {
             0 => return Err(bad("delta is 0; it must add units, or withdraw some")),
             1.. => format!("added {} units to {id}", body.delta),
@@ -194,7 +194,7 @@ impl Asked<'_> {
     async fn set_shelf(&self) -> Result<Response, Refusal> {
         self.needs(Role::Order)?;
         let (body, command) = self.read::<SetShelf>("product.shelf")?;
-        let id = self.object.clone();
+        let id = self.object.as_str();
         let (shelf, text) = match body.on_shelf {
             true => (Shelf::On, format!("put {id} on the shelf")),
             false => (Shelf::Off, format!("took {id} off the shelf")),

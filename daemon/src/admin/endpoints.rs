@@ -50,7 +50,7 @@ const fn post(name: Name, path: &'static str, what: &'static str) -> Endpoint {
 }
 
 /// The table.
-pub(super) const ENDPOINTS: [Endpoint; 24] = [
+pub(super) static ENDPOINTS: [Endpoint; 24] = [
     get(Name::List, "/v1/", "this list, and who you are"),
     get(Name::Status, "/v1/status", "the whole state, with its sequence number"),
     get(Name::Health, "/v1/health", "200 when in full service, else 503"),

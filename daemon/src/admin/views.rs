@@ -17,7 +17,7 @@ use super::routes::too_slow;
 use super::{Desk, UndecidedOrder};
 use crate::config::Role;
 use crate::http::{self, Call};
-use crate::store::{OrderFilter, ReadError};
+use crate::store::{ListError, OrderDetail, OrderFilter};
 
 /// Answers a `GET`.
 pub(super) async fn view(
@@ -71,10 +71,10 @@ fn nothing(msg: impl Into<String>) -> Refusal {
     Refusal::new(RefusalCode::NotFound, msg)
 }
 
-fn read<T>(answer: Result<T, ReadError>) -> Result<T, Refusal> {
-    answer.map_err(|error| match error {
-        ReadError::BadCursor => bad("after is none of the values that `next` gave"),
-        other => Refusal::new(RefusalCode::StoreFailed, other.to_string()),
+fn read<T>(answer: Result<T, impl Into<ListError>>) -> Result<T, Refusal> {
+    answer.map_err(|error| match error.into() {
+        ListError::Cursor => bad("after is none of the values that `next` gave"),
+        ListError::Read(error) => Refusal::new(RefusalCode::StoreFailed, error.to_string()),
     })
 }
 
@@ -93,7 +93,7 @@ async fn orders(desk: &Desk, query: &Query) -> Result<Response, Refusal> {
     let filter = OrderFilter {
         state: query.state()?,
         prod_id: query.get("prod").map(str::to_owned),
-        user_phone: query.get("phone").map(str::to_owned),
+        phone: query.get("phone").map(str::to_owned),
     };
     let page = desk.parts.store.list_orders(filter, query.get("after"), query.limit()?).await;
     shown(&read(page)?)
@@ -115,7 +115,7 @@ async fn order(
         return Err(Refusal::new(RefusalCode::NotPermitted, missing));
     }
     let stored = read(desk.parts.store.order_history(order_id).await)?;
-    let (mut history, phone) = match stored {
+    let OrderDetail { mut history, phone } = match stored {
         Some(found) => found,
         None => desk
             .parts
@@ -142,7 +142,7 @@ fn unknown_order(desk: &Desk, order_id: &str) -> String {
 }
 
 /// What a gateway knows of an order that waits in the broker.
-fn undecided(order_id: &str, order: UndecidedOrder) -> (OrderHistory, Option<String>) {
+fn undecided(order_id: &str, order: UndecidedOrder) -> OrderDetail {
     let step = |at, step, detail: &str| HistoryStep { at, step, detail: detail.to_owned() };
     let (kind, detail) = match order.state {
         OrderState::Unconfirmed => {
@@ -166,7 +166,8 @@ fn undecided(order_id: &str, order: UndecidedOrder) -> (OrderHistory, Option<Str
         decided_at: None,
         duplicates: 0,
     };
-    (OrderHistory { order: view, phone: None, steps }, Some(order.user_phone))
+    let history = OrderHistory { order: view, phone: None, steps };
+    OrderDetail { history, phone: Some(order.user_phone) }
 }
 
 async fn dead_letters(desk: &Desk, query: &Query) -> Result<Response, Refusal> {

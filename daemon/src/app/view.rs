@@ -128,7 +128,7 @@ impl View {
         let in_row = there_were - i128::from(stock) - i128::from(sold);
         let missing = match counted {
             // The row is newer than the count; that it adds up is looked at for both.
-            Some(balance) if in_row == 0 => i128::from(balance.missing()),
+            Some(balance) if in_row == 0 => i128::from(unaccounted(balance)),
             _ => in_row,
         };
         let held = self.held(&product.prod_id);
@@ -243,6 +243,11 @@ impl View {
         };
         parts::queue(self.kind, lag, dead_letters, self.queue.broker_dead_letters())
     }
+}
+
+/// Units that neither the stock nor a live order has.
+const fn unaccounted(balance: &Balance) -> i64 {
+    balance.initial + balance.added - balance.stock - balance.live_orders
 }
 
 impl StatusSource for View {

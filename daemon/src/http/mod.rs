@@ -41,4 +41,4 @@ pub use reject::recover;
 pub(crate) use reply::write;
 pub use reply::{fault, json};
 pub use route::{Call, anywhere, route};
-pub(crate) use route::{allow_header, allows, unhandled};
+pub(crate) use route::{allow_header, unhandled};

@@ -93,8 +93,7 @@ fn call() -> impl Filter<Extract = (Call,), Error = Rejection> + Copy {
         })
 }
 
-/// Whether a method is one of these, with `HEAD` where there is `GET`.
-pub(crate) fn allows(methods: &[Method], method: &Method) -> bool {
+fn allows(methods: &[Method], method: &Method) -> bool {
     methods.contains(method) || (method == Method::HEAD && methods.contains(&Method::GET))
 }
 

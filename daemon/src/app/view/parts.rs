@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
 
 use protocol::{EdgeView, GatewayView, OrdersView, QueuePart, QueueView, Reason, StoreView, Trend};
 
@@ -52,7 +53,7 @@ impl View {
             duplicate_orders: outcomes.duplicate_orders,
             duplicate_deliveries: outcomes.duplicate_deliveries,
             dead_lettered: outcomes.dead_lettered,
-            redeliveries: meters.redeliveries(),
+            redeliveries: meters.redeliveries.load(Relaxed),
             placed_rate: meters.placed.rate(),
             decided_rate: meters.decided.rate(),
             accept_to_placed: meters.accept_to_placed.view(),
@@ -64,12 +65,12 @@ impl View {
         let store = self.store.clone();
         // The file system may hang; the look as a whole has a limit.
         let files = tokio::task::spawn_blocking(move || store.files()).await;
-        let (size_bytes, wal_bytes) = files.unwrap_or_default();
+        let files = files.ok();
         let meters = self.store.meters();
         StoreView {
             path: self.store_path.clone(),
-            size_bytes,
-            wal_bytes,
+            size_bytes: files.as_ref().and_then(|files| files.size_bytes),
+            wal_bytes: files.as_ref().and_then(|files| files.wal_bytes),
             commits: meters.commits.total(),
             commit_rate: meters.commits.rate(),
             order_rate: meters.orders.rate(),
