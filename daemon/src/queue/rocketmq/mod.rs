@@ -9,6 +9,7 @@
 //! keeper.rs    the background task: probes, makes, replaces
 //! producer.rs  consumer.rs  lag.rs      behind the traits
 //! classify.rs  delivery.rs              pure: definite or unknown; message to delivery
+//! view.rs      what the admin views show beside the lag
 //! ```
 
 mod classify;
@@ -22,6 +23,7 @@ mod line;
 mod probe;
 mod producer;
 mod requests;
+mod view;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,6 +76,8 @@ struct Shared {
     refusal: Mutex<Option<String>>,
     /// Someone met a connection that doesn't work.
     suspected: AtomicBool,
+    /// What the views show, as it was seen last.
+    seen: view::SeenBoard,
     /// Wakes the keeper.
     wake: Notify,
     stop: CancellationToken,
@@ -109,10 +113,13 @@ impl RocketmqQueue {
             }),
             refusal: Mutex::new(None),
             suspected: AtomicBool::new(false),
+            seen: view::SeenBoard::default(),
             wake: Notify::new(),
             stop: CancellationToken::new(),
         });
         let keeper = tokio::spawn(Keeper::new(shared.clone()).run());
+        // Ends with `stop`; nobody waits for it, as it only reads.
+        tokio::spawn(view::watch(shared.clone()));
         Ok(Arc::new(Self {
             producer: Arc::new(RocketmqProducer::new(shared.clone())),
             lag: Arc::new(RocketmqLag::new(shared.clone())),
