@@ -11,6 +11,7 @@ pub mod config;
 pub mod domain;
 pub mod exit;
 pub mod gateway;
+pub mod groups;
 pub mod health;
 pub mod http;
 pub mod meter;

@@ -347,7 +347,8 @@ fn lag(connection: &Connection, now: EpochMs) -> rusqlite::Result<Lag> {
         .query_row([], |row| row.get(0))
         .optional()?;
     let oldest_age_ms = oldest.map(|charged_at| unsigned(now.0.saturating_sub(charged_at)));
-    let queues = vec![QueueLag { name: NAME.to_owned(), messages, oldest_age_ms }];
+    let queues =
+        vec![QueueLag { name: NAME.to_owned(), messages, oldest_age_ms, ..QueueLag::default() }];
     Ok(Lag { messages, oldest_age_ms, queues })
 }
 

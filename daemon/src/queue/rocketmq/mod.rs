@@ -35,7 +35,8 @@ use tokio_util::sync::CancellationToken;
 pub use health::Health;
 
 use super::{
-    BoxFuture, Cause, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published, QueueLag,
+    BoxFuture, Cause, Consuming, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published,
+    QueueLag,
 };
 use crate::config;
 use client::Clients;
@@ -52,15 +53,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the whole stop may take. Its parts have limits of their own that add up to less, so
 /// that the last parts still come to their end when the broker is silent.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Whether orders are taken from the topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consuming {
-    /// They are.
-    Running,
-    /// They stay where they are. What is being placed is finished.
-    Paused,
-}
 
 /// The queue: one per process.
 pub struct RocketmqQueue {
