@@ -160,7 +160,7 @@ CREATE INDEX put_off_orders ON seckill_queue (not_before) WHERE 0 < not_before;
 ALTER TABLE seckill_duplicate ADD COLUMN charge_money INTEGER;
 ALTER TABLE seckill_duplicate ADD COLUMN charge_time INTEGER;
 ALTER TABLE seckill_duplicate ADD COLUMN queued_at INTEGER;
-CREATE INDEX duplicates_of ON seckill_duplicate (live_order_id);
+CREATE INDEX duplicates_of ON seckill_duplicate (live_order_id, decision_seq);
 
 ALTER TABLE seckill_dead_letter ADD COLUMN queued_at INTEGER;
 ALTER TABLE seckill_dead_letter ADD COLUMN resolution TEXT

@@ -172,7 +172,9 @@ impl Stage {
                 "SELECT order_id, prod_id,
                         (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = q.prod_id),
                         user_phoneno, NULL, NULL, NULL, charged_at, NULL, 0, body
-                   FROM seckill_queue q WHERE seq = ?1"
+                   FROM seckill_queue q WHERE seq = ?1
+                    AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = q.order_id)
+                    AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d WHERE d.order_id = q.order_id)"
             }
             Self::Unconfirmed => {
                 "SELECT order_id, prod_id,

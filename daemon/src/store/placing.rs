@@ -249,7 +249,7 @@ impl<'a> Desk<'a> {
                 return Ok(());
             }
             Verdict::DuplicateOrder { live_order_id } => {
-                self.set_aside(candidate, live_order_id)?
+                self.set_aside(candidate, live_order_id)?;
             }
             Verdict::Fail(reason) => self.fail(candidate, reason)?,
             Verdict::Place => self.place(candidate)?,
