@@ -291,7 +291,7 @@ pub(crate) struct Resend {
     #[arg(long)]
     pub(crate) all: bool,
     /// With --all: so many messages per second, if the daemon allows as many.
-    #[arg(long, value_name = "COUNT", requires = "all")]
+    #[arg(long, value_name = "COUNT", requires = "all", conflicts_with = "id")]
     pub(crate) per_s: Option<u32>,
     /// Terms, and perhaps why.
     #[command(flatten)]

@@ -1,5 +1,5 @@
-//! Texts in columns: aligned by the columns they take on a terminal, where a Chinese character takes
-//! two; plain, and the same on a terminal and in a pipe. What the cells say is the verbs'.
+//! Texts in columns: aligned by the columns they take on a terminal, where a Chinese character
+//! takes two; plain, and the same on a terminal and in a pipe. What the cells say is the verbs'.
 
 use unicode_width::UnicodeWidthStr;
 

@@ -1,5 +1,5 @@
-//! Questions before something destructive: on a terminal, with No as the default. Without a terminal
-//! nobody can be asked, so `--yes` must have been said.
+//! Questions before something destructive: on a terminal, with No as the default. Without a
+//! terminal nobody can be asked, so `--yes` must have been said.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 

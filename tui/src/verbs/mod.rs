@@ -1,5 +1,6 @@
-//! The verbs: each asks or commands once and prints one answer, or follows the stream of events. What
-//! they share is the `desk` (questions), `command`, `confirm` and `pages`. The console is elsewhere.
+//! The verbs: each asks or commands once and prints one answer, or follows the stream of events.
+//! What they share is the `desk` (questions), `command`, `confirm` and `pages`. The console is
+//! elsewhere.
 
 mod command;
 mod confirm;

@@ -1,5 +1,5 @@
-//! `seckillctl products` and `seckillctl product …`: the goods on sale, and changes to them. Stock is
-//! changed by a difference, never overwritten.
+//! `seckillctl products` and `seckillctl product …`: the goods on sale, and changes to them. Stock
+//! is changed by a difference, never overwritten.
 
 use protocol::{AddStock, Code, CreateProduct, Done, ProductView, ProductsPage, SetShelf};
 

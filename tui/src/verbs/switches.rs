@@ -1,5 +1,5 @@
-//! `seckillctl pause`, `resume`, `drain` and `shutdown`: what an operator turns off and on. Intake and
-//! consumption are two things; each pause survives a restart.
+//! `seckillctl pause`, `resume`, `drain` and `shutdown`: what an operator turns off and on. Intake
+//! and consumption are two things; each pause survives a restart.
 
 use protocol::{Code, Controls, Done, Reasoned, Shutdown, ShutdownState, Snapshot};
 

@@ -1,5 +1,5 @@
-//! `seckillctl status`: the state at a glance, once or on every change, and by the exit code whether
-//! anyone should worry.
+//! `seckillctl status`: the state at a glance, once or on every change, and by the exit code
+//! whether anyone should worry.
 
 mod table;
 mod watch;

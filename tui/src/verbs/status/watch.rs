@@ -25,6 +25,7 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 struct Watch {
     state: Option<Snapshot>,
     is_news: bool,
+    is_begun: bool,
 }
 
 /// Prints until the stream ends, which is always a fault.
@@ -36,27 +37,31 @@ pub(super) async fn run(
     let mut stream = client::events(&desk.socket).await?;
     let mut watch = Watch::default();
     let mut due = Instant::now();
-    let mut head = if screen == Screen::Terminal { CLEAR } else { "" };
     loop {
         let line = tokio::select! {
-            line = stream.next() => line?,
+            // What has come already is gathered first.
+            biased;
+            line = stream.next() => line,
             () = tokio::time::sleep_until(due), if watch.is_news => {
-                let text = format!("{head}{}", watch.print());
-                out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)?;
-                head = if screen == Screen::Terminal { CLEAR } else { "\n" };
+                watch.print(screen, out)?;
                 due = Instant::now() + INTERVAL;
                 continue;
             }
         };
-        match line {
-            None => return Err(events::ended(desk, "without a word")),
-            Some(Line::Closing { reason }) => return Err(events::ended(desk, &reason)),
-            Some(line) => {
+        let end = match line {
+            Ok(Some(Line::Closing { reason })) => events::ended(desk, &reason),
+            Ok(None) => events::ended(desk, "without a word"),
+            Err(fault) => fault,
+            Ok(Some(line)) => {
                 if watch.take(line).is_err() {
                     stream = client::events(&desk.socket).await?;
                 }
+                continue;
             }
-        }
+        };
+        // The last that is known of it.
+        watch.print(screen, out)?;
+        return Err(end);
     }
 }
 
@@ -78,12 +83,18 @@ impl Watch {
         Ok(())
     }
 
-    fn print(&mut self) -> String {
-        self.is_news = false;
-        let print = |state: &Snapshot| {
-            format!("{}\n{}", crate::text::moment(state.at), table::render(state))
+    /// Prints the state if there is news. Where nothing can be cleared, a blank line parts it from
+    /// the one before.
+    fn print(&mut self, screen: Screen, out: &mut dyn Write) -> Result<(), Fault> {
+        let Some(state) = self.state.as_ref().filter(|_| self.is_news) else { return Ok(()) };
+        let head = match screen {
+            Screen::Terminal => CLEAR,
+            Screen::Plain if self.is_begun => "\n",
+            Screen::Plain => "",
         };
-        self.state.as_ref().map(print).unwrap_or_default()
+        let text = format!("{head}{}\n{}", crate::text::moment(state.at), table::render(state));
+        (self.is_news, self.is_begun) = (false, true);
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)
     }
 }
 
@@ -91,7 +102,8 @@ impl Watch {
 mod tests {
     use protocol::{Change, EpochMs, Line, PeerView, Permission, Snapshot};
 
-    use super::Watch;
+    use super::{CLEAR, Watch};
+    use crate::place::Screen;
 
     #[test]
     fn a_gap_is_told_and_a_heartbeat_is_no_news() {
@@ -105,11 +117,17 @@ mod tests {
         let snapshot = Box::new(Snapshot { seq: 4, ..Snapshot::default() });
         watch.take(Line::Snapshot { snapshot, you }).unwrap();
         assert!(watch.is_news);
-        let _ = watch.print();
+        let mut printed = Vec::new();
+        watch.print(Screen::Plain, &mut printed).unwrap();
+        assert!(printed.starts_with(b"1970-01-01 00:00:00Z\n"));
+        assert!(!watch.is_news);
         watch.take(Line::Heartbeat { seq: 4, at: EpochMs(2) }).unwrap();
         assert!(!watch.is_news);
         watch.take(change(5)).unwrap();
         assert!(watch.is_news);
+        printed.clear();
+        watch.print(Screen::Terminal, &mut printed).unwrap();
+        assert!(printed.starts_with(CLEAR.as_bytes()));
         assert_eq!(watch.take(change(7)).unwrap_err().due, 6);
     }
 }
