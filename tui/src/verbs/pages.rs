@@ -8,8 +8,8 @@ use crate::args::{Extent, Shape};
 use crate::exit::Fault;
 use crate::verbs::desk::{Answer, Desk, encoded, read, stranger, talk};
 
-/// What a page is asked to hold at most.
-const PAGE_LIMIT: u64 = 100;
+/// What a page is asked to hold at most: the daemon gives no more.
+const PAGE_LIMIT: u64 = 500;
 
 /// The page of `list` at `path` with these filters, with the pages after it put in.
 ///

@@ -26,7 +26,7 @@ fn all_is_every_page_in_one_document() {
     let daemon = many();
     let json = run(&daemon.socket(), &["orders", "--all", "--json"]).fine();
     assert_eq!(printed(&json), (250, Value::Null));
-    assert_eq!(daemon.lines()[2], "GET /v1/orders?limit=100&after=c");
+    assert_eq!(daemon.lines()[2], "GET /v1/orders?limit=500&after=c");
     assert_eq!(run(&daemon.socket(), &["orders", "--all"]).fine().lines().count(), 251);
 }
 
