@@ -136,8 +136,9 @@ impl Snapshot {
         note(self.edges != newer.edges, &|| Change::Edges(newer.edges.clone()));
         changes.extend(self.product_changes(newer));
         changes.extend(self.second_change(newer));
-        let newest = self.notables.last().map_or(0, |notable| notable.id);
-        let notables = newer.notables.iter().filter(|notable| newest < notable.id);
+        // `None` is less than any number, 0 included.
+        let newest = self.notables.last().map(|notable| notable.id);
+        let notables = newer.notables.iter().filter(|notable| newest < Some(notable.id));
         changes.extend(notables.cloned().map(Change::Notable));
         changes
     }

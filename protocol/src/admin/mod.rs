@@ -6,6 +6,8 @@ mod change;
 mod command;
 mod listing;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use change::{Change, Gap, Line};
 pub use command::{
