@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::arbitrary::{state, two_states};
-use crate::{Change, EpochMs, Gap, Line, Notable, PeerView, Permission, Snapshot};
+use crate::{
+    Change, EpochMs, Gap, Line, NOTABLES_MAX, Notable, NotableKind, PeerView, Permission,
+    SECONDS_KEPT, Severity, Snapshot,
+};
 
 /// The line as a reader at the other end of the socket gets it.
 fn sent(line: &Line) -> Line {
@@ -60,16 +63,32 @@ proptest! {
     }
 }
 
+fn notable() -> Notable {
+    let (kind, severity) = (NotableKind::Phase, Severity::Info);
+    Notable { id: 0, at: EpochMs(0), kind, severity, text: String::new() }
+}
+
 #[test]
 fn the_first_notable_event_of_all_is_not_lost() {
-    let at = EpochMs(0);
-    let (kind, severity) = (crate::NotableKind::Phase, crate::Severity::Info);
-    let notable = Notable { id: 0, at, kind, severity, text: String::new() };
-    let newer = Snapshot { notables: vec![notable.clone()], ..Snapshot::default() };
-    assert_eq!(Snapshot::default().changes_to(&newer), [Change::Notable(notable)]);
+    let newer = Snapshot { notables: vec![notable()], ..Snapshot::default() };
+    assert_eq!(Snapshot::default().changes_to(&newer), [Change::Notable(notable())]);
 }
 
 #[test]
 fn a_gap_says_what_is_missing() {
     assert_eq!(Gap { due: 5, came: 7 }.to_string(), "change 5 was due and 7 came");
+}
+
+#[test]
+fn history_is_bounded_and_forgets_the_oldest() {
+    let mut state = Snapshot::default();
+    for number in 0..500 {
+        state.seconds.push(number, number / 2);
+        state.notice(Notable { id: number, ..notable() });
+    }
+    let newest = |kept: usize| (500 - kept as u64..500).collect::<Vec<_>>();
+    assert_eq!(state.seconds.charges, newest(SECONDS_KEPT));
+    assert_eq!(state.seconds.placed.len(), SECONDS_KEPT);
+    let ids: Vec<u64> = state.notables.iter().map(|notable| notable.id).collect();
+    assert_eq!(ids, newest(NOTABLES_MAX));
 }
