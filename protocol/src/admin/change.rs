@@ -5,10 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::{NOTABLES_MAX, Notable, Seconds};
 use super::listing::PeerView;
 use super::snapshot::{
-    Controls, EdgeView, GatewayView, NOTABLES_MAX, Notable, OrdersView, OverdueView, Phase,
-    ProductView, QueueView, RocketmqView, Seconds, Snapshot, StoreView, UnconfirmedView,
+    Controls, EdgeView, GatewayView, OrdersView, OverdueView, Phase, ProductView, QueueView,
+    RocketmqView, Snapshot, StoreView, UnconfirmedView,
 };
 use crate::EpochMs;
 
