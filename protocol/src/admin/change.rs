@@ -1,5 +1,5 @@
-//! The lines of `GET /v1/events`, and the reducer that both ends share: what the daemon finds changed
-//! between two snapshots is exactly what a reader applies to the first to get the second.
+//! The lines of `GET /v1/events`, and the reducer that both ends share: what the daemon finds
+//! changed between two snapshots is exactly what a reader applies to the first to get the second.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! The whole state of a daemon at one moment. Every figure that can't be known is `None`, and where
 //! that may surprise, a sentence beside it says why.
 //!
-//! Rates are counts over whole seconds, so that a figure is exactly what was counted and two of them
-//! can be compared for equality.
+//! Rates are counts over whole seconds, so that a figure is exactly what was counted and two of
+//! them can be compared for equality.
 
 use std::collections::BTreeMap;
 
@@ -281,7 +281,8 @@ pub struct OrdersView {
     pub placed_rate: Rate,
     /// Orders taken from the queue and decided, whatever the outcome.
     pub decided_rate: Rate,
-    /// From the buyer's request to the placed order; `None` when none was placed in the last minute.
+    /// From the buyer's request to the placed order; `None` when none was placed in the last
+    /// minute.
     pub accept_to_placed: Option<LatencyView>,
     /// Why the durable counts can't be read; they are those of the last reading then.
     pub unreadable: Option<String>,

@@ -1,5 +1,5 @@
-//! Tests of the admin contract: what each value looks like in JSON, in both directions, and that the
-//! changes between two states make the one of the other.
+//! Tests of the admin contract: what each value looks like in JSON, in both directions, and that
+//! the changes between two states make the one of the other.
 
 mod arbitrary;
 mod commands;
