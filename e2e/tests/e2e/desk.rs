@@ -1,5 +1,10 @@
 //! The operator's desk: what the admin socket does to a sale, on the embedded queue.
 
+#[cfg(feature = "servers")]
+mod docs;
+#[cfg(feature = "servers")]
+mod users;
+
 use std::sync::Arc;
 use std::time::Duration;
 
