@@ -16,6 +16,7 @@ use rocketmq_observability::TelemetryRuntimeGuard;
 use rocketmq_runtime::{RuntimeConfig, RuntimeOwner};
 
 use super::Cause;
+use super::share::AmongTheLiving;
 use crate::clock;
 use crate::config::{Credentials, Rocketmq, Secret};
 
@@ -142,6 +143,9 @@ impl Clients {
             .client_config(self.config(Part::Consumer)?)
             .consumer_group(settings.consumer_group.as_str())
             .consume_from_where(ConsumeFromWhere::ConsumeFromFirstOffset)
+            .allocate_message_queue_strategy(Arc::new(AmongTheLiving {
+                identity: self.identity.clone(),
+            }))
             .consume_thread_min(threads)
             .consume_thread_max(threads)
             .consume_message_batch_max_size(batch_max)

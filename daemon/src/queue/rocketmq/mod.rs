@@ -9,6 +9,7 @@
 //! keeper.rs    the background task: probes, makes, replaces
 //! producer.rs  consumer.rs  lag.rs      behind the traits
 //! classify.rs  delivery.rs              pure: definite or unknown; message to delivery
+//! share.rs                              pure: which queues are this consumer's
 //! ```
 
 mod classify;
@@ -22,6 +23,7 @@ mod line;
 mod probe;
 mod producer;
 mod requests;
+mod share;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
