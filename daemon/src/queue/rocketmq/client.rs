@@ -16,6 +16,7 @@ use rocketmq_observability::TelemetryRuntimeGuard;
 use rocketmq_runtime::{RuntimeConfig, RuntimeOwner};
 
 use super::Cause;
+use super::refusal::RefusalHook;
 use super::share::AmongTheLiving;
 use crate::clock;
 use crate::config::{Credentials, Rocketmq, Secret};
@@ -116,17 +117,15 @@ impl Clients {
     /// known.
     pub(super) async fn producer(&self) -> ClientResult<DefaultMQProducer> {
         let timeout_ms = u32::try_from(self.settings.send_timeout_ms).unwrap_or(u32::MAX);
-        let mut builder = DefaultMQProducer::builder(self.runtime.clone())
+        let mut producer = DefaultMQProducer::builder(self.runtime.clone())
             .client_config(self.config(Part::Producer)?)
             .producer_group(self.settings.producer_group.as_str())
             .send_msg_timeout(timeout_ms)
             .default_topic_queue_nums(4)
             .retry_times_when_send_failed(0)
-            .retry_times_when_send_async_failed(0);
-        if let Some(hook) = &self.hook {
-            builder = builder.rpc_hook(hook.clone());
-        }
-        let mut producer = builder.build();
+            .retry_times_when_send_async_failed(0)
+            .rpc_hook(Arc::new(RefusalHook { signer: self.hook.clone() }))
+            .build();
         producer.start().await?;
         Ok(producer)
     }

@@ -9,6 +9,7 @@
 //! keeper.rs    the background task: probes, makes, replaces
 //! producer.rs  consumer.rs  lag.rs      behind the traits
 //! classify.rs  delivery.rs              pure: definite or unknown; message to delivery
+//! refusal.rs                            signs, and levels the brokers' ways to refuse an account
 //! share.rs                              pure: which queues are this consumer's
 //! ```
 
@@ -22,6 +23,7 @@ mod lag;
 mod line;
 mod probe;
 mod producer;
+mod refusal;
 mod requests;
 mod share;
 
