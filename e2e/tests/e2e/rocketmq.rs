@@ -4,6 +4,7 @@
 mod away;
 mod old;
 mod outage;
+mod reach;
 
 use std::sync::Arc;
 use std::time::Duration;
