@@ -26,10 +26,21 @@ pub fn bare_command(folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the tests' own switch, not the daemon's")]
+fn chosen() -> Option<PathBuf> {
+    std::env::var_os("SECKILLD").map(PathBuf::from)
+}
+
+/// Whether the variable `SECKILLD` names a program to test other than the one that was built along
+/// with the tests.
+#[must_use]
+pub fn is_chosen() -> bool {
+    chosen().is_some()
+}
+
 /// The built daemon: beside the tests, or where the variable `SECKILLD` points.
 fn program() -> Result<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "the tests' own switch, not the daemon's")]
-    match std::env::var_os("SECKILLD").map(PathBuf::from) {
+    match chosen() {
         Some(chosen) if chosen.is_file() => Ok(chosen),
         Some(chosen) => bail!("SECKILLD is {}, where no program is", chosen.display()),
         None => built("seckilld"),
