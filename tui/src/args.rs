@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use protocol::{Money, OrderState};
@@ -219,7 +219,7 @@ pub(crate) enum Shelf {
 #[derive(Debug, Options)]
 pub(crate) struct Orders {
     /// Only orders in this state.
-    #[arg(long, value_parser = order_state)]
+    #[arg(long, value_parser = order_state())]
     pub(crate) state: Option<OrderState>,
     /// Only orders for this product.
     #[arg(long, value_name = "ID")]
@@ -368,11 +368,10 @@ fn delta(text: &str) -> Result<i64, String> {
     }
 }
 
-fn order_state(text: &str) -> Result<OrderState, String> {
-    OrderState::from_text(text).ok_or_else(|| {
-        let all: Vec<&str> = OrderState::ALL.iter().map(|state| state.as_str()).collect();
-        format!("one of {}", all.join(", "))
-    })
+/// Completions offer the states, too.
+fn order_state() -> impl TypedValueParser<Value = OrderState> {
+    PossibleValuesParser::new(OrderState::ALL.map(OrderState::as_str))
+        .try_map(|text| OrderState::from_text(&text).ok_or("not a state"))
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ pub(crate) enum Fault {
     #[error("refused: {0}")]
     Refused(String, Exit),
     /// What is asked for would destroy, and nobody can be asked.
-    #[error("{0} is not undone by itself: say --yes, as there is no terminal to ask on")]
+    #[error("{0}: nothing was done. Where there is no terminal to ask on, it wants --yes")]
     NeedsYes(String),
     /// The question was answered No.
     #[error("nothing was changed")]

@@ -19,8 +19,8 @@ pub(crate) async fn config(desk: &Desk, shape: Shape) -> Result<Printed, Fault> 
         let cells = page
             .keys
             .iter()
-            .map(|entry| [printable(&entry.key), value(&entry.value), printable(&entry.source)]);
-        table([text("KEY"), text("VALUE"), text("SOURCE")], cells.collect())
+            .map(|entry| [printable(&entry.key), printable(&entry.source), value(&entry.value)]);
+        table([text("KEY"), text("SOURCE"), text("VALUE")], cells.collect())
     };
     Ok(Printed::fine(answer.print(shape, render)))
 }

@@ -207,8 +207,10 @@ fn outcomes(orders: &OrdersView) -> [(&'static str, String); 2] {
     [("outcomes", outcomes.join(", ")), ("set aside", aside)]
 }
 
+/// Those that happened at all.
 fn by_name(counts: &BTreeMap<String, u64>) -> impl Iterator<Item = String> {
-    counts.iter().map(|(name, count)| format!("{} {count}", printable(name)))
+    let happened = counts.iter().filter(|(_, count)| 0 < **count);
+    happened.map(|(name, count)| format!("{} {count}", printable(name)))
 }
 
 fn charges(gateway: &GatewayView, snapshot: &Snapshot) -> [(&'static str, String); 2] {

@@ -61,7 +61,7 @@ fn gateway() -> GatewayView {
 fn orders() -> OrdersView {
     OrdersView {
         placed: 4000,
-        failed: counts([("price_differs", 3), ("sold_out", 97)]),
+        failed: counts([("discarded", 0), ("price_differs", 3), ("sold_out", 97)]),
         duplicate_orders: 7,
         dead_lettered: 1,
         placed_rate: Rate { last_1s: 890, last_60s: 50_000 },
