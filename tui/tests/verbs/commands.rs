@@ -196,6 +196,17 @@ fn a_lost_answer_is_asked_for_again_under_the_same_number() {
     assert_eq!(ran.told.matches(&again).count(), 2, "{}", ran.told);
 }
 
+/// This takes as long as the program's patience: 7 seconds.
+#[test]
+fn an_answer_that_does_not_come_in_time_is_a_lost_one() {
+    let daemon = Daemon::in_turn([Reply::Silence, ok(done(product()))]);
+    let ran = run(&daemon.socket(), &["product", "stock", "p", "+50", "--reason", "r"]);
+    assert_eq!((ran.code, daemon.asked().len()), (0, 2), "{}", ran.told);
+    let numbers = numbers(&daemon);
+    assert_eq!(numbers[0], numbers[1]);
+    assert!(ran.told.contains("the daemon doesn't answer within 7 seconds; asking again"));
+}
+
 #[test]
 fn an_answer_that_stays_lost_is_given_up_with_its_number() {
     let daemon = Daemon::in_turn([]);

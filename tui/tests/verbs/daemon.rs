@@ -27,6 +27,8 @@ pub(crate) enum Reply {
     Bytes(String),
     /// The connection breaks.
     Cut,
+    /// Nothing, until the program gives up.
+    Silence,
     /// A stream of lines, as long as somebody sends them.
     Stream(Receiver<String>),
     /// A stream that breaks after these lines.
@@ -101,6 +103,7 @@ fn serve(
         Reply::Json(status, document) => stream.write_all(http(status, &document).as_bytes()),
         Reply::Bytes(bytes) => stream.write_all(bytes.as_bytes()),
         Reply::Cut => Ok(()),
+        Reply::Silence => stream.read(&mut [0]).map(drop),
         Reply::Stream(lines) => {
             let head = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
             head.and_then(|()| lines.iter().try_for_each(|line| writeln!(stream, "{line}")))
