@@ -4,6 +4,7 @@
 
 mod conf;
 mod jars;
+mod mqadmin;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
