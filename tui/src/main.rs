@@ -4,12 +4,13 @@
 
 mod args;
 mod client;
+mod console;
 mod exit;
 mod place;
 mod status;
 mod table;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -38,8 +39,13 @@ fn run(args: Args) -> Result<(String, Exit), Fault> {
     runtime.block_on(async {
         let socket = place::socket(args.socket, &Surroundings::of_process()).await?;
         match args.verb {
-            Verb::Status { json: true } => status::run(&socket, Form::Json).await,
-            Verb::Status { json: false } => status::run(&socket, Form::Table).await,
+            Some(Verb::Status { json: true }) => status::run(&socket, Form::Json).await,
+            Some(Verb::Status { json: false }) => status::run(&socket, Form::Table).await,
+            None if io::stdout().is_terminal() => {
+                let exit = console::run(args.console.into(), socket).await?;
+                Ok((String::new(), exit))
+            }
+            None => status::run(&socket, Form::Table).await,
         }
     })
 }
