@@ -12,14 +12,16 @@
 //! | 7 admin socket; READY | 7 admin socket, last: it shows the stop |
 
 mod gateway;
+mod operations;
 mod queue;
 mod serving;
+mod switches;
 mod view;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use protocol::Phase;
+use protocol::{Phase, SwitchView};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -32,11 +34,14 @@ use crate::order_side::OrderSide;
 use crate::shutdown::{Signals, Stop};
 use crate::status::{Condition, Part, Status};
 use crate::store::{Seed, Store};
-use crate::telemetry::{self, Sink};
-use crate::{admin, args, config, http, store, systemd};
+use crate::telemetry::{self, LogHandle, Sink};
+use crate::{admin, args, config, groups, http, store, systemd};
 use gateway::GatewayParts;
+use operations::Operations;
 use queue::QueueParts;
 use serving::{Bound, Serving};
+use switches::Switches;
+use view::{Shown, View};
 
 /// Time that is left to threads of the runtime after everything was stopped in order.
 const RUNTIME_LEFTOVERS: Duration = Duration::from_millis(200);
@@ -98,20 +103,20 @@ impl StartError {
 /// Runs the daemon until it is asked to stop.
 #[must_use]
 pub fn run(loaded: &Loaded) -> Exit {
-    let _log = match telemetry::init(&loaded.config.log, Sink::of_standard_error(loaded.journal)) {
-        Ok(log) => log,
+    let log = match telemetry::init(&loaded.config.log, Sink::of_standard_error(loaded.journal)) {
+        Ok(log) => Arc::new(log),
         Err(fault) => return args::complain(&fault, Exit::Config),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(fault) => return args::complain(&fault, Exit::Software),
     };
-    let exit = runtime.block_on(live(loaded));
+    let exit = runtime.block_on(live(loaded, &log));
     runtime.shutdown_timeout(RUNTIME_LEFTOVERS);
     exit
 }
 
-async fn live(loaded: &Loaded) -> Exit {
+async fn live(loaded: &Loaded, log: &Arc<LogHandle>) -> Exit {
     let stop = Stop::default();
     let signals = match Signals::install() {
         Ok(signals) => signals,
@@ -120,7 +125,7 @@ async fn live(loaded: &Loaded) -> Exit {
     let watching = tokio::spawn(signals.watch(stop.clone()));
     announce(loaded);
     let started = tokio::select! {
-        started = Box::pin(App::start(loaded)) => started,
+        started = Box::pin(App::start(loaded, log, &stop)) => started,
         () = stop.forced.cancelled() => {
             warn!("stopped by force before the start was complete");
             return Exit::Ok;
@@ -156,7 +161,7 @@ fn announce(loaded: &Loaded) {
 struct App {
     status: Arc<Status>,
     store: Store,
-    queue: QueueParts,
+    queue: Arc<QueueParts>,
     gateway: Option<GatewayParts>,
     rest: Serving,
     admin: Option<Serving>,
@@ -166,13 +171,13 @@ struct App {
 }
 
 impl App {
-    async fn start(loaded: &Loaded) -> Result<Self, StartError> {
+    async fn start(loaded: &Loaded, log: &Arc<LogHandle>, stop: &Stop) -> Result<Self, StartError> {
         let config = &loaded.config;
         let status = Arc::new(Status::default());
         let store = open_store(config).await?;
         let bound = Bound::bind(config)?;
         let admin_socket = bind_admin(config)?;
-        let queue = QueueParts::open(loaded, &store, &status)?;
+        let queue = Arc::new(QueueParts::open(loaded, &store, &status)?);
         let lag = queue.lag_reader();
         let orders: Option<Arc<dyn OrderSide>> = config
             .roles
@@ -184,18 +189,40 @@ impl App {
         } else {
             None
         };
+        // Before anything is taken, from buyers or from the queue: pauses survive a restart.
+        let switches = restored(config, &store, &queue, gateway.as_ref()).await?;
         let rest = Serving::rest(bound, config, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
         let every = Duration::from_millis(config.queue.lag_every_ms);
-        let watch = queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone());
+        let watch = queue::watch_lag(
+            queue.whole_lag(config, &store),
+            every,
+            Arc::clone(&status),
+            watchers_end.clone(),
+        );
         watchers.spawn(watch);
         watchers.spawn(watch_store(store.clone(), Arc::clone(&status), watchers_end.clone()));
         if config.roles.contains(&Role::Order) {
             queue.start_consumer(config, &store).await;
         }
-        let knowledge = queue.knowledge();
-        let view = view::View::new(loaded, knowledge, &status, &store, gateway.as_ref(), &rest);
-        let admin = admin_socket.map(|socket| Serving::admin(socket, view));
+        let shown = Shown {
+            status: &status,
+            store: &store,
+            queue: &queue,
+            switches: &switches,
+            log,
+            gateway: gateway.as_ref(),
+            rest: &rest,
+        };
+        let view = Arc::new(View::new(loaded, &shown));
+        let owners = Arc::new(Operations {
+            switches,
+            log: Arc::clone(log),
+            stop: stop.asked.clone(),
+            book: gateway.as_ref().map(|gateway| Arc::clone(&gateway.book)),
+        });
+        let admin = admin_socket
+            .map(|socket| Serving::admin(socket, admin_parts(loaded, view, owners, &store)));
         status.enter(Phase::Serving);
         systemd::ready("serving");
         info!("serving");
@@ -240,7 +267,51 @@ impl App {
 fn bind_admin(config: &Config) -> Result<Option<AdminSocket>, StartError> {
     let path = &config.admin.socket;
     let wanted = !path.as_os_str().is_empty();
-    Ok(wanted.then(|| AdminSocket::bind(path)).transpose()?)
+    let group = groups::number_of(&config.admin.socket_group);
+    Ok(wanted.then(|| AdminSocket::bind(path, group)).transpose()?)
+}
+
+/// The switches as an operator left them, in effect.
+async fn restored(
+    config: &Config,
+    store: &Store,
+    queue: &Arc<QueueParts>,
+    gateway: Option<&GatewayParts>,
+) -> Result<Arc<Switches>, StartError> {
+    let desk = gateway.map_or_else(Weak::new, |gateway| Arc::downgrade(&gateway.desks.charge));
+    let switches = Switches::new(desk, Arc::clone(queue));
+    let controls = admin::of_roles(store.controls().await?, &config.roles);
+    for (what, switch) in [("intake", &controls.intake), ("consumption", &controls.consumption)] {
+        if let Some(SwitchView { paused: true, by, reason, .. }) = switch {
+            warn!(?by, ?reason, "{what} is still paused, as it was left: resume it to go on");
+        }
+    }
+    switches.apply(&controls).await;
+    Ok(Arc::new(switches))
+}
+
+fn admin_parts(
+    loaded: &Loaded,
+    source: Arc<View>,
+    owners: Arc<Operations>,
+    store: &Store,
+) -> admin::Parts {
+    let settings = &loaded.config.admin;
+    let operators = groups::number_of(&settings.operator_group);
+    let rules = admin::Rules {
+        own_uid: rustix::process::geteuid().as_raw(),
+        operators: operators.map(|gid| (settings.operator_group.clone(), gid)),
+        others: settings.others,
+    };
+    admin::Parts {
+        source,
+        owners,
+        store: store.clone(),
+        access: admin::Access::new(rules),
+        config: config::entries(loaded),
+        roles: loaded.config.roles.clone(),
+        resend_per_s: settings.resend_per_s,
+    }
 }
 
 async fn open_store(config: &Config) -> Result<Store, StartError> {

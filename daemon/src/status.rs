@@ -1,23 +1,47 @@
 //! What the process knows of itself: its phase, what keeps it from full service, the last timed
 //! reading of the lag. Parts report here and never read here; the admin socket and `/readyz` read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use protocol::Phase;
+use protocol::{EpochMs, Phase};
 use tokio::sync::watch;
 
+use crate::clock;
 use crate::queue::{Cause, Lag};
 
 /// The process's own state. Shared by all parts.
 pub struct Status {
     started: Instant,
+    started_at: EpochMs,
     phase: watch::Sender<Phase>,
     conditions: Mutex<BTreeMap<Part, Condition>>,
-    lag: watch::Sender<Result<Lag, Cause>>,
+    lag: Mutex<LagRecord>,
     was_drained: AtomicBool,
+}
+
+/// How far back the slope of the lag looks.
+const SLOPE_OVER: Duration = Duration::from_secs(10);
+
+/// The last timed reading of the lag, and what its slope is made of.
+struct LagRecord {
+    begun: Instant,
+    reading: Result<Lag, Cause>,
+    earlier: VecDeque<(Instant, u64)>,
+}
+
+/// The last timed reading of the lag.
+#[derive(Debug, Clone)]
+pub struct LagReading {
+    /// When it began.
+    pub begun: Instant,
+    /// The lag, or why it couldn't be read.
+    pub lag: Result<Lag, Cause>,
+    /// Messages per second by which it changed over the last ten seconds; `None` with fewer than
+    /// two readings.
+    pub slope_per_s: Option<i64>,
 }
 
 /// A part that can be worse than well.
@@ -50,11 +74,15 @@ impl Condition {
 
 impl Default for Status {
     fn default() -> Self {
+        let started = Instant::now();
+        let reading = Err(Cause("not read yet".to_owned()));
+        let lag = LagRecord { begun: started, reading, earlier: VecDeque::new() };
         Self {
-            started: Instant::now(),
+            started,
+            started_at: clock::now(),
             phase: watch::Sender::new(Phase::Starting),
             conditions: Mutex::default(),
-            lag: watch::Sender::new(Err(Cause("not read yet".to_owned()))),
+            lag: Mutex::new(lag),
             was_drained: AtomicBool::new(false),
         }
     }
@@ -102,12 +130,30 @@ impl Status {
         self.phase() == Phase::Serving && self.condition().degraded.is_empty()
     }
 
-    /// Notes a timed reading of the lag.
-    pub fn note_lag(&self, lag: Result<Lag, Cause>) {
-        if lag.as_ref().is_ok_and(|lag| lag.messages == 0) {
-            self.was_drained.store(true, Ordering::Relaxed);
+    /// When the process started.
+    #[must_use]
+    pub const fn started_at(&self) -> EpochMs {
+        self.started_at
+    }
+
+    /// Notes a timed reading of the lag that began at `begun`.
+    pub fn note_lag(&self, begun: Instant, reading: Result<Lag, Cause>) {
+        let mut record = self.lag.lock().unwrap_or_else(PoisonError::into_inner);
+        match &reading {
+            Ok(lag) => {
+                if lag.messages == 0 {
+                    self.was_drained.store(true, Ordering::Relaxed);
+                }
+                record.earlier.push_back((begun, lag.messages));
+                let too_old = |at: Instant| SLOPE_OVER < begun.saturating_duration_since(at);
+                while record.earlier.front().is_some_and(|(at, _)| too_old(*at)) {
+                    record.earlier.pop_front();
+                }
+            }
+            // A slope over what couldn't be read would be made up.
+            Err(_) => record.earlier.clear(),
         }
-        let _before = self.lag.send_replace(lag);
+        (record.begun, record.reading) = (begun, reading);
     }
 
     /// Whether the queue was ever seen empty since the start: then nothing of an earlier run is
@@ -118,17 +164,28 @@ impl Status {
     }
 
     /// The last timed reading of the lag.
-    ///
-    /// # Errors
-    /// Says why it couldn't be read.
-    pub fn lag(&self) -> Result<Lag, Cause> {
-        self.lag.borrow().clone()
+    #[must_use]
+    pub fn lag(&self) -> LagReading {
+        let record = self.lag.lock().unwrap_or_else(PoisonError::into_inner);
+        let slope_per_s = slope_per_s(&record.earlier);
+        LagReading { begun: record.begun, lag: record.reading.clone(), slope_per_s }
     }
+}
+
+fn slope_per_s(readings: &VecDeque<(Instant, u64)>) -> Option<i64> {
+    let ((since, first), (until, last)) = (readings.front()?, readings.back()?);
+    let ms = i64::try_from(until.saturating_duration_since(*since).as_millis()).ok()?;
+    let change = i64::try_from(*last).ok()?.checked_sub(i64::try_from(*first).ok()?)?;
+    let per_s = change.checked_mul(1_000)?.checked_div(ms)?;
+    // Less than one message a second is still a direction.
+    Some(if per_s == 0 { change.signum() } else { per_s })
 }
 
 #[cfg(test)]
 mod tests {
     use protocol::Phase;
+
+    use std::time::{Duration, Instant};
 
     use super::{Cause, Condition, Lag, Part, Status};
 
@@ -136,12 +193,32 @@ mod tests {
     fn drained_is_remembered() {
         let status = Status::default();
         let lag = |messages| Ok(Lag { messages, ..Lag::default() });
-        status.note_lag(lag(3));
-        status.note_lag(Err(Cause("away".to_owned())));
+        let now = Instant::now();
+        status.note_lag(now, lag(3));
+        status.note_lag(now, Err(Cause("away".to_owned())));
         assert!(!status.was_drained(), "what can't be read isn't 0");
-        status.note_lag(lag(0));
-        status.note_lag(lag(3));
+        status.note_lag(now, lag(0));
+        status.note_lag(now, lag(3));
         assert!(status.was_drained());
+    }
+
+    #[test]
+    fn a_slope_needs_two_readings_and_forgets_old_ones() {
+        let status = Status::default();
+        let begin = Instant::now();
+        let note = |second, messages| {
+            let lag = Ok(Lag { messages, ..Lag::default() });
+            status.note_lag(begin + Duration::from_secs(second), lag);
+            status.lag().slope_per_s
+        };
+        assert_eq!(status.lag().slope_per_s, None);
+        assert_eq!(note(0, 1_000), None);
+        assert_eq!(note(2, 600), Some(-200));
+        assert_eq!(note(12, 605), Some(1), "half a message a second is a direction");
+        assert_eq!(note(30, 605), None, "nothing else is young enough");
+        assert_eq!(note(31, 605), Some(0));
+        status.note_lag(begin + Duration::from_secs(32), Err(Cause("away".to_owned())));
+        assert_eq!(note(33, 9), None, "what couldn't be read has no slope");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::admin::Admin;
 use crate::http::{Answer, Client, urlencoded};
 use crate::process::{Running, STOP_MAX, Usage, bare_command, read_from, usage};
 use crate::until;
@@ -109,6 +110,12 @@ impl Options {
         chosen.map_or_else(|| folder.join(format!("{}.db", self.name)), |(_, path)| path.into())
     }
 
+    /// Where its admin socket is in a folder.
+    #[must_use]
+    pub fn socket(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}.sock", self.name))
+    }
+
     /// The command line of a subcommand with these options.
     ///
     /// # Errors
@@ -119,7 +126,7 @@ impl Options {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let mut all = vec![
             ("store.path".to_owned(), text(self.database(folder))),
-            ("admin.socket".to_owned(), text(folder.join(format!("{}.sock", self.name)))),
+            ("admin.socket".to_owned(), text(self.socket(folder))),
             ("log.format".to_owned(), "json".to_owned()),
             ("gateway.listen".to_owned(), "127.0.0.1:0".to_owned()),
             ("order.listen".to_owned(), "127.0.0.1:0".to_owned()),
@@ -290,6 +297,18 @@ impl Daemon {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.options.database(self.folder.path())
+    }
+
+    /// The admin socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.options.socket(self.folder.path())
+    }
+
+    /// The admin socket, to ask and to command.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::at(&self.socket())
     }
 
     /// The folder of the daemon and of those it shares it with.

@@ -1,6 +1,7 @@
 //! What the end-to-end tests are made of: the daemon as a process, buyers as sockets, and a checker
 //! that trusts only the answers buyers got and the database file. Nothing here links the daemon.
 
+pub mod admin;
 pub mod broker;
 pub mod buyers;
 pub mod checker;

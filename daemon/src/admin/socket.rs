@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,9 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// Owner and group may connect.
 const MODE: u32 = 0o660;
+
+/// A folder that was made for a group: its members get through, and see nothing else.
+const FOLDER_MODE_OF_GROUP: u32 = 0o710;
 
 /// Bytes of a socket's path, by Linux's `sockaddr_un`.
 const PATH_BYTES_MAX: usize = 107;
@@ -62,7 +65,8 @@ pub(super) struct SocketFile {
 
 impl AdminSocket {
     /// Makes the socket at `path`, in place of one that a dead daemon left. Where the last folder
-    /// is absent it is made, closed to others.
+    /// is absent it is made, closed to others but the group. `group` is the number of the group it
+    /// is to belong to, where that isn't the process's own.
     ///
     /// It is bound in a closed folder next to the path, given its mode there, and renamed into
     /// place: there is no moment at which it exists with a wider mode, and no change of the
@@ -70,7 +74,7 @@ impl AdminSocket {
     ///
     /// # Errors
     /// See [`SocketError`]; nothing is changed then.
-    pub fn bind(path: &Path) -> Result<Self, SocketError> {
+    pub fn bind(path: &Path, group: Option<u32>) -> Result<Self, SocketError> {
         let failed = |doing| move |source| SocketError::Io { path: path.to_owned(), doing, source };
         let folder = match path.parent() {
             Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
@@ -82,13 +86,15 @@ impl AdminSocket {
         if PATH_BYTES_MAX < path.as_os_str().len().max(cradle.as_os_str().len()) {
             return Err(SocketError::TooLong(path.to_owned()));
         }
-        make_folder(folder).map_err(failed("cannot make its folder"))?;
+        make_folder(folder, group).map_err(failed("cannot make its folder"))?;
         // Two daemons that start at once must not both find the path free.
         let _lock = lock(folder).map_err(failed("cannot lock the folder"))?;
         refuse_taken(path)?;
 
         let _nursery = Nursery::make(nursery).map_err(failed("cannot make a folder next to it"))?;
         let listener = StdUnixListener::bind(&cradle).map_err(failed("cannot bind"))?;
+        // The group first: the mode lets it in.
+        chown(&cradle, None, group).map_err(failed("cannot give it to admin.socket_group"))?;
         let identity = fs::set_permissions(&cradle, Permissions::from_mode(MODE))
             .and_then(|()| fs::symlink_metadata(&cradle))
             .map(|metadata| (metadata.dev(), metadata.ino()))
@@ -115,9 +121,14 @@ impl Drop for SocketFile {
 }
 
 /// Only the last folder: a path that leads nowhere is a mistake to be told.
-fn make_folder(folder: &Path) -> io::Result<()> {
+fn make_folder(folder: &Path, group: Option<u32>) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Ok(()) if group.is_some() => {
+            // Whoever may open the socket must get to it.
+            chown(folder, None, group)?;
+            fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE_OF_GROUP))
+        }
         result => result,
     }
 }
@@ -210,7 +221,7 @@ mod tests {
     fn is_made_closed_and_removed_when_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.sock");
-        let socket = AdminSocket::bind(&path).unwrap();
+        let socket = AdminSocket::bind(&path, None).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
         UnixStream::connect(&path).unwrap();
         let names = || fs::read_dir(folder.path()).unwrap().count();
@@ -225,7 +236,7 @@ mod tests {
         let path = folder.path().join("admin.sock");
         drop(UnixListener::bind(&path).unwrap());
         assert!(UnixStream::connect(&path).is_err(), "the file is left and nobody listens");
-        let _socket = AdminSocket::bind(&path).unwrap();
+        let _socket = AdminSocket::bind(&path, None).unwrap();
         UnixStream::connect(&path).unwrap();
     }
 
@@ -233,12 +244,12 @@ mod tests {
     fn a_live_daemons_socket_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.sock");
-        let first = AdminSocket::bind(&path).unwrap();
-        let error = AdminSocket::bind(&path).unwrap_err();
+        let first = AdminSocket::bind(&path, None).unwrap();
+        let error = AdminSocket::bind(&path, None).unwrap_err();
         assert!(matches!(error, SocketError::AlreadyRunning(_)), "{error}");
         UnixStream::connect(&path).unwrap();
         drop(first);
-        AdminSocket::bind(&path).unwrap();
+        AdminSocket::bind(&path, None).unwrap();
     }
 
     #[test]
@@ -246,12 +257,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.sock");
         fs::write(&path, "notes").unwrap();
-        let error = AdminSocket::bind(&path).unwrap_err();
+        let error = AdminSocket::bind(&path, None).unwrap_err();
         assert!(matches!(error, SocketError::NotASocket(_)), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "notes");
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let error = AdminSocket::bind(&link).unwrap_err();
+        let error = AdminSocket::bind(&link, None).unwrap_err();
         assert!(matches!(error, SocketError::NotASocket(_)), "{error}");
     }
 
@@ -259,7 +270,7 @@ mod tests {
     fn only_our_own_file_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.sock");
-        let ours = AdminSocket::bind(&path).unwrap();
+        let ours = AdminSocket::bind(&path, None).unwrap();
         // Somebody put another in its place meanwhile.
         let other = folder.path().join("other");
         let theirs = UnixListener::bind(&other).unwrap();
@@ -275,7 +286,7 @@ mod tests {
         let left = super::Nursery::path_in(folder.path());
         fs::create_dir(&left).unwrap();
         fs::write(left.join("s"), "").unwrap();
-        AdminSocket::bind(&folder.path().join("admin.sock")).unwrap();
+        AdminSocket::bind(&folder.path().join("admin.sock"), None).unwrap();
         assert!(!left.exists());
     }
 
@@ -283,7 +294,7 @@ mod tests {
     fn the_last_folder_is_made_and_closed() {
         let folder = tempfile::tempdir().unwrap();
         let made = folder.path().join("seckill");
-        let socket = AdminSocket::bind(&made.join("admin.sock")).unwrap();
+        let socket = AdminSocket::bind(&made.join("admin.sock"), None).unwrap();
         assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
         drop(socket);
     }
@@ -292,9 +303,9 @@ mod tests {
     fn faults_name_the_path() {
         let folder = tempfile::tempdir().unwrap();
         let long = folder.path().join("a".repeat(120));
-        assert!(matches!(AdminSocket::bind(&long).unwrap_err(), SocketError::TooLong(_)));
+        assert!(matches!(AdminSocket::bind(&long, None).unwrap_err(), SocketError::TooLong(_)));
         let absent = folder.path().join("no/such/admin.sock");
-        let error = AdminSocket::bind(&absent).unwrap_err().to_string();
+        let error = AdminSocket::bind(&absent, None).unwrap_err().to_string();
         assert!(error.contains("such/admin.sock") && error.contains("No such file"), "{error}");
     }
 }

@@ -1,121 +1,168 @@
-//! The admin endpoints over a real socket, and the guard.
+//! The admin endpoints over a real socket and a real database.
 
-use std::path::Path;
+mod commands;
+mod events;
+mod views;
+
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hyper::header::{HeaderMap, HeaderValue};
-use hyper::{Method, StatusCode};
-use protocol::{Phase, QueueView, Snapshot};
+use protocol::{ConfigEntry, ConfigPage, Controls, Phase, Snapshot};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{AdminSocket, ENDPOINTS, Permission, Refused, StatusSource, admit, recover, serve};
+use super::{Access, AdminSocket, Owners, Parts, Rules, StatusSource, UndecidedOrder, serve};
+use crate::config::{Others, Role};
 use crate::http::EdgeCounters;
 use crate::queue::BoxFuture;
+use crate::store::tests::Fixture;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-struct Fixed(Mutex<Snapshot>);
+/// A state that the test sets.
+#[derive(Default)]
+struct Shown(Mutex<Snapshot>);
 
-impl StatusSource for Fixed {
+impl StatusSource for Shown {
     fn snapshot(&self) -> BoxFuture<'_, Snapshot> {
         Box::pin(async { self.0.lock().unwrap().clone() })
     }
 }
 
-fn snapshot() -> Snapshot {
-    Snapshot {
-        name: "seckilld".to_owned(),
-        version: "0.1.0".to_owned(),
-        env_type: "embedded".to_owned(),
-        roles: vec!["gateway".to_owned()],
-        phase: Phase::Serving,
-        uptime_s: 7,
-        degraded: Vec::new(),
-        warnings: Vec::new(),
-        products: Vec::new(),
-        queue: QueueView {
-            kind: "embedded".to_owned(),
-            lag_messages: None,
-            lag_age_ms: None,
-            queues: Vec::new(),
-            dead_letters: None,
-            unreadable: Some("as the test has it".to_owned()),
-        },
-        unconfirmed: None,
-        edges: Vec::new(),
+/// Owners that note what they were told.
+#[derive(Default)]
+struct Noted {
+    applied: Mutex<Vec<Controls>>,
+    level: Mutex<String>,
+    stopped: CancellationToken,
+    undecided: Mutex<Option<UndecidedOrder>>,
+}
+
+impl Owners for Noted {
+    fn apply<'a>(&'a self, controls: &'a Controls) -> BoxFuture<'a, ()> {
+        Box::pin(async { self.applied.lock().unwrap().push(controls.clone()) })
+    }
+
+    fn log_level(&self) -> String {
+        self.level.lock().unwrap().clone()
+    }
+
+    fn set_log_level(&self, level: &str) -> Result<(), String> {
+        level.clone_into(&mut self.level.lock().unwrap());
+        Ok(())
+    }
+
+    fn shut_down(&self) {
+        self.stopped.cancel();
+    }
+
+    fn find_undecided(&self, _: &str) -> Option<UndecidedOrder> {
+        self.undecided.lock().unwrap().clone()
     }
 }
 
-/// Status line and JSON body of one request.
-async fn ask(socket: &Path, line: &str, headers: &str) -> (u16, Value) {
-    let mut stream = UnixStream::connect(socket).await.unwrap();
-    let request =
-        format!("{line} HTTP/1.1\r\nhost: seckilld\r\nconnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
+/// An admin socket that answers, with everything behind it.
+struct Served {
+    fixture: Fixture,
+    shown: Arc<Shown>,
+    owners: Arc<Noted>,
+    folder: TempDir,
+    cancel: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
 }
 
-#[tokio::test]
-async fn the_state_is_shown_and_the_file_removed_at_the_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("admin.sock");
-    let source = Arc::new(Fixed(Mutex::new(snapshot())));
-    let cancel = CancellationToken::new();
-    let socket = AdminSocket::bind(&path).unwrap();
-    let counters = Arc::new(EdgeCounters::default());
-    let serving = tokio::spawn(serve(socket, source.clone(), counters, cancel.clone()));
+const BOTH: [Role; 2] = [Role::Gateway, Role::Order];
 
-    let (status, body) = ask(&path, "GET /v1/status", "").await;
-    assert_eq!(status, 200);
-    assert_eq!(serde_json::from_value::<Snapshot>(body).unwrap(), snapshot());
-
-    let (status, body) = ask(&path, "GET /v1/", "").await;
-    assert_eq!(status, 200);
-    assert_eq!(body["endpoints"].as_array().unwrap().len(), ENDPOINTS.len());
-    for endpoint in ENDPOINTS {
-        let (status, _) = ask(&path, &format!("{} {}", endpoint.method, endpoint.path), "").await;
-        assert_eq!(status, 200, "{}", endpoint.path);
-    }
-
-    source.0.lock().unwrap().degraded.push("the broker is away".to_owned());
-    let (status, body) = ask(&path, "GET /v1/health", "").await;
-    assert_eq!((status, &body["degraded"][0]), (503, &Value::from("the broker is away")));
-    source.0.lock().unwrap().degraded.clear();
-    source.0.lock().unwrap().phase = Phase::Stopping;
-    assert_eq!(ask(&path, "GET /v1/health", "").await.0, 503);
-
-    assert_eq!(ask(&path, "GET /v2/", "").await.0, 404);
-    assert_eq!(ask(&path, "POST /v1/status", "content-length: 0\r\n").await.0, 405);
-    for header in ["origin: http://x\r\n", "Referer: \r\n"] {
-        let (status, body) = ask(&path, "GET /v1/status", header).await;
-        assert_eq!((status, &body["code"]), (403, &Value::from("not_permitted")));
-    }
-
-    cancel.cancel();
-    tokio::time::timeout(DEADLINE, serving).await.unwrap().unwrap().unwrap();
-    assert!(!path.exists());
+/// Who this test's process is at the socket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum We {
+    Operate,
+    View,
+    Nothing,
 }
 
-#[tokio::test]
-async fn the_guard_goes_by_method_and_permission() {
-    use Permission::{None, Operate, View};
-    let plain = HeaderMap::new();
-    let admitted = |method: Method, held| admit(&method, &plain, held).is_ok();
-    assert!(admitted(Method::GET, View) && admitted(Method::HEAD, View));
-    assert!(admitted(Method::POST, Operate) && admitted(Method::GET, Operate));
-    for (method, held) in [(Method::GET, None), (Method::POST, View), (Method::DELETE, View)] {
-        assert!(!admitted(method.clone(), held), "{method} {held:?}");
+impl Served {
+    async fn with(we: We, roles: &[Role]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let fixture = Fixture::with_stock(5);
+        let snapshot =
+            Snapshot { name: "seckilld".to_owned(), phase: Phase::Serving, ..Snapshot::default() };
+        let shown = Arc::new(Shown(Mutex::new(snapshot)));
+        let owners = Arc::new(Noted::default());
+        let uid = rustix::process::geteuid().as_raw();
+        let access = match we {
+            We::Operate => {
+                Access::new(Rules { own_uid: uid, operators: None, others: Others::None })
+            }
+            We::View => Access::of_a_stranger(Others::View),
+            We::Nothing => Access::of_a_stranger(Others::None),
+        };
+        let entry = ConfigEntry {
+            key: "gateway.listen".to_owned(),
+            value: "127.0.0.1:8070".into(),
+            source: "built-in default".to_owned(),
+        };
+        let parts = Parts {
+            source: shown.clone(),
+            owners: owners.clone(),
+            store: fixture.store.clone(),
+            access,
+            config: ConfigPage { keys: vec![entry] },
+            roles: roles.to_vec(),
+            resend_per_s: 100,
+        };
+        let socket = AdminSocket::bind(&folder.path().join("admin.sock"), None).unwrap();
+        let cancel = CancellationToken::new();
+        let counters = Arc::new(EdgeCounters::default());
+        let serving = tokio::spawn(serve(socket, parts, counters, cancel.clone()));
+        Self { fixture, shown, owners, folder, cancel, serving }
     }
-    let browser = HeaderMap::from_iter([(super::ORIGIN, HeaderValue::from_static("null"))]);
-    let rejection = admit(&Method::GET, &browser, Operate).unwrap_err();
-    assert_eq!(rejection.find(), Some(&Refused::FromBrowser));
-    assert_eq!(recover(rejection).await.unwrap().status(), StatusCode::FORBIDDEN);
+
+    async fn operated() -> Self {
+        Self::with(We::Operate, &BOTH).await
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("admin.sock")
+    }
+
+    /// Status and body of one request; the head is in the third place.
+    async fn ask(&self, line: &str, headers: &str, body: &str) -> (u16, Value, String) {
+        let mut stream = UnixStream::connect(self.path()).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: seckilld\r\nconnection: close\r\n\
+             content-length: {length}\r\n{headers}\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or_default(), head.to_owned())
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        let (status, body, _) = self.ask(&format!("GET {path}"), "", "").await;
+        (status, body)
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let (status, body, _) = self.ask(&format!("POST {path}"), "", &body.to_string()).await;
+        (status, body)
+    }
+
+    /// Ends it; the socket's file must be gone then.
+    async fn end(self) {
+        self.cancel.cancel();
+        tokio::time::timeout(DEADLINE, self.serving).await.unwrap().unwrap().unwrap();
+        assert!(StdUnixStream::connect(self.folder.path().join("admin.sock")).is_err());
+        assert!(!self.folder.path().join("admin.sock").exists());
+    }
 }

@@ -22,6 +22,7 @@ use crate::gateway::publisher;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::refresh::{Refresh, Sync};
 use crate::gateway::routes::Desks;
+use crate::gateway::tally::Tally;
 use crate::order_side::OrderSide;
 use crate::queue::{BoxFuture, Cause, Outgoing};
 use crate::request::PhonePattern;
@@ -97,6 +98,7 @@ impl GatewayParts {
         let desks = Desks {
             charge,
             query: Arc::new(QueryDesk::new(Arc::clone(&book), order_side)),
+            tally: Arc::new(Tally::new(store.meter_base())),
             phones: Arc::new(phones),
             now: Arc::new(move || clock.now()),
         };

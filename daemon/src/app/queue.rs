@@ -1,22 +1,21 @@
 //! The queue of this process, by its configured kind: one set of parts for the roles to use.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use protocol::RocketmqView;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::StartError;
-#[cfg(feature = "rocketmq")]
-use crate::config::Role;
-use crate::config::{Config, Loaded, QueueKind};
+use crate::config::{Config, Loaded, QueueKind, Role};
 use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
 #[cfg(feature = "rocketmq")]
-use crate::queue::rocketmq::{Consuming, Health, RocketmqQueue};
-use crate::queue::{LagReader, Producer};
+use crate::queue::rocketmq::{Health, RocketmqQueue};
+use crate::queue::{BoxFuture, Cause, Consuming, Lag, LagReader, Producer, QueueLag};
 use crate::status::Status;
 #[cfg(feature = "rocketmq")]
 use crate::status::{Condition, Part};
@@ -96,27 +95,67 @@ impl QueueParts {
         }
     }
 
+    /// Begins to consume; what is paused by then stays where it is.
+    ///
+    /// Behind a broker, too, the database's own queue is consumed: dead letters that an operator
+    /// resends come by it. They were delivered once, and must not go to other consumers of the
+    /// topic.
     pub(super) async fn start_consumer(&self, config: &Config, store: &Store) {
+        let settings = consumer::Settings {
+            batch_max: config.order.batch_max,
+            deliveries_max: config.order.deliveries_max,
+            backoff: Backoff {
+                first_ms: config.order.redelivery_after_ms,
+                max_ms: config.order.redelivery_after_ms_max,
+            },
+        };
+        let paused = self.paused.subscribe();
+        #[cfg(feature = "rocketmq")]
+        if let Kind::Rocketmq(queue) = &self.kind {
+            let placer = crate::order::StorePlacer::new(store.clone());
+            let is_paused = *paused.borrow();
+            let consuming = if is_paused { Consuming::Paused } else { Consuming::Running };
+            queue.start_consumer(Arc::new(placer), consuming);
+        }
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn(consumer::run(store.clone(), settings, paused, cancel.clone()));
+        *self.consumer.lock().await = Some((task, cancel));
+    }
+
+    /// Pauses consumption or goes on with it; the batch under way is finished.
+    pub(super) async fn set_consuming(&self, consuming: Consuming) {
+        self.paused.send_replace(consuming == Consuming::Paused);
+        #[cfg(feature = "rocketmq")]
+        if let Kind::Rocketmq(queue) = &self.kind {
+            queue.set_consuming(consuming).await;
+        }
+    }
+
+    /// The lag as it is shown: behind a broker, with the dead letters that were resent.
+    pub(super) fn whole_lag(&self, config: &Config, store: &Store) -> Arc<dyn LagReader> {
+        let queue = self.lag_reader();
+        if config.queue.kind == QueueKind::Embedded || !config.roles.contains(&Role::Order) {
+            return queue;
+        }
+        Arc::new(WithResent { queue, store: store.clone() })
+    }
+
+    /// The way to RocketMQ; `None` on the embedded queue.
+    #[cfg_attr(not(feature = "rocketmq"), expect(clippy::unused_self, reason = "no other kind"))]
+    pub(super) fn rocketmq_view(&self) -> Option<RocketmqView> {
         match &self.kind {
-            Kind::Embedded(_) => {
-                let settings = consumer::Settings {
-                    batch_max: config.order.batch_max,
-                    deliveries_max: config.order.deliveries_max,
-                    backoff: Backoff {
-                        first_ms: config.order.redelivery_after_ms,
-                        max_ms: config.order.redelivery_after_ms_max,
-                    },
-                };
-                let (store, paused) = (store.clone(), self.paused.subscribe());
-                let cancel = CancellationToken::new();
-                let task = tokio::spawn(consumer::run(store, settings, paused, cancel.clone()));
-                *self.consumer.lock().await = Some((task, cancel));
-            }
+            Kind::Embedded(_) => None,
             #[cfg(feature = "rocketmq")]
-            Kind::Rocketmq(queue) => {
-                let placer = crate::order::StorePlacer::new(store.clone());
-                queue.start_consumer(Arc::new(placer), Consuming::Running);
-            }
+            Kind::Rocketmq(queue) => Some(queue.view()),
+        }
+    }
+
+    /// Messages in the broker's own dead-letter topic; `None` on the embedded queue.
+    pub(super) fn broker_dead_letters(&self) -> Option<Result<u64, Cause>> {
+        match &self.kind {
+            Kind::Embedded(_) => None,
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(queue) => Some(queue.broker_dead_letters()),
         }
     }
 
@@ -144,6 +183,30 @@ impl QueueParts {
                 queue.shutdown().await;
             }
         }
+    }
+}
+
+/// The lag of a broker's queue together with the dead letters that wait to be placed again.
+struct WithResent {
+    queue: Arc<dyn LagReader>,
+    store: Store,
+}
+
+impl LagReader for WithResent {
+    fn read_lag(&self) -> BoxFuture<'_, Result<Lag, Cause>> {
+        Box::pin(async move {
+            let mut lag = self.queue.read_lag().await?;
+            let resent = self.store.embedded_lag().await?;
+            if 0 < resent.messages {
+                lag.messages += resent.messages;
+                lag.oldest_age_ms = lag.oldest_age_ms.max(resent.oldest_age_ms);
+                let name = "resent dead letters".to_owned();
+                lag.queues.extend(
+                    resent.queues.into_iter().map(|queue| QueueLag { name: name.clone(), ..queue }),
+                );
+            }
+            Ok(lag)
+        })
     }
 }
 
@@ -187,7 +250,7 @@ fn condition(health: &Health, roles: &[Role]) -> Condition {
 fn open_rocketmq(_: &Loaded, _: &Arc<Status>) -> Result<Kind, StartError> {
     // `config::validate` has refused this already, with the key and its source.
     let why = "this build lacks the cargo feature `rocketmq`".to_owned();
-    Err(StartError::Queue(crate::queue::Cause(why)))
+    Err(StartError::Queue(Cause(why)))
 }
 
 /// Reads the lag on a timer and notes it, until cancelled.
@@ -199,7 +262,8 @@ pub(super) async fn watch_lag(
 ) {
     let reading = async {
         loop {
-            status.note_lag(lag.read_lag().await);
+            let begun = Instant::now();
+            status.note_lag(begun, lag.read_lag().await);
             tokio::time::sleep(every).await;
         }
     };

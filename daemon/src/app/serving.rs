@@ -12,7 +12,7 @@ use warp::{Filter, Rejection};
 
 use super::StartError;
 use super::gateway::GatewayParts;
-use crate::admin::{self, AdminSocket, StatusSource};
+use crate::admin::{self, AdminSocket};
 use crate::config::{Config, Role};
 use crate::http::{self, EdgeCounters, Limits, Listener};
 use crate::order_side::OrderSide;
@@ -66,10 +66,10 @@ impl Serving {
         Ok(serving)
     }
 
-    pub(super) fn admin(socket: AdminSocket, view: impl StatusSource) -> Self {
+    pub(super) fn admin(socket: AdminSocket, parts: admin::Parts) -> Self {
         let cancel = CancellationToken::new();
         let counters = Arc::new(EdgeCounters::default());
-        let serving = admin::serve(socket, Arc::new(view), counters, cancel.clone());
+        let serving = admin::serve(socket, parts, counters, cancel.clone());
         let task = tokio::spawn(async move {
             if let Err(fault) = serving.await {
                 error!(%fault, "the admin socket is broken");

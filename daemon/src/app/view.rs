@@ -1,86 +1,136 @@
-//! The snapshot for the admin socket, put together from what the parts show.
+//! The snapshot for the admin socket, put together from what the parts show. It waits for nothing
+//! but the database, and counts only as often as counting is cheap.
+
+mod paced;
+mod parts;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use protocol::{
-    EdgeView, ProductState, ProductView, QueuePart, QueueView, Snapshot, UnconfirmedView,
+    EpochMs, OverdueView, ProductState, ProductView, QueueView, Seconds, Snapshot, UnconfirmedView,
 };
 
 use super::gateway::GatewayParts;
-use super::queue::Knowledge;
+use super::queue::{Knowledge, QueueParts};
 use super::serving::Serving;
+use super::switches::Switches;
 use crate::admin::StatusSource;
+use crate::clock;
 use crate::config::{Loaded, QueueKind, Role};
 use crate::gateway::book::Book;
+use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
-use crate::http::{EdgeCounters, EdgeReadings};
-use crate::queue::{BoxFuture, QueueLag};
+use crate::gateway::tally::Tally;
+use crate::http::EdgeCounters;
+use crate::queue::BoxFuture;
 use crate::status::Status;
-use crate::store::{ReadError, Store};
+use crate::store::{Balance, Outcomes, ReadError, Store};
+use crate::telemetry::LogHandle;
+use paced::Paced;
+
+/// Live orders are counted, and buyers looked through, at most this often.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// Everything the snapshot is made of.
 pub(super) struct View {
     env_type: String,
     roles: Vec<Role>,
     kind: QueueKind,
-    undecided: Knowledge,
     unconfirmed_max: usize,
+    overdue_after_ms: u64,
+    store_path: String,
     status: Arc<Status>,
     store: Store,
-    book: Option<Arc<Book>>,
-    doubts: Option<Arc<Doubts>>,
+    queue: Arc<QueueParts>,
+    switches: Arc<Switches>,
+    log: Arc<LogHandle>,
+    gateway: Option<Gateway>,
     edges: Vec<(&'static str, Arc<EdgeCounters>)>,
+    balances: Paced<Result<Arc<HashMap<String, Balance>>, ReadError>>,
+    overdue: Paced<OverdueView>,
+    /// The last durable counts that could be read.
+    outcomes: std::sync::Mutex<Outcomes>,
+}
+
+/// What is shown of the gateway role.
+struct Gateway {
+    book: Arc<Book>,
+    doubts: Arc<Doubts>,
+    tally: Arc<Tally>,
+    /// Not owned: the publisher ends when the last owner of the desk is gone.
+    desk: Weak<ChargeDesk>,
+}
+
+/// The parts that are shown, and already run.
+pub(super) struct Shown<'a> {
+    pub(super) status: &'a Arc<Status>,
+    pub(super) store: &'a Store,
+    pub(super) queue: &'a Arc<QueueParts>,
+    pub(super) switches: &'a Arc<Switches>,
+    pub(super) log: &'a Arc<LogHandle>,
+    pub(super) gateway: Option<&'a GatewayParts>,
+    pub(super) rest: &'a Serving,
 }
 
 impl View {
-    pub(super) fn new(
-        loaded: &Loaded,
-        undecided: Knowledge,
-        status: &Arc<Status>,
-        store: &Store,
-        gateway: Option<&GatewayParts>,
-        rest: &Serving,
-    ) -> Self {
+    pub(super) fn new(loaded: &Loaded, shown: &Shown<'_>) -> Self {
         let config = &loaded.config;
         Self {
             env_type: loaded.env_type.to_string(),
             roles: config.roles.clone(),
             kind: config.queue.kind,
-            undecided,
             unconfirmed_max: config.gateway.unconfirmed_max,
-            status: Arc::clone(status),
-            store: store.clone(),
-            book: gateway.map(|gateway| Arc::clone(&gateway.book)),
-            doubts: gateway.map(|gateway| Arc::clone(&gateway.doubts)),
-            edges: rest.counters(),
+            overdue_after_ms: config.admin.overdue_after_ms,
+            store_path: config.store.path.display().to_string(),
+            status: Arc::clone(shown.status),
+            store: shown.store.clone(),
+            queue: Arc::clone(shown.queue),
+            switches: Arc::clone(shown.switches),
+            log: Arc::clone(shown.log),
+            gateway: shown.gateway.map(|gateway| Gateway {
+                book: Arc::clone(&gateway.book),
+                doubts: Arc::clone(&gateway.doubts),
+                tally: Arc::clone(&gateway.desks.tally),
+                desk: Arc::downgrade(&gateway.desks.charge),
+            }),
+            edges: shown.rest.counters(),
+            balances: Paced::new(COUNT_EVERY),
+            overdue: Paced::new(COUNT_EVERY),
+            outcomes: std::sync::Mutex::default(),
         }
     }
 
     /// Every product with its books: from the database where the order role is, else as the order
     /// node told them last.
     async fn products(&self) -> Result<Vec<ProductView>, ReadError> {
-        if !self.roles.contains(&Role::Order) {
-            let told = self.book.as_ref().map(|book| book.products()).unwrap_or_default();
+        if !self.has(Role::Order) {
+            let told = self.gateway.as_ref().map(|gateway| gateway.book.products());
+            let told = told.unwrap_or_default();
             return Ok(told.iter().map(|product| self.product(product, None)).collect());
         }
-        let balances: HashMap<String, bool> = self
-            .store
-            .conservation()
-            .await?
-            .into_iter()
-            .map(|balance| (balance.prod_id.clone(), balance.holds()))
-            .collect();
+        let balances = self.balances.get(|| self.count_live_orders()).await?;
         let products = self.store.products().await?;
-        let view =
-            |product: &ProductState| self.product(product, balances.get(&product.prod_id).copied());
+        let view = |product: &ProductState| self.product(product, balances.get(&product.prod_id));
         Ok(products.iter().map(view).collect())
     }
 
-    fn product(&self, product: &ProductState, counted: Option<bool>) -> ProductView {
+    async fn count_live_orders(&self) -> Result<Arc<HashMap<String, Balance>>, ReadError> {
+        let counted = self.store.conservation().await?;
+        let by_id = counted.into_iter().map(|balance| (balance.prod_id.clone(), balance));
+        Ok(Arc::new(by_id.collect()))
+    }
+
+    fn product(&self, product: &ProductState, counted: Option<&Balance>) -> ProductView {
         let ProductState { initial, added, stock, sold, .. } = *product;
-        let adds_up =
-            i128::from(initial) + i128::from(added) == i128::from(stock) + i128::from(sold);
+        let there_were = i128::from(initial) + i128::from(added);
+        let in_row = there_were - i128::from(stock) - i128::from(sold);
+        let missing = match counted {
+            // The row is newer than the count; that it adds up is looked at for both.
+            Some(balance) if in_row == 0 => i128::from(unaccounted(balance)),
+            _ => in_row,
+        };
         let held = self.held(&product.prod_id);
         ProductView {
             prod_id: product.prod_id.clone(),
@@ -93,40 +143,42 @@ impl View {
             sold,
             held,
             free: held.map(|held| stock.saturating_sub(held)),
-            balanced: adds_up && counted.unwrap_or(true),
+            balanced: in_row == 0 && counted.is_none_or(Balance::holds),
+            missing: i64::try_from(missing).unwrap_or(i64::MAX),
+            version: product.version,
         }
     }
 
     /// Units held, where this process can know them all.
     fn held(&self, prod_id: &str) -> Option<u64> {
         // A gateway without the order role may be one of several.
-        let shelf =
-            self.book.as_ref().filter(|_| self.roles.contains(&Role::Order))?.shelf(prod_id)?;
-        let known = self.undecided == Knowledge::Whole || self.status.was_drained();
+        let gateway = self.gateway.as_ref().filter(|_| self.has(Role::Order))?;
+        let shelf = gateway.book.shelf(prod_id)?;
+        let known = self.queue.knowledge() == Knowledge::Whole || self.status.was_drained();
         known.then(|| u64::from(shelf.stock.figures().held))
     }
 
-    async fn queue(&self) -> QueueView {
-        let mut unreadable = Vec::new();
-        let lag = self.status.lag().map_err(|cause| unreadable.push(format!("lag: {cause}"))).ok();
-        let dead_letters = if self.roles.contains(&Role::Order) {
-            let count = self.store.dead_letter_count().await;
-            count.map_err(|fault| unreadable.push(format!("dead letters: {fault}"))).ok()
-        } else {
-            None
-        };
-        QueueView {
-            kind: match self.kind {
-                QueueKind::Embedded => "embedded",
-                QueueKind::Rocketmq => "rocketmq",
+    async fn overdue(&self, now: EpochMs) -> Option<OverdueView> {
+        let gateway = self.gateway.as_ref()?;
+        let bound_ms = self.overdue_after_ms;
+        let count = || async {
+            let bound = EpochMs(now.0.saturating_sub(i64::try_from(bound_ms).unwrap_or(i64::MAX)));
+            let mut view = OverdueView { count: 0, bound_ms, oldest_at: None };
+            for shelf in gateway.book.shelves() {
+                let (count, oldest) = shelf.waiting_since_before(bound);
+                view.count += count;
+                view.oldest_at = match (view.oldest_at, oldest) {
+                    (Some(one), Some(other)) => Some(one.min(other)),
+                    (one, other) => one.or(other),
+                };
             }
-            .to_owned(),
-            lag_messages: lag.as_ref().map(|lag| lag.messages),
-            lag_age_ms: lag.as_ref().and_then(|lag| lag.oldest_age_ms),
-            queues: lag.map(|lag| lag.queues.into_iter().map(part).collect()).unwrap_or_default(),
-            dead_letters,
-            unreadable: (!unreadable.is_empty()).then(|| unreadable.join("; ")),
-        }
+            view
+        };
+        Some(self.overdue.get(count).await)
+    }
+
+    fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
     }
 
     async fn whole(&self) -> Snapshot {
@@ -135,46 +187,67 @@ impl View {
             condition.degraded.push(format!("products can't be read: {fault}"));
             Vec::new()
         });
-        let unconfirmed = self.doubts.as_ref().map(|doubts| UnconfirmedView {
-            count: doubts.count() as u64,
-            limit: self.unconfirmed_max as u64,
-        });
+        let unconfirmed = self.gateway.as_ref().map(|gateway| gateway.doubts.count());
+        let lag = self.status.lag();
         let name = |role: &Role| match role {
             Role::Gateway => "gateway".to_owned(),
             Role::Order => "order".to_owned(),
         };
-        Snapshot {
+        let now = clock::now();
+        let mut snapshot = Snapshot {
             name: "seckilld".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             env_type: self.env_type.clone(),
             roles: self.roles.iter().map(name).collect(),
+            pid: std::process::id(),
+            started_at: self.status.started_at(),
             phase: self.status.phase(),
-            uptime_s: self.status.uptime_s(),
+            log_level: self.log.level(),
             degraded: condition.degraded,
             warnings: condition.warnings,
+            controls: self.switches.look(unconfirmed.unwrap_or(0), &lag),
             products,
-            queue: self.queue().await,
-            unconfirmed,
-            edges: self.edges.iter().map(|(role, counters)| edge(role, &counters.read())).collect(),
+            gateway: self.gateway.as_ref().map(parts::gateway),
+            orders: self.orders().await,
+            queue: self.queue_view(lag).await,
+            store: self.store_view().await,
+            rocketmq: self.queue.rocketmq_view(),
+            unconfirmed: unconfirmed.map(|count| UnconfirmedView {
+                count: count as u64,
+                limit: self.unconfirmed_max as u64,
+            }),
+            overdue: self.overdue(now).await,
+            edges: self.edges.iter().map(|(role, edge)| parts::edge(role, &edge.read())).collect(),
+            seconds: self.seconds(),
+            ..Snapshot::default()
+        };
+        snapshot.move_to(now);
+        snapshot
+    }
+
+    fn seconds(&self) -> Seconds {
+        let mut seconds = Seconds::default();
+        if let Some(gateway) = &self.gateway {
+            seconds.charges = gateway.tally.charge_history();
         }
+        if self.has(Role::Order) {
+            seconds.placed = self.store.meters().placed.history();
+        }
+        seconds
+    }
+
+    async fn queue_view(&self, lag: crate::status::LagReading) -> QueueView {
+        let dead_letters = match self.has(Role::Order) {
+            true => Some(self.store.dead_letter_count().await),
+            false => None,
+        };
+        parts::queue(self.kind, lag, dead_letters, self.queue.broker_dead_letters())
     }
 }
 
-fn part(queue: QueueLag) -> QueuePart {
-    let QueueLag { name, messages, oldest_age_ms } = queue;
-    QueuePart { name, lag_messages: messages, lag_age_ms: oldest_age_ms }
-}
-
-fn edge(role: &str, readings: &EdgeReadings) -> EdgeView {
-    EdgeView {
-        role: role.to_owned(),
-        connections_open: readings.connections_open,
-        requests: readings.requests,
-        panics: readings.panics,
-        timeouts: readings.timeouts,
-        too_large: readings.too_large,
-        malformed: readings.malformed,
-    }
+/// Units that neither the stock nor a live order has.
+const fn unaccounted(balance: &Balance) -> i64 {
+    balance.initial + balance.added - balance.stock - balance.live_orders
 }
 
 impl StatusSource for View {

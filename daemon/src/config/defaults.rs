@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use protocol::ORDER_TOPIC;
 
 use super::tree::{
-    Admin, Config, Gateway, Http, Log, LogFormat, Order, ProductSeed, Queue, QueueKind, Rocketmq,
-    Role, Shutdown, Store,
+    Admin, Config, Gateway, Http, Log, LogFormat, Order, Others, ProductSeed, Queue, QueueKind,
+    Rocketmq, Role, Shutdown, Store,
 };
 
 const GATEWAY_PORT: u16 = 8070;
@@ -51,7 +51,14 @@ impl Default for Config {
                 header_bytes_max: 16_384,
                 body_bytes_max: 16_384,
             },
-            admin: Admin { socket: "/run/seckill/admin.sock".into() },
+            admin: Admin {
+                socket: "/run/seckill/admin.sock".into(),
+                socket_group: String::new(),
+                operator_group: String::new(),
+                others: Others::View,
+                overdue_after_ms: 30_000,
+                resend_per_s: 100,
+            },
             log: Log { format: LogFormat::Auto, level: "info".to_owned() },
             shutdown: Shutdown { deadline_ms: 10_000 },
         }

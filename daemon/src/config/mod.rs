@@ -23,11 +23,11 @@ pub use directives::{LogDirectives, NoDirective};
 pub use env_type::{EnvType, UnknownEnvType};
 pub use extract::Sources;
 pub use faults::{Fault, Faults, Source};
-pub use print::{docs, effective};
+pub use print::{docs, effective, entries};
 pub use secrets::{Credentials, Secret};
 pub use tree::{
-    Admin, Config, Gateway, Http, Log, LogFormat, Order, ProductSeed, Queue, QueueKind, Rocketmq,
-    Role, Shutdown, Store,
+    Admin, Config, Gateway, Http, Log, LogFormat, Order, Others, ProductSeed, Queue, QueueKind,
+    Rocketmq, Role, Shutdown, Store,
 };
 
 use secrets::{Located, Refusal};

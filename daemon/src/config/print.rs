@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use figment::value::Value;
+use protocol::{ConfigEntry, ConfigPage};
 
 use super::faults::as_toml;
 use super::shape::{self, Form, Key};
@@ -27,6 +28,18 @@ pub fn effective(loaded: &Loaded) -> String {
         }
     }
     text
+}
+
+/// The effective configuration as values, each key with its value's source.
+#[must_use]
+pub fn entries(loaded: &Loaded) -> ConfigPage {
+    let tree = serde_json::to_value(&loaded.config).unwrap_or_default();
+    let entry = |(path, _): (String, &Key)| {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let value = tree.pointer(&pointer).cloned().unwrap_or_default();
+        ConfigEntry { value, source: loaded.sources.of(&path).to_string(), key: path }
+    };
+    ConfigPage { keys: shape::leaves().into_iter().map(entry).collect() }
 }
 
 fn comment(key: &Key) -> String {

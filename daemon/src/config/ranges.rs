@@ -38,12 +38,15 @@ const BODY_TIMEOUT_MS: Range = 100..=300_000;
 /// The HTTP parser's buffer can't be smaller than 8 KiB.
 const HEADER_BYTES: Range = 8_192..=1_048_576;
 const BODY_BYTES: Range = 1_024..=1_048_576;
+/// Below a second a busy queue would call every buyer overdue.
+const OVERDUE_AFTER_MS: Range = 1_000..=86_400_000;
+const RESEND_PER_S: Range = 1..=10_000;
 const DEADLINE_MS: Range = 100..=600_000;
 /// Whatever the type holds; 0 is a product that is sold out from the start.
 const STOCK: Range = 0..=u32::MAX as u64;
 
 /// Each number's range; a key of a list's tables is written without index.
-static RANGES: [(&str, Range); 24] = [
+static RANGES: [(&str, Range); 26] = [
     ("products.stock", STOCK),
     ("gateway.order_timeout_ms", ORDER_TIMEOUT_MS),
     ("gateway.refresh_ms", REFRESH_MS),
@@ -67,6 +70,8 @@ static RANGES: [(&str, Range); 24] = [
     ("http.body_timeout_ms", BODY_TIMEOUT_MS),
     ("http.header_bytes_max", HEADER_BYTES),
     ("http.body_bytes_max", BODY_BYTES),
+    ("admin.overdue_after_ms", OVERDUE_AFTER_MS),
+    ("admin.resend_per_s", RESEND_PER_S),
     ("shutdown.deadline_ms", DEADLINE_MS),
 ];
 

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::tree::{Config, LogFormat, ProductSeed, QueueKind, Role};
+use super::tree::{Config, LogFormat, Others, ProductSeed, QueueKind, Role};
 
 /// A key, or a table of keys.
 #[derive(Debug)]
@@ -92,6 +92,7 @@ shapes! {
     Vec<String>: List, "a list of texts, such as [\"a\", \"b\"]";
     Vec<Role>: List, "a list of \"gateway\" and \"order\", such as [\"gateway\", \"order\"]";
     QueueKind: Text, "\"embedded\" or \"rocketmq\"";
+    Others: Text, "\"none\" or \"view\"";
     LogFormat: Text, "\"auto\", \"pretty\", \"json\" or \"journald\"";
 }
 

@@ -168,6 +168,19 @@ keys! {
         /// `$RUNTIME_DIRECTORY` if systemd set that, in `/run/seckill` if that can be written, in
         /// `$XDG_RUNTIME_DIR/seckill`, else beside the database.
         pub socket: PathBuf,
+        /// Group that the socket belongs to, so that its members can open it; empty for the
+        /// daemon's own. The daemon must be root or a member of it.
+        pub socket_group: String,
+        /// Group whose members may operate (`POST`), supplementary members too; empty for none.
+        /// Root and the daemon's own user always may.
+        pub operator_group: String,
+        /// What everybody else who can open the socket may do: `none` or `view`.
+        pub others: Others,
+        /// Milliseconds after which a buyer who was told "queueing" and has no outcome counts as
+        /// overdue.
+        pub overdue_after_ms: u64,
+        /// Dead letters per second that go back to the consumer when all are resent.
+        pub resend_per_s: u32,
     }
 
     /// Keys under `log`.
@@ -205,6 +218,16 @@ pub enum QueueKind {
     Embedded,
     /// A real Apache RocketMQ.
     Rocketmq,
+}
+
+/// What peers of the admin socket may do who are neither root, the daemon's user nor operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Others {
+    /// Nothing.
+    None,
+    /// Look.
+    View,
 }
 
 /// The forms of the log.

@@ -10,6 +10,7 @@ use protocol::{Money, TEXT_CHARS_MAX};
 use super::extract::Sources;
 use super::faults::Fault;
 use super::{Config, Emptiness, EnvType, LogDirectives, QueueKind, Role, ranges};
+use crate::groups;
 use crate::request::PhonePattern;
 
 mod rocketmq;
@@ -188,6 +189,14 @@ impl Judge<'_> {
             self.refuse("admin.socket", "must be the path of a socket, or empty");
         } else if socket == path {
             self.refuse("admin.socket", "must differ from store.path");
+        }
+        for (key, name) in [
+            ("admin.socket_group", &self.config.admin.socket_group),
+            ("admin.operator_group", &self.config.admin.operator_group),
+        ] {
+            if !name.is_empty() && groups::number_of(name).is_none() {
+                self.refuse(key, "must be a group of this system, or empty");
+            }
         }
     }
 

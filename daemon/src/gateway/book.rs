@@ -300,6 +300,30 @@ impl Shelf {
         .is_some()
     }
 
+    /// Undecided orders that hold a unit and were accepted before `bound`: how many, and when the
+    /// oldest was. Looks at every buyer, so it is not for every moment.
+    #[must_use]
+    pub fn waiting_since_before(&self, bound: EpochMs) -> (u64, Option<EpochMs>) {
+        if self.stock.figures().held == 0 {
+            return (0, None);
+        }
+        let buyers = self.buyers.pin();
+        let accepted = buyers.values().filter_map(|buyer| buyer.standing.undecided());
+        let late = accepted.map(|order| order.accepted_at).filter(|at| *at < bound);
+        late.fold((0, None), |(count, oldest), at| {
+            (count + 1, Some(oldest.map_or(at, |oldest: EpochMs| oldest.min(at))))
+        })
+    }
+
+    /// The buyer of an undecided order and how it stands. Looks at every buyer: for an operator's
+    /// question, not for a buyer's.
+    #[must_use]
+    pub fn find_undecided(&self, id: &OrderId) -> Option<(String, Standing)> {
+        let buyers = self.buyers.pin();
+        let found = buyers.iter().find(|(_, buyer)| buyer.standing.is_of(id));
+        found.map(|(user_phone, buyer)| (user_phone.to_string(), buyer.standing.clone()))
+    }
+
     /// Whether the order is still unconfirmed.
     #[must_use]
     pub fn is_unconfirmed(&self, user_phone: &str, id: &OrderId) -> bool {

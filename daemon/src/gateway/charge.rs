@@ -2,14 +2,14 @@
 //! synchronous and takes no lock; refusing a sold-out product costs two look-ups.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use protocol::{ChargeData, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
 use crate::domain::order_id::OrderId;
 use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing, Undecided};
-use crate::gateway::claim::Claim;
+use crate::gateway::claim::{Claim, UnderWay};
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Sync;
 use crate::gateway::ticket::Ticket;
@@ -25,6 +25,7 @@ pub struct ChargeDesk {
     unconfirmed_max: usize,
     sync: watch::Receiver<Sync>,
     intake_paused: AtomicBool,
+    under_way: Arc<AtomicUsize>,
 }
 
 /// What can be said of a charge at once.
@@ -45,13 +46,26 @@ impl ChargeDesk {
         unconfirmed_max: usize,
         sync: watch::Receiver<Sync>,
     ) -> Self {
-        let intake_paused = AtomicBool::new(false);
-        Self { book, claims, producer, doubts, unconfirmed_max, sync, intake_paused }
+        let (intake_paused, under_way) = (AtomicBool::new(false), Arc::default());
+        Self { book, claims, producer, doubts, unconfirmed_max, sync, intake_paused, under_way }
     }
 
     /// Pauses or resumes intake. Repeats of accepted orders are still answered while paused.
     pub fn set_intake_paused(&self, paused: IntakePaused) {
         self.intake_paused.store(paused == IntakePaused::Yes, Ordering::Relaxed);
+    }
+
+    /// Admitted charges whose publication hasn't ended.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Acquire)
+    }
+
+    /// Charges that wait for the publisher, and how many may.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        let most = self.claims.max_capacity();
+        (most - self.claims.capacity(), most)
     }
 
     /// Charges, and answers when the order is durably queued or known not to be.
@@ -146,6 +160,7 @@ impl ChargeDesk {
             id: id.clone(),
             outgoing: outgoing(&id, request, now),
             ticket: Arc::clone(&ticket),
+            under_way: UnderWay::begin(&self.under_way),
         };
         match self.claims.try_send(claim) {
             Ok(()) => Admitted::Waiting(id, ticket),

@@ -2,6 +2,7 @@
 //! to an uncertain one is the confirmer's.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use protocol::{Code, mask_phone};
 use tracing::debug;
@@ -21,6 +22,27 @@ pub struct Claim {
     pub outgoing: Outgoing,
     /// Who waits for it.
     pub ticket: Arc<Ticket>,
+    /// Counts it as under way for as long as its publication is open.
+    pub under_way: UnderWay,
+}
+
+/// A claim between its admission and the end of its publication, counted for as long as this lives.
+#[derive(Debug)]
+pub struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    /// One more.
+    #[must_use]
+    pub fn begin(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Claim {

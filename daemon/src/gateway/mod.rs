@@ -11,6 +11,7 @@ pub mod publisher;
 pub mod query;
 pub mod refresh;
 pub mod routes;
+pub mod tally;
 pub mod ticket;
 
 #[cfg(test)]

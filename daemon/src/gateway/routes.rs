@@ -10,6 +10,7 @@ use warp::{Filter, Rejection};
 
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::query::QueryDesk;
+use crate::gateway::tally::Tally;
 use crate::http::{self, Call, route};
 use crate::request::fields::{FieldFault, read_fields};
 use crate::request::{self, PhonePattern};
@@ -24,6 +25,8 @@ pub struct Desks {
     pub charge: Arc<ChargeDesk>,
     /// Answers queries.
     pub query: Arc<QueryDesk>,
+    /// Counts what is answered.
+    pub tally: Arc<Tally>,
     /// What a phone number must be.
     pub phones: Arc<PhonePattern>,
     /// The time at which a charge came.
@@ -47,9 +50,19 @@ pub fn routes(
 }
 
 async fn charge(desks: &Desks, call: &Call) -> Response {
+    let being_answered = desks.tally.begin();
+    let (code, response) = charged(desks, call).await;
+    being_answered.charged(code);
+    response
+}
+
+async fn charged(desks: &Desks, call: &Call) -> (Code, Response) {
+    let invalid = |fault: &FieldFault| {
+        (Code::InvalidInput, refuse(fault, &Reply::<()>::refusal(Code::InvalidInput)))
+    };
     let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
         Ok(fields) => fields,
-        Err(fault) => return refuse(&fault, &Reply::<()>::refusal(Code::InvalidInput)),
+        Err(fault) => return invalid(&fault),
     };
     match request::charge_request(&fields, &desks.phones) {
         Ok(request) => {
@@ -59,20 +72,33 @@ async fn charge(desks: &Desks, call: &Call) -> Response {
             if reply.code == Code::BizError {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(QUEUE_AWAY_RETRY_S));
             }
-            response
+            (reply.code, response)
         }
-        Err(fault) => refuse(&fault, &Reply::<()>::refusal(Code::InvalidInput)),
+        Err(fault) => invalid(&fault),
     }
 }
 
 async fn query(desks: &Desks, call: &Call) -> Response {
+    let being_answered = desks.tally.begin();
+    let (code, response) = queried(desks, call).await;
+    being_answered.queried(code);
+    response
+}
+
+async fn queried(desks: &Desks, call: &Call) -> (Code, Response) {
+    let invalid = |fault: &FieldFault| {
+        (Code::InvalidInput, refuse(fault, &Reply::<()>::bare(Code::InvalidInput)))
+    };
     let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
         Ok(fields) => fields,
-        Err(fault) => return refuse(&fault, &Reply::<()>::bare(Code::InvalidInput)),
+        Err(fault) => return invalid(&fault),
     };
     match request::query_request(&fields) {
-        Ok(asked) => http::json(&desks.query.query(asked.prod_id, asked.user_phone_num).await),
-        Err(fault) => refuse(&fault, &Reply::<()>::bare(Code::InvalidInput)),
+        Ok(asked) => {
+            let reply = desks.query.query(asked.prod_id, asked.user_phone_num).await;
+            (reply.code, http::json(&reply))
+        }
+        Err(fault) => invalid(&fault),
     }
 }
 

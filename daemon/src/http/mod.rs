@@ -40,4 +40,5 @@ pub use listener::{Listener, serve};
 pub use reject::recover;
 pub(crate) use reply::write;
 pub use reply::{fault, json};
-pub use route::{Call, route};
+pub use route::{Call, anywhere, route};
+pub(crate) use route::{allow_header, unhandled};

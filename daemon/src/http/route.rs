@@ -19,6 +19,8 @@ pub struct Call {
     /// The method, one of the route's; `HEAD` where the route has `GET` (hyper leaves the body
     /// out).
     pub method: Method,
+    /// The path as it came: nothing is decoded.
+    pub path: String,
     /// The query string as it came, without the question mark; empty for none.
     pub query: String,
     /// The header `Content-Type`, where there is one.
@@ -62,15 +64,28 @@ where
         })
 }
 
+/// The filter of all paths and methods, for a handler that has a table of its own.
+pub fn anywhere<H, F>(
+    handler: H,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static
+where
+    H: Fn(Call) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send,
+{
+    call().then(handler)
+}
+
 /// Takes the request apart. It never rejects a request that came through our listener.
 fn call() -> impl Filter<Extract = (Call,), Error = Rejection> + Copy {
     warp::method()
+        .and(warp::path::full())
         .and(warp::query::raw().or_else(|_| ready(Ok::<_, Rejection>((String::new(),)))))
         .and(warp::header::optional::<String>("content-type"))
         .and(warp::body::bytes())
         .and(warp::ext::optional::<Peer>())
-        .map(|method, query, content_type, body, peer| Call {
+        .map(|method, path: FullPath, query, content_type, body, peer| Call {
             method,
+            path: path.as_str().to_owned(),
             query,
             content_type,
             body,
@@ -82,7 +97,8 @@ fn allows(methods: &[Method], method: &Method) -> bool {
     methods.contains(method) || (method == Method::HEAD && methods.contains(&Method::GET))
 }
 
-fn unhandled(method: &Method, allow: &HeaderValue) -> Response {
+/// The answer to a method that a path doesn't have, or to `OPTIONS`.
+pub(crate) fn unhandled(method: &Method, allow: &HeaderValue) -> Response {
     let mut response = if method == Method::OPTIONS {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -95,7 +111,7 @@ fn unhandled(method: &Method, allow: &HeaderValue) -> Response {
 }
 
 /// `GET, HEAD`: what the route lists, and what it answers because of that.
-fn allow_header(methods: &[Method]) -> HeaderValue {
+pub(crate) fn allow_header(methods: &[Method]) -> HeaderValue {
     let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
     if methods.contains(&Method::GET) {
         names.push("HEAD");

@@ -64,6 +64,15 @@ pub trait Producer: Send + Sync + 'static {
     fn batches_in_flight_max(&self) -> usize;
 }
 
+/// Whether orders are taken from the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consuming {
+    /// They are.
+    Running,
+    /// They stay where they are. What is being placed is finished.
+    Paused,
+}
+
 /// How much of the queue is not consumed yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lag {
@@ -76,7 +85,7 @@ pub struct Lag {
 }
 
 /// One queue's part of the lag.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QueueLag {
     /// The queue's name: `embedded`, or broker, topic and number.
     pub name: String,
@@ -84,6 +93,14 @@ pub struct QueueLag {
     pub messages: u64,
     /// Milliseconds since the oldest of them was queued, where it can be known.
     pub oldest_age_ms: Option<u64>,
+    /// The broker that keeps it; `None` on the embedded queue.
+    pub broker: Option<String>,
+    /// The offset after its newest message.
+    pub end_offset: Option<u64>,
+    /// The offset up to which it is consumed.
+    pub consumed_offset: Option<u64>,
+    /// The client id of the consumer that has it, where it is known.
+    pub owner: Option<String>,
 }
 
 /// Reads the lag.
@@ -102,6 +119,8 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// When the buyer asked: our accept-time property, else the message's born time.
     pub charged_at: EpochMs,
+    /// When the queue had it; `None` where that isn't known.
+    pub queued_at: Option<EpochMs>,
     /// Where it came from, for the dead letters and the log: `broker-a/TOPIC/3@1234` or
     /// `embedded@17`.
     pub origin: String,

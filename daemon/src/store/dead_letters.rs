@@ -1,11 +1,21 @@
-//! Messages that could not be decided, kept with the reason until an operator deals with them.
-//! Listing, resending and discarding them is not done here yet.
+//! Messages that could not be decided, kept with the reason until an operator deals with them. What
+//! operators do with them is in `letter_commands`.
 
-use protocol::{EpochMs, OrderMessage};
+use protocol::{DeadLetterView, DeadLettersPage, EpochMs, OrderMessage, mask_phone};
+use rusqlite::{Connection, Row};
 
-use super::error::{Fault, ReadError};
+use super::error::{Fault, ListError, ReadError};
 use super::writer::Tx;
-use super::{Store, unsigned};
+use super::{Store, page_limit, unsigned};
+
+/// Characters of a letter's content that are shown.
+const CONTENT_CHARS_MAX: usize = 512;
+
+/// Bytes of a letter that are looked at to show its content.
+const CONTENT_BYTES_MAX: usize = 4_096;
+
+/// So many digits in a row may be a phone number.
+const PHONE_DIGITS_MIN: usize = 7;
 
 /// A message to set aside.
 pub(super) struct DeadLetter<'a> {
@@ -21,6 +31,30 @@ pub(super) struct DeadLetter<'a> {
     pub(super) redeliveries: u32,
     /// When the buyer asked, as far as is known.
     pub(super) charged_at: EpochMs,
+    /// When the queue had it, where that is known.
+    pub(super) queued_at: Option<EpochMs>,
+}
+
+/// How a dead letter was dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resolution {
+    /// Put back into the queue.
+    Resent,
+    /// Discarded.
+    Discarded,
+    /// Its order came again and was decided.
+    Decided,
+}
+
+impl Resolution {
+    /// As it stands in the database.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resent => "resent",
+            Self::Discarded => "discarded",
+            Self::Decided => "decided",
+        }
+    }
 }
 
 /// Sets a message aside and tells whether it is new. The same message delivered again is known by
@@ -39,8 +73,8 @@ pub(super) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, Fault> 
     tx.statement(
         "INSERT INTO seckill_dead_letter
            (origin, order_id, prod_id, user_phoneno, body, reason, redeliveries, charged_at,
-            dead_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            dead_at, queued_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute((
         letter.origin,
@@ -52,17 +86,35 @@ pub(super) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, Fault> 
         letter.redeliveries,
         letter.charged_at.0,
         tx.now.0,
+        letter.queued_at.map(|at| at.0),
     ))?;
     Ok(true)
 }
 
-/// Marks the dead letters of an order that has been decided after all.
-pub(super) fn resolve(tx: &Tx<'_>, order: &OrderMessage) -> Result<(), Fault> {
+/// Marks all open dead letters of an order as dealt with.
+pub(super) fn resolve(
+    tx: &Tx<'_>,
+    order: &OrderMessage,
+    resolution: Resolution,
+) -> Result<(), Fault> {
     tx.statement(
-        "UPDATE seckill_dead_letter SET resolved_at = ?4
+        "UPDATE seckill_dead_letter SET resolved_at = ?4, resolution = ?5
           WHERE prod_id = ?1 AND user_phoneno = ?2 AND order_id = ?3 AND resolved_at IS NULL",
     )?
-    .execute((&order.prod_id, &order.user_phone, &order.order_id, tx.now.0))?;
+    .execute((
+        &order.prod_id,
+        &order.user_phone,
+        &order.order_id,
+        tx.now.0,
+        resolution.as_str(),
+    ))?;
+    Ok(())
+}
+
+/// Marks one dead letter as dealt with.
+pub(super) fn resolve_one(tx: &Tx<'_>, id: i64, resolution: Resolution) -> Result<(), Fault> {
+    tx.statement("UPDATE seckill_dead_letter SET resolved_at = ?2, resolution = ?3 WHERE id = ?1")?
+        .execute((id, tx.now.0, resolution.as_str()))?;
     Ok(())
 }
 
@@ -72,13 +124,157 @@ impl Store {
     /// # Errors
     /// The database can't be read.
     pub async fn dead_letter_count(&self) -> Result<u64, ReadError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT COUNT(*) FROM seckill_dead_letter WHERE resolved_at IS NULL",
-                )?
-                .query_row([], |row| row.get(0).map(unsigned))
+        self.read(count).await
+    }
+
+    /// The messages that nobody has dealt with, oldest first: up to `limit` (1 to 500) after the
+    /// cursor `after`. Their content is masked and cut.
+    ///
+    /// # Errors
+    /// See [`ListError`].
+    pub async fn dead_letters(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<DeadLettersPage, ListError> {
+        let after = match after {
+            None => 0,
+            Some(cursor) => cursor.parse().map_err(|_| ListError::Cursor)?,
+        };
+        Ok(self.read(move |connection| page(connection, after, page_limit(limit))).await?)
+    }
+
+    /// One of them; `None` when it was dealt with or there never was one of that number.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn dead_letter(&self, id: u64) -> Result<Option<DeadLetterView>, ReadError> {
+        self.read(move |connection| {
+            let before = i64::try_from(id).unwrap_or(i64::MAX).saturating_sub(1);
+            let first = list(connection, before, 1)?.into_iter().next();
+            Ok(first.filter(|letter| letter.id == id))
         })
         .await
+    }
+}
+
+/// How many are open.
+pub(super) fn count(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT COUNT(*) FROM seckill_dead_letter WHERE resolved_at IS NULL")?
+        .query_row([], |row| row.get(0).map(unsigned))
+}
+
+fn page(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<DeadLettersPage> {
+    let mut dead_letters = list(connection, after, limit + 1)?;
+    let is_last = dead_letters.len() <= limit;
+    dead_letters.truncate(limit);
+    let next = dead_letters.last().filter(|_| !is_last).map(|letter| letter.id.to_string());
+    Ok(DeadLettersPage { dead_letters, next, total: count(connection)? })
+}
+
+/// Open letters by number. Of a body only its beginning and its length are read, unless there may
+/// be an order in it.
+pub(super) const LIST: &str = "
+    SELECT id, origin, reason, order_id, prod_id, user_phoneno, redeliveries, charged_at, dead_at,
+           CASE WHEN order_id IS NULL THEN substr(body, 1, ?3) ELSE body END, length(body)
+      FROM seckill_dead_letter WHERE resolved_at IS NULL AND ?1 < id ORDER BY id LIMIT ?2";
+
+fn list(
+    connection: &Connection,
+    after: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<DeadLetterView>> {
+    let window = i64::try_from(CONTENT_BYTES_MAX).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection.prepare_cached(LIST)?.query_map((after, limit, window), view)?.collect()
+}
+
+fn view(row: &Row<'_>) -> rusqlite::Result<DeadLetterView> {
+    let order_id: Option<String> = row.get(3)?;
+    let user: Option<String> = row.get(5)?;
+    let body: Vec<u8> = row.get(9)?;
+    let content_bytes = unsigned(row.get(10)?);
+    Ok(DeadLetterView {
+        id: unsigned(row.get(0)?),
+        origin: row.get(1)?,
+        reason: row.get(2)?,
+        resendable: order_id.is_some() && OrderMessage::decode(&body).is_ok(),
+        order_id,
+        prod_id: row.get(4)?,
+        user: user.as_deref().map(mask_phone),
+        redeliveries: row.get(6)?,
+        charge_time: EpochMs(row.get(7)?),
+        dead_at: EpochMs(row.get(8)?),
+        content: content(&body, content_bytes),
+        content_bytes,
+    })
+}
+
+/// What can be shown of the beginning of a body of `whole` bytes: runs of digits that may be phone
+/// numbers are masked, also one that is cut off here, and what isn't text is replaced.
+fn content(body: &[u8], whole: u64) -> String {
+    let begin = &body[..body.len().min(CONTENT_BYTES_MAX)];
+    let is_cut = (begin.len() as u64) < whole;
+    let text = String::from_utf8_lossy(begin);
+    let mut shown = String::with_capacity(text.len());
+    let mut digits = String::new();
+    for char in text.chars() {
+        if char.is_numeric() {
+            digits.push(char);
+            continue;
+        }
+        show_digits(&mut shown, &mut digits);
+        shown.push(if is_unprintable(char) { char::REPLACEMENT_CHARACTER } else { char });
+    }
+    if is_cut && !digits.is_empty() {
+        shown.push_str("****");
+    } else {
+        show_digits(&mut shown, &mut digits);
+    }
+    shown.chars().take(CONTENT_CHARS_MAX).collect()
+}
+
+fn show_digits(shown: &mut String, digits: &mut String) {
+    if PHONE_DIGITS_MIN <= digits.chars().count() {
+        shown.push_str(&mask_phone(digits));
+    } else {
+        shown.push_str(digits);
+    }
+    digits.clear();
+}
+
+/// Control characters, and those that would turn the text around or hide parts of it.
+fn is_unprintable(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONTENT_BYTES_MAX, CONTENT_CHARS_MAX, content};
+
+    fn shown(body: &[u8]) -> String {
+        content(body, body.len() as u64)
+    }
+
+    #[test]
+    fn what_may_be_a_phone_number_is_masked_and_what_is_no_text_replaced() {
+        let body = r#"{"userPhoneNo":"15200008881","n":123456,"m":1234567}"#;
+        let masked = r#"{"userPhoneNo":"152****8881","n":123456,"m":****}"#;
+        assert_eq!(shown(body.as_bytes()), masked);
+        assert_eq!(shown("１５２００００８８８１".as_bytes()), "１５２****８８８１");
+        assert_eq!(shown(b"a\x1b[2J\xffb\n"), "a\u{FFFD}[2J\u{FFFD}b\u{FFFD}");
+        assert_eq!(shown("a\u{202E}b".as_bytes()), "a\u{FFFD}b");
+    }
+
+    #[test]
+    fn a_long_body_is_cut_and_no_number_shows_at_the_cut() {
+        assert_eq!(shown(&[b'x'; 9_000]).len(), CONTENT_CHARS_MAX);
+        // Masked, the many numbers before leave the cut within what is shown.
+        let numbers = "1".repeat(CONTENT_BYTES_MAX - 7) + " 152000";
+        let body = numbers + "08881";
+        assert_eq!(shown(body.as_bytes()), "111****1111 ****");
+        assert_eq!(content(b"152000", 6), "152000");
     }
 }

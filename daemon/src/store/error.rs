@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use protocol::Refusal;
 use rusqlite::ErrorCode;
 
 use crate::queue::Cause;
@@ -47,6 +48,29 @@ impl From<ReadError> for Cause {
     }
 }
 
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// It can't be carried out as it was asked; nothing was changed, and the audit log has nothing.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The database failed; with [`WriteError::Unknown`] only the same `request_id` again tells
+    /// whether it was carried out.
+    #[error("{0}")]
+    Store(WriteError),
+}
+
+/// Why a list can't be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListError {
+    /// `after` is nothing that a page of this list gave as `next`.
+    #[error("`after` is no cursor of this list")]
+    Cursor,
+    /// The database can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
 /// What went wrong while closing; what was answered before is stored all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
@@ -65,6 +89,8 @@ pub(super) enum Fault {
     Sqlite(rusqlite::Error),
     /// The job panicked.
     Panic(String),
+    /// A command can't be carried out as it was asked; see `audit`.
+    Refused(Box<Refusal>),
 }
 
 impl Fault {
@@ -103,6 +129,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Sqlite(error) => error.fmt(f),
             Self::Panic(message) => write!(f, "a panic: {message}"),
+            Self::Refused(refusal) => refusal.fmt(f),
         }
     }
 }

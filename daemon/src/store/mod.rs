@@ -3,17 +3,27 @@
 //!
 //! One file per kind of row: `orders`, `products`, `decisions`, `queue` (the embedded queue),
 //! `dead_letters`, `unconfirmed`, `outcomes`, `meta`; `placing` joins them in one transaction.
+//!
+//! The operator's desk: `audit` carries commands out and logs them (`product_commands`, `controls`,
+//! `letter_commands`); `order_lists` and `order_history` show orders wherever they stand.
 
+mod audit;
 mod clock;
+mod controls;
 mod dead_letters;
 mod decisions;
 mod error;
+mod letter_commands;
 mod meta;
+mod meters;
 mod migrations;
 mod open;
+mod order_history;
+mod order_lists;
 mod orders;
 mod outcomes;
 mod placing;
+mod product_commands;
 mod products;
 mod queue;
 mod reader;
@@ -25,23 +35,33 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use protocol::EpochMs;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 
 use crate::queue::Cause;
+pub use audit::{Actor, Carried, Command, Firstness};
 use clock::Clock;
-pub use error::{CloseError, ReadError, WriteError};
+pub use controls::ControlVerb;
+pub use error::{CloseError, CommandError, ListError, ReadError, WriteError};
 use meta::Identity;
+pub use meters::StoreMeters;
 pub use open::OpenError;
+pub use order_history::OrderDetail;
+pub use order_lists::OrderFilter;
 pub use orders::OrderRow;
 pub use outcomes::Outcomes;
+pub use product_commands::Shelf;
 pub use products::{Balance, Seed};
 pub use queue::{Backoff, Pending, Taken};
 use reader::Readers;
 pub use unconfirmed::Unconfirmed;
 use writer::{Signals, Writer};
+
+/// The longest page of a list; whoever asks for more gets so many.
+const PAGE_MAX: usize = 500;
 
 /// How the store is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +90,19 @@ struct Inner {
     signals: Signals,
     identity: Identity,
     clock: Clock,
+    path: PathBuf,
+    meter_base: Instant,
+}
+
+/// The database's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The database, by its real path.
+    pub path: PathBuf,
+    /// Its size in bytes; `None` where that can't be read.
+    pub size_bytes: Option<u64>,
+    /// The write-ahead log's size in bytes, likewise; it stays as long as it once was.
+    pub wal_bytes: Option<u64>,
 }
 
 impl Store {
@@ -96,10 +129,12 @@ impl Store {
         })?;
         audit(&connection, &path).map_err(failed)?;
         let readers = Readers::open(&path, settings.readers).map_err(failed)?;
+        let meter_base = Instant::now();
         let signals = Signals {
             changes: watch::Sender::new(0),
             queued: watch::Sender::new(0),
             trouble: watch::Sender::new(None),
+            meters: Arc::new(StoreMeters::new(meter_base)),
         };
         let (writer, thread) = writer::start(
             connection,
@@ -110,7 +145,7 @@ impl Store {
         )
         .map_err(|error| OpenError::Io { path: path.clone(), why: error.to_string() })?;
         let thread = Thread(Mutex::new(Some(thread)));
-        let inner = Inner { writer, thread, readers, signals, identity, clock };
+        let inner = Inner { writer, thread, readers, signals, identity, clock, path, meter_base };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -184,6 +219,30 @@ impl Store {
         (self.inner.clock)()
     }
 
+    /// What the writer did and does.
+    #[must_use]
+    pub fn meters(&self) -> &StoreMeters {
+        &self.inner.signals.meters
+    }
+
+    /// Where the seconds of [`Store::meters`] begin: meters that are shown beside them take it as
+    /// their own base.
+    #[must_use]
+    pub fn meter_base(&self) -> Instant {
+        self.inner.meter_base
+    }
+
+    /// The database's files and their sizes. Asks the file system, so it may block for as long as
+    /// that does.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        let path = self.inner.path.clone();
+        let size_of = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        Files { size_bytes: size_of(&path), wal_bytes: size_of(Path::new(&log)), path }
+    }
+
     fn writer(&self) -> &Writer {
         &self.inner.writer
     }
@@ -236,6 +295,11 @@ fn audit(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
         tracing::error!(%path, ?balance, "the books of a product do not balance");
     }
     Ok(())
+}
+
+/// Rows of one page of a list: what was asked for, within 1 to 500.
+fn page_limit(asked: usize) -> usize {
+    asked.clamp(1, PAGE_MAX)
 }
 
 /// Figures that can't be negative, in a database that can't hold unsigned ones.

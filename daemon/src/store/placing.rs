@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use protocol::{EpochMs, Money, OrderMessage, OrderStatus, Reason};
 use rusqlite::{CachedStatement, OptionalExtension};
 
-use super::dead_letters::{self, DeadLetter};
+use super::dead_letters::{self, DeadLetter, Resolution};
 use super::error::{Fault, WriteError};
 use super::outcomes::Outcomes;
 use super::writer::Tx;
@@ -25,6 +25,8 @@ pub(super) struct Candidate {
     pub(super) message: OrderMessage,
     /// When the buyer asked.
     pub(super) charged_at: EpochMs,
+    /// When the queue had it, where that is known.
+    pub(super) queued_at: Option<EpochMs>,
 }
 
 /// What became of a batch.
@@ -57,9 +59,9 @@ impl Store {
 type Read = (Delivery, Result<Candidate, String>);
 
 fn read(delivery: Delivery) -> Read {
-    let charged_at = delivery.charged_at;
+    let Delivery { charged_at, queued_at, .. } = delivery;
     let message = OrderMessage::decode(&delivery.body);
-    let read = message.map(|message| Candidate { message, charged_at });
+    let read = message.map(|message| Candidate { message, charged_at, queued_at });
     (delivery, read.map_err(|malformed| malformed.to_string()))
 }
 
@@ -68,6 +70,7 @@ fn place(tx: &Tx<'_>, deliveries: Vec<Read>) -> Result<Outcomes, Fault> {
     let mut candidates = Vec::with_capacity(deliveries.len());
     let mut sources = Vec::with_capacity(deliveries.len());
     for (delivery, read) in deliveries {
+        tx.note_delivery(delivery.redeliveries);
         match read {
             Ok(candidate) => {
                 candidates.push(candidate);
@@ -102,6 +105,7 @@ fn bury(
         reason,
         redeliveries: delivery.redeliveries,
         charged_at: delivery.charged_at,
+        queued_at: delivery.queued_at,
     };
     if dead_letters::bury(tx, &letter)? {
         outcomes.dead_lettered += 1;
@@ -144,6 +148,24 @@ fn decide_group(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Outcomes, Fault
     desk.close()
 }
 
+/// Fails an order for a reason that the placing rules don't know, unless it is decided.
+pub(super) fn fail(tx: &Tx<'_>, candidate: &Candidate, reason: Reason) -> Result<Outcomes, Fault> {
+    let order = &candidate.message;
+    let mut desk = Desk::open(tx)?;
+    let (decided, _) = desk.facts(order)?;
+    if !decided {
+        desk.look_up(&order.prod_id)?;
+        desk.fail(candidate, reason)?;
+    }
+    desk.close()
+}
+
+/// Whether an order of this id is decided.
+pub(super) fn is_decided(tx: &Tx<'_>, order_id: &str) -> Result<bool, Fault> {
+    let decided = tx.statement(DECIDED)?.query_row([order_id], |row| row.get(0))?;
+    Ok(decided)
+}
+
 /// A product as the group sees it; its stock goes down in memory and is written once, at the end.
 struct Product {
     name: String,
@@ -164,7 +186,14 @@ struct Desk<'a> {
     /// Whether a decided order may still lie among the dead letters.
     dead_letters: bool,
     outcomes: Outcomes,
+    /// Of each order placed, milliseconds since its buyer asked.
+    waits_ms: Vec<i64>,
 }
+
+/// Whether an order's id is decided.
+const DECIDED: &str = "
+    SELECT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)
+        OR EXISTS (SELECT 1 FROM seckill_duplicate WHERE order_id = ?1)";
 
 /// Whether an order's id is decided, and the buyer's live order for the product.
 pub(super) const FACTS: &str = "
@@ -178,8 +207,8 @@ pub(super) const FACTS: &str = "
 const INSERT: &str = "
     INSERT INTO t_seckill_order
       (gmt_create, gmt_update, order_id, order_status, user_phoneno, prod_id, prod_name,
-       charge_money, charge_time, finish_time, reason, placed_at, decision_seq)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+       charge_money, charge_time, finish_time, reason, placed_at, decision_seq, queued_at)
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 /// How a decided order's row differs from others'.
 struct Row<'a> {
@@ -199,15 +228,13 @@ impl<'a> Desk<'a> {
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let products = HashMap::new();
         let (facts, insert) = (tx.statement(FACTS)?, tx.statement(INSERT)?);
-        let outcomes = Outcomes::default();
-        Ok(Self { tx, facts, insert, products, head, dead_letters, outcomes })
+        let (outcomes, waits_ms) = (Outcomes::default(), Vec::new());
+        Ok(Self { tx, facts, insert, products, head, dead_letters, outcomes, waits_ms })
     }
 
     fn decide(&mut self, candidate: &Candidate) -> Result<(), Fault> {
         let order = &candidate.message;
-        let key = (&order.order_id, &order.prod_id, &order.user_phone);
-        let (decided, live): (bool, Option<String>) =
-            self.facts.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (decided, live) = self.facts(order)?;
         self.look_up(&order.prod_id)?;
         let product = self.products.get(&order.prod_id).and_then(Option::as_ref);
         let facts = Facts {
@@ -221,11 +248,19 @@ impl<'a> Desk<'a> {
                 self.outcomes.duplicate_deliveries += 1;
                 return Ok(());
             }
-            Verdict::DuplicateOrder { live_order_id } => self.set_aside(order, live_order_id)?,
+            Verdict::DuplicateOrder { live_order_id } => {
+                self.set_aside(candidate, live_order_id)?;
+            }
             Verdict::Fail(reason) => self.fail(candidate, reason)?,
             Verdict::Place => self.place(candidate)?,
         }
         self.resolve_dead_letter(order)
+    }
+
+    /// Whether its id is decided, and its buyer's live order.
+    fn facts(&mut self, order: &OrderMessage) -> Result<(bool, Option<String>), Fault> {
+        let key = (&order.order_id, &order.prod_id, &order.user_phone);
+        Ok(self.facts.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
     fn look_up(&mut self, prod_id: &str) -> Result<(), Fault> {
@@ -264,6 +299,7 @@ impl<'a> Desk<'a> {
         let row = Row { status: OrderStatus::Placed, reason: None, prod_name };
         insert(&mut self.insert, (self.tx.now, self.head), candidate, &row)?;
         self.outcomes.placed += 1;
+        self.waits_ms.push(self.tx.now.0.saturating_sub(candidate.charged_at.0));
         Ok(())
     }
 
@@ -277,14 +313,15 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    fn set_aside(&mut self, order: &OrderMessage, live_order_id: &str) -> Result<(), Fault> {
+    fn set_aside(&mut self, candidate: &Candidate, live_order_id: &str) -> Result<(), Fault> {
         self.head += 1;
-        let now = self.tx.now.0;
+        let (order, now) = (&candidate.message, self.tx.now.0);
         self.tx
             .statement(
                 "INSERT INTO seckill_duplicate
-                   (order_id, prod_id, user_phoneno, live_order_id, decision_seq, decided_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                   (order_id, prod_id, user_phoneno, live_order_id, decision_seq, decided_at,
+                    charge_money, charge_time, queued_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute((
                 &order.order_id,
@@ -293,6 +330,9 @@ impl<'a> Desk<'a> {
                 live_order_id,
                 self.head,
                 now,
+                milli(order),
+                candidate.charged_at.0,
+                candidate.queued_at.map(|at| at.0),
             ))?;
         self.tx
             .statement(
@@ -307,7 +347,7 @@ impl<'a> Desk<'a> {
     /// An order that was set aside, came again and is decided now is no dead letter any more.
     fn resolve_dead_letter(&self, order: &OrderMessage) -> Result<(), Fault> {
         if self.dead_letters {
-            dead_letters::resolve(self.tx, order)?;
+            dead_letters::resolve(self.tx, order, Resolution::Decided)?;
         }
         Ok(())
     }
@@ -330,7 +370,7 @@ impl<'a> Desk<'a> {
                 .execute((prod_id, count, self.tx.now.0))?;
         }
         if 0 < self.outcomes.decided() {
-            self.tx.note_change();
+            self.tx.note_decided(self.outcomes.decided(), &self.waits_ms);
         }
         Ok(self.outcomes)
     }
@@ -351,12 +391,18 @@ fn insert(
         &order.user_phone,
         &order.prod_id,
         row.prod_name,
-        Money::parse(&order.charge_money).ok().map(Money::milli),
+        milli(order),
         candidate.charged_at.0,
         (!placed).then_some(now),
         row.reason.map(Reason::as_str),
         placed.then_some(now),
         seq,
+        candidate.queued_at.map(|at| at.0),
     ))?;
     Ok(())
+}
+
+/// The amount, if what the sender wrote is one.
+fn milli(order: &OrderMessage) -> Option<i64> {
+    Money::parse(&order.charge_money).ok().map(Money::milli)
 }

@@ -15,6 +15,9 @@ use crate::queue::{Lag, Outgoing, QueueLag};
 /// The name of the only queue, in lag readings and in the origin of dead letters.
 const NAME: &str = "embedded";
 
+/// The longest wait of a row, in milliseconds: a year. Keeps sums with it within their type.
+const LONGEST_MS: i64 = 365 * 24 * 3_600_000;
+
 /// An order that waits to be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
@@ -61,7 +64,8 @@ pub struct Taken {
 
 impl Store {
     /// Queues the orders, all or none; durable when `Ok`. An order whose id is queued or decided
-    /// already is left as it is, so repeating a call is harmless.
+    /// already is left as it is, so repeating a call is harmless; so is one that is set aside, which
+    /// waits for an operator.
     ///
     /// # Errors
     /// [`WriteError::Overloaded`] at once when too many writes wait; see there for the others.
@@ -121,22 +125,27 @@ impl Store {
 
 fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
     let mut put = tx.statement(
-        "INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at)
-         SELECT ?1, ?2, ?3, ?4, ?5
+        "INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at, queued_at)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6
           WHERE NOT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)
             AND NOT EXISTS (SELECT 1 FROM seckill_duplicate WHERE order_id = ?1)
+            AND NOT EXISTS (SELECT 1 FROM seckill_dead_letter
+                             WHERE prod_id = ?2 AND user_phoneno = ?3 AND order_id = ?1
+                               AND resolved_at IS NULL)
          ON CONFLICT (order_id) DO NOTHING",
     )?;
+    let mut count = 0;
     for Outgoing { message, accepted_at } in orders {
-        put.execute((
+        count += put.execute((
             &message.order_id,
             &message.prod_id,
             &message.user_phone,
             message.encode(ORDER_TOPIC),
             accepted_at.0,
+            tx.now.0,
         ))?;
     }
-    tx.note_queued();
+    tx.note_queued(count as u64);
     Ok(())
 }
 
@@ -152,6 +161,7 @@ struct Due {
     seq: i64,
     body: Vec<u8>,
     charged_at: EpochMs,
+    queued_at: Option<EpochMs>,
     attempts: u32,
 }
 
@@ -162,9 +172,11 @@ fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
     let mut readable = Vec::with_capacity(taken);
     let mut candidates = Vec::with_capacity(taken);
     for row in rows {
+        tx.note_delivery(row.attempts);
         match OrderMessage::decode(&row.body) {
             Ok(message) => {
-                candidates.push(Candidate { message, charged_at: row.charged_at });
+                let Due { charged_at, queued_at, .. } = row;
+                candidates.push(Candidate { message, charged_at, queued_at });
                 readable.push(row);
             }
             Err(malformed) => bury(tx, &row, None, &malformed.to_string(), &mut outcomes)?,
@@ -192,27 +204,25 @@ fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
     Ok(Taken { taken, outcomes, put_off, next_due })
 }
 
-/// The rows whose time has come. One that claims to wait longer than any backoff was written before
-/// the wall clock was set back, and is due as well.
+/// The rows whose time has come. One that claims to wait longer than it was told to wait was put off
+/// before the wall clock was set back, and is due as well.
 fn due(tx: &Tx<'_>, terms: &Terms) -> Result<Vec<Due>, Fault> {
     let longest = i64::try_from(terms.backoff.max_ms).unwrap_or(i64::MAX);
     let rows = tx
         .statement(
-            "SELECT seq, body, charged_at, attempts FROM seckill_queue
-              WHERE not_before <= ?1 OR ?2 < not_before ORDER BY seq LIMIT ?3",
+            "SELECT seq, body, charged_at, attempts, queued_at FROM seckill_queue
+              WHERE not_before <= ?1 OR ?1 + COALESCE(wait_ms, ?2) < not_before
+              ORDER BY seq LIMIT ?3",
         )?
         .query_map(
-            (
-                tx.now.0,
-                tx.now.0.saturating_add(longest),
-                i64::try_from(terms.batch_max).unwrap_or(i64::MAX),
-            ),
+            (tx.now.0, longest.min(LONGEST_MS), i64::try_from(terms.batch_max).unwrap_or(i64::MAX)),
             |row| {
                 Ok(Due {
                     seq: row.get(0)?,
                     body: row.get(1)?,
                     charged_at: EpochMs(row.get(2)?),
                     attempts: row.get(3)?,
+                    queued_at: row.get::<_, Option<i64>>(4)?.map(EpochMs),
                 })
             },
         )?
@@ -220,9 +230,10 @@ fn due(tx: &Tx<'_>, terms: &Terms) -> Result<Vec<Due>, Fault> {
     Ok(rows)
 }
 
+/// When the next of the rows that are put off is due; asked when none of the others is left.
 fn next_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
     let next: Option<i64> = tx
-        .statement("SELECT MIN(not_before) FROM seckill_queue")?
+        .statement("SELECT MIN(not_before) FROM seckill_queue WHERE 0 < not_before")?
         .query_row([], |row| row.get(0))?;
     Ok(next.map(EpochMs))
 }
@@ -234,11 +245,73 @@ fn remove(tx: &Tx<'_>, seq: i64) -> Result<(), Fault> {
 
 fn postpone(tx: &Tx<'_>, row: &Due, fault: &Fault, backoff: Backoff) -> Result<(), Fault> {
     let attempts = row.attempts + 1;
-    let wait = i64::try_from(backoff.after_ms(attempts)).unwrap_or(i64::MAX);
+    let wait_ms = i64::try_from(backoff.after_ms(attempts)).unwrap_or(i64::MAX).min(LONGEST_MS);
     tx.statement(
-        "UPDATE seckill_queue SET attempts = ?2, not_before = ?3, last_error = ?4 WHERE seq = ?1",
+        "UPDATE seckill_queue SET attempts = ?2, not_before = ?3, wait_ms = ?4, last_error = ?5
+          WHERE seq = ?1",
     )?
-    .execute((row.seq, attempts, tx.now.0.saturating_add(wait), fault.to_string()))?;
+    .execute((row.seq, attempts, tx.now.0 + wait_ms, wait_ms, fault.to_string()))?;
+    Ok(())
+}
+
+/// A dead letter on its way back into the queue.
+pub(super) struct Returning<'a> {
+    /// The letter's number.
+    pub(super) letter_id: i64,
+    /// What it says.
+    pub(super) message: &'a OrderMessage,
+    /// Its bytes.
+    pub(super) body: &'a [u8],
+    /// When the buyer asked.
+    pub(super) charged_at: EpochMs,
+    /// When the queue had it first, where that is known.
+    pub(super) queued_at: Option<EpochMs>,
+    /// Milliseconds from now until it is due.
+    pub(super) wait_ms: i64,
+}
+
+/// Puts a dead letter's order back into the queue, at its end. One that is there already stays as
+/// it is.
+pub(super) fn put_back(tx: &Tx<'_>, letter: &Returning<'_>) -> Result<(), Fault> {
+    let message = letter.message;
+    let put = tx
+        .statement(
+            "INSERT INTO seckill_queue
+               (order_id, prod_id, user_phoneno, body, charged_at, queued_at, not_before, wait_ms,
+                letter_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (order_id) DO NOTHING",
+        )?
+        .execute((
+            &message.order_id,
+            &message.prod_id,
+            &message.user_phone,
+            letter.body,
+            letter.charged_at.0,
+            letter.queued_at.map(|at| at.0),
+            if letter.wait_ms == 0 { 0 } else { tx.now.0 + letter.wait_ms },
+            letter.wait_ms,
+            letter.letter_id,
+        ))?;
+    tx.note_queued(put as u64);
+    Ok(())
+}
+
+/// When the last of the letters that are on their way back is due, if that isn't past.
+pub(super) fn last_put_back_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
+    let last: Option<i64> = tx
+        .statement(
+            "SELECT MAX(not_before) FROM seckill_queue
+              WHERE 0 < not_before AND letter_id IS NOT NULL AND attempts = 0
+                AND ?1 <= not_before AND not_before <= ?1 + wait_ms",
+        )?
+        .query_row([tx.now.0], |row| row.get(0))?;
+    Ok(last.map(EpochMs))
+}
+
+/// Takes an order out of the queue that is decided in another way.
+pub(super) fn withdraw(tx: &Tx<'_>, order_id: &str) -> Result<(), Fault> {
+    tx.statement("DELETE FROM seckill_queue WHERE order_id = ?1")?.execute([order_id])?;
     Ok(())
 }
 
@@ -257,6 +330,7 @@ fn bury(
         reason,
         redeliveries: row.attempts,
         charged_at: row.charged_at,
+        queued_at: row.queued_at,
     };
     if dead_letters::bury(tx, &letter)? {
         outcomes.dead_lettered += 1;
@@ -273,7 +347,8 @@ fn lag(connection: &Connection, now: EpochMs) -> rusqlite::Result<Lag> {
         .query_row([], |row| row.get(0))
         .optional()?;
     let oldest_age_ms = oldest.map(|charged_at| unsigned(now.0.saturating_sub(charged_at)));
-    let queues = vec![QueueLag { name: NAME.to_owned(), messages, oldest_age_ms }];
+    let queues =
+        vec![QueueLag { name: NAME.to_owned(), messages, oldest_age_ms, ..QueueLag::default() }];
     Ok(Lag { messages, oldest_age_ms, queues })
 }
 

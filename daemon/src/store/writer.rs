@@ -5,10 +5,12 @@
 //! own: one that fails, or panics, undoes itself and nobody else.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use protocol::EpochMs;
 use rusqlite::{CachedStatement, Connection, ErrorCode};
@@ -16,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::Clock;
 use super::error::{CloseError, Fault, WriteError};
+use super::meters::{StoreMeters, Tally};
 use crate::queue::Cause;
 
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
@@ -30,6 +33,8 @@ pub(super) struct Tx<'a> {
     pub(super) connection: &'a Connection,
     /// The moment of the transaction.
     pub(super) now: EpochMs,
+    /// What it has done so far, for the meters.
+    tally: RefCell<Tally>,
     effects: Cell<Effects>,
     /// What a job of this transaction found wrong with the database as a whole.
     trouble: Cell<Option<Cause>>,
@@ -42,33 +47,44 @@ struct Effects {
     queued: bool,
 }
 
-impl Effects {
-    const fn with(self, other: Self) -> Self {
-        Self { changed: self.changed || other.changed, queued: self.queued || other.queued }
-    }
-}
-
 impl<'a> Tx<'a> {
     /// A statement that is compiled once per connection.
     pub(super) fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
         self.connection.prepare_cached(sql)
     }
 
-    /// Notes that an order was decided or a product changed.
+    /// Notes that `count` orders were decided, and how long the buyers of those that were placed
+    /// had waited, in milliseconds.
+    pub(super) fn note_decided(&self, count: u64, waits_ms: &[i64]) {
+        let mut tally = self.tally.borrow_mut();
+        tally.counts.decided += count;
+        tally.waits_ms.extend_from_slice(waits_ms);
+        self.note_change();
+    }
+
+    /// Notes a delivery, which counts when it isn't the first of its message.
+    pub(super) fn note_delivery(&self, redeliveries: u32) {
+        self.tally.borrow_mut().counts.redeliveries += u64::from(0 < redeliveries);
+    }
+
+    /// Notes that a product changed, or an order was decided.
     pub(super) fn note_change(&self) {
         self.effects.set(Effects { changed: true, ..self.effects.get() });
     }
 
-    /// Notes that something was put into the embedded queue.
-    pub(super) fn note_queued(&self) {
+    /// Notes that `count` orders were put into the embedded queue.
+    pub(super) fn note_queued(&self, count: u64) {
+        self.tally.borrow_mut().counts.queued += count;
         self.effects.set(Effects { queued: true, ..self.effects.get() });
     }
 
-    /// Runs `work` in a savepoint, which is undone when it fails or panics.
+    /// Runs `work` in a savepoint, which is undone when it fails or panics, with all that was noted
+    /// in it.
     pub(super) fn in_savepoint<T>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        let (effects, mark) = (self.effects.get(), self.tally.borrow().mark());
         self.statement("SAVEPOINT job")?.execute([])?;
         let done = catch_unwind(AssertUnwindSafe(|| work(self)))
             .unwrap_or_else(|panic| Err(Fault::Panic(panic_text(panic.as_ref()))));
@@ -79,6 +95,8 @@ impl<'a> Tx<'a> {
             }
             Err(fault) => {
                 self.undo_savepoint();
+                self.effects.set(effects);
+                self.tally.borrow_mut().return_to(&mark);
                 Err(fault)
             }
         }
@@ -128,13 +146,11 @@ where
     }
 
     fn run(&mut self, tx: &Tx<'_>) {
-        let before = tx.effects.get();
         self.done = self.work.take().map(|work| tx.in_savepoint(work));
-        if let Some(Err(fault)) = &self.done {
-            tx.effects.set(before);
-            if !fault.is_of_the_work() {
-                tx.trouble.set(Some(fault.cause()));
-            }
+        if let Some(Err(fault)) = &self.done
+            && !fault.is_of_the_work()
+        {
+            tx.trouble.set(Some(fault.cause()));
         }
     }
 
@@ -234,6 +250,8 @@ pub(super) struct Signals {
     pub(super) queued: watch::Sender<u64>,
     /// Why the last commit failed; `None` when it didn't.
     pub(super) trouble: watch::Sender<Option<Cause>>,
+    /// Counts what commits do.
+    pub(super) meters: Arc<StoreMeters>,
 }
 
 /// The writing thread's own things.
@@ -337,24 +355,26 @@ impl Loop {
     ) -> Result<Effects, WriteError> {
         let rejected = |error: rusqlite::Error| WriteError::Rejected(Cause(error.to_string()));
         let execute = |sql| self.connection.prepare_cached(sql)?.execute([]);
+        let began = Instant::now();
         execute("BEGIN IMMEDIATE").map_err(rejected)?;
         let tx = Tx {
             connection: &self.connection,
             now: (self.clock)(),
+            tally: RefCell::new(Tally::default()),
             effects: Cell::new(Effects::default()),
             trouble: Cell::new(None),
         };
-        let mut effects = Effects::default();
         for job in jobs {
             job.run(&tx);
             if self.connection.is_autocommit() {
                 let cause = "another write of the same transaction made the database undo it all";
                 return Err(WriteError::Rejected(Cause(cause.to_owned())));
             }
-            effects = effects.with(tx.effects.get());
         }
         *trouble = tx.trouble.take();
-        execute("COMMIT").map(|_| effects).map_err(|error| self.give_up(&error))
+        execute("COMMIT").map_err(|error| self.give_up(&error))?;
+        self.signals.meters.count(&tx.tally.take(), began.elapsed());
+        Ok(tx.effects.get())
     }
 
     fn give_up(&self, error: &rusqlite::Error) -> WriteError {

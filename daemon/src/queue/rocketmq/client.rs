@@ -50,6 +50,7 @@ pub(super) struct Names {
     pub(super) topic: String,
     pub(super) group: String,
     pub(super) retry_topic: String,
+    pub(super) dead_letter_topic: String,
 }
 
 impl Names {
@@ -59,7 +60,12 @@ impl Names {
             namespace => format!("{namespace}%{name}"),
         };
         let group = full(&settings.consumer_group);
-        Self { topic: full(&settings.topic), retry_topic: format!("%RETRY%{group}"), group }
+        Self {
+            topic: full(&settings.topic),
+            retry_topic: format!("%RETRY%{group}"),
+            dead_letter_topic: format!("%DLQ%{group}"),
+            group,
+        }
     }
 }
 
@@ -105,6 +111,11 @@ impl Clients {
     /// Whether a client id of the broker's list is one of this process's.
     pub(super) fn is_ours(&self, client_id: &str) -> bool {
         client_id.contains(&self.identity)
+    }
+
+    /// What the client ids of this process have in common.
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
     }
 
     pub(super) fn has_credentials(&self) -> bool {

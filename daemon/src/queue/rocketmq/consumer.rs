@@ -3,6 +3,7 @@
 //! of giving it back: given back it would come again after 10 s, 30 s, 1 min … by way of the retry
 //! topic, out of sight of the lag until then, and at last end in the broker's dead letters.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use rocketmq_client_rust::{
     DefaultMQPushConsumer, MQConsumerInner, MessageListenerConcurrently,
 };
 use rocketmq_model::common::message::message_ext::MessageExt;
+use rocketmq_model::message::MessageQueue;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -78,6 +80,18 @@ impl RunningConsumer {
             Consuming::Running => Box::pin(self.client.resume()).await,
             Consuming::Paused => Box::pin(self.client.suspend()).await,
         }
+    }
+
+    /// The queues that it has now, each as `broker/topic/number`.
+    pub(super) async fn queues(&self) -> HashSet<String> {
+        let Some(inner) = self.client.default_mq_push_consumer_impl() else {
+            return HashSet::new();
+        };
+        let running = Box::pin(inner.consumer_running_info()).await;
+        let name = |queue: &MessageQueue| {
+            format!("{}/{}/{}", queue.broker_name(), queue.topic(), queue.queue_id())
+        };
+        running.mq_table.keys().map(name).collect()
     }
 
     /// Ends it, keeping the offsets of all that was placed: first the batches that are being

@@ -30,6 +30,7 @@ pub(super) fn delivery(message: &MessageExt) -> Delivery {
     Delivery {
         body: inflated(body, message.sys_flag()),
         charged_at: charged_at(accepted, message.born_timestamp()),
+        queued_at: Some(EpochMs(message.store_timestamp())).filter(|at| 0 < at.0),
         origin: origin(message, unique),
         redeliveries,
     }
@@ -121,10 +122,12 @@ mod tests {
         message.set_queue_id(3);
         message.set_queue_offset(1234);
         message.set_born_timestamp(77);
+        message.set_store_timestamp(78);
         message.set_reconsume_times(2);
         let plain = delivery(&message);
         assert_eq!(plain.origin, "broker-a/T/3@1234");
         assert_eq!((plain.charged_at, plain.redeliveries), (EpochMs(77), 2));
+        assert_eq!(plain.queued_at, Some(EpochMs(78)));
 
         message.put_property("UNIQ_KEY".into(), "7F0001".into());
         assert_eq!(delivery(&message).origin, "msgid:7F0001");

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::requests::{Broker, Glance, RequestError, Requests};
+use super::view::own_queues;
 use super::{BoxFuture, Cause, Lag, LagReader, QueueLag, Shared};
 use crate::clock;
 
@@ -76,12 +77,15 @@ impl RocketmqLag {
             return self.without_topic(requests).await;
         };
         self.all_seen_are_among(&brokers)?;
-        let mut lag = Lag::default();
+        let (mut lag, own) = (Lag::default(), own_queues(&self.shared).await);
         for broker in &brokers {
             read_topic(requests, broker, &names.group, &names.topic, &mut lag).await?;
             // The broker keeps one retry queue per group; there is none before the first consumer.
             let retries = broker.with_one_queue();
             read_topic(requests, &retries, &names.group, &names.retry_topic, &mut lag).await?;
+        }
+        for queue in lag.queues.iter_mut().filter(|queue| own.contains(&queue.name)) {
+            queue.owner = Some(self.shared.clients.identity().to_owned());
         }
         Ok(lag)
     }
@@ -138,7 +142,16 @@ async fn read_topic(
         lag.messages += messages;
         lag.oldest_age_ms = lag.oldest_age_ms.max(age);
         let name = format!("{}/{topic}/{queue}", broker.name);
-        lag.queues.push(QueueLag { name, messages, oldest_age_ms: age });
+        let offset = |offset: i64| u64::try_from(offset).ok();
+        lag.queues.push(QueueLag {
+            name,
+            messages,
+            oldest_age_ms: age,
+            broker: Some(broker.name.clone()),
+            end_offset: offset(glance.max_offset),
+            consumed_offset: committed.and_then(offset),
+            owner: None,
+        });
     }
     Ok(())
 }

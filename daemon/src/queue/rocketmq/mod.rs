@@ -9,6 +9,7 @@
 //! keeper.rs    the background task: probes, makes, replaces
 //! producer.rs  consumer.rs  lag.rs      behind the traits
 //! classify.rs  delivery.rs              pure: definite or unknown; message to delivery
+//! view.rs      what the admin views show beside the lag
 //! ```
 
 mod classify;
@@ -22,6 +23,7 @@ mod line;
 mod probe;
 mod producer;
 mod requests;
+mod view;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +37,8 @@ use tokio_util::sync::CancellationToken;
 pub use health::Health;
 
 use super::{
-    BoxFuture, Cause, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published, QueueLag,
+    BoxFuture, Cause, Consuming, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published,
+    QueueLag,
 };
 use crate::config;
 use client::Clients;
@@ -52,15 +55,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the whole stop may take. Its parts have limits of their own that add up to less, so
 /// that the last parts still come to their end when the broker is silent.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Whether orders are taken from the topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consuming {
-    /// They are.
-    Running,
-    /// They stay where they are. What is being placed is finished.
-    Paused,
-}
 
 /// The queue: one per process.
 pub struct RocketmqQueue {
@@ -82,6 +76,8 @@ struct Shared {
     refusal: Mutex<Option<String>>,
     /// Someone met a connection that doesn't work.
     suspected: AtomicBool,
+    /// What the views show, as it was seen last.
+    seen: view::SeenBoard,
     /// Wakes the keeper.
     wake: Notify,
     stop: CancellationToken,
@@ -117,10 +113,13 @@ impl RocketmqQueue {
             }),
             refusal: Mutex::new(None),
             suspected: AtomicBool::new(false),
+            seen: view::SeenBoard::default(),
             wake: Notify::new(),
             stop: CancellationToken::new(),
         });
         let keeper = tokio::spawn(Keeper::new(shared.clone()).run());
+        // Ends with `stop`; nobody waits for it, as it only reads.
+        tokio::spawn(view::watch(shared.clone()));
         Ok(Arc::new(Self {
             producer: Arc::new(RocketmqProducer::new(shared.clone())),
             lag: Arc::new(RocketmqLag::new(shared.clone())),

@@ -17,6 +17,7 @@ use super::classify::Facts;
 const PULL: i32 = 11;
 const QUERY_COMMITTED: i32 = 14;
 const CREATE_TOPIC: i32 = 17;
+const BROKER_RUNTIME_INFO: i32 = 28;
 const CONSUMERS_OF_GROUP: i32 = 38;
 
 const SUCCESS: i32 = 0;
@@ -193,6 +194,21 @@ impl Requests {
         serde_json::from_slice::<Consumers>(body)
             .map(|consumers| consumers.consumer_id_list)
             .map_err(|_| RequestError::Unreadable("list of consumers"))
+    }
+
+    /// A broker's version, such as `V5_4_0`.
+    pub(super) async fn version(&self, address: &str) -> Result<String, RequestError> {
+        #[derive(serde::Deserialize)]
+        struct Info {
+            table: std::collections::HashMap<String, String>,
+        }
+        let answer = self.ask(address, BROKER_RUNTIME_INFO, &[]).await?;
+        if answer.code() != SUCCESS {
+            return Err(refused(&answer));
+        }
+        let info = answer.body().and_then(|body| serde_json::from_slice::<Info>(body).ok());
+        let version = info.and_then(|mut info| info.table.remove("brokerVersionDesc"));
+        version.ok_or(RequestError::Unreadable("version"))
     }
 
     /// Makes the topic with four queues at a broker.

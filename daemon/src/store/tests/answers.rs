@@ -112,9 +112,10 @@ async fn no_frequent_question_walks_a_table() {
     }
 }
 
-async fn plan(fixture: &Fixture, sql: &'static str) -> String {
+pub(super) async fn plan(fixture: &Fixture, sql: &str) -> String {
+    let sql = format!("EXPLAIN QUERY PLAN {sql}");
     let lines = fixture.store.read(move |connection| {
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+        let mut statement = connection.prepare(&sql)?;
         for at in 1..=statement.parameter_count() {
             statement.raw_bind_parameter(at, "x")?;
         }

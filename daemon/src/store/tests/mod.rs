@@ -1,7 +1,14 @@
 //! The store over real databases. Here: what its tests share.
 
 mod answers;
+mod commands;
+mod conserving;
 mod failing;
+mod histories;
+mod letters;
+mod lists;
+mod measuring;
+mod migrating;
 mod opening;
 mod placing;
 mod queueing;
@@ -10,13 +17,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage};
+use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage, OrderState};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::clock::Clock;
 use super::error::Fault;
 use super::writer::Tx;
-use super::{Balance, Outcomes, Seed, Settings, Store};
+use super::{Actor, Backoff, Balance, Command, Outcomes, Seed, Settings, Store, Taken};
 use crate::queue::{Delivery, Outgoing};
 
 pub(crate) const PRICE: &str = "1200.000";
@@ -40,13 +48,35 @@ pub(crate) fn settings(path: PathBuf) -> Settings {
 
 impl Fixture {
     pub(crate) fn with_stock(stock: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let time = Arc::new(AtomicI64::new(1_000_000));
+        Self::open(tempfile::tempdir().unwrap(), Arc::new(AtomicI64::new(1_000_000)), stock)
+    }
+
+    fn open(folder: TempDir, time: Arc<AtomicI64>, stock: u32) -> Self {
         let seen = Arc::clone(&time);
         let clock: Clock = Arc::new(move || EpochMs(seen.load(Ordering::SeqCst)));
         let settings = settings(folder.path().join("store.db"));
         let store = Store::open_with_clock(&settings, &seeds(stock), clock).unwrap();
         Self { store, time, folder }
+    }
+
+    /// The same database, closed and opened again.
+    pub(super) async fn reopened(self) -> Self {
+        let Self { store, time, folder } = self;
+        store.close().await.unwrap();
+        drop(store);
+        Self::open(folder, time, 0)
+    }
+
+    /// One look of the consumer at the queue.
+    pub(super) async fn take(&self) -> Taken {
+        let backoff = Backoff { first_ms: 1_000, max_ms: 3_000 };
+        self.store.place_from_queue(10, 1, backoff).await.unwrap()
+    }
+
+    /// Where the order stands, by its history; `None` when it is unknown.
+    pub(super) async fn state(&self, order_id: &str) -> Option<OrderState> {
+        let detail = self.store.order_history(order_id).await.unwrap();
+        detail.map(|detail| detail.history.order.state)
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -84,6 +114,23 @@ impl Fixture {
     }
 }
 
+/// A command on `object` with these arguments, by a user of no name.
+pub(super) fn command(request_id: &str, object: &str, arguments: Value) -> Command {
+    Command {
+        request_id: request_id.to_owned(),
+        verb: "test.verb",
+        object: object.to_owned(),
+        arguments,
+        reason: Some("because".to_owned()),
+        actor: Actor { uid: 1_000, user: None, pid: Some(42) },
+    }
+}
+
+/// A command with nothing to say but its number.
+pub(super) fn bare(request_id: &str) -> Command {
+    command(request_id, "", Value::Null)
+}
+
 pub(crate) fn message(order_id: &str, user: u32, charge_money: &str) -> OrderMessage {
     OrderMessage {
         order_id: order_id.to_owned(),
@@ -105,6 +152,7 @@ pub(crate) fn delivery(message: &OrderMessage) -> Delivery {
     Delivery {
         body: message.encode(ORDER_TOPIC),
         charged_at: EpochMs(900_000),
+        queued_at: Some(EpochMs(910_000)),
         origin: format!("broker-a/T/0@{}", message.order_id),
         redeliveries: 0,
     }

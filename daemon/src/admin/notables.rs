@@ -1,0 +1,242 @@
+//! What an operator would want to have noticed between two looks at the state. Pure; texts carry no
+//! phone numbers, as nothing here knows any.
+
+use protocol::{NotableKind, Phase, ProductView, QueueView, Severity, Snapshot, Trend};
+
+/// Something to be noticed, before it has its number and time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Noticed {
+    pub(super) kind: NotableKind,
+    pub(super) severity: Severity,
+    pub(super) text: String,
+}
+
+fn noticed(kind: NotableKind, severity: Severity, text: impl Into<String>) -> Noticed {
+    Noticed { kind, severity, text: text.into() }
+}
+
+/// What is worth noticing in the step from one state to the next.
+pub(super) fn between(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
+    let mut all = Vec::new();
+    if before.phase != after.phase {
+        let text = format!("{} is {}", after.name, after.phase.as_str());
+        all.push(noticed(NotableKind::Phase, Severity::Info, text));
+    }
+    all.extend(conditions(before, after));
+    for product in &after.products {
+        let earlier = before.products.iter().find(|earlier| earlier.prod_id == product.prod_id);
+        all.extend(earlier.into_iter().flat_map(|earlier| of_product(earlier, product)));
+    }
+    all.extend(of_queue(&before.queue, &after.queue));
+    all.extend(of_unconfirmed(before, after));
+    all.extend(of_overdue(before, after));
+    let drained =
+        |snapshot: &Snapshot| snapshot.controls.drain.as_ref().is_some_and(|drain| drain.drained);
+    if drained(after) && !drained(before) {
+        let text = "drained: nothing waits any more, and intake stays paused until it is resumed";
+        all.push(noticed(NotableKind::Queue, Severity::Info, text));
+    }
+    all
+}
+
+/// Sentences that came or went. What stops degrading because the process stops is no recovery.
+fn conditions(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
+    let new = |old: &[String], now: &[String], severity, kind_of: fn(&str) -> String| {
+        let fresh = now.iter().filter(|text| !old.contains(text));
+        fresh
+            .map(|text| noticed(NotableKind::Condition, severity, kind_of(text)))
+            .collect::<Vec<_>>()
+    };
+    let as_it_is = |text: &str| text.to_owned();
+    let over = |text: &str| format!("over: {text}");
+    let mut all = new(&before.degraded, &after.degraded, Severity::Error, as_it_is);
+    all.extend(new(&before.warnings, &after.warnings, Severity::Warning, as_it_is));
+    if after.phase == Phase::Serving {
+        all.extend(new(&after.degraded, &before.degraded, Severity::Info, over));
+        all.extend(new(&after.warnings, &before.warnings, Severity::Info, over));
+    }
+    all
+}
+
+fn of_product(before: &ProductView, after: &ProductView) -> Vec<Noticed> {
+    let mut all = Vec::new();
+    let id = &after.prod_id;
+    match (before.stock, after.stock) {
+        (1.., 0) => all.push(noticed(
+            NotableKind::Product,
+            Severity::Info,
+            format!("{id} is sold out: {} sold", after.sold),
+        )),
+        (0, 1..) => all.push(noticed(
+            NotableKind::Product,
+            Severity::Info,
+            format!("{id} has {} in stock again", after.stock),
+        )),
+        _ => {}
+    }
+    match (before.balanced, after.balanced) {
+        (true, false) => all.push(noticed(
+            NotableKind::Product,
+            Severity::Error,
+            format!("{id} is out of balance: {} units are unaccounted for", after.missing),
+        )),
+        (false, true) => all.push(noticed(
+            NotableKind::Product,
+            Severity::Info,
+            format!("{id} is balanced again"),
+        )),
+        _ => {}
+    }
+    all
+}
+
+fn of_queue(before: &QueueView, after: &QueueView) -> Vec<Noticed> {
+    let mut all = Vec::new();
+    if let (Some(old), Some(new)) = (before.dead_letters, after.dead_letters)
+        && old < new
+    {
+        let text = format!("{} more dead letters, {new} in all", new - old);
+        all.push(noticed(NotableKind::Queue, Severity::Warning, text));
+    }
+    if let (Some(old), Some(new)) = (before.broker_dead_letters, after.broker_dead_letters)
+        && old < new
+    {
+        let text = format!("{} more messages in the broker's dead-letter topic, {new}", new - old);
+        all.push(noticed(NotableKind::Queue, Severity::Warning, text));
+    }
+    if after.trend == Some(Trend::Growing) && before.trend != Some(Trend::Growing) {
+        let waiting = after.lag_messages.unwrap_or(0);
+        let text = format!("the queue grows: {waiting} messages wait");
+        all.push(noticed(NotableKind::Queue, Severity::Info, text));
+    }
+    for part in &after.queues {
+        let earlier = before.queues.iter().find(|earlier| earlier.name == part.name);
+        if let Some(earlier) = earlier.filter(|earlier| earlier.owner != part.owner) {
+            let name =
+                |owner: &Option<String>| owner.clone().unwrap_or_else(|| "nobody".to_owned());
+            let text = format!(
+                "{} went from {} to {}",
+                part.name,
+                name(&earlier.owner),
+                name(&part.owner)
+            );
+            all.push(noticed(NotableKind::Queue, Severity::Info, text));
+        }
+    }
+    all
+}
+
+fn of_unconfirmed(before: &Snapshot, after: &Snapshot) -> Option<Noticed> {
+    let count = |snapshot: &Snapshot| snapshot.unconfirmed.map_or(0, |view| view.count);
+    match (count(before), count(after)) {
+        (0, new @ 1..) => {
+            let text = format!("{new} sends are unconfirmed; they are published again");
+            Some(noticed(NotableKind::Queue, Severity::Warning, text))
+        }
+        (1.., 0) => {
+            let text = "every unconfirmed send is settled";
+            Some(noticed(NotableKind::Queue, Severity::Info, text))
+        }
+        _ => None,
+    }
+}
+
+fn of_overdue(before: &Snapshot, after: &Snapshot) -> Option<Noticed> {
+    let count = |snapshot: &Snapshot| snapshot.overdue.map_or(0, |view| view.count);
+    match (count(before), count(after)) {
+        (0, new @ 1..) => {
+            let bound_s = after.overdue.map_or(0, |view| view.bound_ms / 1_000);
+            let text = format!("{new} buyers have been queueing for more than {bound_s} s");
+            Some(noticed(NotableKind::Queue, Severity::Error, text))
+        }
+        (1.., 0) => {
+            let text = "no buyer is overdue any more";
+            Some(noticed(NotableKind::Queue, Severity::Info, text))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{
+        EpochMs, Money, OverdueView, Phase, ProductView, Severity, Snapshot, Trend, UnconfirmedView,
+    };
+
+    use super::between;
+
+    fn state() -> Snapshot {
+        let product = ProductView {
+            prod_id: "p".to_owned(),
+            prod_name: "P".to_owned(),
+            price: Money::from_milli(1_000),
+            on_shelf: true,
+            initial: 5,
+            added: 0,
+            stock: 2,
+            sold: 3,
+            held: None,
+            free: None,
+            balanced: true,
+            missing: 0,
+            version: 3,
+        };
+        let mut state = Snapshot { phase: Phase::Serving, ..Snapshot::default() };
+        state.products.push(product);
+        state.queue.dead_letters = Some(1);
+        state
+    }
+
+    /// Severity and text of everything noticed on a step that `change` makes, and on the way back.
+    fn there_and_back(change: impl Fn(&mut Snapshot)) -> Vec<(Severity, String)> {
+        let (before, mut after) = (state(), state());
+        change(&mut after);
+        let steps = [between(&before, &after), between(&after, &before)].concat();
+        steps.into_iter().map(|noticed| (noticed.severity, noticed.text)).collect()
+    }
+
+    #[test]
+    fn each_turn_is_noticed_once_each_way() {
+        assert_eq!(between(&state(), &state()), []);
+        let told = |change: fn(&mut Snapshot)| {
+            let steps = there_and_back(change);
+            steps.into_iter().map(|(severity, _)| severity).collect::<Vec<_>>()
+        };
+        let both_ways = |severity| vec![severity, Severity::Info];
+        assert_eq!(
+            told(|state| state.degraded.push("the broker is away".to_owned())),
+            both_ways(Severity::Error)
+        );
+        assert_eq!(
+            told(|state| state.warnings.push("a stranger".to_owned())),
+            both_ways(Severity::Warning)
+        );
+        assert_eq!(told(|state| state.products[0].stock = 0), both_ways(Severity::Info));
+        assert_eq!(
+            told(|state| {
+                state.products[0].balanced = false;
+                state.products[0].missing = 1;
+            }),
+            both_ways(Severity::Error)
+        );
+        assert_eq!(
+            told(|state| state.unconfirmed = Some(UnconfirmedView { count: 2, limit: 9 })),
+            both_ways(Severity::Warning)
+        );
+        assert_eq!(
+            told(|state| {
+                let oldest_at = Some(EpochMs(1));
+                state.overdue = Some(OverdueView { count: 1, bound_ms: 30_000, oldest_at });
+            }),
+            both_ways(Severity::Error)
+        );
+        assert_eq!(told(|state| state.queue.trend = Some(Trend::Growing)), [Severity::Info]);
+        assert_eq!(told(|state| state.queue.dead_letters = Some(4)), [Severity::Warning]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_any_more_is_no_news_of_its_own() {
+        assert_eq!(there_and_back(|state| state.queue.dead_letters = None), []);
+        assert_eq!(there_and_back(|state| state.products.clear()), []);
+    }
+}

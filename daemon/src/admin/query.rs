@@ -1,0 +1,82 @@
+//! The query strings of the admin socket: each key is known, given once, and in its bounds; anything
+//! else is refused by name.
+
+use protocol::{OrderState, Refusal, RefusalCode};
+
+/// Entries of a page unless told, and at most.
+const LIMIT: usize = 50;
+const LIMIT_MAX: usize = 500;
+
+/// The parameters of one request.
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Parses a query string that may hold these keys only.
+    pub(super) fn parse(query: &str, allowed: &[&str]) -> Result<Self, Refusal> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
+            if !allowed.contains(&key.as_str()) {
+                let allowed = if allowed.is_empty() { "none" } else { &allowed.join(", ") };
+                return Err(bad(format!("unknown parameter {key:?}; allowed: {allowed}")));
+            }
+            if pairs.iter().any(|(known, _)| *known == key) {
+                return Err(bad(format!("parameter {key} is given twice")));
+            }
+            pairs.push((key, value));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// A parameter; an empty one counts as not given.
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == key);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn limit(&self) -> Result<usize, Refusal> {
+        let Some(text) = self.get("limit") else { return Ok(LIMIT) };
+        let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+        limit.ok_or_else(|| bad(format!("limit is {text:?}; it must be from 1 to {LIMIT_MAX}")))
+    }
+
+    pub(super) fn state(&self) -> Result<Option<OrderState>, Refusal> {
+        let Some(text) = self.get("state") else { return Ok(None) };
+        let known = OrderState::from_text(text);
+        known.map(Some).ok_or_else(|| {
+            let names = OrderState::ALL.map(OrderState::as_str).join(", ");
+            bad(format!("state is {text:?}; it must be one of {names}"))
+        })
+    }
+}
+
+/// A refusal of what was sent.
+pub(super) fn bad(msg: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalCode::BadRequest, msg)
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::OrderState;
+
+    use super::Query;
+
+    #[test]
+    fn parameters_are_known_given_once_and_in_their_bounds() {
+        let allowed = ["state", "limit", "phone"];
+        let query = Query::parse("state=placed&limit=500&phone=", &allowed).ok().unwrap();
+        assert_eq!(query.state(), Ok(Some(OrderState::Placed)));
+        assert_eq!((query.limit(), query.get("phone")), (Ok(500), None));
+        let refused = |text: &str| {
+            let query = match Query::parse(text, &allowed) {
+                Ok(query) => query,
+                Err(refusal) => return refusal.msg,
+            };
+            let state = query.state().map(|_| ());
+            state.and_then(|()| query.limit().map(|_| ())).unwrap_err().msg
+        };
+        assert!(refused("stat=1").contains("\"stat\"; allowed: state, limit, phone"));
+        assert!(refused("limit=1&limit=2").contains("limit is given twice"));
+        assert!(refused("limit=0").contains("from 1 to 500"));
+        assert!(refused("state=lost").contains("queued, unconfirmed"));
+    }
+}

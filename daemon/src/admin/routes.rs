@@ -1,0 +1,128 @@
+//! From a request to its endpoint: who asks, whether they may, what is asked for, and how long it may
+//! take.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, ORIGIN, REFERER};
+use protocol::{Permission, Refusal, RefusalCode};
+use warp::Filter;
+use warp::reply::Response;
+
+use super::access::Caller;
+use super::endpoints::{self, Found, Name};
+use super::{Desk, commands, events, views};
+use crate::http::{self, Call, anywhere};
+
+/// How long a request other than for events may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// All endpoints, behind the guard.
+pub(super) fn routes(
+    desk: Arc<Desk>,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let answered = anywhere(move |call: Call| {
+        let desk = Arc::clone(&desk);
+        async move { answer(desk, call).await.unwrap_or_else(|refusal| refuse(&refusal)) }
+    });
+    // A page can't reach a Unix socket, but somebody will put a proxy before it, and then a browser
+    // would lend its user's rights to any page.
+    let from_browser = warp::header::headers_cloned().and_then(|headers: HeaderMap| {
+        let is_browsers = headers.contains_key(ORIGIN) || headers.contains_key(REFERER);
+        std::future::ready(if is_browsers { Ok(()) } else { Err(warp::reject::not_found()) })
+    });
+    let refused = from_browser.untuple_one().map(|| {
+        let msg = "requests with Origin or Referer are refused";
+        refuse(&Refusal::new(RefusalCode::NotPermitted, msg))
+    });
+    refused.or(answered).unify().recover(http::recover).unify()
+}
+
+async fn answer(desk: Arc<Desk>, call: Call) -> Result<Response, Refusal> {
+    let caller = desk.parts.access.caller(call.peer).await;
+    let caller = caller.ok_or_else(|| {
+        Refusal::new(RefusalCode::NotPermitted, "only processes of this machine may ask")
+    })?;
+    let (name, value) = match endpoints::find(&call.method, &call.path) {
+        Found::Endpoint(name, value) => (name, value),
+        Found::Methods(methods) => {
+            permit(&caller, Permission::View)?;
+            return Ok(other_methods(&call, &methods));
+        }
+        Found::Nothing => {
+            permit(&caller, Permission::View)?;
+            let msg = format!("{}: no such endpoint; GET /v1/ lists them", call.path);
+            return Err(Refusal::new(RefusalCode::NotFound, msg));
+        }
+    };
+    if call.method.is_safe() {
+        permit(&caller, Permission::View)?;
+    } else {
+        permit(&caller, Permission::Operate)?;
+    }
+    if name == Name::Events {
+        let cancel = desk.cancel.clone();
+        let stream = events::stream(&desk.observatory, caller.view, cancel).await;
+        return stream.map_err(|_| too_slow());
+    }
+    within_limit(desk, call, caller, name, value).await
+}
+
+fn permit(caller: &Caller, wanted: Permission) -> Result<(), Refusal> {
+    if wanted <= caller.view.permission {
+        return Ok(());
+    }
+    let missing = caller.view.missing.clone().unwrap_or_default();
+    Err(Refusal::new(RefusalCode::NotPermitted, missing))
+}
+
+/// A command that takes too long goes on: what it has stored must also take effect.
+async fn within_limit(
+    desk: Arc<Desk>,
+    call: Call,
+    caller: Caller,
+    name: Name,
+    value: Option<String>,
+) -> Result<Response, Refusal> {
+    let done = tokio::spawn(async move {
+        if call.method.is_safe() {
+            views::view(&desk, &call, &caller, name, value).await
+        } else {
+            commands::carry_out(&desk, &call, caller, name, value).await
+        }
+    });
+    match tokio::time::timeout(REQUEST_TIMEOUT, done).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_panicked)) => {
+            let msg = "a fault of ours; the log has more";
+            Err(Refusal::new(RefusalCode::Internal, msg))
+        }
+        Err(_) => Err(too_slow()),
+    }
+}
+
+/// What is told when the limit is reached.
+pub(super) fn too_slow() -> Refusal {
+    let msg = "not done within 5 seconds; a command goes on all the same: repeat it with the same \
+               request_id to learn how it ended";
+    Refusal::new(RefusalCode::TimedOut, msg)
+}
+
+fn other_methods(call: &Call, methods: &[hyper::Method]) -> Response {
+    let allow = http::allow_header(methods);
+    if call.method == hyper::Method::OPTIONS {
+        return http::unhandled(&call.method, &allow);
+    }
+    let names = allow.to_str().unwrap_or_default();
+    let msg = format!("{} is no method of {}; allowed: {names}", call.method, call.path);
+    let mut response = refuse(&Refusal::new(RefusalCode::MethodNotAllowed, msg));
+    response.headers_mut().insert(hyper::header::ALLOW, allow);
+    response
+}
+
+fn refuse(refusal: &Refusal) -> Response {
+    let status = StatusCode::from_u16(refusal.code.status());
+    http::write(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), refusal)
+}

@@ -1,0 +1,199 @@
+//! What `POST` does, once and never twice, and how it is written down.
+
+use protocol::{AuditPage, Controls, Done, LogLevelState, ProductView, ResentState, Snapshot};
+use serde_json::{Value, json};
+
+use super::{Served, We};
+use crate::config::Role;
+use crate::store::tests::PROD;
+
+fn id(number: u32) -> Value {
+    json!({ "request_id": format!("r-{number}") })
+}
+
+/// A command's body with further fields.
+fn with(number: u32, fields: Value) -> Value {
+    let mut body = id(number);
+    let fields = fields.as_object().unwrap().clone();
+    body.as_object_mut().unwrap().extend(fields);
+    body
+}
+
+#[tokio::test]
+async fn a_pause_is_stored_put_into_effect_told_and_written_down_once() {
+    let served = Served::operated().await;
+    let body = with(1, json!({ "reason": "the price is wrong" }));
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let (status, answer) = served.post("/v1/intake/pause", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answers.push(answer);
+    }
+    assert_eq!(answers[0], answers[1], "the same id gives the same answer");
+    let done: Done<Controls> = serde_json::from_value(answers.remove(0)).unwrap();
+    let intake = done.state.intake.unwrap();
+    assert!(intake.paused && intake.since.is_some());
+    assert_eq!(intake.reason.as_deref(), Some("the price is wrong"));
+    {
+        let applied = served.owners.applied.lock().unwrap();
+        assert_eq!(applied.len(), 1, "repeated, it must not undo what came between");
+        assert!(applied[0].intake.as_ref().unwrap().paused);
+    }
+    let page: AuditPage = serde_json::from_value(served.get("/v1/audit").await.1).unwrap();
+    let [entry] = &page.entries[..] else { panic!("{page:?}") };
+    assert_eq!((entry.verb.as_str(), entry.id, entry.uid), ("intake.pause", done.audit_id, 0));
+    assert_eq!(entry.reason.as_deref(), Some("the price is wrong"));
+    let state: Snapshot = serde_json::from_value(served.get("/v1/status").await.1).unwrap();
+    let told: Vec<&str> = state.notables.iter().map(|notable| notable.text.as_str()).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].ends_with("paused intake: the price is wrong"), "{told:?}");
+    served.end().await;
+}
+
+#[tokio::test]
+async fn switches_go_on_and_off_and_a_drain_is_undone_by_resuming() {
+    let served = Served::operated().await;
+    let mut switch = async |number: u32, path: &str| -> Controls {
+        let (status, answer) = served.post(path, &id(number)).await;
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_value::<Done<Controls>>(answer).unwrap().state
+    };
+    assert!(switch(1, "/v1/consumption/pause").await.consumption.unwrap().paused);
+    assert!(switch(2, "/v1/consumption/pause").await.consumption.unwrap().paused, "twice is fine");
+    let draining = switch(3, "/v1/drain").await;
+    assert!(draining.drain.is_some() && draining.intake.unwrap().paused);
+    assert!(!draining.consumption.unwrap().paused, "a drain wants consumption");
+    let resumed = switch(4, "/v1/intake/resume").await;
+    assert!(resumed.drain.is_none() && !resumed.intake.unwrap().paused);
+    assert_eq!(served.owners.applied.lock().unwrap().last().unwrap().drain, None);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn products_are_made_filled_and_shelved() {
+    let served = Served::operated().await;
+    let made = json!({ "prod_id": "new", "prod_name": "新", "price": "9.900", "stock": 10 });
+    let (status, answer) = served.post("/v1/products", &with(1, made.clone())).await;
+    assert_eq!(status, 200, "{answer}");
+    let product = serde_json::from_value::<Done<ProductView>>(answer).unwrap().state;
+    assert_eq!((product.stock, product.on_shelf), (10, false));
+    let (status, answer) = served.post("/v1/products", &with(2, made)).await;
+    assert_eq!((status, &answer["code"]), (409, &json!("product_exists")));
+
+    let more = |number, delta: i64| with(number, json!({ "delta": delta, "reason": "more came" }));
+    for _ in 0..3 {
+        let (status, answer) = served.post("/v1/products/new/stock", &more(3, 50)).await;
+        assert_eq!((status, &answer["state"]["stock"]), (200, &json!(60)), "{answer}");
+    }
+    let (status, answer) = served.post("/v1/products/new/stock", &more(4, -61)).await;
+    assert_eq!((status, &answer["code"]), (409, &json!("not_enough_stock")));
+    assert!(answer["msg"].as_str().unwrap().contains("60"), "{answer}");
+    let (status, _) = served.post("/v1/products/none/stock", &more(5, 1)).await;
+    assert_eq!(status, 404);
+
+    let shelve =
+        |number, version: u64| with(number, json!({ "on_shelf": true, "if_version": version }));
+    let (status, answer) = served.post("/v1/products/new/shelf", &shelve(6, 99)).await;
+    assert_eq!((status, &answer["code"]), (409, &json!("stale_version")));
+    let version = answer["data"]["version"].as_u64().unwrap();
+    let (status, answer) = served.post("/v1/products/new/shelf", &shelve(7, version)).await;
+    assert_eq!((status, &answer["state"]["on_shelf"]), (200, &json!(true)));
+    served.end().await;
+}
+
+#[tokio::test]
+async fn dead_letters_go_back_or_are_discarded() {
+    let served = Served::operated().await;
+    let (status, answer) = served.post("/v1/dead-letters/resend", &id(1)).await;
+    let resent = serde_json::from_value::<Done<ResentState>>(answer).unwrap().state;
+    assert_eq!((status, resent.resent, resent.left), (200, 0, 0));
+    for (path, body) in [
+        ("/v1/dead-letters/9/resend", id(2)),
+        ("/v1/dead-letters/9/discard", with(3, json!({ "reason": "gone" }))),
+    ] {
+        let (status, answer) = served.post(path, &body).await;
+        assert_eq!((status, &answer["code"]), (404, &json!("not_found")), "{path}");
+    }
+    let (status, answer) = served.post("/v1/dead-letters/x/resend", &id(4)).await;
+    assert_eq!(status, 400, "{answer}");
+    let (status, answer) =
+        served.post("/v1/dead-letters/resend", &with(5, json!({ "per_s": 101 }))).await;
+    assert_eq!(status, 400, "{answer}");
+    assert!(answer["msg"].as_str().unwrap().contains("admin.resend_per_s"), "{answer}");
+    served.end().await;
+}
+
+#[tokio::test]
+async fn the_log_and_the_stop_are_written_down_first() {
+    let served = Served::operated().await;
+    let level = |number, level: &str| with(number, json!({ "level": level }));
+    let (status, answer) = served.post("/v1/log-level", &level(1, "loud")).await;
+    assert_eq!(status, 400, "{answer}");
+    assert!(answer["msg"].as_str().unwrap().contains("\"loud\""), "{answer}");
+    let (status, answer) = served.post("/v1/log-level", &level(2, "debug")).await;
+    let done: Done<LogLevelState> = serde_json::from_value(answer).unwrap();
+    assert_eq!((status, done.state.level.as_str()), (200, "debug"));
+    assert_eq!(*served.owners.level.lock().unwrap(), "debug");
+
+    assert!(!served.owners.stopped.is_cancelled());
+    let (status, answer) = served.post("/v1/shutdown", &id(3)).await;
+    assert_eq!((status, &answer["state"]["phase"]), (200, &json!("stopping")));
+    assert!(served.owners.stopped.is_cancelled());
+    let audit = served.get("/v1/audit?limit=2").await.1;
+    assert_eq!(audit["entries"][0]["verb"], "shutdown");
+    assert_eq!(audit["entries"][1]["after"]["level"], "debug");
+    served.end().await;
+}
+
+#[tokio::test]
+async fn bodies_are_judged_field_by_field_and_nothing_is_changed() {
+    let served = Served::operated().await;
+    let long = "x".repeat(501);
+    for (path, body, word) in [
+        ("/v1/intake/pause", json!({}), "request_id"),
+        ("/v1/intake/pause", json!({ "request_id": "a b" }), "A-Z a-z 0-9 . _ -"),
+        ("/v1/intake/pause", json!({ "request_id": "" }), "1 to 64"),
+        ("/v1/intake/pause", with(1, json!({ "if_version": 1 })), "if_version"),
+        ("/v1/intake/pause", with(1, json!({ "reason": long })), "reason must have"),
+        ("/v1/products/p/stock", with(1, json!({ "delta": 1 })), "reason"),
+        ("/v1/products/p/stock", with(1, json!({ "delta": 0, "reason": "r" })), "delta is 0"),
+        ("/v1/products/p/stock", with(1, json!({ "delta": "1", "reason": "r" })), "expected i64"),
+        ("/v1/dead-letters/1/discard", id(1), "reason"),
+    ] {
+        let (status, answer) = served.post(path, &body).await;
+        assert_eq!((status, &answer["code"]), (400, &json!("bad_request")), "{path} {answer}");
+        assert!(answer["msg"].as_str().unwrap().contains(word), "{path} {answer}");
+    }
+    let (status, answer) = served.post("/v1/intake/pause?now=1", &id(1)).await;
+    assert_eq!(status, 400, "{answer}");
+    let (status, _) = served.post("/v1/intake/pause", &id(1)).await;
+    assert_eq!(status, 200, "the id is still unused");
+    let (status, answer) = served.post("/v1/intake/resume", &id(1)).await;
+    assert_eq!((status, &answer["code"]), (409, &json!("request_id_reused")));
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_here_cannot_be_commanded() {
+    for (roles, paths) in [
+        (vec![Role::Order], ["/v1/intake/pause", "/v1/intake/resume", "/v1/drain"]),
+        (
+            vec![Role::Gateway],
+            ["/v1/consumption/pause", "/v1/dead-letters/resend", "/v1/consumption/resume"],
+        ),
+    ] {
+        let served = Served::with(We::Operate, &roles).await;
+        for path in paths {
+            let (status, answer) = served.post(path, &id(1)).await;
+            assert_eq!((status, &answer["code"]), (409, &json!("wrong_role")), "{path}");
+        }
+        served.end().await;
+    }
+    let served = Served::with(We::Operate, &[Role::Gateway]).await;
+    let body = with(1, json!({ "delta": 1, "reason": "r" }));
+    let (status, _) = served.post(&format!("/v1/products/{PROD}/stock"), &body).await;
+    assert_eq!(status, 409, "stock is the order role's");
+    let (_, answer) = served.post("/v1/intake/pause", &id(2)).await;
+    assert_eq!(answer["state"]["consumption"], Value::Null, "{answer}");
+    served.end().await;
+}

@@ -1,0 +1,77 @@
+//! What an operator may switch, in effect: intake at the charge desk, consumption at the queue, and
+//! whether a drain has come to its end. What was asked for is in the store; here it is done.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use protocol::{Controls, SwitchView};
+
+use super::queue::QueueParts;
+use crate::gateway::charge::{ChargeDesk, IntakePaused};
+use crate::queue::Consuming;
+use crate::status::LagReading;
+
+/// The switches of this process.
+pub(super) struct Switches {
+    state: Mutex<State>,
+    /// Not owned: the publisher ends when the last owner of the desk is gone.
+    desk: Weak<ChargeDesk>,
+    queue: Arc<QueueParts>,
+}
+
+struct State {
+    controls: Controls,
+    /// While draining: since when nothing has been on its way into the queue.
+    quiet_since: Option<Instant>,
+}
+
+impl Switches {
+    /// Everything on, until told otherwise.
+    pub(super) fn new(desk: Weak<ChargeDesk>, queue: Arc<QueueParts>) -> Self {
+        let state = Mutex::new(State { controls: Controls::default(), quiet_since: None });
+        Self { state, desk, queue }
+    }
+
+    /// Puts them into effect.
+    pub(super) async fn apply(&self, controls: &Controls) {
+        let is_paused =
+            |switch: &Option<SwitchView>| switch.as_ref().is_some_and(|switch| switch.paused);
+        if let Some(desk) = self.desk.upgrade() {
+            desk.set_intake_paused(match is_paused(&controls.intake) {
+                true => IntakePaused::Yes,
+                false => IntakePaused::No,
+            });
+        }
+        let consuming = match is_paused(&controls.consumption) {
+            true => Consuming::Paused,
+            false => Consuming::Running,
+        };
+        self.queue.set_consuming(consuming).await;
+        *self.state() = State { controls: controls.clone(), quiet_since: None };
+    }
+
+    /// The switches as they are, with the drain judged by what is on its way: claims whose
+    /// publication is open, sends whose result is unknown, and what the queue holds. A lag of 0
+    /// counts only if its reading began after everything else had come to rest.
+    pub(super) fn look(&self, unconfirmed: usize, lag: &LagReading) -> Controls {
+        let under_way = self.desk.upgrade().map_or(0, |desk| desk.under_way());
+        let mut state = self.state();
+        let State { controls, quiet_since } = &mut *state;
+        if let Some(drain) = &mut controls.drain
+            && !drain.drained
+        {
+            if under_way == 0 && unconfirmed == 0 {
+                let since = *quiet_since.get_or_insert_with(Instant::now);
+                let is_empty = lag.lag.as_ref().is_ok_and(|lag| lag.messages == 0);
+                drain.drained = is_empty && since < lag.begun;
+            } else {
+                *quiet_since = None;
+            }
+        }
+        controls.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,145 @@
+//! The parts of the snapshot that are mere translation: from what a part counts to how it is shown.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+
+use protocol::{EdgeView, GatewayView, OrdersView, QueuePart, QueueView, Reason, StoreView, Trend};
+
+use super::{Gateway, View};
+use crate::config::{QueueKind, Role};
+use crate::http::EdgeReadings;
+use crate::queue::{Cause, QueueLag};
+use crate::status::LagReading;
+use crate::store::ReadError;
+
+pub(super) fn gateway(gateway: &Gateway) -> GatewayView {
+    let tally = &gateway.tally;
+    let (waiting, waiting_max) = gateway.desk.upgrade().map_or((0, 0), |desk| desk.waiting());
+    GatewayView {
+        charges: tally.charges(),
+        queries: tally.queries(),
+        charge_rate: tally.charge_rate(),
+        accepted_rate: tally.accepted_rate(),
+        charge_latency: tally.charge_latency(),
+        in_flight: tally.in_flight(),
+        publish_waiting: waiting as u64,
+        publish_waiting_max: waiting_max as u64,
+    }
+}
+
+impl View {
+    pub(super) async fn orders(&self) -> Option<OrdersView> {
+        if !self.has(Role::Order) {
+            return None;
+        }
+        let read = self.store.outcomes().await;
+        let unreadable = read.as_ref().err().map(ToString::to_string);
+        let outcomes = {
+            let mut last = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Ok(now) = read {
+                *last = now;
+            }
+            *last
+        };
+        let failed: BTreeMap<String, u64> = Reason::ALL
+            .into_iter()
+            .map(|reason| (reason.as_str().to_owned(), outcomes.failed_for(reason)))
+            .collect();
+        let meters = self.store.meters();
+        Some(OrdersView {
+            placed: outcomes.placed,
+            failed,
+            duplicate_orders: outcomes.duplicate_orders,
+            duplicate_deliveries: outcomes.duplicate_deliveries,
+            dead_lettered: outcomes.dead_lettered,
+            redeliveries: meters.redeliveries.load(Relaxed),
+            placed_rate: meters.placed.rate(),
+            decided_rate: meters.decided.rate(),
+            accept_to_placed: meters.accept_to_placed.view(),
+            unreadable,
+        })
+    }
+
+    pub(super) async fn store_view(&self) -> StoreView {
+        let store = self.store.clone();
+        // The file system may hang; the look as a whole has a limit.
+        let files = tokio::task::spawn_blocking(move || store.files()).await;
+        let files = files.ok();
+        let meters = self.store.meters();
+        StoreView {
+            path: self.store_path.clone(),
+            size_bytes: files.as_ref().and_then(|files| files.size_bytes),
+            wal_bytes: files.as_ref().and_then(|files| files.wal_bytes),
+            commits: meters.commits.total(),
+            commit_rate: meters.commits.rate(),
+            order_rate: meters.orders.rate(),
+            commit_latency: meters.commit_latency.view(),
+            trouble: self.store.trouble().map(|cause| cause.to_string()),
+        }
+    }
+}
+
+pub(super) fn queue(
+    kind: QueueKind,
+    reading: LagReading,
+    dead_letters: Option<Result<u64, ReadError>>,
+    broker_dead_letters: Option<Result<u64, Cause>>,
+) -> QueueView {
+    let mut unreadable = Vec::new();
+    let lag = reading.lag.map_err(|cause| unreadable.push(format!("lag: {cause}"))).ok();
+    let dead_letters = dead_letters.and_then(|count| {
+        count.map_err(|fault| unreadable.push(format!("dead letters: {fault}"))).ok()
+    });
+    let broker_dead_letters = broker_dead_letters.and_then(|count| {
+        let told = |cause| unreadable.push(format!("the broker's dead letters: {cause}"));
+        count.map_err(told).ok()
+    });
+    QueueView {
+        kind: match kind {
+            QueueKind::Embedded => "embedded",
+            QueueKind::Rocketmq => "rocketmq",
+        }
+        .to_owned(),
+        lag_messages: lag.as_ref().map(|lag| lag.messages),
+        lag_age_ms: lag.as_ref().and_then(|lag| lag.oldest_age_ms),
+        lag_slope_per_s: reading.slope_per_s,
+        trend: reading.slope_per_s.map(trend),
+        queues: lag.map(|lag| lag.queues.into_iter().map(part).collect()).unwrap_or_default(),
+        dead_letters,
+        broker_dead_letters,
+        unreadable: (!unreadable.is_empty()).then(|| unreadable.join("; ")),
+    }
+}
+
+const fn trend(slope_per_s: i64) -> Trend {
+    match slope_per_s {
+        ..0 => Trend::Draining,
+        0 => Trend::Steady,
+        1.. => Trend::Growing,
+    }
+}
+
+fn part(queue: QueueLag) -> QueuePart {
+    QueuePart {
+        name: queue.name,
+        lag_messages: queue.messages,
+        lag_age_ms: queue.oldest_age_ms,
+        broker: queue.broker,
+        end_offset: queue.end_offset,
+        consumed_offset: queue.consumed_offset,
+        owner: queue.owner,
+    }
+}
+
+pub(super) fn edge(role: &str, readings: &EdgeReadings) -> EdgeView {
+    EdgeView {
+        role: role.to_owned(),
+        connections_open: readings.connections_open,
+        requests: readings.requests,
+        panics: readings.panics,
+        timeouts: readings.timeouts,
+        too_large: readings.too_large,
+        malformed: readings.malformed,
+    }
+}

@@ -1,0 +1,152 @@
+//! What the gateway counts of its own work, for the admin views: answers by code, rates, how long a
+//! charge takes. Nothing is decided by it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use protocol::{Code, LatencyView, Rate};
+
+use crate::meter::{LatencyMeter, RateMeter};
+
+const CODES: usize = Code::ALL.len();
+
+/// The gateway's counters. Shared by its routes.
+#[derive(Debug)]
+pub struct Tally {
+    charges: [AtomicU64; CODES],
+    queries: [AtomicU64; CODES],
+    charged: RateMeter,
+    accepted: RateMeter,
+    latency: LatencyMeter,
+    in_flight: AtomicU64,
+}
+
+/// A request being answered, counted as in flight until it is dropped.
+pub struct InFlight<'a> {
+    tally: &'a Tally,
+    since: Instant,
+}
+
+impl Tally {
+    /// Nothing counted yet. Meters that are shown side by side share `base`.
+    #[must_use]
+    pub fn new(base: Instant) -> Self {
+        Self {
+            charges: [const { AtomicU64::new(0) }; CODES],
+            queries: [const { AtomicU64::new(0) }; CODES],
+            charged: RateMeter::new(base),
+            accepted: RateMeter::new(base),
+            latency: LatencyMeter::new(base),
+            in_flight: AtomicU64::new(0),
+        }
+    }
+
+    /// A request begins to be answered.
+    pub fn begin(&self) -> InFlight<'_> {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight { tally: self, since: Instant::now() }
+    }
+
+    /// Answers to `charge.do` since the start, by code; codes that never came are left out.
+    #[must_use]
+    pub fn charges(&self) -> BTreeMap<String, u64> {
+        by_code(&self.charges)
+    }
+
+    /// Answers to `query.do`, likewise.
+    #[must_use]
+    pub fn queries(&self) -> BTreeMap<String, u64> {
+        by_code(&self.queries)
+    }
+
+    /// Charges answered.
+    #[must_use]
+    pub fn charge_rate(&self) -> Rate {
+        self.charged.rate()
+    }
+
+    /// Charges answered by the second, oldest first.
+    #[must_use]
+    pub fn charge_history(&self) -> Vec<u64> {
+        self.charged.history()
+    }
+
+    /// Charges answered 10000.
+    #[must_use]
+    pub fn accepted_rate(&self) -> Rate {
+        self.accepted.rate()
+    }
+
+    /// From a charge's last byte to its answer, over the last minute.
+    #[must_use]
+    pub fn charge_latency(&self) -> Option<LatencyView> {
+        self.latency.view()
+    }
+
+    /// Requests being answered now.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Relaxed)
+    }
+}
+
+impl InFlight<'_> {
+    /// A charge was answered.
+    pub fn charged(self, code: Code) {
+        self.tally.charges[code as usize].fetch_add(1, Relaxed);
+        self.tally.charged.add(1);
+        if code == Code::Queued {
+            self.tally.accepted.add(1);
+        }
+        self.tally.latency.record(self.since.elapsed());
+    }
+
+    /// A query was answered.
+    pub fn queried(self, code: Code) {
+        self.tally.queries[code as usize].fetch_add(1, Relaxed);
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.tally.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+fn by_code(counts: &[AtomicU64; CODES]) -> BTreeMap<String, u64> {
+    let mut named = BTreeMap::new();
+    for code in Code::ALL {
+        let count = counts[code as usize].load(Relaxed);
+        if 0 < count {
+            *named.entry(code.as_str().to_owned()).or_default() += count;
+        }
+    }
+    named
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use protocol::Code;
+
+    use super::Tally;
+
+    #[test]
+    fn answers_are_counted_by_code_and_the_two_successes_together() {
+        let tally = Tally::new(Instant::now());
+        for code in Code::ALL {
+            tally.begin().charged(code);
+        }
+        tally.begin().queried(Code::NeverOrdered);
+        let open = tally.begin();
+        assert_eq!(tally.in_flight(), 1);
+        drop(open);
+        assert_eq!(tally.in_flight(), 0);
+        let charges = tally.charges();
+        assert_eq!((charges["10000"], charges["40006"], charges.len()), (2, 1, 11));
+        assert_eq!(tally.queries().into_iter().collect::<Vec<_>>(), [("41004".to_owned(), 1)]);
+        assert_eq!(tally.charge_latency().unwrap().count, 12);
+    }
+}

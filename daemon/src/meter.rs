@@ -1,0 +1,300 @@
+//! Meters on the hot paths: how often per second, and how long. Parts measure, the admin views read;
+//! nothing is decided by them. Counting takes no lock; a duration takes one of a few that hardly
+//! anybody else holds.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use protocol::{Bucket, LatencyView, Rate, SECONDS_KEPT};
+
+/// Slots of a rate: more than the seconds kept, so that the second being counted isn't one of them.
+const SLOTS: usize = 128;
+
+/// Whole seconds of "the last minute".
+const MINUTE_S: u32 = 60;
+
+/// Durations are kept in slices of this many seconds, and a slice is forgotten as a whole.
+const SLICE_S: u32 = 5;
+
+/// Slices that make a minute, with the one being filled.
+const SLICES: u32 = MINUTE_S / SLICE_S;
+
+/// Places where threads leave their durations; on one place they would wait for each other.
+const SHARDS: usize = 4;
+
+/// The longest duration told apart, in microseconds; longer ones count as this.
+const LONGEST_US: u64 = 60_000_000;
+
+/// Significant decimal digits of a duration: two, so within 1 %.
+const DIGITS: u8 = 2;
+
+/// The end of the first bucket that a view shows, in microseconds.
+const FIRST_BUCKET_US: u64 = 64;
+
+/// Counts events by the second. Each slot packs a second's number and its count.
+#[derive(Debug)]
+pub struct RateMeter {
+    base: Instant,
+    total: AtomicU64,
+    slots: [AtomicU64; SLOTS],
+}
+
+impl RateMeter {
+    /// A meter whose seconds begin at `base`. Meters that are shown side by side share it.
+    #[must_use]
+    pub fn new(base: Instant) -> Self {
+        Self { base, total: AtomicU64::new(0), slots: [const { AtomicU64::new(0) }; SLOTS] }
+    }
+
+    /// Counts `events` now.
+    pub fn add(&self, events: u64) {
+        self.add_in(self.second(), events);
+    }
+
+    fn add_in(&self, second: u32, events: u64) {
+        self.total.fetch_add(events, Relaxed);
+        // Half a word is enough for what a second can hold.
+        let events = events.min(u64::from(u32::MAX));
+        // The closure always gives a new word, so there is no failure to mind.
+        let _ = self.slot(second).fetch_update(Relaxed, Relaxed, |word| {
+            let (of, count) = unpack(word);
+            let count = if of == second { count } else { 0 };
+            Some(pack(second, count.saturating_add(events)))
+        });
+    }
+
+    /// How many there were since the start.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total.load(Relaxed)
+    }
+
+    /// The counts of the last whole second and minute.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        self.rate_at(self.second())
+    }
+
+    fn rate_at(&self, now: u32) -> Rate {
+        let in_last = |seconds| (1..=seconds).map(|ago| self.in_second(now, ago)).sum();
+        Rate { last_1s: in_last(1), last_60s: in_last(MINUTE_S) }
+    }
+
+    /// The counts of the last [`SECONDS_KEPT`] whole seconds, oldest first.
+    #[must_use]
+    pub fn history(&self) -> Vec<u64> {
+        self.history_at(self.second())
+    }
+
+    fn history_at(&self, now: u32) -> Vec<u64> {
+        let kept = u32::try_from(SECONDS_KEPT).unwrap_or(0);
+        (1..=kept).rev().map(|ago| self.in_second(now, ago)).collect()
+    }
+
+    fn in_second(&self, now: u32, ago: u32) -> u64 {
+        let Some(second) = now.checked_sub(ago) else { return 0 };
+        let (of, count) = unpack(self.slot(second).load(Relaxed));
+        if of == second { count } else { 0 }
+    }
+
+    fn slot(&self, second: u32) -> &AtomicU64 {
+        &self.slots[second as usize % SLOTS]
+    }
+
+    /// The second that is being counted; they begin with 1, as an unused slot says 0.
+    fn second(&self) -> u32 {
+        u32::try_from(self.base.elapsed().as_secs() + 1).unwrap_or(u32::MAX)
+    }
+}
+
+const fn pack(second: u32, count: u64) -> u64 {
+    let count = if count < u32::MAX as u64 { count } else { u32::MAX as u64 };
+    (second as u64) << 32 | count
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "each half is its own 32 bits")]
+const fn unpack(word: u64) -> (u32, u64) {
+    ((word >> 32) as u32, word & u32::MAX as u64)
+}
+
+/// Measures durations over the last minute.
+#[derive(Debug)]
+pub struct LatencyMeter {
+    base: Instant,
+    shards: [Mutex<VecDeque<Slice>>; SHARDS],
+}
+
+/// The durations of a few seconds.
+#[derive(Debug)]
+struct Slice {
+    number: u32,
+    durations: Histogram<u32>,
+}
+
+impl LatencyMeter {
+    /// A meter that has measured nothing.
+    #[must_use]
+    pub fn new(base: Instant) -> Self {
+        Self { base, shards: [const { Mutex::new(VecDeque::new()) }; SHARDS] }
+    }
+
+    /// Takes in one duration.
+    pub fn record(&self, duration: Duration) {
+        self.record_us(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Takes in one duration in microseconds.
+    pub fn record_us(&self, duration_us: u64) {
+        self.record_in(self.slice(), duration_us);
+    }
+
+    fn record_in(&self, number: u32, duration_us: u64) {
+        let mut slices = self.shards[own_shard()].lock().unwrap_or_else(PoisonError::into_inner);
+        if slices.back().is_none_or(|slice| slice.number < number) {
+            let used = if slices.len() < SLICES as usize { None } else { slices.pop_front() };
+            let Some(durations) = used.map_or_else(empty, |slice| Some(cleared(slice))) else {
+                return;
+            };
+            slices.push_back(Slice { number, durations });
+        }
+        if let Some(slice) = slices.back_mut() {
+            slice.durations.saturating_record(duration_us.clamp(1, LONGEST_US));
+        }
+    }
+
+    /// The last minute; `None` when nothing was measured in it.
+    #[must_use]
+    pub fn view(&self) -> Option<LatencyView> {
+        self.view_at(self.slice())
+    }
+
+    fn view_at(&self, now: u32) -> Option<LatencyView> {
+        let mut all: Option<Histogram<u32>> = None;
+        for shard in &self.shards {
+            let slices = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for slice in slices.iter().filter(|slice| now < slice.number + SLICES) {
+                match &mut all {
+                    // They are made alike, so one always fits into the other.
+                    Some(all) => all.add(&slice.durations).unwrap_or_default(),
+                    None => all = Some(slice.durations.clone()),
+                }
+            }
+        }
+        let all = all.filter(|all| !all.is_empty())?;
+        Some(LatencyView {
+            count: all.len(),
+            p50_us: all.value_at_quantile(0.5),
+            p99_us: all.value_at_quantile(0.99),
+            p999_us: all.value_at_quantile(0.999),
+            max_us: all.max(),
+            buckets: buckets(&all),
+        })
+    }
+
+    fn slice(&self) -> u32 {
+        u32::try_from(self.base.elapsed().as_secs() / u64::from(SLICE_S)).unwrap_or(u32::MAX)
+    }
+}
+
+fn empty() -> Option<Histogram<u32>> {
+    // The bounds are constants that the type accepts; a test holds it.
+    Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok()
+}
+
+fn cleared(slice: Slice) -> Histogram<u32> {
+    let mut durations = slice.durations;
+    durations.reset();
+    durations
+}
+
+fn own_shard() -> usize {
+    thread_local! {
+        static SHARD: usize = {
+            let mut hasher = DefaultHasher::new();
+            thread::current().id().hash(&mut hasher);
+            usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0)
+        };
+    }
+    SHARD.with(|shard| *shard)
+}
+
+/// Buckets whose ends double, without the empty ones before the first and after the last.
+fn buckets(durations: &Histogram<u32>) -> Vec<Bucket> {
+    let all = durations.iter_log(FIRST_BUCKET_US, 2.0).map(|step| Bucket {
+        up_to_us: step.value_iterated_to() + 1,
+        count: step.count_since_last_iteration(),
+    });
+    all.skip_while(|bucket| bucket.count == 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use protocol::{Bucket, Rate, SECONDS_KEPT};
+
+    use super::{LONGEST_US, LatencyMeter, RateMeter, SLICES};
+
+    #[test]
+    fn a_rate_counts_whole_seconds_only() {
+        let meter = RateMeter::new(Instant::now());
+        assert_eq!(meter.rate_at(5), Rate::default());
+        for (second, events) in [(1, 7), (60, 2), (61, 3), (61, 1)] {
+            meter.add_in(second, events);
+        }
+        assert_eq!(meter.rate_at(61), Rate { last_1s: 2, last_60s: 9 }, "61 is being counted");
+        assert_eq!(meter.rate_at(62), Rate { last_1s: 4, last_60s: 6 }, "1 is over a minute ago");
+        assert_eq!(meter.rate_at(200), Rate::default());
+        assert_eq!(meter.total(), 13);
+    }
+
+    #[test]
+    fn a_slot_is_used_again_and_the_history_has_every_second() {
+        let meter = RateMeter::new(Instant::now());
+        meter.add_in(3, 5);
+        meter.add_in(131, 1);
+        let history = meter.history_at(132);
+        assert_eq!(history.len(), SECONDS_KEPT);
+        assert_eq!((history[SECONDS_KEPT - 1], history.iter().sum::<u64>()), (1, 1));
+        meter.add_in(132, u64::MAX);
+        assert_eq!(meter.rate_at(133).last_1s, u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn many_threads_lose_no_event() {
+        let meter = RateMeter::new(Instant::now());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1_000).for_each(|_| meter.add_in(9, 1)));
+            }
+        });
+        assert_eq!(meter.rate_at(10).last_1s, 4_000);
+    }
+
+    #[test]
+    fn a_minute_of_durations_is_shown_and_then_forgotten() {
+        let meter = LatencyMeter::new(Instant::now());
+        assert_eq!(meter.view_at(0), None);
+        for _ in 0..98 {
+            meter.record_in(0, 100);
+        }
+        meter.record_in(1, 5_000);
+        meter.record_in(1, 2 * LONGEST_US);
+        let view = meter.view_at(1).unwrap();
+        assert_eq!((view.count, view.p50_us), (100, 100));
+        assert!(view.p99_us.abs_diff(5_000) <= 50 && LONGEST_US <= view.max_us, "{view:?}");
+        assert_eq!(view.buckets.first(), Some(&Bucket { up_to_us: 128, count: 98 }));
+        assert_eq!(view.buckets.iter().map(|bucket| bucket.count).sum::<u64>(), 100);
+        assert_eq!(meter.view_at(SLICES).unwrap().count, 2);
+        assert_eq!(meter.view_at(SLICES + 1), None);
+        for number in 2..40 {
+            meter.record_in(number, 1);
+        }
+        assert_eq!(meter.view_at(39).unwrap().count, u64::from(SLICES));
+    }
+}

@@ -1,0 +1,169 @@
+//! What the admin views show of RocketMQ beyond the lag: the connection, the brokers with their
+//! versions, which queues are this process's, and the broker's own dead-letter topic. Only reads, at
+//! its own pace, and never on anybody's way.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use protocol::{RocketmqBroker, RocketmqView};
+
+use super::requests::{Broker, RequestError, Requests};
+use super::{Cause, Health, RocketmqQueue, Shared};
+
+/// Between two looks at what changes seldom.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long a look may take; a broker that is away costs it several requests' time-outs.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What was seen last.
+pub(super) struct Seen {
+    brokers: Vec<RocketmqBroker>,
+    /// Versions by address. A broker that comes back with another one is asked again, as the look
+    /// that fails meanwhile forgets it.
+    versions: HashMap<String, String>,
+    dead_letters: Result<u64, Cause>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        let dead_letters = Err(Cause("not read yet".to_owned()));
+        Self { brokers: Vec::new(), versions: HashMap::new(), dead_letters }
+    }
+}
+
+impl RocketmqQueue {
+    /// The way to RocketMQ, as it was seen last.
+    #[must_use]
+    pub fn view(&self) -> RocketmqView {
+        let (clients, health) = (&self.shared.clients, self.health().borrow().clone());
+        RocketmqView {
+            connection: connection(&health).to_owned(),
+            producer_ready: health.producer_ready,
+            consumer_running: health.consumer_running,
+            name_servers: clients.settings.name_servers.clone(),
+            topic: clients.names.topic.clone(),
+            group: clients.names.group.clone(),
+            brokers: self.shared.seen().brokers.clone(),
+        }
+    }
+
+    /// Messages in the broker's own dead-letter topic of our group, as it was seen last.
+    ///
+    /// # Errors
+    /// Says why they couldn't be counted.
+    pub fn broker_dead_letters(&self) -> Result<u64, Cause> {
+        self.shared.seen().dead_letters.clone()
+    }
+}
+
+const fn connection(health: &Health) -> &'static str {
+    if !health.degraded.is_empty() {
+        "degraded"
+    } else if health.producer_ready || health.consumer_running {
+        "connected"
+    } else {
+        "connecting"
+    }
+}
+
+impl Shared {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks at intervals until the queue ends.
+pub(super) async fn watch(shared: Arc<Shared>) {
+    let looking = async {
+        loop {
+            match tokio::time::timeout(LOOK_TIMEOUT, look(&shared)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => forget(&shared, error.to_string()),
+                Err(_) => forget(&shared, "the broker doesn't answer".to_owned()),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    shared.stop.run_until_cancelled(looking).await;
+}
+
+fn forget(shared: &Shared, why: String) {
+    let mut seen = shared.seen();
+    seen.versions.clear();
+    for broker in &mut seen.brokers {
+        broker.version = None;
+    }
+    seen.dead_letters = Err(Cause(why));
+}
+
+async fn look(shared: &Shared) -> Result<(), RequestError> {
+    let Some(requests) = shared.requests.load_full() else {
+        forget(shared, "not connected to RocketMQ".to_owned());
+        return Ok(());
+    };
+    let names = &shared.clients.names;
+    let brokers = requests.brokers_of(&names.topic).await?.unwrap_or_default();
+    let mut views = Vec::with_capacity(brokers.len());
+    for Broker { name, address, .. } in &brokers {
+        let known = shared.seen().versions.get(address).cloned();
+        let version = match known {
+            Some(version) => Some(version),
+            // An account may lack the right to know: no fault of the way.
+            None => requests.version(address).await.ok(),
+        };
+        if let Some(version) = &version {
+            shared.seen().versions.insert(address.clone(), version.clone());
+        }
+        views.push(RocketmqBroker { name: name.clone(), address: address.clone(), version });
+    }
+    shared.seen().brokers = views;
+    let count = dead_letters(&requests, &names.group, &names.dead_letter_topic).await;
+    shared.seen().dead_letters = count.map_err(|error| Cause(error.to_string()));
+    Ok(())
+}
+
+/// What lies in the dead-letter topic; 0 where there is no such topic, which the broker makes with
+/// the first.
+async fn dead_letters(requests: &Requests, group: &str, topic: &str) -> Result<u64, RequestError> {
+    let mut count = 0;
+    for broker in requests.brokers_of(topic).await?.unwrap_or_default() {
+        // The broker makes the topic for writing only, with one queue.
+        for queue in 0..broker.queues.max(1) {
+            let glance = requests.glance(&broker.address, group, topic, queue, 0).await?;
+            let glance = glance.unwrap_or_default();
+            let waiting = glance.max_offset.saturating_sub(glance.min_offset);
+            count += u64::try_from(waiting).unwrap_or(0);
+        }
+    }
+    Ok(count)
+}
+
+/// The queues that this process's consumer has, named as the lag names them.
+pub(super) async fn own_queues(shared: &Shared) -> HashSet<String> {
+    // One that is just being started or replaced has none that could be told.
+    let Ok(consumer) = shared.consumer.try_lock() else { return HashSet::new() };
+    match consumer.as_ref() {
+        Some(consumer) => consumer.queues().await,
+        None => HashSet::new(),
+    }
+}
+
+/// Kept apart from the rest of what is shared: nothing else needs it.
+pub(super) type SeenBoard = Mutex<Seen>;
+
+#[cfg(test)]
+mod tests {
+    use super::{Health, connection};
+
+    #[test]
+    fn a_connection_is_told_in_a_word() {
+        let mut health = Health::default();
+        assert_eq!(connection(&health), "connecting");
+        health.producer_ready = true;
+        assert_eq!(connection(&health), "connected");
+        health.degraded.push("the broker is away".to_owned());
+        assert_eq!(connection(&health), "degraded");
+    }
+}

@@ -1,0 +1,94 @@
+//! What the writer does, measured: counted when a commit succeeded, so that nothing of a transaction
+//! that was undone shows.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::meter::{LatencyMeter, RateMeter};
+
+/// The writer's meters. They share one base, which is [`super::Store::meter_base`].
+#[derive(Debug)]
+pub struct StoreMeters {
+    /// Commits.
+    pub commits: RateMeter,
+    /// Orders queued or decided by them.
+    pub orders: RateMeter,
+    /// From the begin of a transaction to the end of its commit.
+    pub commit_latency: LatencyMeter,
+    /// Orders that got a unit.
+    pub placed: RateMeter,
+    /// Orders decided, whatever the outcome.
+    pub decided: RateMeter,
+    /// From the buyer's request to the order's placing, by the wall clock, to the millisecond.
+    pub accept_to_placed: LatencyMeter,
+    /// Deliveries that were not the first of their message.
+    pub redeliveries: AtomicU64,
+}
+
+impl StoreMeters {
+    pub(super) fn new(base: Instant) -> Self {
+        Self {
+            commits: RateMeter::new(base),
+            orders: RateMeter::new(base),
+            commit_latency: LatencyMeter::new(base),
+            placed: RateMeter::new(base),
+            decided: RateMeter::new(base),
+            accept_to_placed: LatencyMeter::new(base),
+            redeliveries: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts what a transaction did that took `took` with its commit.
+    pub(super) fn count(&self, tally: &Tally, took: Duration) {
+        self.commits.add(1);
+        self.commit_latency.record(took);
+        let Counts { queued, decided, redeliveries } = tally.counts;
+        self.orders.add(queued + decided);
+        self.decided.add(decided);
+        self.placed.add(tally.waits_ms.len() as u64);
+        self.redeliveries.fetch_add(redeliveries, Ordering::Relaxed);
+        for wait_ms in &tally.waits_ms {
+            let wait_ms = u64::try_from(*wait_ms).unwrap_or(0);
+            self.accept_to_placed.record_us(wait_ms.saturating_mul(1_000));
+        }
+    }
+}
+
+/// What a transaction has done so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Figures.
+    pub(super) counts: Counts,
+    /// Of each order placed, milliseconds since its buyer asked.
+    pub(super) waits_ms: Vec<i64>,
+}
+
+/// The figures of a [`Tally`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    /// Orders put into the embedded queue.
+    pub(super) queued: u64,
+    /// Orders decided.
+    pub(super) decided: u64,
+    /// Deliveries that were not the first of their message.
+    pub(super) redeliveries: u64,
+}
+
+/// Where a [`Tally`] stood.
+pub(super) struct Mark {
+    counts: Counts,
+    placed: usize,
+}
+
+impl Tally {
+    /// Where it stands.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { counts: self.counts, placed: self.waits_ms.len() }
+    }
+
+    /// Takes back what came after `mark`.
+    pub(super) fn return_to(&mut self, mark: &Mark) {
+        self.counts = mark.counts;
+        self.waits_ms.truncate(mark.placed);
+    }
+}

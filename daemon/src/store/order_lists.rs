@@ -1,0 +1,375 @@
+//! Orders in lists, newest first, wherever they stand: those that wait, then those that are decided.
+//!
+//! A list is a sequence of stages, one per table; a cursor names a stage and the last row seen in
+//! it. A stage is walked by the table's own number, which says nothing of how much fits a filter,
+//! so a page ends after a bounded number of rows. A buyer's own orders are found by the partial
+//! indexes that queries use, product by product.
+
+use protocol::{EpochMs, Money, OrderMessage, OrderState, OrderView, OrdersPage, mask_phone};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::error::ListError;
+use super::{Store, page_limit, unsigned};
+
+/// Rows that are looked at for one page: a fraction of a second. A page that ends there is short
+/// and says where to go on.
+const LOOKED_AT_MAX: usize = 100_000;
+
+/// Products in which a buyer's orders are looked for when no product is given. Only senders that
+/// make product ids up lead to more; orders for those are found by their product.
+const PRODUCTS_MAX: usize = 1_000;
+
+/// Which orders to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrderFilter {
+    /// Only those that stand there.
+    pub state: Option<OrderState>,
+    /// Only those for this product.
+    pub prod_id: Option<String>,
+    /// Only those of this buyer: the whole phone number.
+    pub phone: Option<String>,
+}
+
+impl Store {
+    /// Orders that fit `filter`, newest first: up to `limit` (1 to 500) after the cursor `after`.
+    /// First those that wait in the embedded queue, then sends whose result is unknown and dead
+    /// letters, then decided ones; duplicates come last, and only when they or one buyer are asked
+    /// for. An order that moves on between two pages may be in both, but is in one.
+    ///
+    /// # Errors
+    /// See [`ListError`].
+    pub async fn list_orders(
+        &self,
+        filter: OrderFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<OrdersPage, ListError> {
+        let after = after.map(|text| Cursor::read(text).ok_or(ListError::Cursor)).transpose()?;
+        let looking = Looking { filter, left: LOOKED_AT_MAX, limit: page_limit(limit) };
+        Ok(self.read(move |connection| looking.page(connection, after)).await?)
+    }
+
+    /// As [`Store::list_orders`], looking at fewer rows.
+    #[cfg(test)]
+    pub(super) async fn list_orders_within(
+        &self,
+        filter: OrderFilter,
+        after: Option<&str>,
+        left: usize,
+    ) -> OrdersPage {
+        let after = after.and_then(Cursor::read);
+        let looking = Looking { filter, left, limit: 10 };
+        self.read(move |connection| looking.page(connection, after)).await.unwrap()
+    }
+}
+
+/// Where orders stand, in the sequence of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// In the embedded queue.
+    Queued,
+    /// Sent with an unknown result.
+    Unconfirmed,
+    /// Among the dead letters.
+    SetAside,
+    /// Placed, failed or finished.
+    Decided,
+    /// Set aside for another order of the buyer.
+    Duplicates,
+}
+
+impl Stage {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Queued, Self::Unconfirmed, Self::SetAside, Self::Decided, Self::Duplicates];
+
+    const fn letter(self) -> char {
+        match self {
+            Self::Queued => 'q',
+            Self::Unconfirmed => 'u',
+            Self::SetAside => 's',
+            Self::Decided => 'd',
+            Self::Duplicates => 'x',
+        }
+    }
+
+    /// All rows below number `?1`, newest first: number, product, buyer, status.
+    pub(super) const fn walk(self) -> &'static str {
+        match self {
+            Self::Queued => {
+                "SELECT seq, prod_id, user_phoneno, NULL FROM seckill_queue
+                  WHERE seq < ?1 ORDER BY seq DESC"
+            }
+            Self::Unconfirmed => {
+                "SELECT rowid, prod_id, user_phoneno, NULL FROM seckill_unconfirmed
+                  WHERE rowid < ?1 ORDER BY rowid DESC"
+            }
+            Self::SetAside => {
+                "SELECT id, prod_id, user_phoneno, NULL FROM seckill_dead_letter
+                  WHERE resolved_at IS NULL AND id < ?1 AND order_id IS NOT NULL ORDER BY id DESC"
+            }
+            Self::Decided => {
+                "SELECT id, prod_id, user_phoneno, order_status FROM t_seckill_order
+                  WHERE id < ?1 AND record_status = 0 ORDER BY id DESC"
+            }
+            Self::Duplicates => {
+                "SELECT decision_seq, prod_id, user_phoneno, NULL FROM seckill_duplicate
+                  WHERE decision_seq < ?1 ORDER BY decision_seq DESC"
+            }
+        }
+    }
+
+    /// The same for buyer `?2`, and product `?3` if that isn't null. `None`: there are so few rows
+    /// that walking them is as good.
+    pub(super) fn of_buyer(self) -> Option<String> {
+        const LIVE: &str = "record_status = 0 AND order_status IN (0, 2)";
+        match self {
+            Self::Unconfirmed => None,
+            Self::Queued => Some(format!(
+                "WITH RECURSIVE {products}
+                 SELECT seq, q.prod_id, user_phoneno, NULL FROM products
+                   CROSS JOIN seckill_queue q USING (prod_id)
+                  WHERE user_phoneno = ?2 AND seq < ?1 ORDER BY seq DESC",
+                products = products("products", "seckill_queue", "TRUE")
+            )),
+            Self::SetAside => Some(format!(
+                "WITH RECURSIVE {products}
+                 SELECT id, l.prod_id, user_phoneno, NULL FROM products
+                   CROSS JOIN seckill_dead_letter l USING (prod_id)
+                  WHERE user_phoneno = ?2 AND resolved_at IS NULL AND id < ?1
+                    AND order_id IS NOT NULL ORDER BY id DESC",
+                products = products("products", "seckill_dead_letter", "resolved_at IS NULL")
+            )),
+            Self::Decided => Some(format!(
+                "WITH RECURSIVE {sold}, {failed}
+                 SELECT id, o.prod_id, user_phoneno, order_status FROM sold
+                   CROSS JOIN t_seckill_order o USING (prod_id)
+                  WHERE user_phoneno = ?2 AND {LIVE} AND id < ?1
+                 UNION ALL
+                 SELECT id, o.prod_id, user_phoneno, order_status FROM failed
+                   CROSS JOIN t_seckill_order o USING (prod_id)
+                  WHERE user_phoneno = ?2 AND order_status = 3 AND record_status = 0 AND id < ?1
+                  ORDER BY 1 DESC",
+                sold = products("sold", "t_seckill_order", LIVE),
+                failed = products("failed", "t_seckill_order", "order_status = 3")
+            )),
+            Self::Duplicates => Some(format!(
+                "WITH RECURSIVE {sold}
+                 SELECT d.decision_seq, d.prod_id, d.user_phoneno, NULL FROM sold
+                   CROSS JOIN t_seckill_order o USING (prod_id)
+                   CROSS JOIN seckill_duplicate d ON d.live_order_id = o.order_id
+                  WHERE o.user_phoneno = ?2 AND {LIVE} AND d.decision_seq < ?1
+                  ORDER BY d.decision_seq DESC",
+                sold = products("sold", "t_seckill_order", LIVE)
+            )),
+        }
+    }
+
+    /// The row of number `?1`: id, product, its name, buyer, status, reason, amount, time asked,
+    /// time decided, duplicates, body. No row where the order has moved on to another stage.
+    const fn row(self) -> &'static str {
+        match self {
+            Self::Queued => {
+                "SELECT order_id, prod_id,
+                        (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = q.prod_id),
+                        user_phoneno, NULL, NULL, NULL, charged_at, NULL, 0, body
+                   FROM seckill_queue q WHERE seq = ?1
+                    AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = q.order_id)
+                    AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d WHERE d.order_id = q.order_id)"
+            }
+            Self::Unconfirmed => {
+                "SELECT order_id, prod_id,
+                        (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = u.prod_id),
+                        user_phoneno, NULL, cause, NULL, charged_at, NULL, 0, body
+                   FROM seckill_unconfirmed u WHERE rowid = ?1
+                    AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = u.order_id)
+                    AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d WHERE d.order_id = u.order_id)
+                    AND NOT EXISTS (SELECT 1 FROM seckill_queue q WHERE q.order_id = u.order_id)
+                    AND NOT EXISTS (SELECT 1 FROM seckill_dead_letter l
+                                     WHERE l.order_id = u.order_id AND l.resolved_at IS NULL)"
+            }
+            Self::SetAside => {
+                "SELECT order_id, prod_id,
+                        (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = l.prod_id),
+                        user_phoneno, NULL, reason, NULL, charged_at, NULL, 0, body
+                   FROM seckill_dead_letter l WHERE id = ?1
+                    AND NOT EXISTS (SELECT 1 FROM seckill_queue q WHERE q.order_id = l.order_id)
+                    AND NOT EXISTS (SELECT 1 FROM seckill_dead_letter n
+                                     WHERE n.order_id = l.order_id AND n.resolved_at IS NULL
+                                       AND l.id < n.id)"
+            }
+            Self::Decided => {
+                "SELECT order_id, prod_id, prod_name, user_phoneno, order_status, reason,
+                        charge_money, charge_time, gmt_create, duplicates, NULL
+                   FROM t_seckill_order WHERE id = ?1"
+            }
+            Self::Duplicates => {
+                "SELECT order_id, prod_id,
+                        (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = d.prod_id),
+                        user_phoneno, NULL, 'duplicate_order', charge_money,
+                        COALESCE(charge_time, decided_at), decided_at, 0, NULL
+                   FROM seckill_duplicate d WHERE decision_seq = ?1"
+            }
+        }
+    }
+
+    fn state(self, status: Option<u8>) -> OrderState {
+        match (self, status) {
+            (Self::Unconfirmed, _) => OrderState::Unconfirmed,
+            (Self::SetAside, _) => OrderState::DeadLetter,
+            (Self::Duplicates, _) => OrderState::Duplicate,
+            (Self::Decided, Some(0)) => OrderState::Finished,
+            (Self::Decided, Some(2)) => OrderState::Placed,
+            (Self::Decided, Some(3)) => OrderState::Failed,
+            (Self::Queued | Self::Decided, _) => OrderState::Queued,
+        }
+    }
+
+    /// Whether a list of orders in `state`, of one buyer or of all, has this stage.
+    fn is_asked_for(self, filter: &OrderFilter) -> bool {
+        let holds = match filter.state {
+            None => return self != Self::Duplicates || filter.phone.is_some(),
+            Some(OrderState::Queued) => Self::Queued,
+            Some(OrderState::Unconfirmed) => Self::Unconfirmed,
+            Some(OrderState::DeadLetter) => Self::SetAside,
+            Some(OrderState::Duplicate) => Self::Duplicates,
+            Some(OrderState::Placed | OrderState::Failed | OrderState::Finished) => Self::Decided,
+        };
+        self == holds
+    }
+}
+
+/// The product ids in the rows of `table` under `condition`, one seek each: product `?3` alone if
+/// that isn't null.
+fn products(name: &str, table: &str, condition: &str) -> String {
+    format!(
+        "{name}(prod_id) AS (
+           SELECT IFNULL(?3, (SELECT MIN(prod_id) FROM {table} WHERE {condition}))
+           UNION ALL
+           SELECT (SELECT MIN(t.prod_id) FROM {table} t
+                    WHERE {condition} AND {name}.prod_id < t.prod_id)
+             FROM {name} WHERE {name}.prod_id IS NOT NULL AND ?3 IS NULL
+           LIMIT {PRODUCTS_MAX})"
+    )
+}
+
+/// Where a page ended: the next begins below this number of this stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cursor {
+    stage: Stage,
+    below: i64,
+}
+
+impl Cursor {
+    fn read(text: &str) -> Option<Self> {
+        let mut chars = text.chars();
+        let letter = chars.next()?;
+        let stage = Stage::ALL.into_iter().find(|stage| stage.letter() == letter)?;
+        Some(Self { stage, below: chars.as_str().parse().ok()? })
+    }
+
+    fn write(self) -> String {
+        format!("{}{}", self.stage.letter(), self.below)
+    }
+}
+
+/// A page in the making.
+struct Looking {
+    filter: OrderFilter,
+    /// Rows that may still be looked at.
+    left: usize,
+    limit: usize,
+}
+
+impl Looking {
+    fn page(
+        mut self,
+        connection: &Connection,
+        after: Option<Cursor>,
+    ) -> rusqlite::Result<OrdersPage> {
+        let mut orders = Vec::new();
+        for stage in Stage::ALL {
+            let is_done = after.is_some_and(|cursor| stage < cursor.stage);
+            if is_done || !stage.is_asked_for(&self.filter) {
+                continue;
+            }
+            let begun = after.filter(|cursor| cursor.stage == stage);
+            let below = begun.map_or(i64::MAX, |cursor| cursor.below);
+            if let Some(below) = self.fill(connection, stage, below, &mut orders)? {
+                let next = Some(Cursor { stage, below }.write());
+                return Ok(OrdersPage { orders, next });
+            }
+        }
+        Ok(OrdersPage { orders, next: None })
+    }
+
+    /// Looks through a stage; where the page ended in it, the number to go on below.
+    fn fill(
+        &mut self,
+        connection: &Connection,
+        stage: Stage,
+        mut below: i64,
+        orders: &mut Vec<OrderView>,
+    ) -> rusqlite::Result<Option<i64>> {
+        let OrderFilter { prod_id, phone, .. } = self.filter.clone();
+        let of_buyer = phone.as_ref().and_then(|_| stage.of_buyer());
+        let mut statement =
+            connection.prepare_cached(of_buyer.as_deref().unwrap_or_else(|| stage.walk()))?;
+        let mut rows = match of_buyer {
+            Some(_) => statement.query((below, phone, prod_id))?,
+            None => statement.query([below])?,
+        };
+        while let Some(row) = rows.next()? {
+            if orders.len() == self.limit || self.left == 0 {
+                return Ok(Some(below));
+            }
+            self.left -= 1;
+            below = row.get(0)?;
+            if self.fits(stage, row)?
+                && let Some((order, _)) = order(connection, stage, below)?
+            {
+                orders.push(order);
+            }
+        }
+        Ok(None)
+    }
+
+    fn fits(&self, stage: Stage, row: &Row<'_>) -> rusqlite::Result<bool> {
+        let is = |at: usize, wanted: &Option<String>| -> rusqlite::Result<bool> {
+            let Some(wanted) = wanted else { return Ok(true) };
+            Ok(row.get_ref(at)?.as_str()? == wanted)
+        };
+        let state = stage.state(row.get(3)?);
+        let OrderFilter { state: wanted, prod_id, phone } = &self.filter;
+        Ok(wanted.is_none_or(|wanted| wanted == state) && is(1, prod_id)? && is(2, phone)?)
+    }
+}
+
+/// One order of a stage, and its buyer's whole phone number. `None` where it has moved on.
+pub(super) fn order(
+    connection: &Connection,
+    stage: Stage,
+    number: i64,
+) -> rusqlite::Result<Option<(OrderView, String)>> {
+    let view = |row: &Row<'_>| {
+        let phone: String = row.get(3)?;
+        let body: Option<Vec<u8>> = row.get(10)?;
+        let charge_money = match body.and_then(|body| OrderMessage::decode(&body).ok()) {
+            Some(message) => Money::parse(&message.charge_money).ok(),
+            None => row.get::<_, Option<i64>>(6)?.map(Money::from_milli),
+        };
+        let order = OrderView {
+            order_id: row.get(0)?,
+            prod_id: row.get(1)?,
+            prod_name: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+            user: mask_phone(&phone),
+            state: stage.state(row.get(4)?),
+            reason: row.get(5)?,
+            charge_money,
+            charge_time: EpochMs(row.get(7)?),
+            decided_at: row.get::<_, Option<i64>>(8)?.map(EpochMs),
+            duplicates: unsigned(row.get(9)?),
+        };
+        Ok((order, phone))
+    };
+    connection.prepare_cached(stage.row())?.query_row([number], view).optional()
+}

@@ -1,0 +1,217 @@
+//! What operators change of products: a new one, more or fewer units, on and off the shelf. Stock is
+//! never overwritten, only added to or withdrawn from, so that sales meanwhile can't get lost.
+
+use protocol::{CreateProduct, Money, ProductView, RefusalCode, TEXT_CHARS_MAX};
+use rusqlite::OptionalExtension;
+use serde_json::{Value, json};
+
+use super::audit::{Carried, Command, Effect, refused, refused_with};
+use super::error::{CommandError, Fault};
+use super::writer::Tx;
+use super::{Store, unsigned};
+
+/// The largest stock of a product: a gateway's desk counts it in 32 bits.
+const STOCK_MAX: i64 = u32::MAX as i64;
+
+/// Whether a product may be charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shelf {
+    /// It may.
+    On,
+    /// It may not.
+    Off,
+}
+
+impl Store {
+    /// Makes a product. The state is its [`ProductView`], without what only the roles know (`held`
+    /// and `free`), and with the live orders by the row's own figure, not counted.
+    ///
+    /// # Errors
+    /// `product_exists`, or `bad_request` for values outside the limits of [`CreateProduct`].
+    pub async fn create_product(
+        &self,
+        command: Command,
+        product: CreateProduct,
+    ) -> Result<Carried, CommandError> {
+        self.carry_out(command, move |tx, _| create(tx, &product)).await
+    }
+
+    /// Adds `delta` units, or withdraws unsold ones where it is negative. The state is as in
+    /// [`Store::create_product`].
+    ///
+    /// # Errors
+    /// `not_found`; `stale_version` with the current `version`; `not_enough_stock` with the number
+    /// `unsold`; `bad_request` for a delta of 0, or of more than a stock can hold.
+    pub async fn change_stock(
+        &self,
+        command: Command,
+        prod_id: &str,
+        delta: i64,
+        if_version: Option<u64>,
+    ) -> Result<Carried, CommandError> {
+        let prod_id = prod_id.to_owned();
+        let work = move |tx: &Tx<'_>, _: &Command| {
+            change_stock(tx, &find(tx, &prod_id, if_version)?, delta)
+        };
+        self.carry_out(command, work).await
+    }
+
+    /// Puts a product on the shelf or takes it off; one that is there already stays as it is. The
+    /// state is as in [`Store::create_product`].
+    ///
+    /// # Errors
+    /// `not_found`; `stale_version` with the current `version`.
+    pub async fn set_shelf(
+        &self,
+        command: Command,
+        prod_id: &str,
+        shelf: Shelf,
+        if_version: Option<u64>,
+    ) -> Result<Carried, CommandError> {
+        let prod_id = prod_id.to_owned();
+        let work =
+            move |tx: &Tx<'_>, _: &Command| set_shelf(tx, &find(tx, &prod_id, if_version)?, shelf);
+        self.carry_out(command, work).await
+    }
+}
+
+fn create(tx: &Tx<'_>, product: &CreateProduct) -> Result<Effect, Fault> {
+    check(product)?;
+    if row(tx, &product.prod_id)?.is_some() {
+        let msg = format!("product {} exists", product.prod_id);
+        return Err(refused(RefusalCode::ProductExists, msg));
+    }
+    tx.statement(
+        "INSERT INTO t_seckill_product
+           (gmt_create, gmt_update, prod_id, prod_name, prod_status, prod_stock, prod_price,
+            initial_stock)
+         VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?5)",
+    )?
+    .execute((
+        tx.now.0,
+        &product.prod_id,
+        &product.prod_name,
+        !product.on_shelf,
+        product.stock,
+        product.price.milli(),
+    ))?;
+    tx.note_change();
+    let made = find(tx, &product.prod_id, None)?;
+    Effect::new(Value::Null, in_short(&made), &made)
+}
+
+fn check(product: &CreateProduct) -> Result<(), Fault> {
+    let too_long = |text: &str| TEXT_CHARS_MAX < text.chars().count();
+    let unfit = |text: &str| text.trim().is_empty() || text.contains(char::is_control);
+    let id = product.prod_id.as_str();
+    let wrong = if unfit(id) || too_long(id) || id.contains(char::is_whitespace) {
+        format!("prod_id: 1 to {TEXT_CHARS_MAX} characters without blanks")
+    } else if unfit(&product.prod_name) || too_long(&product.prod_name) {
+        format!("prod_name: 1 to {TEXT_CHARS_MAX} characters, not all blank")
+    } else if product.price.milli() <= 0 {
+        "price: an amount above 0".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(refused(RefusalCode::BadRequest, wrong))
+}
+
+fn change_stock(tx: &Tx<'_>, product: &ProductView, delta: i64) -> Result<Effect, Fault> {
+    if delta == 0 {
+        return Err(refused(RefusalCode::BadRequest, "delta: not 0"));
+    }
+    let (id, unsold) = (&product.prod_id, product.stock);
+    let stock = i64::try_from(unsold).unwrap_or(i64::MAX).saturating_add(delta);
+    if stock < 0 {
+        let msg = format!("{id} has {unsold} unsold units, fewer than are to be withdrawn");
+        let data = json!({ "unsold": unsold });
+        return Err(refused_with(RefusalCode::NotEnoughStock, msg, data));
+    }
+    if STOCK_MAX < stock {
+        let msg = format!("delta: {id} has {unsold} units and can have {STOCK_MAX} at most");
+        return Err(refused(RefusalCode::BadRequest, msg));
+    }
+    tx.statement(
+        "UPDATE t_seckill_product
+            SET prod_stock = prod_stock + ?2, added_stock = added_stock + ?2,
+                version = version + 1, gmt_update = ?3
+          WHERE prod_id = ?1",
+    )?
+    .execute((id, delta, tx.now.0))?;
+    tx.note_change();
+    let after = find(tx, id, None)?;
+    Effect::new(in_short(product), in_short(&after), &after)
+}
+
+fn set_shelf(tx: &Tx<'_>, product: &ProductView, shelf: Shelf) -> Result<Effect, Fault> {
+    let status = match shelf {
+        Shelf::On => 0,
+        Shelf::Off => 1,
+    };
+    let changed = tx
+        .statement(
+            "UPDATE t_seckill_product
+                SET prod_status = ?2, version = version + 1, gmt_update = ?3
+              WHERE prod_id = ?1 AND prod_status <> ?2",
+        )?
+        .execute((&product.prod_id, status, tx.now.0))?;
+    if 0 < changed {
+        tx.note_change();
+    }
+    let after = find(tx, &product.prod_id, None)?;
+    Effect::new(in_short(product), in_short(&after), &after)
+}
+
+/// The product, if it is there and at the version that the asker has seen.
+fn find(tx: &Tx<'_>, prod_id: &str, if_version: Option<u64>) -> Result<ProductView, Fault> {
+    let product = row(tx, prod_id)?
+        .ok_or_else(|| refused(RefusalCode::NotFound, format!("there is no product {prod_id}")))?;
+    let current = product.version;
+    match if_version {
+        Some(seen) if seen != current => {
+            let msg = format!("{prod_id} is at version {current} and not at {seen} any more");
+            Err(refused_with(RefusalCode::StaleVersion, msg, json!({ "version": current })))
+        }
+        _ => Ok(product),
+    }
+}
+
+fn row(tx: &Tx<'_>, prod_id: &str) -> Result<Option<ProductView>, Fault> {
+    let product = tx
+        .statement(
+            "SELECT prod_id, prod_name, prod_price, prod_status, initial_stock, added_stock,
+                    prod_stock, sold, version,
+                    initial_stock + added_stock - prod_stock - sold
+               FROM t_seckill_product WHERE prod_id = ?1",
+        )?
+        .query_row([prod_id], |row| {
+            let missing = row.get(9)?;
+            Ok(ProductView {
+                prod_id: row.get(0)?,
+                prod_name: row.get(1)?,
+                price: Money::from_milli(row.get(2)?),
+                on_shelf: row.get::<_, i64>(3)? == 0,
+                initial: unsigned(row.get(4)?),
+                added: row.get(5)?,
+                stock: unsigned(row.get(6)?),
+                sold: unsigned(row.get(7)?),
+                held: None,
+                free: None,
+                balanced: missing == 0,
+                missing,
+                version: unsigned(row.get(8)?),
+            })
+        })
+        .optional()?;
+    Ok(product)
+}
+
+/// What commands change of a product, for the audit log.
+fn in_short(product: &ProductView) -> Value {
+    json!({
+        "stock": product.stock,
+        "added": product.added,
+        "on_shelf": product.on_shelf,
+        "version": product.version,
+    })
+}
