@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
@@ -144,7 +144,7 @@ pub(crate) async fn events(socket: &Path) -> Result<Events, Fault> {
         }
         StatusCode::FORBIDDEN => {
             let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
-            Err(not_permitted(socket, &body.map(|body| body.to_bytes()).unwrap_or_default()))
+            Err(not_permitted(socket, &body.map(Collected::to_bytes).unwrap_or_default()))
         }
         status => Err(Fault::unreachable(socket, format!("the daemon answers {status}"))),
     }
