@@ -88,8 +88,8 @@ pub(crate) fn between(earlier: EpochMs, later: EpochMs) -> Duration {
 pub(crate) fn latency(microseconds: u64) -> String {
     match microseconds {
         0..1_000 => format!("{microseconds}µs"),
-        1_000..100_000 => format!("{}.{}ms", microseconds / 1_000, microseconds % 1_000 / 100),
-        100_000..1_000_000 => format!("{}ms", microseconds / 1_000),
+        1_000..10_000 => format!("{}.{}ms", microseconds / 1_000, microseconds % 1_000 / 100),
+        10_000..1_000_000 => format!("{}ms", microseconds / 1_000),
         _ => format!("{}.{}s", microseconds / 1_000_000, microseconds % 1_000_000 / 100_000),
     }
 }

@@ -95,6 +95,8 @@ pub(crate) enum Context {
     Anywhere,
     /// Where no window and no input is open.
     Screens,
+    /// Where no window and no input is open: the daemon's switches.
+    Switches,
     /// Where something can be scrolled.
     Moving,
     /// Lists that can be filtered.
@@ -119,7 +121,8 @@ pub(crate) enum Context {
 
 impl Context {
     /// All, in the order of the help.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Switches,
         Self::Screens,
         Self::Products,
         Self::Queue,
@@ -139,6 +142,7 @@ impl Context {
         match self {
             Self::Anywhere => "Anywhere",
             Self::Screens => "Every screen",
+            Self::Switches => "Switches, on every screen",
             Self::Moving => "Moving",
             Self::Filtered => "Overview, Products, Orders, Queue, Events",
             Self::Sorted => "Overview, Products, Queue",

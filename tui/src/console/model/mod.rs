@@ -63,18 +63,43 @@ impl Screen {
         Self::ALL[there % Self::ALL.len()]
     }
 
+    /// The order is that of the hints at the bottom.
     const fn contexts(self) -> &'static [Context] {
         use Context as C;
         match self {
-            Self::Overview | Self::Products => {
-                &[C::Products, C::Filtered, C::Sorted, C::Screens, C::Moving, C::Anywhere]
+            Self::Overview => &[
+                C::Switches,
+                C::Products,
+                C::Filtered,
+                C::Sorted,
+                C::Screens,
+                C::Moving,
+                C::Anywhere,
+            ],
+            Self::Products => &[
+                C::Products,
+                C::Switches,
+                C::Filtered,
+                C::Sorted,
+                C::Screens,
+                C::Moving,
+                C::Anywhere,
+            ],
+            Self::Orders => {
+                &[C::Rows, C::Filtered, C::Switches, C::Screens, C::Moving, C::Anywhere]
             }
-            Self::Orders => &[C::Rows, C::Filtered, C::Screens, C::Moving, C::Anywhere],
-            Self::Queue => {
-                &[C::Queue, C::Rows, C::Filtered, C::Sorted, C::Screens, C::Moving, C::Anywhere]
-            }
-            Self::Gateway => &[C::Screens, C::Moving, C::Anywhere],
-            Self::Events => &[C::Filtered, C::Screens, C::Moving, C::Anywhere],
+            Self::Queue => &[
+                C::Queue,
+                C::Switches,
+                C::Rows,
+                C::Filtered,
+                C::Sorted,
+                C::Screens,
+                C::Moving,
+                C::Anywhere,
+            ],
+            Self::Gateway => &[C::Switches, C::Screens, C::Moving, C::Anywhere],
+            Self::Events => &[C::Filtered, C::Switches, C::Screens, C::Moving, C::Anywhere],
         }
     }
 }

@@ -24,7 +24,8 @@ pub(crate) fn blocked(model: &Model, action: Action) -> Option<String> {
         .or_else(|| nothing_to_do(model, snapshot, action).map(str::to_owned))
 }
 
-fn not_permitted(model: &Model) -> Option<String> {
+/// What this peer lacks to change anything; `None` when it lacks nothing.
+pub(crate) fn not_permitted(model: &Model) -> Option<String> {
     let you = model.you.as_ref()?;
     let missing = you.missing.clone().unwrap_or_else(|| "you may only look".to_owned());
     (you.permission < Permission::Operate).then_some(missing)

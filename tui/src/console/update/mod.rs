@@ -17,7 +17,7 @@ use super::command::Command;
 use super::model::{Connection, Model, Popup, Unanswered};
 use super::msg::{Effect, Msg, Outcome};
 
-pub(crate) use actions::blocked;
+pub(crate) use actions::{blocked, not_permitted};
 
 /// Takes in one message.
 pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {

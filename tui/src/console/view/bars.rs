@@ -42,8 +42,7 @@ pub(super) fn stacked(parts: &[Part], total: u64, width: u16) -> Vec<Span<'stati
         .collect()
 }
 
-/// A graph of the values, the newest on the right. Where there are more than columns, a column
-/// shows the highest of its values: a peak is what one looks for.
+/// A graph of the values, the newest on the right.
 pub(super) fn graph(values: &[u64], style: Style, area: Rect, buffer: &mut Buffer) {
     if area.width == 0 || area.height == 0 {
         return;
@@ -55,11 +54,19 @@ pub(super) fn graph(values: &[u64], style: Style, area: Rect, buffer: &mut Buffe
     Sparkline::default().data(&columns).style(style).bar_set(set).render(area, buffer);
 }
 
-fn condensed(values: &[u64], columns: usize) -> Vec<u64> {
-    let per_column = values.len().div_ceil(columns.max(1)).max(1);
-    // Counted from the newest, so that a column stays what it is until all its seconds are over.
+/// Where there are more values than columns, a column shows the highest of its values: a peak is
+/// what one looks for. A column is always whole values, so that it stays what it is while it moves;
+/// where that would leave much of the width empty, up to a fifth of the oldest isn't shown.
+fn condensed(values: &[u64], width: usize) -> Vec<u64> {
+    let width = width.max(1);
+    let all = values.len().div_ceil(width).max(1);
+    let most = (values.len() - values.len() / 5).div_ceil(width).max(1);
+    let fills = width * 3 <= values.len().div_ceil(all) * 4;
+    let per_column = if fills { all } else { most };
+    // Counted from the newest: the oldest column is the one that lacks some.
+    let newest_first = values.rchunks(per_column).take(width);
     let mut row: Vec<u64> =
-        values.rchunks(per_column).map(|part| part.iter().copied().max().unwrap_or(0)).collect();
+        newest_first.map(|part| part.iter().copied().max().unwrap_or(0)).collect();
     row.reverse();
     row
 }
@@ -89,5 +96,13 @@ mod tests {
     fn a_peak_survives() {
         assert_eq!(condensed(&[0, 9, 0, 0, 1], 3), [0, 9, 1]);
         assert_eq!(condensed(&[1, 2], 10), [1, 2]);
+        assert_eq!(condensed(&[], 10), [0; 0]);
+    }
+
+    #[test]
+    fn a_graph_fills_most_of_its_width() {
+        for (width, columns) in [(29, 24), (39, 30), (59, 59), (99, 99), (130, 120)] {
+            assert_eq!(condensed(&[1; 120], width).len(), columns, "{width}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::parts::{fit, put};
-use crate::console::keys::{self, Binding};
+use crate::console::keys::{self, Action, Binding};
 use crate::console::model::{Access, Connection, Input, Model, Screen};
 use crate::console::text::{age, clock, known, printable, span};
 use crate::console::theme::{Styles, symbol};
@@ -188,10 +188,26 @@ fn is_hinted(model: &Model, binding: &Binding) -> bool {
 
 fn hint(model: &Model, binding: &Binding, styles: &Styles) -> Vec<Span<'static>> {
     let key = binding.keys.first().map(ToString::to_string).unwrap_or_default();
+    let what = match is_off(model, binding.action) {
+        Some(true) => format!("resume {}", binding.hint),
+        Some(false) => format!("pause {}", binding.hint),
+        None => binding.hint.to_owned(),
+    };
     if blocked(model, binding.action).is_some() {
-        return vec![Span::styled(format!("{key} {}", binding.hint), styles.blocked)];
+        return vec![Span::styled(format!("{key} {what}"), styles.blocked)];
     }
-    vec![Span::styled(key, styles.key), Span::raw(format!(" {}", binding.hint))]
+    vec![Span::styled(key, styles.key), Span::raw(format!(" {what}"))]
+}
+
+/// For a switch, whether it is off.
+fn is_off(model: &Model, action: Action) -> Option<bool> {
+    let controls = &model.live.as_ref()?.controls;
+    let switch = match action {
+        Action::Intake => controls.intake.as_ref(),
+        Action::Consumption => controls.consumption.as_ref(),
+        _ => None,
+    };
+    switch.map(|switch| switch.paused)
 }
 
 /// A count with a style that says whether it should be 0.

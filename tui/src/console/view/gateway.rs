@@ -56,6 +56,9 @@ fn meaning(row: &Answered) -> &'static str {
 }
 
 fn share(row: &Answered) -> String {
+    if 0 < row.count && row.count.saturating_mul(1_000) < row.of {
+        return "<0.1%".to_owned();
+    }
     let tenths = u128::from(row.count) * 1_000 / u128::from(row.of.max(1));
     format!("{}.{}%", tenths / 10, tenths % 10)
 }

@@ -15,11 +15,11 @@ use crate::console::theme::{Styles, symbol};
 const COLUMNS: &[Column<OrderView>] = &[
     left("time (UTC)", Width::Fixed(14), 0, |order, _| Line::raw(day_and_clock(order.charge_time))),
     left("state", Width::Fixed(13), 0, |order, pen| Line::from(state(order.state, pen.styles))),
-    left("reason", Width::Rest(14), 2, reason),
+    left("reason", Width::Fixed(17), 2, reason),
     left("product", Width::Fixed(12), 0, |order, _| Line::raw(printable(&order.prod_id))),
     left("buyer", Width::Fixed(12), 0, |order, _| Line::raw(printable(&order.user))),
     right("amount", 12, 3, amount),
-    left("order", Width::Fixed(36), 4, |order, _| Line::raw(printable(&order.order_id))),
+    left("order", Width::Rest(18), 4, |order, _| Line::raw(printable(&order.order_id))),
 ];
 
 fn reason(order: &OrderView, _: &Pen<'_>) -> Line<'static> {
@@ -36,7 +36,7 @@ pub(super) fn state(state: OrderState, styles: &Styles) -> Span<'static> {
     let (sign, style) = match state {
         S::Placed | S::Finished => (symbol::GOOD, styles.good),
         S::Failed | S::Duplicate => (symbol::BAD, styles.text),
-        S::Queued => (" ", styles.text),
+        S::Queued => ("·", styles.text),
         S::Unconfirmed | S::DeadLetter => (symbol::WARNING, styles.warning),
     };
     Span::styled(format!("{sign} {}", words(state.as_str())), style)

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::parts::{labelled, panel, put, put_all, title};
-use super::{bars, headline, products};
+use super::{bars, events, headline, products};
 use crate::console::model::Model;
 use crate::console::text::{UNKNOWN, bytes, grouped, latency};
 use crate::console::theme::{Styles, symbol};
@@ -24,13 +24,14 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
     let sentences = headline::sentences(snapshot, styles);
     let lines = u16::try_from(sentences.len()).unwrap_or(SENTENCES_MAX).min(SENTENCES_MAX);
     let rest = area.height.saturating_sub(headline::LINES + lines);
-    let [stock_height, graph_height] = heights(rest, snapshot.products.len());
-    let [head, wrong, stock, graphs, figures] = Layout::vertical([
+    let heights = heights(rest, snapshot.products.len());
+    let [head, wrong, stock, graphs, figures, news] = Layout::vertical([
         Constraint::Length(headline::LINES),
         Constraint::Length(lines),
-        Constraint::Length(stock_height),
-        Constraint::Length(graph_height),
+        Constraint::Length(heights.stock),
+        Constraint::Length(heights.graph),
         Constraint::Fill(1),
+        Constraint::Length(heights.news),
     ])
     .areas(area);
     headline::draw(snapshot, styles, head, buffer);
@@ -43,23 +44,36 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
     let [left, right] = halves(figures);
     outcomes(snapshot, styles, left, buffer);
     speed(snapshot, styles, right, buffer);
+    events::newest(model, styles, news, buffer);
 }
 
 fn halves(area: Rect) -> [Rect; 2] {
     Layout::horizontal([Constraint::Fill(1); 2]).spacing(2).areas(area)
 }
 
-/// Rows for the stock and for the graphs. The stock gets what its products need, as long as the
-/// other two keep something to show; what is left over goes to the graphs first.
-fn heights(rest: u16, products: usize) -> [u16; 2] {
-    const GRAPH: (u16, u16) = (4, 10);
-    const FIGURES: (u16, u16) = (4, 9);
+/// Rows of the parts; the figures get what is left.
+#[derive(Debug, PartialEq, Eq)]
+struct Heights {
+    stock: u16,
+    graph: u16,
+    news: u16,
+}
+
+/// The stock gets what its products need, as long as graphs and figures keep something to show.
+/// What is left over goes to the newest events, or to the graphs where it is too little for those.
+fn heights(rest: u16, products: usize) -> Heights {
+    const GRAPH: (u16, u16) = (3, 10);
+    const FIGURES: (u16, u16) = (3, 9);
+    const NEWS_MIN: u16 = 3;
     let wanted = u16::try_from(products.max(1)).unwrap_or(u16::MAX).saturating_add(2);
     let figures = (rest / 4).clamp(FIGURES.0, FIGURES.1);
     let graph = (rest / 4).clamp(GRAPH.0, GRAPH.1);
     let stock = wanted.min(rest.saturating_sub(figures + graph));
     let spare = rest.saturating_sub(stock + figures + graph);
-    [stock, (graph + spare).min(GRAPH.1.max(graph))]
+    if NEWS_MIN <= spare {
+        return Heights { stock, graph, news: spare };
+    }
+    Heights { stock, graph: graph + spare, news: 0 }
 }
 
 fn graph(
@@ -72,9 +86,8 @@ fn graph(
 ) {
     let now = values.last().copied().unwrap_or(0);
     let peak = values.iter().copied().max().unwrap_or(0);
-    let more = [grouped(now), format!("peak {} in 2m", grouped(peak))];
+    let more = [grouped(now), format!("peak {}", grouped(peak))];
     let inner = panel(title(name, &more, styles), styles, area, buffer);
-    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     bars::graph(values, style, inner, buffer);
 }
 
@@ -114,7 +127,7 @@ fn outcome(name: &str, count: u64, most: u64, area: Rect, styles: &Styles) -> Li
 fn spread(view: Option<&LatencyView>) -> String {
     view.map_or_else(
         || UNKNOWN.to_owned(),
-        |view| format!("p50 {}  p99 {}", latency(view.p50_us), latency(view.p99_us)),
+        |view| format!("p50 {} p99 {}", latency(view.p50_us), latency(view.p99_us)),
     )
 }
 
@@ -156,14 +169,20 @@ fn speed(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) 
 
 #[cfg(test)]
 mod tests {
-    use super::heights;
+    use super::{Heights, heights};
 
     #[test]
     fn every_part_keeps_a_place() {
-        assert_eq!(heights(13, 9), [5, 4]);
-        assert_eq!(heights(17, 2), [4, 9]);
-        assert_eq!(heights(33, 3), [5, 10]);
-        assert_eq!(heights(33, 99), [17, 8]);
-        assert_eq!(heights(3, 1), [0, 4]);
+        let of = |rest, products| {
+            let Heights { stock, graph, news } = heights(rest, products);
+            [stock, graph, news]
+        };
+        assert_eq!(of(13, 9), [7, 3, 0]);
+        assert_eq!(of(11, 3), [5, 3, 0]);
+        assert_eq!(of(17, 2), [4, 4, 5]);
+        assert_eq!(of(33, 3), [5, 8, 12]);
+        assert_eq!(of(33, 15), [17, 8, 0]);
+        assert_eq!(of(33, 99), [17, 8, 0]);
+        assert_eq!(of(3, 1), [0, 3, 0]);
     }
 }

@@ -77,8 +77,19 @@ pub(super) fn panel(
     spans.extend(title.spans);
     spans.push(Span::raw(" "));
     let place = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-    put(buffer, place, &Line::from(spans));
+    put(buffer, place, &shortened(Line::from(spans), place.width));
     inner
+}
+
+/// Without as many of its last parts as don't fit.
+fn shortened(mut line: Line<'static>, width: u16) -> Line<'static> {
+    while usize::from(width) < line.width()
+        && let Some(dot) = line.spans.iter().rposition(|span| span.content == symbol::DOT)
+    {
+        line.spans.truncate(dot);
+        line.spans.push(Span::raw(" "));
+    }
+    line
 }
 
 /// A panel's title: a name and what is to be said about it.

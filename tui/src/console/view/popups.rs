@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use protocol::{DeadLetterView, OrderHistory};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Margin, Rect};
+use ratatui::layout::{Constraint, Layout, Margin, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget, Wrap};
@@ -25,15 +25,17 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
     let Some(popup) = model.popups.last() else { return };
     match popup {
         Popup::Help { scroll } => {
-            text("Help", help::lines(model, styles), scroll, 100, styles, area, buffer);
+            let columns = help::columns(model, styles, area.width);
+            let width = if columns.len() == 1 { 78 } else { 156 };
+            text("Help", columns, scroll, width, styles, area, buffer);
         }
         Popup::Details(Details::Order { order_id, history, reveal, scroll }) => {
             let lines = order(order_id, history, *reveal, styles);
-            text("Order", lines, scroll, 100, styles, area, buffer);
+            text("Order", vec![lines], scroll, 100, styles, area, buffer);
         }
         Popup::Details(Details::DeadLetter { letter, scroll }) => {
             let name = format!("Dead letter {}", letter.id);
-            text(&name, dead_letter(letter, styles), scroll, 100, styles, area, buffer);
+            text(&name, vec![dead_letter(letter, styles)], scroll, 100, styles, area, buffer);
         }
         Popup::Form(form) => fill_in(form, styles, area, buffer),
         Popup::Confirmation(asked) => confirmation(asked, styles, area, buffer),
@@ -62,24 +64,28 @@ fn window(
     place.inner(Margin::new(2, 1))
 }
 
-/// Lines that scroll; the cell learns where the end is.
+/// Columns of lines that scroll together; the cell learns where the end is.
 fn text(
     name: &str,
-    lines: Vec<Line<'static>>,
+    columns: Vec<Vec<Line<'static>>>,
     scroll: &Cell<u16>,
     width: u16,
     styles: &Styles,
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let inside = width.min(area.width.saturating_sub(4)).saturating_sub(4);
-    let rows = lines.iter().map(|line| rows(line, inside)).sum::<usize>();
-    let rows = u16::try_from(rows).unwrap_or(u16::MAX);
+    let count = u16::try_from(columns.len()).unwrap_or(1).max(1);
+    let inside = width.min(area.width.saturating_sub(4)).saturating_sub(4) / count;
+    let tall = |lines: &Vec<Line<'_>>| lines.iter().map(|line| rows(line, inside)).sum::<usize>();
+    let rows = u16::try_from(columns.iter().map(tall).max().unwrap_or(0)).unwrap_or(u16::MAX);
     let inner = window(name, width, rows, styles.strong, area, buffer);
     let last = rows.saturating_sub(inner.height);
     scroll.set(scroll.get().min(last));
-    let paragraph = Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((scroll.get(), 0));
-    paragraph.render(inner, buffer);
+    let places = Layout::horizontal(vec![Constraint::Fill(1); columns.len()]).spacing(2);
+    for (lines, place) in columns.into_iter().zip(places.split(inner).iter()) {
+        let paragraph = Paragraph::new(lines).wrap(Wrap { trim: false });
+        paragraph.scroll((scroll.get(), 0)).render(*place, buffer);
+    }
     if scroll.get() < last {
         let below = Rect { x: inner.x, y: inner.bottom(), width: inner.width, height: 1 };
         put(buffer, below, &Line::styled(" more below ", styles.strong).right_aligned());
@@ -178,7 +184,7 @@ fn fill_in(form: &Form, styles: &Styles, area: Rect, buffer: &mut Buffer) {
         Some(fault) => Line::styled(format!("{} {fault}", symbol::BAD), styles.bad),
         None => Line::default(),
     });
-    lines.push(Line::raw("Enter goes on, Esc leaves it; nothing is done before you confirm."));
+    lines.push(Line::raw("Enter goes on, Esc leaves it; a question follows."));
     put_all(buffer, inner, lines);
 }
 
