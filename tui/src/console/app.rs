@@ -125,7 +125,9 @@ where
             Effect::Quit => return Ok(Flow::Quit),
             Effect::Suspend => {
                 self.tty.suspend()?;
-                self.terminal.clear()?;
+                // `clear` would ask the terminal where its cursor is, and the answer goes to `input`.
+                let area = self.terminal.size()?.into();
+                self.terminal.resize(area)?;
                 canvas.last = None;
             }
             Effect::Resubscribe => self.link.resubscribe(),

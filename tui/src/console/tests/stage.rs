@@ -200,6 +200,18 @@ impl Stage {
         self.written.load(Ordering::SeqCst)
     }
 
+    /// Waits until the screen was written once more.
+    pub(crate) async fn drawn_more_than(&mut self, before: usize) {
+        let written = self.written.clone();
+        self.until("drawn again", |_| before < written.load(Ordering::SeqCst)).await;
+    }
+
+    /// The terminal is gone: no key comes any more.
+    pub(crate) fn hang_up(self) -> Self {
+        let (keys, _) = mpsc::channel(1);
+        Self { keys, ..self }
+    }
+
     /// As a signal does.
     pub(crate) fn signal(&mut self) {
         self.end.take().unwrap().send(()).unwrap();
