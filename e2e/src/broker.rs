@@ -4,6 +4,7 @@
 
 mod conf;
 mod jars;
+mod mqadmin;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -37,6 +38,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub struct BrokerOptions {
     /// The version of RocketMQ; empty for [`VERSION`].
     pub version: String,
+    /// The name server's version where it is another; empty for the same.
+    pub name_server_version: String,
     /// Whether requests must be signed.
     pub acl: bool,
     /// Whether connections must be TLS. The certificate to trust is `tls/cert.pem` in the folder.
@@ -55,6 +58,7 @@ pub struct BrokerOptions {
 pub struct Broker {
     options: BrokerOptions,
     lib: PathBuf,
+    name_server_lib: PathBuf,
     name_server_port: u16,
     broker_port: u16,
     name_server: Option<Child>,
@@ -79,7 +83,11 @@ impl Broker {
         if options.version.is_empty() {
             VERSION.clone_into(&mut options.version);
         }
+        if options.name_server_version.is_empty() {
+            options.name_server_version.clone_from(&options.version);
+        }
         let lib = jars(&options.version)?;
+        let name_server_lib = jars(&options.name_server_version)?;
         fs::create_dir_all(&options.dir)?;
         options.dir = options.dir.canonicalize()?;
         let (free_name_server, free_broker) = free_ports()?;
@@ -88,6 +96,7 @@ impl Broker {
             broker_port: options.broker_port.unwrap_or(free_broker),
             options,
             lib,
+            name_server_lib,
             name_server: None,
             broker: None,
         };
@@ -180,7 +189,8 @@ impl Broker {
 
     fn start_name_server_blocking(&mut self) -> Result<()> {
         let class = "org.apache.rocketmq.namesrv.NamesrvStartup";
-        let child = self.spawn("namesrv", class, &["-Xms128m", "-Xmx256m"])?;
+        let child =
+            self.spawn("namesrv", &self.name_server_lib, class, &["-Xms128m", "-Xmx256m"])?;
         self.name_server = Some(child);
         until_booted(&self.out("namesrv"))
     }
@@ -209,19 +219,20 @@ impl Broker {
 
     fn spawn_broker(&self) -> Result<Child> {
         let class = "org.apache.rocketmq.broker.BrokerStartup";
-        self.spawn("broker", class, &["-Xms256m", "-Xmx1g", "-XX:MaxDirectMemorySize=1g"])
+        let memory = ["-Xms256m", "-Xmx1g", "-XX:MaxDirectMemorySize=1g"];
+        self.spawn("broker", &self.lib, class, &memory)
     }
 
     /// A process group of its own: a person's Ctrl-C, or a signal to the test's group, must not
     /// reach it. Its output goes to `NAME.out`, its id to `NAME.pid`.
-    fn spawn(&self, name: &str, class: &str, memory: &[&str]) -> Result<Child> {
+    fn spawn(&self, name: &str, lib: &Path, class: &str, memory: &[&str]) -> Result<Child> {
         let dir = &self.options.dir;
         let out = File::create(self.out(name))?;
         let mut java = Command::new("java");
         java.args(memory)
             .args(conf::jvm_options(&self.options, name))
             .arg("-cp")
-            .arg(format!("{}/*", self.lib.display()))
+            .arg(format!("{}/*", lib.display()))
             .arg(class)
             .arg("-c")
             .arg(dir.join(format!("conf/{name}.conf")))

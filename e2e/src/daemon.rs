@@ -146,7 +146,7 @@ impl Options {
 pub struct Stopped {
     /// How it ended.
     pub status: ExitStatus,
-    /// From the signal to the end.
+    /// From the signal, or the beginning of the wait, to the end.
     pub took: Duration,
 }
 
@@ -367,8 +367,16 @@ impl Daemon {
     /// # Errors
     /// It is still there after 10 s.
     pub async fn terminate(&mut self) -> Result<Stopped> {
-        let start = Instant::now();
         self.signal(Signal::TERM)?;
+        self.ended().await
+    }
+
+    /// Waits for the end of a daemon that was asked to stop.
+    ///
+    /// # Errors
+    /// It is still there after 10 s.
+    pub async fn ended(&mut self) -> Result<Stopped> {
+        let start = Instant::now();
         let child = &mut self.running.0;
         let status = until("the stop", STOP_MAX, || {
             let status = child.try_wait();

@@ -26,13 +26,35 @@ pub fn bare_command(folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// The built program: beside the tests, or where the variable `SECKILLD` points.
+#[expect(clippy::disallowed_methods, reason = "the tests' own switch, not the daemon's")]
+fn chosen() -> Option<PathBuf> {
+    std::env::var_os("SECKILLD").map(PathBuf::from)
+}
+
+/// Whether the variable `SECKILLD` names a program to test other than the one that was built along
+/// with the tests.
+#[must_use]
+pub fn is_chosen() -> bool {
+    chosen().is_some()
+}
+
+/// The built daemon: beside the tests, or where the variable `SECKILLD` points.
 fn program() -> Result<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "the tests' own switch, not the daemon's")]
-    let chosen = std::env::var_os("SECKILLD").map(PathBuf::from);
+    match chosen() {
+        Some(chosen) if chosen.is_file() => Ok(chosen),
+        Some(chosen) => bail!("SECKILLD is {}, where no program is", chosen.display()),
+        None => built("seckilld"),
+    }
+}
+
+/// A program of the workspace, as it was built with the tests.
+///
+/// # Errors
+/// It isn't built.
+pub fn built(name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     let beside = this.ancestors().nth(2).context("the tests are in no target folder")?;
-    let program = chosen.unwrap_or_else(|| beside.join("seckilld"));
+    let program = beside.join(name);
     if !program.is_file() {
         bail!("{} isn't built: cargo test --workspace builds it", program.display());
     }

@@ -1,25 +1,43 @@
-//! The command line.
+//! The command line: every verb with its options. What a value may look like is checked here, so
+//! that a slip ends with a sentence before any daemon is asked.
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{Args as Options, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use protocol::{Money, OrderState};
 
 use crate::console;
 
-/// Looks at a running seckilld over its admin socket.
+/// The daemon refuses a longer `request_id`.
+const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// Told at the end of `--help`; the README has the same table.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   fine; also when the reader of a pipe has seen enough
+  1   status: not in full service, books out of balance, or buyers overdue; a question answered No
+  64  the command line, or the daemon says so (bad_request); a destructive verb without --yes
+  65  refused as things stand: stale_version, not_enough_stock, product_exists, wrong_role, …
+  66  no such product, order or dead letter
+  69  no daemon answers, a stream ended, or a command's answer stays lost
+  70  a fault of the daemon's own
+  74  cannot write
+  75  refused for now: the daemon is stopping, its database fails, or it took too long
+  77  not permitted
+
+Destructive verbs (pause, drain, product stock -N, product shelf ID off, dead-letters discard,
+dead-letters resend --all, shutdown) ask first on a terminal and want --yes elsewhere.";
+
+/// Looks at a running seckilld over its admin socket, and steers it.
 #[derive(Debug, Parser)]
-#[command(
-    name = "seckillctl",
-    version,
-    after_help = "Exit codes: 0 fine, 1 degraded or out of balance, 64 usage, 69 unreachable, \
-                  74 cannot write, 77 not permitted."
-)]
+#[command(name = "seckillctl", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     /// The daemon's admin socket. Default: $SECKILLCTL_SOCKET, else the one that is found in
     /// /run/seckill, /run/seckill-*, $XDG_RUNTIME_DIR/seckill or ./seckill-data.
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
-    /// How the console is shown.
     #[command(flatten)]
     pub(crate) console: ConsoleArgs,
     /// What to do; without it the console on a terminal, else as `status`.
@@ -28,7 +46,7 @@ pub(crate) struct Args {
 }
 
 /// How the console is shown; a verb takes no notice of it.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Options)]
 #[command(next_help_heading = "Console")]
 pub(crate) struct ConsoleArgs {
     /// Take away every key that changes the daemon.
@@ -60,20 +78,370 @@ impl From<ConsoleArgs> for console::Options {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Show products, queue and health.
-    Status {
-        /// Print the daemon's whole state as JSON.
-        #[arg(long)]
-        json: bool,
+    /// Show at a glance whether it sells, whether the queue drains, whether anyone is wronged.
+    Status(Status),
+    /// List the products with their stock.
+    Products(Shape),
+    /// Show or change one product.
+    #[command(subcommand)]
+    Product(Product),
+    /// List orders, newest first; phone numbers are masked.
+    Orders(Orders),
+    /// Show one order's whole history.
+    Order(Order),
+    /// Show each queue's lag, offsets and owner, and the way to the broker.
+    Queue(Shape),
+    /// List, resend or discard messages that could not be decided.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+    /// Stop taking orders (intake), or deciding them (consumption), until resumed.
+    Pause(Switch),
+    /// Undo a pause; `resume intake` also undoes a drain.
+    Resume(Switch),
+    /// Pause intake and go on until no order waits; the daemon stays up.
+    Drain(Plain),
+    /// Follow what happens, until the daemon ends.
+    Events(Shape),
+    /// Show the effective configuration and where each value comes from.
+    Config(Shape),
+    /// List what operators did, newest first.
+    Audit(Audit),
+    /// Show or change the log's level.
+    LogLevel(LogLevel),
+    /// Stop the daemon in order.
+    Shutdown(Plain),
+    /// Print a completion script, for instance `seckillctl completions bash`.
+    Completions {
+        /// The shell.
+        shell: Shell,
     },
+}
+
+/// How the answer is printed.
+#[derive(Debug, Clone, Copy, Default, Options)]
+pub(crate) struct Shape {
+    /// Print the daemon's own JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What every command can be given.
+#[derive(Debug, Options)]
+pub(crate) struct Terms {
+    /// Don't ask; destructive verbs need it where there is no terminal.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// A number of your own for this command: with the same one again nothing is done twice.
+    #[arg(long, value_name = "ID", value_parser = request_id)]
+    pub(crate) request_id: Option<String>,
+    /// How the answer is printed.
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+/// Terms, and perhaps why.
+#[derive(Debug, Options)]
+pub(crate) struct Plain {
+    /// Why, for the audit log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// What every command can be given.
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+}
+
+/// `status`.
+#[derive(Debug, Default, Options)]
+pub(crate) struct Status {
+    /// Print it again on every change, at most once a second; with --json every event as it comes.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// How the answer is printed.
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+/// `product …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Product {
+    /// Show one product.
+    Show {
+        /// The product's id.
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        id: String,
+        /// How the answer is printed.
+        #[command(flatten)]
+        shape: Shape,
+    },
+    /// Create a product.
+    Add(ProductAdd),
+    /// Add units (+50) or withdraw unsold ones (-50).
+    Stock(ProductStock),
+    /// Put a product on the shelf, or take it off.
+    Shelf(ProductShelf),
+}
+
+/// `product add`.
+#[derive(Debug, Options)]
+pub(crate) struct ProductAdd {
+    /// The new product's id, up to 64 characters without blanks.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: String,
+    /// Its name, up to 64 characters.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Its price, such as 5999.000.
+    #[arg(long, value_parser = Money::parse)]
+    pub(crate) price: Money,
+    /// Units to sell.
+    #[arg(long, value_name = "UNITS")]
+    pub(crate) stock: u32,
+    /// Let it be charged at once; it is off the shelf otherwise.
+    #[arg(long)]
+    pub(crate) on_shelf: bool,
+    /// Terms, and perhaps why.
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+/// `product stock`.
+#[derive(Debug, Options)]
+pub(crate) struct ProductStock {
+    /// The product's id.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: String,
+    /// Units to add (+50) or to withdraw (-50).
+    #[arg(allow_negative_numbers = true, value_parser = delta)]
+    pub(crate) delta: i64,
+    /// Why, for the audit log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Only if the product is still at this version.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) if_version: Option<u64>,
+    /// What every command can be given.
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+}
+
+/// `product shelf`.
+#[derive(Debug, Options)]
+pub(crate) struct ProductShelf {
+    /// The product's id.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: String,
+    /// Whether it may be charged from now on.
+    pub(crate) shelf: Shelf,
+    /// Only if the product is still at this version.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) if_version: Option<u64>,
+    /// Terms, and perhaps why.
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+/// Where a product is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shelf {
+    /// It may be charged.
+    On,
+    /// It may not.
+    Off,
+}
+
+/// `orders`.
+#[derive(Debug, Options)]
+pub(crate) struct Orders {
+    /// Only orders in this state.
+    #[arg(long, value_parser = order_state())]
+    pub(crate) state: Option<OrderState>,
+    /// Only orders for this product.
+    #[arg(long, value_name = "ID")]
+    pub(crate) product: Option<String>,
+    /// Only this buyer's orders.
+    #[arg(long)]
+    pub(crate) phone: Option<String>,
+    /// How many.
+    #[command(flatten)]
+    pub(crate) extent: Extent,
+    /// How the answer is printed.
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+/// How much of a long list.
+#[derive(Debug, Options)]
+pub(crate) struct Extent {
+    /// At most so many.
+    #[arg(
+        long, value_name = "COUNT", default_value_t = 50,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) limit: u64,
+    /// All there are.
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
+}
+
+/// `order`.
+#[derive(Debug, Options)]
+pub(crate) struct Order {
+    /// The order's id.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: String,
+    /// Show the buyer's whole phone number; only for those who may operate.
+    #[arg(long)]
+    pub(crate) reveal_phone: bool,
+    /// How the answer is printed.
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+/// `dead-letters …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// List those that nobody has dealt with, oldest first.
+    List {
+        /// How many.
+        #[command(flatten)]
+        extent: Extent,
+        /// How the answer is printed.
+        #[command(flatten)]
+        shape: Shape,
+    },
+    /// Put one, or all that hold a readable order, back into the queue.
+    Resend(Resend),
+    /// Give one up: its unit is free again, and its order fails as `discarded`.
+    Discard(DiscardOne),
+}
+
+/// `dead-letters resend`.
+#[derive(Debug, Options)]
+pub(crate) struct Resend {
+    /// The dead letter's number.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) id: Option<u64>,
+    /// All of them.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// With --all: so many messages per second, if the daemon allows as many.
+    #[arg(long, value_name = "COUNT", requires = "all", conflicts_with = "id")]
+    pub(crate) per_s: Option<u32>,
+    /// Terms, and perhaps why.
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+/// `dead-letters discard`.
+#[derive(Debug, Options)]
+pub(crate) struct DiscardOne {
+    /// The dead letter's number.
+    pub(crate) id: u64,
+    /// Why, for the audit log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// What every command can be given.
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+}
+
+/// `pause` and `resume`.
+#[derive(Debug, Options)]
+pub(crate) struct Switch {
+    /// What.
+    pub(crate) what: Flow,
+    /// Terms, and perhaps why.
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+/// What can be paused; the two don't touch each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Flow {
+    /// Taking new orders.
+    Intake,
+    /// Deciding queued orders.
+    Consumption,
+}
+
+/// `audit`.
+#[derive(Debug, Options)]
+pub(crate) struct Audit {
+    /// How many.
+    #[command(flatten)]
+    pub(crate) extent: Extent,
+    /// How the answer is printed.
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+/// `log-level`.
+#[derive(Debug, Options)]
+pub(crate) struct LogLevel {
+    /// error, warn, info, debug, trace, off, or directives such as info,seckilld::queue=debug;
+    /// without it the level in force is shown.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) level: Option<String>,
+    /// Terms, and perhaps why.
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+fn request_id(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let fits = (1..=REQUEST_ID_CHARS_MAX).contains(&text.len()) && text.chars().all(allowed);
+    if fits { Ok(text.to_owned()) } else { Err("1 to 64 of A-Z a-z 0-9 . _ -".to_owned()) }
+}
+
+/// The sign is a must: `stock ID 50` reads as if it set the stock to 50.
+fn delta(text: &str) -> Result<i64, String> {
+    let signed = text.starts_with(['+', '-']);
+    match text.parse() {
+        Ok(delta) if signed && delta != 0 => Ok(delta),
+        _ => Err("+50 adds, -50 withdraws".to_owned()),
+    }
+}
+
+/// Completions offer the states, too.
+fn order_state() -> impl TypedValueParser<Value = OrderState> {
+    PossibleValuesParser::new(OrderState::ALL.map(OrderState::as_str))
+        .try_map(|text| OrderState::from_text(&text).ok_or("not a state"))
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+
+    use super::{Args, Product, Verb};
 
     #[test]
     fn the_command_line_is_sound() {
-        super::Args::command().debug_assert();
+        Args::command().debug_assert();
+    }
+
+    fn delta_of(text: &str) -> Result<i64, String> {
+        let line = ["seckillctl", "product", "stock", "p", text, "--reason", "r"];
+        match Args::try_parse_from(line).map_err(|error| error.to_string())?.verb {
+            Some(Verb::Product(Product::Stock(stock))) => Ok(stock.delta),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_delta_has_a_sign() {
+        assert_eq!(delta_of("+50"), Ok(50));
+        assert_eq!(delta_of("-50"), Ok(-50));
+        for text in ["50", "0", "+0", "-0", "+", "x", "+99999999999999999999"] {
+            assert!(delta_of(text).unwrap_err().contains("+50 adds"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_id_has_the_daemons_alphabet() {
+        let with = |id: &str| Args::try_parse_from(["seckillctl", "drain", "--request-id", id]);
+        assert!(with("A-z_0.9").is_ok());
+        for id in ["", "a b", "ä", &"x".repeat(65)] {
+            assert!(with(id).is_err(), "{id:?}");
+        }
     }
 }

@@ -42,8 +42,8 @@ pub(crate) async fn get(socket: &Path, path: &str) -> Result<(StatusCode, Bytes)
 /// Gives a command and returns status and body, whatever the status but 403.
 ///
 /// # Errors
-/// The daemon can't be reached (then it isn't known whether the command was carried out: repeat it
-/// with the same `request_id`), or this user may not operate.
+/// The daemon can't be reached, its answer was lost (then it isn't known whether the command was
+/// carried out: repeat it with the same `request_id`), or this user may not operate.
 pub(crate) async fn post(
     socket: &Path,
     path: &str,
@@ -62,12 +62,12 @@ async fn whole(
         let response = send(socket, request, body).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| broken(socket, &error))?.to_bytes();
+        let body = body.map_err(|error| cut_off(socket, &error))?.to_bytes();
         Ok::<_, Fault>((status, body))
     };
     let (status, body) = tokio::time::timeout(TIMEOUT, asked)
         .await
-        .map_err(|_| Fault::unreachable(socket, "the daemon doesn't answer within 7 seconds"))??;
+        .map_err(|_| Fault::lost(socket, "the daemon doesn't answer within 7 seconds"))??;
     if status == StatusCode::FORBIDDEN {
         return Err(not_permitted(socket, &body));
     }
@@ -88,7 +88,15 @@ async fn send(
         .header(HOST, "seckilld")
         .body(Full::new(body))
         .map_err(|error| broken(socket, &error))?;
-    sender.send_request(request).await.map_err(|error| broken(socket, &error))
+    let answered = sender.send_request(request).await;
+    answered.map_err(|error| match error.is_parse() {
+        true => broken(socket, &error),
+        false => cut_off(socket, &error),
+    })
+}
+
+fn cut_off(socket: &Path, error: &dyn Display) -> Fault {
+    Fault::lost(socket, format!("the connection broke before the answer came: {error}"))
 }
 
 fn broken(socket: &Path, error: &dyn Display) -> Fault {
@@ -109,9 +117,11 @@ fn refused(socket: &Path, error: &io::Error) -> Fault {
                      member of the socket's group"
                 .to_owned(),
         },
-        io::ErrorKind::ConnectionRefused => {
-            Fault::unreachable(socket, "no daemon listens there (it was killed, or is starting)")
-        }
+        io::ErrorKind::ConnectionRefused => Fault::unreachable(
+            socket,
+            "no daemon listens there (it was killed, or is starting). Start it with \
+                 `seckilld`, or with `systemctl start seckilld@PROFILE`",
+        ),
         io::ErrorKind::NotFound => Fault::unreachable(
             socket,
             "no such socket; is seckilld running? Start it with `seckilld`, or with \

@@ -1,4 +1,4 @@
-//! `seckillctl`: looks at a running seckilld over its admin socket.
+//! `seckillctl`: looks at a running seckilld over its admin socket, and steers it.
 //!
 //! Standard output is data, standard error is talk, and the exit code (`exit`) is for scripts.
 
@@ -7,18 +7,18 @@ mod client;
 mod console;
 mod exit;
 mod place;
-mod status;
 mod table;
+mod text;
+mod verbs;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, Verb};
+use args::{Args, Status, Verb};
 use exit::{Exit, Fault};
-use place::Surroundings;
-use status::Form;
+use place::{Screen, Surroundings};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -26,27 +26,32 @@ fn main() -> ExitCode {
         Err(error) => return told_by_clap(&error),
     };
     match run(args) {
-        Ok((output, exit)) => printed(&output, exit),
+        Ok(exit) => exit.into(),
         Err(fault) => {
-            let _ = writeln!(io::stderr(), "seckillctl: {fault}");
+            if fault.exit() != Exit::Fine {
+                let _ = writeln!(io::stderr(), "seckillctl: {fault}");
+            }
             fault.exit().into()
         }
     }
 }
 
-fn run(args: Args) -> Result<(String, Exit), Fault> {
+fn run(args: Args) -> Result<Exit, Fault> {
+    let out = &mut io::stdout();
+    if let Some(Verb::Completions { shell }) = args.verb {
+        return verbs::completions(shell, out);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let socket = place::socket(args.socket, &Surroundings::of_process()).await?;
-        match args.verb {
-            Some(Verb::Status { json: true }) => status::run(&socket, Form::Json).await,
-            Some(Verb::Status { json: false }) => status::run(&socket, Form::Table).await,
-            None if io::stdout().is_terminal() => {
-                let exit = console::run(args.console.into(), socket).await?;
-                Ok((String::new(), exit))
-            }
-            None => status::run(&socket, Form::Table).await,
-        }
+        let surroundings = Surroundings::of_process();
+        let socket = place::socket(args.socket, &surroundings).await?;
+        let screen = surroundings.screen();
+        let verb = match (args.verb, screen) {
+            (Some(verb), _) => verb,
+            (None, Screen::Terminal) => return console::run(args.console.into(), socket).await,
+            (None, Screen::Plain) => Verb::Status(Status::default()),
+        };
+        verbs::run(verb, socket, screen, out).await
     })
 }
 
@@ -54,17 +59,4 @@ fn run(args: Args) -> Result<(String, Exit), Fault> {
 fn told_by_clap(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() }
-}
-
-/// A reader that has seen enough (`| head`) is no fault.
-fn printed(output: &str, exit: Exit) -> ExitCode {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(output.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => exit.into(),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine.into(),
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "seckillctl: cannot write: {error}");
-            Exit::Output.into()
-        }
-    }
 }

@@ -1,7 +1,8 @@
-//! Where the admin socket is: as named, else where daemons put theirs.
+//! Where the program runs: where the admin socket is (as named, else where daemons put theirs), and
+//! whether there is a terminal. Nothing else reads the environment.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,15 @@ use crate::exit::Fault;
 
 const SOCKET_NAME: &str = "admin.sock";
 
+/// What standard output leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Screen {
+    /// A terminal whose cursor can be moved.
+    Terminal,
+    /// A file, a pipe, or a terminal that only prints.
+    Plain,
+}
+
 /// What the search looks at; a value, so that tests have surroundings of their own.
 #[derive(Debug)]
 pub(crate) struct Surroundings {
@@ -18,6 +28,8 @@ pub(crate) struct Surroundings {
     pub(crate) named: Option<OsString>,
     /// `$XDG_RUNTIME_DIR`.
     pub(crate) user_run: Option<OsString>,
+    /// `$TERM`.
+    pub(crate) term: Option<OsString>,
     /// `/run`.
     pub(crate) run: PathBuf,
     /// The working directory.
@@ -31,9 +43,16 @@ impl Surroundings {
         Self {
             named: variable("SECKILLCTL_SOCKET"),
             user_run: variable("XDG_RUNTIME_DIR"),
+            term: variable("TERM"),
             run: PathBuf::from("/run"),
             here: PathBuf::from("."),
         }
+    }
+
+    /// What standard output leads to.
+    pub(crate) fn screen(&self) -> Screen {
+        let dumb = self.term.as_ref().is_none_or(|term| term == "dumb");
+        if dumb || !io::stdout().is_terminal() { Screen::Plain } else { Screen::Terminal }
     }
 
     /// The default places, in the order in which they are told.
@@ -114,6 +133,7 @@ mod tests {
         Surroundings {
             named: None,
             user_run: Some(root.join("user").into()),
+            term: None,
             run: root.join("run"),
             here: root.join("here"),
         }

@@ -5,7 +5,7 @@ mod paced;
 mod parts;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use protocol::{
@@ -51,7 +51,8 @@ pub(super) struct View {
     balances: Paced<Result<Arc<HashMap<String, Balance>>, ReadError>>,
     overdue: Paced<OverdueView>,
     /// The last durable counts that could be read.
-    outcomes: std::sync::Mutex<Outcomes>,
+    outcomes: Mutex<Outcomes>,
+    last_products: Mutex<Vec<ProductView>>,
 }
 
 /// What is shown of the gateway role.
@@ -98,7 +99,8 @@ impl View {
             edges: shown.rest.counters(),
             balances: Paced::new(COUNT_EVERY),
             overdue: Paced::new(COUNT_EVERY),
-            outcomes: std::sync::Mutex::default(),
+            outcomes: Mutex::default(),
+            last_products: Mutex::default(),
         }
     }
 
@@ -177,16 +179,28 @@ impl View {
         Some(self.overdue.get(count).await)
     }
 
+    fn last_products(&self) -> MutexGuard<'_, Vec<ProductView>> {
+        self.last_products.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
 
     async fn whole(&self) -> Snapshot {
         let mut condition = self.status.condition();
-        let products = self.products().await.unwrap_or_else(|fault| {
-            condition.degraded.push(format!("products can't be read: {fault}"));
-            Vec::new()
-        });
+        let products = match self.products().await {
+            Ok(products) => {
+                self.last_products().clone_from(&products);
+                products
+            }
+            // The database goes before the admin socket, which then shows what there was.
+            Err(ReadError::Closed) => self.last_products().clone(),
+            Err(fault) => {
+                condition.degraded.push(format!("products can't be read: {fault}"));
+                Vec::new()
+            }
+        };
         let unconfirmed = self.gateway.as_ref().map(|gateway| gateway.doubts.count());
         let lag = self.status.lag();
         let name = |role: &Role| match role {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::error::{CommandError, Fault, ListError, WriteError};
+use super::error::{CommandError, Fault, ListError};
 use super::writer::Tx;
 use super::{Store, page_limit, unsigned};
 
@@ -127,10 +127,7 @@ impl Store {
             Err(Fault::Refused(refusal)) => Ok(Err(*refusal)),
             carried => carried.map(Ok),
         };
-        match self.writer().write(1, job).await {
-            Ok(carried) => carried.map_err(CommandError::Refused),
-            Err(error) => Err(CommandError::Store(error)),
-        }
+        self.writer().write(1, job).await?.map_err(CommandError::Refused)
     }
 
     /// What operators did, newest first: up to `limit` (1 to 500) entries after the cursor `after`.
@@ -265,10 +262,4 @@ fn json(row: &Row<'_>, at: usize) -> rusqlite::Result<Value> {
 
 fn unwritable(error: serde_json::Error) -> Fault {
     Fault::Sqlite(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
-impl From<WriteError> for CommandError {
-    fn from(error: WriteError) -> Self {
-        Self::Store(error)
-    }
 }

@@ -1,6 +1,8 @@
 //! Messages that could not be decided, kept with the reason until an operator deals with them. What
 //! operators do with them is in `letter_commands`.
 
+use std::ops::RangeInclusive;
+
 use protocol::{DeadLetterView, DeadLettersPage, EpochMs, OrderMessage, mask_phone};
 use rusqlite::{Connection, Row};
 
@@ -246,8 +248,13 @@ fn show_digits(shown: &mut String, digits: &mut String) {
 
 /// Control characters, and those that would turn the text around or hide parts of it.
 fn is_unprintable(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    const HIDING: [RangeInclusive<char>; 4] = [
+        '\u{200B}'..='\u{200F}',
+        '\u{2028}'..='\u{202E}',
+        '\u{2060}'..='\u{206F}',
+        '\u{FEFF}'..='\u{FEFF}',
+    ];
+    char.is_control() || HIDING.iter().any(|range| range.contains(&char))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub enum CommandError {
     /// The database failed; with [`WriteError::Unknown`] only the same `request_id` again tells
     /// whether it was carried out.
     #[error("{0}")]
-    Store(WriteError),
+    Store(#[from] WriteError),
 }
 
 /// Why a list can't be shown.

@@ -48,7 +48,7 @@ impl Store {
         self.carry_out(command, move |tx, _| resend_all(tx, per_s.max(1))).await
     }
 
-    /// Gives a dead letter up. If it holds a readable order that isn't decided, the order fails as
+    /// Gives a dead letter up. If its order is known and isn't decided, the order fails as
     /// `discarded`: its decision ends the gateway's hold and tells the buyer. Its other open
     /// letters are dealt with as well. The state is a [`ResentState`] with none resent.
     ///
@@ -67,6 +67,8 @@ impl Store {
 struct Letter {
     id: i64,
     order_id: Option<String>,
+    prod_id: Option<String>,
+    user_phone: Option<String>,
     body: Vec<u8>,
     reason: String,
     charged_at: EpochMs,
@@ -77,6 +79,19 @@ impl Letter {
     /// The order in it, if there is a readable one.
     fn message(&self) -> Option<OrderMessage> {
         self.order_id.as_ref().and_then(|_| OrderMessage::decode(&self.body).ok())
+    }
+
+    /// The order in it or, where its body can't be read, the one that its row names.
+    fn order(&self) -> Option<OrderMessage> {
+        let named = || {
+            Some(OrderMessage {
+                order_id: self.order_id.clone()?,
+                user_phone: self.user_phone.clone()?,
+                prod_id: self.prod_id.clone()?,
+                charge_money: String::new(),
+            })
+        };
+        self.message().or_else(named)
     }
 
     /// For the audit log.
@@ -92,8 +107,8 @@ impl Letter {
 fn find(tx: &Tx<'_>, id: u64) -> Result<Letter, Fault> {
     let letter = tx
         .statement(
-            "SELECT id, order_id, body, reason, charged_at, queued_at FROM seckill_dead_letter
-              WHERE id = ?1 AND resolved_at IS NULL",
+            "SELECT id, order_id, prod_id, user_phoneno, body, reason, charged_at, queued_at
+               FROM seckill_dead_letter WHERE id = ?1 AND resolved_at IS NULL",
         )?
         .query_row([i64::try_from(id).unwrap_or(i64::MAX)], letter)
         .optional()?;
@@ -107,10 +122,12 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     Ok(Letter {
         id: row.get(0)?,
         order_id: row.get(1)?,
-        body: row.get(2)?,
-        reason: row.get(3)?,
-        charged_at: EpochMs(row.get(4)?),
-        queued_at: row.get::<_, Option<i64>>(5)?.map(EpochMs),
+        prod_id: row.get(2)?,
+        user_phone: row.get(3)?,
+        body: row.get(4)?,
+        reason: row.get(5)?,
+        charged_at: EpochMs(row.get(6)?),
+        queued_at: row.get::<_, Option<i64>>(7)?.map(EpochMs),
     })
 }
 
@@ -155,7 +172,8 @@ fn put_back(
 
 /// Open letters that may hold an order, oldest first.
 pub(super) const RESENDABLE: &str = "
-    SELECT id, order_id, body, reason, charged_at, queued_at FROM seckill_dead_letter
+    SELECT id, order_id, prod_id, user_phoneno, body, reason, charged_at, queued_at
+      FROM seckill_dead_letter
      WHERE resolved_at IS NULL AND ?1 < id AND order_id IS NOT NULL ORDER BY id LIMIT ?2";
 
 fn resend_all(tx: &Tx<'_>, per_s: u32) -> Result<Effect, Fault> {
@@ -210,7 +228,7 @@ impl Pace {
 
 fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
     let letter = find(tx, id)?;
-    if let Some(message) = letter.message() {
+    if let Some(message) = letter.order() {
         let Letter { charged_at, queued_at, .. } = letter;
         dead_letters::resolve(tx, &message, Resolution::Discarded)?;
         queue::withdraw(tx, &message.order_id)?;

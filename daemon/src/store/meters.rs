@@ -1,5 +1,5 @@
-//! What the writer does, measured: counted when a commit succeeded, so that nothing of a transaction
-//! that was undone shows.
+//! What the writer does, measured: counted when a commit succeeded, so that nothing shows of a
+//! transaction that was undone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

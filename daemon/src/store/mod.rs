@@ -127,7 +127,7 @@ impl Store {
             path: path.clone(),
             why: "its identity in seckill_meta is unreadable".to_owned(),
         })?;
-        audit(&connection, &path).map_err(failed)?;
+        check_books(&connection, &path).map_err(failed)?;
         let readers = Readers::open(&path, settings.readers).map_err(failed)?;
         let meter_base = Instant::now();
         let signals = Signals {
@@ -289,7 +289,7 @@ fn furnish(
 
 /// Looks whether every unit is accounted for. A mismatch is for an operator to look into, not for a
 /// start to paper over.
-fn audit(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+fn check_books(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     for balance in products::balances(connection)?.iter().filter(|balance| !balance.holds()) {
         let path = path.display();
         tracing::error!(%path, ?balance, "the books of a product do not balance");

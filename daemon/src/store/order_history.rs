@@ -78,7 +78,7 @@ fn steps(
         steps.push(queued(connection, stage, number)?);
     }
     steps.extend(letters(connection, &order.order_id)?);
-    steps.extend(decided(connection, order, stage, number)?);
+    steps.extend(decided(connection, order, number)?);
     steps.extend(duplicates(connection, &order.order_id)?);
     in_sequence(&mut steps);
     Ok(steps)
@@ -179,7 +179,6 @@ fn letters(connection: &Connection, order_id: &str) -> rusqlite::Result<Vec<Hist
 fn decided(
     connection: &Connection,
     order: &OrderView,
-    stage: Stage,
     number: i64,
 ) -> rusqlite::Result<Vec<HistoryStep>> {
     let at = order.decided_at;
@@ -203,10 +202,7 @@ fn decided(
             let detail = format!("set aside: the buyer has order {live}");
             vec![step(at, StepKind::Duplicate, detail)]
         }
-        OrderState::Queued | OrderState::Unconfirmed | OrderState::DeadLetter => {
-            debug_assert!(stage != Stage::Duplicates, "a duplicate is decided");
-            Vec::new()
-        }
+        OrderState::Queued | OrderState::Unconfirmed | OrderState::DeadLetter => Vec::new(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Orders in lists, newest first, wherever they stand: those that wait, then those that are decided.
+//! Orders in lists, newest first, wherever they stand: first those that wait, then decided ones.
 //!
 //! A list is a sequence of stages, one per table; a cursor names a stage and the last row seen in
 //! it. A stage is walked by the table's own number, which says nothing of how much fits a filter,
@@ -166,7 +166,7 @@ impl Stage {
 
     /// The row of number `?1`: id, product, its name, buyer, status, reason, amount, time asked,
     /// time decided, duplicates, body. No row where the order has moved on to another stage.
-    const fn row(self) -> &'static str {
+    pub(super) const fn row(self) -> &'static str {
         match self {
             Self::Queued => {
                 "SELECT order_id, prod_id,
@@ -174,7 +174,8 @@ impl Stage {
                         user_phoneno, NULL, NULL, NULL, charged_at, NULL, 0, body
                    FROM seckill_queue q WHERE seq = ?1
                     AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = q.order_id)
-                    AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d WHERE d.order_id = q.order_id)"
+                    AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d
+                                     WHERE d.order_id = q.order_id)"
             }
             Self::Unconfirmed => {
                 "SELECT order_id, prod_id,

@@ -1,4 +1,4 @@
-//! What operators change of products: a new one, more or fewer units, on and off the shelf. Stock is
+//! What operators change of products: a new one, more or fewer units, on or off the shelf. Stock is
 //! never overwritten, only added to or withdrawn from, so that sales meanwhile can't get lost.
 
 use protocol::{CreateProduct, Money, ProductView, RefusalCode, TEXT_CHARS_MAX};

@@ -64,7 +64,7 @@ pub struct Taken {
 
 impl Store {
     /// Queues the orders, all or none; durable when `Ok`. An order whose id is queued or decided
-    /// already is left as it is, so repeating a call is harmless; so is one that is set aside, which
+    /// already is left as it is, so repeating a call is harmless. So is one that is set aside: it
     /// waits for an operator.
     ///
     /// # Errors
@@ -94,23 +94,16 @@ impl Store {
     /// # Errors
     /// The database can't be read.
     pub async fn pending(&self) -> Result<Vec<Pending>, ReadError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT order_id, prod_id, user_phoneno, charged_at
-                       FROM seckill_queue ORDER BY seq",
-                )?
-                .query_map([], |row| {
-                    Ok(Pending {
-                        order_id: row.get(0)?,
-                        prod_id: row.get(1)?,
-                        user_phone: row.get(2)?,
-                        charged_at: EpochMs(row.get(3)?),
-                    })
-                })?
-                .collect()
-        })
-        .await
+        self.read(|connection| pending(connection, PENDING)).await
+    }
+
+    /// Every order that is known here and not decided: those in the queue, and those set aside,
+    /// which an operator may still resend, so that they hold their units. In no sequence.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn undecided(&self) -> Result<Vec<Pending>, ReadError> {
+        self.read(|connection| pending(connection, UNDECIDED)).await
     }
 
     /// The queue's length, retries that wait included, and the age of its oldest order.
@@ -121,6 +114,31 @@ impl Store {
         let now = self.now();
         self.read(move |connection| lag(connection, now)).await
     }
+}
+
+const PENDING: &str =
+    "SELECT order_id, prod_id, user_phoneno, charged_at FROM seckill_queue ORDER BY seq";
+
+const UNDECIDED: &str = "
+    SELECT order_id, prod_id, user_phoneno, charged_at FROM seckill_queue
+    UNION ALL
+    SELECT order_id, prod_id, user_phoneno, MIN(charged_at) FROM seckill_dead_letter l
+     WHERE resolved_at IS NULL AND order_id IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM seckill_queue q WHERE q.order_id = l.order_id)
+     GROUP BY order_id";
+
+fn pending(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Pending>> {
+    connection
+        .prepare_cached(sql)?
+        .query_map([], |row| {
+            Ok(Pending {
+                order_id: row.get(0)?,
+                prod_id: row.get(1)?,
+                user_phone: row.get(2)?,
+                charged_at: EpochMs(row.get(3)?),
+            })
+        })?
+        .collect()
 }
 
 fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
@@ -179,7 +197,10 @@ fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
                 candidates.push(Candidate { message, charged_at, queued_at });
                 readable.push(row);
             }
-            Err(malformed) => bury(tx, &row, None, &malformed.to_string(), &mut outcomes)?,
+            Err(malformed) => {
+                let known = of_columns(tx, row.seq)?;
+                bury(tx, &row, &known, &malformed.to_string(), &mut outcomes)?;
+            }
         }
     }
     let decided = decide_all(tx, &candidates)?;
@@ -194,7 +215,7 @@ fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
             }
             Some((_, fault)) => {
                 let reason = fault.to_string();
-                bury(tx, row, Some(&candidate.message), &reason, &mut outcomes)?;
+                bury(tx, row, &candidate.message, &reason, &mut outcomes)?;
             }
         }
     }
@@ -204,7 +225,7 @@ fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
     Ok(Taken { taken, outcomes, put_off, next_due })
 }
 
-/// The rows whose time has come. One that claims to wait longer than it was told to wait was put off
+/// The rows whose time has come. One that claims to wait longer than it was told to was put off
 /// before the wall clock was set back, and is due as well.
 fn due(tx: &Tx<'_>, terms: &Terms) -> Result<Vec<Due>, Fault> {
     let longest = i64::try_from(terms.backoff.max_ms).unwrap_or(i64::MAX);
@@ -236,6 +257,20 @@ fn next_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
         .statement("SELECT MIN(not_before) FROM seckill_queue WHERE 0 < not_before")?
         .query_row([], |row| row.get(0))?;
     Ok(next.map(EpochMs))
+}
+
+/// What a row says beside its body, which can't be read: its buyer was told "queueing" and must
+/// not be told that there is no such order.
+fn of_columns(tx: &Tx<'_>, seq: i64) -> Result<OrderMessage, Fault> {
+    let sql = "SELECT order_id, user_phoneno, prod_id FROM seckill_queue WHERE seq = ?1";
+    Ok(tx.statement(sql)?.query_row([seq], |row| {
+        Ok(OrderMessage {
+            order_id: row.get(0)?,
+            user_phone: row.get(1)?,
+            prod_id: row.get(2)?,
+            charge_money: String::new(),
+        })
+    })?)
 }
 
 fn remove(tx: &Tx<'_>, seq: i64) -> Result<(), Fault> {
@@ -319,13 +354,13 @@ pub(super) fn withdraw(tx: &Tx<'_>, order_id: &str) -> Result<(), Fault> {
 fn bury(
     tx: &Tx<'_>,
     row: &Due,
-    message: Option<&OrderMessage>,
+    message: &OrderMessage,
     reason: &str,
     outcomes: &mut Outcomes,
 ) -> Result<(), Fault> {
     let letter = DeadLetter {
         origin: &format!("{NAME}@{}", row.seq),
-        message,
+        message: Some(message),
         body: &row.body,
         reason,
         redeliveries: row.attempts,

@@ -34,6 +34,9 @@ struct Up {
     /// The version of RocketMQ: 5.4.0, 5.3.3, 5.2.0, 5.1.4, 4.9.7 and 4.9.4 are known to work.
     #[arg(long, default_value = VERSION)]
     version: String,
+    /// The name server's version where it is to be another.
+    #[arg(long, default_value = "")]
+    name_server_version: String,
     /// Requests must be signed; the test account's files are told.
     #[arg(long)]
     acl: bool,
@@ -76,6 +79,7 @@ fn start(up: Up) -> anyhow::Result<()> {
     let (acl, tls) = (up.acl, up.tls);
     let broker = Broker::start_blocking(BrokerOptions {
         version: up.version,
+        name_server_version: up.name_server_version,
         acl,
         tls,
         dir: up.dir.clone(),

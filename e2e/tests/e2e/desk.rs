@@ -1,10 +1,15 @@
 //! The operator's desk: what the admin socket does to a sale, on the embedded queue.
 
+#[cfg(feature = "servers")]
+mod docs;
+#[cfg(feature = "servers")]
+mod users;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use protocol::{OrderHistory, OrdersPage, Phase, StepKind};
+use protocol::{Line, OrderHistory, OrdersPage, Phase, Severity, StepKind};
 use rusqlite::Connection;
 use seckill_e2e::buyers::{Crowd, phone};
 use seckill_e2e::checker::Books;
@@ -96,6 +101,30 @@ async fn a_sale_under_an_operators_hands_and_a_watchers_eyes() -> Result<()> {
     let told = |words: &str| texts.iter().filter(|text| text.contains(words)).count();
     assert_eq!(told("added 50 units to pid_0002: more arrived"), 1, "{texts:?}");
     assert!(told("pid_0002 is sold out: 350 sold") == 1, "{texts:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orderly_stop_is_watched_to_its_end_and_looks_like_no_fault() -> Result<()> {
+    let mut daemon = Daemon::start(Options::embedded()).await?;
+    let mut events = daemon.admin().events().await?;
+    let mut state = events.first().await?;
+    daemon.admin().command("/v1/shutdown", json!({ "reason": "maintenance" })).await?;
+    loop {
+        match events.next().await?.context("the stream ended without a word")? {
+            Line::Change { seq, at, change } => state.apply(seq, at, *change)?,
+            Line::Closing { reason } => {
+                assert_eq!(reason, "the daemon stops");
+                break;
+            }
+            other => ensure!(matches!(other, Line::Heartbeat { .. }), "{other:?}"),
+        }
+    }
+    assert_eq!((state.products.len(), state.degraded.as_slice()), (3, &[] as &[String]));
+    let worse: Vec<_> =
+        state.notables.iter().filter(|notable| notable.severity != Severity::Info).collect();
+    assert!(worse.is_empty(), "{worse:?}");
+    assert_eq!(daemon.ended().await?.status.code(), Some(0));
     Ok(())
 }
 

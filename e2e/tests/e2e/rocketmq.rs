@@ -2,7 +2,10 @@
 //! on the topic, and with broker or daemon killed, frozen or stopped in its midst.
 
 mod away;
+mod lag;
+mod old;
 mod outage;
+mod reach;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,6 +207,29 @@ async fn wrong_credentials_are_told_and_charges_refused() -> Result<()> {
             let ready = daemon.client().get(&format!("{}/readyz", daemon.gateway_url())).await?;
             assert_eq!(ready.status, 503, "{version}: {}", ready.text());
         }
+    }
+    Ok(())
+}
+
+/// Only sending shows that the account may not publish: a gateway has nothing to consume, so
+/// nothing is asked of the broker before. The refusal is definite, whatever the version calls it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_may_not_publish_refuses_definitely() -> Result<()> {
+    for version in versions() {
+        let (folder, broker) = broker(&version, Acl::On).await?;
+        let keys = |options| with_keys(options, &folder, ACCESS_KEY, SECRET_KEY);
+        let order = Daemon::start(keys(on(&broker).name("order").roles(&["order"]))?).await?;
+        let options = on(&broker)
+            .name("gateway")
+            .roles(&["gateway"])
+            .set("gateway.order_url", order.order_url())
+            .set("rocketmq.topic", "FORBIDDEN_TOPIC");
+        let gateway = Daemon::start_in(order.folder(), keys(options)?).await?;
+        for number in 0..3 {
+            let answer = gateway.charge(&phone(number), "pid_0001", "5999.000").await?;
+            assert_eq!(answer.code(), "40004", "{version}: {}", answer.text());
+        }
+        assert!(gateway.logs()?.contains("publish to topic FORBIDDEN_TOPIC"));
     }
     Ok(())
 }

@@ -1,14 +1,15 @@
-//! The lines of `GET /v1/events`, and the reducer that both ends share: what the daemon finds changed
-//! between two snapshots is exactly what a reader applies to the first to get the second.
+//! The lines of `GET /v1/events`, and the reducer that both ends share: what the daemon finds
+//! changed between two snapshots is exactly what a reader applies to the first to get the second.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::{NOTABLES_MAX, Notable, Seconds};
 use super::listing::PeerView;
 use super::snapshot::{
-    Controls, EdgeView, GatewayView, NOTABLES_MAX, Notable, OrdersView, OverdueView, Phase,
-    ProductView, QueueView, RocketmqView, Seconds, Snapshot, StoreView, UnconfirmedView,
+    Controls, EdgeView, GatewayView, OrdersView, OverdueView, Phase, ProductView, QueueView,
+    RocketmqView, Snapshot, StoreView, UnconfirmedView,
 };
 use crate::EpochMs;
 
@@ -136,8 +137,9 @@ impl Snapshot {
         note(self.edges != newer.edges, &|| Change::Edges(newer.edges.clone()));
         changes.extend(self.product_changes(newer));
         changes.extend(self.second_change(newer));
-        let newest = self.notables.last().map_or(0, |notable| notable.id);
-        let notables = newer.notables.iter().filter(|notable| newest < notable.id);
+        // `None` is less than any number, 0 included.
+        let newest = self.notables.last().map(|notable| notable.id);
+        let notables = newer.notables.iter().filter(|notable| newest < Some(notable.id));
         changes.extend(notables.cloned().map(Change::Notable));
         changes
     }

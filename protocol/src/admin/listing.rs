@@ -1,5 +1,5 @@
-//! What one can ask the admin socket for beside the state: lists, details, who one is. Phone numbers
-//! are masked everywhere but in one order's detail, where they are shown on demand.
+//! What one can ask the admin socket for beside the state: lists, details, who one is. Phone
+//! numbers are masked everywhere but in one order's detail, where they are shown on demand.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

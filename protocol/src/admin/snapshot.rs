@@ -1,20 +1,15 @@
 //! The whole state of a daemon at one moment. Every figure that can't be known is `None`, and where
 //! that may surprise, a sentence beside it says why.
 //!
-//! Rates are counts over whole seconds, so that a figure is exactly what was counted and two of them
-//! can be compared for equality.
+//! Rates are counts over whole seconds, so that a figure is exactly what was counted and two of
+//! them can be compared for equality.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::{Notable, Seconds};
 use crate::{EpochMs, Money};
-
-/// Notable events that a snapshot carries; older ones are in the audit log or the daemon's log.
-pub const NOTABLES_MAX: usize = 100;
-
-/// Seconds of history that a snapshot carries.
-pub const SECONDS_KEPT: usize = 120;
 
 /// Where the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -108,10 +103,10 @@ pub struct Snapshot {
     /// Each REST listener.
     #[serde(default)]
     pub edges: Vec<EdgeView>,
-    /// The last [`SECONDS_KEPT`] seconds.
+    /// The last [`SECONDS_KEPT`](crate::SECONDS_KEPT) seconds.
     #[serde(default)]
     pub seconds: Seconds,
-    /// The last [`NOTABLES_MAX`] notable events, oldest first.
+    /// The last [`NOTABLES_MAX`](crate::NOTABLES_MAX) notable events, oldest first.
     #[serde(default)]
     pub notables: Vec<Notable>,
 }
@@ -286,7 +281,8 @@ pub struct OrdersView {
     pub placed_rate: Rate,
     /// Orders taken from the queue and decided, whatever the outcome.
     pub decided_rate: Rate,
-    /// From the buyer's request to the placed order; `None` when none was placed in the last minute.
+    /// From the buyer's request to the placed order; `None` when none was placed in the last
+    /// minute.
     pub accept_to_placed: Option<LatencyView>,
     /// Why the durable counts can't be read; they are those of the last reading then.
     pub unreadable: Option<String>,
@@ -443,100 +439,4 @@ pub struct EdgeView {
     pub too_large: u64,
     /// Requests that were no HTTP.
     pub malformed: u64,
-}
-
-/// What was counted in each of the last [`SECONDS_KEPT`] whole seconds, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Seconds {
-    /// Charges answered, whatever the answer.
-    pub charges: Vec<u64>,
-    /// Orders that got a unit.
-    pub placed: Vec<u64>,
-}
-
-impl Default for Seconds {
-    fn default() -> Self {
-        Self { charges: vec![0; SECONDS_KEPT], placed: vec![0; SECONDS_KEPT] }
-    }
-}
-
-impl Seconds {
-    /// Takes in one more second and forgets the oldest.
-    pub fn push(&mut self, charges: u64, placed: u64) {
-        for (row, count) in [(&mut self.charges, charges), (&mut self.placed, placed)] {
-            row.push(count);
-            let surplus = row.len().saturating_sub(SECONDS_KEPT);
-            row.drain(..surplus);
-        }
-    }
-}
-
-/// Something that an operator would want to have noticed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notable {
-    /// Rises by one from event to event; begins anew with each start.
-    pub id: u64,
-    /// When.
-    pub at: EpochMs,
-    /// What it is about.
-    pub kind: NotableKind,
-    /// How much it matters.
-    pub severity: Severity,
-    /// A sentence; phone numbers are masked in it.
-    pub text: String,
-}
-
-/// What a notable event is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotableKind {
-    /// An operator did something.
-    Audit,
-    /// The process entered a phase.
-    Phase,
-    /// A part became better or worse.
-    Condition,
-    /// A product: sold out, back in stock, out of balance.
-    Product,
-    /// The queue: dead letters, growing, drained, owners.
-    Queue,
-}
-
-impl NotableKind {
-    /// The kind as it stands in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Audit => "audit",
-            Self::Phase => "phase",
-            Self::Condition => "condition",
-            Self::Product => "product",
-            Self::Queue => "queue",
-        }
-    }
-}
-
-/// How much a notable event matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// As it should be.
-    Info,
-    /// Worth a look.
-    Warning,
-    /// Somebody is being wronged, or soon will be.
-    Error,
-}
-
-impl Severity {
-    /// The severity as it stands in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
 }

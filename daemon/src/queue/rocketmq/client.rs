@@ -16,6 +16,8 @@ use rocketmq_observability::TelemetryRuntimeGuard;
 use rocketmq_runtime::{RuntimeConfig, RuntimeOwner};
 
 use super::Cause;
+use super::refusal::RefusalHook;
+use super::share::AmongTheLiving;
 use crate::clock;
 use crate::config::{Credentials, Rocketmq, Secret};
 
@@ -126,17 +128,15 @@ impl Clients {
     /// known.
     pub(super) async fn producer(&self) -> ClientResult<DefaultMQProducer> {
         let timeout_ms = u32::try_from(self.settings.send_timeout_ms).unwrap_or(u32::MAX);
-        let mut builder = DefaultMQProducer::builder(self.runtime.clone())
+        let mut producer = DefaultMQProducer::builder(self.runtime.clone())
             .client_config(self.config(Part::Producer)?)
             .producer_group(self.settings.producer_group.as_str())
             .send_msg_timeout(timeout_ms)
             .default_topic_queue_nums(4)
             .retry_times_when_send_failed(0)
-            .retry_times_when_send_async_failed(0);
-        if let Some(hook) = &self.hook {
-            builder = builder.rpc_hook(hook.clone());
-        }
-        let mut producer = builder.build();
+            .retry_times_when_send_async_failed(0)
+            .rpc_hook(Arc::new(RefusalHook { signer: self.hook.clone() }))
+            .build();
         producer.start().await?;
         Ok(producer)
     }
@@ -153,6 +153,9 @@ impl Clients {
             .client_config(self.config(Part::Consumer)?)
             .consumer_group(settings.consumer_group.as_str())
             .consume_from_where(ConsumeFromWhere::ConsumeFromFirstOffset)
+            .allocate_message_queue_strategy(Arc::new(AmongTheLiving {
+                identity: self.identity.clone(),
+            }))
             .consume_thread_min(threads)
             .consume_thread_max(threads)
             .consume_message_batch_max_size(batch_max)

@@ -94,15 +94,39 @@ impl RunningConsumer {
         running.mq_table.keys().map(name).collect()
     }
 
+    /// Tells the brokers at these addresses that it is there and has the queues divided anew. The
+    /// client does so by itself, but each 30 s and each 20 s: until then a broker that was silent
+    /// for a while may have forgotten it. False where one of them didn't hear.
+    pub(super) async fn register_again(&self, addresses: &[String]) -> bool {
+        let inner = self.client.default_mq_push_consumer_impl();
+        let Some(instance) = inner.and_then(|inner| inner.get_mq_client_factory()) else {
+            return false;
+        };
+        let mut heard = true;
+        for (name, brokers) in instance.broker_addr_snapshot() {
+            for (id, address) in &brokers {
+                if addresses.iter().any(|wanted| wanted == address.as_str()) {
+                    let hello = instance.send_heartbeat_to_broker(*id, &name, address, false);
+                    heard &= Box::pin(hello).await;
+                }
+            }
+        }
+        instance.re_balance_immediately();
+        heard
+    }
+
     /// Ends it, keeping the offsets of all that was placed: first the batches that are being
     /// placed, then the client with its offsets. What was held comes again at the next start, from
     /// its offset.
     pub(super) async fn stop(mut self) {
         self.gate.retire(WORK_END_TIMEOUT).await;
         self.stop_persisting();
-        let ended =
-            tokio::time::timeout(CLIENT_END_TIMEOUT, Box::pin(self.client.shutdown())).await;
-        if ended.is_err() {
+        let gate = self.gate.clone();
+        // A task of its own that nobody breaks off: a client that is dropped half ended stays in
+        // the group for as long as we run, pulls its share of the orders and gives them back.
+        let ending = tokio::spawn(async move { Box::pin(self.client.shutdown()).await });
+        if tokio::time::timeout(CLIENT_END_TIMEOUT, ending).await.is_err() {
+            gate.release();
             tracing::warn!(
                 target: "seckilld::queue",
                 "the consumer didn't end in time: the broker may deliver some orders again"

@@ -32,6 +32,9 @@ const RENEW_AFTER: Duration = Duration::from_secs(1);
 /// A replaced connection for single requests is closed after this even if a request still waits on
 /// it.
 const CLOSE_AFTER: Duration = Duration::from_secs(6);
+/// How long it may take to make the consumer known again: one hello that waits for its time-out may
+/// be under way already.
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a producer may take to end.
 const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -41,6 +44,9 @@ struct Stale {
     requests: bool,
     producer: bool,
     consumer: bool,
+    /// A broker was silent: it may know nothing of the consumer any more, or know it twice
+    /// (share.rs), and the consumer's last look at its queues may have failed.
+    registration: bool,
 }
 
 pub(super) struct Keeper {
@@ -179,7 +185,8 @@ impl Keeper {
 
         let returns = self.line.returns_of(&self.brokers);
         if returns != self.broker_returns {
-            self.stale = Stale { requests: true, producer: true, consumer: true };
+            self.stale =
+                Stale { requests: true, producer: true, consumer: true, registration: false };
             self.wait = PROBE_AFTER_MIN;
         }
         self.broker_returns = returns;
@@ -207,8 +214,10 @@ impl Keeper {
         // The ports answer and so do the brokers, yet a send met a dead connection: the breaker.
         let renewable = self.producer_renewed.is_none_or(|at| RENEW_AFTER < at.elapsed());
         self.stale.producer |= suspected && renewable;
+        self.stale.registration |= suspected;
         self.mend_producer(found.topic).await?;
         self.mend_consumer(found.topic).await?;
+        self.mend_registration().await;
         self.warn(found).await
     }
 
@@ -223,6 +232,7 @@ impl Keeper {
             // A fresh connection next time: the breaker mustn't judge for us.
             self.stale.requests = true;
         }
+        self.stale.registration |= matches!(found, Err(Fault::Silent { .. }));
         found
     }
 
@@ -289,6 +299,27 @@ impl Keeper {
         drop(consumer);
         self.shared.tell_consuming();
         Ok(())
+    }
+
+    /// Has the brokers that answer know the consumer again, now. Where one doesn't hear it in time,
+    /// the client's own next hello must do.
+    async fn mend_registration(&mut self) {
+        if !std::mem::take(&mut self.stale.registration) {
+            return;
+        }
+        let down = self.line.down_among(&self.brokers).await;
+        let answering: Vec<String> =
+            self.brokers.iter().filter(|broker| !down.contains_key(*broker)).cloned().collect();
+        let consumer = self.shared.consumer.lock().await;
+        let Some(consumer) = consumer.as_ref() else { return };
+        let heard = async {
+            while !Box::pin(consumer.register_again(&answering)).await {
+                tokio::time::sleep(SETTLING).await;
+            }
+        };
+        if tokio::time::timeout(REGISTER_TIMEOUT, heard).await.is_err() {
+            tracing::warn!(target: "seckilld::queue", "the consumer couldn't be registered again");
+        }
     }
 
     async fn warn(&mut self, found: Found) -> Result<Topic, Fault> {

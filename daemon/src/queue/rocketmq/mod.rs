@@ -10,6 +10,8 @@
 //! producer.rs  consumer.rs  lag.rs      behind the traits
 //! classify.rs  delivery.rs              pure: definite or unknown; message to delivery
 //! view.rs      what the admin views show beside the lag
+//! refusal.rs                            signs, and levels the brokers' ways to refuse an account
+//! share.rs                              pure: which queues are this consumer's
 //! ```
 
 mod classify;
@@ -22,7 +24,9 @@ mod lag;
 mod line;
 mod probe;
 mod producer;
+mod refusal;
 mod requests;
+mod share;
 mod view;
 
 use std::sync::atomic::{AtomicBool, Ordering};

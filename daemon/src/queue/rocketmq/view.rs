@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use protocol::{RocketmqBroker, RocketmqView};
 
+use super::client::Names;
 use super::requests::{Broker, RequestError, Requests};
 use super::{Cause, Health, RocketmqQueue, Shared};
 
@@ -119,23 +120,29 @@ async fn look(shared: &Shared) -> Result<(), RequestError> {
         views.push(RocketmqBroker { name: name.clone(), address: address.clone(), version });
     }
     shared.seen().brokers = views;
-    let count = dead_letters(&requests, &names.group, &names.dead_letter_topic).await;
+    let count = dead_letters(&requests, &brokers, names).await;
     shared.seen().dead_letters = count.map_err(|error| Cause(error.to_string()));
     Ok(())
 }
 
-/// What lies in the dead-letter topic; 0 where there is no such topic, which the broker makes with
-/// the first.
-async fn dead_letters(requests: &Requests, group: &str, topic: &str) -> Result<u64, RequestError> {
+/// What lies in the dead-letter topic at the brokers of the orders' topic. One that has no such
+/// topic has no dead letters: it makes the topic with the first. The name server isn't asked: it
+/// forgets the topics of a broker that is away, and what lies there is then unknown, not 0.
+async fn dead_letters(
+    requests: &Requests,
+    brokers: &[Broker],
+    names: &Names,
+) -> Result<u64, RequestError> {
+    if brokers.is_empty() {
+        return Err(RequestError::Away("every broker of the topic".to_owned()));
+    }
     let mut count = 0;
-    for broker in requests.brokers_of(topic).await?.unwrap_or_default() {
-        // The broker makes the topic for writing only, with one queue.
-        for queue in 0..broker.queues.max(1) {
-            let glance = requests.glance(&broker.address, group, topic, queue, 0).await?;
-            let glance = glance.unwrap_or_default();
-            let waiting = glance.max_offset.saturating_sub(glance.min_offset);
-            count += u64::try_from(waiting).unwrap_or(0);
-        }
+    for broker in brokers {
+        // The broker makes it with one queue.
+        let (group, topic) = (&names.group, &names.dead_letter_topic);
+        let glance = requests.glance(&broker.address, group, topic, 0, 0).await?;
+        let glance = glance.unwrap_or_default();
+        count += u64::try_from(glance.max_offset.saturating_sub(glance.min_offset)).unwrap_or(0);
     }
     Ok(count)
 }

@@ -39,7 +39,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let index = any::<Index>;
     let deed = prop_oneof![
         6 => (0_u32..8, any::<bool>()).prop_map(|(buyer, is_odd)| Deed::Enqueue { buyer, is_odd }),
-        2 => (index(), any::<bool>()).prop_map(|(which, by_broker)| Deed::Repeat { which, by_broker }),
+        2 => (index(), any::<bool>())
+            .prop_map(|(which, by_broker)| Deed::Repeat { which, by_broker }),
         5 => Just(Deed::Place),
         2 => (-3_i64..4).prop_map(Deed::AddStock),
         1 => any::<bool>().prop_map(Deed::Shelf),
@@ -160,6 +161,10 @@ impl Sale {
             let state = fixture.state(id).await.unwrap();
             assert!(wanted.is_none_or(|wanted| wanted == state), "{id} is {state:?}");
         }
+        assert_eq!(
+            fixture.store.undecided().await.unwrap().len() + decisions.len(),
+            self.orders.len()
+        );
         let newest = page.dead_letters.last().map_or(0, |letter| letter.id);
         self.letters = self.letters.max(newest);
     }

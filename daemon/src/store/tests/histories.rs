@@ -45,7 +45,10 @@ async fn an_order_of_the_embedded_queue_is_followed_from_the_request_to_its_unit
     assert_eq!((steps(&twice), twice.order.state), (wanted.to_vec(), OrderState::Duplicate));
     assert!(twice.steps[2].detail.contains("order a"), "{twice:?}");
     fixture
-        .sql("UPDATE t_seckill_order SET order_status = 0, finish_time = 2000000 WHERE order_id = 'a'")
+        .sql(
+            "UPDATE t_seckill_order SET order_status = 0, finish_time = 2000000
+              WHERE order_id = 'a'",
+        )
         .await;
     let finished = history(&fixture, "a").await;
     assert_eq!(steps(&finished).last(), Some(&(StepKind::Finished, Some(2_000_000))));

@@ -16,7 +16,10 @@ async fn with_all_states() -> Fixture {
     fixture.place(vec![order("placed", 1), failed, order("twice", 1), order("poison", 3)]).await;
     fixture.place(vec![order("finished", 4)]).await;
     fixture
-        .sql("UPDATE t_seckill_order SET order_status = 0, finish_time = 7 WHERE order_id = 'finished'")
+        .sql(
+            "UPDATE t_seckill_order SET order_status = 0, finish_time = 7
+              WHERE order_id = 'finished'",
+        )
         .await;
     fixture.store.enqueue(vec![outgoing("queued", 5), outgoing("again", 2)]).await.unwrap();
     let sends = ["sent", "placed", "queued", "poison", "twice"].map(|order_id| Unconfirmed {
@@ -176,6 +179,7 @@ async fn no_list_walks_more_than_it_shows_or_counts() {
     ];
     for stage in Stage::ALL {
         questions.push(stage.walk().to_owned());
+        questions.push(stage.row().to_owned());
         questions.push(order_history::number(stage).to_owned());
     }
     for sql in &questions {

@@ -28,7 +28,8 @@ fn first_schema(path: &Path) -> Connection {
                      NULL, 20, 1, 1),
                     (20, 20, 'failed', 3, '15200000002', 'pid_0002', '小米9SE', 1000, 10, 20,
                      'price_differs', NULL, 2, 0);
-             INSERT INTO seckill_duplicate VALUES ('twice', 'pid_0002', '15200000001', 'placed', 3, 21);
+             INSERT INTO seckill_duplicate
+             VALUES ('twice', 'pid_0002', '15200000001', 'placed', 3, 21);
              INSERT INTO seckill_counter VALUES ('placed', 1);
              INSERT INTO seckill_meta VALUES ('intake_paused', x'31');",
         )

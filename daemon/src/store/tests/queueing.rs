@@ -1,10 +1,10 @@
 //! The embedded queue: durable, idempotent, with retries that end.
 
-use protocol::{EpochMs, OrderStatus};
+use protocol::{EpochMs, OrderStatus, Reason};
 
 use super::placing::POISON;
-use super::{Fixture, PROD, order, outgoing, phone};
-use crate::store::{Backoff, Taken};
+use super::{Fixture, PROD, bare, order, outgoing, phone};
+use crate::store::{Backoff, CommandError, Taken};
 
 const BACKOFF: Backoff = Backoff { first_ms: 1_000, max_ms: 3_000 };
 
@@ -98,4 +98,15 @@ async fn an_unreadable_row_is_set_aside_at_once() {
     let taken = take(&fixture).await;
     assert_eq!((taken.outcomes.placed, taken.outcomes.dead_lettered), (1, 1));
     assert_eq!(fixture.store.pending().await.unwrap(), []);
+    // Its buyer, who was told "queueing", isn't told that there is no such order.
+    let row = fixture.store.find_order(PROD, &phone(1)).await.unwrap().unwrap();
+    assert_eq!((row.order_id.as_str(), row.status), ("a", OrderStatus::Queued));
+    let undecided = fixture.store.undecided().await.unwrap();
+    assert_eq!((undecided.len(), undecided[0].order_id.as_str()), (1, "a"));
+    let refused = fixture.store.resend_dead_letter(bare("r1"), 1).await;
+    assert!(matches!(refused, Err(CommandError::Refused(_))), "{refused:?}");
+    fixture.store.discard_dead_letter(bare("r1"), 1).await.unwrap();
+    let row = fixture.store.find_order(PROD, &phone(1)).await.unwrap().unwrap();
+    assert_eq!((row.status, row.reason), (OrderStatus::Failed, Some(Reason::Discarded)));
+    assert_eq!(fixture.store.undecided().await.unwrap(), []);
 }

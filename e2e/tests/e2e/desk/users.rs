@@ -1,0 +1,127 @@
+//! Who may do what on the admin socket, with real users and groups. They are made for the test and
+//! removed after it, which only root can do; otherwise the test says so and tests nothing.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+use seckill_e2e::daemon::{Daemon, Options};
+use seckill_e2e::process::built;
+
+/// Users and groups that go with the test.
+struct People {
+    users: Vec<String>,
+    groups: Vec<String>,
+}
+
+impl Drop for People {
+    fn drop(&mut self) {
+        for user in &self.users {
+            let _ = Command::new("userdel").arg(user).output();
+        }
+        for group in &self.groups {
+            let _ = Command::new("groupdel").arg(group).output();
+        }
+    }
+}
+
+impl People {
+    fn group(&mut self, name: &str) -> Result<()> {
+        run(Command::new("groupadd").arg(name))?;
+        self.groups.push(name.to_owned());
+        Ok(())
+    }
+
+    fn user(&mut self, name: &str, group: &str, more: &str) -> Result<()> {
+        let mut command = Command::new("useradd");
+        command.args(["-M", "-N", "-s", "/bin/false", "-g", group]);
+        if !more.is_empty() {
+            command.args(["-G", more]);
+        }
+        run(command.arg(name))?;
+        self.users.push(name.to_owned());
+        Ok(())
+    }
+}
+
+fn run(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "{command:?}: {told}");
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn number(what: &str, user: &str) -> Result<u32> {
+    Ok(run(Command::new("id").args([what, user]))?.parse()?)
+}
+
+/// Runs a program as a user who carries the primary group only: what else the user is a member of,
+/// the daemon has to find out.
+fn as_user(user: &str, program: &Path, arguments: &[&str]) -> Result<Output> {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().current_dir("/");
+    command.uid(number("-u", user)?).gid(number("-g", user)?);
+    Ok(command.output()?)
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sockets_group_looks_and_only_operators_operate() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        println!("not root, so no users can be made: nothing was tested");
+        return Ok(());
+    }
+    let mark = std::process::id();
+    let name = |what: &str| format!("skt{mark}{what}");
+    let (crew, ops, nobody) = (name("crew"), name("ops"), name("none"));
+    let (viewer, operator, stranger) = (name("v"), name("o"), name("s"));
+    let mut people = People { users: Vec::new(), groups: Vec::new() };
+    for group in [&crew, &ops, &nobody] {
+        people.group(group)?;
+    }
+    people.user(&viewer, &crew, "")?;
+    people.user(&operator, &crew, &ops)?;
+    people.user(&stranger, &nobody, "")?;
+
+    let options = Options::embedded()
+        .set("admin.socket_group", crew.as_str())
+        .set("admin.operator_group", ops.as_str());
+    let daemon = Daemon::start(options).await?;
+    let folder = daemon.folder();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+    // Where the test was built, these users may not look.
+    let ctl: PathBuf = folder.path().join("seckillctl");
+    fs::copy(built("seckillctl")?, &ctl)?;
+    fs::set_permissions(&ctl, Permissions::from_mode(0o755))?;
+    let socket = daemon.socket();
+    let socket = socket.to_string_lossy();
+    let ask = |user: &str, verb: &[&str]| {
+        as_user(user, &ctl, &[&["--socket", &socket][..], verb].concat())
+    };
+
+    let output = ask(&stranger, &["status"])?;
+    assert_eq!(output.status.code(), Some(77), "{}", told(&output));
+    let output = ask(&viewer, &["status"])?;
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let output = ask(&viewer, &["pause", "intake", "--yes"])?;
+    assert_eq!(output.status.code(), Some(77), "{}", told(&output));
+    assert!(told(&output).contains(&ops), "the missing group is named: {}", told(&output));
+    let curl = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", &socket, "-d"];
+    let post = [&curl[..], &["{\"request_id\":\"v\"}", "http://seckilld/v1/intake/pause"]].concat();
+    let answer = as_user(&viewer, Path::new("/usr/bin/curl"), &post)?;
+    assert_eq!(String::from_utf8_lossy(&answer.stdout), "403");
+    assert!(daemon.admin().status().await?.controls.intake.is_some_and(|intake| !intake.paused));
+
+    let output = ask(&operator, &["pause", "intake", "--yes", "--reason", "a test"])?;
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let intake = daemon.admin().status().await?.controls.intake.context("no intake")?;
+    assert!(intake.paused);
+    assert_eq!(intake.by.as_deref(), Some(operator.as_str()));
+    Ok(())
+}

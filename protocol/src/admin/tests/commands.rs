@@ -1,0 +1,145 @@
+//! Commands, their answers and refusals.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::states::product;
+use super::{assert_golden, assert_line, text};
+use crate::{
+    AddStock, Controls, CreateProduct, Discard, Done, LogLevelState, Money, Phase, Reasoned,
+    Refusal, RefusalCode, ResendAll, ResentState, SetLogLevel, SetShelf, Shutdown, ShutdownState,
+};
+
+const ID: &str = "ctl-1";
+
+/// Asserts the command's JSON, and that a field more is refused.
+fn assert_command<T>(command: &T, golden: &str)
+where
+    T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    assert_line(command, golden);
+    let mut document: Value = serde_json::from_str(golden).unwrap();
+    document["if_verison"] = 4.into();
+    let refused = serde_json::from_value::<T>(document).unwrap_err().to_string();
+    assert!(refused.contains("unknown field `if_verison`"), "{refused}");
+    let refused = serde_json::from_str::<T>("{}").unwrap_err().to_string();
+    assert!(refused.contains("missing field `request_id`"), "{refused}");
+}
+
+#[test]
+fn a_reasoned_command() {
+    let command = Reasoned { request_id: text(ID), reason: Some(text("补货")) };
+    assert_command(&command, r#"{"request_id":"ctl-1","reason":"补货"}"#);
+    let command = Reasoned { request_id: text(ID), reason: None };
+    assert_command(&command, r#"{"request_id":"ctl-1"}"#);
+}
+
+#[test]
+fn creating_a_product() {
+    let mut command = CreateProduct {
+        request_id: text(ID),
+        reason: None,
+        prod_id: text("pid_0001"),
+        prod_name: text("华为MATE20"),
+        price: Money::from_milli(5_999_000),
+        stock: 100,
+        on_shelf: true,
+    };
+    assert_command(
+        &command,
+        r#"{"request_id":"ctl-1","prod_id":"pid_0001","prod_name":"华为MATE20","price":"5999.000","stock":100,"on_shelf":true}"#,
+    );
+    let shelf_untold = r#"{"request_id":"ctl-1","prod_id":"pid_0001","prod_name":"华为MATE20","price":"5999","stock":100}"#;
+    command.on_shelf = false;
+    assert_eq!(serde_json::from_str::<CreateProduct>(shelf_untold).unwrap(), command);
+    for price in ["5999.000", "5999"] {
+        let number = shelf_untold.replace("\"5999\"", price);
+        assert!(serde_json::from_str::<CreateProduct>(&number).is_err(), "a price is a text");
+    }
+    for stock in ["-1", "4294967296", "1.5"] {
+        let odd = shelf_untold.replace("100", stock);
+        assert!(serde_json::from_str::<CreateProduct>(&odd).is_err(), "{stock}");
+    }
+}
+
+#[test]
+fn adding_stock() {
+    let command =
+        AddStock { request_id: text(ID), reason: text("recount"), delta: -50, if_version: Some(4) };
+    assert_command(
+        &command,
+        r#"{"request_id":"ctl-1","reason":"recount","delta":-50,"if_version":4}"#,
+    );
+    let command = AddStock { if_version: None, ..command };
+    assert_command(&command, r#"{"request_id":"ctl-1","reason":"recount","delta":-50}"#);
+    let no_reason = r#"{"request_id":"ctl-1","delta":50}"#;
+    assert!(serde_json::from_str::<AddStock>(no_reason).is_err(), "stock wants a reason");
+}
+
+#[test]
+fn the_other_commands() {
+    assert_command(
+        &SetShelf { request_id: text(ID), reason: None, on_shelf: false, if_version: Some(4) },
+        r#"{"request_id":"ctl-1","on_shelf":false,"if_version":4}"#,
+    );
+    assert_command(
+        &ResendAll { request_id: text(ID), reason: None, per_s: Some(20) },
+        r#"{"request_id":"ctl-1","per_s":20}"#,
+    );
+    assert_command(
+        &Discard { request_id: text(ID), reason: text("a test order") },
+        r#"{"request_id":"ctl-1","reason":"a test order"}"#,
+    );
+    assert_command(
+        &SetLogLevel { request_id: text(ID), reason: None, level: text("debug") },
+        r#"{"request_id":"ctl-1","level":"debug"}"#,
+    );
+    assert_command(
+        &Shutdown { request_id: text(ID), reason: Some(text("move")) },
+        r#"{"request_id":"ctl-1","reason":"move"}"#,
+    );
+}
+
+fn done<T>(state: T) -> Done<T> {
+    Done { request_id: text(ID), audit_id: 12, state }
+}
+
+#[test]
+fn what_was_done() {
+    assert_golden(&done(product()), include_str!("golden/done_product.json"));
+    assert_line(
+        &done(Controls::default()),
+        r#"{"request_id":"ctl-1","audit_id":12,"state":{"intake":null,"consumption":null,"drain":null}}"#,
+    );
+    assert_line(
+        &done(ResentState { resent: 3, left: 1, over_ms: 1_500 }),
+        r#"{"request_id":"ctl-1","audit_id":12,"state":{"resent":3,"left":1,"over_ms":1500}}"#,
+    );
+    assert_line(
+        &done(LogLevelState { level: text("debug") }),
+        r#"{"request_id":"ctl-1","audit_id":12,"state":{"level":"debug"}}"#,
+    );
+    assert_line(
+        &done(ShutdownState { phase: Phase::Stopping }),
+        r#"{"request_id":"ctl-1","audit_id":12,"state":{"phase":"stopping"}}"#,
+    );
+    let later = r#"{"request_id":"ctl-1","audit_id":12,"state":{"level":"off","more":1},"more":1}"#;
+    let read: Done<LogLevelState> = serde_json::from_str(later).unwrap();
+    assert_eq!(read, done(LogLevelState { level: text("off") }), "readers ignore what is new");
+}
+
+#[test]
+fn a_refusal() {
+    let mut refusal = Refusal::new(RefusalCode::StaleVersion, "the version is 41");
+    assert_line(&refusal, r#"{"code":"stale_version","msg":"the version is 41","data":null}"#);
+    assert_eq!(refusal.to_string(), "the version is 41");
+    refusal.data = json!({ "version": 41 });
+    assert_line(
+        &refusal,
+        r#"{"code":"stale_version","msg":"the version is 41","data":{"version":41}}"#,
+    );
+    let without_data = r#"{"code":"internal","msg":"no"}"#;
+    let read: Refusal = serde_json::from_str(without_data).unwrap();
+    assert_eq!(read, Refusal::new(RefusalCode::Internal, "no"));
+}

@@ -1,0 +1,126 @@
+//! Single values as text: times, durations, sizes, names from elsewhere. What isn't known is `–`,
+//! never 0. Lines and columns are `table`'s.
+
+use std::fmt::Display;
+
+use protocol::{EpochMs, LatencyView, Trend};
+
+/// What stands where a value isn't known.
+pub(crate) const UNKNOWN: &str = "–";
+
+/// The value, or that it isn't known.
+pub(crate) fn known(value: Option<impl Display>) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), |value| value.to_string())
+}
+
+/// Names come from a database, and a terminal obeys control characters.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// One or several: `1 order`, `2 orders`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The two largest units: `3d 4h`, `1h 2m`, `5s`.
+pub(crate) fn duration(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {}s", seconds % 60),
+        (0, _, _) => format!("{hours}h {}m", minutes % 60),
+        _ => format!("{days}d {}h", hours % 24),
+    }
+}
+
+/// Seconds with tenths under a minute, as [`duration`] above.
+pub(crate) fn span(milliseconds: u64) -> String {
+    if milliseconds < 60_000 {
+        format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
+    } else {
+        duration(milliseconds / 1000)
+    }
+}
+
+/// The moment in UTC, to the second: `2026-11-23 14:28:20Z`.
+pub(crate) fn moment(at: EpochMs) -> String {
+    let wire = at.to_wire();
+    let whole_seconds = wire.split('.').next().unwrap_or_default();
+    format!("{}Z", whole_seconds.replacen('T', " ", 1))
+}
+
+/// Half, most and nearly all took no longer than these.
+pub(crate) fn latency(latency: &LatencyView) -> String {
+    let [p50, p99, p999] = [latency.p50_us, latency.p99_us, latency.p999_us].map(milliseconds);
+    format!("p50 {p50} ms, p99 {p99} ms, p99.9 {p999} ms")
+}
+
+fn milliseconds(microseconds: u64) -> String {
+    format!("{}.{}", microseconds / 1000, microseconds % 1000 / 100)
+}
+
+/// Bytes in the largest unit that leaves at least one.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match UNITS.into_iter().find(|(_, unit)| *unit <= bytes) {
+        Some((name, unit)) => {
+            let tenths = u128::from(bytes) * 10 / u128::from(unit);
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} B"),
+    }
+}
+
+/// Where the lag goes, and how fast; growing is what an operator must not miss.
+pub(crate) fn trend(trend: Option<Trend>, slope_per_s: Option<i64>) -> String {
+    let speed =
+        slope_per_s.map_or_else(String::new, |slope| format!(" {}/s", slope.unsigned_abs()));
+    match trend {
+        Some(Trend::Draining) => format!("draining{speed}"),
+        Some(Trend::Steady) => "steady".to_owned(),
+        Some(Trend::Growing) => format!("GROWING{speed}"),
+        None => format!("trend {UNKNOWN}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{EpochMs, Trend};
+
+    use super::{counted, duration, known, moment, printable, size, span, trend};
+
+    #[test]
+    fn durations_have_two_units_at_most() {
+        for (seconds, text) in
+            [(0, "0s"), (59, "59s"), (61, "1m 1s"), (3600, "1h 0m"), (90_000, "1d 1h")]
+        {
+            assert_eq!(duration(seconds), text);
+        }
+        assert_eq!(span(12_345), "12.3 s");
+        assert_eq!(span(61_000), "1m 1s");
+    }
+
+    #[test]
+    fn a_terminal_gets_nothing_to_obey() {
+        assert_eq!(printable("a\tb\u{1b}[2J华"), "a\u{fffd}b\u{fffd}[2J华");
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_0() {
+        assert_eq!(known(None::<u64>), "–");
+        assert_eq!(known(Some(0)), "0");
+        assert_eq!(trend(None, None), "trend –");
+    }
+
+    #[test]
+    fn values_have_units() {
+        assert_eq!(moment(EpochMs(1_795_444_100_572)), "2026-11-23 14:28:20Z");
+        assert_eq!([1023, 1024, 1_572_864, u64::MAX].map(size).join(" "), {
+            "1023 B 1.0 KiB 1.5 MiB 17179869183.9 GiB"
+        });
+        assert_eq!(trend(Some(Trend::Draining), Some(-310)), "draining 310/s");
+        assert_eq!(trend(Some(Trend::Growing), Some(5)), "GROWING 5/s");
+        assert_eq!([counted(1, "order"), counted(0, "order")], ["1 order", "0 orders"]);
+    }
+}

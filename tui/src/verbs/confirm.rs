@@ -1,0 +1,62 @@
+//! Questions before something destructive: on a terminal, with No as the default. Without a
+//! terminal nobody can be asked, so `--yes` must have been said.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use crate::args::Terms;
+use crate::exit::Fault;
+
+/// Whether the operator has yet to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// `--yes`.
+    Given,
+    /// There is a terminal to ask on.
+    ToAsk,
+}
+
+/// How the operator is to consent to `verb`.
+///
+/// # Errors
+/// There is no `--yes` and no terminal.
+pub(crate) fn consent(terms: &Terms, verb: &str) -> Result<Consent, Fault> {
+    if terms.yes {
+        return Ok(Consent::Given);
+    }
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        return Ok(Consent::ToAsk);
+    }
+    Err(Fault::NeedsYes(verb.to_owned()))
+}
+
+/// Asks; only `y` or `yes` is Yes.
+///
+/// # Errors
+/// It was answered No.
+pub(crate) fn be_sure(question: &str) -> Result<(), Fault> {
+    let answer = asked(&format!("{question} [y/N] "));
+    if ["y", "yes"].contains(&answer.to_lowercase().as_str()) { Ok(()) } else { declined() }
+}
+
+/// Asks for the daemon's name, so that nobody stops one by habit, or the wrong one.
+///
+/// # Errors
+/// Something else was typed.
+pub(crate) fn be_named(question: &str, name: &str) -> Result<(), Fault> {
+    let answer = asked(&format!("{question}\nType the daemon's name ({name}) to go on: "));
+    if answer == name { Ok(()) } else { declined() }
+}
+
+fn declined() -> Result<(), Fault> {
+    Err(Fault::Declined)
+}
+
+/// What can't be shown or read is an empty answer, which is No.
+fn asked(question: &str) -> String {
+    let mut answer = String::new();
+    let shown = write!(io::stderr(), "{question}");
+    if shown.and_then(|()| io::stdin().lock().read_line(&mut answer)).is_err() {
+        answer.clear();
+    }
+    answer.trim().to_owned()
+}

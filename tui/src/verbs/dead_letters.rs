@@ -1,0 +1,131 @@
+//! `seckillctl dead-letters …`: messages that could not be decided, and what becomes of them.
+
+use protocol::{
+    DeadLetterView, DeadLettersPage, Discard, Done, Reason, Reasoned, ResendAll, ResentState,
+};
+
+use crate::args::{DeadLetters, DiscardOne, Extent, Resend};
+use crate::exit::{Exit, Fault};
+use crate::table::{number, table, text};
+use crate::text::{counted, known, moment, printable, span};
+use crate::verbs::command::{give, request_id};
+use crate::verbs::confirm::{Consent, be_sure, consent};
+use crate::verbs::desk::{Answer, Desk, Printed};
+use crate::verbs::pages::{gather, tell_more};
+
+const PATH: &str = "/v1/dead-letters";
+
+/// Lists, resends or discards.
+pub(crate) async fn run(desk: &Desk, verb: DeadLetters) -> Result<Printed, Fault> {
+    match verb {
+        DeadLetters::List { extent, shape } => {
+            let answer = page(desk, &extent).await?;
+            tell_more(answer.view.next.as_ref(), shape);
+            Ok(Printed::fine(answer.print(shape, |page| letters(&page.dead_letters))))
+        }
+        DeadLetters::Resend(options) => resend(desk, options).await,
+        DeadLetters::Discard(options) => discard(desk, options).await,
+    }
+}
+
+async fn page(desk: &Desk, extent: &Extent) -> Result<Answer<DeadLettersPage>, Fault> {
+    gather(desk, PATH, &[], "dead_letters", extent).await
+}
+
+fn letters(letters: &[DeadLetterView]) -> String {
+    let columns = [
+        number("ID"),
+        text("SET ASIDE"),
+        text("REASON"),
+        text("ORDER"),
+        text("PRODUCT"),
+        text("BUYER"),
+        number("REDELIVERIES"),
+        text("RESENDABLE"),
+        text("ORIGIN"),
+        text("CONTENT"),
+    ];
+    let cells = |letter: &DeadLetterView| {
+        [
+            letter.id.to_string(),
+            moment(letter.dead_at),
+            printable(&letter.reason),
+            known(letter.order_id.as_deref().map(printable)),
+            known(letter.prod_id.as_deref().map(printable)),
+            known(letter.user.as_deref().map(printable)),
+            letter.redeliveries.to_string(),
+            if letter.resendable { "yes" } else { "no" }.to_owned(),
+            printable(&letter.origin),
+            printable(&letter.content),
+        ]
+    };
+    table(columns, letters.iter().map(cells).collect())
+}
+
+async fn resend(desk: &Desk, options: Resend) -> Result<Printed, Fault> {
+    let terms = options.plain.terms;
+    let (reason, shape) = (options.plain.reason, terms.shape);
+    let answer = match options.id {
+        Some(id) => {
+            let command = Reasoned { request_id: request_id(&terms)?, reason };
+            give(desk, &format!("{PATH}/{id}/resend"), &command.request_id, &command).await?
+        }
+        None => {
+            if consent(&terms, "dead-letters resend --all")? == Consent::ToAsk {
+                let total = page(desk, &Extent { limit: 1, all: false }).await?.view.total;
+                be_sure(&format!(
+                    "Put all dead letters that hold a readable order back into the queue? There \
+                     are {} in all.",
+                    counted(total, "dead letter"),
+                ))?;
+            }
+            let command =
+                ResendAll { request_id: request_id(&terms)?, reason, per_s: options.per_s };
+            give(desk, &format!("{PATH}/resend"), &command.request_id, &command).await?
+        }
+    };
+    Ok(Printed::fine(answer.print(shape, resent)))
+}
+
+fn resent(done: &Done<ResentState>) -> String {
+    let ResentState { resent, left, over_ms } = done.state;
+    format!("resent {resent} over {}, left {left}\n", span(over_ms))
+}
+
+async fn discard(desk: &Desk, options: DiscardOne) -> Result<Printed, Fault> {
+    let DiscardOne { id, reason, terms } = options;
+    if consent(&terms, "dead-letters discard")? == Consent::ToAsk {
+        be_sure(&discarding(&found(desk, id).await?))?;
+    }
+    let command = Discard { request_id: request_id(&terms)?, reason };
+    let path = format!("{PATH}/{id}/discard");
+    let answer = give::<DeadLetterView>(desk, &path, &command.request_id, &command).await?;
+    Ok(Printed::fine(answer.print(terms.shape, discarded)))
+}
+
+/// There is no question for one dead letter, so the list is looked through.
+async fn found(desk: &Desk, id: u64) -> Result<DeadLetterView, Fault> {
+    let all = page(desk, &Extent { limit: u64::MAX, all: true }).await?.view;
+    all.dead_letters.into_iter().find(|letter| letter.id == id).ok_or_else(|| {
+        Fault::Refused(format!("no dead letter has the number {id}"), Exit::NotFound)
+    })
+}
+
+fn discarding(letter: &DeadLetterView) -> String {
+    let effect = match &letter.order_id {
+        Some(order_id) => format!(
+            "Order {} of buyer {} for product {} fails as {}, and its unit is free again.",
+            printable(order_id),
+            known(letter.user.as_deref().map(printable)),
+            known(letter.prod_id.as_deref().map(printable)),
+            Reason::Discarded,
+        ),
+        None => "It holds no readable order.".to_owned(),
+    };
+    format!("Give up dead letter {} ({})? {effect}", letter.id, printable(&letter.reason))
+}
+
+fn discarded(done: &Done<DeadLetterView>) -> String {
+    let order = done.state.order_id.as_deref().map(printable);
+    format!("discarded dead letter {}, order {}\n", done.state.id, known(order))
+}

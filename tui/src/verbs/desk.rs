@@ -1,0 +1,201 @@
+//! Questions to the daemon and how their answers are printed: as the verb's table, or as the
+//! daemon's own document with the fields that this version doesn't know. Commands are `command`'s.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use hyper::StatusCode;
+use protocol::{RefusalCode, Snapshot};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::args::Shape;
+use crate::client;
+use crate::exit::{Exit, Fault};
+
+/// What goes to standard output, and how to exit.
+#[derive(Debug)]
+pub(crate) struct Printed {
+    /// The whole output.
+    pub(crate) text: String,
+    /// The exit code.
+    pub(crate) exit: Exit,
+}
+
+impl Printed {
+    /// An answer that is no reason to worry.
+    pub(crate) const fn fine(text: String) -> Self {
+        Self { text, exit: Exit::Fine }
+    }
+}
+
+/// An answer, as it came and as we read it.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    /// As it came.
+    pub(crate) document: Value,
+    /// As we read it.
+    pub(crate) view: T,
+}
+
+impl<T> Answer<T> {
+    /// The output in the asked-for shape.
+    pub(crate) fn print(&self, shape: Shape, table: impl FnOnce(&T) -> String) -> String {
+        if shape.json { json(&self.document) } else { table(&self.view) }
+    }
+}
+
+/// A document for people and programs, with its end of line.
+pub(crate) fn json(document: &Value) -> String {
+    format!("{document:#}\n")
+}
+
+/// The daemon behind a socket.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// Its socket.
+    pub(crate) socket: PathBuf,
+}
+
+impl Desk {
+    /// Asks for `path`.
+    ///
+    /// # Errors
+    /// The daemon can't be reached, or refuses.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Fault> {
+        let (status, body) = client::get(&self.socket, path).await?;
+        answer(&self.socket, status, &body)
+    }
+
+    /// The whole state, as far as a question needs it.
+    ///
+    /// # Errors
+    /// As for [`Desk::ask`].
+    pub(crate) async fn state(&self) -> Result<Snapshot, Fault> {
+        self.ask("/v1/status").await.map(|answer| answer.view)
+    }
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// It is a refusal, or none of a seckilld's.
+pub(crate) fn answer<T: DeserializeOwned>(
+    socket: &Path,
+    status: StatusCode,
+    body: &[u8],
+) -> Result<Answer<T>, Fault> {
+    if status != StatusCode::OK {
+        return Err(refusal(socket, status, body));
+    }
+    let document = serde_json::from_slice(body).map_err(|error| stranger(socket, &error))?;
+    read(socket, document)
+}
+
+/// Reads a document that came, or was put together from what came.
+///
+/// # Errors
+/// It is none of a seckilld's.
+pub(crate) fn read<T: DeserializeOwned>(
+    socket: &Path,
+    document: Value,
+) -> Result<Answer<T>, Fault> {
+    let view = T::deserialize(&document).map_err(|error| stranger(socket, &error))?;
+    Ok(Answer { document, view })
+}
+
+/// What answers isn't what we know as a seckilld.
+pub(crate) fn stranger(socket: &Path, error: &dyn std::fmt::Display) -> Fault {
+    Fault::unreachable(socket, format!("what answers is no seckilld: {error}"))
+}
+
+/// A refusal is told by its sentence. Its code may be one of a later version: then the status says
+/// what kind of thing it is.
+fn refusal(socket: &Path, status: StatusCode, body: &[u8]) -> Fault {
+    let document: Value = serde_json::from_slice(body).unwrap_or_default();
+    let (Some(msg), Some(code)) = (document["msg"].as_str(), document["code"].as_str()) else {
+        return Fault::unreachable(socket, format!("the daemon answers {status}"));
+    };
+    let exit = match RefusalCode::ALL.into_iter().find(|known| known.as_str() == code) {
+        Some(known) => Exit::of_refusal(known),
+        None if status.is_server_error() => Exit::Later,
+        None => Exit::Refused,
+    };
+    Fault::Refused(format!("{msg} ({code})"), exit)
+}
+
+/// Says something beside the data.
+pub(crate) fn talk(sentence: &str) {
+    // When not even that can be written there is nobody to tell.
+    let _ = writeln!(io::stderr(), "seckillctl: {sentence}");
+}
+
+/// A text as it stands between two slashes, or behind `=`, of an address.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string can't fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use hyper::StatusCode;
+    use protocol::RefusalCode;
+
+    use super::{answer, encoded};
+    use crate::exit::Exit;
+
+    #[test]
+    fn an_id_can_not_leave_its_place_in_the_path() {
+        assert_eq!(encoded("pid_0001"), "pid_0001");
+        assert_eq!(encoded("a/../b?c=d&e#f%"), "a%2F..%2Fb%3Fc%3Dd%26e%23f%25");
+        assert_eq!(encoded("华 x"), "%E5%8D%8E%20x");
+    }
+
+    fn exit_of(status: u16, code: &str) -> Exit {
+        let body = serde_json::json!({ "code": code, "msg": "no", "data": null }).to_string();
+        let status = StatusCode::from_u16(status).unwrap();
+        answer::<()>(Path::new("s"), status, body.as_bytes()).unwrap_err().exit()
+    }
+
+    #[test]
+    fn each_refusal_has_its_exit() {
+        let expected = [
+            ("bad_request", Exit::Usage),
+            ("not_permitted", Exit::NotPermitted),
+            ("not_found", Exit::NotFound),
+            ("method_not_allowed", Exit::Usage),
+            ("stale_version", Exit::Refused),
+            ("request_id_reused", Exit::Refused),
+            ("product_exists", Exit::Refused),
+            ("not_enough_stock", Exit::Refused),
+            ("not_resendable", Exit::Refused),
+            ("wrong_role", Exit::Refused),
+            ("stopping", Exit::Later),
+            ("too_large", Exit::Usage),
+            ("store_failed", Exit::Later),
+            ("timed_out", Exit::Later),
+            ("internal", Exit::Fault),
+        ];
+        for (code, (text, exit)) in RefusalCode::ALL.into_iter().zip(expected) {
+            assert_eq!(code.as_str(), text);
+            assert_eq!(exit_of(code.status(), text), exit, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_later_daemons_refusal_is_told_by_its_status() {
+        assert_eq!(exit_of(409, "of_a_later_version"), Exit::Refused);
+        assert_eq!(exit_of(503, "of_a_later_version"), Exit::Later);
+    }
+}

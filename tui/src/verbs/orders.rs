@@ -1,0 +1,85 @@
+//! `seckillctl orders` and `seckillctl order ID`: who ordered what, and how it ended. Phone numbers
+//! are masked unless the one order's is asked for.
+
+use protocol::{HistoryStep, OrderHistory, OrderView, OrdersPage};
+
+use crate::args::{Order, Orders};
+use crate::exit::Fault;
+use crate::table::{facts, number, table, text};
+use crate::text::{UNKNOWN, known, moment, printable};
+use crate::verbs::desk::{Desk, Printed, encoded};
+use crate::verbs::pages::{gather, tell_more};
+
+/// Orders, newest first.
+pub(crate) async fn list(desk: &Desk, options: Orders) -> Result<Printed, Fault> {
+    let filters = [
+        ("state", options.state.map(|state| state.as_str().to_owned())),
+        ("prod", options.product),
+        ("phone", options.phone),
+    ];
+    let filters: Vec<(&str, String)> =
+        filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let answer =
+        gather::<OrdersPage>(desk, "/v1/orders", &filters, "orders", &options.extent).await?;
+    tell_more(answer.view.next.as_ref(), options.shape);
+    Ok(Printed::fine(answer.print(options.shape, |page| orders(&page.orders))))
+}
+
+/// One order's history.
+pub(crate) async fn show(desk: &Desk, options: &Order) -> Result<Printed, Fault> {
+    let reveal = if options.reveal_phone { "?reveal=phone" } else { "" };
+    let path = format!("/v1/orders/{}{reveal}", encoded(&options.id));
+    let answer = desk.ask::<OrderHistory>(&path).await?;
+    Ok(Printed::fine(answer.print(options.shape, history)))
+}
+
+fn orders(orders: &[OrderView]) -> String {
+    let columns = [
+        text("ASKED"),
+        text("ORDER"),
+        text("PRODUCT"),
+        text("BUYER"),
+        number("AMOUNT"),
+        text("STATE"),
+        text("DECIDED"),
+        text("REASON"),
+    ];
+    let cells = |order: &OrderView| {
+        [
+            moment(order.charge_time),
+            printable(&order.order_id),
+            printable(&order.prod_id),
+            printable(&order.user),
+            known(order.charge_money),
+            order.state.as_str().to_owned(),
+            known(order.decided_at.map(moment)),
+            order.reason.as_deref().map(printable).unwrap_or_default(),
+        ]
+    };
+    table(columns, orders.iter().map(cells).collect())
+}
+
+fn history(history: &OrderHistory) -> String {
+    let order = &history.order;
+    let reason = order.reason.as_deref().map(printable);
+    let name = if order.prod_name.is_empty() { UNKNOWN } else { &order.prod_name };
+    let head = [
+        ("order", printable(&order.order_id)),
+        ("product", format!("{} ({})", printable(&order.prod_id), printable(name))),
+        ("buyer", printable(history.phone.as_ref().unwrap_or(&order.user))),
+        ("amount", known(order.charge_money)),
+        ("asked", moment(order.charge_time)),
+        ("state", order.state.as_str().to_owned()),
+        ("reason", known(reason)),
+        ("decided", known(order.decided_at.map(moment))),
+        ("duplicates", order.duplicates.to_string()),
+    ];
+    format!("{}\n{}", facts(&head), steps(&history.steps))
+}
+
+fn steps(steps: &[HistoryStep]) -> String {
+    let cells = |step: &HistoryStep| {
+        [known(step.at.map(moment)), step.step.as_str().to_owned(), printable(&step.detail)]
+    };
+    table([text("AT"), text("STEP"), text("DETAIL")], steps.iter().map(cells).collect())
+}

@@ -1,0 +1,70 @@
+//! Long lists, which come in pages: gathers as much as was asked for into one document of the
+//! daemon's own form.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::args::{Extent, Shape};
+use crate::exit::Fault;
+use crate::verbs::desk::{Answer, Desk, encoded, read, stranger, talk};
+
+/// What a page is asked to hold at most: the daemon gives no more.
+const PAGE_LIMIT: u64 = 500;
+
+/// The page of `list` at `path` with these filters, with the pages after it put in.
+///
+/// # Errors
+/// The daemon can't be reached, refuses, or doesn't know its own pages.
+pub(crate) async fn gather<T: DeserializeOwned>(
+    desk: &Desk,
+    path: &str,
+    filters: &[(&str, String)],
+    list: &str,
+    extent: &Extent,
+) -> Result<Answer<T>, Fault> {
+    let wanted = if extent.all { u64::MAX } else { extent.limit };
+    let mut whole = page(desk, path, filters, wanted, None).await?;
+    loop {
+        let left = wanted.saturating_sub(length(&whole, list));
+        let Some(after) = whole["next"].as_str().map(str::to_owned) else { break };
+        if left == 0 {
+            break;
+        }
+        let mut further = page(desk, path, filters, left, Some(&after)).await?;
+        if further["next"] == whole["next"] {
+            return Err(stranger(&desk.socket, &"its pages go round in circles"));
+        }
+        let items = further[list].as_array_mut().map(std::mem::take).unwrap_or_default();
+        if let Some(gathered) = whole[list].as_array_mut() {
+            gathered.extend(items);
+        }
+        whole["next"] = further["next"].take();
+    }
+    read(&desk.socket, whole)
+}
+
+async fn page(
+    desk: &Desk,
+    path: &str,
+    filters: &[(&str, String)],
+    left: u64,
+    after: Option<&str>,
+) -> Result<Value, Fault> {
+    let mut address = format!("{path}?limit={}", left.min(PAGE_LIMIT));
+    let after = after.map(|after| ("after", after.to_owned()));
+    for (name, value) in filters.iter().chain(&after) {
+        address.push_str(&format!("&{name}={}", encoded(value)));
+    }
+    desk.ask::<Value>(&address).await.map(|answer| answer.document)
+}
+
+fn length(document: &Value, list: &str) -> u64 {
+    document[list].as_array().map_or(0, |items| items.len() as u64)
+}
+
+/// Says so when there is more; the JSON says it itself.
+pub(crate) fn tell_more(next: Option<&String>, shape: Shape) {
+    if next.is_some() && !shape.json {
+        talk("there are more: say --limit COUNT or --all");
+    }
+}

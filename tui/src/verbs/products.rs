@@ -1,0 +1,160 @@
+//! `seckillctl products` and `seckillctl product …`: the goods on sale, and changes to them. Stock
+//! is changed by a difference, never overwritten.
+
+use protocol::{AddStock, Code, CreateProduct, Done, ProductView, ProductsPage, SetShelf};
+
+use crate::args::{Product, ProductAdd, ProductShelf, ProductStock, Shape, Shelf};
+use crate::exit::Fault;
+use crate::table::{number, table, text};
+use crate::text::{counted, known, printable};
+use crate::verbs::command::{give, request_id};
+use crate::verbs::confirm::{Consent, be_sure, consent};
+use crate::verbs::desk::{Answer, Desk, Printed, encoded};
+
+/// All products.
+pub(crate) async fn list(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
+    let answer = desk.ask::<ProductsPage>("/v1/products").await?;
+    Ok(Printed::fine(answer.print(shape, |page| products(&page.products))))
+}
+
+/// One product.
+pub(crate) async fn run(desk: &Desk, product: Product) -> Result<Printed, Fault> {
+    match product {
+        Product::Show { id, shape } => {
+            let answer = desk.ask::<ProductView>(&path(&id, "")).await?;
+            Ok(Printed::fine(
+                answer.print(shape, |product| products(std::slice::from_ref(product))),
+            ))
+        }
+        Product::Add(options) => add(desk, options).await,
+        Product::Stock(options) => stock(desk, options).await,
+        Product::Shelf(options) => shelf(desk, options).await,
+    }
+}
+
+fn path(id: &str, what: &str) -> String {
+    format!("/v1/products/{}{what}", encoded(id))
+}
+
+fn changed(answer: &Answer<Done<ProductView>>, shape: Shape) -> Printed {
+    Printed::fine(answer.print(shape, |done| products(std::slice::from_ref(&done.state))))
+}
+
+async fn add(desk: &Desk, options: ProductAdd) -> Result<Printed, Fault> {
+    let terms = options.plain.terms;
+    let command = CreateProduct {
+        request_id: request_id(&terms)?,
+        reason: options.plain.reason,
+        prod_id: options.id,
+        prod_name: options.name,
+        price: options.price,
+        stock: options.stock,
+        on_shelf: options.on_shelf,
+    };
+    let answer = give(desk, "/v1/products", &command.request_id, &command).await?;
+    Ok(changed(&answer, terms.shape))
+}
+
+async fn stock(desk: &Desk, options: ProductStock) -> Result<Printed, Fault> {
+    let terms = options.terms;
+    if options.delta < 0 && consent(&terms, "product stock -N")? == Consent::ToAsk {
+        let product = desk.ask::<ProductView>(&path(&options.id, "")).await?.view;
+        be_sure(&withdrawal(&product, options.delta))?;
+    }
+    let command = AddStock {
+        request_id: request_id(&terms)?,
+        reason: options.reason,
+        delta: options.delta,
+        if_version: options.if_version,
+    };
+    let answer = give(desk, &path(&options.id, "/stock"), &command.request_id, &command).await?;
+    Ok(changed(&answer, terms.shape))
+}
+
+async fn shelf(desk: &Desk, options: ProductShelf) -> Result<Printed, Fault> {
+    let terms = options.plain.terms;
+    let on_shelf = options.shelf == Shelf::On;
+    if !on_shelf && consent(&terms, "product shelf ID off")? == Consent::ToAsk {
+        let product = desk.ask::<ProductView>(&path(&options.id, "")).await?.view;
+        be_sure(&removal(&product))?;
+    }
+    let command = SetShelf {
+        request_id: request_id(&terms)?,
+        reason: options.plain.reason,
+        on_shelf,
+        if_version: options.if_version,
+    };
+    let answer = give(desk, &path(&options.id, "/shelf"), &command.request_id, &command).await?;
+    Ok(changed(&answer, terms.shape))
+}
+
+fn withdrawal(product: &ProductView, delta: i64) -> String {
+    format!(
+        "Withdraw {} of product {} ({})? {} unsold, {} of them free.",
+        counted(delta.unsigned_abs(), "unit"),
+        printable(&product.prod_id),
+        printable(&product.prod_name),
+        counted(product.stock, "unit"),
+        known(product.free),
+    )
+}
+
+fn removal(product: &ProductView) -> String {
+    format!(
+        "Take product {} ({}) off the shelf? Charges for it are refused with {} from then on; {} \
+         stay unsold.",
+        printable(&product.prod_id),
+        printable(&product.prod_name),
+        Code::NoSuchProduct.as_str(),
+        counted(product.stock, "unit"),
+    )
+}
+
+fn products(products: &[ProductView]) -> String {
+    let columns = [
+        text("PRODUCT"),
+        text("NAME"),
+        text("SHELF"),
+        number("PRICE"),
+        number("INITIAL"),
+        number("ADDED"),
+        number("STOCK"),
+        number("HELD"),
+        number("FREE"),
+        number("SOLD"),
+        number("VERSION"),
+        text("BALANCED"),
+    ];
+    table(columns, products.iter().map(cells).collect())
+}
+
+/// Id, name, shelf, price, initial, added, stock, held, free, sold, version, balanced.
+pub(crate) fn cells(product: &ProductView) -> [String; 12] {
+    let balanced = if product.balanced {
+        "yes".to_owned()
+    } else {
+        format!("NO, {}", difference(product.missing))
+    };
+    [
+        printable(&product.prod_id),
+        printable(&product.prod_name),
+        if product.on_shelf { "on" } else { "off" }.to_owned(),
+        product.price.to_string(),
+        product.initial.to_string(),
+        product.added.to_string(),
+        product.stock.to_string(),
+        known(product.held),
+        known(product.free),
+        product.sold.to_string(),
+        product.version.to_string(),
+        balanced,
+    ]
+}
+
+/// How the books are out of balance.
+pub(crate) fn difference(missing: i64) -> String {
+    match missing {
+        ..0 => format!("oversold by {}", missing.unsigned_abs()),
+        _ => format!("misses {missing}"),
+    }
+}

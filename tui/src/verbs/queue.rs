@@ -1,0 +1,78 @@
+//! `seckillctl queue`: the queue between the roles, part by part, and the way to its broker.
+
+use protocol::{QueuePart, QueueView, RocketmqView, Snapshot};
+
+use crate::args::Shape;
+use crate::exit::Fault;
+use crate::table::{facts, number, table, text};
+use crate::text::{UNKNOWN, known, printable, span};
+use crate::verbs::desk::{Desk, Printed, json};
+use crate::verbs::status::queue_line;
+
+/// Prints the queue; the JSON is the state's `queue` and `rocketmq`, as the daemon has them.
+pub(crate) async fn run(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
+    let mut answer = desk.ask::<Snapshot>("/v1/status").await?;
+    if shape.json {
+        let [queue, rocketmq] = ["queue", "rocketmq"].map(|part| answer.document[part].take());
+        let document = serde_json::json!({ "queue": queue, "rocketmq": rocketmq });
+        return Ok(Printed::fine(json(&document)));
+    }
+    let Snapshot { queue, rocketmq, .. } = &answer.view;
+    let parts = [head(queue, rocketmq.as_ref()), parts(&queue.queues)];
+    let broker = rocketmq.as_ref().map(brokers);
+    Ok(Printed::fine(parts.into_iter().chain(broker).collect::<Vec<_>>().join("\n")))
+}
+
+fn head(queue: &QueueView, rocketmq: Option<&RocketmqView>) -> String {
+    let mut head = vec![("queue", printable(&queue.kind)), ("lag", queue_line(queue))];
+    head[1].1 = head[1].1.trim_start_matches("lag ").to_owned();
+    if let Some(unreadable) = &queue.unreadable {
+        head.push(("unreadable", printable(unreadable)));
+    }
+    if let Some(rocketmq) = rocketmq {
+        let state = |is_so: bool| if is_so { "yes" } else { "NO" };
+        head.push(("connection", printable(&rocketmq.connection)));
+        head.push(("can send", state(rocketmq.producer_ready).to_owned()));
+        head.push(("can take", state(rocketmq.consumer_running).to_owned()));
+        head.push(("topic", printable(&rocketmq.topic)));
+        head.push(("group", printable(&rocketmq.group)));
+        head.push(("name servers", printable(&rocketmq.name_servers.join(", "))));
+    }
+    facts(&head)
+}
+
+fn parts(parts: &[QueuePart]) -> String {
+    let columns = [
+        text("QUEUE"),
+        text("BROKER"),
+        number("LAG"),
+        number("OLDEST"),
+        number("END"),
+        number("CONSUMED"),
+        text("OWNER"),
+    ];
+    let cells = |part: &QueuePart| {
+        let age = match (part.lag_messages, part.lag_age_ms) {
+            (0, None) => String::new(),
+            (_, age_ms) => age_ms.map_or_else(|| UNKNOWN.to_owned(), span),
+        };
+        [
+            printable(&part.name),
+            known(part.broker.as_deref().map(printable)),
+            part.lag_messages.to_string(),
+            age,
+            known(part.end_offset),
+            known(part.consumed_offset),
+            known(part.owner.as_deref().map(printable)),
+        ]
+    };
+    table(columns, parts.iter().map(cells).collect())
+}
+
+fn brokers(rocketmq: &RocketmqView) -> String {
+    let brokers = rocketmq.brokers.iter().map(|broker| {
+        let version = known(broker.version.as_deref().map(printable));
+        [printable(&broker.name), printable(&broker.address), version]
+    });
+    table([text("BROKER"), text("ADDRESS"), text("VERSION")], brokers.collect())
+}

@@ -1,0 +1,51 @@
+//! `seckillctl status`: the state at a glance, once or on every change, and by the exit code
+//! whether anyone should worry.
+
+mod table;
+mod watch;
+
+use std::io::Write;
+
+use protocol::{OverdueView, Snapshot};
+
+use crate::args::{Shape, Status};
+use crate::exit::{Exit, Fault};
+use crate::place::Screen;
+use crate::verbs::desk::{Desk, Printed};
+use crate::verbs::events;
+
+pub(crate) use table::{controls, queue_line};
+
+/// Prints the state; with `--watch` until the daemon ends or the reader has seen enough.
+pub(crate) async fn run(
+    desk: &Desk,
+    options: &Status,
+    screen: Screen,
+    out: &mut dyn Write,
+) -> Result<Printed, Fault> {
+    match options {
+        Status { watch: false, shape } => once(desk, *shape).await,
+        Status { watch: true, shape: Shape { json: true } } => events::lines(desk, out).await,
+        Status { watch: true, shape: Shape { json: false } } => watch::run(desk, screen, out).await,
+    }
+}
+
+async fn once(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
+    let answer = desk.ask::<Snapshot>("/v1/status").await?;
+    Ok(Printed { text: answer.print(shape, table::render), exit: judge(&answer.view) })
+}
+
+/// Whether a script should worry. A pause is an operator's wish and no illness.
+fn judge(snapshot: &Snapshot) -> Exit {
+    let nobody_waits = overdue(snapshot).is_none();
+    if snapshot.is_healthy() && snapshot.is_balanced() && nobody_waits {
+        Exit::Fine
+    } else {
+        Exit::Degraded
+    }
+}
+
+/// The buyers who wait too long, if there are any.
+fn overdue(snapshot: &Snapshot) -> Option<OverdueView> {
+    snapshot.overdue.filter(|overdue| 0 < overdue.count)
+}

@@ -1,0 +1,292 @@
+//! The state as text. Its first lines answer an operator's three questions: is it selling, is the
+//! queue draining, is anyone being wronged.
+
+use std::collections::BTreeMap;
+
+use protocol::{
+    Controls, DrainView, GatewayView, OrdersView, Phase, ProductView, QueueView, Rate, Snapshot,
+    StoreView, SwitchView,
+};
+
+use super::overdue;
+use crate::table::{facts, number, table, text};
+use crate::text::{UNKNOWN, counted, known, latency, moment, printable, size, span, trend};
+use crate::verbs::products::{cells, difference};
+
+/// The whole state.
+pub(super) fn render(snapshot: &Snapshot) -> String {
+    let mut parts = vec![heading(snapshot), facts(&lines(snapshot))];
+    if !snapshot.products.is_empty() {
+        parts.push(products(&snapshot.products));
+    }
+    let notes = notes(snapshot);
+    if !notes.is_empty() {
+        parts.push(notes);
+    }
+    parts.join("\n")
+}
+
+fn heading(snapshot: &Snapshot) -> String {
+    format!(
+        "{} {}: {}{}, profile {}, roles {}, up {}\n",
+        printable(&snapshot.name),
+        printable(&snapshot.version),
+        snapshot.phase.as_str(),
+        if snapshot.degraded.is_empty() { "" } else { " (degraded)" },
+        printable(&snapshot.env_type),
+        printable(&snapshot.roles.join(" and ")),
+        crate::text::duration(snapshot.uptime_s),
+    )
+}
+
+fn lines(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+    let mut lines = vec![
+        ("selling", selling(snapshot)),
+        ("queue", queue(snapshot)),
+        ("wronged", wronged(snapshot)),
+        ("stock", stock(&snapshot.products)),
+    ];
+    lines.extend(controls(&snapshot.controls));
+    if let Some(orders) = &snapshot.orders {
+        lines.extend(outcomes(orders));
+    }
+    if let Some(gateway) = &snapshot.gateway {
+        lines.extend(charges(gateway, snapshot));
+    }
+    lines.extend(latencies(snapshot));
+    lines.push(("store", store(&snapshot.store)));
+    if let Some(rocketmq) = &snapshot.rocketmq {
+        let brokers = rocketmq.brokers.iter().map(|broker| printable(&broker.name));
+        let brokers = brokers.collect::<Vec<_>>().join(", ");
+        lines
+            .push(("rocketmq", format!("{}; brokers: {brokers}", printable(&rocketmq.connection))));
+    }
+    lines
+}
+
+/// Whether a buyer could buy, or the first thing that keeps all of them from it.
+fn selling(snapshot: &Snapshot) -> String {
+    let Some(gateway) = &snapshot.gateway else {
+        return format!("{UNKNOWN}, this process has no gateway role");
+    };
+    let rates = format!(
+        "{} charges/s, {} accepted/s; last minute {} and {}",
+        gateway.charge_rate.last_1s,
+        gateway.accepted_rate.last_1s,
+        gateway.charge_rate.last_60s,
+        gateway.accepted_rate.last_60s,
+    );
+    match hindrance(snapshot) {
+        Some(hindrance) => format!("NO, {hindrance}; {rates}"),
+        None => format!("yes; {rates}"),
+    }
+}
+
+fn hindrance(snapshot: &Snapshot) -> Option<String> {
+    let is_paused = snapshot.controls.intake.as_ref().is_some_and(|intake| intake.paused);
+    let is_full = snapshot.unconfirmed.is_some_and(|sends| sends.limit <= sends.count);
+    let mut shelf = snapshot.products.iter().filter(|product| product.on_shelf).peekable();
+    if snapshot.phase != Phase::Serving {
+        Some(format!("the daemon is {}", snapshot.phase.as_str()))
+    } else if is_paused {
+        Some("intake is paused".to_owned())
+    } else if is_full {
+        Some("too many sends are unconfirmed".to_owned())
+    } else if shelf.peek().is_none() {
+        Some("no product is on the shelf".to_owned())
+    } else if shelf.all(|product| product.free == Some(0)) {
+        Some("nothing is free".to_owned())
+    } else {
+        None
+    }
+}
+
+fn queue(snapshot: &Snapshot) -> String {
+    let Rate { last_1s, .. } =
+        snapshot.orders.as_ref().map(|orders| orders.decided_rate).unwrap_or_default();
+    let decided = snapshot.orders.as_ref().map(|_| format!("; {last_1s} decided/s"));
+    let line = queue_line(&snapshot.queue);
+    format!("{line}{}", decided.unwrap_or_default())
+}
+
+/// Lag, its age and where it goes, and what was set aside.
+pub(crate) fn queue_line(queue: &QueueView) -> String {
+    // Nothing waiting has no age, which isn't the same as an age that can't be read.
+    let age = match (queue.lag_messages, queue.lag_age_ms) {
+        (Some(0), None) => String::new(),
+        (_, age_ms) => format!(", oldest {}", age_ms.map_or_else(|| UNKNOWN.to_owned(), span)),
+    };
+    let at_broker = queue.broker_dead_letters;
+    let at_broker =
+        at_broker.map_or_else(String::new, |count| format!(" and {count} at the broker"));
+    format!(
+        "lag {}{age}, {}; dead letters {}{at_broker}",
+        known(queue.lag_messages),
+        trend(queue.trend, queue.lag_slope_per_s),
+        known(queue.dead_letters),
+    )
+}
+
+/// Whoever was promised something that isn't kept.
+fn wronged(snapshot: &Snapshot) -> String {
+    let mut wrongs = Vec::new();
+    if let Some(overdue) = overdue(snapshot) {
+        let since = overdue.oldest_at.map_or_else(String::new, |at| {
+            let age_ms = u64::try_from(snapshot.at.0.saturating_sub(at.0)).unwrap_or(0);
+            format!(", the oldest for {}", span(age_ms))
+        });
+        let buyers = counted(overdue.count, "buyer");
+        wrongs.push(format!("{buyers} OVERDUE (over {}{since})", span(overdue.bound_ms)));
+    }
+    if !snapshot.is_balanced() {
+        wrongs.push("the books don't balance".to_owned());
+    }
+    match (wrongs.is_empty(), snapshot.overdue) {
+        (false, _) => wrongs.join("; "),
+        (true, Some(overdue)) => {
+            format!("nobody: no buyer waits for more than {}", span(overdue.bound_ms))
+        }
+        (true, None) => format!("{UNKNOWN}, the gateway knows who waits"),
+    }
+}
+
+/// Conservation: every unit is unsold or sold.
+fn stock(products: &[ProductView]) -> String {
+    let out = products.iter().filter(|product| !product.balanced);
+    let out: Vec<String> = out
+        .map(|product| format!("{} {}", printable(&product.prod_id), difference(product.missing)))
+        .collect();
+    if products.is_empty() {
+        format!("{UNKNOWN}, no products")
+    } else if out.is_empty() {
+        let products = counted(products.len() as u64, "product");
+        format!("balanced: initial + added = stock + sold ({products})")
+    } else {
+        format!("OUT OF BALANCE: {}", out.join(", "))
+    }
+}
+
+/// The switches, in the same words wherever they are shown.
+pub(crate) fn controls(controls: &Controls) -> [(&'static str, String); 3] {
+    [
+        ("intake", switch(controls.intake.as_ref())),
+        ("consumption", switch(controls.consumption.as_ref())),
+        ("drain", drain(controls.drain.as_ref())),
+    ]
+}
+
+fn switch(switch: Option<&SwitchView>) -> String {
+    let Some(switch) = switch else { return format!("{UNKNOWN}, not a role of this process") };
+    let state = if switch.paused { "PAUSED" } else { "on" };
+    let since = switch.since.map(|at| format!(" since {}", moment(at))).unwrap_or_default();
+    let by = switch.by.as_ref().map(|by| format!(" by {}", printable(by))).unwrap_or_default();
+    let reason = switch.reason.as_ref();
+    let reason = reason.map(|reason| format!(": {}", printable(reason))).unwrap_or_default();
+    format!("{state}{since}{by}{reason}")
+}
+
+fn drain(drain: Option<&DrainView>) -> String {
+    match drain {
+        None => "no".to_owned(),
+        Some(DrainView { since, drained: true }) => {
+            format!("DRAINED, asked for at {}", moment(*since))
+        }
+        Some(DrainView { since, drained: false }) => {
+            format!("GOING ON since {}", moment(*since))
+        }
+    }
+}
+
+fn outcomes(orders: &OrdersView) -> [(&'static str, String); 2] {
+    let mut outcomes = vec![format!("placed {} ({}/s)", orders.placed, orders.placed_rate.last_1s)];
+    outcomes.extend(by_name(&orders.failed));
+    let aside = format!(
+        "duplicates {}, dead letters {}, redeliveries {}",
+        orders.duplicate_orders, orders.dead_lettered, orders.redeliveries,
+    );
+    [("outcomes", outcomes.join(", ")), ("set aside", aside)]
+}
+
+/// Those that happened at all.
+fn by_name(counts: &BTreeMap<String, u64>) -> impl Iterator<Item = String> {
+    let happened = counts.iter().filter(|(_, count)| 0 < **count);
+    happened.map(|(name, count)| format!("{} {count}", printable(name)))
+}
+
+fn charges(gateway: &GatewayView, snapshot: &Snapshot) -> [(&'static str, String); 2] {
+    let mut answers: Vec<String> = by_name(&gateway.charges).collect();
+    if answers.is_empty() {
+        answers.push("none yet".to_owned());
+    }
+    let mut now = vec![
+        format!("in flight {}", gateway.in_flight),
+        limited("to publish", gateway.publish_waiting, gateway.publish_waiting_max),
+    ];
+    now.extend(snapshot.unconfirmed.map(|sends| limited("unconfirmed", sends.count, sends.limit)));
+    [("charges", answers.join(", ")), ("gateway", now.join(", "))]
+}
+
+fn limited(name: &str, count: u64, limit: u64) -> String {
+    format!("{name} {count} of at most {limit}")
+}
+
+fn latencies(snapshot: &Snapshot) -> impl Iterator<Item = (&'static str, String)> {
+    let charge = snapshot.gateway.as_ref().and_then(|gateway| gateway.charge_latency.as_ref());
+    let placed = snapshot.orders.as_ref().and_then(|orders| orders.accept_to_placed.as_ref());
+    let known = [("answered in", charge), ("placed in", placed)].into_iter();
+    known.filter_map(|(label, view)| Some((label, latency(view?))))
+}
+
+fn store(store: &StoreView) -> String {
+    let sized = |bytes: Option<u64>| bytes.map_or_else(|| UNKNOWN.to_owned(), size);
+    format!(
+        "{} commits/s, {} orders/s, file {}, log {}",
+        store.commit_rate.last_1s,
+        store.order_rate.last_1s,
+        sized(store.size_bytes),
+        sized(store.wal_bytes),
+    )
+}
+
+/// The products with their stock; prices and versions are `seckillctl products`'s.
+fn products(products: &[ProductView]) -> String {
+    let columns = [
+        text("PRODUCT"),
+        text("NAME"),
+        text("SHELF"),
+        number("INITIAL"),
+        number("ADDED"),
+        number("STOCK"),
+        number("HELD"),
+        number("FREE"),
+        number("SOLD"),
+        text("BALANCED"),
+    ];
+    let cells = |product: &ProductView| {
+        let [id, name, shelf, _, initial, added, stock, held, free, sold, _, balanced] =
+            cells(product);
+        [id, name, shelf, initial, added, stock, held, free, sold, balanced]
+    };
+    table(columns, products.iter().map(cells).collect())
+}
+
+/// What an operator should know, sentence by sentence.
+fn notes(snapshot: &Snapshot) -> String {
+    let orders = snapshot.orders.as_ref().and_then(|orders| orders.unreadable.as_deref());
+    let beside = [
+        ("queue unreadable", snapshot.queue.unreadable.as_deref()),
+        ("outcomes unreadable", orders),
+        ("store", snapshot.store.trouble.as_deref()),
+    ];
+    let degraded = snapshot.degraded.iter().map(|text| ("degraded", text.as_str()));
+    let warnings = snapshot.warnings.iter().map(|text| ("warning", text.as_str()));
+    let beside = beside.into_iter().filter_map(|(label, text)| Some((label, text?)));
+    degraded
+        .chain(warnings)
+        .chain(beside)
+        .map(|(label, text)| format!("{label}: {}\n", printable(text)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

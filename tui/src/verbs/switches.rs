@@ -1,0 +1,126 @@
+//! `seckillctl pause`, `resume`, `drain` and `shutdown`: what an operator turns off and on. Intake
+//! and consumption are two things; each pause survives a restart.
+
+use protocol::{Code, Controls, Done, Reasoned, Shutdown, ShutdownState, Snapshot};
+
+use crate::args::{Flow, Plain, Switch};
+use crate::exit::Fault;
+use crate::table::facts;
+use crate::text::{counted, known, printable};
+use crate::verbs::command::{give, request_id};
+use crate::verbs::confirm::{Consent, be_named, be_sure, consent};
+use crate::verbs::desk::{Desk, Printed};
+use crate::verbs::status::controls;
+
+/// Pauses intake or consumption.
+pub(crate) async fn pause(desk: &Desk, options: Switch) -> Result<Printed, Fault> {
+    let (verb, question): (_, fn(&Snapshot) -> String) = match options.what {
+        Flow::Intake => ("pause intake", pausing_intake),
+        Flow::Consumption => ("pause consumption", pausing_consumption),
+    };
+    if consent(&options.plain.terms, verb)? == Consent::ToAsk {
+        be_sure(&question(&desk.state().await?))?;
+    }
+    switch(desk, &path(options.what, "pause"), options.plain).await
+}
+
+/// Undoes a pause.
+pub(crate) async fn resume(desk: &Desk, options: Switch) -> Result<Printed, Fault> {
+    switch(desk, &path(options.what, "resume"), options.plain).await
+}
+
+/// Pauses intake until nothing waits; consumption goes on.
+pub(crate) async fn drain(desk: &Desk, options: Plain) -> Result<Printed, Fault> {
+    if consent(&options.terms, "drain")? == Consent::ToAsk {
+        let state = desk.state().await?;
+        be_named(&draining(&state), &state.name)?;
+    }
+    switch(desk, "/v1/drain", options).await
+}
+
+/// Stops the daemon.
+pub(crate) async fn shutdown(desk: &Desk, options: Plain) -> Result<Printed, Fault> {
+    let terms = options.terms;
+    if consent(&terms, "shutdown")? == Consent::ToAsk {
+        let state = desk.state().await?;
+        be_named(&stopping(&state), &state.name)?;
+    }
+    let command = Shutdown { request_id: request_id(&terms)?, reason: options.reason };
+    let answer = give::<ShutdownState>(desk, "/v1/shutdown", &command.request_id, &command).await?;
+    let table = |done: &Done<ShutdownState>| format!("{}\n", done.state.phase.as_str());
+    Ok(Printed::fine(answer.print(terms.shape, table)))
+}
+
+async fn switch(desk: &Desk, path: &str, options: Plain) -> Result<Printed, Fault> {
+    let Plain { reason, terms } = options;
+    let command = Reasoned { request_id: request_id(&terms)?, reason };
+    let answer = give::<Controls>(desk, path, &command.request_id, &command).await?;
+    Ok(Printed::fine(answer.print(terms.shape, |done| facts(&controls(&done.state)))))
+}
+
+fn path(what: Flow, verb: &str) -> String {
+    let what = match what {
+        Flow::Intake => "intake",
+        Flow::Consumption => "consumption",
+    };
+    format!("/v1/{what}/{verb}")
+}
+
+/// Which daemon is meant.
+fn named(state: &Snapshot) -> String {
+    format!("{} (profile {})", printable(&state.name), printable(&state.env_type))
+}
+
+/// Orders that wait in the queue.
+fn waiting(state: &Snapshot) -> String {
+    match state.queue.lag_messages {
+        Some(count) => counted(count, "order"),
+        None => format!("{} orders", known(None::<u64>)),
+    }
+}
+
+fn charges(state: &Snapshot) -> String {
+    let count = state.gateway.as_ref().map(|gateway| gateway.charge_rate.last_60s);
+    format!("{} charges came in the last minute", known(count))
+}
+
+fn pausing_intake(state: &Snapshot) -> String {
+    let on_shelf = state.products.iter().filter(|product| product.on_shelf).count() as u64;
+    format!(
+        "Pause intake of {}? Charges for {} are refused with {} until it is resumed; {}.",
+        named(state),
+        counted(on_shelf, "product"),
+        Code::IntakePaused.as_str(),
+        charges(state),
+    )
+}
+
+fn pausing_consumption(state: &Snapshot) -> String {
+    format!(
+        "Pause consumption of {}? Orders stay undecided in the queue until it is resumed; {} wait \
+         now.",
+        named(state),
+        waiting(state),
+    )
+}
+
+fn draining(state: &Snapshot) -> String {
+    format!(
+        "Drain {}? Charges are refused with {} ({}), {} are decided, and the daemon stays up; \
+         `resume intake` undoes it.",
+        named(state),
+        Code::IntakePaused.as_str(),
+        charges(state),
+        waiting(state),
+    )
+}
+
+fn stopping(state: &Snapshot) -> String {
+    format!(
+        "Shut down {}? It finishes what is in flight and ends ({}); {} stay in the queue until it \
+         is started again.",
+        named(state),
+        charges(state),
+        waiting(state),
+    )
+}
