@@ -8,6 +8,8 @@ use clap::{Args as Options, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use protocol::{Money, OrderState};
 
+use crate::console;
+
 /// The daemon refuses a longer `request_id`.
 const REQUEST_ID_CHARS_MAX: usize = 64;
 
@@ -36,9 +38,41 @@ pub(crate) struct Args {
     /// /run/seckill, /run/seckill-*, $XDG_RUNTIME_DIR/seckill or ./seckill-data.
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
-    /// What to do; without it, as `status`.
+    #[command(flatten)]
+    pub(crate) console: ConsoleArgs,
+    /// What to do; without it the console on a terminal, else as `status`.
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
+}
+
+/// How the console is shown; a verb takes no notice of it.
+#[derive(Debug, Options)]
+#[command(next_help_heading = "Console")]
+pub(crate) struct ConsoleArgs {
+    /// Take away every key that changes the daemon.
+    #[arg(long)]
+    read_only: bool,
+    /// No colours, as with $NO_COLOR: bold, dim and reversed instead.
+    #[arg(long)]
+    no_color: bool,
+    /// ASCII only, as where the locale isn't UTF-8.
+    #[arg(long)]
+    ascii: bool,
+    /// The wheel scrolls and a click selects; the terminal's own selection then needs Shift.
+    #[arg(long)]
+    mouse: bool,
+}
+
+impl From<ConsoleArgs> for console::Options {
+    fn from(args: ConsoleArgs) -> Self {
+        use console::{Access, Characters, Colours, Mouse};
+        Self {
+            access: if args.read_only { Access::ReadOnly } else { Access::Full },
+            colours: args.no_color.then_some(Colours::None),
+            characters: args.ascii.then_some(Characters::Ascii),
+            mouse: if args.mouse { Mouse::On } else { Mouse::Off },
+        }
+    }
 }
 
 /// What to do.

@@ -4,6 +4,7 @@
 
 mod args;
 mod client;
+mod console;
 mod exit;
 mod place;
 mod table;
@@ -47,9 +48,7 @@ fn run(args: Args) -> Result<Exit, Fault> {
         let screen = surroundings.screen();
         let verb = match (args.verb, screen) {
             (Some(verb), _) => verb,
-            // CONSOLE: this arm is the console's, which returns from here; until it is there, the
-            // status is shown once.
-            (None, Screen::Terminal) => Verb::Status(Status::default()),
+            (None, Screen::Terminal) => return console::run(args.console.into(), socket).await,
             (None, Screen::Plain) => Verb::Status(Status::default()),
         };
         verbs::run(verb, socket, screen, out).await

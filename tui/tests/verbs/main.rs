@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say so and end")]
 
 mod commands;
+mod console;
 mod daemon;
 mod ends;
 mod fixtures;

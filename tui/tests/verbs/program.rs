@@ -111,6 +111,16 @@ impl Text {
     }
 }
 
+/// A terminal: where its keys are pressed and its screen is read, and what a program opens.
+pub(crate) fn terminal() -> (File, File) {
+    let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&keys).unwrap();
+    unlockpt(&keys).unwrap();
+    let name = ptsname(&keys, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = OpenOptions::new().read(true).write(true).open(name).unwrap();
+    (File::from(keys), terminal)
+}
+
 /// The program with its questions on a terminal; its data goes to a pipe.
 pub(crate) struct Seated {
     child: Child,
@@ -121,15 +131,10 @@ pub(crate) struct Seated {
 
 impl Seated {
     pub(crate) fn at(socket: &Path, words: &[&str]) -> Self {
-        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&keys).unwrap();
-        unlockpt(&keys).unwrap();
-        let name = ptsname(&keys, Vec::new()).unwrap().into_string().unwrap();
-        let terminal = OpenOptions::new().read(true).write(true).open(name).unwrap();
+        let (keys, terminal) = terminal();
         let mut command = at(socket, words);
         command.stdin(terminal.try_clone().unwrap()).stderr(terminal).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let keys = File::from(keys);
         let screen = Text::of(keys.try_clone().unwrap());
         let out = Text::of(child.stdout.take().unwrap());
         Self { child, keys, screen, out }

@@ -1,0 +1,326 @@
+//! All that the console knows: the daemon's state as the shared reducer made it, what was asked for
+//! beside it, and where the operator is. It is changed by `update` alone and does nothing itself.
+//!
+//! What only drawing can know (how many rows fit) is kept in cells that `view` fills.
+
+mod input;
+mod list;
+mod orders;
+mod popup;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use protocol::{
+    DeadLetterView, EpochMs, NOTABLES_MAX, Notable, NotableKind, PeerView, Severity, Snapshot,
+};
+
+pub(crate) use input::Input;
+pub(crate) use list::List;
+pub(crate) use orders::{Orders, OrdersFilter};
+pub(crate) use popup::{
+    Button, Confirmation, Details, Field, Form, FormKind, History, Popup, Reveal, Unanswered,
+};
+
+use super::keys::Context;
+use super::looks::Looks;
+
+/// How long a message stays in the bottom line.
+pub(crate) const TOAST_LASTS: Duration = Duration::from_secs(5);
+
+/// One of the screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Screen {
+    Overview,
+    Products,
+    Orders,
+    Queue,
+    Gateway,
+    Events,
+}
+
+impl Screen {
+    /// All, in the order of their digits.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Overview, Self::Products, Self::Orders, Self::Queue, Self::Gateway, Self::Events];
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Products => "Products",
+            Self::Orders => "Orders",
+            Self::Queue => "Queue",
+            Self::Gateway => "Gateway",
+            Self::Events => "Events",
+        }
+    }
+
+    /// The screen so many further on, around the end.
+    pub(crate) fn step(self, by: isize) -> Self {
+        let here = Self::ALL.iter().position(|screen| *screen == self).unwrap_or(0);
+        let there = here.checked_add_signed(by).unwrap_or(Self::ALL.len() - 1);
+        Self::ALL[there % Self::ALL.len()]
+    }
+
+    /// The order is that of the hints at the bottom.
+    const fn contexts(self) -> &'static [Context] {
+        use Context as C;
+        match self {
+            Self::Overview => &[
+                C::Switches,
+                C::Products,
+                C::Filtered,
+                C::Sorted,
+                C::Screens,
+                C::Moving,
+                C::Anywhere,
+            ],
+            Self::Products => &[
+                C::Products,
+                C::Switches,
+                C::Filtered,
+                C::Sorted,
+                C::Screens,
+                C::Moving,
+                C::Anywhere,
+            ],
+            Self::Orders => {
+                &[C::Rows, C::Filtered, C::Switches, C::Screens, C::Moving, C::Anywhere]
+            }
+            Self::Queue => &[
+                C::Queue,
+                C::Switches,
+                C::Rows,
+                C::Filtered,
+                C::Sorted,
+                C::Screens,
+                C::Moving,
+                C::Anywhere,
+            ],
+            Self::Gateway => &[C::Switches, C::Screens, C::Moving, C::Anywhere],
+            Self::Events => &[C::Filtered, C::Switches, C::Screens, C::Moving, C::Anywhere],
+        }
+    }
+}
+
+/// Whether this console may change the daemon at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// As far as the daemon lets it.
+    Full,
+    /// `--read-only`.
+    ReadOnly,
+}
+
+/// How the stream of events is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// Asked for; its first line is awaited, and any other is of a stream that was given up.
+    Connecting,
+    /// Lines come.
+    Up { since: Instant },
+    /// It broke.
+    Lost { why: String, retry_at: Instant },
+}
+
+/// A message in the bottom line.
+#[derive(Debug, Clone)]
+pub(crate) struct Toast {
+    pub(crate) text: String,
+    pub(crate) severity: Severity,
+    pub(crate) until: Instant,
+}
+
+/// Makes a new `request_id` for each command.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    run: String,
+    next: u64,
+}
+
+impl RequestIds {
+    /// `run` tells the runs of the console apart.
+    pub(crate) fn new(run: &str) -> Self {
+        Self { run: run.to_owned(), next: 1 }
+    }
+
+    pub(crate) fn take(&mut self) -> String {
+        let id = format!("console-{}-{}", self.run, self.next);
+        self.next += 1;
+        id
+    }
+}
+
+/// Which list of the Queue screen has the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pane {
+    DeadLetters,
+    Queues,
+}
+
+/// The dead letters that were loaded.
+#[derive(Debug, Default)]
+pub(crate) struct DeadLetters {
+    /// `None` until they were.
+    pub(crate) rows: Option<Vec<DeadLetterView>>,
+    pub(crate) total: u64,
+    /// Why they couldn't be loaded.
+    pub(crate) fault: Option<String>,
+    /// The count of the snapshot for which they were asked for last.
+    pub(crate) asked_for: Option<u64>,
+    pub(crate) list: List,
+}
+
+/// All that the console knows.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) looks: Looks,
+    pub(crate) access: Access,
+    pub(crate) socket: PathBuf,
+    /// The moment of the message that is being handled, or was last.
+    pub(crate) now: Instant,
+    pub(crate) connection: Connection,
+    /// The daemon's state; `None` only until the first line came.
+    pub(crate) live: Option<Box<Snapshot>>,
+    /// When the daemon was heard last.
+    pub(crate) heard: Instant,
+    pub(crate) you: Option<PeerView>,
+    /// The state that is drawn while the display stands still.
+    pub(crate) frozen: Option<Box<Snapshot>>,
+    pub(crate) screen: Screen,
+    pub(crate) products: List,
+    pub(crate) orders: Orders,
+    pub(crate) pane: Pane,
+    pub(crate) queues: List,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) gateway: List,
+    pub(crate) events: List,
+    /// Open windows, the topmost last.
+    pub(crate) popups: Vec<Popup>,
+    /// The filter that is being typed.
+    pub(crate) typing: Option<Input>,
+    pub(crate) toast: Option<Toast>,
+    /// What this console has noticed itself, oldest first; at most [`NOTABLES_MAX`].
+    pub(crate) notes: VecDeque<Notable>,
+    pub(crate) ids: RequestIds,
+}
+
+impl Model {
+    pub(crate) fn new(
+        looks: Looks,
+        access: Access,
+        socket: PathBuf,
+        ids: RequestIds,
+        now: Instant,
+    ) -> Self {
+        Self {
+            looks,
+            access,
+            socket,
+            now,
+            connection: Connection::Connecting,
+            live: None,
+            heard: now,
+            you: None,
+            frozen: None,
+            screen: Screen::Overview,
+            products: List::default(),
+            orders: Orders::default(),
+            pane: Pane::DeadLetters,
+            queues: List::default(),
+            dead_letters: DeadLetters::default(),
+            gateway: List::default(),
+            events: List { at_end: true, ..List::default() },
+            popups: Vec::new(),
+            typing: None,
+            toast: None,
+            notes: VecDeque::new(),
+            ids,
+        }
+    }
+
+    /// The state that is drawn: the frozen one while the display is frozen.
+    pub(crate) fn shown(&self) -> Option<&Snapshot> {
+        self.frozen.as_deref().or(self.live.as_deref())
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(self.connection, Connection::Up { .. })
+    }
+
+    /// The contexts whose keys are in force, the narrowest first.
+    pub(crate) fn contexts(&self) -> &'static [Context] {
+        use Context as C;
+        if self.typing.is_some() {
+            return &[C::Typing, C::Anywhere];
+        }
+        match self.popups.last() {
+            None => self.screen.contexts(),
+            Some(Popup::Help { .. } | Popup::Details(Details::DeadLetter { .. })) => {
+                &[C::Window, C::Moving, C::Anywhere]
+            }
+            Some(Popup::Details(Details::Order { .. })) => {
+                &[C::Order, C::Window, C::Moving, C::Anywhere]
+            }
+            Some(Popup::Confirmation(asked)) if asked.typed.is_some() => &[C::Typing, C::Anywhere],
+            Some(Popup::Form(_)) => &[C::Typing, C::Anywhere],
+            Some(Popup::Confirmation(_) | Popup::Unanswered(_)) => &[C::Question, C::Anywhere],
+        }
+    }
+
+    /// The list that the cursor keys move in; `None` on a window.
+    pub(crate) fn list(&self) -> &List {
+        match (self.screen, self.pane) {
+            (Screen::Overview | Screen::Products, _) => &self.products,
+            (Screen::Orders, _) => &self.orders.list,
+            (Screen::Queue, Pane::DeadLetters) => &self.dead_letters.list,
+            (Screen::Queue, Pane::Queues) => &self.queues,
+            (Screen::Gateway, _) => &self.gateway,
+            (Screen::Events, _) => &self.events,
+        }
+    }
+
+    pub(crate) fn list_mut(&mut self) -> &mut List {
+        match (self.screen, self.pane) {
+            (Screen::Overview | Screen::Products, _) => &mut self.products,
+            (Screen::Orders, _) => &mut self.orders.list,
+            (Screen::Queue, Pane::DeadLetters) => &mut self.dead_letters.list,
+            (Screen::Queue, Pane::Queues) => &mut self.queues,
+            (Screen::Gateway, _) => &mut self.gateway,
+            (Screen::Events, _) => &mut self.events,
+        }
+    }
+
+    /// Says it in the bottom line, and keeps it in the events.
+    pub(crate) fn tell(&mut self, severity: Severity, text: String) {
+        self.note(NotableKind::Audit, severity, text.clone());
+        self.toast = Some(Toast { text, severity, until: self.now + TOAST_LASTS });
+    }
+
+    /// Keeps it in the events.
+    pub(crate) fn note(&mut self, kind: NotableKind, severity: Severity, text: String) {
+        if self.notes.len() == NOTABLES_MAX {
+            self.notes.pop_front();
+        }
+        let at = self.daemon_time();
+        self.notes.push_back(Notable { id: 0, at, kind, severity, text });
+    }
+
+    /// The daemon's clock, as far as it can be told from its last line: this console's own notes
+    /// stand among the daemon's, and two machines' clocks never agree.
+    pub(crate) fn daemon_time(&self) -> EpochMs {
+        let at = self.live.as_ref().map_or(EpochMs(0), |snapshot| snapshot.at);
+        let since = self.now.saturating_duration_since(self.heard).as_millis();
+        EpochMs(at.0.saturating_add(i64::try_from(since).unwrap_or(i64::MAX)))
+    }
+
+    /// When something on the screen changes by the clock alone; `None` while nothing does, so that
+    /// an idle console sleeps.
+    pub(crate) fn next_moment(&self) -> Option<Instant> {
+        let second = Duration::from_secs(1);
+        let clock = (!self.is_connected()).then(|| self.now + second);
+        let toast = self.toast.as_ref().map(|toast| toast.until);
+        clock.into_iter().chain(toast).min()
+    }
+}

@@ -1,0 +1,285 @@
+//! Screens as files, at three sizes; and what no file shows: colours, and texts that would like to
+//! be obeyed.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use protocol::{EpochMs, Notable, NotableKind, PeerView, Severity, Snapshot};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+
+use super::fixtures::{
+    connected, dead_letters, history, lines_of, onlooker, operator, orders_of_all_states, pass,
+    press, sale, trouble,
+};
+use crate::console::looks::{Characters, Colours};
+use crate::console::model::{Access, Model, Screen};
+use crate::console::msg::Msg;
+use crate::console::update::update;
+use crate::console::view::view;
+
+fn drawn(model: &Model, width: u16, height: u16) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    view(model, &mut terminal.get_frame());
+    terminal.current_buffer_mut().clone()
+}
+
+/// The screen as text, without blanks at the lines' ends.
+fn text(model: &Model, width: u16, height: u16) -> String {
+    lines_of(&drawn(model, width, height))
+}
+
+/// A console that has loaded all its lists.
+fn loaded(snapshot: Snapshot, you: PeerView, screen: Screen) -> Model {
+    let mut model = connected(snapshot, you);
+    model.orders.rows = Some(orders_of_all_states());
+    model.dead_letters.rows = Some(dead_letters());
+    model.dead_letters.total = 2;
+    model.screen = screen;
+    model
+}
+
+/// Each screen in each size, in a file of its own.
+fn at_all_sizes(name: &str, model: &Model) {
+    for (width, height) in [(120, 40), (80, 24), (60, 20)] {
+        assert_snapshot!(format!("{name}_{width}x{height}"), text(model, width, height));
+    }
+}
+
+#[test]
+fn overview() {
+    at_all_sizes("overview", &loaded(sale(), operator(), Screen::Overview));
+}
+
+#[test]
+fn overview_in_trouble() {
+    at_all_sizes("overview_in_trouble", &loaded(trouble(), operator(), Screen::Overview));
+}
+
+#[test]
+fn products() {
+    at_all_sizes("products", &loaded(sale(), operator(), Screen::Products));
+}
+
+#[test]
+fn orders() {
+    at_all_sizes("orders", &loaded(sale(), operator(), Screen::Orders));
+}
+
+#[test]
+fn queue() {
+    at_all_sizes("queue", &loaded(sale(), operator(), Screen::Queue));
+}
+
+#[test]
+fn gateway() {
+    at_all_sizes("gateway", &loaded(sale(), operator(), Screen::Gateway));
+}
+
+#[test]
+fn events() {
+    at_all_sizes("events", &loaded(sale(), operator(), Screen::Events));
+}
+
+#[test]
+fn help_tells_why_a_key_does_nothing() {
+    let mut model = loaded(sale(), onlooker(), Screen::Overview);
+    press(&mut model, "?");
+    at_all_sizes("help", &model);
+}
+
+#[test]
+fn a_confirmation() {
+    let mut model = loaded(sale(), operator(), Screen::Overview);
+    press(&mut model, "P");
+    at_all_sizes("confirmation", &model);
+}
+
+#[test]
+fn a_confirmation_with_a_name_to_type() {
+    let mut model = loaded(sale(), operator(), Screen::Overview);
+    press(&mut model, "Dseck");
+    at_all_sizes("drain", &model);
+}
+
+#[test]
+fn a_form() {
+    let mut model = loaded(sale(), operator(), Screen::Products);
+    press(&mut model, "A+5x<Enter>oops<Enter>");
+    at_all_sizes("form", &model);
+}
+
+#[test]
+fn an_orders_history() {
+    let mut model = loaded(sale(), operator(), Screen::Orders);
+    press(&mut model, "<Enter>");
+    let order = orders_of_all_states().remove(0);
+    let order_id = order.order_id.clone();
+    update(&mut model, Msg::History { order_id, answer: Ok(Box::new(history(order))) });
+    at_all_sizes("order", &model);
+}
+
+#[test]
+fn a_dead_letter() {
+    let mut model = loaded(sale(), operator(), Screen::Queue);
+    press(&mut model, "<Enter>");
+    at_all_sizes("dead_letter", &model);
+}
+
+#[test]
+fn a_lost_connection_keeps_the_data() {
+    let mut model = loaded(sale(), operator(), Screen::Overview);
+    let retry_in = Duration::from_secs(2);
+    update(&mut model, Msg::Lost { why: "no daemon listens there".to_owned(), retry_in });
+    pass(&mut model, Duration::from_secs(1));
+    at_all_sizes("lost", &model);
+    let buffer = drawn(&model, 120, 40);
+    let body = buffer.content.iter().skip(120 * 4).take(120 * 30);
+    assert!(body.into_iter().all(|cell| cell.modifier.contains(Modifier::DIM)));
+}
+
+#[test]
+fn ascii() {
+    let mut state = trouble();
+    for product in &mut state.products {
+        product.prod_name = "a phone".to_owned();
+    }
+    let mut model = loaded(state, operator(), Screen::Overview);
+    model.dead_letters.rows = None;
+    model.looks.characters = Characters::Ascii;
+    assert_snapshot!("ascii_80x24", text(&model, 80, 24));
+    for screen in Screen::ALL {
+        model.screen = screen;
+        for cell in drawn(&model, 120, 40).content() {
+            assert!(cell.symbol().is_ascii(), "{:?} on {screen:?}", cell.symbol());
+        }
+    }
+}
+
+#[test]
+fn a_small_terminal_says_what_it_needs() {
+    let model = loaded(sale(), operator(), Screen::Overview);
+    for (width, height) in [(59, 20), (60, 19), (24, 1)] {
+        let screen = text(&model, width, height);
+        let expected = format!("needs 60x20, has {width}x{height}");
+        assert_eq!(screen.trim(), expected);
+    }
+    text(&model, 1, 1);
+    text(&model, 200, 60);
+}
+
+#[test]
+fn without_colours_no_cell_has_one_and_the_selected_row_is_still_marked() {
+    for screen in Screen::ALL {
+        for snapshot in [sale(), trouble()] {
+            let mut model = loaded(snapshot, operator(), screen);
+            model.looks.colours = Colours::None;
+            for popup in ["", "?", "P", "D"] {
+                press(&mut model, popup);
+                let buffer = drawn(&model, 120, 40);
+                let is_plain = |colour| colour == Color::Reset;
+                let plain =
+                    buffer.content().iter().all(|cell| is_plain(cell.fg) && is_plain(cell.bg));
+                assert!(plain, "{screen:?} {popup:?}");
+                model.popups.clear();
+            }
+            let marked = marked_rows(&drawn(&model, 120, 40));
+            assert_eq!(marked, 1, "{screen:?}");
+        }
+    }
+}
+
+/// Rows that begin with the cursor's sign and are reversed to their end.
+fn marked_rows(buffer: &Buffer) -> usize {
+    let rows = buffer.content().chunks(usize::from(buffer.area.width));
+    let is_marked = |row: &&[ratatui::buffer::Cell]| {
+        row[0].symbol() == "▌" && row.iter().all(|cell| cell.modifier.contains(Modifier::REVERSED))
+    };
+    rows.filter(is_marked).count()
+}
+
+#[test]
+fn what_is_wrong_is_red_and_has_words() {
+    let model = loaded(trouble(), operator(), Screen::Overview);
+    let buffer = drawn(&model, 120, 40);
+    for words in ["OUT OF BALANCE", "17 OVERDUE", "no broker was reached"] {
+        assert_eq!(colour_of(&buffer, words), Some(Color::Red), "{words}");
+    }
+    assert_eq!(colour_of(&buffer, "INTAKE PAUSED"), Some(Color::Yellow));
+    let fine = drawn(&loaded(sale(), operator(), Screen::Overview), 120, 40);
+    assert_eq!(colour_of(&fine, "balanced"), Some(Color::Green));
+}
+
+fn colour_of(buffer: &Buffer, words: &str) -> Option<Color> {
+    let width = usize::from(buffer.area.width);
+    buffer.content().chunks(width).find_map(|row| {
+        let line: String = row.iter().map(ratatui::buffer::Cell::symbol).collect();
+        let byte = line.find(words)?;
+        Some(row[line[..byte].chars().count()].fg)
+    })
+}
+
+#[test]
+fn view_only_and_read_only_are_told() {
+    let looker = loaded(sale(), onlooker(), Screen::Overview);
+    assert!(text(&looker, 120, 40).contains("view only"));
+    let buffer = drawn(&looker, 120, 40);
+    let hints = &buffer.content()[120 * 39..];
+    assert!(hints[1].modifier.contains(Modifier::CROSSED_OUT), "P is struck through");
+    let mut reader = loaded(sale(), operator(), Screen::Overview);
+    reader.access = Access::ReadOnly;
+    let screen = text(&reader, 120, 40);
+    assert!(screen.contains("read-only") && !screen.contains("P pause intake"));
+    press(&mut reader, "?");
+    assert!(!text(&reader, 120, 60).contains("pause or resume intake"));
+}
+
+#[test]
+fn nothing_from_outside_is_obeyed() {
+    let bad = "x\u{1b}[2J\u{202e}\u{7}y";
+    let mut state = trouble();
+    state.name = bad.to_owned();
+    state.env_type = bad.to_owned();
+    state.degraded = vec![bad.to_owned()];
+    state.queue.unreadable = Some(bad.to_owned());
+    for part in &mut state.queue.queues {
+        part.owner = Some(bad.to_owned());
+        part.name = bad.to_owned();
+    }
+    for product in &mut state.products {
+        product.prod_id = bad.to_owned();
+        product.prod_name = bad.to_owned();
+    }
+    let (at, kind, severity) = (EpochMs(0), NotableKind::Queue, Severity::Error);
+    state.notables.push(Notable { id: 9, at, kind, severity, text: bad.to_owned() });
+    let mut model = loaded(state, operator(), Screen::Overview);
+    model.dead_letters.rows.as_mut().unwrap()[0].content = bad.to_owned();
+    for screen in Screen::ALL {
+        model.screen = screen;
+        for popup in ["", "P", "S", "?"] {
+            press(&mut model, popup);
+            let buffer = drawn(&model, 200, 60);
+            let unfit = |c: char| c.is_control() || c == '\u{202e}';
+            assert!(!buffer.content().iter().any(|cell| cell.symbol().contains(unfit)));
+            model.popups.clear();
+            model.toast = None;
+        }
+    }
+}
+
+#[test]
+fn what_is_not_known_is_no_0() {
+    let mut state = sale();
+    state.gateway = None;
+    state.orders = None;
+    state.overdue = None;
+    state.queue = protocol::QueueView { kind: "rocketmq".to_owned(), ..Default::default() };
+    state.controls = protocol::Controls::default();
+    let mut model = loaded(state, operator(), Screen::Overview);
+    model.dead_letters.rows = None;
+    at_all_sizes("overview_of_little", &model);
+    model.screen = Screen::Gateway;
+    assert!(text(&model, 80, 24).contains("no gateway role"));
+}

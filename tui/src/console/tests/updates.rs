@@ -1,0 +1,453 @@
+//! `update` as tables: what a message makes of the model, and what it wants done.
+
+use std::time::Duration;
+
+use crossterm::event::{
+    KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+use protocol::{
+    Change, DeadLettersPage, EpochMs, Line, OrdersPage, Permission, Phase, Severity, Snapshot,
+};
+use ratatui::layout::Rect;
+use serde_json::json;
+
+use super::fixtures::{
+    AT, connected, dead_letters, keys, onlooker, operator, order, orders_of_all_states, pass,
+    press, product, sale, unconnected,
+};
+use crate::console::keys::Action;
+use crate::console::model::{Access, Connection, Model, Popup, Screen};
+use crate::console::msg::{Ask, Effect, Msg, Outcome};
+use crate::console::rows;
+use crate::console::update::{blocked, update};
+
+fn line(model: &mut Model, line: Line) -> Vec<Effect> {
+    update(model, Msg::Line(Box::new(line)))
+}
+
+fn change(seq: u64, change: Change) -> Line {
+    Line::Change { seq, at: EpochMs(AT.0 + 1_000), change: Box::new(change) }
+}
+
+fn live(model: &Model) -> &Snapshot {
+    model.live.as_ref().unwrap()
+}
+
+/// The command in the topmost question.
+fn command(model: &Model) -> (String, serde_json::Value) {
+    match model.popups.last() {
+        Some(Popup::Confirmation(asked)) => {
+            (asked.command.path.clone(), asked.command.body.clone())
+        }
+        other => panic!("no confirmation but {other:?}"),
+    }
+}
+
+#[test]
+fn the_state_moves_by_the_shared_reducer_alone() {
+    let mut model = connected(sale(), operator());
+    assert_eq!(line(&mut model, change(2, Change::Phase(Phase::Stopping))), []);
+    let mut expected = sale();
+    expected.apply(2, EpochMs(AT.0 + 1_000), Change::Phase(Phase::Stopping)).unwrap();
+    assert_eq!(*live(&model), expected);
+    line(&mut model, Line::Heartbeat { seq: 2, at: EpochMs(AT.0 + 9_000) });
+    assert_eq!(live(&model).at, EpochMs(AT.0 + 9_000));
+}
+
+#[test]
+fn a_gap_subscribes_anew_and_the_old_stream_is_ignored() {
+    let mut model = connected(sale(), operator());
+    let effects = line(&mut model, change(3, Change::Phase(Phase::Stopping)));
+    assert_eq!(effects, [Effect::Resubscribe]);
+    assert_eq!(line(&mut model, change(4, Change::Phase(Phase::Stopped))), []);
+    assert_eq!(live(&model).phase, Phase::Serving);
+    let state = Snapshot { seq: 9, ..sale() };
+    line(&mut model, Line::Snapshot { snapshot: Box::new(state), you: operator() });
+    assert!(model.is_connected());
+    assert_eq!(live(&model).seq, 9);
+}
+
+#[test]
+fn a_lost_connection_keeps_the_data_and_tells_once() {
+    let mut model = connected(sale(), operator());
+    for _ in 0..3 {
+        let (why, retry_in) = ("cut off".to_owned(), Duration::from_millis(250));
+        assert_eq!(update(&mut model, Msg::Lost { why, retry_in }), []);
+    }
+    assert!(matches!(model.connection, Connection::Lost { .. }));
+    assert_eq!(*live(&model), sale());
+    assert_eq!(model.notes.len(), 1);
+    let restarted = Snapshot { pid: 4_712, ..sale() };
+    line(&mut model, Line::Snapshot { snapshot: Box::new(restarted), you: operator() });
+    assert!(model.notes.back().unwrap().text.contains("restarted"));
+}
+
+#[test]
+fn q_closes_then_quits_esc_never_quits_and_ctrl_c_always_does() {
+    let mut model = connected(sale(), operator());
+    assert_eq!(press(&mut model, "?q"), []);
+    assert!(model.popups.is_empty());
+    assert_eq!(press(&mut model, "<Esc><Esc>"), []);
+    assert_eq!(press(&mut model, "q"), [Effect::Quit]);
+    for state in ["", "?", "/abc", "P", "D", "L", "N"] {
+        let mut model = connected(sale(), operator());
+        press(&mut model, state);
+        assert_eq!(press(&mut model, "<C-c>"), [Effect::Quit], "{state:?}");
+        assert_eq!(press(&mut model, "<C-z>"), [Effect::Suspend], "{state:?}");
+    }
+}
+
+#[test]
+fn screens_by_digit_and_tab() {
+    let mut model = connected(sale(), operator());
+    for (keys, screen) in [
+        ("6", Screen::Events),
+        ("<Tab>", Screen::Overview),
+        ("<BackTab>", Screen::Events),
+        ("2", Screen::Products),
+        ("<Tab>", Screen::Orders),
+    ] {
+        press(&mut model, keys);
+        assert_eq!(model.screen, screen, "{keys}");
+    }
+}
+
+#[test]
+fn each_command_is_what_its_question_says() {
+    let id = "console-test-1";
+    let plain = json!({ "request_id": id });
+    let reason = |text: &str| json!({ "request_id": id, "reason": text });
+    let cases = [
+        ("P", "/v1/intake/pause", plain.clone()),
+        ("C", "/v1/consumption/pause", plain.clone()),
+        ("D", "/v1/drain", plain.clone()),
+        ("Q", "/v1/shutdown", plain.clone()),
+        ("S", "/v1/products/pid_0001/shelf", json!({ "request_id": id, "on_shelf": false })),
+        (
+            "GS",
+            "/v1/products/pid_0003/shelf",
+            json!({ "request_id": id, "on_shelf": true, "if_version": 0 }),
+        ),
+        (
+            "A-5<Enter>broken<Enter>",
+            "/v1/products/pid_0001/stock",
+            json!({ "request_id": id, "reason": "broken", "delta": -5 }),
+        ),
+        (
+            "Np1<Enter>一部手机<Enter>1.5<Enter>100<Enter>",
+            "/v1/products",
+            json!({
+                "request_id": id, "prod_id": "p1", "prod_name": "一部手机", "price": "1.500",
+                "stock": 100, "on_shelf": false,
+            }),
+        ),
+        ("L<C-u>debug<Enter>", "/v1/log-level", json!({ "request_id": id, "level": "debug" })),
+        ("4R", "/v1/dead-letters/7/resend", plain.clone()),
+        ("4E", "/v1/dead-letters/resend", plain),
+        ("4jXpoison<Enter>", "/v1/dead-letters/9/discard", reason("poison")),
+    ];
+    for (keys, path, body) in cases {
+        let mut model = connected(sale(), operator());
+        model.dead_letters.rows = Some(dead_letters());
+        press(&mut model, keys);
+        assert_eq!(command(&model), (path.to_owned(), body), "{keys}");
+    }
+}
+
+#[test]
+fn a_question_says_how_many_and_starts_on_no() {
+    let mut model = connected(sale(), operator());
+    press(&mut model, "P");
+    let Some(Popup::Confirmation(asked)) = model.popups.last() else { panic!("no question") };
+    assert!(asked.title.contains("seckilld"));
+    assert!(asked.lines.iter().any(|line| line.contains("2 products on the shelf")));
+    assert_eq!(press(&mut model, "<Enter>"), [], "No is selected");
+    assert!(model.popups.is_empty());
+    for no in ["n", "<Esc>", "q", "<Tab><Tab><Enter>"] {
+        assert_eq!(press(&mut model, "P"), []);
+        assert_eq!(press(&mut model, no), [], "{no}");
+        assert!(model.popups.is_empty());
+    }
+    for yes in ["y", "<Tab><Enter>"] {
+        press(&mut model, "P");
+        let effects = press(&mut model, yes);
+        assert!(matches!(&effects[..], [Effect::Ask(Ask::Command(_))]), "{yes}");
+    }
+}
+
+#[test]
+fn drain_and_shutdown_want_the_name() {
+    for key in ["D", "Q"] {
+        let mut model = connected(sale(), operator());
+        press(&mut model, key);
+        assert_eq!(press(&mut model, "y<Enter>"), []);
+        assert_eq!(press(&mut model, "<C-u>seckil<Enter>"), []);
+        assert_eq!(model.popups.len(), 1);
+        let effects = press(&mut model, "ld<Enter>");
+        assert!(matches!(&effects[..], [Effect::Ask(Ask::Command(_))]), "{key}");
+    }
+}
+
+#[test]
+fn a_form_says_what_is_wrong() {
+    for (keys, fault) in [
+        ("A<Enter>", "Units is missing"),
+        ("A0<Enter>x<Enter>", "other than 0"),
+        ("Ax<Enter>x<Enter>", "other than 0"),
+        ("A-3000<Enter>x<Enter>", "only 2,997 are unsold"),
+        ("Na b<Enter>n<Enter>1<Enter>1<Enter>", "without blanks"),
+        ("Na<Enter>n<Enter>1e3<Enter>1<Enter>", "not a plain decimal"),
+        ("Na<Enter>n<Enter>0<Enter>1<Enter>", "above 0"),
+        ("Na<Enter>n<Enter>1<Enter>-1<Enter>", "whole number"),
+    ] {
+        let mut model = connected(sale(), operator());
+        press(&mut model, keys);
+        match model.popups.last() {
+            Some(Popup::Form(form)) => {
+                let told = form.fault.as_deref().unwrap_or_default();
+                assert!(told.contains(fault), "{keys}: {told}");
+            }
+            other => panic!("{keys}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_may_not_be_done_says_why() {
+    let gateway_only = Snapshot {
+        orders: None,
+        controls: protocol::Controls { consumption: None, ..sale().controls },
+        ..sale()
+    };
+    let order_only = Snapshot {
+        gateway: None,
+        controls: protocol::Controls { intake: None, ..sale().controls },
+        ..sale()
+    };
+    for (state, you, action, why) in [
+        (sale(), onlooker(), Action::Intake, "group seckill-operators"),
+        (gateway_only.clone(), operator(), Action::Consumption, "no order role"),
+        (gateway_only, operator(), Action::AddStock, "no order role"),
+        (order_only, operator(), Action::Drain, "no gateway role"),
+        (sale(), operator(), Action::Resend, "no dead letter is selected"),
+        (Snapshot { products: Vec::new(), ..sale() }, operator(), Action::Shelf, "no product"),
+    ] {
+        let model = connected(state, you);
+        let told = blocked(&model, action).unwrap_or_default();
+        assert!(told.contains(why), "{action:?}: {told}");
+    }
+    let model = connected(sale(), operator());
+    assert_eq!(blocked(&model, Action::Intake), None);
+    assert_eq!(blocked(&connected(sale(), onlooker()), Action::Sort), None);
+}
+
+#[test]
+fn a_blocked_key_opens_nothing_and_read_only_means_nothing() {
+    let mut model = connected(sale(), onlooker());
+    assert_eq!(press(&mut model, "P"), []);
+    assert!(model.popups.is_empty());
+    assert_eq!(model.toast.as_ref().unwrap().severity, Severity::Warning);
+    let mut model = connected(sale(), operator());
+    model.access = Access::ReadOnly;
+    press(&mut model, "PCDQLASN");
+    assert!(model.popups.is_empty() && model.toast.is_none());
+}
+
+#[test]
+fn permission_is_that_of_the_newest_stream() {
+    let mut model = connected(sale(), onlooker());
+    assert_eq!(model.you.as_ref().unwrap().permission, Permission::View);
+    line(&mut model, Line::Snapshot { snapshot: Box::new(sale()), you: operator() });
+    assert_eq!(blocked(&model, Action::Intake), None);
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_under_the_same_number() {
+    let mut model = connected(sale(), operator());
+    let effects = press(&mut model, "Py");
+    let [Effect::Ask(Ask::Command(command))] = &effects[..] else { panic!("{effects:?}") };
+    let outcome = Outcome::Unanswered("cut off".to_owned());
+    update(&mut model, Msg::Commanded { command: command.clone(), outcome });
+    assert!(matches!(model.popups.last(), Some(Popup::Unanswered(_))));
+    assert_eq!(press(&mut model, "y"), [Effect::Ask(Ask::Command(command.clone()))]);
+    let other = press(&mut model, "Py");
+    assert_ne!(other, [Effect::Ask(Ask::Command(command.clone()))], "a new one has a new number");
+}
+
+#[test]
+fn nothing_is_sent_without_a_connection() {
+    let mut model = connected(sale(), operator());
+    press(&mut model, "P");
+    let retry_in = Duration::from_secs(5);
+    update(&mut model, Msg::Lost { why: "gone".to_owned(), retry_in });
+    assert_eq!(press(&mut model, "y"), []);
+    assert!(model.toast.as_ref().unwrap().text.contains("not sent"));
+    press(&mut model, "P");
+    assert!(model.popups.is_empty());
+}
+
+#[test]
+fn a_toast_lasts_five_seconds_and_stays_in_the_events() {
+    let mut model = connected(sale(), operator());
+    let effects = press(&mut model, "Py");
+    let [Effect::Ask(Ask::Command(command))] = &effects[..] else { panic!("{effects:?}") };
+    let outcome = Outcome::Refused("you aren't in the group".to_owned());
+    update(&mut model, Msg::Commanded { command: command.clone(), outcome });
+    let until = model.next_moment().unwrap();
+    assert_eq!(until - model.now, Duration::from_secs(5));
+    pass(&mut model, Duration::from_secs(5));
+    update(&mut model, Msg::Tick);
+    assert!(model.toast.is_none());
+    assert_eq!(model.next_moment(), None, "an idle console sleeps");
+    press(&mut model, "6");
+    assert!(rows::events(&model).iter().any(|event| event.text.contains("refused: pause intake")));
+}
+
+#[test]
+fn the_display_freezes_and_the_state_goes_on() {
+    let mut model = connected(sale(), operator());
+    press(&mut model, "<Space>");
+    line(&mut model, change(2, Change::Phase(Phase::Stopping)));
+    assert_eq!(model.shown().unwrap().phase, Phase::Serving);
+    assert_eq!(live(&model).phase, Phase::Stopping);
+    press(&mut model, "<Space>");
+    assert_eq!(model.shown().unwrap().phase, Phase::Stopping);
+}
+
+#[test]
+fn a_command_is_about_the_state_as_it_is_not_as_it_was_frozen() {
+    let mut model = connected(sale(), operator());
+    press(&mut model, "<Space>");
+    let mut sold_on = product("pid_0001", "iphoneX2019新款", 2_000, 48_000);
+    sold_on.on_shelf = false;
+    line(&mut model, change(2, Change::Product(sold_on)));
+    press(&mut model, "S");
+    assert_eq!(command(&model).1["if_version"], 48_000);
+}
+
+#[test]
+fn lists_are_filtered_and_sorted() {
+    let mut model = connected(sale(), operator());
+    let ids = |model: &Model| rows::product_keys(&rows::products(model)).join(" ");
+    press(&mut model, "2/HUAWEI<C-u>华为");
+    assert_eq!(ids(&model), "pid_0002", "while one types");
+    press(&mut model, "<Enter>");
+    assert_eq!(ids(&model), "pid_0002");
+    press(&mut model, "<Esc>");
+    assert_eq!(ids(&model), "pid_0001 pid_0002 pid_0003");
+    press(&mut model, "r");
+    assert_eq!(ids(&model), "pid_0003 pid_0002 pid_0001");
+    press(&mut model, "rsss");
+    assert_eq!(ids(&model), "pid_0001 pid_0002 pid_0003", "by held");
+    press(&mut model, "/x<Esc>");
+    assert_eq!(model.products.filter, "");
+}
+
+#[test]
+fn orders_are_asked_for_when_they_are_looked_at() {
+    let mut model = connected(sale(), operator());
+    let asked =
+        |asked: u64, path: &str| vec![Effect::Ask(Ask::Orders { asked, path: path.to_owned() })];
+    assert_eq!(press(&mut model, "3"), asked(1, "/v1/orders?limit=100"));
+    assert_eq!(press(&mut model, "j"), [], "one question at a time");
+    let page = OrdersPage { orders: orders_of_all_states(), next: Some("n/1".to_owned()) };
+    update(&mut model, Msg::Orders { asked: 1, answer: Ok(page) });
+    let more = asked(2, "/v1/orders?limit=100&after=n%2F1");
+    assert_eq!(press(&mut model, "G"), more, "near the end the next page is asked for");
+    let page = OrdersPage { orders: vec![order(99, protocol::OrderState::Placed)], next: None };
+    update(&mut model, Msg::Orders { asked: 2, answer: Ok(page) });
+    assert_eq!(rows::orders(&model).len(), 8);
+    let filtered = press(&mut model, "/failed pid_0001 15200001111<Enter>");
+    let path = "/v1/orders?limit=100&state=failed&prod=pid_0001&phone=15200001111";
+    assert_eq!(filtered, asked(3, path));
+    let stale = OrdersPage { orders: orders_of_all_states(), next: None };
+    update(&mut model, Msg::Orders { asked: 2, answer: Ok(stale) });
+    assert!(rows::orders(&model).is_empty(), "an answer to an older question is dropped");
+    update(
+        &mut model,
+        Msg::Orders { asked: 3, answer: Ok(OrdersPage { orders: vec![], next: None }) },
+    );
+    assert_eq!(press(&mut model, "<Esc>"), asked(4, "/v1/orders?limit=100"));
+}
+
+#[test]
+fn the_first_page_of_orders_is_loaded_again_when_there_are_others_but_not_all_the_time() {
+    let mut model = connected(sale(), operator());
+    press(&mut model, "3");
+    let page = OrdersPage { orders: orders_of_all_states(), next: None };
+    update(&mut model, Msg::Orders { asked: 1, answer: Ok(page) });
+    let mut orders = sale().orders.unwrap();
+    orders.placed += 1;
+    assert_eq!(line(&mut model, change(2, Change::Orders(Some(orders)))), []);
+    pass(&mut model, Duration::from_secs(2));
+    assert_eq!(line(&mut model, Line::Heartbeat { seq: 2, at: AT }).len(), 1);
+    pass(&mut model, Duration::from_secs(60));
+    let page = OrdersPage { orders: orders_of_all_states(), next: None };
+    update(&mut model, Msg::Orders { asked: 2, answer: Ok(page) });
+    assert_eq!(line(&mut model, Line::Heartbeat { seq: 2, at: AT }), [], "nothing is new");
+}
+
+#[test]
+fn dead_letters_are_asked_for_when_their_number_changes() {
+    let mut model = connected(sale(), operator());
+    let asked = [Effect::Ask(Ask::DeadLetters { path: "/v1/dead-letters".to_owned() })];
+    assert_eq!(press(&mut model, "4"), asked);
+    let page = DeadLettersPage { dead_letters: dead_letters(), next: None, total: 2 };
+    assert_eq!(update(&mut model, Msg::DeadLetters(Ok(page))), []);
+    assert_eq!(press(&mut model, "j"), []);
+    let queue = protocol::QueueView { dead_letters: Some(3), ..sale().queue };
+    assert_eq!(line(&mut model, change(2, Change::Queue(queue))), asked);
+    press(&mut model, "l");
+    assert_eq!(rows::keys(&model)[0], "seckill_order/0");
+}
+
+#[test]
+fn a_phone_number_is_shown_on_demand_only() {
+    let mut model = connected(sale(), operator());
+    press(&mut model, "3");
+    let page = OrdersPage { orders: orders_of_all_states(), next: None };
+    update(&mut model, Msg::Orders { asked: 1, answer: Ok(page) });
+    let order_id = orders_of_all_states()[0].order_id.clone();
+    let asked = |query: &str| {
+        let path = format!("/v1/orders/{order_id}{query}");
+        [Effect::Ask(Ask::History { order_id: order_id.clone(), path })]
+    };
+    assert_eq!(press(&mut model, "<Enter>"), asked(""));
+    assert_eq!(press(&mut model, "p"), asked("?reveal=phone"));
+    assert_eq!(press(&mut model, "y"), [Effect::Copy(order_id)]);
+}
+
+#[test]
+fn what_only_a_terminal_does_does_nothing_here() {
+    let mut model = connected(sale(), operator());
+    let mut released = keys("q")[0];
+    released.kind = KeyEventKind::Release;
+    assert_eq!(update(&mut model, Msg::Key(released)), []);
+    let shifted = KeyEvent { modifiers: KeyModifiers::SHIFT, ..keys("P")[0] };
+    update(&mut model, Msg::Key(shifted));
+    assert_eq!(model.popups.len(), 1, "terminals report capital letters with shift");
+    let mut typing = connected(sale(), operator());
+    press(&mut typing, "2/");
+    update(&mut typing, Msg::Paste("华\n为".to_owned()));
+    assert_eq!(typing.products.filter, "华为");
+    assert_eq!(press(&mut unconnected(), "PCS"), []);
+}
+
+#[test]
+fn the_mouse_selects_and_scrolls_and_changes_nothing() {
+    let mut model = connected(sale(), operator());
+    model.products.area.set(Rect::new(0, 10, 80, 3));
+    let mouse =
+        |kind, row| Msg::Mouse(MouseEvent { kind, column: 4, row, modifiers: KeyModifiers::NONE });
+    let selected = |model: &Model| model.products.selected(&rows::keys(model));
+    update(&mut model, mouse(MouseEventKind::Down(MouseButton::Left), 11));
+    assert_eq!(selected(&model), Some(1));
+    update(&mut model, mouse(MouseEventKind::Down(MouseButton::Left), 30));
+    assert_eq!(selected(&model), Some(1));
+    update(&mut model, mouse(MouseEventKind::ScrollDown, 11));
+    assert_eq!(selected(&model), Some(2));
+    press(&mut model, "P");
+    let effects = update(&mut model, mouse(MouseEventKind::Down(MouseButton::Left), 11));
+    assert_eq!(effects, []);
+    assert_eq!(model.popups.len(), 1);
+}

@@ -1,0 +1,183 @@
+//! From a key to what it does: the table says which action, the rest of `update` carries it out.
+
+use crossterm::event::{KeyEvent, KeyEventKind};
+use protocol::Severity;
+
+use super::{actions, asking, moving, popups};
+use crate::console::keys::{self, Action, Context};
+use crate::console::model::{Access, Details, History, Input, Model, Pane, Popup, Reveal, Screen};
+use crate::console::msg::Effect;
+use crate::console::rows;
+
+pub(super) fn on_key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
+    if event.kind == KeyEventKind::Release {
+        return Vec::new();
+    }
+    let contexts = model.contexts();
+    match keys::action(contexts, event) {
+        Some(action) => act(model, action),
+        None if contexts.contains(&Context::Typing) => popups::type_key(model, event),
+        None => Vec::new(),
+    }
+}
+
+fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    use Action as A;
+    match action {
+        A::QuitNow => return vec![Effect::Quit],
+        A::Quit => return vec![Effect::Quit],
+        A::Suspend => return vec![Effect::Suspend],
+        A::Resubscribe => return resubscribe(model),
+        A::Copy => return copy(model),
+        A::Open => return open(model),
+        A::RevealPhone => return reveal_phone(model),
+        A::Up
+        | A::Down
+        | A::HalfUp
+        | A::HalfDown
+        | A::PageUp
+        | A::PageDown
+        | A::Top
+        | A::Bottom => return moving::scroll(model, action),
+        A::Yes | A::No | A::Press | A::OtherButton => return popups::question(model, action),
+        A::Enter | A::Cancel | A::NextField | A::PreviousField | A::Clear => {
+            return popups::typing(model, action);
+        }
+        A::Back => back(model),
+        A::Help => model.popups.push(Popup::Help { scroll: 0.into() }),
+        A::NextScreen => model.screen = model.screen.step(1),
+        A::PreviousScreen => model.screen = model.screen.step(-1),
+        A::Go(screen) => model.screen = screen,
+        A::Freeze => freeze(model),
+        A::Filter => model.typing = Some(Input::with(&model.list().filter)),
+        A::Sort => {
+            let ways = rows::orders_of(model).max(1);
+            let list = model.list_mut();
+            list.sort = (list.sort + 1) % ways;
+        }
+        A::Reverse => model.list_mut().reversed ^= true,
+        A::OtherPane => {
+            model.pane = match model.pane {
+                Pane::DeadLetters => Pane::Queues,
+                Pane::Queues => Pane::DeadLetters,
+            };
+        }
+        A::Intake
+        | A::Consumption
+        | A::AddStock
+        | A::Shelf
+        | A::CreateProduct
+        | A::Resend
+        | A::ResendAll
+        | A::Discard
+        | A::Drain
+        | A::LogLevel
+        | A::Shutdown => {
+            change(model, action);
+        }
+    }
+    Vec::new()
+}
+
+/// Opens what asks before the daemon is changed, or says why it can't be. With `--read-only` the
+/// keys mean nothing.
+fn change(model: &mut Model, action: Action) {
+    if model.access == Access::ReadOnly {
+        return;
+    }
+    match actions::question(model, action) {
+        Ok(popup) => model.popups.push(popup),
+        Err(why) => model.tell(Severity::Warning, why),
+    }
+}
+
+/// One level up: the window, else the filter, else nothing.
+fn back(model: &mut Model) {
+    if model.popups.pop().is_some() {
+        return;
+    }
+    model.list_mut().filter.clear();
+    if model.screen == Screen::Orders && model.orders.filter.told().is_some() {
+        model.orders.filter = Default::default();
+        asking::refilter_orders(model);
+    }
+}
+
+fn freeze(model: &mut Model) {
+    model.frozen = match model.frozen.take() {
+        Some(_) => None,
+        None => model.live.clone(),
+    };
+}
+
+fn resubscribe(model: &mut Model) -> Vec<Effect> {
+    model.connection = crate::console::model::Connection::Connecting;
+    asking::forget_answers(model);
+    vec![Effect::Resubscribe]
+}
+
+fn selected_id(model: &Model) -> Option<String> {
+    if let Some(Popup::Details(Details::Order { order_id, .. })) = model.popups.last() {
+        return Some(order_id.clone());
+    }
+    match (model.screen, model.pane) {
+        (Screen::Orders, _) => rows::selected_order(model).map(|order| order.order_id.clone()),
+        (Screen::Queue, Pane::DeadLetters) => {
+            let letter = rows::selected_dead_letter(model)?;
+            letter.order_id.clone().or_else(|| Some(letter.id.to_string()))
+        }
+        (Screen::Queue, Pane::Queues) => {
+            let keys = rows::queue_keys(&rows::queues(model));
+            model.queues.selected(&keys).and_then(|index| keys.get(index).cloned())
+        }
+        _ => None,
+    }
+}
+
+fn copy(model: &mut Model) -> Vec<Effect> {
+    let Some(id) = selected_id(model) else { return Vec::new() };
+    model.toast = Some(crate::console::model::Toast {
+        text: format!("copied {id}"),
+        severity: Severity::Info,
+        until: model.now + crate::console::model::TOAST_LASTS,
+    });
+    vec![Effect::Copy(id)]
+}
+
+fn open(model: &mut Model) -> Vec<Effect> {
+    match (model.screen, model.pane) {
+        (Screen::Orders, _) => {
+            let Some(order_id) = rows::selected_order(model).map(|order| order.order_id.clone())
+            else {
+                return Vec::new();
+            };
+            let effect = asking::ask_history(&order_id, Reveal::Masked);
+            model.popups.push(Popup::Details(Details::Order {
+                order_id,
+                history: History::Loading,
+                reveal: Reveal::Masked,
+                scroll: 0.into(),
+            }));
+            vec![effect]
+        }
+        (Screen::Queue, Pane::DeadLetters) => {
+            if let Some(letter) = rows::selected_dead_letter(model).cloned() {
+                let letter = Box::new(letter);
+                let details = Details::DeadLetter { letter, scroll: 0.into() };
+                model.popups.push(Popup::Details(details));
+            }
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn reveal_phone(model: &mut Model) -> Vec<Effect> {
+    match model.popups.last_mut() {
+        Some(Popup::Details(Details::Order { order_id, reveal, .. })) => {
+            *reveal = Reveal::Phone;
+            vec![asking::ask_history(order_id, Reveal::Phone)]
+        }
+        _ => Vec::new(),
+    }
+}

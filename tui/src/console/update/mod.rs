@@ -1,0 +1,77 @@
+//! `update`: what each message makes of the model, and what it wants done outside. Nothing here
+//! waits, draws or reads a clock.
+
+mod actions;
+mod asking;
+mod confirm;
+mod forms;
+mod keys;
+mod lines;
+mod mouse;
+mod moving;
+mod popups;
+
+use protocol::{NotableKind, Severity};
+
+use super::command::Command;
+use super::model::{Connection, Model, Popup, Unanswered};
+use super::msg::{Effect, Msg, Outcome};
+
+pub(crate) use actions::{blocked, not_permitted};
+
+/// Takes in one message.
+pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    forget_old_toast(model);
+    let mut effects = match msg {
+        Msg::Key(event) => keys::on_key(model, event),
+        Msg::Paste(text) => popups::paste(model, &text),
+        Msg::Mouse(event) => mouse::on_mouse(model, event),
+        Msg::Tick => Vec::new(),
+        Msg::Line(line) => lines::on_line(model, *line),
+        Msg::Lost { why, retry_in } => {
+            lost(model, why, retry_in);
+            Vec::new()
+        }
+        Msg::Orders { asked, answer } => asking::orders_came(model, asked, answer),
+        Msg::History { order_id, answer } => asking::history_came(model, &order_id, answer),
+        Msg::DeadLetters(answer) => asking::dead_letters_came(model, answer),
+        Msg::Commanded { command, outcome } => commanded(model, *command, outcome),
+    };
+    effects.extend(asking::keep_fresh(model));
+    effects
+}
+
+fn forget_old_toast(model: &mut Model) {
+    model.toast.take_if(|toast| toast.until <= model.now);
+}
+
+/// The data stays; only the first break of a row is an event, not each failed attempt.
+fn lost(model: &mut Model, why: String, retry_in: std::time::Duration) {
+    if model.is_connected() {
+        let text = format!("connection lost: {why}");
+        model.note(NotableKind::Condition, Severity::Warning, text);
+    }
+    model.connection = Connection::Lost { why, retry_at: model.now + retry_in };
+}
+
+fn commanded(model: &mut Model, command: Command, outcome: Outcome) -> Vec<Effect> {
+    match outcome {
+        Outcome::Done(more) => {
+            let more = more.map(|more| format!(" ({more})")).unwrap_or_default();
+            model.tell(Severity::Info, format!("done: {}{more}", command.what));
+            asking::reload(model)
+        }
+        Outcome::Refused(why) => {
+            model.tell(Severity::Error, format!("refused: {}: {why}", command.what));
+            Vec::new()
+        }
+        Outcome::Unanswered(why) => {
+            let text = format!("no answer: {}: {why}", command.what);
+            model.note(NotableKind::Audit, Severity::Warning, text);
+            let focus = super::model::Button::No;
+            let unanswered = Unanswered { command, why, focus };
+            model.popups.push(Popup::Unanswered(Box::new(unanswered)));
+            Vec::new()
+        }
+    }
+}

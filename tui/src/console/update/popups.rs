@@ -1,0 +1,182 @@
+//! Keys in questions, forms and the filter's line.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use protocol::Severity;
+
+use super::{asking, forms};
+use crate::console::command::Command;
+use crate::console::keys::Action;
+use crate::console::model::{Button, Connection, Input, Model, OrdersFilter, Popup, Screen};
+use crate::console::msg::{Ask, Effect};
+
+/// A question's keys.
+pub(super) fn question(model: &mut Model, action: Action) -> Vec<Effect> {
+    let focus = match model.popups.last_mut() {
+        Some(Popup::Confirmation(asked)) => &mut asked.focus,
+        Some(Popup::Unanswered(asked)) => &mut asked.focus,
+        _ => return Vec::new(),
+    };
+    let answer = match action {
+        Action::Yes => Button::Yes,
+        Action::No => Button::No,
+        Action::OtherButton => {
+            *focus = focus.other();
+            return Vec::new();
+        }
+        _ => *focus,
+    };
+    match (model.popups.pop(), answer) {
+        (Some(Popup::Confirmation(asked)), Button::Yes) => give(model, asked.command),
+        (Some(Popup::Unanswered(asked)), Button::Yes) => give(model, asked.command),
+        _ => Vec::new(),
+    }
+}
+
+/// What was confirmed isn't given to a daemon that isn't there: what it would find when it is back
+/// isn't what was confirmed.
+fn give(model: &mut Model, command: Command) -> Vec<Effect> {
+    if matches!(model.connection, Connection::Lost { .. }) {
+        model.tell(Severity::Error, format!("not sent: {}: no connection", command.what));
+        return Vec::new();
+    }
+    vec![Effect::Ask(Ask::Command(Box::new(command)))]
+}
+
+/// The keys of a line that is typed, other than those that change its text.
+pub(super) fn typing(model: &mut Model, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Cancel => {
+            cancel(model);
+            Vec::new()
+        }
+        Action::Enter => enter(model),
+        Action::Clear => {
+            if let Some(input) = input(model) {
+                input.clear();
+            }
+            filter_as_typed(model);
+            Vec::new()
+        }
+        Action::NextField => move_focus(model, 1),
+        Action::PreviousField => move_focus(model, -1),
+        _ => Vec::new(),
+    }
+}
+
+fn cancel(model: &mut Model) {
+    if model.typing.take().is_some() {
+        model.list_mut().filter.clear();
+        if model.screen == Screen::Orders && model.orders.filter.told().is_some() {
+            model.orders.filter = OrdersFilter::default();
+            asking::refilter_orders(model);
+        }
+    } else {
+        model.popups.pop();
+    }
+}
+
+fn enter(model: &mut Model) -> Vec<Effect> {
+    if let Some(typed) = model.typing.take() {
+        keep_filter(model, typed);
+        return Vec::new();
+    }
+    match model.popups.pop() {
+        Some(Popup::Form(form)) => {
+            let popup = forms::enter(model, form);
+            model.popups.push(popup);
+            Vec::new()
+        }
+        Some(Popup::Confirmation(asked)) => match &asked.typed {
+            Some((expected, input)) if input.text() == expected => give(model, asked.command),
+            _ => {
+                model.popups.push(Popup::Confirmation(asked));
+                Vec::new()
+            }
+        },
+        other => {
+            model.popups.extend(other);
+            Vec::new()
+        }
+    }
+}
+
+/// Orders are filtered by the daemon, so only when the line is taken; what can't be understood
+/// stays to be mended.
+fn keep_filter(model: &mut Model, typed: Input) {
+    if model.screen != Screen::Orders {
+        return;
+    }
+    match OrdersFilter::parse(typed.text()) {
+        Ok(filter) => {
+            let is_new = filter != model.orders.filter;
+            model.orders.filter = filter;
+            typed.text().clone_into(&mut model.orders.list.filter);
+            if is_new {
+                asking::refilter_orders(model);
+            }
+        }
+        Err(why) => {
+            model.typing = Some(typed);
+            model.tell(Severity::Warning, why);
+        }
+    }
+}
+
+/// Other lists are filtered as one types.
+fn filter_as_typed(model: &mut Model) {
+    if let Some(typed) = &model.typing
+        && model.screen != Screen::Orders
+    {
+        let text = typed.text().to_owned();
+        model.list_mut().filter = text;
+    }
+}
+
+fn move_focus(model: &mut Model, by: isize) -> Vec<Effect> {
+    if let Some(Popup::Form(form)) = model.popups.last_mut() {
+        let last = form.fields.len().saturating_sub(1);
+        form.focus = form.focus.saturating_add_signed(by).min(last);
+    }
+    Vec::new()
+}
+
+/// The line that is being typed.
+fn input(model: &mut Model) -> Option<&mut Input> {
+    if model.typing.is_some() {
+        return model.typing.as_mut();
+    }
+    match model.popups.last_mut()? {
+        Popup::Form(form) => {
+            form.fault = None;
+            form.fields.get_mut(form.focus).map(|field| &mut field.input)
+        }
+        Popup::Confirmation(asked) => asked.typed.as_mut().map(|(_, input)| input),
+        _ => None,
+    }
+}
+
+/// A key that isn't bound, in a line that is typed.
+pub(super) fn type_key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
+    let Some(input) = input(model) else { return Vec::new() };
+    let is_text = !event.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+    match event.code {
+        KeyCode::Char(c) if is_text => input.insert(c.encode_utf8(&mut [0; 4])),
+        KeyCode::Backspace => input.backspace(),
+        KeyCode::Delete => input.delete(),
+        KeyCode::Left => input.left(),
+        KeyCode::Right => input.right(),
+        KeyCode::Home => input.home(),
+        KeyCode::End => input.end(),
+        _ => {}
+    }
+    filter_as_typed(model);
+    Vec::new()
+}
+
+pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    if let Some(input) = input(model) {
+        input.insert(text);
+    }
+    filter_as_typed(model);
+    Vec::new()
+}

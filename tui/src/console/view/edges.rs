@@ -1,0 +1,217 @@
+//! The first two lines, the line of a lost connection, and the last line: who and where, which
+//! screen, how the connection is, and what the keys do.
+
+use std::time::Duration;
+
+use protocol::{Permission, Phase, Severity, Snapshot};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::parts::{fit, put};
+use crate::console::keys::{self, Action, Binding};
+use crate::console::model::{Access, Connection, Input, Model, Screen};
+use crate::console::text::{age, clock, known, printable, span};
+use crate::console::theme::{Styles, symbol};
+use crate::console::update::blocked;
+
+/// Who, which profile, which roles, how far; on the right the connection, and what one may do.
+pub(super) fn status(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let right = fit(right_parts(model, styles), area.width, styles);
+    let width = u16::try_from(right.width()).unwrap_or(area.width).min(area.width);
+    let left_area = Rect { width: area.width.saturating_sub(width + 2), ..area };
+    if let Some(snapshot) = model.shown() {
+        put(buffer, left_area, &fit(left_parts(snapshot, styles), left_area.width, styles));
+    }
+    put(buffer, area, &right.alignment(Alignment::Right));
+}
+
+fn left_parts(snapshot: &Snapshot, styles: &Styles) -> Vec<Vec<Span<'static>>> {
+    let name = format!("{} {}", printable(&snapshot.name), printable(&snapshot.version));
+    let roles: Vec<String> = snapshot.roles.iter().map(|role| printable(role)).collect();
+    let phase = match snapshot.phase {
+        Phase::Serving => styles.good,
+        _ => styles.warning,
+    };
+    vec![
+        vec![Span::styled(name, styles.strong)],
+        vec![Span::styled(snapshot.phase.as_str(), phase)],
+        vec![Span::raw(printable(&snapshot.env_type))],
+        vec![Span::raw(roles.join("+"))],
+        vec![Span::styled(
+            format!("up {}", span(minutes(snapshot.uptime_s) * 1_000)),
+            styles.quiet,
+        )],
+    ]
+}
+
+/// Seconds are shown for the first minute only: an idle screen stands still.
+const fn minutes(seconds: u64) -> u64 {
+    if seconds < 60 { seconds } else { seconds - seconds % 60 }
+}
+
+fn right_parts(model: &Model, styles: &Styles) -> Vec<Vec<Span<'static>>> {
+    let mut parts = Vec::new();
+    if let Some(frozen) = &model.frozen {
+        let text = format!("FROZEN at {}", clock(frozen.at));
+        parts.push(vec![Span::styled(text, styles.warning)]);
+    }
+    parts.push(vec![connection(model, styles)]);
+    let permission = model.you.as_ref().map(|you| you.permission);
+    let may = match (model.access, permission) {
+        (Access::ReadOnly, _) => "read-only",
+        (_, Some(Permission::Operate)) => "operator",
+        (_, Some(_)) => "view only",
+        (_, None) => return parts,
+    };
+    parts.push(vec![Span::styled(may, styles.quiet)]);
+    parts
+}
+
+fn connection(model: &Model, styles: &Styles) -> Span<'static> {
+    match &model.connection {
+        Connection::Up { since } => {
+            let lasting = model.now.saturating_duration_since(*since);
+            let text = match lasting.as_secs() {
+                0..60 => "connected".to_owned(),
+                _ => format!("connected {}", age(lasting)),
+            };
+            Span::styled(text, styles.good)
+        }
+        Connection::Connecting => Span::styled("connecting", styles.warning),
+        Connection::Lost { .. } => {
+            Span::styled(format!("{} disconnected", symbol::BAD), styles.bad)
+        }
+    }
+}
+
+/// The screens, the open one reversed.
+pub(super) fn tabs(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let mut spans = vec![Span::raw(" ")];
+    for (screen, digit) in Screen::ALL.into_iter().zip(1..) {
+        let style =
+            if screen == model.screen { styles.strong.patch(styles.selected) } else { styles.text };
+        spans.push(Span::styled(format!("{digit} {}", screen.title()), style));
+        spans.push(Span::raw(if area.width < 80 { " " } else { "   " }));
+    }
+    put(buffer, area, &Line::from(spans));
+}
+
+/// How old the data is, why, and when it is tried again.
+pub(super) fn banner(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let Connection::Lost { why, retry_at } = &model.connection else { return };
+    let old = age(model.now.saturating_duration_since(model.heard));
+    let wait = retry_at.saturating_duration_since(model.now) + Duration::from_millis(999);
+    let retry = match wait.as_secs() {
+        0 => "trying again".to_owned(),
+        seconds => format!("trying again in {seconds}s"),
+    };
+    let text = format!(
+        " {} NO CONNECTION, data is {old} old{}{retry}{}{}",
+        symbol::BAD,
+        symbol::DOT,
+        symbol::DOT,
+        printable(why)
+    );
+    put(buffer, area, &Line::styled(text, styles.bad));
+}
+
+/// A message while there is one, else the filter that is typed, else what the keys do.
+pub(super) fn bottom(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    if let Some(toast) = &model.toast {
+        let (sign, style) = severity(toast.severity, styles);
+        let text = format!("{sign} {}", printable(&toast.text));
+        put(buffer, area, &Line::styled(text, style));
+    } else if let Some(input) = &model.typing {
+        let what = match model.screen {
+            Screen::Orders => "state, product, phone: ",
+            _ => "filter: ",
+        };
+        put(buffer, area, &typed(what, input, styles));
+    } else {
+        hints(model, styles, area, buffer);
+    }
+}
+
+/// A severity's sign, and its style.
+pub(super) const fn severity(severity: Severity, styles: &Styles) -> (&'static str, Style) {
+    match severity {
+        Severity::Info => (symbol::GOOD, styles.good),
+        Severity::Warning => (symbol::WARNING, styles.warning),
+        Severity::Error => (symbol::BAD, styles.bad),
+    }
+}
+
+/// A line that is typed, with its cursor.
+pub(super) fn typed(label: &str, input: &Input, styles: &Styles) -> Line<'static> {
+    let (before, after) = input.parts();
+    let mut rest = after.chars();
+    let under = rest.next().unwrap_or(' ');
+    Line::from(vec![
+        Span::styled(label.to_owned(), styles.quiet),
+        Span::raw(printable(before)),
+        Span::styled(printable(&under.to_string()), styles.selected),
+        Span::raw(printable(rest.as_str())),
+    ])
+}
+
+/// The hints that fit; the way to the others always does.
+fn hints(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    const HELP: &str = "? help";
+    let help = if model.popups.is_empty() { HELP } else { "" };
+    let room = area.width.saturating_sub(u16::try_from(help.len()).unwrap_or(0) + 2);
+    let mut line = Line::default();
+    for binding in keys::bindings(model.contexts()).filter(|binding| is_hinted(model, binding)) {
+        let hint = hint(model, binding, styles);
+        let long: usize = hint.iter().map(Span::width).sum();
+        if usize::from(room) < line.width() + long {
+            break;
+        }
+        line.spans.extend(hint);
+        line.spans.push(Span::raw("  "));
+    }
+    line.spans.push(Span::styled(help, styles.key));
+    put(buffer, area, &line);
+}
+
+/// Keys that change the daemon are gone with `--read-only`.
+pub(super) fn is_there(model: &Model, binding: &Binding) -> bool {
+    model.access == Access::Full || !binding.action.changes_the_daemon()
+}
+
+fn is_hinted(model: &Model, binding: &Binding) -> bool {
+    !binding.hint.is_empty() && is_there(model, binding)
+}
+
+fn hint(model: &Model, binding: &Binding, styles: &Styles) -> Vec<Span<'static>> {
+    let key = binding.keys.first().map(ToString::to_string).unwrap_or_default();
+    let what = match is_off(model, binding.action) {
+        Some(true) => format!("resume {}", binding.hint),
+        Some(false) => format!("pause {}", binding.hint),
+        None => binding.hint.to_owned(),
+    };
+    if blocked(model, binding.action).is_some() {
+        return vec![Span::styled(format!("{key} {what}"), styles.blocked)];
+    }
+    vec![Span::styled(key, styles.key), Span::raw(format!(" {what}"))]
+}
+
+/// For a switch, whether it is off.
+fn is_off(model: &Model, action: Action) -> Option<bool> {
+    let controls = &model.live.as_ref()?.controls;
+    let switch = match action {
+        Action::Intake => controls.intake.as_ref(),
+        Action::Consumption => controls.consumption.as_ref(),
+        _ => None,
+    };
+    switch.map(|switch| switch.paused)
+}
+
+/// A count with a style that says whether it should be 0.
+pub(super) fn worry(count: Option<u64>, styles: &Styles) -> Span<'static> {
+    let style = if count.unwrap_or(0) == 0 { styles.text } else { styles.warning };
+    Span::styled(known(count), style)
+}

@@ -1,0 +1,186 @@
+//! The Gateway screen: how fast it answers, what it answers, who is connected.
+
+use std::collections::BTreeMap;
+
+use protocol::{Code, GatewayView, LatencyView, Snapshot};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use super::bars::{self, Part};
+use super::parts::{figure, fit, panel, put, put_all, title};
+use super::table::{Column, Focus, Table, Width, left, right};
+use crate::console::model::Model;
+use crate::console::rows;
+use crate::console::text::{grouped, latency, printable};
+use crate::console::theme::{Styles, symbol};
+
+/// One row of the answers.
+struct Answered {
+    kind: &'static str,
+    code: String,
+    count: u64,
+    /// All answers of its kind.
+    of: u64,
+}
+
+const COLUMNS: &[Column<Answered>] = &[
+    left("answer to", Width::Fixed(9), 0, |row, _| Line::raw(row.kind)),
+    left("code", Width::Fixed(5), 0, |row, _| Line::raw(printable(&row.code))),
+    left("meaning", Width::Rest(20), 0, |row, _| Line::raw(meaning(row))),
+    right("count", 11, 0, |row, pen| Line::styled(grouped(row.count), pen.styles.strong)),
+    right("share", 6, 1, |row, _| Line::raw(share(row))),
+];
+
+/// In the operator's words; the buyer's are in the README.
+fn meaning(row: &Answered) -> &'static str {
+    let is_it = |code: &&Code| {
+        let other = if row.kind == "query" { Code::Queued } else { Code::Found };
+        code.as_str() == row.code && **code != other
+    };
+    match Code::ALL.iter().find(is_it) {
+        Some(Code::Queued) => "accepted, queueing",
+        Some(Code::Found) => "outcome told",
+        Some(Code::ServerError) => "our fault",
+        Some(Code::BizError) => "not queued, or no such order",
+        Some(Code::InvalidInput) => "invalid input or price",
+        Some(Code::SoldOut) => "sold out",
+        Some(Code::NoSuchProduct) => "no such product, or off the shelf",
+        Some(Code::NeverOrdered) => "never ordered",
+        Some(Code::Unconfirmed) => "send not confirmed yet",
+        Some(Code::Overloaded) => "over a limit of ours",
+        Some(Code::IntakePaused) => "intake paused",
+        Some(Code::NotKnownYet) => "not known yet",
+        None => "",
+    }
+}
+
+fn share(row: &Answered) -> String {
+    if 0 < row.count && row.count.saturating_mul(1_000) < row.of {
+        return "<0.1%".to_owned();
+    }
+    let tenths = u128::from(row.count) * 1_000 / u128::from(row.of.max(1));
+    format!("{}.{}%", tenths / 10, tenths % 10)
+}
+
+fn answered(gateway: &GatewayView) -> Vec<Answered> {
+    let of_kind = |kind: &'static str, counts: &BTreeMap<String, u64>| {
+        let of = counts.values().sum();
+        let row = |(code, count): (&String, &u64)| Answered {
+            kind,
+            code: code.clone(),
+            count: *count,
+            of,
+        };
+        counts.iter().map(row).collect::<Vec<_>>()
+    };
+    let mut rows = of_kind("charge", &gateway.charges);
+    rows.extend(of_kind("query", &gateway.queries));
+    rows
+}
+
+pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let Some(snapshot) = model.shown() else { return };
+    let Some(gateway) = &snapshot.gateway else {
+        put(buffer, area, &Line::styled(" this process has no gateway role", styles.quiet));
+        return;
+    };
+    let buckets = gateway.charge_latency.as_ref().map_or(1, |view| view.buckets.len());
+    let buckets = u16::try_from(buckets).unwrap_or(u16::MAX).saturating_add(1);
+    let edges = u16::try_from(snapshot.edges.len()).unwrap_or(0);
+    let [head, times, answers, listeners] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(buckets.min(area.height.saturating_sub(edges + 2) / 2)),
+        Constraint::Fill(1),
+        Constraint::Length(edges + 1),
+    ])
+    .areas(area);
+    heading(gateway, styles, head, buffer);
+    histogram(gateway.charge_latency.as_ref(), styles, times, buffer);
+    answer_table(model, gateway, styles, answers, buffer);
+    connections(snapshot, styles, listeners, buffer);
+}
+
+fn heading(gateway: &GatewayView, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let strong = styles.strong;
+    let waiting = format!("of {} wait for the publisher", grouped(gateway.publish_waiting_max));
+    let parts = [
+        figure(grouped(gateway.charge_rate.last_1s), "charges/s", strong, styles),
+        figure(grouped(gateway.charge_rate.last_60s), "in the last minute", strong, styles),
+        figure(grouped(gateway.in_flight), "in flight", strong, styles),
+        figure(grouped(gateway.publish_waiting), &waiting, strong, styles),
+    ];
+    put(buffer, area, &fit(parts, area.width, styles));
+}
+
+fn histogram(view: Option<&LatencyView>, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let Some(view) = view else {
+        let inner = panel(title("Charge latency", &[], styles), styles, area, buffer);
+        put(buffer, inner, &Line::styled(" no charge in the last minute", styles.quiet));
+        return;
+    };
+    let more = [
+        format!("p50 {}", latency(view.p50_us)),
+        format!("p99 {}", latency(view.p99_us)),
+        format!("p99.9 {}", latency(view.p999_us)),
+        format!("max {}", latency(view.max_us)),
+    ];
+    let inner = panel(title("Charge latency", &more, styles), styles, area, buffer);
+    let most = view.buckets.iter().map(|bucket| bucket.count).max().unwrap_or(0);
+    let width = inner.width.saturating_sub(24);
+    // Where they don't all fit, the slow ones matter.
+    let skipped = view.buckets.len().saturating_sub(inner.height.into());
+    let lines = view.buckets.iter().skip(skipped).map(|bucket| {
+        let part = Part { amount: bucket.count, symbol: symbol::SOLD, style: styles.graph };
+        let mut spans = vec![
+            Span::styled(format!(" {:>9}", format!("≤{}", latency(bucket.up_to_us))), styles.quiet),
+            Span::raw(format!(" {:>10} ", grouped(bucket.count))),
+        ];
+        spans.extend(bars::stacked(&[part], most, width));
+        Line::from(spans)
+    });
+    put_all(buffer, inner, lines);
+}
+
+fn answer_table(
+    model: &Model,
+    gateway: &GatewayView,
+    styles: &Styles,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let all = answered(gateway);
+    let since = ["since the start".to_owned()];
+    let inner = panel(title("Answers", &since, styles), styles, area, buffer);
+    if all.is_empty() {
+        put(buffer, inner, &Line::styled(" none yet", styles.quiet));
+        return;
+    }
+    let rows: Vec<&Answered> = all.iter().collect();
+    let at = model.shown().map(|snapshot| snapshot.at).unwrap_or_default();
+    let list = &model.gateway;
+    let table = Table { columns: COLUMNS, list, focus: Focus::Here, at, styles };
+    table.draw(&rows, &rows::gateway_keys(model), inner, buffer);
+}
+
+fn connections(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let inner = panel(title("Connections", &[], styles), styles, area, buffer);
+    let lines = snapshot.edges.iter().map(|edge| {
+        let worry = |count: u64, unit: &str| {
+            let style = if count == 0 { styles.text } else { styles.warning };
+            figure(grouped(count), unit, style, styles)
+        };
+        let parts = [
+            vec![Span::styled(format!(" {:<8}", printable(&edge.role)), styles.strong)],
+            figure(grouped(edge.connections_open), "open", styles.text, styles),
+            figure(grouped(edge.requests), "requests", styles.text, styles),
+            worry(edge.panics, "panics"),
+            worry(edge.timeouts, "timed out"),
+            worry(edge.malformed, "malformed"),
+            worry(edge.too_large, "too large"),
+        ];
+        fit(parts, inner.width, styles)
+    });
+    put_all(buffer, inner, lines);
+}

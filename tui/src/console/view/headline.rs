@@ -1,0 +1,226 @@
+//! The four lines that answer an operator in one second: is it selling, is the queue draining, do
+//! the books balance, is anyone being wronged.
+
+use protocol::{ProductView, Snapshot, SwitchView, Trend};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::edges::worry;
+use super::parts::{figure, fit, put};
+use crate::console::text::{UNKNOWN, between, grouped, known, printable, signed, span, words};
+use crate::console::theme::{Styles, symbol};
+
+type Parts = Vec<Vec<Span<'static>>>;
+
+/// Columns of the labels.
+const LABEL: u16 = 8;
+
+/// How many lines there are.
+pub(super) const LINES: u16 = 4;
+
+pub(super) fn draw(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let lines = [
+        ("Sale", sale(snapshot, styles)),
+        ("Queue", queue(snapshot, styles)),
+        ("Books", books(snapshot, styles)),
+        ("Buyers", buyers(snapshot, styles)),
+    ];
+    for ((label, parts), y) in lines.into_iter().zip(area.top()..area.bottom()) {
+        let row = Rect { y, height: 1, ..area };
+        put(buffer, row, &Line::styled(format!(" {label}"), styles.strong));
+        let rest = Rect { x: row.x + LABEL, width: row.width.saturating_sub(LABEL + 1), ..row };
+        put(buffer, rest, &fit(parts, rest.width, styles));
+    }
+}
+
+fn sign(sign: &str, text: &str, style: Style) -> Vec<Span<'static>> {
+    vec![Span::styled(format!("{sign} {text}"), style)]
+}
+
+/// Who switched, how long ago, and why, as far as it is known.
+fn paused(what: &str, switch: &SwitchView, snapshot: &Snapshot, styles: &Styles) -> Parts {
+    let by = switch.by.as_ref().map(|by| format!(" by {}", printable(by))).unwrap_or_default();
+    let since = switch.since.map(|since| since_words(since, snapshot)).unwrap_or_default();
+    let mut parts = vec![sign(symbol::WARNING, &format!("{what}{by}{since}"), styles.warning)];
+    parts.extend(switch.reason.as_ref().map(|reason| vec![Span::raw(printable(reason))]));
+    parts
+}
+
+fn since_words(since: protocol::EpochMs, snapshot: &Snapshot) -> String {
+    format!(" for {}", crate::console::text::age(between(since, snapshot.at)))
+}
+
+fn sale(snapshot: &Snapshot, styles: &Styles) -> Parts {
+    let mut parts = match (&snapshot.controls.intake, &snapshot.controls.drain) {
+        (None, _) => vec![sign(UNKNOWN, "no gateway role here", styles.quiet)],
+        (Some(_), Some(drain)) => {
+            let word = if drain.drained { "DRAINED" } else { "DRAINING" };
+            let text = format!("{word}, intake paused{}", since_words(drain.since, snapshot));
+            vec![sign(symbol::WARNING, &text, styles.warning)]
+        }
+        (Some(switch), None) if switch.paused => paused("INTAKE PAUSED", switch, snapshot, styles),
+        (Some(_), None) => vec![sign(symbol::GOOD, "open", styles.good)],
+    };
+    let rates = [
+        (snapshot.gateway.as_ref().map(|gateway| gateway.charge_rate), "charges/s"),
+        (snapshot.gateway.as_ref().map(|gateway| gateway.accepted_rate), "accepted/s"),
+        (snapshot.orders.as_ref().map(|orders| orders.placed_rate), "placed/s"),
+    ];
+    let known_rates = rates.into_iter().filter_map(|(rate, unit)| rate.map(|rate| (rate, unit)));
+    parts.extend(
+        known_rates.map(|(rate, unit)| figure(grouped(rate.last_1s), unit, styles.strong, styles)),
+    );
+    parts
+}
+
+fn queue(snapshot: &Snapshot, styles: &Styles) -> Parts {
+    let mut parts = match &snapshot.controls.consumption {
+        Some(switch) if switch.paused => paused("CONSUMPTION PAUSED", switch, snapshot, styles),
+        _ if snapshot.queue.lag_messages.is_none() => Vec::new(),
+        _ if snapshot.queue.trend == Some(Trend::Growing) => {
+            vec![sign(symbol::WARNING, "growing", styles.warning)]
+        }
+        _ => vec![sign(symbol::GOOD, flow(snapshot), styles.good)],
+    };
+    parts.push(lag(snapshot, styles));
+    parts.extend(slope(snapshot, styles));
+    if let Some(why) = &snapshot.queue.unreadable {
+        parts.push(vec![Span::styled(printable(why), styles.warning)]);
+    }
+    parts
+}
+
+fn flow(snapshot: &Snapshot) -> &'static str {
+    match (snapshot.queue.trend, snapshot.queue.lag_messages) {
+        (_, Some(0)) => "empty",
+        (Some(Trend::Draining), _) => "draining",
+        _ => "steady",
+    }
+}
+
+/// `1,204 waiting, oldest 3.2s`.
+pub(super) fn lag(snapshot: &Snapshot, styles: &Styles) -> Vec<Span<'static>> {
+    let queue = &snapshot.queue;
+    let mut spans = figure(known(queue.lag_messages), "waiting", styles.strong, styles);
+    if queue.lag_messages != Some(0) {
+        let age = queue.lag_age_ms.map_or_else(|| UNKNOWN.to_owned(), span);
+        spans.push(Span::styled(", oldest ", styles.quiet));
+        spans.push(Span::styled(age, styles.strong));
+    }
+    spans
+}
+
+/// `↘ −80/s`; nothing while the lag stands still at 0.
+pub(super) fn slope(snapshot: &Snapshot, styles: &Styles) -> Option<Vec<Span<'static>>> {
+    let (arrow, style) = match snapshot.queue.trend? {
+        Trend::Draining => (symbol::DRAINING, styles.good),
+        Trend::Growing => (symbol::GROWING, styles.warning),
+        Trend::Steady => (symbol::STEADY, styles.text),
+    };
+    let slope = snapshot.queue.lag_slope_per_s?;
+    let is_still = snapshot.queue.lag_messages == Some(0) && slope == 0;
+    (!is_still).then(|| vec![Span::styled(format!("{arrow} {}/s", signed(slope)), style)])
+}
+
+/// The conservation of stock: the sum of all products, or where it is broken and by how much.
+pub(super) fn books(snapshot: &Snapshot, styles: &Styles) -> Parts {
+    let wrong: Vec<&ProductView> =
+        snapshot.products.iter().filter(|product| !product.balanced).collect();
+    if wrong.is_empty() {
+        return vec![sign(symbol::GOOD, "balanced", styles.good), sums(snapshot, styles)];
+    }
+    let mut parts = vec![sign(symbol::BAD, "OUT OF BALANCE", styles.bad)];
+    parts.extend(wrong.iter().map(|product| {
+        vec![Span::styled(
+            format!("{} {}", printable(&product.prod_id), off_by(product)),
+            styles.bad,
+        )]
+    }));
+    parts
+}
+
+/// By how much a product's books are wrong.
+pub(super) fn off_by(product: &ProductView) -> String {
+    match product.missing {
+        0 => "doesn't balance".to_owned(),
+        missing @ 1.. => format!("lacks {}", grouped(missing.unsigned_abs())),
+        missing => format!("has {} too many", grouped(missing.unsigned_abs())),
+    }
+}
+
+/// `initial 1,000 + added 50 = stock 400 + sold 650`.
+fn sums(snapshot: &Snapshot, styles: &Styles) -> Vec<Span<'static>> {
+    let all = &snapshot.products;
+    let of = |figure: fn(&ProductView) -> u64| grouped(all.iter().map(figure).sum());
+    let added: i64 = all.iter().map(|product| product.added).sum();
+    let words = [
+        ("initial ", of(|product| product.initial)),
+        (if added < 0 { " − withdrawn " } else { " + added " }, grouped(added.unsigned_abs())),
+        (" = stock ", of(|product| product.stock)),
+        (" + sold ", of(|product| product.sold)),
+    ];
+    let pair = |(word, figure)| [Span::styled(word, styles.quiet), Span::raw::<String>(figure)];
+    words.into_iter().flat_map(pair).collect()
+}
+
+fn buyers(snapshot: &Snapshot, styles: &Styles) -> Parts {
+    let overdue = snapshot.overdue.as_ref();
+    let first = match overdue {
+        None => vec![Span::raw(format!("{UNKNOWN} overdue"))],
+        Some(view) if view.count == 0 => {
+            let text = format!("none waits over {}", short_bound(view.bound_ms));
+            sign(symbol::GOOD, &text, styles.good)
+        }
+        Some(view) => {
+            let oldest = view.oldest_at.map_or_else(String::new, |at| {
+                let waits = between(at, snapshot.at).as_millis();
+                format!(", longest {}", span(u64::try_from(waits).unwrap_or(u64::MAX)))
+            });
+            let text = format!("{} OVERDUE{oldest}", grouped(view.count));
+            sign(symbol::BAD, &text, styles.bad)
+        }
+    };
+    let mut parts = vec![first];
+    let letters = worry(snapshot.queue.dead_letters, styles);
+    parts.push(vec![letters, Span::styled(" dead letters", styles.quiet)]);
+    parts.extend(snapshot.unconfirmed.map(|sends| {
+        let unit = format!(" of {} unconfirmed", grouped(sends.limit));
+        vec![worry(Some(sends.count), styles), Span::styled(unit, styles.quiet)]
+    }));
+    parts
+}
+
+fn short_bound(milliseconds: u64) -> String {
+    if milliseconds.is_multiple_of(1_000) && milliseconds < 60_000 {
+        return format!("{}s", milliseconds / 1_000);
+    }
+    span(milliseconds)
+}
+
+/// What keeps it from full service, then what one should know, a line each.
+pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'static>> {
+    let line = |sign: &str, text: &String, style| {
+        Line::styled(format!(" {sign} {}", printable(text)), style)
+    };
+    let mut degraded: Vec<String> = snapshot.degraded.clone();
+    degraded.extend(snapshot.store.trouble.clone());
+    degraded.extend(snapshot.orders.iter().filter_map(|orders| orders.unreadable.clone()));
+    degraded.dedup();
+    let warnings = snapshot.warnings.iter().map(|text| line(symbol::WARNING, text, styles.warning));
+    degraded.iter().map(|text| line(symbol::BAD, text, styles.bad)).chain(warnings).collect()
+}
+
+/// The outcomes of orders: placed, then each reason for none, then what was set aside.
+pub(super) fn outcomes(snapshot: &Snapshot) -> Vec<(String, u64)> {
+    let Some(orders) = &snapshot.orders else { return Vec::new() };
+    let mut rows = vec![("placed".to_owned(), orders.placed)];
+    let mut failed: Vec<(String, u64)> =
+        orders.failed.iter().map(|(reason, count)| (words(reason), *count)).collect();
+    failed.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    rows.extend(failed);
+    rows.push(("duplicate".to_owned(), orders.duplicate_orders));
+    rows.push(("dead letter".to_owned(), orders.dead_lettered));
+    rows
+}

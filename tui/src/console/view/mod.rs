@@ -1,0 +1,78 @@
+//! `view`: the model as a screen. It changes nothing but the cells in which lists remember how many
+//! rows fitted, reads no clock, and gives the same screen for the same model.
+
+mod bars;
+mod edges;
+mod events;
+mod gateway;
+mod headline;
+mod help;
+mod orders;
+mod overview;
+mod parts;
+mod popups;
+mod products;
+mod queue;
+mod table;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
+
+use super::looks::Characters;
+use super::model::{Connection, Model, Screen};
+use super::theme::{self, Styles};
+
+/// Less than this and lines lose what matters.
+pub(crate) const WIDTH_MIN: u16 = 60;
+pub(crate) const HEIGHT_MIN: u16 = 20;
+
+/// Draws everything.
+pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let styles = Styles::new(model.looks.colours);
+    let buffer = frame.buffer_mut();
+    if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
+        too_small(area, buffer);
+    } else {
+        screen(model, &styles, area, buffer);
+    }
+    if model.looks.characters == Characters::Ascii {
+        theme::ascii(buffer);
+    }
+}
+
+fn too_small(area: Rect, buffer: &mut Buffer) {
+    let text = format!("needs {WIDTH_MIN}x{HEIGHT_MIN}, has {}x{}", area.width, area.height);
+    let middle = Rect { y: area.y + area.height / 2, height: area.height.min(1), ..area };
+    parts::put(buffer, middle, &Line::raw(text).centered());
+}
+
+fn screen(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let is_lost = matches!(model.connection, Connection::Lost { .. });
+    let [status, tabs, banner, body, bottom] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(u16::from(is_lost)),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    edges::status(model, styles, status, buffer);
+    edges::tabs(model, styles, tabs, buffer);
+    edges::banner(model, styles, banner, buffer);
+    match model.screen {
+        Screen::Overview => overview::draw(model, styles, body, buffer),
+        Screen::Products => products::draw(model, styles, body, buffer),
+        Screen::Orders => orders::draw(model, styles, body, buffer),
+        Screen::Queue => queue::draw(model, styles, body, buffer),
+        Screen::Gateway => gateway::draw(model, styles, body, buffer),
+        Screen::Events => events::draw(model, styles, body, buffer),
+    }
+    if is_lost {
+        buffer.set_style(body, styles.stale);
+    }
+    edges::bottom(model, styles, bottom, buffer);
+    popups::draw(model, styles, area, buffer);
+}

@@ -1,0 +1,67 @@
+//! The Orders screen: the newest first, page by page.
+
+use protocol::{OrderState, OrderView};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::parts::{panel, put, title};
+use super::table::{Column, Focus, Pen, Table, Width, left, right};
+use crate::console::model::Model;
+use crate::console::rows;
+use crate::console::text::{UNKNOWN, day_and_clock, grouped, printable, words};
+use crate::console::theme::{Styles, symbol};
+
+const COLUMNS: &[Column<OrderView>] = &[
+    left("time (UTC)", Width::Fixed(14), 0, |order, _| Line::raw(day_and_clock(order.charge_time))),
+    left("state", Width::Fixed(13), 0, |order, pen| Line::from(state(order.state, pen.styles))),
+    left("reason", Width::Fixed(17), 2, reason),
+    left("product", Width::Fixed(12), 0, |order, _| Line::raw(printable(&order.prod_id))),
+    left("buyer", Width::Fixed(12), 0, |order, _| Line::raw(printable(&order.user))),
+    right("amount", 12, 3, amount),
+    left("order", Width::Rest(18), 4, |order, _| Line::raw(printable(&order.order_id))),
+];
+
+fn reason(order: &OrderView, _: &Pen<'_>) -> Line<'static> {
+    Line::raw(order.reason.as_deref().map(words).unwrap_or_default())
+}
+
+fn amount(order: &OrderView, _: &Pen<'_>) -> Line<'static> {
+    Line::raw(order.charge_money.map_or_else(|| UNKNOWN.to_owned(), |money| money.to_string()))
+}
+
+/// A state with its sign.
+pub(super) fn state(state: OrderState, styles: &Styles) -> Span<'static> {
+    use OrderState as S;
+    let (sign, style) = match state {
+        S::Placed | S::Finished => (symbol::GOOD, styles.good),
+        S::Failed | S::Duplicate => (symbol::BAD, styles.text),
+        S::Queued => ("·", styles.text),
+        S::Unconfirmed | S::DeadLetter => (symbol::WARNING, styles.warning),
+    };
+    Span::styled(format!("{sign} {}", words(state.as_str())), style)
+}
+
+pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let orders = &model.orders;
+    let shown: Vec<&OrderView> = rows::orders(model).iter().collect();
+    let more_left = if orders.next.is_some() { "+" } else { "" };
+    let count = format!("{}{more_left}", grouped(u64::try_from(shown.len()).unwrap_or(0)));
+    let mut more = vec![count, "newest first".to_owned()];
+    more.extend(orders.filter.told());
+    if let Some(fault) = &orders.fault {
+        more.push(format!("not loaded: {}", printable(fault)));
+    } else if orders.is_loading && orders.rows.is_none() {
+        more.push("loading".to_owned());
+    }
+    let inner = panel(title("Orders", &more, styles), styles, area, buffer);
+    if shown.is_empty() {
+        let text = if orders.rows.is_some() { " no order" } else { " not loaded yet" };
+        put(buffer, inner, &Line::styled(text, styles.quiet));
+        return;
+    }
+    let at = model.shown().map(|snapshot| snapshot.at).unwrap_or_default();
+    let list = &orders.list;
+    let table = Table { columns: COLUMNS, list, focus: Focus::Here, at, styles };
+    table.draw(&shown, &rows::order_keys(rows::orders(model)), inner, buffer);
+}

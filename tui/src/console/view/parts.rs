@@ -1,0 +1,125 @@
+//! Small parts that every screen is put together from: lines that fit, panels, labels. All widths
+//! are columns of the terminal, so that Chinese names push nothing out of line.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Borders, Widget};
+
+use crate::console::theme::{Styles, symbol};
+
+/// Draws a line in its area's first row; what doesn't fit is cut, and seen to be.
+pub(super) fn put(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
+    let Rect { x, y, width, .. } = area.intersection(buffer.area);
+    if width == 0 || area.height == 0 {
+        return;
+    }
+    let long = u16::try_from(line.width()).unwrap_or(u16::MAX);
+    if width < long {
+        buffer.set_line(x, y, line, width - 1);
+        let style = line.spans.last().map_or(Style::new(), |span| span.style);
+        buffer.set_string(x + width - 1, y, symbol::ELLIPSIS, style);
+        return;
+    }
+    let room = width - long;
+    let indent = match line.alignment.unwrap_or(Alignment::Left) {
+        Alignment::Left => 0,
+        Alignment::Center => room / 2,
+        Alignment::Right => room,
+    };
+    buffer.set_line(x + indent, y, line, width - indent);
+}
+
+/// Draws lines one below the other, as many as there is room for.
+pub(super) fn put_all<'a>(
+    buffer: &mut Buffer,
+    area: Rect,
+    lines: impl IntoIterator<Item = Line<'a>>,
+) {
+    for (line, y) in lines.into_iter().zip(area.top()..area.bottom()) {
+        put(buffer, Rect { y, height: 1, ..area }, &line);
+    }
+}
+
+/// As many of the parts as fit, the first ones first, with a dot between them.
+pub(super) fn fit(
+    parts: impl IntoIterator<Item = Vec<Span<'static>>>,
+    width: u16,
+    styles: &Styles,
+) -> Line<'static> {
+    let mut line = Line::default();
+    for part in parts {
+        let is_first = line.spans.is_empty();
+        let dot = Span::styled(if is_first { "" } else { symbol::DOT }, styles.quiet);
+        let long: usize = part.iter().map(Span::width).sum();
+        // The first is cut rather than left out: a line that says nothing is no line.
+        if !is_first && usize::from(width) < line.width() + dot.width() + long {
+            break;
+        }
+        line.spans.push(dot);
+        line.spans.extend(part);
+    }
+    line
+}
+
+/// A rule with a title; returns what is below it.
+pub(super) fn panel(
+    title: Line<'static>,
+    styles: &Styles,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Rect {
+    let block = Block::new().borders(Borders::TOP).border_style(styles.quiet);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let mut spans = vec![Span::raw(" ")];
+    spans.extend(title.spans);
+    spans.push(Span::raw(" "));
+    let place = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    put(buffer, place, &shortened(Line::from(spans), place.width));
+    inner
+}
+
+/// Without as many of its last parts as don't fit.
+fn shortened(mut line: Line<'static>, width: u16) -> Line<'static> {
+    while usize::from(width) < line.width()
+        && let Some(dot) = line.spans.iter().rposition(|span| span.content == symbol::DOT)
+    {
+        line.spans.truncate(dot);
+        line.spans.push(Span::raw(" "));
+    }
+    line
+}
+
+/// A panel's title: a name and what is to be said about it.
+pub(super) fn title(name: &str, more: &[String], styles: &Styles) -> Line<'static> {
+    let mut spans = vec![Span::styled(name.to_owned(), styles.strong)];
+    for text in more {
+        spans.push(Span::styled(symbol::DOT, styles.quiet));
+        spans.push(Span::raw(text.clone()));
+    }
+    Line::from(spans)
+}
+
+/// A figure and what it counts: `812 charges/s`.
+pub(super) fn figure(
+    value: String,
+    unit: &str,
+    style: Style,
+    styles: &Styles,
+) -> Vec<Span<'static>> {
+    vec![Span::styled(value, style), Span::styled(format!(" {unit}"), styles.quiet)]
+}
+
+/// `label` on the left, the value on the right.
+pub(super) fn labelled(
+    label: &str,
+    value: Span<'static>,
+    width: u16,
+    styles: &Styles,
+) -> Line<'static> {
+    let label = Span::styled(label.to_owned(), styles.quiet);
+    let room = usize::from(width).saturating_sub(label.width() + value.width()).max(1);
+    Line::from(vec![label, Span::raw(" ".repeat(room)), value])
+}

@@ -1,0 +1,150 @@
+//! Products: the stock of each as a bar on the Overview, all figures on its own screen.
+
+use protocol::ProductView;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::bars::{self, Part};
+use super::headline::off_by;
+use super::parts::{panel, put, title};
+use super::table::{Column, Focus, Pen, Table, Width, left, right};
+use crate::console::model::{List, Model};
+use crate::console::rows::{self, PRODUCT_ORDERS};
+use crate::console::text::{grouped, known, printable, signed};
+use crate::console::theme::{Styles, symbol};
+
+const STOCK: &[Column<ProductView>] = &[
+    left("product", Width::Fixed(12), 0, id),
+    left("name", Width::Fixed(18), 4, name),
+    left("shelf", Width::Fixed(5), 3, shelf),
+    left("sold / held / free", Width::Rest(18), 0, bar),
+    right("sold", 9, 0, |product, _| Line::raw(grouped(product.sold))),
+    right("held", 7, 1, |product, _| Line::raw(known(product.held))),
+    right("free", 9, 0, |product, _| Line::raw(known(product.free))),
+    left("", Width::Fixed(1), 0, sign),
+];
+
+const ALL: &[Column<ProductView>] = &[
+    left("product", Width::Fixed(12), 0, id),
+    left("name", Width::Rest(12), 2, name),
+    right("price", 12, 3, |product, _| Line::raw(product.price.to_string())),
+    left("shelf", Width::Fixed(5), 0, shelf),
+    right("initial", 9, 5, |product, _| Line::raw(grouped(product.initial))),
+    right("added", 7, 6, |product, _| Line::raw(signed(product.added))),
+    right("stock", 9, 1, |product, _| Line::raw(grouped(product.stock))),
+    right("held", 7, 0, |product, _| Line::raw(known(product.held))),
+    right("free", 9, 0, |product, _| Line::raw(known(product.free))),
+    right("sold", 9, 0, |product, _| Line::raw(grouped(product.sold))),
+    right("version", 9, 7, |product, _| Line::raw(grouped(product.version))),
+    left("books", Width::Fixed(16), 4, books),
+    left("", Width::Fixed(1), 0, sign),
+];
+
+fn id(product: &ProductView, _: &Pen<'_>) -> Line<'static> {
+    Line::raw(printable(&product.prod_id))
+}
+
+fn name(product: &ProductView, _: &Pen<'_>) -> Line<'static> {
+    Line::raw(printable(&product.prod_name))
+}
+
+fn shelf(product: &ProductView, pen: &Pen<'_>) -> Line<'static> {
+    if product.on_shelf { Line::raw("on") } else { Line::styled("OFF", pen.styles.warning) }
+}
+
+/// Held and free are one part where it isn't known how much of the stock is held.
+fn bar(product: &ProductView, pen: &Pen<'_>) -> Line<'static> {
+    let styles = pen.styles;
+    let held = product.held.unwrap_or(0).min(product.stock);
+    let parts = [
+        Part { amount: product.sold, symbol: symbol::SOLD, style: styles.sold },
+        Part { amount: held, symbol: symbol::HELD, style: styles.held },
+        Part { amount: product.stock - held, symbol: symbol::FREE, style: styles.free },
+    ];
+    Line::from(bars::stacked(&parts, product.sold.saturating_add(product.stock), pen.width))
+}
+
+fn sign(product: &ProductView, pen: &Pen<'_>) -> Line<'static> {
+    let styles = pen.styles;
+    if product.balanced {
+        Line::styled(symbol::GOOD, styles.good)
+    } else {
+        Line::styled(symbol::BAD, styles.bad)
+    }
+}
+
+fn books(product: &ProductView, pen: &Pen<'_>) -> Line<'static> {
+    let styles = pen.styles;
+    if product.balanced {
+        Line::styled("balanced", styles.good)
+    } else {
+        Line::styled(off_by(product), styles.bad)
+    }
+}
+
+/// How many of how many, by what sorted and filtered.
+pub(super) fn about<T>(
+    shown: usize,
+    all: usize,
+    orders: &[rows::Order<T>],
+    list: &List,
+) -> Vec<String> {
+    let count = if shown == all { all.to_string() } else { format!("{shown} of {all}") };
+    let reversed = if list.reversed { ", reversed" } else { "" };
+    let mut more = vec![count];
+    more.extend(orders.get(list.sort).map(|order| format!("by {}{reversed}", order.name)));
+    if !list.filter.is_empty() {
+        more.push(format!("filter {:?}", list.filter));
+    }
+    more
+}
+
+/// The stock of each product as a bar.
+pub(super) fn stock(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    table("Stock", STOCK, model, styles, area, buffer);
+}
+
+/// The Products screen.
+pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    table("Products", ALL, model, styles, area, buffer);
+}
+
+fn table(
+    name: &str,
+    columns: &'static [Column<ProductView>],
+    model: &Model,
+    styles: &Styles,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let Some(snapshot) = model.shown() else { return };
+    let products = rows::products(model);
+    let more = about(products.len(), snapshot.products.len(), PRODUCT_ORDERS, &model.products);
+    let mut heading = title(name, &more, styles);
+    if columns.len() == STOCK.len() {
+        heading.spans.extend(legend(styles));
+    }
+    let inner = panel(heading, styles, area, buffer);
+    if products.is_empty() {
+        put(buffer, inner, &Line::styled(" no product", styles.quiet));
+        return;
+    }
+    let keys = rows::product_keys(&products);
+    let (list, at) = (&model.products, snapshot.at);
+    let table = Table { columns, list, focus: Focus::Here, at, styles };
+    table.draw(&products, &keys, inner, buffer);
+}
+
+/// What the bars' parts are.
+fn legend(styles: &Styles) -> Vec<Span<'static>> {
+    let part = |symbol: &'static str, name: &'static str, style| {
+        [Span::raw("  "), Span::styled(symbol, style), Span::styled(name, styles.quiet)]
+    };
+    let parts = [
+        part(symbol::SOLD, " sold", styles.sold),
+        part(symbol::HELD, " held", styles.held),
+        part(symbol::FREE, " free", styles.free),
+    ];
+    parts.into_iter().flatten().collect()
+}
