@@ -142,7 +142,6 @@ impl QueueParts {
     }
 
     /// The way to RocketMQ; `None` on the embedded queue.
-    #[cfg_attr(not(feature = "rocketmq"), expect(clippy::unused_self, reason = "no other kind"))]
     pub(super) fn rocketmq_view(&self) -> Option<RocketmqView> {
         match &self.kind {
             Kind::Embedded(_) => None,
