@@ -39,6 +39,11 @@ pub(super) async fn carry_out(
     value: Option<String>,
 ) -> Result<Response, Refusal> {
     Query::parse(&call.query, &[])?;
+    // But for the stop itself, which may be asked for again.
+    if name != Name::Shutdown && desk.parts.owners.is_stopping() {
+        let msg = "the daemon is stopping: nothing is changed any more";
+        return Err(Refusal::new(RefusalCode::Stopping, msg));
+    }
     let object = value.unwrap_or_default();
     let asked = Asked { desk, caller, body: &call.body, object };
     let done = match name {

@@ -71,6 +71,9 @@ pub trait Owners: Send + Sync + 'static {
     /// Begins the ordered stop.
     fn shut_down(&self);
 
+    /// Whether the stop was asked for, by whatever way.
+    fn is_stopping(&self) -> bool;
+
     /// An order that only this process's gateway knows so far. Looks at every buyer.
     fn find_undecided(&self, order_id: &str) -> Option<UndecidedOrder>;
 }

@@ -62,6 +62,10 @@ impl Owners for Noted {
         self.stopped.cancel();
     }
 
+    fn is_stopping(&self) -> bool {
+        self.stopped.is_cancelled()
+    }
+
     fn find_undecided(&self, _: &str) -> Option<UndecidedOrder> {
         self.undecided.lock().unwrap().clone()
     }

@@ -38,6 +38,10 @@ impl Owners for Operations {
         self.stop.cancel();
     }
 
+    fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     fn find_undecided(&self, order_id: &str) -> Option<UndecidedOrder> {
         let id = OrderId::from(order_id);
         let shelves = self.book.as_ref()?.shelves();

@@ -139,6 +139,9 @@ async fn the_log_and_the_stop_are_written_down_first() {
     let (status, answer) = served.post("/v1/shutdown", &id(3)).await;
     assert_eq!((status, &answer["state"]["phase"]), (200, &json!("stopping")));
     assert!(served.owners.stopped.is_cancelled());
+    let (status, answer) = served.post("/v1/intake/pause", &id(4)).await;
+    assert_eq!((status, &answer["code"]), (409, &json!("stopping")));
+    assert_eq!(served.post("/v1/shutdown", &id(3)).await.0, 200, "asked again");
     let audit = served.get("/v1/audit?limit=2").await.1;
     assert_eq!(audit["entries"][0]["verb"], "shutdown");
     assert_eq!(audit["entries"][1]["after"]["level"], "debug");

@@ -9,6 +9,7 @@ use seckill_e2e::admin::Admin;
 use seckill_e2e::buyers::phone;
 use seckill_e2e::daemon::Daemon;
 use seckill_e2e::process::built;
+use seckill_e2e::terminal::Terminal;
 use seckill_e2e::topic::{Topic, java_bytes};
 use seckill_e2e::until;
 use serde_json::json;
@@ -81,6 +82,12 @@ async fn the_lag_agrees_with_mqadmin_and_is_unknown_without_a_broker() -> Result
     admin.command("/v1/consumption/pause", json!({ "reason": "a backlog is wanted" })).await?;
     charge_all(&daemon, "many").await?;
 
+    let socket = daemon.socket();
+    let arguments = ["--socket", &socket.to_string_lossy()];
+    let folder = daemon.folder();
+    let console = Terminal::run(folder.path(), (120, 40), &built("seckillctl")?, &arguments)?;
+    console.press("4")?;
+
     let full = u64::from(CHARGES);
     let stuck = state(&admin, "the whole backlog", |state| {
         state.queue.lag_messages == Some(full) && 2 <= state.queue.queues.len()
@@ -98,6 +105,7 @@ async fn the_lag_agrees_with_mqadmin_and_is_unknown_without_a_broker() -> Result
         assert!(part.owner.as_ref().is_some_and(|owner| owner.contains("seckilld")), "{part:?}");
     }
     assert!(seckillctl(&daemon, &["status"])?.contains("lag 10000"), "the verb's figure");
+    console.shows("the console's figure", |screen| screen.contains("10,000 waiting")).await?;
 
     admin.command("/v1/consumption/resume", json!({})).await?;
     state(&admin, "a lag that falls", |state| state.queue.trend == Some(Trend::Draining)).await?;
@@ -109,11 +117,14 @@ async fn the_lag_agrees_with_mqadmin_and_is_unknown_without_a_broker() -> Result
     assert_eq!(way.connection, "connected");
     assert!(way.brokers[0].version.as_ref().is_some_and(|version| version.starts_with('V')));
     assert_eq!(empty.queue.broker_dead_letters, Some(0));
+    console.shows("nothing waiting", |screen| screen.contains(" 0 waiting")).await?;
 
     broker.kill().await?;
     let away = state(&admin, "an unknown lag", |state| state.queue.lag_messages.is_none()).await?;
     assert!(away.queue.unreadable.is_some() && away.queue.lag_slope_per_s.is_none());
     assert!(seckillctl(&daemon, &["status"])?.contains("lag –"), "unknown is no 0");
+    let screen = console.shows("an unknown lag", |screen| screen.contains("– waiting")).await?;
+    println!("{screen}");
     state(&admin, "dead letters unknown as well", |state| {
         state.queue.broker_dead_letters.is_none()
     })
