@@ -79,6 +79,15 @@ pub(crate) fn age(lasting: Duration) -> String {
     }
 }
 
+/// As [`span`], in whole minutes: it stands still for a minute at a time.
+pub(crate) fn minutes(seconds: u64) -> String {
+    match (seconds / 86_400, seconds / 3_600, seconds / 60) {
+        (0, 0, 0) => "<1m".to_owned(),
+        (0, 0, minutes) => format!("{minutes}m"),
+        _ => span(seconds * 1_000),
+    }
+}
+
 /// From one moment to a later one; 0 where the clocks disagree.
 pub(crate) fn between(earlier: EpochMs, later: EpochMs) -> Duration {
     Duration::from_millis(u64::try_from(later.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -141,7 +150,8 @@ mod tests {
     use protocol::EpochMs;
 
     use super::{
-        age, bytes, clock, counted, day_and_clock, grouped, latency, printable, signed, span,
+        age, bytes, clock, counted, day_and_clock, grouped, latency, minutes, printable, signed,
+        span,
     };
 
     #[test]
@@ -166,6 +176,8 @@ mod tests {
         ] {
             assert_eq!(span(milliseconds), text);
         }
+        let minutes = [59, 60, 599, 3_720].map(minutes);
+        assert_eq!(minutes, ["<1m", "1m", "9m", "1h 2m"]);
         let ages = [59, 60, 3_600, 90_000].map(|seconds| age(Duration::from_secs(seconds)));
         assert_eq!(ages, ["59s", "1m", "1h", "1d"]);
         let latencies = [999, 1_234, 123_456, 1_234_567].map(latency);

@@ -136,11 +136,7 @@ fn selected_id(model: &Model) -> Option<String> {
 
 fn copy(model: &mut Model) -> Vec<Effect> {
     let Some(id) = selected_id(model) else { return Vec::new() };
-    model.toast = Some(crate::console::model::Toast {
-        text: format!("copied {id}"),
-        severity: Severity::Info,
-        until: model.now + crate::console::model::TOAST_LASTS,
-    });
+    model.say(Severity::Info, format!("copied {id}"));
     vec![Effect::Copy(id)]
 }
 
