@@ -191,3 +191,12 @@ async fn other_events_of_a_terminal_do_no_harm() {
     stage.press("<Enter>").await;
     stage.see("1 of 3").await;
 }
+
+#[tokio::test]
+async fn a_panic_of_the_link_is_a_panic_of_the_console() {
+    let stage = Stage::open_over(sale(), operator(), |link| {
+        link.task.abort();
+        link.task = tokio::spawn(async { panic!("as the test wants it") });
+    });
+    assert!(stage.await.panicked().await);
+}
