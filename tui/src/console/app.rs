@@ -126,7 +126,7 @@ where
             Effect::Quit => return Ok(Flow::Quit),
             Effect::Suspend => {
                 self.tty.suspend()?;
-                // `clear` would ask the terminal where its cursor is, and the answer goes to `input`.
+                // `clear` would ask the terminal where its cursor is, and `input` takes the answer.
                 let area = self.terminal.size()?.into();
                 self.terminal.resize(area)?;
                 canvas.last = None;

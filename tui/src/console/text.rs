@@ -53,8 +53,7 @@ pub(crate) fn known_text(text: Option<&str>) -> String {
     text.map_or_else(|| UNKNOWN.to_owned(), printable)
 }
 
-/// How long something lasts, in its two largest units at most: `0.4s`, `12s`, `3m`, `1h 2m`, `3d 4h`.
-/// Seconds are left out above a minute, so that what stands still on screen isn't drawn again.
+/// How long something lasts, in its two largest units at most: `0.4s`, `12s`, `3m 4s`, `1h 2m`.
 pub(crate) fn span(milliseconds: u64) -> String {
     let seconds = milliseconds / 1_000;
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
