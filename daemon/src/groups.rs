@@ -1,6 +1,6 @@
 //! Users and groups by the system's own name service (`nsswitch.conf`): names for people, and who
-//! is a member of which group, supplementary members included. Looking up may ask a directory on the
-//! network, so it belongs on a thread that may block.
+//! is a member of which group, supplementary members included. Looking up may ask a directory on
+//! the network, so it belongs on a thread that may block.
 
 use std::ffi::CString;
 

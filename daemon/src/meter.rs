@@ -1,6 +1,6 @@
-//! Meters on the hot paths: how often per second, and how long. Parts measure, the admin views read;
-//! nothing is decided by them. Counting takes no lock; a duration takes one of a few that hardly
-//! anybody else holds.
+//! Meters on the hot paths: how often per second, and how long. Parts measure, the admin views
+//! read; nothing is decided by them. Counting takes no lock; a duration takes one of a few that
+//! hardly anybody else holds.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -117,7 +117,6 @@ const fn pack(second: u32, count: u64) -> u64 {
     (second as u64) << 32 | count
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "each half is its own 32 bits")]
 const fn unpack(word: u64) -> (u32, u64) {
     ((word >> 32) as u32, word & u32::MAX as u64)
 }

@@ -8,6 +8,7 @@ pub mod checker;
 pub mod daemon;
 pub mod http;
 pub mod process;
+pub mod terminal;
 pub mod topic;
 
 use std::future::Future;

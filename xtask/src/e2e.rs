@@ -61,9 +61,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn servers_can_run() -> Result<()> {
-    for (program, flag, package) in
-        [("java", "-version", "openjdk-17-jdk-headless"), ("mvn", "-version", "maven")]
-    {
+    for (program, flag, package) in [
+        ("java", "-version", "openjdk-17-jdk-headless"),
+        ("mvn", "-version", "maven"),
+        ("tmux", "-V", "tmux"),
+        ("curl", "--version", "curl"),
+    ] {
         if !Command::new(program).arg(flag).output().is_ok_and(|told| told.status.success()) {
             bail!("{program} can't be run; on Debian: apt-get install -y {package}");
         }

@@ -1,6 +1,6 @@
 //! Who may do what on the admin socket. The file's mode is the first fence: who can't open it never
-//! gets here. This is the second: what the kernel says of the process at the other end, and the name
-//! service of its user's groups.
+//! gets here. This is the second: what the kernel says of the process at the other end, and the
+//! name service of its user's groups.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! Every endpoint of the admin socket in one table: `GET /v1/` lists it, requests are matched by it,
-//! and a test holds docs/admin-api.md to it.
+//! Every endpoint of the admin socket in one table: `GET /v1/` lists it, requests are matched by
+//! it, and a test holds docs/admin-api.md to it.
 
 use hyper::Method;
 use protocol::EndpointView;

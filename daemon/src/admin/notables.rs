@@ -3,6 +3,9 @@
 
 use protocol::{NotableKind, Phase, ProductView, QueueView, Severity, Snapshot, Trend};
 
+/// A growing queue is worth a word once its oldest order has waited for this long.
+const BEHIND_AFTER_MS: u64 = 5_000;
+
 /// Something to be noticed, before it has its number and time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Noticed {
@@ -104,10 +107,11 @@ fn of_queue(before: &QueueView, after: &QueueView) -> Vec<Noticed> {
         let text = format!("{} more messages in the broker's dead-letter topic, {new}", new - old);
         all.push(noticed(NotableKind::Queue, Severity::Warning, text));
     }
-    if after.trend == Some(Trend::Growing) && before.trend != Some(Trend::Growing) {
+    if falls_behind(after) && !falls_behind(before) {
         let waiting = after.lag_messages.unwrap_or(0);
-        let text = format!("the queue grows: {waiting} messages wait");
-        all.push(noticed(NotableKind::Queue, Severity::Info, text));
+        let seconds = after.lag_age_ms.unwrap_or(0) / 1_000;
+        let text = format!("the queue grows: {waiting} orders wait, the oldest for {seconds} s");
+        all.push(noticed(NotableKind::Queue, Severity::Warning, text));
     }
     for part in &after.queues {
         let earlier = before.queues.iter().find(|earlier| earlier.name == part.name);
@@ -124,6 +128,12 @@ fn of_queue(before: &QueueView, after: &QueueView) -> Vec<Noticed> {
         }
     }
     all
+}
+
+/// Every queue grows for a moment; one whose oldest order waits as well gets more than is taken.
+fn falls_behind(queue: &QueueView) -> bool {
+    queue.trend == Some(Trend::Growing)
+        && queue.lag_age_ms.is_some_and(|age_ms| BEHIND_AFTER_MS <= age_ms)
 }
 
 fn of_unconfirmed(before: &Snapshot, after: &Snapshot) -> Option<Noticed> {
@@ -230,7 +240,13 @@ mod tests {
             }),
             both_ways(Severity::Error)
         );
-        assert_eq!(told(|state| state.queue.trend = Some(Trend::Growing)), [Severity::Info]);
+        assert_eq!(told(|state| state.queue.trend = Some(Trend::Growing)), []);
+        assert_eq!(
+            told(|state| {
+                (state.queue.trend, state.queue.lag_age_ms) = (Some(Trend::Growing), Some(5_000));
+            }),
+            [Severity::Warning]
+        );
         assert_eq!(told(|state| state.queue.dead_letters = Some(4)), [Severity::Warning]);
     }
 

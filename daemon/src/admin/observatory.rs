@@ -18,8 +18,8 @@ use super::notables::{self, Noticed};
 const WATCHED_EVERY: Duration = Duration::from_millis(250);
 const UNWATCHED_EVERY: Duration = Duration::from_secs(1);
 
-/// Lines that a subscriber may be behind; one that is further behind is dropped and has to subscribe
-/// again. At the busiest of times about 50 lines a second come.
+/// Lines that a subscriber may be behind; one that is further behind is dropped and has to
+/// subscribe again. At the busiest of times about 50 lines a second come.
 const LINES_BEHIND_MAX: usize = 256;
 
 /// After so much silence the stream says that the daemon is there.

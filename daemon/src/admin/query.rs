@@ -1,5 +1,5 @@
-//! The query strings of the admin socket: each key is known, given once, and in its bounds; anything
-//! else is refused by name.
+//! The query strings of the admin socket: each key is known, given once, and in its bounds;
+//! anything else is refused by name.
 
 use protocol::{OrderState, Refusal, RefusalCode};
 

@@ -1,5 +1,5 @@
-//! From a request to its endpoint: who asks, whether they may, what is asked for, and how long it may
-//! take.
+//! From a request to its endpoint: who asks, whether they may, what is asked for, and how long it
+//! may take.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -77,10 +77,11 @@ impl QueueParts {
         }
     }
 
-    /// Orders that an earlier run of this very gateway left in the queue, where that can be known.
+    /// Orders that an earlier run of this very gateway left in the queue or among the dead letters,
+    /// where that can be known.
     pub(super) async fn undecided(&self, store: &Store) -> Result<Vec<Pending>, StartError> {
         match &self.kind {
-            Kind::Embedded(_) => Ok(store.pending().await?),
+            Kind::Embedded(_) => Ok(store.undecided().await?),
             #[cfg(feature = "rocketmq")]
             Kind::Rocketmq(_) => Ok(Vec::new()),
         }
@@ -141,7 +142,6 @@ impl QueueParts {
     }
 
     /// The way to RocketMQ; `None` on the embedded queue.
-    #[cfg_attr(not(feature = "rocketmq"), expect(clippy::unused_self, reason = "no other kind"))]
     pub(super) fn rocketmq_view(&self) -> Option<RocketmqView> {
         match &self.kind {
             Kind::Embedded(_) => None,

@@ -32,7 +32,8 @@ pub struct OrderNode {
 }
 
 impl OrderNode {
-    /// The node at `base_url` (`http://HOST:PORT`), each request to which is given up after `timeout`.
+    /// The node at `base_url` (`http://HOST:PORT`), each request to which is given up after
+    /// `timeout`.
     #[must_use]
     pub fn new(base_url: &str, timeout: Duration) -> Self {
         let mut connector = HttpConnector::new();

@@ -151,13 +151,15 @@ impl Store {
     /// # Errors
     /// The database can't be read.
     pub async fn dead_letter(&self, id: u64) -> Result<Option<DeadLetterView>, ReadError> {
-        self.read(move |connection| {
-            let before = i64::try_from(id).unwrap_or(i64::MAX).saturating_sub(1);
-            let first = list(connection, before, 1)?.into_iter().next();
-            Ok(first.filter(|letter| letter.id == id))
-        })
-        .await
+        self.read(move |connection| one(connection, id)).await
     }
+}
+
+/// The open one of this number.
+pub(super) fn one(connection: &Connection, id: u64) -> rusqlite::Result<Option<DeadLetterView>> {
+    let before = i64::try_from(id).unwrap_or(i64::MAX).saturating_sub(1);
+    let first = list(connection, before, 1)?.into_iter().next();
+    Ok(first.filter(|letter| letter.id == id))
 }
 
 /// How many are open.

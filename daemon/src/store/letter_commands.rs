@@ -50,7 +50,8 @@ impl Store {
 
     /// Gives a dead letter up. If its order is known and isn't decided, the order fails as
     /// `discarded`: its decision ends the gateway's hold and tells the buyer. Its other open
-    /// letters are dealt with as well. The state is a [`ResentState`] with none resent.
+    /// letters are dealt with as well. The state is the letter as it was, a
+    /// [`protocol::DeadLetterView`].
     ///
     /// # Errors
     /// `not_found` when it was dealt with or there is none.
@@ -228,6 +229,7 @@ impl Pace {
 
 fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
     let letter = find(tx, id)?;
+    let shown = dead_letters::one(tx.connection, id)?;
     if let Some(message) = letter.order() {
         let Letter { charged_at, queued_at, .. } = letter;
         dead_letters::resolve(tx, &message, Resolution::Discarded)?;
@@ -236,8 +238,6 @@ fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
         placing::fail(tx, &candidate, Reason::Discarded)?.store(tx)?;
     }
     dead_letters::resolve_one(tx, letter.id, Resolution::Discarded)?;
-    let left = dead_letters::count(tx.connection)?;
-    let state = ResentState { resent: 0, left, over_ms: 0 };
     let after = letter.in_short(Some(Resolution::Discarded));
-    Effect::new(letter.in_short(None), after, &state)
+    Effect::new(letter.in_short(None), after, &shown)
 }

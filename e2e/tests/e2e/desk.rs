@@ -1,6 +1,8 @@
 //! The operator's desk: what the admin socket does to a sale, on the embedded queue.
 
 #[cfg(feature = "servers")]
+mod console;
+#[cfg(feature = "servers")]
 mod docs;
 #[cfg(feature = "servers")]
 mod users;

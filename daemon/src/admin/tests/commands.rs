@@ -12,7 +12,7 @@ fn id(number: u32) -> Value {
 }
 
 /// A command's body with further fields.
-fn with(number: u32, fields: Value) -> Value {
+fn with(number: u32, fields: &Value) -> Value {
     let mut body = id(number);
     let fields = fields.as_object().unwrap().clone();
     body.as_object_mut().unwrap().extend(fields);
@@ -22,7 +22,7 @@ fn with(number: u32, fields: Value) -> Value {
 #[tokio::test]
 async fn a_pause_is_stored_put_into_effect_told_and_written_down_once() {
     let served = Served::operated().await;
-    let body = with(1, json!({ "reason": "the price is wrong" }));
+    let body = with(1, &json!({ "reason": "the price is wrong" }));
     let mut answers = Vec::new();
     for _ in 0..2 {
         let (status, answer) = served.post("/v1/intake/pause", &body).await;
@@ -53,7 +53,7 @@ async fn a_pause_is_stored_put_into_effect_told_and_written_down_once() {
 #[tokio::test]
 async fn switches_go_on_and_off_and_a_drain_is_undone_by_resuming() {
     let served = Served::operated().await;
-    let mut switch = async |number: u32, path: &str| -> Controls {
+    let switch = async |number: u32, path: &str| -> Controls {
         let (status, answer) = served.post(path, &id(number)).await;
         assert_eq!(status, 200, "{answer}");
         serde_json::from_value::<Done<Controls>>(answer).unwrap().state
@@ -73,14 +73,14 @@ async fn switches_go_on_and_off_and_a_drain_is_undone_by_resuming() {
 async fn products_are_made_filled_and_shelved() {
     let served = Served::operated().await;
     let made = json!({ "prod_id": "new", "prod_name": "新", "price": "9.900", "stock": 10 });
-    let (status, answer) = served.post("/v1/products", &with(1, made.clone())).await;
+    let (status, answer) = served.post("/v1/products", &with(1, &made)).await;
     assert_eq!(status, 200, "{answer}");
     let product = serde_json::from_value::<Done<ProductView>>(answer).unwrap().state;
     assert_eq!((product.stock, product.on_shelf), (10, false));
-    let (status, answer) = served.post("/v1/products", &with(2, made)).await;
+    let (status, answer) = served.post("/v1/products", &with(2, &made)).await;
     assert_eq!((status, &answer["code"]), (409, &json!("product_exists")));
 
-    let more = |number, delta: i64| with(number, json!({ "delta": delta, "reason": "more came" }));
+    let more = |number, delta: i64| with(number, &json!({ "delta": delta, "reason": "more came" }));
     for _ in 0..3 {
         let (status, answer) = served.post("/v1/products/new/stock", &more(3, 50)).await;
         assert_eq!((status, &answer["state"]["stock"]), (200, &json!(60)), "{answer}");
@@ -92,7 +92,7 @@ async fn products_are_made_filled_and_shelved() {
     assert_eq!(status, 404);
 
     let shelve =
-        |number, version: u64| with(number, json!({ "on_shelf": true, "if_version": version }));
+        |number, version: u64| with(number, &json!({ "on_shelf": true, "if_version": version }));
     let (status, answer) = served.post("/v1/products/new/shelf", &shelve(6, 99)).await;
     assert_eq!((status, &answer["code"]), (409, &json!("stale_version")));
     let version = answer["data"]["version"].as_u64().unwrap();
@@ -109,7 +109,7 @@ async fn dead_letters_go_back_or_are_discarded() {
     assert_eq!((status, resent.resent, resent.left), (200, 0, 0));
     for (path, body) in [
         ("/v1/dead-letters/9/resend", id(2)),
-        ("/v1/dead-letters/9/discard", with(3, json!({ "reason": "gone" }))),
+        ("/v1/dead-letters/9/discard", with(3, &json!({ "reason": "gone" }))),
     ] {
         let (status, answer) = served.post(path, &body).await;
         assert_eq!((status, &answer["code"]), (404, &json!("not_found")), "{path}");
@@ -117,7 +117,7 @@ async fn dead_letters_go_back_or_are_discarded() {
     let (status, answer) = served.post("/v1/dead-letters/x/resend", &id(4)).await;
     assert_eq!(status, 400, "{answer}");
     let (status, answer) =
-        served.post("/v1/dead-letters/resend", &with(5, json!({ "per_s": 101 }))).await;
+        served.post("/v1/dead-letters/resend", &with(5, &json!({ "per_s": 101 }))).await;
     assert_eq!(status, 400, "{answer}");
     assert!(answer["msg"].as_str().unwrap().contains("admin.resend_per_s"), "{answer}");
     served.end().await;
@@ -126,7 +126,7 @@ async fn dead_letters_go_back_or_are_discarded() {
 #[tokio::test]
 async fn the_log_and_the_stop_are_written_down_first() {
     let served = Served::operated().await;
-    let level = |number, level: &str| with(number, json!({ "level": level }));
+    let level = |number, level: &str| with(number, &json!({ "level": level }));
     let (status, answer) = served.post("/v1/log-level", &level(1, "loud")).await;
     assert_eq!(status, 400, "{answer}");
     assert!(answer["msg"].as_str().unwrap().contains("\"loud\""), "{answer}");
@@ -153,11 +153,11 @@ async fn bodies_are_judged_field_by_field_and_nothing_is_changed() {
         ("/v1/intake/pause", json!({}), "request_id"),
         ("/v1/intake/pause", json!({ "request_id": "a b" }), "A-Z a-z 0-9 . _ -"),
         ("/v1/intake/pause", json!({ "request_id": "" }), "1 to 64"),
-        ("/v1/intake/pause", with(1, json!({ "if_version": 1 })), "if_version"),
-        ("/v1/intake/pause", with(1, json!({ "reason": long })), "reason must have"),
-        ("/v1/products/p/stock", with(1, json!({ "delta": 1 })), "reason"),
-        ("/v1/products/p/stock", with(1, json!({ "delta": 0, "reason": "r" })), "delta is 0"),
-        ("/v1/products/p/stock", with(1, json!({ "delta": "1", "reason": "r" })), "expected i64"),
+        ("/v1/intake/pause", with(1, &json!({ "if_version": 1 })), "if_version"),
+        ("/v1/intake/pause", with(1, &json!({ "reason": long })), "reason must have"),
+        ("/v1/products/p/stock", with(1, &json!({ "delta": 1 })), "reason"),
+        ("/v1/products/p/stock", with(1, &json!({ "delta": 0, "reason": "r" })), "delta is 0"),
+        ("/v1/products/p/stock", with(1, &json!({ "delta": "1", "reason": "r" })), "expected i64"),
         ("/v1/dead-letters/1/discard", id(1), "reason"),
     ] {
         let (status, answer) = served.post(path, &body).await;
@@ -190,7 +190,7 @@ async fn a_role_that_is_not_here_cannot_be_commanded() {
         served.end().await;
     }
     let served = Served::with(We::Operate, &[Role::Gateway]).await;
-    let body = with(1, json!({ "delta": 1, "reason": "r" }));
+    let body = with(1, &json!({ "delta": 1, "reason": "r" }));
     let (status, _) = served.post(&format!("/v1/products/{PROD}/stock"), &body).await;
     assert_eq!(status, 409, "stock is the order role's");
     let (_, answer) = served.post("/v1/intake/pause", &id(2)).await;

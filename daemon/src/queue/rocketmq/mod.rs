@@ -38,11 +38,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use super::Consuming;
 pub use health::Health;
 
 use super::{
-    BoxFuture, Cause, Consuming, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published,
-    QueueLag,
+    BoxFuture, Cause, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published, QueueLag,
 };
 use crate::config;
 use client::Clients;

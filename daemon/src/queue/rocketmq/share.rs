@@ -5,8 +5,8 @@
 //! ones after a freeze. During it the client gives up a connection that doesn't answer and says
 //! hello on the next; thawed, the broker meets such a hello together with the end of its
 //! connection, and where it handles the end first, the hello enters a connection that is gone. It
-//! stays for two minutes. The average rule would keep a share of the queues for each entry: with one
-//! consumer twice in the list half of the orders wait all that time.
+//! stays for two minutes. The average rule would keep a share of the queues for each entry: with
+//! one consumer twice in the list half of the orders wait all that time.
 
 use cheetah_string::CheetahString;
 use rocketmq_client_rust::{AllocateMessageQueueAveragely, AllocateMessageQueueStrategy};

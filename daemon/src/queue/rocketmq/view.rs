@@ -1,6 +1,6 @@
 //! What the admin views show of RocketMQ beyond the lag: the connection, the brokers with their
-//! versions, which queues are this process's, and the broker's own dead-letter topic. Only reads, at
-//! its own pace, and never on anybody's way.
+//! versions, which queues are this process's, and the broker's own dead-letter topic. Only reads,
+//! at its own pace, and never on anybody's way.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
