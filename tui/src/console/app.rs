@@ -78,8 +78,9 @@ where
                 biased;
                 () = &mut end => Came::End,
                 event = next(&mut self.input) => from_terminal(event),
-                message = self.link.messages.recv() => message.map_or(Came::Nothing, Came::Message),
+                // Before the messages: they have an end, again and again, when this has ended.
                 ended = &mut self.link.task => carried_on(ended),
+                message = self.link.messages.recv() => message.map_or(Came::Nothing, Came::Message),
                 () = sleep_until(wake_at) => Came::Message(Msg::Tick),
             };
             if self.take_in(came, &mut canvas)? == Flow::Quit {
@@ -125,7 +126,7 @@ where
             Effect::Quit => return Ok(Flow::Quit),
             Effect::Suspend => {
                 self.tty.suspend()?;
-                // `clear` would ask the terminal where its cursor is, and the answer goes to `input`.
+                // `clear` would ask the terminal where its cursor is, and `input` takes the answer.
                 let area = self.terminal.size()?.into();
                 self.terminal.resize(area)?;
                 canvas.last = None;

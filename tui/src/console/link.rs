@@ -103,7 +103,7 @@ async fn subscribe(
             () = resubscribe.notified() => continue,
             ended = asked => match ended {
                 Ok(why) => why,
-                Err(fault) => fault.to_string(),
+                Err(fault) => told(&fault),
             },
         };
         let retry_in = backoff(attempt);
@@ -228,7 +228,9 @@ fn refusal(status: StatusCode, body: &[u8]) -> Refusal {
 /// Without the socket's path, which the screen shows anyway.
 fn told(fault: &Fault) -> String {
     match fault {
-        Fault::Unreachable { reason, .. } | Fault::NotPermitted { reason, .. } => reason.clone(),
+        Fault::Unreachable { reason, .. }
+        | Fault::Lost { reason, .. }
+        | Fault::NotPermitted { reason, .. } => reason.clone(),
         other => other.to_string(),
     }
 }

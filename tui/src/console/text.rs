@@ -53,8 +53,7 @@ pub(crate) fn known_text(text: Option<&str>) -> String {
     text.map_or_else(|| UNKNOWN.to_owned(), printable)
 }
 
-/// How long something lasts, in its two largest units at most: `0.4s`, `12s`, `3m`, `1h 2m`, `3d 4h`.
-/// Seconds are left out above a minute, so that what stands still on screen isn't drawn again.
+/// How long something lasts, in its two largest units at most: `0.4s`, `12s`, `3m 4s`, `1h 2m`.
 pub(crate) fn span(milliseconds: u64) -> String {
     let seconds = milliseconds / 1_000;
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
@@ -76,6 +75,15 @@ pub(crate) fn age(lasting: Duration) -> String {
         60..3_600 => format!("{}m", seconds / 60),
         3_600..86_400 => format!("{}h", seconds / 3_600),
         _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// As [`span`], in whole minutes: it stands still for a minute at a time.
+pub(crate) fn minutes(seconds: u64) -> String {
+    match (seconds / 86_400, seconds / 3_600, seconds / 60) {
+        (0, 0, 0) => "<1m".to_owned(),
+        (0, 0, minutes) => format!("{minutes}m"),
+        _ => span(seconds * 1_000),
     }
 }
 
@@ -141,7 +149,8 @@ mod tests {
     use protocol::EpochMs;
 
     use super::{
-        age, bytes, clock, counted, day_and_clock, grouped, latency, printable, signed, span,
+        age, bytes, clock, counted, day_and_clock, grouped, latency, minutes, printable, signed,
+        span,
     };
 
     #[test]
@@ -166,6 +175,8 @@ mod tests {
         ] {
             assert_eq!(span(milliseconds), text);
         }
+        let minutes = [59, 60, 599, 3_720].map(minutes);
+        assert_eq!(minutes, ["<1m", "1m", "9m", "1h 2m"]);
         let ages = [59, 60, 3_600, 90_000].map(|seconds| age(Duration::from_secs(seconds)));
         assert_eq!(ages, ["59s", "1m", "1h", "1d"]);
         let latencies = [999, 1_234, 123_456, 1_234_567].map(latency);

@@ -1,5 +1,5 @@
-//! The styles and symbols of the console, made in one place from what the terminal may show. Meaning
-//! is never in a colour alone: each style that says something goes with a word or a symbol.
+//! The styles and symbols of the console, made in one place from what the terminal may show.
+//! Meaning is never in a colour alone: each style that says something goes with a word or a symbol.
 
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};

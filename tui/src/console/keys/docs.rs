@@ -8,9 +8,10 @@ use super::{Context, bindings};
 pub(crate) fn docs() -> String {
     let mut page = String::from(
         "# Keys of the console\n\n\
-         `seckillctl` without a verb, on a terminal. Lower-case keys look; capital letters change the\n\
-         daemon, each behind a confirmation whose default is No. `--read-only` takes the latter away;\n\
-         those that the daemon wouldn't take from you are struck through, and `?` says why.\n\n\
+         `seckillctl` without a verb, on a terminal. Lower-case keys look; capital letters change\n\
+         the daemon, each behind a confirmation whose default is No. `--read-only` takes the\n\
+         latter away; those that the daemon wouldn't take from you are struck through, and `?`\n\
+         says why.\n\n\
          Generated from the table of keys (`tui/src/console/keys/table.rs`): run\n\
          `KEYS_DOCS=write cargo test -p seckillctl keys_page`.\n",
     );

@@ -1,5 +1,6 @@
-//! Keys and what they do. The table (`table`) is the only place where a key is bound: it dispatches,
-//! prints the hints at the bottom, fills the help window and is printed as docs/keys.md (`docs`).
+//! Keys and what they do. The table (`table`) is the only place where a key is bound: it
+//! dispatches, prints the hints at the bottom, fills the help window and is printed as docs/keys.md
+//! (`docs`).
 //!
 //! Lower-case keys look; capital letters change the daemon.
 

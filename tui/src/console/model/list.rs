@@ -1,5 +1,5 @@
-//! A place in a list whose rows come and go. The cursor stays on its row by the row's key; where the
-//! row is gone it stays at its height. The rows themselves are `rows`'.
+//! A place in a list whose rows come and go. The cursor stays on its row by the row's key; where
+//! the row is gone it stays at its height. The rows themselves are `rows`'.
 
 use std::cell::Cell;
 

@@ -295,6 +295,11 @@ impl Model {
     /// Says it in the bottom line, and keeps it in the events.
     pub(crate) fn tell(&mut self, severity: Severity, text: String) {
         self.note(NotableKind::Audit, severity, text.clone());
+        self.say(severity, text);
+    }
+
+    /// Says it in the bottom line.
+    pub(crate) fn say(&mut self, severity: Severity, text: String) {
         self.toast = Some(Toast { text, severity, until: self.now + TOAST_LASTS });
     }
 

@@ -1,5 +1,7 @@
 //! Whole sessions: keys through the real loop and the real link, against a daemon that is none.
 
+use std::time::Instant;
+
 use crossterm::event::Event;
 use protocol::{EpochMs, Phase, RefusalCode, Snapshot};
 use serde_json::json;
@@ -190,4 +192,28 @@ async fn other_events_of_a_terminal_do_no_harm() {
     stage.send(Event::Paste("华为".to_owned())).await;
     stage.press("<Enter>").await;
     stage.see("1 of 3").await;
+}
+
+#[tokio::test]
+async fn a_panic_of_the_link_is_a_panic_of_the_console() {
+    let stage = Stage::open_over(sale(), operator(), |link| {
+        link.task.abort();
+        link.task = tokio::spawn(async { panic!("as the test wants it") });
+    });
+    assert!(stage.await.panicked().await);
+}
+
+#[tokio::test]
+async fn a_storm_of_changes_is_drawn_thirty_times_a_second_at_most() {
+    let mut stage = Stage::open(sale(), operator()).await;
+    stage.see("connected").await;
+    let (before, begin) = (stage.written(), Instant::now());
+    for sold in 60_000..60_500 {
+        stage.fake.change(|state| state.products[0].sold = sold);
+        tokio::task::yield_now().await;
+    }
+    stage.see("60,499").await;
+    let frames = begin.elapsed().as_millis() / 33 + 2;
+    let drawn = u128::try_from(stage.written() - before).unwrap();
+    assert!(drawn <= frames, "{drawn} drawings where {frames} are allowed");
 }

@@ -134,6 +134,15 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn open(snapshot: Snapshot, you: PeerView) -> Self {
+        Self::open_over(snapshot, you, |_| {}).await
+    }
+
+    /// Over a link that something is done to.
+    pub(crate) async fn open_over(
+        snapshot: Snapshot,
+        you: PeerView,
+        spoil: impl FnOnce(&mut Link),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("admin.sock");
         let fake = Fake::start(&socket, snapshot, you);
@@ -152,11 +161,13 @@ impl Stage {
         let (keys, key_receiver) = mpsc::channel(64);
         let (end, ended) = oneshot::channel();
         let calls = Calls::default();
+        let mut link = Link::spawn(socket, begun);
+        spoil(&mut link);
         let app = App {
             model,
             terminal: Terminal::new(screen).unwrap(),
             input: Keys(key_receiver),
-            link: Link::spawn(socket, begun),
+            link,
             tty: calls.clone(),
         };
         let running = tokio::spawn(app.run(async move {
@@ -215,6 +226,12 @@ impl Stage {
     /// As a signal does.
     pub(crate) fn signal(&mut self) {
         self.end.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits for the console's end by a panic.
+    pub(crate) async fn panicked(self) -> bool {
+        let end = tokio::time::timeout(DEADLINE, self.running).await.expect("an end");
+        end.is_err_and(|error| error.is_panic())
     }
 
     /// Waits for the console's end.

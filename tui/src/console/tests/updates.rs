@@ -83,6 +83,29 @@ fn a_lost_connection_keeps_the_data_and_tells_once() {
 }
 
 #[test]
+fn ctrl_r_asks_for_everything_again() {
+    let mut model = connected(sale(), operator());
+    press(&mut model, "3");
+    assert_eq!(press(&mut model, "<C-r>"), [Effect::Resubscribe]);
+    assert!(matches!(model.connection, Connection::Connecting));
+    let effects = line(&mut model, Line::Snapshot { snapshot: Box::new(sale()), you: operator() });
+    assert!(matches!(&effects[..], [Effect::Ask(Ask::Orders { asked: 2, .. })]));
+    let retry_in = Duration::from_secs(5);
+    update(&mut model, Msg::Lost { why: "gone".to_owned(), retry_in });
+    assert_eq!(press(&mut model, "<C-r>"), [Effect::Resubscribe]);
+    assert!(matches!(model.connection, Connection::Lost { .. }), "until the first line");
+}
+
+#[test]
+fn a_product_that_comes_does_not_get_under_the_hands() {
+    let mut model = connected(sale(), operator());
+    let mut products = sale().products;
+    products.insert(0, product("a", "new", 1, 0));
+    line(&mut model, change(2, Change::Products(products)));
+    assert_eq!(rows::selected_product(&model).unwrap().prod_id, "pid_0001");
+}
+
+#[test]
 fn q_closes_then_quits_esc_never_quits_and_ctrl_c_always_does() {
     let mut model = connected(sale(), operator());
     assert_eq!(press(&mut model, "?q"), []);

@@ -5,7 +5,9 @@ use protocol::Severity;
 
 use super::{actions, asking, moving, popups};
 use crate::console::keys::{self, Action, Context};
-use crate::console::model::{Access, Details, History, Input, Model, Pane, Popup, Reveal, Screen};
+use crate::console::model::{
+    Access, Connection, Details, History, Input, Model, Pane, Popup, Reveal, Screen,
+};
 use crate::console::msg::Effect;
 use crate::console::rows;
 
@@ -110,8 +112,11 @@ fn freeze(model: &mut Model) {
     };
 }
 
+/// A connection that is lost stays so on the screen until the first line comes.
 fn resubscribe(model: &mut Model) -> Vec<Effect> {
-    model.connection = crate::console::model::Connection::Connecting;
+    if model.is_connected() {
+        model.connection = Connection::Connecting;
+    }
     asking::forget_answers(model);
     vec![Effect::Resubscribe]
 }
@@ -136,11 +141,7 @@ fn selected_id(model: &Model) -> Option<String> {
 
 fn copy(model: &mut Model) -> Vec<Effect> {
     let Some(id) = selected_id(model) else { return Vec::new() };
-    model.toast = Some(crate::console::model::Toast {
-        text: format!("copied {id}"),
-        severity: Severity::Info,
-        until: model.now + crate::console::model::TOAST_LASTS,
-    });
+    model.say(Severity::Info, format!("copied {id}"));
     vec![Effect::Copy(id)]
 }
 

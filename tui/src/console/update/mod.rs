@@ -37,6 +37,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::DeadLetters(answer) => asking::dead_letters_came(model, answer),
         Msg::Commanded { command, outcome } => commanded(model, *command, outcome),
     };
+    moving::hold(model);
     effects.extend(asking::keep_fresh(model));
     effects
 }
@@ -58,7 +59,8 @@ fn commanded(model: &mut Model, command: Command, outcome: Outcome) -> Vec<Effec
     match outcome {
         Outcome::Done(more) => {
             let more = more.map(|more| format!(" ({more})")).unwrap_or_default();
-            model.tell(Severity::Info, format!("done: {}{more}", command.what));
+            // The daemon's own event about it is among the events.
+            model.say(Severity::Info, format!("done: {}{more}", command.what));
             asking::reload(model)
         }
         Outcome::Refused(why) => {

@@ -35,6 +35,10 @@ pub(super) fn scroll(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Bottom => list.select(&keys, usize::MAX),
         _ => list.step(&keys, step(action, list.page())),
     }
+    if action == Action::Top && model.screen == Screen::Orders {
+        model.orders.list.key = None;
+    }
+    let list = model.list_mut();
     // At the end of the events the cursor stays with the newest.
     list.at_end = follows && list.index + 1 == keys.len();
     let is_near = keys.len() <= list.index + NEAR_THE_END;
@@ -42,6 +46,19 @@ pub(super) fn scroll(model: &mut Model, action: Action) -> Vec<Effect> {
         asking::ask_more_orders(model)
     } else {
         Vec::new()
+    }
+}
+
+/// Keeps the cursor on the row that it was first drawn on, so that a product that comes doesn't get
+/// under the hands of an operator who never moved it. The first of the orders is whichever is the
+/// newest, until the cursor is moved.
+pub(super) fn hold(model: &mut Model) {
+    if model.screen != Screen::Orders && model.screen != Screen::Events {
+        let keys = rows::keys(model);
+        let list = model.list_mut();
+        if list.key.is_none() {
+            list.key = keys.first().cloned();
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use ratatui::text::{Line, Span};
 use super::parts::{fit, put};
 use crate::console::keys::{self, Action, Binding};
 use crate::console::model::{Access, Connection, Input, Model, Screen};
-use crate::console::text::{age, clock, known, printable, span};
+use crate::console::text::{age, clock, known, minutes, printable};
 use crate::console::theme::{Styles, symbol};
 use crate::console::update::blocked;
 
@@ -40,16 +40,8 @@ fn left_parts(snapshot: &Snapshot, styles: &Styles) -> Vec<Vec<Span<'static>>> {
         vec![Span::styled(snapshot.phase.as_str(), phase)],
         vec![Span::raw(printable(&snapshot.env_type))],
         vec![Span::raw(roles.join("+"))],
-        vec![Span::styled(
-            format!("up {}", span(minutes(snapshot.uptime_s) * 1_000)),
-            styles.quiet,
-        )],
+        vec![Span::styled(format!("up {}", minutes(snapshot.uptime_s)), styles.quiet)],
     ]
-}
-
-/// Seconds are shown for the first minute only: an idle screen stands still.
-const fn minutes(seconds: u64) -> u64 {
-    if seconds < 60 { seconds } else { seconds - seconds % 60 }
 }
 
 fn right_parts(model: &Model, styles: &Styles) -> Vec<Vec<Span<'static>>> {

@@ -61,7 +61,7 @@ fn sale(snapshot: &Snapshot, styles: &Styles) -> Parts {
             vec![sign(symbol::WARNING, &text, styles.warning)]
         }
         (Some(switch), None) if switch.paused => paused("INTAKE PAUSED", switch, snapshot, styles),
-        (Some(_), None) => vec![sign(symbol::GOOD, "open", styles.good)],
+        (Some(_), None) => vec![sign(symbol::GOOD, selling(snapshot), styles.good)],
     };
     let rates = [
         (snapshot.gateway.as_ref().map(|gateway| gateway.charge_rate), "charges/s"),
@@ -73,6 +73,14 @@ fn sale(snapshot: &Snapshot, styles: &Styles) -> Parts {
         known_rates.map(|(rate, unit)| figure(grouped(rate.last_1s), unit, styles.strong, styles)),
     );
     parts
+}
+
+fn selling(snapshot: &Snapshot) -> &'static str {
+    let on_shelf = || snapshot.products.iter().filter(|product| product.on_shelf);
+    if on_shelf().next().is_none() {
+        return "open, nothing on the shelf";
+    }
+    if on_shelf().all(|product| product.stock == 0) { "open, sold out" } else { "open" }
 }
 
 fn queue(snapshot: &Snapshot, styles: &Styles) -> Parts {
