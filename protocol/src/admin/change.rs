@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::history::{NOTABLES_MAX, Notable, Seconds};
 use super::listing::PeerView;
@@ -49,7 +51,7 @@ pub enum Line {
 
 /// A part of the state with its new value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "part", content = "now", rename_all = "snake_case")]
+#[serde(tag = "part", content = "now", rename_all = "snake_case", remote = "Self")]
 pub enum Change {
     /// The phase.
     Phase(Phase),
@@ -92,6 +94,51 @@ pub enum Change {
     Seconds(Seconds),
     /// One more notable event.
     Notable(Notable),
+    /// A part that only a later version knows: nothing here changes. It is never written.
+    #[serde(skip)]
+    Unknown,
+}
+
+/// The parts, as they are named in JSON.
+const PARTS: [&str; 18] = [
+    "phase",
+    "log_level",
+    "degraded",
+    "warnings",
+    "controls",
+    "product",
+    "products",
+    "gateway",
+    "orders",
+    "queue",
+    "store",
+    "rocketmq",
+    "unconfirmed",
+    "overdue",
+    "edges",
+    "second",
+    "seconds",
+    "notable",
+];
+
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Change {
+    /// A part that isn't known is passed over, so that an older reader can follow a newer daemon; a
+    /// known one that can't be read is an error.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let change = Value::deserialize(deserializer)?;
+        let part = change.get("part").and_then(Value::as_str);
+        let part = part.ok_or_else(|| D::Error::missing_field("part"))?;
+        if !PARTS.contains(&part) {
+            return Ok(Self::Unknown);
+        }
+        Self::deserialize(change).map_err(D::Error::custom)
+    }
 }
 
 /// A change that isn't the next one: lines are missing, and the reader has to subscribe again.
@@ -224,6 +271,7 @@ impl Snapshot {
             Change::Second { charges, placed } => self.seconds.push(charges, placed),
             Change::Seconds(now) => self.seconds = now,
             Change::Notable(now) => self.notice(now),
+            Change::Unknown => {}
         }
     }
 

@@ -92,3 +92,22 @@ fn history_is_bounded_and_forgets_the_oldest() {
     let ids: Vec<u64> = state.notables.iter().map(|notable| notable.id).collect();
     assert_eq!(ids, newest(NOTABLES_MAX));
 }
+
+/// An older reader before a newer daemon goes on with what it knows.
+#[test]
+fn a_part_of_a_later_version_is_passed_over() {
+    let mut state = Snapshot::default();
+    let before = state.clone();
+    for (seq, now) in [(1, "{\"depth\":[1]}"), (2, "null"), (3, "7")] {
+        let text = format!(
+            "{{\"line\":\"change\",\"seq\":{seq},\"at\":\"1970-01-01T00:00:00.000+0000\",\
+             \"change\":{{\"part\":\"of_later\",\"now\":{now}}}}}"
+        );
+        let Line::Change { seq, at, change } = serde_json::from_str(&text).unwrap() else {
+            panic!("no change: {text}");
+        };
+        assert_eq!(*change, Change::Unknown);
+        state.apply(seq, at, *change).unwrap();
+    }
+    assert_eq!(state, Snapshot { seq: 3, ..before });
+}
