@@ -1,7 +1,6 @@
 //! The console as a whole: its screens, its reactions, and whole sessions against a daemon that is
 //! none (`fake`).
 
-mod daemon;
 mod fake;
 mod fixtures;
 mod flows;
