@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
 
+mod bench;
 mod check;
 mod e2e;
 mod rocketmq;
@@ -16,6 +17,8 @@ use clap::Parser;
 enum Chore {
     /// Formatting, lints, documentation, licences, shipped profiles, tidiness.
     Check,
+    /// The daemon beside bare counterparts, in figures: release programs, minutes.
+    Bench(bench::Args),
     /// The tests that need a real RocketMQ (JDK 17 and Maven).
     E2e(e2e::Args),
     /// A real RocketMQ to try things on, and the build for 4.x name servers.
@@ -26,6 +29,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Check => check::run(),
+        Chore::Bench(args) => bench::run(&args),
         Chore::E2e(args) => e2e::run(&args),
         Chore::Rocketmq(chore) => rocketmq::run(chore),
     }
