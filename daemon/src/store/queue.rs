@@ -141,19 +141,30 @@ fn pending(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Pending>>
         .collect()
 }
 
+/// Whether an order is decided, or set aside for an operator.
+const KNOWN: &str = "
+    SELECT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)
+        OR EXISTS (SELECT 1 FROM seckill_duplicate WHERE order_id = ?1)
+        OR EXISTS (SELECT 1 FROM seckill_dead_letter
+                    WHERE prod_id = ?2 AND user_phoneno = ?3 AND order_id = ?1
+                      AND resolved_at IS NULL)";
+
+/// The look and the insert are two statements: one `INSERT … SELECT` could write several rows, for
+/// which SQLite opens a savepoint of its own, and ending that costs more the more the transaction
+/// has changed already.
 fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
+    let mut known = tx.statement(KNOWN)?;
     let mut put = tx.statement(
         "INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at, queued_at)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6
-          WHERE NOT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)
-            AND NOT EXISTS (SELECT 1 FROM seckill_duplicate WHERE order_id = ?1)
-            AND NOT EXISTS (SELECT 1 FROM seckill_dead_letter
-                             WHERE prod_id = ?2 AND user_phoneno = ?3 AND order_id = ?1
-                               AND resolved_at IS NULL)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (order_id) DO NOTHING",
     )?;
     let mut count = 0;
     for Outgoing { message, accepted_at } in orders {
+        let key = (&message.order_id, &message.prod_id, &message.user_phone);
+        if known.query_row(key, |row| row.get(0))? {
+            continue;
+        }
         count += put.execute((
             &message.order_id,
             &message.prod_id,
