@@ -13,20 +13,20 @@ use crate::stage::{
 use crate::table::{Rounds, Row, Spread, Wanted};
 
 /// Between two buyers' numbers of different measurements: more than one measurement can use.
-const APART: u64 = 10_000_000;
+pub(super) const APART: u64 = 10_000_000;
 
 /// Connections of a measurement whose answers wait for nothing.
 const FEW: usize = 64;
 
 /// Connections of a measurement whose answers wait for a commit: buyers who wait together.
-const MANY: usize = 512;
+pub(super) const MANY: usize = 512;
 
 /// The bare route's name in the table.
-const BARE: &str = "bare warp route";
+pub(super) const BARE: &str = "bare warp route";
 
 /// Processor time per answer, in microseconds, ours and the bare route's.
 #[derive(Debug, Default)]
-struct Cost {
+pub(super) struct Cost {
     ours: Vec<f64>,
     bare: Vec<f64>,
 }
@@ -46,14 +46,22 @@ fn micros_each(cpu: Duration, answers: u64) -> f64 {
 }
 
 /// A load of charges over this many connections.
-fn crowd(first_buyer: u64, seconds: f64, connections: usize) -> Vec<(&'static str, String)> {
+pub(super) fn crowd(
+    first_buyer: u64,
+    seconds: f64,
+    connections: usize,
+) -> Vec<(&'static str, String)> {
     let mut charges = charges(first_buyer, seconds);
     charges.push(("connections", connections.to_string()));
     charges
 }
 
 /// One measurement of the bare route.
-async fn bare_turn(bare: &Bare, load_of: &[(&str, String)], cost: &mut Cost) -> Result<f64> {
+pub(super) async fn bare_turn(
+    bare: &Bare,
+    load_of: &[(&str, String)],
+    cost: &mut Cost,
+) -> Result<f64> {
     let before = bare.cpu()?;
     let report = load(&bare.address, load_of).await?.only("40006")?;
     cost.bare.push(micros_each(bare.cpu()?.saturating_sub(before), report.answers));
