@@ -364,8 +364,10 @@ impl Loop {
         for job in jobs {
             job.run(&tx);
             if self.connection.is_autocommit() {
-                let cause = "another write of the same transaction made the database undo it all";
-                return Err(WriteError::Rejected(Cause(cause.to_owned())));
+                let cause = tx.trouble.take().unwrap_or_else(|| {
+                    Cause("another write of the same transaction undid it all".to_owned())
+                });
+                return Err(WriteError::Rejected(cause));
             }
         }
         *trouble = tx.trouble.take();
