@@ -6,8 +6,11 @@
 //!
 //! The operator's desk: `audit` carries commands out and logs them (`product_commands`, `controls`,
 //! `letter_commands`); `order_lists` and `order_history` show orders wherever they stand.
+//!
+//! `checkpoint` moves the write-ahead log into the database file beside the writer.
 
 mod audit;
+mod checkpoint;
 mod clock;
 mod controls;
 mod dead_letters;
@@ -43,6 +46,7 @@ use tokio::sync::watch;
 
 use crate::queue::Cause;
 pub use audit::{Actor, Carried, Command, Firstness};
+use checkpoint::Checkpointer;
 use clock::Clock;
 pub use controls::ControlVerb;
 pub use error::{CloseError, CommandError, ListError, ReadError, WriteError};
@@ -138,6 +142,7 @@ impl Store {
         };
         let (writer, thread) = writer::start(
             connection,
+            Checkpointer::start(&path),
             lock,
             settings.writes_waiting_max,
             Arc::clone(&clock),

@@ -16,6 +16,7 @@ use protocol::EpochMs;
 use rusqlite::{CachedStatement, Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::checkpoint::Checkpointer;
 use super::clock::Clock;
 use super::error::{CloseError, Fault, WriteError};
 use super::meters::{StoreMeters, Tally};
@@ -23,9 +24,6 @@ use crate::queue::Cause;
 
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
 const ORDERS_PER_COMMIT_MAX: usize = 512;
-
-/// Pages of write-ahead log (4 KiB each) after which they are moved into the database file.
-const CHECKPOINT_EVERY_PAGES: i64 = 2_000;
 
 /// What a job sees of the transaction it runs in.
 pub(super) struct Tx<'a> {
@@ -260,25 +258,24 @@ struct Loop {
     messages: mpsc::Receiver<Message>,
     clock: Clock,
     signals: Signals,
-    checkpoint_at: i64,
 }
 
 /// Starts the thread. It ends when it is told to, or when the last handle is gone, and only then
 /// lets go of `lock`.
 pub(super) fn start(
     connection: Connection,
+    checkpointer: Checkpointer,
     lock: File,
     waiting_max: usize,
     clock: Clock,
     signals: Signals,
 ) -> std::io::Result<(Writer, thread::JoinHandle<Result<(), CloseError>>)> {
     let (sender, messages) = mpsc::channel(waiting_max.max(1));
-    let checkpoint_at = CHECKPOINT_EVERY_PAGES;
-    let work = Loop { connection, messages, clock, signals, checkpoint_at };
+    let work = Loop { connection, messages, clock, signals };
     let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
         let _lock = lock;
         let _obituary = Obituary;
-        work.run()
+        work.run(checkpointer)
     })?;
     Ok((Writer { messages: sender }, thread))
 }
@@ -295,14 +292,14 @@ impl Drop for Obituary {
 }
 
 impl Loop {
-    fn run(mut self) -> Result<(), CloseError> {
+    fn run(mut self, mut checkpointer: Checkpointer) -> Result<(), CloseError> {
         while let Some(first) = self.messages.blocking_recv() {
             let jobs = self.gather(first);
             self.commit(jobs);
-            self.checkpoint_when_long();
+            checkpointer.after_commit(&self.connection);
         }
-        checkpoint(&self.connection, "PRAGMA wal_checkpoint(TRUNCATE)")
-            .map(|_| ())
+        checkpointer
+            .finish(&self.connection)
             .map_err(|error| CloseError::Checkpoint(Cause(error.to_string())))
     }
 
@@ -394,23 +391,6 @@ impl Loop {
             self.signals.queued.send_modify(|count| *count += 1);
         }
     }
-
-    /// Runs between two transactions, when everybody has been answered, so no order waits for the
-    /// checkpoint's fsyncs but those that arrive meanwhile. Should they come to matter, this is the
-    /// place to hand it to a thread with a connection of its own.
-    fn checkpoint_when_long(&mut self) {
-        let pages = checkpoint(&self.connection, "PRAGMA wal_checkpoint(NOOP)").unwrap_or(0);
-        if pages < self.checkpoint_at {
-            self.checkpoint_at = self.checkpoint_at.min(pages + CHECKPOINT_EVERY_PAGES);
-            return;
-        }
-        // A reader may hold the log's end back, or the disk be full: try again after as many pages
-        // more.
-        self.checkpoint_at = pages + CHECKPOINT_EVERY_PAGES;
-        if let Err(error) = checkpoint(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)") {
-            tracing::warn!(%error, "the write-ahead log could not be moved into the database");
-        }
-    }
 }
 
 /// A full disk fails the commit before its last frame is in the log, so nothing can be replayed;
@@ -426,11 +406,6 @@ fn commit_failed(error: &rusqlite::Error) -> WriteError {
         ) => WriteError::Rejected(cause),
         _ => WriteError::Unknown(cause),
     }
-}
-
-/// Runs the checkpoint and returns the length of the log in pages.
-fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
-    connection.prepare_cached(sql)?.query_row([], |row| row.get(1))
 }
 
 #[cfg(test)]

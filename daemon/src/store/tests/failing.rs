@@ -151,12 +151,12 @@ async fn when_the_writing_thread_dies_its_callers_are_told() {
 async fn the_write_ahead_log_is_moved_into_the_database_as_it_grows() {
     const MIB: u64 = 1 << 20;
     let fixture = Fixture::with_stock(1);
-    for byte in 0..40 {
+    for byte in 0..120 {
         fixture.store.set_meta("large", vec![byte; 1 << 20]).await.unwrap();
     }
     let log = fs::metadata(fixture.folder.path().join("store.db-wal")).unwrap().len();
-    assert!(log < 16 * MIB, "{log} bytes after 40 MiB of writes");
-    assert_eq!(fixture.store.meta("large").await.unwrap().unwrap()[0], 39);
+    assert!(log < 80 * MIB, "{log} bytes after 120 MiB of writes");
+    assert_eq!(fixture.store.meta("large").await.unwrap().unwrap()[0], 119);
 }
 
 #[tokio::test]

@@ -1,0 +1,150 @@
+//! Moves the write-ahead log into the database file, off the commit path: a helper thread with a
+//! connection of its own does the long part while the writer goes on committing, and the writer
+//! does the rest, which is what was committed meanwhile. Only when nothing is left may SQLite begin
+//! the log anew, so a helper alone would let it grow for as long as orders come.
+//!
+//! The helper changes no row: what it writes is in the log already, durably.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+
+use super::reader::BUSY_TIMEOUT;
+
+/// Pages of write-ahead log (4 KiB each) after which they are moved into the database file. Pages
+/// that are changed again and again are moved once for all of that, so more is less work. When as
+/// many more have come and the helper isn't done, the writer waits for it: the log stays bounded.
+const EVERY_PAGES: i64 = 8_000;
+
+/// Decides when the log is moved, and has it done.
+pub(super) struct Checkpointer {
+    /// `None` where it couldn't be started: the writer does all of it then.
+    helper: Option<Helper>,
+    stage: Stage,
+    at_pages: i64,
+}
+
+struct Helper {
+    wake: SyncSender<()>,
+    /// Says that it is done with what it was woken for.
+    done: Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+/// How far the moving is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The log isn't long.
+    Resting,
+    /// The helper is at work.
+    Helping,
+}
+
+impl Checkpointer {
+    /// Starts the helper on the database. Where it can't be started, the log is moved all the same.
+    pub(super) fn start(path: &Path) -> Self {
+        let helper = connect(path)
+            .map_err(|error| error.to_string())
+            .and_then(|connection| Helper::start(connection).map_err(|error| error.to_string()));
+        if let Err(error) = &helper {
+            tracing::warn!(%error, "the write-ahead log will be moved between two commits");
+        }
+        Self { helper: helper.ok(), stage: Stage::Resting, at_pages: EVERY_PAGES }
+    }
+
+    /// Called by the writer between two transactions, when everybody has been answered.
+    pub(super) fn after_commit(&mut self, connection: &Connection) {
+        let pages = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)").unwrap_or(0);
+        let is_long = self.at_pages <= pages;
+        if self.stage == Stage::Helping {
+            let done = match &self.helper {
+                Some(helper) if is_long => helper.wait(),
+                Some(helper) => helper.is_done(),
+                None => true,
+            };
+            if done {
+                self.stage = Stage::Resting;
+                passively(connection);
+            }
+            return;
+        }
+        if !is_long {
+            self.at_pages = self.at_pages.min(pages + EVERY_PAGES);
+            return;
+        }
+        // A reader may hold the log's end back, or the disk be full: try again after as many pages
+        // more.
+        self.at_pages = pages + EVERY_PAGES;
+        match &self.helper {
+            Some(helper) if helper.wake.try_send(()).is_ok() => self.stage = Stage::Helping,
+            _ => passively(connection),
+        }
+    }
+
+    /// Ends the helper, then moves the whole log and cuts it off.
+    pub(super) fn finish(self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.helper.is_some_and(Helper::ended_in_disorder) {
+            tracing::error!("the thread that moves the write-ahead log has died");
+        }
+        checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").map(|_| ())
+    }
+}
+
+impl Helper {
+    fn start(connection: Connection) -> std::io::Result<Self> {
+        let (wake, woken) = sync_channel::<()>(1);
+        let (tell, done) = sync_channel::<()>(1);
+        let work = move || {
+            while woken.recv().is_ok() {
+                passively(&connection);
+                if tell.send(()).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("store-log".to_owned()).spawn(work)?;
+        Ok(Self { wake, done, thread })
+    }
+
+    /// Whether it is done, or gone.
+    fn is_done(&self) -> bool {
+        self.done.try_recv() != Err(TryRecvError::Empty)
+    }
+
+    /// Waits until it is done, or gone.
+    fn wait(&self) -> bool {
+        // An error says that it is gone, which comes to the same.
+        let _ = self.done.recv();
+        true
+    }
+
+    fn ended_in_disorder(self) -> bool {
+        drop((self.wake, self.done));
+        self.thread.join().is_err()
+    }
+}
+
+/// The helper's connection. `FULL`, so that the log is safe before the database file is touched,
+/// and that file before the log may be written over.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // A connection knows of the log only once it has read.
+    connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?;
+    Ok(connection)
+}
+
+fn passively(connection: &Connection) {
+    if let Err(error) = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
+        tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+    }
+}
+
+/// Runs the checkpoint and returns the length of the log in pages.
+fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(1))
+}
