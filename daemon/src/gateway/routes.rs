@@ -37,13 +37,15 @@ pub struct Desks {
 pub fn routes(
     desks: Desks,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
-    let for_charge = desks.clone();
+    // One count for all of them: the filters are cloned for each request, on several processors.
+    let desks = Arc::new(desks);
+    let for_charge = Arc::clone(&desks);
     let charge = route("/api/charge.do", &[Method::POST], move |call: Call| {
-        let desks = for_charge.clone();
+        let desks = Arc::clone(&for_charge);
         async move { charge(&desks, &call).await }
     });
     let query = route("/api/query.do", &[Method::GET, Method::POST], move |call: Call| {
-        let desks = desks.clone();
+        let desks = Arc::clone(&desks);
         async move { query(&desks, &call).await }
     });
     charge.or(query).unify()
