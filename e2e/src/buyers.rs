@@ -30,6 +30,8 @@ pub struct Crowd {
     pub first: u32,
     /// How many buyers.
     pub buyers: u32,
+    /// Over how long they come, one after the other; zero for all at once.
+    pub arrive_over: Duration,
     /// How often each clicks at once before looking at the answers.
     pub clicks: u32,
     /// Requests under way at once, and so connections.
@@ -158,6 +160,7 @@ impl Crowd {
             price: "1200.000".to_owned(),
             first: 0,
             buyers: 400,
+            arrive_over: Duration::ZERO,
             clicks: 4,
             connections: 64,
             placeable: 300,
@@ -229,6 +232,7 @@ impl Shop {
 
     async fn buy(self: Arc<Self>, number: u32, start: Instant) -> Result<Buyer> {
         let phone = phone(self.crowd.first + number);
+        tokio::time::sleep(self.crowd.arrive_over * number / self.crowd.buyers).await;
         let mut told = self.click(&phone, number as usize).await;
         if has_order(&told) {
             self.progress.queued.fetch_add(1, Ordering::Relaxed);
