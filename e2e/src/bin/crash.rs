@@ -62,7 +62,7 @@ async fn campaign(args: &Args, ground: &Ground) -> Result<()> {
                 tally.add(&done);
             }
             Err(error) => {
-                println!("seed {seed} FAILED: {error:?}");
+                println!("seed {seed} FAILED: {error:#}");
                 failed.push(seed);
             }
         }
