@@ -436,6 +436,12 @@ impl Daemon {
         usage(self.running.0.id())
     }
 
+    /// The process's id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.running.0.id()
+    }
+
     fn tail(&self) -> String {
         let log = self.logs().unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();

@@ -7,6 +7,7 @@ pub mod buyers;
 pub mod checker;
 pub mod crash;
 pub mod daemon;
+pub mod disk;
 pub mod http;
 pub mod judge;
 pub mod process;

@@ -112,6 +112,7 @@ fn servers_can_run() -> Result<()> {
         ("mvn", "-version", "maven"),
         ("tmux", "-V", "tmux"),
         ("curl", "--version", "curl"),
+        ("strace", "-V", "strace"),
     ] {
         if !Command::new(program).arg(flag).output().is_ok_and(|told| told.status.success()) {
             bail!("{program} can't be run; on Debian: apt-get install -y {package}");

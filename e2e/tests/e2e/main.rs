@@ -15,6 +15,8 @@ mod refusals;
 mod sale;
 
 #[cfg(feature = "servers")]
+mod disk;
+#[cfg(feature = "servers")]
 mod rocketmq;
 #[cfg(feature = "servers")]
 mod split;
