@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod exit;
+mod fault_points;
 pub mod gateway;
 pub mod groups;
 pub mod health;

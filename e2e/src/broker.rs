@@ -50,6 +50,9 @@ pub struct BrokerOptions {
     pub dir: PathBuf,
     /// The name server's port; none for a free one.
     pub name_server_port: Option<u16>,
+    /// The address of loopback that the name server tells instead of 127.0.0.1, for a proxy that
+    /// listens there on the broker's port.
+    pub advertised_ip: Option<String>,
     /// The broker's port; none for a free one. The broker also opens the second below and the next
     /// above.
     pub broker_port: Option<u16>,
@@ -122,6 +125,13 @@ impl Broker {
         format!("127.0.0.1:{}", self.broker_port)
     }
 
+    /// `HOST:PORT` at which the name server says that the broker is.
+    #[must_use]
+    pub fn advertised_address(&self) -> String {
+        let ip = self.options.advertised_ip.as_deref().unwrap_or("127.0.0.1");
+        format!("{ip}:{}", self.broker_port)
+    }
+
     /// The PEM file with the certificate to trust, with `tls`.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
@@ -149,6 +159,29 @@ impl Broker {
         let child = self.spawn_broker()?;
         self.broker = Some(child);
         let log = self.out("broker");
+        tokio::task::spawn_blocking(move || until_booted(&log)).await?
+    }
+
+    /// Kills the name server (SIGKILL); the broker stays.
+    ///
+    /// # Errors
+    /// It can't be killed.
+    pub async fn kill_name_server(&mut self) -> Result<()> {
+        if let Some(mut name_server) = self.name_server.take() {
+            name_server.kill()?;
+            tokio::task::spawn_blocking(move || name_server.wait()).await??;
+        }
+        Ok(())
+    }
+
+    /// Starts the name server again, on its port, and returns when it is up; the broker tells it
+    /// of itself within half a minute.
+    ///
+    /// # Errors
+    /// It doesn't come up: the end of its log.
+    pub async fn start_name_server_again(&mut self) -> Result<()> {
+        self.name_server = Some(self.spawn_name_server()?);
+        let log = self.out("namesrv");
         tokio::task::spawn_blocking(move || until_booted(&log)).await?
     }
 
@@ -190,11 +223,13 @@ impl Broker {
     }
 
     fn start_name_server_blocking(&mut self) -> Result<()> {
-        let class = "org.apache.rocketmq.namesrv.NamesrvStartup";
-        let child =
-            self.spawn("namesrv", &self.name_server_lib, class, &["-Xms128m", "-Xmx256m"])?;
-        self.name_server = Some(child);
+        self.name_server = Some(self.spawn_name_server()?);
         until_booted(&self.out("namesrv"))
+    }
+
+    fn spawn_name_server(&self) -> Result<Child> {
+        let class = "org.apache.rocketmq.namesrv.NamesrvStartup";
+        self.spawn("namesrv", &self.name_server_lib, class, &["-Xms128m", "-Xmx256m"])
     }
 
     fn start_again_blocking(&mut self) -> Result<()> {

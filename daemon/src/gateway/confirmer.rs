@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::domain::order_id::OrderId;
+use crate::fault_points::{Point, reach};
 use crate::gateway::book::{Book, Standing, Undecided};
 use crate::gateway::claim::Claim;
 use crate::queue::{BoxFuture, Cause, Outgoing, Producer, Published};
@@ -126,8 +127,9 @@ impl Doubts {
         self.add(
             kept.iter().map(|(order, _)| Doubt { order: order.clone(), standing: Adopted::Yes }),
         );
+        reach(Point::DoubtBeforeKeep);
         match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(kept)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => reach(Point::DoubtAfterKeep),
             Ok(Err(cause)) => error!(%cause, "unconfirmed sends are kept in memory only"),
             Err(_) => error!("the disk hangs: unconfirmed sends may be kept in memory only"),
         }

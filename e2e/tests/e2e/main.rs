@@ -16,6 +16,8 @@ mod sale;
 mod soak;
 
 #[cfg(feature = "servers")]
+mod disk;
+#[cfg(feature = "servers")]
 mod rocketmq;
 #[cfg(feature = "servers")]
 mod split;

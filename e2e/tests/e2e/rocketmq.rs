@@ -3,6 +3,7 @@
 
 mod away;
 mod lag;
+mod network;
 mod old;
 mod outage;
 mod reach;

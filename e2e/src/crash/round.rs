@@ -1,0 +1,307 @@
+//! One round: a sale under way while the daemon lives its planned lives, then its last one, and the
+//! verdict. What is judged is only what was told over HTTP and what the database file holds.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::bystanders;
+use super::plan::{Death, Life, Plan, Queue};
+use super::tally::Round;
+use crate::buyers::{Crowd, Ledger};
+use crate::checker::Books;
+use crate::daemon::{Daemon, Options, Until};
+use crate::judge::judge;
+use crate::until;
+
+/// What every product costs.
+const PRICE: &str = "1.000";
+
+/// Where rounds take place.
+#[derive(Debug, Clone)]
+pub enum Ground {
+    /// On the embedded queue.
+    Embedded,
+    /// On a RocketMQ whose name server is at this address; each round has a topic of its own.
+    Rocketmq(String),
+}
+
+impl Ground {
+    /// Its queue.
+    #[must_use]
+    pub const fn queue(&self) -> Queue {
+        match self {
+            Self::Embedded => Queue::Embedded,
+            Self::Rocketmq(_) => Queue::Rocketmq,
+        }
+    }
+
+    fn options(&self, seed: u64) -> Options {
+        match self {
+            Self::Embedded => Options::embedded(),
+            Self::Rocketmq(name_server) => Options::profile("offline")
+                .set("rocketmq.name_servers", format!("[\"{name_server}\"]"))
+                .set("rocketmq.topic", format!("CRASH_{seed}"))
+                .set("rocketmq.producer_group", format!("GID_CRASH_{seed}"))
+                .set("rocketmq.consumer_group", format!("GID_CRASH_{seed}")),
+        }
+    }
+
+    /// Over how long buyers come during one life, how long a fault point is waited for, and within
+    /// what time everybody must have a final answer.
+    const fn times(&self) -> (Duration, Duration, Duration) {
+        match self {
+            Self::Embedded => {
+                (Duration::from_millis(600), Duration::from_secs(4), Duration::from_secs(120))
+            }
+            Self::Rocketmq(_) => {
+                (Duration::from_millis(2_500), Duration::from_secs(15), Duration::from_secs(400))
+            }
+        }
+    }
+}
+
+/// Runs the round of a seed. Its folder, with database, log and plan, is removed when all is well.
+///
+/// # Errors
+/// What is wrong, and where the folder is.
+pub async fn round(seed: u64, ground: &Ground) -> Result<Round> {
+    let mut folder = tempfile::Builder::new().prefix("seckill-crash-").tempdir()?;
+    folder.disable_cleanup(true);
+    let place: PathBuf = folder.path().to_owned();
+    let plan = Plan::draw(seed, ground.queue());
+    std::fs::write(place.join("plan"), format!("{plan:#?}\n"))?;
+    let stage = Stage::new(plan, ground, folder)?;
+    let done = Box::pin(stage.play()).await;
+    let done = done.with_context(|| format!("seed {seed}; kept: {}", place.display()))?;
+    std::fs::remove_dir_all(&place)?;
+    Ok(done)
+}
+
+/// A round's daemon and its surroundings.
+struct Stage {
+    plan: Plan,
+    folder: Arc<TempDir>,
+    options: Options,
+    gateway: String,
+    arrival: Duration,
+    patience: Duration,
+    within: Duration,
+}
+
+/// The crowds under way.
+struct Sale {
+    crowds: Vec<(Crowd, JoinHandle<Result<Ledger>>)>,
+    bystanders: JoinHandle<Result<usize>>,
+    over: watch::Sender<bool>,
+}
+
+impl Stage {
+    fn new(plan: Plan, ground: &Ground, folder: TempDir) -> Result<Self> {
+        let [gateway, order] = [quiet_address()?, quiet_address()?];
+        let products: Vec<String> = plan
+            .goods
+            .iter()
+            .map(|goods| {
+                let (id, stock) = (&goods.prod_id, goods.stock);
+                format!(r#"{{prod_id="{id}",prod_name="{id}",price="{PRICE}",stock={stock}}}"#)
+            })
+            .collect();
+        let options = ground
+            .options(plan.seed)
+            .set("products", format!("[{}]", products.join(",")))
+            .set("gateway.listen", gateway.clone())
+            .set("order.listen", order);
+        let (arrival, patience, within) = ground.times();
+        let (folder, gateway) = (Arc::new(folder), format!("http://{gateway}"));
+        Ok(Self { plan, folder, options, gateway, arrival, patience, within })
+    }
+
+    async fn play(self) -> Result<Round> {
+        let start = Instant::now();
+        let sale = self.open();
+        let mut round = Round::default();
+        for life in &self.plan.lives {
+            let death = self.live(life, &sale).await.with_context(|| format!("{life:?}"))?;
+            round.deaths.push(death);
+            round.autopsies += usize::from(self.autopsy()?);
+        }
+        let mut daemon = self.start(Until::Ready, "").await?;
+        let mut told = Vec::new();
+        for (crowd, running) in sale.crowds {
+            let ledger = running.await.context("the crowd's task")??;
+            std::fs::write(self.folder.path().join(&crowd.prod_id), format!("{ledger:#?}\n"))?;
+            told.push((crowd, ledger));
+        }
+        sale.over.send_replace(true);
+        round.bystanders = sale.bystanders.await.context("the bystanders' task")??;
+        // Whatever was told must stand after one more death, without a word of warning.
+        daemon.kill9()?;
+        self.autopsy()?;
+        let mut daemon = self.start(Until::Ready, "").await?;
+        for (crowd, ledger) in told {
+            (round.buyers, round.sold) =
+                (round.buyers + ledger.buyers.len(), round.sold + crowd.placeable);
+            judge(&daemon.database(), crowd, &ledger).await?;
+        }
+        let books = Books::read(&daemon.database())?;
+        for phone in bystanders::phones() {
+            ensure!(books.orders_of(&phone) == 0, "{phone}, a bystander, has an order");
+        }
+        ensure!(books.dead_letters == 0, "{} dead letters", books.dead_letters);
+        let stopped = daemon.terminate().await?;
+        ensure!(stopped.status.success(), "the last stop: {stopped:?}");
+        round.took = start.elapsed();
+        Ok(round)
+    }
+
+    /// Lets the crowds in.
+    fn open(&self) -> Sale {
+        let lives = u32::try_from(self.plan.lives.len()).unwrap_or(1);
+        let crowds = self.plan.goods.iter().map(|goods| {
+            let crowd = Crowd {
+                gateways: vec![self.gateway.clone()],
+                prod_id: goods.prod_id.clone(),
+                price: PRICE.to_owned(),
+                first: 0,
+                buyers: goods.buyers,
+                arrive_over: self.arrival * lives,
+                clicks: self.plan.clicks,
+                connections: self.plan.connections,
+                placeable: goods.buyers.min(goods.stock) as usize,
+                within: self.within,
+            };
+            let running = tokio::spawn(crowd.clone().run(Arc::default()));
+            (crowd, running)
+        });
+        let (over, is_over) = watch::channel(false);
+        let prod_id = self.plan.goods.first().map(|goods| goods.prod_id.clone());
+        let asking = bystanders::ask(self.gateway.clone(), prod_id.unwrap_or_default(), is_over);
+        Sale { crowds: crowds.collect(), bystanders: tokio::spawn(asking), over }
+    }
+
+    async fn start(&self, until: Until, fault_points: &str) -> Result<Daemon> {
+        let options = self.options.clone().until(until).fault_points(fault_points);
+        Daemon::start_in(Arc::clone(&self.folder), options).await
+    }
+
+    /// Lives a life to its end; says how it was to end and whether it did.
+    async fn live(&self, life: &Life, sale: &Sale) -> Result<(String, bool)> {
+        match life {
+            Life::Killed { after_ms } => {
+                let mut daemon = self.start(Until::Spawned, "").await?;
+                tokio::time::sleep(Duration::from_millis(*after_ms)).await;
+                daemon.kill9()?;
+                Ok(("killed at random".to_owned(), true))
+            }
+            Life::Dies(death) => {
+                let daemon = self.start(Until::Spawned, &death.armed()).await?;
+                self.dies(daemon, death, sale).await
+            }
+            Life::Stopped { after_ms, death } => {
+                let daemon = self.start(Until::Ready, &death.armed()).await?;
+                tokio::time::sleep(Duration::from_millis(*after_ms)).await;
+                daemon.signal(rustix::process::Signal::TERM)?;
+                self.dies(daemon, death, sale).await
+            }
+            Life::Drained { after_ms, killed_after_ms } => {
+                self.drained(Duration::from_millis(*after_ms), *killed_after_ms).await
+            }
+        }
+    }
+
+    /// Waits until the daemon has died by itself; kills it when it doesn't.
+    async fn dies(&self, mut daemon: Daemon, death: &Death, sale: &Sale) -> Result<(String, bool)> {
+        let struck = tokio::select! {
+            ended = daemon.ended_within(self.patience) => {
+                ended.is_ok_and(|stopped| stopped.status.code().is_none())
+            }
+            () = sale_over(sale) => false,
+        };
+        let logs = daemon.logs()?;
+        let is_armed = logs.is_empty() || logs.contains("this build has fault points");
+        ensure!(is_armed, "this daemon has no fault points: cargo xtask e2e crash builds one");
+        if !struck {
+            // It may be gone by an ordered end.
+            let _ = daemon.kill9();
+        }
+        Ok((death.point.to_owned(), struck))
+    }
+
+    /// A drain that was stored must be in force in the next life, whoever died in between.
+    async fn drained(
+        &self,
+        after: Duration,
+        killed_after_ms: Option<u64>,
+    ) -> Result<(String, bool)> {
+        let points = if killed_after_ms.is_none() { "switch-stored=return" } else { "" };
+        let mut daemon = self.start(Until::Ready, points).await?;
+        tokio::time::sleep(after).await;
+        let drain = json!({"reason": "a crash round"});
+        let drain = daemon.admin().command("/v1/drain", drain).await;
+        let (how, struck) = match killed_after_ms {
+            Some(after_ms) => {
+                drain.as_ref().map_err(|error| anyhow::anyhow!("the drain: {error:#}"))?;
+                tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                daemon.kill9()?;
+                ("killed in a drain", true)
+            }
+            None => {
+                let ended = daemon.ended_within(self.patience).await;
+                ensure!(ended.is_ok(), "a drain that was to die: {drain:?}");
+                ("switch-stored", true)
+            }
+        };
+        self.autopsy()?;
+        let mut daemon = self.start(Until::Ready, "").await?;
+        let intake = daemon.admin().status().await?.controls.intake;
+        ensure!(intake.is_some_and(|intake| intake.paused), "the drain is forgotten");
+        daemon.admin().command("/v1/intake/resume", json!({})).await?;
+        daemon.kill9()?;
+        Ok((how.to_owned(), struck))
+    }
+
+    /// Judges the database of a dead daemon as it was left; false where there is none yet.
+    fn autopsy(&self) -> Result<bool> {
+        let Some(books) = Books::of_the_dead(&self.options.database(self.folder.path()))? else {
+            return Ok(false);
+        };
+        let faults = books.faults();
+        ensure!(faults.is_empty(), "left by a dead daemon:\n{}", faults.join("\n"));
+        Ok(true)
+    }
+}
+
+/// Ends when nobody buys any more: what hasn't struck by then will not.
+async fn sale_over(sale: &Sale) {
+    let over = until("the end of the sale", Duration::from_secs(3_600), || async {
+        Ok(sale.crowds.iter().all(|(_, running)| running.is_finished()).then_some(()))
+    });
+    // Never in an hour: then the wait for the fault point ends first.
+    let _ = over.await;
+}
+
+/// A free address below the ports that outgoing connections take: nobody's connection, not even a
+/// buyer's own, may sit on it while the daemon is away.
+fn quiet_address() -> Result<String> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 14_000;
+    const PORTS: u32 = 16_000;
+    let start = std::process::id().wrapping_mul(131);
+    for _ in 0..PORTS {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(FIRST + start.wrapping_add(step) % PORTS)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(format!("127.0.0.1:{port}"));
+        }
+    }
+    anyhow::bail!("no free port between {FIRST} and {}", FIRST + PORTS)
+}
