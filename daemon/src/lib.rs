@@ -20,6 +20,8 @@ pub mod order_side;
 pub mod queue;
 pub mod request;
 pub mod shutdown;
+#[cfg(test)]
+mod simulation;
 pub mod status;
 pub mod store;
 pub mod systemd;
