@@ -6,6 +6,8 @@
 pub mod admin;
 pub mod app;
 pub mod args;
+#[cfg(test)]
+mod bad_input;
 pub mod clock;
 pub mod config;
 pub mod domain;

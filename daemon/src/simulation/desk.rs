@@ -197,6 +197,11 @@ impl Running {
         }
     }
 
+    /// Whether it admits anybody.
+    pub(super) fn is_open(&self) -> bool {
+        self.follower.try_lock().is_ok_and(|follower| follower.is_open)
+    }
+
     /// Whether something of it is still under way.
     pub(super) fn is_busy(&self) -> bool {
         let tasks = self.charges.iter().chain(&self.queries);

@@ -73,7 +73,7 @@ pub(super) enum Deed {
 /// How often each comes.
 const WEIGHTS: [(Deed, u64); 22] = [
     (Deed::Charge, 22),
-    (Deed::Query, 7),
+    (Deed::Query, 12),
     (Deed::HangUp, 1),
     (Deed::Serve, 60),
     (Deed::Follow, 14),

@@ -4,11 +4,11 @@
 //! and is the same on every run; ARCHITECTURE.md's invariants are asserted after each.
 //!
 //! A failing history is shortened and printed with its seed. `SECKILL_SIM_SEED=…` runs one alone,
-//! `SECKILL_SIM_HISTORIES=…` as many as one likes (`cargo xtask check` runs 10,000).
+//! `SECKILL_SIM_HISTORIES=…` as many as one likes (`cargo xtask simulate` runs 10,000).
 
 mod closing;
 mod desk;
-mod dice;
+pub(crate) mod dice;
 mod history;
 mod ports;
 mod promises;

@@ -35,15 +35,24 @@ pub(super) struct Promises {
 struct Before {
     queueing: bool,
     placed: Option<String>,
+    /// Undecided orders that the very gateway that is asked has told of.
+    told_here: Vec<String>,
 }
 
 impl Promises {
     /// Notes what the buyer knows at the moment of asking.
-    pub(super) fn ask(&mut self, number: u64, wish: &Wish) {
-        let before = self.known.get(wish).map_or_else(Before::default, |known| Before {
-            queueing: !known.queueing.is_empty(),
-            placed: known.placed.clone(),
-        });
+    pub(super) fn ask(&mut self, number: u64, (gateway, run): (usize, u32), wish: &Wish) {
+        let known = self.known.get(wish);
+        let told_here = self
+            .held
+            .iter()
+            .filter(|held| (held.0, held.1) == (gateway, run) && held.2 == *wish)
+            .map(|held| held.3.clone());
+        let before = Before {
+            queueing: known.is_some_and(|known| !known.queueing.is_empty()),
+            placed: known.and_then(|known| known.placed.clone()),
+            told_here: told_here.collect(),
+        };
         self.asked.insert(number, before);
     }
 
@@ -68,10 +77,17 @@ impl Promises {
                 let before = self.asked.remove(&number).unwrap_or_default();
                 let known = self.known.entry(wish.clone()).or_default();
                 match (reply.code, reply.data()) {
-                    (Code::NeverOrdered, _) if before.queueing || before.placed.is_some() => {
-                        Err(format!("{wish:?} was promised an order and is told there is none"))
+                    (Code::NeverOrdered, _)
+                        if before.queueing
+                            || before.placed.is_some()
+                            || !before.told_here.is_empty() =>
+                    {
+                        Err(format!("{wish:?} has an order and is told there is none"))
                     }
-                    (_, Some(data)) => known.hear(&self.stored, &before, data),
+                    (_, Some(data)) => {
+                        let decided = |id: &str| self.held.iter().all(|held| held.3 != id);
+                        known.hear(&self.stored, decided, &before, data)
+                    }
                     _ => Ok(()),
                 }
             }
@@ -123,6 +139,7 @@ impl Known {
     fn hear(
         &mut self,
         stored: &HashSet<String>,
+        decided: impl Fn(&str) -> bool,
         before: &Before,
         data: &QueryData,
     ) -> Result<(), String> {
@@ -134,6 +151,13 @@ impl Known {
         }
         if !stored.contains(id) {
             return Err(format!("{id} is told to be {status:?} and was never stored"));
+        }
+        // `told_here` leaves out what was decided before the query was asked.
+        if let Some(newest) = before.told_here.iter().find(|newest| *newest != id)
+            && status == OrderStatus::Failed
+            && !decided(newest)
+        {
+            return Err(format!("{newest} waits, and its buyer is told that {id} failed"));
         }
         match status {
             OrderStatus::Placed | OrderStatus::Finished => self.placed = Some(id.clone()),

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use protocol::{Decision, EpochMs, Money, ORDER_TOPIC, OrderMessage};
 
-use super::desk::{Answers, Gateway, Wish};
+use super::desk::{Answers, Gateway, Running, Wish};
 use super::history::{Deed, Shape, Step};
 use super::ports::{Answer, Ask, Ports, lost};
 use super::promises::{Promises, books_balance};
@@ -18,7 +18,7 @@ use crate::store::{Seed, Shelf};
 
 pub(super) const PRODUCTS: [&str; 2] = ["pid_0001", "pid_0002"];
 pub(super) const PRICE: Money = Money::from_milli(1_200_000);
-const BUYERS: u64 = 5;
+const BUYERS: u64 = 4;
 
 /// Turns of the scheduler after each step: more than the longest chain of tasks that wake one
 /// another.
@@ -65,7 +65,8 @@ fn at(pick: u64, length: usize) -> Option<usize> {
 
 fn wish(pick: u64) -> Wish {
     let buyer = pick % BUYERS;
-    let product = usize::try_from(pick / BUYERS % 2).unwrap();
+    // Mostly the first, so that buyers meet.
+    let product = usize::from((pick / BUYERS).is_multiple_of(4));
     Wish {
         prod_id: PRODUCTS[product].to_owned(),
         user_phone: format!("1520000{:04}", 8881 + buyer),
@@ -134,7 +135,10 @@ impl<'a> World<'a> {
             Deed::Query => self.query(wish(pick), how),
             Deed::Serve => {
                 let length = self.ports.calls.lock().unwrap().len();
-                if let Some(call) = at(pick, length) {
+                // Half of the time the newest, so that one request often goes on by itself.
+                let newest = how >> 33 & 1 == 0;
+                let call = if newest { length.checked_sub(1) } else { at(pick, length) };
+                if let Some(call) = call {
                     self.serve(call, how);
                 }
             }
@@ -187,8 +191,8 @@ impl<'a> World<'a> {
 
     pub(super) fn query(&mut self, wish: Wish, gateway: u64) {
         let number = self.count();
-        self.promises.ask(number, &wish);
         if let Some(index) = at(gateway, self.gateways.len()) {
+            self.promises.ask(number, (index, self.runs[index]), &wish);
             self.gateways[index].query(number, wish);
         }
     }
@@ -315,7 +319,8 @@ impl<'a> World<'a> {
         }
         let Some(first) = at(pick >> 8, self.queue.len()) else { return };
         self.queue.rotate_left(first);
-        let taken = self.queue.len().min(1 + at(pick, 4).unwrap());
+        let most = if pick.is_multiple_of(4) { usize::MAX } else { 1 + at(pick, 4).unwrap() };
+        let taken = self.queue.len().min(most);
         let mut batch: Vec<Message> = self.queue.drain(..taken).collect();
         let deliveries = batch.iter().map(|message| Delivery {
             body: message.body.clone(),
@@ -454,6 +459,7 @@ impl<'a> World<'a> {
             if running.is_broken() {
                 return Err(format!("gateway {index}: the publisher is gone"));
             }
+            self.knows_its_queue(index, running)?;
             for shelf in running.book.shelves() {
                 let (held, holders) = (shelf.stock.figures().held as usize, shelf.holders());
                 if held != holders {
@@ -465,6 +471,24 @@ impl<'a> World<'a> {
             }
         }
         self.holds_stand()
+    }
+
+    /// Over the embedded queue nothing that waits goes unheld once the desk is open.
+    fn knows_its_queue(&self, index: usize, running: &Running) -> Result<(), String> {
+        if !self.shape.embedded || !running.is_open() {
+            return Ok(());
+        }
+        for order in self.store.undecided() {
+            let shelf = running.book.shelf(&order.prod_id);
+            let buyer = shelf.and_then(|shelf| shelf.buyer(&order.user_phone));
+            let holds = buyer.is_some_and(|buyer| {
+                buyer.standing.undecided().is_some_and(|one| one.id.to_string() == order.order_id)
+            });
+            if !holds {
+                return Err(format!("gateway {index} holds nothing for {}", order.order_id));
+            }
+        }
+        Ok(())
     }
 
     /// A unit that was promised is held until its order is decided.

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use protocol::{DecisionsPage, EpochMs};
+use protocol::{CreateProduct, DecisionsPage, EpochMs};
 use rusqlite::Connection;
 
 use super::error::Fault;
@@ -120,6 +120,10 @@ impl InlineStore {
             product_commands::change_stock(tx, &product, delta)
         });
         changed.is_some()
+    }
+
+    pub(crate) fn create(&self, product: &CreateProduct) -> bool {
+        self.write(Commit::Done, |tx| product_commands::create(tx, product)).is_some()
     }
 
     pub(crate) fn set_shelf(&self, prod_id: &str, shelf: Shelf) {

@@ -75,7 +75,7 @@ impl Store {
     }
 }
 
-fn create(tx: &Tx<'_>, product: &CreateProduct) -> Result<Effect, Fault> {
+pub(super) fn create(tx: &Tx<'_>, product: &CreateProduct) -> Result<Effect, Fault> {
     check(product)?;
     if row(tx, &product.prod_id)?.is_some() {
         let msg = format!("product {} exists", product.prod_id);
