@@ -6,6 +6,8 @@
 pub mod admin;
 pub mod app;
 pub mod args;
+#[cfg(test)]
+mod bad_input;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -21,6 +23,8 @@ pub mod order_side;
 pub mod queue;
 pub mod request;
 pub mod shutdown;
+#[cfg(test)]
+mod simulation;
 pub mod status;
 pub mod store;
 pub mod systemd;

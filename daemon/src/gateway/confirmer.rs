@@ -160,7 +160,7 @@ impl Doubts {
     }
 
     /// One try for each of them.
-    async fn round(&self, producer: &dyn Producer, batch_max: usize) {
+    pub(crate) async fn round(&self, producer: &dyn Producer, batch_max: usize) {
         let (orders, arrived) = self.still_unconfirmed();
         self.drop_confirmed(arrived, "decided").await;
         for batch in orders.chunks(batch_max.max(1)) {

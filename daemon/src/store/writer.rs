@@ -50,6 +50,17 @@ struct Effects {
 }
 
 impl<'a> Tx<'a> {
+    /// Inside a transaction that has begun.
+    pub(super) fn new(connection: &'a Connection, now: EpochMs) -> Self {
+        Self {
+            connection,
+            now,
+            tally: RefCell::default(),
+            effects: Cell::default(),
+            trouble: Cell::new(None),
+        }
+    }
+
     /// A statement that is compiled once per connection.
     pub(super) fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
         self.connection.prepare_cached(sql)
@@ -360,13 +371,7 @@ impl Loop {
         let execute = |sql| self.connection.prepare_cached(sql)?.execute([]);
         let began = Instant::now();
         execute("BEGIN IMMEDIATE").map_err(rejected)?;
-        let tx = Tx {
-            connection: &self.connection,
-            now: (self.clock)(),
-            tally: RefCell::new(Tally::default()),
-            effects: Cell::new(Effects::default()),
-            trouble: Cell::new(None),
-        };
+        let tx = Tx::new(&self.connection, (self.clock)());
         for job in jobs {
             job.run(&tx);
             if self.connection.is_autocommit() {
