@@ -118,7 +118,10 @@ pub struct Usage {
 }
 
 /// What a process costs at the moment.
-pub(crate) fn usage(pid: u32) -> Result<Usage> {
+///
+/// # Errors
+/// The process is gone.
+pub fn usage(pid: u32) -> Result<Usage> {
     let folder = PathBuf::from(format!("/proc/{pid}"));
     let stat = std::fs::read_to_string(folder.join("stat"))?;
     let status = std::fs::read_to_string(folder.join("status"))?;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
 
+mod bench;
 mod check;
 mod e2e;
 mod rocketmq;
@@ -17,6 +18,8 @@ use clap::Parser;
 enum Chore {
     /// Formatting, lints, documentation, licences, shipped profiles, tidiness.
     Check,
+    /// The daemon beside bare counterparts, in figures: release programs, minutes.
+    Bench(bench::Args),
     /// The tests that need a real RocketMQ (JDK 17 and Maven).
     E2e(e2e::Args),
     /// 10,000 seeded histories of the whole sale, with crashes between any two steps.
@@ -33,6 +36,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Check => check::run(),
+        Chore::Bench(args) => bench::run(&args),
         Chore::E2e(args) => e2e::run(&args),
         Chore::Simulate(args) => search::simulate(&args),
         Chore::Fuzz(args) => search::fuzz(&args),
