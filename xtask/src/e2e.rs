@@ -14,6 +14,9 @@ const VERSIONS: &str = "E2E_VERSIONS";
 /// `1` has the tests run their long loops.
 const LONG: &str = "E2E_LONG";
 
+/// How long the soak lasts.
+const SOAK_MINUTES: &str = "E2E_SOAK_MINUTES";
+
 /// The whole workspace is named, and the targets picked, so that cargo chooses the same features as
 /// for `cargo test --workspace` and builds no dependency twice. `binary` and `verbs` are
 /// tests of the two programs: naming them has cargo build those.
@@ -59,12 +62,20 @@ enum Loop {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
         options: Vec<OsString>,
     },
+    /// Half of the load that the daemon can take, with a restart each minute.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+    },
 }
 
 /// Runs the tests; the runner's own closing lines are the result.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if let Some(Loop::Crash { options }) = &args.loops {
-        return crash(options);
+    match &args.loops {
+        Some(Loop::Crash { options }) => return crash(options),
+        Some(Loop::Soak { minutes }) => return soak(*minutes),
+        None => {}
     }
     servers_can_run()?;
     step("build", || run_command(cargo(TESTS).arg("--no-run")))?;
@@ -104,6 +115,12 @@ fn crash(options: &[OsString]) -> Result<()> {
     })?;
     let mut command = Command::new(aside.join("crash"));
     run_command(command.current_dir(root()).env("SECKILLD", aside.join("seckilld")).args(options))
+}
+
+fn soak(minutes: u64) -> Result<()> {
+    let mut command = cargo(TESTS);
+    command.env(SOAK_MINUTES, minutes.to_string());
+    run_command(command.args(["--", "soak::", "--nocapture"]))
 }
 
 fn servers_can_run() -> Result<()> {
