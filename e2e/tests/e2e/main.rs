@@ -13,6 +13,7 @@ mod edge;
 mod idle;
 mod refusals;
 mod sale;
+mod upgrade;
 
 #[cfg(feature = "servers")]
 mod disk;
