@@ -6,6 +6,8 @@ mod bystanders;
 pub mod plan;
 mod round;
 mod tally;
+mod upgrade;
 
-pub use round::{Ground, round};
+pub use round::{Ground, Wired, round};
 pub use tally::{Round, Tally};
+pub use upgrade::upgrades;

@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod disk;
 pub mod http;
 pub mod judge;
+pub mod old;
 pub mod process;
 pub mod proxy;
 pub mod terminal;

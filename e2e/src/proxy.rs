@@ -3,11 +3,12 @@
 //! comes out is a prefix of what went in, as with any network.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use rustix::net::sockopt::set_socket_linger;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -89,19 +90,22 @@ impl Drop for Proxy {
 /// Carries one connection until an end closes, the target is away, or it is reset.
 async fn carry(near: TcpStream, target: &str, mut state: watch::Receiver<State>) {
     let Ok(far) = TcpStream::connect(target).await else { return };
-    // Ended by a reset and not in order, whoever is to blame: a broken wire says no goodbye.
-    let reset = near.set_zero_linger().and_then(|()| far.set_zero_linger());
     let small = near.set_nodelay(true).and_then(|()| far.set_nodelay(true));
-    if reset.and(small).is_err() {
-        return;
-    }
+    // Other names of both sockets, to change their end by while they are in use.
+    let handles = (near.as_fd().try_clone_to_owned(), far.as_fd().try_clone_to_owned());
+    let (Ok(()), (Ok(near_handle), Ok(far_handle))) = (small, handles) else { return };
     let resets = state.borrow().resets;
-    let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
-    let is_reset = state.clone();
+    let ((near_read, near_write), (far_read, far_write)) = (split(near), split(far));
+    let watched = state.clone();
     tokio::select! {
         () = pump(near_read, far_write, state.clone(), Direction::Question) => {}
-        () = pump(far_read, near_write, is_reset, Direction::Answer) => {}
-        _ = state.wait_for(|state| state.resets != resets) => {}
+        () = pump(far_read, near_write, watched, Direction::Answer) => {}
+        _ = state.wait_for(|state| state.resets != resets) => {
+            for handle in [near_handle, far_handle] {
+                // Closed with no time to linger, a socket says RST and no goodbye.
+                let _ = set_socket_linger(handle, Some(Duration::ZERO));
+            }
+        }
     }
 }
 
@@ -122,8 +126,8 @@ impl Weather {
 }
 
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: ReadHalf<TcpStream>,
+    mut to: WriteHalf<TcpStream>,
     mut state: watch::Receiver<State>,
     direction: Direction,
 ) {

@@ -3,12 +3,13 @@
 
 #![expect(clippy::print_stdout, reason = "it talks to the person who runs it")]
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
 use seckill_e2e::broker::{Broker, BrokerOptions};
-use seckill_e2e::crash::{Ground, Tally, round};
+use seckill_e2e::crash::{Ground, Tally, Wired, round, upgrades};
+use seckill_e2e::proxy::Proxy;
 
 /// Rounds of which a campaign can be asked that it strikes at every fault point.
 const ROUNDS_FOR_EVERY_POINT: u64 = 100;
@@ -34,22 +35,33 @@ struct Args {
 enum Queue {
     /// In the daemon's database.
     Embedded,
-    /// A real RocketMQ, started for it (JDK and Maven).
+    /// A real RocketMQ, started for it (JDK and Maven), behind a wire with bad weather.
     Rocketmq,
+    /// The same with gateway and order node apart: odd seeds kill the gateway, even ones the other.
+    Split,
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    match args.queue {
-        Queue::Embedded => campaign(&args, &Ground::Embedded).await,
-        Queue::Rocketmq => {
-            let folder = tempfile::tempdir()?;
-            let dir: PathBuf = folder.path().to_owned();
-            let broker = Broker::start(BrokerOptions { dir, ..BrokerOptions::default() }).await?;
-            campaign(&args, &Ground::Rocketmq(broker.name_server())).await
-        }
+    if args.queue == Queue::Embedded {
+        println!("{} upgrades cut off and gone on with", upgrades().await?);
+        return campaign(&args, &Ground::Embedded).await;
     }
+    let folder = tempfile::tempdir()?;
+    let broker = Broker::start(BrokerOptions {
+        dir: folder.path().to_owned(),
+        advertised_ip: Some("127.0.0.2".to_owned()),
+        ..BrokerOptions::default()
+    })
+    .await?;
+    let wire = Proxy::start(&broker.advertised_address(), &broker.address()).await?;
+    let wired = Wired { name_server: broker.name_server(), wire: Arc::new(wire) };
+    let ground = match args.queue {
+        Queue::Split => Ground::Split(wired),
+        Queue::Embedded | Queue::Rocketmq => Ground::Rocketmq(wired),
+    };
+    campaign(&args, &ground).await
 }
 
 async fn campaign(args: &Args, ground: &Ground) -> Result<()> {
@@ -80,7 +92,10 @@ async fn campaign(args: &Args, ground: &Ground) -> Result<()> {
             failed[0]
         );
     }
-    let never = tally.never_struck(ground.queue());
+    let never: Vec<_> = [args.seed, args.seed + 1]
+        .into_iter()
+        .flat_map(|seed| tally.never_struck(ground.mortal(seed)))
+        .collect();
     if ROUNDS_FOR_EVERY_POINT <= args.rounds && !never.is_empty() {
         bail!("no daemon died at {}", never.join(", "));
     }

@@ -2,15 +2,23 @@
 //! each life of the daemon ends. The same seed gives the same plan; how far the daemon gets in each
 //! life is the machine's.
 
+use std::time::Duration;
+
 use fastrand::Rng;
 
-/// The queue that a round runs on.
+use crate::proxy::Weather;
+
+/// Who dies in a round, and on which queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Queue {
-    /// In the daemon's own database.
+pub enum Mortal {
+    /// Both roles in one process, with the queue in its database.
     Embedded,
-    /// A real RocketMQ.
+    /// Both roles in one process, over a broker.
     Rocketmq,
+    /// The order node; its gateway lives on.
+    OrderNode,
+    /// The gateway; its order node lives on.
+    Gateway,
 }
 
 /// A round.
@@ -26,6 +34,30 @@ pub struct Plan {
     pub connections: usize,
     /// The daemon's lives before the last, undisturbed one.
     pub lives: Vec<Life>,
+    /// What the wire to the broker goes through meanwhile, over and over.
+    pub storms: Vec<Storm>,
+}
+
+/// A while of clear weather on the wire, then a while of bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storm {
+    /// How long it is clear before.
+    pub clear: Duration,
+    /// What comes.
+    pub weather: Weather,
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// Whether all connections are reset at its end, with what was held back.
+    pub end: End,
+}
+
+/// How bad weather ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// What was held back arrives.
+    Thaw,
+    /// It is lost with its connections.
+    Reset,
 }
 
 /// A product and how many want it.
@@ -98,6 +130,18 @@ const ON_ROCKETMQ: [(&str, u32); 5] = [
     ("checkpoint", 3),
 ];
 
+/// The order node's part of it.
+const ON_ORDER_NODE: [(&str, u32); 4] = [
+    ("placing-before-commit", 6),
+    ("placing-after-commit", 6),
+    ("ack-before", 6),
+    ("checkpoint", 2),
+];
+
+/// The gateway's part of it.
+const ON_GATEWAY: [(&str, u32); 3] =
+    [("send-confirmed", 8), ("doubt-before-keep", 1), ("doubt-after-keep", 1)];
+
 /// Fault points of an ordered stop.
 const OF_A_STOP: [&str; 5] = [
     "stop-accepting",
@@ -109,13 +153,17 @@ const OF_A_STOP: [&str; 5] = [
 
 /// All points that a campaign on this queue must have struck at, given enough rounds.
 #[must_use]
-pub fn points(queue: Queue) -> Vec<&'static str> {
-    let of_orders: &[(&str, u32)] = match queue {
-        Queue::Embedded => &ON_EMBEDDED,
-        Queue::Rocketmq => &ON_ROCKETMQ,
+pub fn points(mortal: Mortal) -> Vec<&'static str> {
+    let of_orders: &[(&str, u32)] = match mortal {
+        Mortal::Embedded => &ON_EMBEDDED,
+        Mortal::Rocketmq => &ON_ROCKETMQ,
+        Mortal::OrderNode => &ON_ORDER_NODE,
+        Mortal::Gateway => &ON_GATEWAY,
     };
     let of_orders = of_orders.iter().map(|(point, _)| *point);
-    of_orders.chain(OF_A_STOP).chain(["switch-stored"]).collect()
+    // A drain is a matter of intake, which an order node doesn't have.
+    let of_a_drain = (mortal != Mortal::OrderNode).then_some("switch-stored");
+    of_orders.chain(OF_A_STOP).chain(of_a_drain).collect()
 }
 
 impl Death {
@@ -135,13 +183,26 @@ impl Death {
 impl Plan {
     /// Draws a plan.
     #[must_use]
-    pub fn draw(seed: u64, queue: Queue) -> Self {
+    pub fn draw(seed: u64, mortal: Mortal) -> Self {
         let mut rng = Rng::with_seed(seed);
         let goods = (1..=rng.u32(1..=3)).map(|number| draw_goods(&mut rng, number)).collect();
-        let lives = (0..rng.usize(2..=4)).map(|turn| draw_life(&mut rng, queue, turn)).collect();
+        let lives = (0..rng.usize(2..=4)).map(|turn| draw_life(&mut rng, mortal, turn)).collect();
         let (clicks, connections) = (rng.u32(1..=4), rng.usize(4..=48));
-        Self { seed, goods, clicks, connections, lives }
+        let storms = (0..rng.usize(1..=3)).map(|_| draw_storm(&mut rng)).collect();
+        Self { seed, goods, clicks, connections, lives, storms }
     }
+}
+
+fn draw_storm(rng: &mut Rng) -> Storm {
+    let (weather, lasts_ms) = match rng.u32(0..3) {
+        0 => (Weather::Slow(Duration::from_millis(rng.u64(20..=200))), rng.u64(500..=3_000)),
+        // Longer than a send waits, more often than not.
+        1 => (Weather::AnswersHeld, rng.u64(1_000..=5_000)),
+        _ => (Weather::Silent, rng.u64(1_000..=5_000)),
+    };
+    let clear = Duration::from_millis(rng.u64(300..=3_000));
+    let end = if rng.bool() { End::Thaw } else { End::Reset };
+    Storm { clear, weather, lasts: Duration::from_millis(lasts_ms), end }
 }
 
 fn draw_goods(rng: &mut Rng, number: u32) -> Goods {
@@ -151,11 +212,11 @@ fn draw_goods(rng: &mut Rng, number: u32) -> Goods {
     Goods { prod_id: format!("pid_{number:04}"), stock, buyers }
 }
 
-fn draw_life(rng: &mut Rng, queue: Queue, turn: usize) -> Life {
+fn draw_life(rng: &mut Rng, mortal: Mortal, turn: usize) -> Life {
     // Over a broker everything takes longer, the start above all.
-    let slow = match queue {
-        Queue::Embedded => 1,
-        Queue::Rocketmq => 3,
+    let slow = match mortal {
+        Mortal::Embedded => 1,
+        Mortal::Rocketmq | Mortal::OrderNode | Mortal::Gateway => 3,
     };
     match rng.u32(0..10) {
         0..=2 => Life::Killed { after_ms: rng.u64(1..=900) * slow },
@@ -165,20 +226,22 @@ fn draw_life(rng: &mut Rng, queue: Queue, turn: usize) -> Life {
             let death = Death { point, passes: 0, delay_us };
             Life::Stopped { after_ms: rng.u64(1..=500) * slow, death }
         }
-        4 => {
+        4 if mortal != Mortal::OrderNode => {
             let killed_after_ms = rng.bool().then(|| rng.u64(0..=100));
             Life::Drained { after_ms: rng.u64(1..=300) * slow, killed_after_ms }
         }
-        _ => Life::Dies(draw_death(rng, queue, turn)),
+        _ => Life::Dies(draw_death(rng, mortal, turn)),
     }
 }
 
-fn draw_death(rng: &mut Rng, queue: Queue, turn: usize) -> Death {
-    let points: &[(&'static str, u32)] = match (queue, turn) {
+fn draw_death(rng: &mut Rng, mortal: Mortal, turn: usize) -> Death {
+    let points: &[(&'static str, u32)] = match (mortal, turn) {
         // A step of the schema is only done in a first life.
-        (Queue::Embedded, 0) => &ON_EMBEDDED,
-        (Queue::Embedded, _) => &ON_EMBEDDED[2..],
-        (Queue::Rocketmq, _) => &ON_ROCKETMQ,
+        (Mortal::Embedded, 0) => &ON_EMBEDDED,
+        (Mortal::Embedded, _) => &ON_EMBEDDED[2..],
+        (Mortal::Rocketmq, _) => &ON_ROCKETMQ,
+        (Mortal::OrderNode, _) => &ON_ORDER_NODE,
+        (Mortal::Gateway, _) => &ON_GATEWAY,
     };
     let (point, passes_max) = points[rng.usize(0..points.len())];
     let delay_us = (point == "checkpoint").then(|| rng.u32(0..=3_000));
@@ -189,21 +252,21 @@ fn draw_death(rng: &mut Rng, queue: Queue, turn: usize) -> Death {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{Death, Life, Plan, Queue, points};
+    use super::{Death, Life, Mortal, Plan, points};
 
     #[test]
     fn a_seed_gives_its_plan_again_and_another_seed_another() {
-        let drawn = |seed| format!("{:?}", Plan::draw(seed, Queue::Embedded));
+        let drawn = |seed| format!("{:?}", Plan::draw(seed, Mortal::Embedded));
         assert_eq!(drawn(7), drawn(7));
         assert_ne!(drawn(7), drawn(8));
     }
 
     #[test]
     fn two_hundred_rounds_plan_every_point_more_than_once() {
-        for queue in [Queue::Embedded, Queue::Rocketmq] {
+        for mortal in [Mortal::Embedded, Mortal::Rocketmq, Mortal::OrderNode, Mortal::Gateway] {
             let mut planned: Vec<&str> = Vec::new();
             for seed in 0..200 {
-                planned.extend(Plan::draw(seed, queue).lives.iter().filter_map(
+                planned.extend(Plan::draw(seed, mortal).lives.iter().filter_map(
                     |life| match life {
                         Life::Dies(death) | Life::Stopped { death, .. } => Some(death.point),
                         Life::Drained { killed_after_ms: None, .. } => Some("switch-stored"),
@@ -211,7 +274,7 @@ mod tests {
                     },
                 ));
             }
-            let known: HashSet<_> = points(queue).into_iter().collect();
+            let known: HashSet<_> = points(mortal).into_iter().collect();
             assert_eq!(planned.iter().copied().collect::<HashSet<_>>(), known);
             for point in known {
                 assert!(1 < planned.iter().filter(|planned| **planned == point).count(), "{point}");

@@ -14,45 +14,64 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::bystanders;
-use super::plan::{Death, Life, Plan, Queue};
+use super::plan::{Death, End, Life, Mortal, Plan, Storm};
 use super::tally::Round;
 use crate::buyers::{Crowd, Ledger};
 use crate::checker::Books;
 use crate::daemon::{Daemon, Options, Until};
-use crate::judge::judge;
+use crate::judge::{DRAIN_MAX, judge};
+use crate::proxy::{Proxy, Weather};
 use crate::until;
 
 /// What every product costs.
 const PRICE: &str = "1.000";
 
-/// Where rounds take place.
+/// Where rounds take place. On a broker each round has a topic of its own.
 #[derive(Debug, Clone)]
 pub enum Ground {
     /// On the embedded queue.
     Embedded,
-    /// On a RocketMQ whose name server is at this address; each round has a topic of its own.
-    Rocketmq(String),
+    /// On a RocketMQ, both roles in one process.
+    Rocketmq(Wired),
+    /// On a RocketMQ, gateway and order node apart; which of them dies is the seed's parity.
+    Split(Wired),
+}
+
+/// A broker behind a wire of ours.
+#[derive(Debug, Clone)]
+pub struct Wired {
+    /// Its name server.
+    pub name_server: String,
+    /// The wire.
+    pub wire: Arc<Proxy>,
 }
 
 impl Ground {
-    /// Its queue.
+    /// Who dies in the round of a seed.
     #[must_use]
-    pub const fn queue(&self) -> Queue {
+    pub const fn mortal(&self, seed: u64) -> Mortal {
         match self {
-            Self::Embedded => Queue::Embedded,
-            Self::Rocketmq(_) => Queue::Rocketmq,
+            Self::Embedded => Mortal::Embedded,
+            Self::Rocketmq(_) => Mortal::Rocketmq,
+            Self::Split(_) if seed.is_multiple_of(2) => Mortal::OrderNode,
+            Self::Split(_) => Mortal::Gateway,
+        }
+    }
+
+    fn wired(&self) -> Option<&Wired> {
+        match self {
+            Self::Embedded => None,
+            Self::Rocketmq(wired) | Self::Split(wired) => Some(wired),
         }
     }
 
     fn options(&self, seed: u64) -> Options {
-        match self {
-            Self::Embedded => Options::embedded(),
-            Self::Rocketmq(name_server) => Options::profile("offline")
-                .set("rocketmq.name_servers", format!("[\"{name_server}\"]"))
-                .set("rocketmq.topic", format!("CRASH_{seed}"))
-                .set("rocketmq.producer_group", format!("GID_CRASH_{seed}"))
-                .set("rocketmq.consumer_group", format!("GID_CRASH_{seed}")),
-        }
+        let Some(Wired { name_server, .. }) = self.wired() else { return Options::embedded() };
+        Options::profile("offline")
+            .set("rocketmq.name_servers", format!("[\"{name_server}\"]"))
+            .set("rocketmq.topic", format!("CRASH_{seed}"))
+            .set("rocketmq.producer_group", format!("GID_CRASH_{seed}"))
+            .set("rocketmq.consumer_group", format!("GID_CRASH_{seed}"))
     }
 
     /// Over how long buyers come during one life, how long a fault point is waited for, and within
@@ -62,7 +81,7 @@ impl Ground {
             Self::Embedded => {
                 (Duration::from_millis(600), Duration::from_secs(4), Duration::from_secs(120))
             }
-            Self::Rocketmq(_) => {
+            Self::Rocketmq(_) | Self::Split(_) => {
                 (Duration::from_millis(2_500), Duration::from_secs(15), Duration::from_secs(400))
             }
         }
@@ -77,7 +96,7 @@ pub async fn round(seed: u64, ground: &Ground) -> Result<Round> {
     let mut folder = tempfile::Builder::new().prefix("seckill-crash-").tempdir()?;
     folder.disable_cleanup(true);
     let place: PathBuf = folder.path().to_owned();
-    let plan = Plan::draw(seed, ground.queue());
+    let plan = Plan::draw(seed, ground.mortal(seed));
     std::fs::write(place.join("plan"), format!("{plan:#?}\n"))?;
     let stage = Stage::new(plan, ground, folder)?;
     let done = Box::pin(stage.play()).await;
@@ -90,7 +109,13 @@ pub async fn round(seed: u64, ground: &Ground) -> Result<Round> {
 struct Stage {
     plan: Plan,
     folder: Arc<TempDir>,
+    /// Of the one who dies.
     options: Options,
+    /// Of the one who lives on, if there are two.
+    companion: Option<Options>,
+    /// Of the one with the order role.
+    orders: PathBuf,
+    wire: Option<Arc<Proxy>>,
     gateway: String,
     arrival: Duration,
     patience: Duration,
@@ -119,20 +144,50 @@ impl Stage {
             .options(plan.seed)
             .set("products", format!("[{}]", products.join(",")))
             .set("gateway.listen", gateway.clone())
-            .set("order.listen", order);
+            .set("order.listen", order.clone());
+        let of_role = |role| options.clone().name(role).roles(&[role]);
+        let gateway_alone =
+            || of_role("gateway").set("gateway.order_url", format!("http://{order}"));
+        let (options, companion) = match ground.mortal(plan.seed) {
+            Mortal::Embedded | Mortal::Rocketmq => (options, None),
+            Mortal::OrderNode => (of_role("order"), Some(gateway_alone())),
+            Mortal::Gateway => (gateway_alone(), Some(of_role("order"))),
+        };
+        let with_orders = companion.as_ref().filter(|_| plan.seed % 2 == 1).unwrap_or(&options);
+        let orders = with_orders.database(folder.path());
+        let wire = ground.wired().map(|wired| Arc::clone(&wired.wire));
         let (arrival, patience, within) = ground.times();
         let (folder, gateway) = (Arc::new(folder), format!("http://{gateway}"));
-        Ok(Self { plan, folder, options, gateway, arrival, patience, within })
+        Ok(Self {
+            plan,
+            folder,
+            options,
+            companion,
+            orders,
+            wire,
+            gateway,
+            arrival,
+            patience,
+            within,
+        })
     }
 
     async fn play(self) -> Result<Round> {
         let start = Instant::now();
+        let mut companion = self.start_companion().await?;
         let sale = self.open();
+        let weather = self.wire.clone().map(|wire| {
+            AbortOnDrop(tokio::spawn(storms(Arc::clone(&wire), self.plan.storms.clone())))
+        });
         let mut round = Round::default();
         for life in &self.plan.lives {
             let death = self.live(life, &sale).await.with_context(|| format!("{life:?}"))?;
             round.deaths.push(death);
             round.autopsies += usize::from(self.autopsy()?);
+        }
+        drop(weather);
+        if let Some(wire) = &self.wire {
+            wire.set(Weather::Clear);
         }
         let mut daemon = self.start(Until::Ready, "").await?;
         let mut told = Vec::new();
@@ -150,15 +205,23 @@ impl Stage {
         for (crowd, ledger) in told {
             (round.buyers, round.sold) =
                 (round.buyers + ledger.buyers.len(), round.sold + crowd.placeable);
-            judge(&daemon.database(), crowd, &ledger).await?;
+            Books::drained(&daemon.database(), DRAIN_MAX).await?;
+            if let Some(companion) = &companion {
+                Books::drained(&companion.database(), DRAIN_MAX).await?;
+            }
+            judge(&self.orders, crowd, &ledger).await?;
         }
-        let books = Books::read(&daemon.database())?;
+        let books = Books::read(&self.orders)?;
         for phone in bystanders::phones() {
             ensure!(books.orders_of(&phone) == 0, "{phone}, a bystander, has an order");
         }
         ensure!(books.dead_letters == 0, "{} dead letters", books.dead_letters);
         let stopped = daemon.terminate().await?;
         ensure!(stopped.status.success(), "the last stop: {stopped:?}");
+        if let Some(companion) = &mut companion {
+            let stopped = companion.terminate().await?;
+            ensure!(stopped.status.success(), "the companion's stop: {stopped:?}");
+        }
         round.took = start.elapsed();
         Ok(round)
     }
@@ -186,6 +249,13 @@ impl Stage {
         let prod_id = self.plan.goods.first().map(|goods| goods.prod_id.clone());
         let asking = bystanders::ask(self.gateway.clone(), prod_id.unwrap_or_default(), is_over);
         Sale { crowds: crowds.collect(), bystanders: tokio::spawn(asking), over }
+    }
+
+    async fn start_companion(&self) -> Result<Option<Daemon>> {
+        let Some(options) = &self.companion else { return Ok(None) };
+        // A gateway isn't ready before its order node is.
+        let options = options.clone().until(Until::Listening);
+        Ok(Some(Daemon::start_in(Arc::clone(&self.folder), options).await?))
     }
 
     async fn start(&self, until: Until, fault_points: &str) -> Result<Daemon> {
@@ -277,6 +347,28 @@ impl Stage {
         let faults = books.faults();
         ensure!(faults.is_empty(), "left by a dead daemon:\n{}", faults.join("\n"));
         Ok(true)
+    }
+}
+
+/// A task that ends with its owner.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Bad weather on the wire, over and over, until it is broken off.
+async fn storms(wire: Arc<Proxy>, storms: Vec<Storm>) {
+    for storm in storms.iter().cycle() {
+        tokio::time::sleep(storm.clear).await;
+        wire.set(storm.weather);
+        tokio::time::sleep(storm.lasts).await;
+        if storm.end == End::Reset {
+            wire.reset();
+        }
+        wire.set(Weather::Clear);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::plan::{Queue, points};
+use super::plan::{Mortal, points};
 
 /// A round that ended well.
 #[derive(Debug, Default)]
@@ -63,10 +63,10 @@ impl Tally {
 
     /// Fault points at which no daemon died: they are proven of nothing.
     #[must_use]
-    pub fn never_struck(&self, queue: Queue) -> Vec<&'static str> {
+    pub fn never_struck(&self, mortal: Mortal) -> Vec<&'static str> {
         let struck =
             |point: &str| self.deaths.get(point).is_some_and(|(_, happened)| 0 < *happened);
-        points(queue).into_iter().filter(|point| !struck(point)).collect()
+        points(mortal).into_iter().filter(|point| !struck(point)).collect()
     }
 }
 
@@ -88,7 +88,7 @@ impl fmt::Display for Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{Queue, Round, Tally};
+    use super::{Mortal, Round, Tally};
 
     #[test]
     fn only_points_that_struck_count() {
@@ -97,7 +97,7 @@ mod tests {
         let round = Round { deaths, ..Round::default() };
         assert!(round.to_string().ends_with("checkpoint, (stop-consumed)"), "{round}");
         tally.add(&round);
-        let never = tally.never_struck(Queue::Embedded);
+        let never = tally.never_struck(Mortal::Embedded);
         assert!(never.contains(&"stop-consumed") && !never.contains(&"checkpoint"));
         assert!(tally.to_string().contains("1 deaths"), "{tally}");
     }

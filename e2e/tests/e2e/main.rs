@@ -14,6 +14,7 @@ mod idle;
 mod refusals;
 mod sale;
 mod soak;
+mod upgrade;
 
 #[cfg(feature = "servers")]
 mod disk;

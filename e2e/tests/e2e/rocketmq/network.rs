@@ -18,6 +18,9 @@ use crate::sale::DRAIN_MAX;
 /// Longer than `rocketmq.send_timeout_ms`, so that sends end unknown.
 const LONGER_THAN_A_SEND: Duration = Duration::from_secs(5);
 const WITHIN: Duration = Duration::from_secs(240);
+/// For sales whose connections are reset: well below the half minute that a pull of the client waits
+/// for an answer which will never come.
+const WITHIN_OF_A_RESET: Duration = Duration::from_secs(28);
 
 /// A broker behind a wire of ours: the name server tells everybody the wire's address.
 struct Wired {
@@ -45,7 +48,8 @@ impl Wired {
     fn sale(&self) -> Sale {
         let arrive_over = Duration::from_secs(8);
         let gateways = vec![self.daemon.gateway_url()];
-        Sale::begin(Crowd { arrive_over, within: WITHIN, ..Crowd::of_the_sale(gateways) })
+        let within = WITHIN_OF_A_RESET;
+        Sale::begin(Crowd { arrive_over, within, ..Crowd::of_the_sale(gateways) })
     }
 
     async fn end(self, sale: Sale) -> Result<()> {
