@@ -10,6 +10,7 @@ pub mod args;
 mod bad_input;
 pub mod clock;
 pub mod config;
+pub mod descriptors;
 pub mod domain;
 pub mod exit;
 mod fault_points;

@@ -8,6 +8,7 @@
 
 mod contract;
 mod crash;
+mod crowd;
 mod desk;
 mod edge;
 mod idle;
