@@ -3,7 +3,8 @@
 //! counts; `xtask bench` builds the release programs and runs this.
 //!
 //! `load` is the load generator and `bare` the bare route, each a process of its own; `stage`
-//! starts them and daemons; `rows` has one file per kind of comparison; `table` is what comes of it.
+//! starts them and daemons; `rows` has one file per kind of comparison; `table` is what comes of
+//! it.
 
 pub mod bare;
 pub mod load;
