@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use protocol::{Decision, EpochMs, Money, ORDER_TOPIC, OrderMessage};
 
-use super::desk::{Answers, Gateway, Running, Wish};
+use super::desk::{Answers, Gateway, Wish};
 use super::history::{Deed, Shape, Step};
 use super::ports::{Answer, Ask, Ports, lost};
 use super::promises::{Promises, books_balance};
