@@ -301,8 +301,8 @@ impl Shop {
         told_by_query(self.client.get(&url).await)
     }
 
-    /// As a buyer asks who is told "not known yet", which is the truth on a machine too busy to read
-    /// the lag in time: again.
+    /// As a buyer asks who is told "not known yet", which is the truth on a machine too busy to
+    /// read the lag in time: again.
     async fn query_until_known(&self, phone: &str, turn: usize, start: Instant) -> Told {
         loop {
             let told = self.query(phone, turn).await;

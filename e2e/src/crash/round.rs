@@ -148,13 +148,17 @@ impl Stage {
         let of_role = |role| options.clone().name(role).roles(&[role]);
         let gateway_alone =
             || of_role("gateway").set("gateway.order_url", format!("http://{order}"));
-        let (options, companion) = match ground.mortal(plan.seed) {
+        let mortal = ground.mortal(plan.seed);
+        let (options, companion) = match mortal {
             Mortal::Embedded | Mortal::Rocketmq => (options, None),
             Mortal::OrderNode => (of_role("order"), Some(gateway_alone())),
             Mortal::Gateway => (gateway_alone(), Some(of_role("order"))),
         };
-        let with_orders = companion.as_ref().filter(|_| plan.seed % 2 == 1).unwrap_or(&options);
-        let orders = with_orders.database(folder.path());
+        let orders = match (&companion, mortal) {
+            (Some(order_node), Mortal::Gateway) => order_node,
+            _ => &options,
+        };
+        let orders = orders.database(folder.path());
         let wire = ground.wired().map(|wired| Arc::clone(&wired.wire));
         let (arrival, patience, within) = ground.times();
         let (folder, gateway) = (Arc::new(folder), format!("http://{gateway}"));

@@ -26,7 +26,8 @@ fn sale(daemon: &Daemon) -> Sale {
     Sale::begin(Crowd { arrive_over, ..Crowd::of_the_sale(vec![daemon.gateway_url()]) })
 }
 
-/// Charges of ever new buyers of another product until one isn't queued; says what that one is told.
+/// Charges of ever new buyers of another product until one isn't queued; says what that one is
+/// told.
 async fn first_refusal(daemon: &Daemon) -> Result<Told> {
     for number in 5_000..6_000 {
         let told = told_by_charge(daemon.charge(&phone(number), "pid_0003", "2000.000").await);

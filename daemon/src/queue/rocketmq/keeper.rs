@@ -138,9 +138,9 @@ impl Keeper {
     }
 
     /// Whether the broker answers where it was before, though no name server answers, or none knows
-    /// it (yet: a broker may register as late as 10 s after its start). A fresh producer would find no way
-    /// there, but the one from before still knows it; its breaker is closed unless many sends met
-    /// the outage.
+    /// it (yet: a broker may register as late as 10 s after its start). A fresh producer would find
+    /// no way there, but the one from before still knows it; its breaker is closed unless many
+    /// sends met the outage.
     async fn known_way_works(&self, fault: &Fault) -> bool {
         let untold = matches!(fault, Fault::NameServers(_) | Fault::NoBroker | Fault::Settling(_));
         if !untold || self.known_way_spent || self.shared.producer.is_empty() {

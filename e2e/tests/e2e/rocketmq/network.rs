@@ -18,8 +18,8 @@ use crate::sale::DRAIN_MAX;
 /// Longer than `rocketmq.send_timeout_ms`, so that sends end unknown.
 const LONGER_THAN_A_SEND: Duration = Duration::from_secs(5);
 const WITHIN: Duration = Duration::from_secs(240);
-/// For sales whose connections are reset: well below the half minute that a pull of the client waits
-/// for an answer which will never come.
+/// For sales whose connections are reset: well below the half minute that a pull of the client
+/// waits for an answer which will never come.
 const WITHIN_OF_A_RESET: Duration = Duration::from_secs(28);
 
 /// A broker behind a wire of ours: the name server tells everybody the wire's address.
