@@ -19,6 +19,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 pub use jars::{jars, lib_root};
 
+use crate::ports::quiet_port;
+
 /// The version that is started unless another is named.
 pub const VERSION: &str = "5.4.0";
 
@@ -358,18 +360,7 @@ fn until_booted(out: &Path) -> Result<()> {
 
 /// Two free ports, the second with its neighbours that a broker opens as well.
 fn free_ports() -> Result<(u16, u16)> {
-    let name_server = TcpListener::bind("127.0.0.1:0")?;
-    for _ in 0..100 {
-        let broker = TcpListener::bind("127.0.0.1:0")?;
-        let port = broker.local_addr()?.port();
-        let free = |port| TcpListener::bind(("127.0.0.1", port));
-        let neighbours = [port.checked_sub(2), port.checked_add(1)];
-        let held: Vec<_> = neighbours.into_iter().flatten().map(free).collect();
-        if held.len() == 2 && held.iter().all(std::io::Result::is_ok) {
-            return Ok((name_server.local_addr()?.port(), port));
-        }
-    }
-    bail!("no free ports for a broker on loopback")
+    Ok((quiet_port(&[])?, quiet_port(&[-2, 1])?))
 }
 
 /// Whether the name server knows a broker: one request of the remoting protocol for the route of

@@ -1,10 +1,8 @@
 //! One round: a sale under way while the daemon lives its planned lives, then its last one, and the
 //! verdict. What is judged is only what was told over HTTP and what the database file holds.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -20,6 +18,7 @@ use crate::buyers::{Crowd, Ledger};
 use crate::checker::Books;
 use crate::daemon::{Daemon, Options, Until};
 use crate::judge::{DRAIN_MAX, judge};
+use crate::ports::quiet_port;
 use crate::proxy::{Proxy, Weather};
 use crate::until;
 
@@ -131,7 +130,8 @@ struct Sale {
 
 impl Stage {
     fn new(plan: Plan, ground: &Ground, folder: TempDir) -> Result<Self> {
-        let [gateway, order] = [quiet_address()?, quiet_address()?];
+        let [gateway, order] = [quiet_port(&[])?, quiet_port(&[])?];
+        let [gateway, order] = [gateway, order].map(|port| format!("127.0.0.1:{port}"));
         let products: Vec<String> = plan
             .goods
             .iter()
@@ -383,21 +383,4 @@ async fn sale_over(sale: &Sale) {
     });
     // Never in an hour: then the wait for the fault point ends first.
     let _ = over.await;
-}
-
-/// A free address below the ports that outgoing connections take: nobody's connection, not even a
-/// buyer's own, may sit on it while the daemon is away.
-fn quiet_address() -> Result<String> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    const FIRST: u32 = 14_000;
-    const PORTS: u32 = 16_000;
-    let start = std::process::id().wrapping_mul(131);
-    for _ in 0..PORTS {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = u16::try_from(FIRST + start.wrapping_add(step) % PORTS)?;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(format!("127.0.0.1:{port}"));
-        }
-    }
-    anyhow::bail!("no free port between {FIRST} and {}", FIRST + PORTS)
 }
