@@ -1,7 +1,7 @@
-//! Named places where a test kills this process as a power cut or an operator's `kill -9` would: by
-//! SIGKILL, with nothing cleaned up. Without the feature `fault-points`, which no shipped build
-//! has, all of this is empty and compiles to nothing. What must hold after such an end is judged
-//! from outside, by `cargo xtask e2e crash`.
+//! Named places where a test kills this process as an operator's `kill -9` would: by SIGKILL, with
+//! nothing cleaned up. Without the feature `fault-points`, which no shipped build has, all of this
+//! is empty and compiles to nothing. What must hold after such an end is judged from outside, by
+//! `cargo xtask e2e crash`.
 //!
 //! The variable `FAILPOINTS` says where to die, in the syntax of the crate `fail`:
 //! `placing-after-commit=3*off->return` at the fourth time, `checkpoint=return(250)` a quarter of a

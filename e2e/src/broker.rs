@@ -19,6 +19,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 pub use jars::{jars, lib_root};
 
+use crate::ports::quiet_port;
+
 /// The version that is started unless another is named.
 pub const VERSION: &str = "5.4.0";
 
@@ -32,8 +34,6 @@ pub const SECRET_KEY: &str = "seckillSK123456";
 const BOOT_TIMEOUT: Duration = Duration::from_secs(120);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Where ports are picked: the system's own begin at 32,768.
-const PORTS: std::ops::Range<u16> = 15_000..32_000;
 
 /// What to start.
 #[derive(Debug, Clone, Default)]
@@ -362,25 +362,7 @@ fn until_booted(out: &Path) -> Result<()> {
 /// gives away: a JVM binds them seconds later, a killed broker's must still be free when it is
 /// started again, and on a busy machine somebody's outgoing connection would have one by then.
 fn free_ports() -> Result<(u16, u16)> {
-    for _ in 0..100 {
-        let name_server = any_port();
-        let broker = name_server + 3;
-        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if [name_server, broker - 2, broker, broker + 1].into_iter().all(free) {
-            return Ok((name_server, broker));
-        }
-    }
-    bail!("no free ports for a broker on loopback")
-}
-
-/// A port by chance from below those that the system gives to outgoing connections.
-fn any_port() -> u16 {
-    use std::hash::{BuildHasher, RandomState};
-
-    // Each `RandomState` has keys of its own, which is all the chance that is needed here.
-    let chance = RandomState::new().hash_one(());
-    let within = chance % u64::from(PORTS.end - PORTS.start);
-    PORTS.start + u16::try_from(within).unwrap_or_default()
+    Ok((quiet_port(&[])?, quiet_port(&[-2, 1])?))
 }
 
 /// Whether the name server knows a broker: one request of the remoting protocol for the route of

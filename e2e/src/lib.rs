@@ -11,6 +11,7 @@ pub mod disk;
 pub mod http;
 pub mod judge;
 pub mod old;
+mod ports;
 pub mod process;
 pub mod proxy;
 pub mod terminal;

@@ -91,6 +91,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         step("kill -9 loop", || crash(&rounds))?;
     }
     if args.full {
+        for queue in ["rocketmq", "split"] {
+            let rounds = ["--queue", queue, "--rounds", "10", "--seed", "1"].map(OsString::from);
+            step(&format!("kill -9 loop, {queue}"), || crash(&rounds))?;
+        }
         step("e2e on 4.9.7, 4.x build", || on_4x(args))?;
         step("tests without rocketmq", || {
             run_command(&mut cargo(["test", "-p", "seckilld", "--no-default-features"]))
@@ -108,9 +112,13 @@ fn crash(options: &[OsString]) -> Result<()> {
     step("build with fault points", || {
         let mut build = cargo(TESTS);
         run_command(build.args(["--features", "seckilld/fault-points", "--no-run", "--quiet"]))?;
-        // A copy: cargo's own is overwritten by the next build, perhaps while this one runs.
-        std::fs::copy(target.join("debug/seckilld"), aside.join("seckilld"))?;
-        std::fs::copy(target.join("debug/crash"), aside.join("crash"))?;
+        // A copy: cargo's own is overwritten by the next build, perhaps while this one runs. Moved
+        // into place, as one that runs can't be written over either.
+        for program in ["seckilld", "crash"] {
+            let fresh = aside.join(format!("{program}.new"));
+            std::fs::copy(target.join("debug").join(program), &fresh)?;
+            std::fs::rename(&fresh, aside.join(program))?;
+        }
         run_command(cargo(TESTS).args(["--no-run", "--quiet"]))
     })?;
     let mut command = Command::new(aside.join("crash"));

@@ -196,11 +196,11 @@ impl Plan {
 fn draw_storm(rng: &mut Rng) -> Storm {
     let (weather, lasts_ms) = match rng.u32(0..3) {
         0 => (Weather::Slow(Duration::from_millis(rng.u64(20..=200))), rng.u64(500..=3_000)),
-        // Longer than a send waits, more often than not.
-        1 => (Weather::AnswersHeld, rng.u64(1_000..=5_000)),
-        _ => (Weather::Silent, rng.u64(1_000..=5_000)),
+        // Longer than a send waits, so that sends end unknown.
+        1 => (Weather::AnswersHeld, rng.u64(3_500..=5_000)),
+        _ => (Weather::Silent, rng.u64(3_500..=5_000)),
     };
-    let clear = Duration::from_millis(rng.u64(300..=3_000));
+    let clear = Duration::from_millis(rng.u64(300..=1_500));
     let end = if rng.bool() { End::Thaw } else { End::Reset };
     Storm { clear, weather, lasts: Duration::from_millis(lasts_ms), end }
 }

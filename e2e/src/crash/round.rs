@@ -1,10 +1,8 @@
 //! One round: a sale under way while the daemon lives its planned lives, then its last one, and the
 //! verdict. What is judged is only what was told over HTTP and what the database file holds.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -20,6 +18,7 @@ use crate::buyers::{Crowd, Ledger};
 use crate::checker::Books;
 use crate::daemon::{Daemon, Options, Until};
 use crate::judge::{DRAIN_MAX, judge};
+use crate::ports::quiet_port;
 use crate::proxy::{Proxy, Weather};
 use crate::until;
 
@@ -131,7 +130,8 @@ struct Sale {
 
 impl Stage {
     fn new(plan: Plan, ground: &Ground, folder: TempDir) -> Result<Self> {
-        let [gateway, order] = [quiet_address()?, quiet_address()?];
+        let [gateway, order] = [quiet_port(&[])?, quiet_port(&[])?];
+        let [gateway, order] = [gateway, order].map(|port| format!("127.0.0.1:{port}"));
         let products: Vec<String> = plan
             .goods
             .iter()
@@ -148,13 +148,17 @@ impl Stage {
         let of_role = |role| options.clone().name(role).roles(&[role]);
         let gateway_alone =
             || of_role("gateway").set("gateway.order_url", format!("http://{order}"));
-        let (options, companion) = match ground.mortal(plan.seed) {
+        let mortal = ground.mortal(plan.seed);
+        let (options, companion) = match mortal {
             Mortal::Embedded | Mortal::Rocketmq => (options, None),
             Mortal::OrderNode => (of_role("order"), Some(gateway_alone())),
             Mortal::Gateway => (gateway_alone(), Some(of_role("order"))),
         };
-        let with_orders = companion.as_ref().filter(|_| plan.seed % 2 == 1).unwrap_or(&options);
-        let orders = with_orders.database(folder.path());
+        let orders = match (&companion, mortal) {
+            (Some(order_node), Mortal::Gateway) => order_node,
+            _ => &options,
+        };
+        let orders = orders.database(folder.path());
         let wire = ground.wired().map(|wired| Arc::clone(&wired.wire));
         let (arrival, patience, within) = ground.times();
         let (folder, gateway) = (Arc::new(folder), format!("http://{gateway}"));
@@ -334,7 +338,9 @@ impl Stage {
         let mut daemon = self.start(Until::Ready, "").await?;
         let intake = daemon.admin().status().await?.controls.intake;
         ensure!(intake.is_some_and(|intake| intake.paused), "the drain is forgotten");
-        daemon.admin().command("/v1/intake/resume", json!({})).await?;
+        let resumed = daemon.admin().post("/v1/intake/resume", json!({})).await?;
+        // Over a silent wire the command may take longer than its answer; it goes on.
+        ensure!([200, 504].contains(&resumed.status), "the resume: {}", resumed.text());
         daemon.kill9()?;
         Ok((how.to_owned(), struck))
     }
@@ -379,21 +385,4 @@ async fn sale_over(sale: &Sale) {
     });
     // Never in an hour: then the wait for the fault point ends first.
     let _ = over.await;
-}
-
-/// A free address below the ports that outgoing connections take: nobody's connection, not even a
-/// buyer's own, may sit on it while the daemon is away.
-fn quiet_address() -> Result<String> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    const FIRST: u32 = 14_000;
-    const PORTS: u32 = 16_000;
-    let start = std::process::id().wrapping_mul(131);
-    for _ in 0..PORTS {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = u16::try_from(FIRST + start.wrapping_add(step) % PORTS)?;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(format!("127.0.0.1:{port}"));
-        }
-    }
-    anyhow::bail!("no free port between {FIRST} and {}", FIRST + PORTS)
 }

@@ -35,6 +35,9 @@ const CLOSE_AFTER: Duration = Duration::from_secs(6);
 /// How long it may take to make the consumer known again: one hello that waits for its time-out may
 /// be under way already.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long the known way isn't taken after it has failed. Failing costs little: a connection that
+/// is refused, or a breaker that is open, is definite and told at once.
+const KNOWN_WAY_REST: Duration = Duration::from_secs(1);
 /// How long a producer may take to end.
 const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -60,9 +63,9 @@ pub(super) struct Keeper {
     brokers: Vec<String>,
     producer_renewed: Option<Instant>,
     any_secret: AnySecret,
-    /// The producer from before the outage was tried without its broker in the name server's list,
-    /// and met a dead connection.
-    known_way_spent: bool,
+    /// When the producer from before the outage, tried without its broker in the name server's
+    /// list, met a dead connection.
+    known_way_failed: Option<Instant>,
     wait: Duration,
 }
 
@@ -87,7 +90,7 @@ impl Keeper {
             brokers: Vec::new(),
             producer_renewed: None,
             any_secret: AnySecret::Unasked,
-            known_way_spent: false,
+            known_way_failed: None,
             wait: PROBE_AFTER_MIN,
         }
     }
@@ -116,7 +119,7 @@ impl Keeper {
         let suspected = self.shared.suspected.swap(false, Ordering::AcqRel);
         match self.look_and_mend(suspected).await {
             Ok(Topic::Exists) => {
-                self.known_way_spent = false;
+                self.known_way_failed = None;
                 self.wait = PROBE_AFTER_MIN;
                 self.shared.health.clear();
                 PROBE_AFTER_WELL
@@ -127,7 +130,9 @@ impl Keeper {
                 PROBE_AFTER_MIN
             }
             Err(fault) => {
-                self.known_way_spent |= suspected;
+                if suspected {
+                    self.known_way_failed = Some(Instant::now());
+                }
                 let sending = match self.known_way_works(&fault).await {
                     true => Running::Yes,
                     false => Running::No,
@@ -143,7 +148,8 @@ impl Keeper {
     /// sends met the outage.
     async fn known_way_works(&self, fault: &Fault) -> bool {
         let untold = matches!(fault, Fault::NameServers(_) | Fault::NoBroker | Fault::Settling(_));
-        if !untold || self.known_way_spent || self.shared.producer.is_empty() {
+        let failed = self.known_way_failed.is_some_and(|at| at.elapsed() < KNOWN_WAY_REST);
+        if !untold || failed || self.shared.producer.is_empty() {
             return false;
         }
         let Some(requests) = self.shared.requests.load_full() else { return false };
