@@ -10,6 +10,7 @@ mod closing;
 mod desk;
 pub(crate) mod dice;
 mod history;
+mod holds;
 mod ports;
 mod promises;
 mod tests;

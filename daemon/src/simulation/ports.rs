@@ -1,6 +1,6 @@
-//! Where the roles meet the world: every call of a gateway to the queue, to the order side or to its
-//! disk waits here until the history serves it, and its answer waits once more until the history
-//! delivers it. So a crash, or any other step, can come between any two.
+//! Where the roles meet the world: every call of a gateway to the queue, to the order side or to
+//! its disk waits here until the history serves it, and its answer waits once more until the
+//! history delivers it. So a crash, or any other step, can come between any two.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
