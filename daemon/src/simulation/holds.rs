@@ -1,5 +1,4 @@
-//! What a gateway must hold at every moment: a unit for each order that waits, and for each that it
-//! promised, until the order is decided.
+//! Holds, as they must be at every moment of a history.
 
 use super::desk::Running;
 use super::world::World;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::history::History;
+use super::history::{Deed, History, Shape, Step};
 use super::{Course, report, run};
 use crate::store::inline::InlineStore;
 
@@ -71,6 +71,29 @@ fn whatever_happens_every_promise_is_kept() {
             assert!(told.iter().any(|(known, _)| *known == code), "{code} was never told");
         }
     }
+}
+
+/// Seed 9480, shortened. With one look into the database instead of two around the lag reading, the
+/// buyer of an order that is placed between look and reading hears that there is none.
+const DECIDED_BETWEEN_LOOK_AND_LAG: [(Deed, u64, u64); 9] = [
+    (Deed::Serve, 3_301_389_602_084_307_948, 12_074_967_959_257_766_832),
+    (Deed::Serve, 12_369_652_059_397_781_880, 12_784_818_089_467_216_420),
+    (Deed::Serve, 8_584_855_523_920_437_034, 8_146_738_826_497_775_870),
+    (Deed::Follow, 11_340_980_333_509_919_818, 10_169_128_251_637_379_510),
+    (Deed::Charge, 6_228_966_194_562_923_236, 16_964_551_259_140_395_546),
+    (Deed::Serve, 16_511_757_864_725_089_958, 17_693_582_829_431_698_771),
+    (Deed::Query, 16_107_954_154_864_652_740, 945_040_999_772_489_175),
+    (Deed::Serve, 16_134_020_238_467_334_125, 14_451_891_616_318_930_674),
+    (Deed::Consume, 3_087_538_316_851_720_197, 14_411_534_373_427_123_750),
+];
+
+#[test]
+fn an_order_decided_between_look_and_lag_is_not_denied() {
+    let steps = DECIDED_BETWEEN_LOOK_AND_LAG.map(|(deed, pick, how)| Step { deed, pick, how });
+    let shape = Shape { embedded: false, gateways: 2, stock: [1, 1] };
+    let history = History { shape, steps: steps.to_vec() };
+    let course = run(&InlineStore::new(), &history).unwrap();
+    assert_eq!(course.decisions.len(), 1, "{course:?}");
 }
 
 #[test]

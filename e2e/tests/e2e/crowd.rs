@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 /// What an idle connection may cost: hyper's buffer of 8 KiB, and some.
 const IDLE_MAX_KIB: u64 = 16;
-/// What bad clients may cost in all, who send gigabytes.
+/// What bad clients may cost in all, who would send a gigabyte.
 const GROWTH_MAX_KIB: u64 = 64 * 1024;
 
 const IDLE: usize = 10_000;
