@@ -121,10 +121,20 @@ pub fn embedded(products: u64) -> Options {
 /// The same with so many units of each product.
 #[must_use]
 pub fn embedded_with(products: u64, stock: u32) -> Options {
-    Options::embedded()
-        .set("products", seeds(products, stock))
-        .set("log.level", "warn,seckilld=info")
+    Options::embedded().set("products", seeds(products, stock)).set("log.level", LOG)
 }
+
+/// Both roles over the broker of a name server, with one product that doesn't sell out.
+#[must_use]
+pub fn on_broker(name_server: &str) -> Options {
+    Options::profile("offline")
+        .set("rocketmq.name_servers", format!("[\"{name_server}\"]"))
+        .set("products", seeds(1, STOCK))
+        .set("log.level", LOG)
+}
+
+/// What is logged: starts and stops, and what goes wrong.
+const LOG: &str = "warn,seckilld=info";
 
 /// Products as the configuration has them.
 #[must_use]

@@ -5,6 +5,7 @@ mod growing;
 mod placing;
 mod resources;
 mod rest;
+mod rocketmq;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -35,6 +36,8 @@ pub enum Name {
     Products,
     /// 1,000 to 1,000,000 orders in the database.
     Orders,
+    /// Accepted and placed over a real RocketMQ (JDK and Maven).
+    Rocketmq,
 }
 
 /// Makes a comparison.
@@ -53,5 +56,6 @@ pub async fn run(name: Name, stage: &Stage) -> Result<Vec<Row>> {
         Name::Start => resources::start(stage).await,
         Name::Products => growing::products(stage).await,
         Name::Orders => growing::orders(stage).await,
+        Name::Rocketmq => rocketmq::both(stage).await,
     }
 }

@@ -13,14 +13,20 @@ use crate::stage::{
 use crate::table::{Rounds, Row, Spread, Wanted};
 
 /// Between two buyers' numbers of different measurements: more than one measurement can use.
-const APART: u64 = 10_000_000;
+pub(super) const APART: u64 = 10_000_000;
+
+/// Connections of a measurement whose answers wait for nothing.
+const FEW: usize = 64;
+
+/// Connections of a measurement whose answers wait for a commit: buyers who wait together.
+pub(super) const MANY: usize = 512;
 
 /// The bare route's name in the table.
-const BARE: &str = "bare warp route";
+pub(super) const BARE: &str = "bare warp route";
 
 /// Processor time per answer, in microseconds, ours and the bare route's.
 #[derive(Debug, Default)]
-struct Cost {
+pub(super) struct Cost {
     ours: Vec<f64>,
     bare: Vec<f64>,
 }
@@ -39,10 +45,25 @@ fn micros_each(cpu: Duration, answers: u64) -> f64 {
     1e6 / ratio_of(answers, cpu.as_secs_f64())
 }
 
+/// A load of charges over this many connections.
+pub(super) fn crowd(
+    first_buyer: u64,
+    seconds: f64,
+    connections: usize,
+) -> Vec<(&'static str, String)> {
+    let mut charges = charges(first_buyer, seconds);
+    charges.push(("connections", connections.to_string()));
+    charges
+}
+
 /// One measurement of the bare route.
-async fn bare_turn(bare: &Bare, seconds: f64, cost: &mut Cost) -> Result<f64> {
+pub(super) async fn bare_turn(
+    bare: &Bare,
+    load_of: &[(&str, String)],
+    cost: &mut Cost,
+) -> Result<f64> {
     let before = bare.cpu()?;
-    let report = load(&bare.address, &charges(0, seconds)).await?.only("40006")?;
+    let report = load(&bare.address, load_of).await?.only("40006")?;
     cost.bare.push(micros_each(bare.cpu()?.saturating_sub(before), report.answers));
     Ok(report.per_second())
 }
@@ -50,13 +71,13 @@ async fn bare_turn(bare: &Bare, seconds: f64, cost: &mut Cost) -> Result<f64> {
 pub(super) async fn sold_out(stage: &Stage) -> Result<Vec<Row>> {
     let (daemon, bare) = (stage.daemon(embedded_with(1, 0)).await?, stage.bare().await?);
     let (mut rounds, mut cost) = (Rounds::default(), Cost::default());
+    let charges = crowd(0, stage.size.seconds, FEW);
     for _ in 0..stage.size.rounds {
         let before = daemon.usage()?.cpu;
-        let ours = load(&gateway(&daemon)?, &charges(0, stage.size.seconds)).await?;
-        let ours = ours.only("40006")?;
+        let ours = load(&gateway(&daemon)?, &charges).await?.only("40006")?;
         cost.ours.push(micros_each(daemon.usage()?.cpu.saturating_sub(before), ours.answers));
         rounds.ours.push(ours.per_second());
-        rounds.other.push(bare_turn(&bare, stage.size.seconds, &mut cost).await?);
+        rounds.other.push(bare_turn(&bare, &charges, &mut cost).await?);
     }
     stop(daemon).await?;
     let row = Row::compared(
@@ -76,12 +97,12 @@ pub(super) async fn accepted(stage: &Stage) -> Result<Vec<Row>> {
     let mut first_buyer = 0;
     for _ in 0..stage.size.rounds {
         let before = daemon.usage()?.cpu;
-        let ours = load(&gateway(&daemon)?, &charges(first_buyer, stage.size.seconds)).await?;
-        let ours = ours.only("10000")?;
+        let charges = crowd(first_buyer, stage.size.seconds, MANY);
+        let ours = load(&gateway(&daemon)?, &charges).await?.only("10000")?;
         first_buyer += APART;
         cost.ours.push(micros_each(daemon.usage()?.cpu.saturating_sub(before), ours.answers));
         rounds.ours.push(ours.per_second());
-        rounds.other.push(bare_turn(&bare, stage.size.seconds, &mut cost).await?);
+        rounds.other.push(bare_turn(&bare, &charges, &mut cost).await?);
     }
     stop(daemon).await?;
     let what = "accepted charges, embedded queue, consumption paused";
@@ -93,7 +114,7 @@ pub(super) async fn accepted(stage: &Stage) -> Result<Vec<Row>> {
 async fn sell(daemon: &Daemon, watch: &Watch, first: u64, seconds: f64) -> Result<(Report, f64)> {
     let before = watch.sold()?;
     let start = Instant::now();
-    let report = load(&gateway(daemon)?, &charges(first, seconds)).await?.only("10000")?;
+    let report = load(&gateway(daemon)?, &crowd(first, seconds, MANY)).await?.only("10000")?;
     let done = watch.until_sold(before + report.of("10000")).await?;
     let rate = ratio_of(report.of("10000"), (done - start).as_secs_f64());
     Ok((report, rate))
@@ -107,11 +128,12 @@ pub(super) async fn swing(stage: &Stage) -> Result<Vec<Row>> {
     for _ in 0..stage.size.rounds {
         let before = daemon.usage()?.cpu;
         let (report, rate) = sell(&daemon, &watch, first_buyer, stage.size.seconds).await?;
+        let charges = crowd(first_buyer, stage.size.seconds, MANY);
         first_buyer += APART;
         cost.ours.push(micros_each(daemon.usage()?.cpu.saturating_sub(before), report.answers));
         slowest.push(milliseconds(report.latency.max_us));
         rounds.ours.push(rate);
-        rounds.other.push(bare_turn(&bare, stage.size.seconds, &mut cost).await?);
+        rounds.other.push(bare_turn(&bare, &charges, &mut cost).await?);
     }
     stop(daemon).await?;
     let what = "charges accepted and placed, until the last is placed";
