@@ -35,9 +35,6 @@ const CLOSE_AFTER: Duration = Duration::from_secs(6);
 /// How long it may take to make the consumer known again: one hello that waits for its time-out may
 /// be under way already.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long the known way isn't taken after it has failed. Failing costs little: a connection that
-/// is refused, or a breaker that is open, is definite and told at once.
-const KNOWN_WAY_REST: Duration = Duration::from_secs(1);
 /// How long a producer may take to end.
 const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -63,9 +60,9 @@ pub(super) struct Keeper {
     brokers: Vec<String>,
     producer_renewed: Option<Instant>,
     any_secret: AnySecret,
-    /// When the producer from before the outage, tried without its broker in the name server's
-    /// list, met a dead connection.
-    known_way_failed: Option<Instant>,
+    /// The producer from before the outage was tried without its broker in the name server's list,
+    /// and met a dead connection.
+    known_way_spent: bool,
     wait: Duration,
 }
 
@@ -90,7 +87,7 @@ impl Keeper {
             brokers: Vec::new(),
             producer_renewed: None,
             any_secret: AnySecret::Unasked,
-            known_way_failed: None,
+            known_way_spent: false,
             wait: PROBE_AFTER_MIN,
         }
     }
@@ -119,7 +116,7 @@ impl Keeper {
         let suspected = self.shared.suspected.swap(false, Ordering::AcqRel);
         match self.look_and_mend(suspected).await {
             Ok(Topic::Exists) => {
-                self.known_way_failed = None;
+                self.known_way_spent = false;
                 self.wait = PROBE_AFTER_MIN;
                 self.shared.health.clear();
                 PROBE_AFTER_WELL
@@ -130,9 +127,7 @@ impl Keeper {
                 PROBE_AFTER_MIN
             }
             Err(fault) => {
-                if suspected {
-                    self.known_way_failed = Some(Instant::now());
-                }
+                self.known_way_spent |= suspected;
                 let sending = match self.known_way_works(&fault).await {
                     true => Running::Yes,
                     false => Running::No,
@@ -142,14 +137,13 @@ impl Keeper {
         }
     }
 
-    /// Whether the broker answers where it was before, though no name server answers, or none knows
-    /// it (yet: a broker may register as late as 10 s after its start). A fresh producer would find
-    /// no way there, but the one from before still knows it; its breaker is closed unless many
-    /// sends met the outage.
+    /// Whether the broker answers where it was before, though the name server doesn't know it (yet:
+    /// a broker may register as late as 10 s after its start). A fresh producer would find no way
+    /// there, but the one from before still knows it; its breaker is closed unless many sends met
+    /// the outage.
     async fn known_way_works(&self, fault: &Fault) -> bool {
-        let untold = matches!(fault, Fault::NameServers(_) | Fault::NoBroker | Fault::Settling(_));
-        let failed = self.known_way_failed.is_some_and(|at| at.elapsed() < KNOWN_WAY_REST);
-        if !untold || failed || self.shared.producer.is_empty() {
+        let forgotten = matches!(fault, Fault::NoBroker | Fault::Settling(_));
+        if !forgotten || self.known_way_spent || self.shared.producer.is_empty() {
             return false;
         }
         let Some(requests) = self.shared.requests.load_full() else { return false };
