@@ -116,8 +116,8 @@ async fn an_order_whose_confirmation_is_lost_is_one_order() -> Result<()> {
     wired.end(sale).await
 }
 
-/// Without a name server orders are refused, definitely, in mid-sale as at a start; with it back the
-/// sale goes on by itself.
+/// Without a name server orders are refused, definitely, in mid-sale as at a start; with it back
+/// the sale goes on by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_name_server_away_in_mid_sale_and_at_a_start() -> Result<()> {
     let (_folder, mut broker) = plain_broker().await?;
