@@ -2,8 +2,9 @@
 //! second of the same run, in turns. A shared machine is slow for both alike, so the ratio is what
 //! counts; `xtask bench` builds the release programs and runs this.
 //!
-//! `load` is the load generator and `bare` the bare route, each a process of its own; `stage` starts
-//! them and daemons; `rows` has one file per kind of comparison; `table` is what comes of it.
+//! `load` is the load generator and `bare` the bare route, each a process of its own; `stage`
+//! starts them and daemons; `rows` has one file per kind of comparison; `table` is what comes of
+//! it.
 
 pub mod bare;
 pub mod load;

@@ -29,6 +29,7 @@ use tracing::{error, info, warn};
 use crate::admin::AdminSocket;
 use crate::config::{Config, Loaded, Role};
 use crate::exit::Exit;
+use crate::fault_points::{self, Point, reach};
 use crate::order::OrderBook;
 use crate::order_side::OrderSide;
 use crate::shutdown::{Signals, Stop};
@@ -107,6 +108,7 @@ pub fn run(loaded: &Loaded) -> Exit {
         Ok(log) => Arc::new(log),
         Err(fault) => return args::complain(&fault, Exit::Config),
     };
+    let _armed = fault_points::arm();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(fault) => return args::complain(&fault, Exit::Software),
@@ -246,10 +248,13 @@ impl App {
 
     async fn stop(self) {
         self.rest.stop().await;
+        reach(Point::StopAccepting);
         if let Some(gateway) = self.gateway {
             gateway.stop().await;
         }
+        reach(Point::StopPublished);
         self.queue.stop_consuming().await;
+        reach(Point::StopConsumed);
         self.watchers_end.cancel();
         self.watchers.close();
         self.watchers.wait().await;

@@ -6,10 +6,14 @@
 pub mod admin;
 pub mod app;
 pub mod args;
+#[cfg(test)]
+mod bad_input;
 pub mod clock;
 pub mod config;
+pub mod descriptors;
 pub mod domain;
 pub mod exit;
+mod fault_points;
 pub mod gateway;
 pub mod groups;
 pub mod health;
@@ -20,6 +24,8 @@ pub mod order_side;
 pub mod queue;
 pub mod request;
 pub mod shutdown;
+#[cfg(test)]
+mod simulation;
 pub mod status;
 pub mod store;
 pub mod systemd;

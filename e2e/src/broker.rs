@@ -19,6 +19,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 pub use jars::{jars, lib_root};
 
+use crate::ports::quiet_port;
+
 /// The version that is started unless another is named.
 pub const VERSION: &str = "5.4.0";
 
@@ -48,6 +50,9 @@ pub struct BrokerOptions {
     pub dir: PathBuf,
     /// The name server's port; none for a free one.
     pub name_server_port: Option<u16>,
+    /// The address of loopback that the name server tells instead of 127.0.0.1, for a proxy that
+    /// listens there on the broker's port.
+    pub advertised_ip: Option<String>,
     /// The broker's port; none for a free one. The broker also opens the second below and the next
     /// above.
     pub broker_port: Option<u16>,
@@ -120,6 +125,13 @@ impl Broker {
         format!("127.0.0.1:{}", self.broker_port)
     }
 
+    /// `HOST:PORT` at which the name server says that the broker is.
+    #[must_use]
+    pub fn advertised_address(&self) -> String {
+        let ip = self.options.advertised_ip.as_deref().unwrap_or("127.0.0.1");
+        format!("{ip}:{}", self.broker_port)
+    }
+
     /// The PEM file with the certificate to trust, with `tls`.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
@@ -147,6 +159,29 @@ impl Broker {
         let child = self.spawn_broker()?;
         self.broker = Some(child);
         let log = self.out("broker");
+        tokio::task::spawn_blocking(move || until_booted(&log)).await?
+    }
+
+    /// Kills the name server (SIGKILL); the broker stays.
+    ///
+    /// # Errors
+    /// It can't be killed.
+    pub async fn kill_name_server(&mut self) -> Result<()> {
+        if let Some(mut name_server) = self.name_server.take() {
+            name_server.kill()?;
+            tokio::task::spawn_blocking(move || name_server.wait()).await??;
+        }
+        Ok(())
+    }
+
+    /// Starts the name server again, on its port, and returns when it is up; the broker tells it
+    /// of itself within half a minute.
+    ///
+    /// # Errors
+    /// It doesn't come up: the end of its log.
+    pub async fn start_name_server_again(&mut self) -> Result<()> {
+        self.name_server = Some(self.spawn_name_server()?);
+        let log = self.out("namesrv");
         tokio::task::spawn_blocking(move || until_booted(&log)).await?
     }
 
@@ -188,11 +223,13 @@ impl Broker {
     }
 
     fn start_name_server_blocking(&mut self) -> Result<()> {
-        let class = "org.apache.rocketmq.namesrv.NamesrvStartup";
-        let child =
-            self.spawn("namesrv", &self.name_server_lib, class, &["-Xms128m", "-Xmx256m"])?;
-        self.name_server = Some(child);
+        self.name_server = Some(self.spawn_name_server()?);
         until_booted(&self.out("namesrv"))
+    }
+
+    fn spawn_name_server(&self) -> Result<Child> {
+        let class = "org.apache.rocketmq.namesrv.NamesrvStartup";
+        self.spawn("namesrv", &self.name_server_lib, class, &["-Xms128m", "-Xmx256m"])
     }
 
     fn start_again_blocking(&mut self) -> Result<()> {
@@ -321,20 +358,11 @@ fn until_booted(out: &Path) -> Result<()> {
     }
 }
 
-/// Two free ports, the second with its neighbours that a broker opens as well.
+/// Two free ports, the second with its neighbours that a broker opens as well. None that the system
+/// gives away: a JVM binds them seconds later, a killed broker's must still be free when it is
+/// started again, and on a busy machine somebody's outgoing connection would have one by then.
 fn free_ports() -> Result<(u16, u16)> {
-    let name_server = TcpListener::bind("127.0.0.1:0")?;
-    for _ in 0..100 {
-        let broker = TcpListener::bind("127.0.0.1:0")?;
-        let port = broker.local_addr()?.port();
-        let free = |port| TcpListener::bind(("127.0.0.1", port));
-        let neighbours = [port.checked_sub(2), port.checked_add(1)];
-        let held: Vec<_> = neighbours.into_iter().flatten().map(free).collect();
-        if held.len() == 2 && held.iter().all(std::io::Result::is_ok) {
-            return Ok((name_server.local_addr()?.port(), port));
-        }
-    }
-    bail!("no free ports for a broker on loopback")
+    Ok((quiet_port(&[])?, quiet_port(&[-2, 1])?))
 }
 
 /// Whether the name server knows a broker: one request of the remoting protocol for the route of

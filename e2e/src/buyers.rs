@@ -30,6 +30,8 @@ pub struct Crowd {
     pub first: u32,
     /// How many buyers.
     pub buyers: u32,
+    /// Over how long they come, one after the other; zero for all at once.
+    pub arrive_over: Duration,
     /// How often each clicks at once before looking at the answers.
     pub clicks: u32,
     /// Requests under way at once, and so connections.
@@ -158,6 +160,7 @@ impl Crowd {
             price: "1200.000".to_owned(),
             first: 0,
             buyers: 400,
+            arrive_over: Duration::ZERO,
             clicks: 4,
             connections: 64,
             placeable: 300,
@@ -195,7 +198,7 @@ impl Crowd {
                 let phone = phone(shop.crowd.first + number);
                 let told = vec![
                     shop.charge(&phone, number as usize).await,
-                    shop.query(&phone, number as usize).await,
+                    shop.query_until_known(&phone, number as usize, start).await,
                 ];
                 Ok(Buyer { phone, told })
             });
@@ -229,6 +232,7 @@ impl Shop {
 
     async fn buy(self: Arc<Self>, number: u32, start: Instant) -> Result<Buyer> {
         let phone = phone(self.crowd.first + number);
+        tokio::time::sleep(self.crowd.arrive_over * number / self.crowd.buyers).await;
         let mut told = self.click(&phone, number as usize).await;
         if has_order(&told) {
             self.progress.queued.fetch_add(1, Ordering::Relaxed);
@@ -295,6 +299,19 @@ impl Shop {
         let url = format!("{}/api/query.do?{fields}", self.gateway(turn));
         let _permit = self.under_way.acquire().await;
         told_by_query(self.client.get(&url).await)
+    }
+
+    /// As a buyer asks who is told "not known yet", which is the truth on a machine too busy to
+    /// read the lag in time: again.
+    async fn query_until_known(&self, phone: &str, turn: usize, start: Instant) -> Told {
+        loop {
+            let told = self.query(phone, turn).await;
+            let not_yet = told == Told::NoOrder("42004".to_owned());
+            if !not_yet || self.crowd.within < start.elapsed() {
+                return told;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     fn gateway(&self, turn: usize) -> &str {

@@ -2,7 +2,7 @@
 //! nothing of the daemon's code. Table and column names are the contract's.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -69,6 +69,27 @@ impl Books {
         })
     }
 
+    /// Reads the database of a daemon that is dead, as it was left: a copy of file and log, so that
+    /// the next daemon finds them untouched. `None` where it has no tables yet.
+    ///
+    /// # Errors
+    /// As [`Books::read`].
+    pub fn of_the_dead(database: &Path) -> Result<Option<Self>> {
+        let copies = tempfile::tempdir()?;
+        let copy = copies.path().join("copy.db");
+        let log = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
+        for (from, to) in [(database.to_owned(), copy.clone()), (log(database), log(&copy))] {
+            if from.exists() {
+                std::fs::copy(from, to)?;
+            }
+        }
+        let is_made = copy.exists() && {
+            let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 't_seckill_product'";
+            0 < Connection::open(&copy)?.query_row(tables, [], |row| row.get::<_, i64>(0))?
+        };
+        is_made.then(|| Self::read(&copy)).transpose()
+    }
+
     /// Reads the file again and again until nothing is queued or unconfirmed.
     ///
     /// # Errors
@@ -97,6 +118,12 @@ impl Books {
     #[must_use]
     pub fn queued(&self) -> i64 {
         self.queued
+    }
+
+    /// How many orders a buyer has, of every kind.
+    #[must_use]
+    pub fn orders_of(&self, phone: &str) -> usize {
+        self.orders.values().filter(|order| order.phone == phone).count()
     }
 
     /// What is wrong with the books alone: conservation, stock below zero, a buyer with two orders.

@@ -33,6 +33,8 @@ pub enum Until {
     Ready,
     /// Every listener is bound: for a start while something the daemon needs is away.
     Listening,
+    /// The process is there: for a start that is to be cut off.
+    Spawned,
 }
 
 /// How to run a daemon.
@@ -43,6 +45,7 @@ pub struct Options {
     roles: Vec<&'static str>,
     settings: Vec<(String, String)>,
     left_out: Vec<String>,
+    fault_points: String,
     until: Until,
 }
 
@@ -62,6 +65,7 @@ impl Options {
             roles: vec!["gateway", "order"],
             settings: Vec::new(),
             left_out: Vec::new(),
+            fault_points: String::new(),
             until: Until::Ready,
         }
     }
@@ -93,6 +97,13 @@ impl Options {
     #[must_use]
     pub fn leave_out(mut self, key: &str) -> Self {
         self.left_out.push(key.to_owned());
+        self
+    }
+
+    /// Where it dies, in the syntax of the crate `fail`: only a build with fault points does.
+    #[must_use]
+    pub fn fault_points(mut self, points: &str) -> Self {
+        points.clone_into(&mut self.fault_points);
         self
     }
 
@@ -134,6 +145,9 @@ impl Options {
         ];
         all.retain(|(key, _)| self.settings.iter().all(|(known, _)| known != key));
         all.retain(|(key, _)| !self.left_out.contains(key));
+        if !self.fault_points.is_empty() {
+            command.env("FAILPOINTS", &self.fault_points);
+        }
         for (key, value) in all.iter().chain(&self.settings) {
             command.arg("--set").arg(format!("{key}={value}"));
         }
@@ -195,7 +209,9 @@ impl Daemon {
             stopped: false,
             client: Client::default(),
         };
-        daemon.wait_until_up().await?;
+        if daemon.options.until != Until::Spawned {
+            daemon.wait_until_up().await?;
+        }
         Ok(daemon)
     }
 
@@ -376,9 +392,17 @@ impl Daemon {
     /// # Errors
     /// It is still there after 10 s.
     pub async fn ended(&mut self) -> Result<Stopped> {
+        self.ended_within(STOP_MAX).await
+    }
+
+    /// Waits for the end of a daemon that ends by itself.
+    ///
+    /// # Errors
+    /// It is still there at the end of that time.
+    pub async fn ended_within(&mut self, within: Duration) -> Result<Stopped> {
         let start = Instant::now();
         let child = &mut self.running.0;
-        let status = until("the stop", STOP_MAX, || {
+        let status = until("the stop", within, || {
             let status = child.try_wait();
             async move { Ok(status?) }
         })
@@ -410,6 +434,12 @@ impl Daemon {
     /// The process is gone.
     pub fn usage(&self) -> Result<Usage> {
         usage(self.running.0.id())
+    }
+
+    /// The process's id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.running.0.id()
     }
 
     fn tail(&self) -> String {

@@ -5,9 +5,15 @@ pub mod admin;
 pub mod broker;
 pub mod buyers;
 pub mod checker;
+pub mod crash;
 pub mod daemon;
+pub mod disk;
 pub mod http;
+pub mod judge;
+pub mod old;
+mod ports;
 pub mod process;
+pub mod proxy;
 pub mod terminal;
 pub mod topic;
 

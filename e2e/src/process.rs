@@ -113,6 +113,8 @@ pub struct Usage {
     pub cpu: Duration,
     /// Resident memory in KiB.
     pub rss_kib: u64,
+    /// Open file descriptors.
+    pub open_files: usize,
 }
 
 /// What a process costs at the moment.
@@ -123,10 +125,11 @@ pub fn usage(pid: u32) -> Result<Usage> {
     let folder = PathBuf::from(format!("/proc/{pid}"));
     let stat = std::fs::read_to_string(folder.join("stat"))?;
     let status = std::fs::read_to_string(folder.join("status"))?;
-    usage_from(&stat, &status).context("/proc reads otherwise than expected")
+    let open_files = std::fs::read_dir(folder.join("fd"))?.count();
+    usage_from(&stat, &status, open_files).context("/proc reads otherwise than expected")
 }
 
-fn usage_from(stat: &str, status: &str) -> Option<Usage> {
+fn usage_from(stat: &str, status: &str, open_files: usize) -> Option<Usage> {
     // The name in parentheses may hold anything; user and system time are fields 14 and 15.
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut times = after_name.split_whitespace().skip(11);
@@ -136,6 +139,7 @@ fn usage_from(stat: &str, status: &str) -> Option<Usage> {
     Some(Usage {
         cpu: Duration::from_millis(ticks * 1000 / TICKS_PER_S),
         rss_kib: rss.split_whitespace().next()?.parse().ok()?,
+        open_files,
     })
 }
 
@@ -155,7 +159,7 @@ mod tests {
     #[test]
     fn proc_is_read_past_a_name_with_blanks() {
         let stat = "7 (a b) c) S 1 1 1 0 -1 4 5 6 7 8 150 50 0 0 20 0";
-        let usage = usage_from(stat, "Name:\tx\nVmRSS:\t   1234 kB\n");
+        let usage = usage_from(stat, "Name:\tx\nVmRSS:\t   1234 kB\n", 7);
         let usage = usage.map(|usage| (usage.rss_kib, usage.cpu.as_millis()));
         assert_eq!(usage, Some((1234, 2000)));
     }

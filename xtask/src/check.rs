@@ -25,6 +25,10 @@ pub(crate) fn run() -> Result<()> {
         let args = ["clippy", "-p", "seckilld", "--no-default-features", "--all-targets"];
         run_command(cargo(args).args(["--", "-D", "warnings"]))
     })?;
+    step("clippy with fault points", || {
+        let args = ["clippy", "-p", "seckilld", "--features", "fault-points", "--all-targets"];
+        run_command(cargo(args).args(["--", "-D", "warnings"]))
+    })?;
     step("doc", || {
         let args = ["doc", "--workspace", "--no-deps", "--document-private-items"];
         run_command(cargo(args).env("RUSTDOCFLAGS", "-D warnings"))

@@ -1,5 +1,7 @@
-//! `cargo xtask e2e`: the tests against a real RocketMQ, which it finds or fetches first.
+//! `cargo xtask e2e`: the tests against a real RocketMQ, which it finds or fetches first, and the
+//! kill -9 loop.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -11,6 +13,9 @@ use crate::step::{cargo, root, run as run_command, step, target_dir};
 const VERSIONS: &str = "E2E_VERSIONS";
 /// `1` has the tests run their long loops.
 const LONG: &str = "E2E_LONG";
+
+/// How long the soak lasts.
+const SOAK_MINUTES: &str = "E2E_SOAK_MINUTES";
 
 /// The whole workspace is named, and the targets picked, so that cargo chooses the same features as
 /// for `cargo test --workspace` and builds no dependency twice. `binary` and `verbs` are
@@ -30,9 +35,15 @@ const TESTS: [&str; 12] = [
     "verbs",
 ];
 
+/// Rounds of the kill -9 loop that every run of the tests ends with, and their first seed.
+const CRASH_ROUNDS: [&str; 4] = ["--rounds", "8", "--seed", "1"];
+
 /// What `cargo xtask e2e` takes.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    loops: Option<Loop>,
     /// Also RocketMQ 5.1.4 and (with the 4.x build) 4.9.7, the build without rocketmq, long loops.
     #[arg(long)]
     full: bool,
@@ -40,8 +51,32 @@ pub(crate) struct Args {
     filter: Option<String>,
 }
 
+/// What goes on for as long as one likes.
+#[derive(clap::Subcommand)]
+enum Loop {
+    /// The kill -9 loop (see `crash --help`): a sale in which the daemon dies again and again, at
+    /// random and at its fault points.
+    #[command(disable_help_flag = true)]
+    Crash {
+        /// Options of the e2e crate's program.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
+        options: Vec<OsString>,
+    },
+    /// Half of the load that the daemon can take, with a restart each minute.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+    },
+}
+
 /// Runs the tests; the runner's own closing lines are the result.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    match &args.loops {
+        Some(Loop::Crash { options }) => return crash(options),
+        Some(Loop::Soak { minutes }) => return soak(*minutes),
+        None => {}
+    }
     servers_can_run()?;
     step("build", || run_command(cargo(TESTS).arg("--no-run")))?;
     // Its tests of 4.x run on each 5.x version: they are about what the stock build makes of it.
@@ -51,7 +86,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         step(&format!("jars of RocketMQ {version}"), || resolve_jars(version))?;
         step(&format!("e2e on {version}"), || run_command(&mut tests(args, version)))?;
     }
+    if args.filter.is_none() {
+        let rounds = CRASH_ROUNDS.map(OsString::from);
+        step("kill -9 loop", || crash(&rounds))?;
+    }
     if args.full {
+        for queue in ["rocketmq", "split"] {
+            let rounds = ["--queue", queue, "--rounds", "10", "--seed", "1"].map(OsString::from);
+            step(&format!("kill -9 loop, {queue}"), || crash(&rounds))?;
+        }
         step("e2e on 4.9.7, 4.x build", || on_4x(args))?;
         step("tests without rocketmq", || {
             run_command(&mut cargo(["test", "-p", "seckilld", "--no-default-features"]))
@@ -60,12 +103,41 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// The daemon with fault points is the same program by name, so it is put aside where no test takes
+/// it for the usual one, and the usual one is built again by whoever tests it.
+fn crash(options: &[OsString]) -> Result<()> {
+    let target = target_dir()?;
+    let aside = target.join("fault-points");
+    std::fs::create_dir_all(&aside)?;
+    step("build with fault points", || {
+        let mut build = cargo(TESTS);
+        run_command(build.args(["--features", "seckilld/fault-points", "--no-run", "--quiet"]))?;
+        // A copy: cargo's own is overwritten by the next build, perhaps while this one runs. Moved
+        // into place, as one that runs can't be written over either.
+        for program in ["seckilld", "crash"] {
+            let fresh = aside.join(format!("{program}.new"));
+            std::fs::copy(target.join("debug").join(program), &fresh)?;
+            std::fs::rename(&fresh, aside.join(program))?;
+        }
+        run_command(cargo(TESTS).args(["--no-run", "--quiet"]))
+    })?;
+    let mut command = Command::new(aside.join("crash"));
+    run_command(command.current_dir(root()).env("SECKILLD", aside.join("seckilld")).args(options))
+}
+
+fn soak(minutes: u64) -> Result<()> {
+    let mut command = cargo(TESTS);
+    command.env(SOAK_MINUTES, minutes.to_string());
+    run_command(command.args(["--", "soak::", "--nocapture"]))
+}
+
 fn servers_can_run() -> Result<()> {
     for (program, flag, package) in [
         ("java", "-version", "openjdk-17-jdk-headless"),
         ("mvn", "-version", "maven"),
         ("tmux", "-V", "tmux"),
         ("curl", "--version", "curl"),
+        ("strace", "-V", "strace"),
     ] {
         if !Command::new(program).arg(flag).output().is_ok_and(|told| told.status.success()) {
             bail!("{program} can't be run; on Debian: apt-get install -y {package}");

@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod e2e;
 mod rocketmq;
+mod search;
 mod step;
 mod tidy;
 
@@ -21,6 +22,12 @@ enum Chore {
     Bench(bench::Args),
     /// The tests that need a real RocketMQ (JDK 17 and Maven).
     E2e(e2e::Args),
+    /// 10,000 seeded histories of the whole sale, with crashes between any two steps.
+    Simulate(search::Simulate),
+    /// Bad input to every reader of bytes, for a while.
+    Fuzz(search::Fuzz),
+    /// Every interleaving of what is lock-free.
+    Loom,
     /// A real RocketMQ to try things on, and the build for 4.x name servers.
     #[command(subcommand)]
     Rocketmq(rocketmq::Chore),
@@ -31,6 +38,9 @@ fn main() -> anyhow::Result<()> {
         Chore::Check => check::run(),
         Chore::Bench(args) => bench::run(&args),
         Chore::E2e(args) => e2e::run(&args),
+        Chore::Simulate(args) => search::simulate(&args),
+        Chore::Fuzz(args) => search::fuzz(&args),
+        Chore::Loom => search::interleave(),
         Chore::Rocketmq(chore) => rocketmq::run(chore),
     }
 }

@@ -1,6 +1,6 @@
-//! The load generator: what it is told (`Plan`), what it tells (`Report`), and `run`, which does it.
-//! It is a process of its own, so that its time is nobody else's, and speaks HTTP by hand, because
-//! on two cores a well-furnished client would cost more than the server that it measures.
+//! The load generator: what it is told (`Plan`), what it tells (`Report`), and `run`, which does
+//! it. It is a process of its own, so that its time is nobody else's, and speaks HTTP by hand,
+//! because on two cores a well-furnished client would cost more than the server that it measures.
 
 mod run;
 mod wire;

@@ -29,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Rules};
 pub use commands::of_roles;
+#[cfg(test)]
+pub(crate) use query::query_string_is_judged;
 pub use socket::{AdminSocket, SocketError};
 
 use crate::config::Role;

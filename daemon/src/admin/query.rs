@@ -49,6 +49,18 @@ impl Query {
     }
 }
 
+/// Reads a query string by every rule there is: for the tests with bad input.
+#[cfg(test)]
+pub(crate) fn query_string_is_judged(text: &str) {
+    if let Ok(query) = Query::parse(text, &["after", "limit", "state"]) {
+        assert!(
+            query.limit().is_ok_and(|limit| (1..=LIMIT_MAX).contains(&limit))
+                || query.get("limit").is_some()
+        );
+        assert!(query.state().is_ok() || query.get("state").is_some());
+    }
+}
+
 /// A refusal of what was sent.
 pub(super) fn bad(msg: impl Into<String>) -> Refusal {
     Refusal::new(RefusalCode::BadRequest, msg)

@@ -13,16 +13,16 @@ use tracing::warn;
 use super::StartError;
 use super::queue::QueueParts;
 use crate::config::{Config, Secret};
-use crate::domain::order_id::{OrderId, OrderIdKey};
-use crate::gateway::book::{Book, Standing, Undecided};
+use crate::domain::order_id::OrderIdKey;
+use crate::gateway::book::Book;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::{DoubtStore, Doubts};
 use crate::gateway::order_node::OrderNode;
-use crate::gateway::publisher;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::refresh::{Refresh, Sync};
 use crate::gateway::routes::Desks;
 use crate::gateway::tally::Tally;
+use crate::gateway::{opening, publisher};
 use crate::order_side::OrderSide;
 use crate::queue::{BoxFuture, Cause, Outgoing};
 use crate::request::PhonePattern;
@@ -145,13 +145,7 @@ impl Opening {
     }
 
     async fn open(&mut self, book: &Book) -> Result<(), Cause> {
-        self.refresh.catch_up().await?;
-        for order in std::mem::take(&mut self.waiting_orders) {
-            let id = OrderId::from(order.order_id.as_str());
-            let undecided = Undecided { id, accepted_at: order.charged_at };
-            book.adopt(&order.prod_id, &order.user_phone, &Standing::Queued(undecided));
-        }
-        self.doubts.recover().await
+        opening::open(&mut self.refresh, book, &self.doubts, &mut self.waiting_orders).await
     }
 }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::switches::Switches;
 use crate::admin::{Owners, UndecidedOrder};
 use crate::domain::order_id::OrderId;
+use crate::fault_points::{Point, reach};
 use crate::gateway::book::{Book, Standing};
 use crate::queue::BoxFuture;
 use crate::telemetry::LogHandle;
@@ -23,6 +24,7 @@ pub(super) struct Operations {
 
 impl Owners for Operations {
     fn apply<'a>(&'a self, controls: &'a Controls) -> BoxFuture<'a, ()> {
+        reach(Point::SwitchStored);
         Box::pin(self.switches.apply(controls))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
@@ -17,7 +17,7 @@ use crate::config::{Config, Role};
 use crate::http::{self, EdgeCounters, Limits, Listener};
 use crate::order_side::OrderSide;
 use crate::status::Status;
-use crate::{gateway, health, order};
+use crate::{descriptors, gateway, health, order};
 
 /// The addresses of this process's roles, taken but not answering yet.
 pub(super) struct Bound {
@@ -37,6 +37,24 @@ impl Bound {
     }
 }
 
+/// The limits of each of so many listeners, with no more connections than files may be open.
+fn limits(config: &Config, listeners: usize) -> Limits {
+    let limits = Limits::from(&config.http);
+    let open_files_max = descriptors::raise_limit();
+    let asked = limits.connections_max;
+    let connections_max = descriptors::connections(asked, open_files_max, listeners);
+    if connections_max < asked {
+        warn!(
+            asked,
+            connections_max,
+            open_files_max,
+            "the limit on open files leaves room for fewer connections than \
+             http.connections_max: the others wait in the kernel's queue"
+        );
+    }
+    Limits { connections_max, ..limits }
+}
+
 /// Listeners that answer, until they are told to stop.
 pub(super) struct Serving {
     tasks: Vec<JoinHandle<()>>,
@@ -54,7 +72,10 @@ impl Serving {
     ) -> Result<Self, StartError> {
         let cancel = CancellationToken::new();
         let mut serving = Self { tasks: Vec::new(), cancel, counters: Vec::new() };
-        let limits = Limits::from(&config.http);
+        let limits = limits(
+            config,
+            usize::from(bound.gateway.is_some()) + usize::from(bound.order.is_some()),
+        );
         if let (Some(listener), Some(gateway)) = (bound.gateway, gateway) {
             let routes = gateway::routes::routes(gateway.desks.clone());
             serving.answer("gateway", listener, routes, limits, status)?;

@@ -213,4 +213,4 @@ impl Emptiness for PathBuf {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

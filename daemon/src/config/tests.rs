@@ -49,6 +49,30 @@ fn faults(options: &Options) -> Vec<String> {
     }
 }
 
+/// A file of this text and these `--set`s, judged: either there are faults with words, or a
+/// configuration that can be shown.
+pub(crate) fn load_text(file: &str, set: Vec<(String, String)>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seckill.toml");
+    fs::write(&path, file).unwrap();
+    let around = Surroundings {
+        variables: Vec::new(),
+        env_types: Vec::new(),
+        state_folder: folder.path().into(),
+        runtime_folder: folder.path().into(),
+        config_folder: folder.path().into(),
+        ..Surroundings::read()
+    };
+    let options = Options { file: Some(path), set, ..Options::default() };
+    match load_within(&options, &around) {
+        Ok(loaded) => assert!(!effective(&loaded).is_empty()),
+        Err(faults) => {
+            assert!(!faults.0.is_empty());
+            assert!(faults.0.iter().all(|fault| !fault.to_string().is_empty()));
+        }
+    }
+}
+
 fn write(path: &str, text: &str) {
     if let Some(folder) = Path::new(path).parent() {
         fs::create_dir_all(folder).unwrap();

@@ -148,7 +148,8 @@ keys! {
 
     /// Keys under `http`.
     pub struct Http {
-        /// Connections at once per listener; further ones wait in the kernel's queue.
+        /// Connections at once per listener; further ones wait in the kernel's queue. Fewer where
+        /// the limit on open files leaves no room for so many.
         pub connections_max: usize,
         /// Milliseconds in which a request's head must have arrived, counted from the last answer:
         /// so also how long a kept-alive connection may idle. Clients that pool connections should

@@ -2,8 +2,11 @@
 //! gateway holds for orders that are not decided yet.
 //!
 //! Both figures live in one atomic word, so a reservation and a refresh can't see each other half
-//! done, and neither takes a lock.
+//! done, and neither takes a lock. `interleavings/` compiles this file against loom's atomics.
 
+#[cfg(seckill_loom)]
+use loom::sync::atomic::{AtomicU64, Ordering};
+#[cfg(not(seckill_loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Units of one product on this gateway's desk.
@@ -75,7 +78,7 @@ impl DeskStock {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(seckill_loom)))]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 

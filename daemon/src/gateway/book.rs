@@ -324,6 +324,16 @@ impl Shelf {
         found.map(|(user_phone, buyer)| (user_phone.to_string(), buyer.standing.clone()))
     }
 
+    /// Undecided orders that should hold a unit each: for the tests that count.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        let buyers = self.buyers.pin();
+        let holds = |buyer: &&Buyer| {
+            !matches!(buyer.standing, Standing::Claimed(..)) && buyer.standing.undecided().is_some()
+        };
+        buyers.values().filter(holds).count()
+    }
+
     /// Whether the order is still unconfirmed.
     #[must_use]
     pub fn is_unconfirmed(&self, user_phone: &str, id: &OrderId) -> bool {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::domain::order_id::OrderId;
+use crate::fault_points::{Point, reach};
 use crate::gateway::book::{Book, Standing, Undecided};
 use crate::gateway::claim::Claim;
 use crate::queue::{BoxFuture, Cause, Outgoing, Producer, Published};
@@ -126,8 +127,9 @@ impl Doubts {
         self.add(
             kept.iter().map(|(order, _)| Doubt { order: order.clone(), standing: Adopted::Yes }),
         );
+        reach(Point::DoubtBeforeKeep);
         match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(kept)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => reach(Point::DoubtAfterKeep),
             Ok(Err(cause)) => error!(%cause, "unconfirmed sends are kept in memory only"),
             Err(_) => error!("the disk hangs: unconfirmed sends may be kept in memory only"),
         }
@@ -158,7 +160,7 @@ impl Doubts {
     }
 
     /// One try for each of them.
-    async fn round(&self, producer: &dyn Producer, batch_max: usize) {
+    pub(crate) async fn round(&self, producer: &dyn Producer, batch_max: usize) {
         let (orders, arrived) = self.still_unconfirmed();
         self.drop_confirmed(arrived, "decided").await;
         for batch in orders.chunks(batch_max.max(1)) {

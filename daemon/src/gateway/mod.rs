@@ -6,6 +6,7 @@ pub mod book;
 pub mod charge;
 pub mod claim;
 pub mod confirmer;
+pub mod opening;
 pub mod order_node;
 pub mod publisher;
 pub mod query;

@@ -3,10 +3,11 @@
 //! changes nothing: each order ends stored, abandoned, or with the confirmer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
@@ -20,6 +21,7 @@ pub async fn run(
     batch_max: usize,
 ) {
     let mut in_flight = JoinSet::new();
+    let failing = Arc::<AtomicBool>::default();
     loop {
         if in_flight.len() < producer.batches_in_flight_max() {
             let mut batch = Vec::new();
@@ -30,7 +32,8 @@ pub async fn run(
                     if taken == 0 {
                         break;
                     }
-                    in_flight.spawn(publish(batch, Arc::clone(&producer), Arc::clone(&doubts)));
+                    let (producer, doubts) = (Arc::clone(&producer), Arc::clone(&doubts));
+                    in_flight.spawn(publish(batch, producer, doubts, Arc::clone(&failing)));
                 }
             }
         } else {
@@ -40,7 +43,12 @@ pub async fn run(
     in_flight.join_all().await;
 }
 
-async fn publish(claims: Vec<Claim>, producer: Arc<dyn Producer>, doubts: Arc<Doubts>) {
+async fn publish(
+    claims: Vec<Claim>,
+    producer: Arc<dyn Producer>,
+    doubts: Arc<Doubts>,
+    failing: Arc<AtomicBool>,
+) {
     let batch: Vec<Outgoing> = claims.iter().map(|claim| claim.outgoing.clone()).collect();
     // A task of its own, so that a panic in a queue's client costs certainty and not the claims.
     let publishing = tokio::spawn(async move { producer.publish(&batch).await });
@@ -67,8 +75,21 @@ async fn publish(claims: Vec<Claim>, producer: Arc<dyn Producer>, doubts: Arc<Do
             }
         }
     }
-    if let Some(cause) = why {
-        warn!(rejected, unknown = unknown.len(), %cause, "orders could not be published");
-    }
+    complain(&failing, rejected, unknown.len(), why.as_ref());
     doubts.take(unknown).await;
+}
+
+/// Only the first failure of a row is worth a warning: a full disk fails every batch, and a log on
+/// the same disk must not make it worse.
+fn complain(failing: &AtomicBool, rejected: usize, unknown: usize, why: Option<&Cause>) {
+    match (why, failing.swap(why.is_some(), Ordering::Relaxed)) {
+        (Some(cause), false) => {
+            warn!(rejected, unknown, %cause, "orders could not be published");
+        }
+        (Some(cause), true) => {
+            debug!(rejected, unknown, %cause, "more orders could not be published");
+        }
+        (None, true) => info!("orders are published again"),
+        (None, false) => {}
+    }
 }

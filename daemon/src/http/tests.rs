@@ -1,6 +1,8 @@
 //! The edge over real sockets: each limit, each status, and the drain. Requests are written byte by
 //! byte where a client library would be too well-behaved.
 
+mod hostile;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

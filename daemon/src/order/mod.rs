@@ -3,7 +3,7 @@
 
 pub mod consumer;
 mod placement;
-mod query;
+pub(crate) mod query;
 pub mod routes;
 
 pub use placement::StorePlacer;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::order_side::{Known, OrderSide};
 use crate::queue::{BoxFuture, Cause, LagReader};
-use crate::store::Store;
+use crate::store::{OrderRow, Store};
 
 /// Decisions in one page: large enough that a gateway's start takes few, small enough that a page
 /// is read in milliseconds and stays far below a megabyte.
@@ -30,10 +30,25 @@ impl OrderBook {
     pub fn new(store: Store, lag: Arc<dyn LagReader>) -> Self {
         Self { store, lag }
     }
+}
 
-    async fn look(&self, prod_id: &str, user_phone: &str) -> Result<Option<Known>, Cause> {
-        let row = self.store.find_order(prod_id, user_phone).await?;
-        Ok(row.map(|order| Known::Found(Box::new(order.into()))))
+/// How an order stands, by up to two `look`s into the database and a lag reading between them.
+///
+/// # Errors
+/// The database can't be read.
+pub(crate) async fn known<L>(look: impl Fn() -> L, lag: &dyn LagReader) -> Result<Known, Cause>
+where
+    L: Future<Output = Result<Option<OrderRow>, Cause>>,
+{
+    let found = |order: OrderRow| Known::Found(Box::new(order.into()));
+    if let Some(order) = look().await? {
+        return Ok(found(order));
+    }
+    // The reading begins after this query came. Should it be 0, whatever was queued before has been
+    // decided, perhaps since the first look: hence the second.
+    match tokio::time::timeout(LAG_WAIT_MAX, lag.read_lag()).await {
+        Ok(Ok(lag)) if lag.messages == 0 => Ok(look().await?.map_or(Known::Never, found)),
+        Ok(Ok(_) | Err(_)) | Err(_) => Ok(Known::NotYet),
     }
 }
 
@@ -48,17 +63,8 @@ impl OrderSide for OrderBook {
         user_phone: &'a str,
     ) -> BoxFuture<'a, Result<Known, Cause>> {
         Box::pin(async move {
-            if let Some(found) = self.look(prod_id, user_phone).await? {
-                return Ok(found);
-            }
-            // The reading begins after this query came. Should it be 0, whatever was queued before
-            // has been decided, perhaps since the first look: hence the second.
-            match tokio::time::timeout(LAG_WAIT_MAX, self.lag.read_lag()).await {
-                Ok(Ok(lag)) if lag.messages == 0 => {
-                    Ok(self.look(prod_id, user_phone).await?.unwrap_or(Known::Never))
-                }
-                Ok(Ok(_) | Err(_)) | Err(_) => Ok(Known::NotYet),
-            }
+            let look = || async { Ok(self.store.find_order(prod_id, user_phone).await?) };
+            known(look, &*self.lag).await
         })
     }
 

@@ -178,10 +178,11 @@ fn page(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<D
 }
 
 /// Open letters by number. Of a body only its beginning and its length are read, unless there may
-/// be an order in it.
+/// be an order in it. (SQLite makes NULL of a part of an empty body.)
 pub(super) const LIST: &str = "
     SELECT id, origin, reason, order_id, prod_id, user_phoneno, redeliveries, charged_at, dead_at,
-           CASE WHEN order_id IS NULL THEN substr(body, 1, ?3) ELSE body END, length(body)
+           CASE WHEN order_id IS NULL THEN COALESCE(substr(body, 1, ?3), x'') ELSE body END,
+           length(body)
       FROM seckill_dead_letter WHERE resolved_at IS NULL AND ?1 < id ORDER BY id LIMIT ?2";
 
 fn list(

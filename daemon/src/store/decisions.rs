@@ -30,7 +30,7 @@ impl Store {
     }
 }
 
-fn head(connection: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn head(connection: &Connection) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
             "SELECT MAX(COALESCE((SELECT MAX(decision_seq) FROM t_seckill_order), 0),
@@ -47,7 +47,11 @@ pub(super) const LIST: &str = "
       FROM seckill_duplicate WHERE ?1 < decision_seq
     ORDER BY 1 LIMIT ?2";
 
-fn list(connection: &Connection, after: i64, limit: i64) -> rusqlite::Result<Vec<Decision>> {
+pub(super) fn list(
+    connection: &Connection,
+    after: i64,
+    limit: i64,
+) -> rusqlite::Result<Vec<Decision>> {
     connection.prepare_cached(LIST)?.query_map((after, limit), decision)?.collect()
 }
 

@@ -132,7 +132,7 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     })
 }
 
-fn resend_one(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
+pub(super) fn resend_one(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
     let letter = find(tx, id)?;
     let Some(message) = letter.message() else {
         let msg = format!("dead letter {id} holds no readable order; it can only be discarded");
@@ -227,7 +227,7 @@ impl Pace {
     }
 }
 
-fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
+pub(super) fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
     let letter = find(tx, id)?;
     let shown = dead_letters::one(tx.connection, id)?;
     if let Some(message) = letter.order() {

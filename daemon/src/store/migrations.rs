@@ -4,6 +4,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::fault_points::{Point, reach};
+
 /// Marks a SQLite file as ours (`PRAGMA application_id`): the bytes `SKIL`.
 pub(super) const APPLICATION_ID: i32 = 0x534B_494C;
 
@@ -185,8 +187,10 @@ pub(super) fn migrate_to(connection: &mut Connection, last: i32) -> rusqlite::Re
             transaction.execute_batch(step)?;
             transaction.pragma_update(None, "user_version", version)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            reach(Point::MigrationBeforeCommit);
         }
         transaction.commit()?;
+        reach(Point::MigrationAfterCommit);
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ mod controls;
 mod dead_letters;
 mod decisions;
 mod error;
+#[cfg(test)]
+pub(crate) mod inline;
 mod letter_commands;
 mod meta;
 mod meters;

@@ -89,7 +89,7 @@ pub(super) const SET_ASIDE: &str = "
     SELECT order_id, body, charged_at FROM seckill_dead_letter
      WHERE prod_id = ?1 AND user_phoneno = ?2 AND resolved_at IS NULL ORDER BY id LIMIT 1";
 
-fn find(
+pub(super) fn find(
     connection: &Connection,
     prod_id: &str,
     user_phone: &str,

@@ -56,16 +56,16 @@ impl Store {
 }
 
 /// A delivery, and its message or why there is none.
-type Read = (Delivery, Result<Candidate, String>);
+pub(super) type Read = (Delivery, Result<Candidate, String>);
 
-fn read(delivery: Delivery) -> Read {
+pub(super) fn read(delivery: Delivery) -> Read {
     let Delivery { charged_at, queued_at, .. } = delivery;
     let message = OrderMessage::decode(&delivery.body);
     let read = message.map(|message| Candidate { message, charged_at, queued_at });
     (delivery, read.map_err(|malformed| malformed.to_string()))
 }
 
-fn place(tx: &Tx<'_>, deliveries: Vec<Read>) -> Result<Outcomes, Fault> {
+pub(super) fn place(tx: &Tx<'_>, deliveries: Vec<Read>) -> Result<Outcomes, Fault> {
     let mut outcomes = Outcomes::default();
     let mut candidates = Vec::with_capacity(deliveries.len());
     let mut sources = Vec::with_capacity(deliveries.len());

@@ -75,7 +75,7 @@ impl Store {
     }
 }
 
-fn create(tx: &Tx<'_>, product: &CreateProduct) -> Result<Effect, Fault> {
+pub(super) fn create(tx: &Tx<'_>, product: &CreateProduct) -> Result<Effect, Fault> {
     check(product)?;
     if row(tx, &product.prod_id)?.is_some() {
         let msg = format!("product {} exists", product.prod_id);
@@ -116,7 +116,11 @@ fn check(product: &CreateProduct) -> Result<(), Fault> {
     Err(refused(RefusalCode::BadRequest, wrong))
 }
 
-fn change_stock(tx: &Tx<'_>, product: &ProductView, delta: i64) -> Result<Effect, Fault> {
+pub(super) fn change_stock(
+    tx: &Tx<'_>,
+    product: &ProductView,
+    delta: i64,
+) -> Result<Effect, Fault> {
     if delta == 0 {
         return Err(refused(RefusalCode::BadRequest, "delta: not 0"));
     }
@@ -143,7 +147,7 @@ fn change_stock(tx: &Tx<'_>, product: &ProductView, delta: i64) -> Result<Effect
     Effect::new(in_short(product), in_short(&after), &after)
 }
 
-fn set_shelf(tx: &Tx<'_>, product: &ProductView, shelf: Shelf) -> Result<Effect, Fault> {
+pub(super) fn set_shelf(tx: &Tx<'_>, product: &ProductView, shelf: Shelf) -> Result<Effect, Fault> {
     let status = match shelf {
         Shelf::On => 0,
         Shelf::Off => 1,
@@ -163,7 +167,11 @@ fn set_shelf(tx: &Tx<'_>, product: &ProductView, shelf: Shelf) -> Result<Effect,
 }
 
 /// The product, if it is there and at the version that the asker has seen.
-fn find(tx: &Tx<'_>, prod_id: &str, if_version: Option<u64>) -> Result<ProductView, Fault> {
+pub(super) fn find(
+    tx: &Tx<'_>,
+    prod_id: &str,
+    if_version: Option<u64>,
+) -> Result<ProductView, Fault> {
     let product = row(tx, prod_id)?
         .ok_or_else(|| refused(RefusalCode::NotFound, format!("there is no product {prod_id}")))?;
     let current = product.version;

@@ -119,7 +119,7 @@ impl Store {
 const PENDING: &str =
     "SELECT order_id, prod_id, user_phoneno, charged_at FROM seckill_queue ORDER BY seq";
 
-const UNDECIDED: &str = "
+pub(super) const UNDECIDED: &str = "
     SELECT order_id, prod_id, user_phoneno, charged_at FROM seckill_queue
     UNION ALL
     SELECT order_id, prod_id, user_phoneno, MIN(charged_at) FROM seckill_dead_letter l
@@ -127,7 +127,7 @@ const UNDECIDED: &str = "
        AND NOT EXISTS (SELECT 1 FROM seckill_queue q WHERE q.order_id = l.order_id)
      GROUP BY order_id";
 
-fn pending(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Pending>> {
+pub(super) fn pending(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Pending>> {
     connection
         .prepare_cached(sql)?
         .query_map([], |row| {
@@ -152,7 +152,7 @@ const KNOWN: &str = "
 /// The look and the insert are two statements: one `INSERT … SELECT` could write several rows, for
 /// which SQLite opens a savepoint of its own, and ending that costs more the more the transaction
 /// has changed already.
-fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
+pub(super) fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
     let mut known = tx.statement(KNOWN)?;
     let mut put = tx.statement(
         "INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at, queued_at)
@@ -179,10 +179,13 @@ fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
 }
 
 /// On what terms rows are taken.
-struct Terms {
-    batch_max: usize,
-    deliveries_max: u32,
-    backoff: Backoff,
+pub(super) struct Terms {
+    /// Rows at most.
+    pub(super) batch_max: usize,
+    /// Deliveries after which a row becomes a dead letter.
+    pub(super) deliveries_max: u32,
+    /// Waits before redeliveries.
+    pub(super) backoff: Backoff,
 }
 
 /// A row that is due.
@@ -194,7 +197,7 @@ struct Due {
     attempts: u32,
 }
 
-fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
+pub(super) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
     let rows = due(tx, terms)?;
     let taken = rows.len();
     let mut outcomes = Outcomes::default();
@@ -384,7 +387,7 @@ fn bury(
     remove(tx, row.seq)
 }
 
-fn lag(connection: &Connection, now: EpochMs) -> rusqlite::Result<Lag> {
+pub(super) fn lag(connection: &Connection, now: EpochMs) -> rusqlite::Result<Lag> {
     let messages = connection
         .prepare_cached("SELECT COUNT(*) FROM seckill_queue")?
         .query_row([], |row| row.get(0).map(unsigned))?;

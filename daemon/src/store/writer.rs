@@ -20,6 +20,7 @@ use super::checkpoint::Checkpointer;
 use super::clock::Clock;
 use super::error::{CloseError, Fault, WriteError};
 use super::meters::{StoreMeters, Tally};
+use crate::fault_points::{Commit, Point, around_commit, reach};
 use crate::queue::Cause;
 
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
@@ -46,6 +47,17 @@ struct Effects {
 }
 
 impl<'a> Tx<'a> {
+    /// Inside a transaction that has begun.
+    pub(super) fn new(connection: &'a Connection, now: EpochMs) -> Self {
+        Self {
+            connection,
+            now,
+            tally: RefCell::default(),
+            effects: Cell::default(),
+            trouble: Cell::new(None),
+        }
+    }
+
     /// A statement that is compiled once per connection.
     pub(super) fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
         self.connection.prepare_cached(sql)
@@ -298,6 +310,7 @@ impl Loop {
             self.commit(jobs);
             checkpointer.after_commit(&self.connection);
         }
+        reach(Point::StopBeforeCheckpoint);
         checkpointer
             .finish(&self.connection)
             .map_err(|error| CloseError::Checkpoint(Cause(error.to_string())))
@@ -354,13 +367,7 @@ impl Loop {
         let execute = |sql| self.connection.prepare_cached(sql)?.execute([]);
         let began = Instant::now();
         execute("BEGIN IMMEDIATE").map_err(rejected)?;
-        let tx = Tx {
-            connection: &self.connection,
-            now: (self.clock)(),
-            tally: RefCell::new(Tally::default()),
-            effects: Cell::new(Effects::default()),
-            trouble: Cell::new(None),
-        };
+        let tx = Tx::new(&self.connection, (self.clock)());
         for job in jobs {
             job.run(&tx);
             if self.connection.is_autocommit() {
@@ -371,7 +378,10 @@ impl Loop {
             }
         }
         *trouble = tx.trouble.take();
+        let counts = tx.tally.borrow().counts;
+        around_commit(Commit::Ahead, counts.queued, counts.decided);
         execute("COMMIT").map_err(|error| self.give_up(&error))?;
+        around_commit(Commit::Done, counts.queued, counts.decided);
         self.signals.meters.count(&tx.tally.take(), began.elapsed());
         Ok(tx.effects.get())
     }

@@ -83,6 +83,7 @@ fn start(up: Up) -> anyhow::Result<()> {
         acl,
         tls,
         dir: up.dir.clone(),
+        advertised_ip: None,
         name_server_port: Some(up.name_server_port),
         broker_port: Some(up.broker_port),
     })?;

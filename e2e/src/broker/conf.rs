@@ -40,6 +40,10 @@ pub(super) fn write(options: &BrokerOptions, name_server: u16, broker: u16) -> R
         ),
     )?;
     let mut conf = broker_conf(dir, name_server, broker);
+    if let Some(ip) = &options.advertised_ip {
+        // The last one counts. Bound to one address, it leaves the port free on the other.
+        conf.push_str(&format!("brokerIP1={ip}\nbindAddress=127.0.0.1\n"));
+    }
     if options.acl {
         conf.push_str(&acl_conf());
         fs::write(dir.join("conf/plain_acl.yml"), accounts())?;

@@ -8,12 +8,17 @@
 
 mod contract;
 mod crash;
+mod crowd;
 mod desk;
 mod edge;
 mod idle;
 mod refusals;
 mod sale;
+mod soak;
+mod upgrade;
 
+#[cfg(feature = "servers")]
+mod disk;
 #[cfg(feature = "servers")]
 mod rocketmq;
 #[cfg(feature = "servers")]

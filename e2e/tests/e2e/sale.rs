@@ -1,48 +1,12 @@
 //! A whole sale on the embedded queue, judged from outside.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use seckill_e2e::buyers::{Crowd, Told, phone};
-use seckill_e2e::checker::{Books, faults};
+use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Options};
-
-/// How long the queue may take to be empty after the last buyer has a final answer.
-pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(60);
-
-/// The sale has ended as it must: see the checker; afterwards everyone asks once more, and is told
-/// the same.
-pub(crate) async fn judge(
-    database: &std::path::Path,
-    crowd: Crowd,
-    ledger: &seckill_e2e::buyers::Ledger,
-) -> Result<()> {
-    let (prod_id, sold) = (crowd.prod_id.clone(), crowd.placeable);
-    let books = Books::drained(database, DRAIN_MAX).await?;
-    let found = faults(&books, ledger, sold);
-    ensure!(found.is_empty(), "{} faults:\n{}", found.len(), found.join("\n"));
-    let again = crowd.ask_again().await?;
-    let books = Books::drained(database, DRAIN_MAX).await?;
-    for (before, after) in ledger.buyers.iter().zip(&again.buyers) {
-        let fits = match (before.told.last(), &after.told[..]) {
-            (Some(Told::Placed(id)), [Told::Queued(again), Told::Placed(queried)]) => {
-                id == again && id == queried
-            }
-            (Some(Told::Refused(_)), [Told::Refused(code), Told::NoOrder(query)]) => {
-                code == "40006" && query == "41004"
-            }
-            // Where several gateways over-admit, the surplus is a failed order that query tells.
-            (Some(Told::Refused(_)), [Told::Refused(code), Told::Failed { reason, .. }]) => {
-                code == "40006" && reason == "sold_out"
-            }
-            _ => false,
-        };
-        ensure!(fits, "{}: {:?}, asked again {:?}", before.phone, before.told, after.told);
-    }
-    ensure!(books.sold(&prod_id) == sold && books.faults().is_empty(), "asking changed the books");
-    Ok(())
-}
+pub(crate) use seckill_e2e::judge::{DRAIN_MAX, judge};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_hundred_buyers_for_three_hundred_units() -> Result<()> {

@@ -1,6 +1,6 @@
 //! `seckillctl queue`: the queue between the roles, part by part, and the way to its broker.
 
-use protocol::{QueuePart, QueueView, RocketmqView, Snapshot};
+use protocol::{QueuePart, RocketmqView, Snapshot};
 
 use crate::args::Shape;
 use crate::exit::Fault;
@@ -18,22 +18,29 @@ pub(crate) async fn run(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
         return Ok(Printed::fine(json(&document)));
     }
     let Snapshot { queue, rocketmq, .. } = &answer.view;
-    let parts = [head(queue, rocketmq.as_ref()), parts(&queue.queues)];
+    let parts = [head(&answer.view), parts(&queue.queues)];
     let broker = rocketmq.as_ref().map(brokers);
     Ok(Printed::fine(parts.into_iter().chain(broker).collect::<Vec<_>>().join("\n")))
 }
 
-fn head(queue: &QueueView, rocketmq: Option<&RocketmqView>) -> String {
+fn head(snapshot: &Snapshot) -> String {
+    let (queue, rocketmq) = (&snapshot.queue, snapshot.rocketmq.as_ref());
     let mut head = vec![("queue", printable(&queue.kind)), ("lag", queue_line(queue))];
     head[1].1 = head[1].1.trim_start_matches("lag ").to_owned();
     if let Some(unreadable) = &queue.unreadable {
         head.push(("unreadable", printable(unreadable)));
     }
     if let Some(rocketmq) = rocketmq {
-        let state = |is_so: bool| if is_so { "yes" } else { "NO" };
+        // What a role that isn't here would need is no alarm.
+        let state =
+            |role: &str, is_so: bool| match (is_so, snapshot.roles.iter().any(|r| r == role)) {
+                (true, _) => "yes".to_owned(),
+                (false, true) => "NO".to_owned(),
+                (false, false) => format!("{UNKNOWN}, {role} is not a role of this process"),
+            };
         head.push(("connection", printable(&rocketmq.connection)));
-        head.push(("can send", state(rocketmq.producer_ready).to_owned()));
-        head.push(("can take", state(rocketmq.consumer_running).to_owned()));
+        head.push(("can send", state("gateway", rocketmq.producer_ready)));
+        head.push(("can take", state("order", rocketmq.consumer_running)));
         head.push(("topic", printable(&rocketmq.topic)));
         head.push(("group", printable(&rocketmq.group)));
         head.push(("name servers", printable(&rocketmq.name_servers.join(", "))));

@@ -20,6 +20,7 @@ use tokio::task::AbortHandle;
 use super::client::Clients;
 use super::delivery::delivery;
 use super::{Consuming, Delivery, Placer};
+use crate::fault_points::{Point, reach};
 
 /// Waits between two tries at a failing store.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(100);
@@ -166,6 +167,7 @@ impl MessageListenerConcurrently for Listener {
         let deliveries: Vec<Delivery> = messages.iter().map(|message| delivery(message)).collect();
         match self.gate.through(|| place(&*self.placer, &deliveries)) {
             Passed::Done => {
+                reach(Point::AckBefore);
                 self.placed.notify_one();
                 Ok(ConsumeConcurrentlyStatus::ConsumeSuccess)
             }

@@ -18,7 +18,7 @@ const COMPRESSED: i32 = 1;
 const COMPRESSION_KIND: i32 = 0x700;
 const ZLIB: i32 = 0x300;
 /// The broker's own limit for a message. More after decompression is no order.
-const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
+pub(crate) const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// What placing needs of a message.
 pub(super) fn delivery(message: &MessageExt) -> Delivery {
@@ -38,7 +38,7 @@ pub(super) fn delivery(message: &MessageExt) -> Delivery {
 
 /// The body as its sender wrote it. One that doesn't decompress stays as it is: it is no JSON, and
 /// so it becomes a dead letter with its reason like any other malformed body.
-fn inflated(body: Vec<u8>, sys_flag: i32) -> Vec<u8> {
+pub(crate) fn inflated(body: Vec<u8>, sys_flag: i32) -> Vec<u8> {
     let kind = sys_flag & COMPRESSION_KIND;
     if sys_flag & COMPRESSED == 0 || kind != 0 && kind != ZLIB {
         return body;

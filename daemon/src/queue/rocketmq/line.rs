@@ -123,7 +123,10 @@ async fn watch_port(address: String, ports: Arc<watch::Sender<Ports>>) {
                 tell(&ports, &address, |before| Port::Up {
                     returns: before.returns() + u64::from(matches!(before, Port::Down { .. })),
                 });
-                until_closed(stream).await;
+                if until_closed(stream).await == End::Reset {
+                    let why = "the connection was reset".to_owned();
+                    tell(&ports, &address, |before| Port::Down { returns: before.returns(), why });
+                }
             }
             Err(why) => tell(&ports, &address, |before| Port::Down {
                 returns: before.returns(),
@@ -152,10 +155,23 @@ async fn connect(address: &str) -> Result<TcpStream, String> {
     }
 }
 
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// In order: brokers do that to silent ones.
+    Closed,
+    /// By somebody who forgot it, or on the way. The clients' own connections have most likely gone
+    /// with it, and the library may not notice: a pull then waits for half a minute for its answer.
+    Reset,
+}
+
 /// Nobody says anything on this connection, so whatever happens on it is its end.
-async fn until_closed(mut stream: TcpStream) {
+async fn until_closed(mut stream: TcpStream) -> End {
     let mut byte = [0_u8; 1];
-    let _ = stream.read(&mut byte).await;
+    match stream.read(&mut byte).await {
+        Ok(_) => End::Closed,
+        Err(_) => End::Reset,
+    }
 }
 
 #[cfg(test)]
@@ -193,8 +209,13 @@ mod tests {
         // A connection closed by a peer that is still there is no outage.
         let (held, _) = listener.accept().await.unwrap();
         drop(held);
-        let (_held, _) = listener.accept().await.unwrap();
+        let (held, _) = listener.accept().await.unwrap();
         assert_eq!(line.returns_of(std::slice::from_ref(&address)), 1);
+
+        // One that was reset is: whoever spoke to it needs a fresh client.
+        held.set_zero_linger().unwrap();
+        drop(held);
+        until(&line, &address, |port| *port == Port::Up { returns: 2 }).await;
 
         line.watch_only(&[]);
         assert!(line.subscribe().borrow().is_empty());

@@ -39,6 +39,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use super::Consuming;
+#[cfg(test)]
+pub(crate) use delivery::{BODY_BYTES_MAX, inflated};
 pub use health::Health;
 
 use super::{

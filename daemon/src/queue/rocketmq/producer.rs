@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::classify::{Facts, cause};
 use super::delivery::ACCEPT_TIME;
 use super::{BoxFuture, Cause, Outgoing, Producer, Published, Shared};
+use crate::fault_points::{Point, reach};
 
 /// Between 512 and 1,024 requests in flight the transport refuses, and floods break its connection.
 const SENDS_IN_FLIGHT_MAX: usize = 256;
@@ -137,6 +138,7 @@ impl RocketmqProducer {
     fn judge(&self, result: Result<SendStatus, Facts>) -> Published {
         match result {
             Ok(SendStatus::SendOk) => {
+                reach(Point::SendConfirmed);
                 self.shared.note_refusal(None);
                 Published::Stored
             }

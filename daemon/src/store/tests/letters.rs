@@ -132,6 +132,18 @@ async fn what_cannot_be_read_cannot_be_resent_but_discarded() {
 }
 
 #[tokio::test]
+async fn an_empty_message_is_listed_and_discarded_like_any_other() {
+    let fixture = Fixture::with_stock(1);
+    fixture.place(vec![Delivery { body: Vec::new(), ..order("x", 9) }]).await;
+    let page = fixture.store.dead_letters(None, 10).await.unwrap();
+    let [letter] = &page.dead_letters[..] else { panic!("{page:?}") };
+    assert_eq!((letter.content.as_str(), letter.content_bytes), ("", 0));
+    let carried = fixture.store.discard_dead_letter(bare("r1"), letter.id).await.unwrap();
+    assert_eq!(discarded_id(&carried), letter.id);
+    assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_discarded_order_has_failed_and_everybody_is_told() {
     let fixture = with_letters(3).await;
     // Another message of the same order, from elsewhere.

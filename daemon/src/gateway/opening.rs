@@ -1,0 +1,29 @@
+//! How a gateway takes up its work: the book is read whole, orders of an earlier run are taken up,
+//! and only then is anybody admitted (by whoever then tells `Refresh` that it follows).
+
+use crate::domain::order_id::OrderId;
+use crate::gateway::book::{Book, Standing, Undecided};
+use crate::gateway::confirmer::Doubts;
+use crate::gateway::refresh::Refresh;
+use crate::queue::Cause;
+use crate::store::Pending;
+
+/// One try. `waiting` holds the undecided orders of this process's own queue, read before this is
+/// called; those that are taken up are taken out.
+///
+/// # Errors
+/// The order side or the unconfirmed sends can't be read: to be tried again.
+pub async fn open(
+    refresh: &mut Refresh,
+    book: &Book,
+    doubts: &Doubts,
+    waiting: &mut Vec<Pending>,
+) -> Result<(), Cause> {
+    refresh.catch_up().await?;
+    for order in std::mem::take(waiting) {
+        let id = OrderId::from(order.order_id.as_str());
+        let undecided = Undecided { id, accepted_at: order.charged_at };
+        book.adopt(&order.prod_id, &order.user_phone, &Standing::Queued(undecided));
+    }
+    doubts.recover().await
+}

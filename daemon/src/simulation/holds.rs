@@ -1,0 +1,42 @@
+//! Holds, as they must be at every moment of a history.
+
+use super::desk::Running;
+use super::world::World;
+
+impl World<'_> {
+    /// Over the embedded queue nothing that waits goes unheld once the desk is open.
+    pub(super) fn knows_its_queue(&self, index: usize, running: &Running) -> Result<(), String> {
+        if !self.shape.embedded || !running.is_open() {
+            return Ok(());
+        }
+        for order in self.store.undecided() {
+            let shelf = running.book.shelf(&order.prod_id);
+            let buyer = shelf.and_then(|shelf| shelf.buyer(&order.user_phone));
+            let holds = buyer.is_some_and(|buyer| {
+                buyer.standing.undecided().is_some_and(|one| one.id.to_string() == order.order_id)
+            });
+            if !holds {
+                return Err(format!("gateway {index} holds nothing for {}", order.order_id));
+            }
+        }
+        Ok(())
+    }
+
+    /// A unit that was promised is held until its order is decided.
+    pub(super) fn holds_stand(&mut self) -> Result<(), String> {
+        let Self { promises, decisions, gateways, runs, .. } = self;
+        promises.held.retain(|(_, _, _, id)| decisions.iter().all(|one| one.order_id != *id));
+        for (index, run, wish, id) in &promises.held {
+            let Some(running) = &gateways[*index].running else { continue };
+            let shelf = running.book.shelf(&wish.prod_id);
+            let buyer = shelf.and_then(|shelf| shelf.buyer(&wish.user_phone));
+            let holds = buyer.is_some_and(|buyer| {
+                buyer.standing.undecided().is_some_and(|order| order.id.to_string() == *id)
+            });
+            if runs[*index] == *run && !holds {
+                return Err(format!("gateway {index} gave the unit of {id} back undecided"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! What buyers were told, and what must hold of it: from then on, and in the end.
+
+use std::collections::{HashMap, HashSet};
+
+use protocol::{Code, Decision, OrderStatus, Outcome, QueryData, Reason};
+
+use super::desk::{Told, Wish};
+use crate::store::inline::InlineStore;
+
+/// What one buyer was told of one product.
+#[derive(Debug, Default)]
+struct Known {
+    queueing: HashSet<String>,
+    placed: Option<String>,
+    failed: HashSet<String>,
+}
+
+/// All that was told.
+#[derive(Default)]
+pub(super) struct Promises {
+    known: HashMap<Wish, Known>,
+    /// By gateway's run, orders whose unit that run holds until they are decided.
+    pub(super) held: Vec<(usize, u32, Wish, String)>,
+    /// What the buyer had been told when the query was asked.
+    asked: HashMap<u64, Before>,
+    /// Orders that were durable in the queue at some time.
+    pub(super) stored: HashSet<String>,
+    /// Unconfirmed orders that were durable on a gateway's disk at some time.
+    pub(super) kept: HashSet<String>,
+    /// How often each code was told: shows that the histories get about.
+    pub(super) codes: HashMap<&'static str, u64>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Before {
+    queueing: bool,
+    placed: Option<String>,
+    /// Undecided orders that the very gateway that is asked has told of.
+    told_here: Vec<String>,
+}
+
+impl Promises {
+    /// Notes what the buyer knows at the moment of asking.
+    pub(super) fn ask(&mut self, number: u64, (gateway, run): (usize, u32), wish: &Wish) {
+        let known = self.known.get(wish);
+        let told_here = self
+            .held
+            .iter()
+            .filter(|held| (held.0, held.1) == (gateway, run) && held.2 == *wish)
+            .map(|held| held.3.clone());
+        let before = Before {
+            queueing: known.is_some_and(|known| !known.queueing.is_empty()),
+            placed: known.and_then(|known| known.placed.clone()),
+            told_here: told_here.collect(),
+        };
+        self.asked.insert(number, before);
+    }
+
+    /// Takes note of an answer, and judges it.
+    pub(super) fn hear(&mut self, gateway: (usize, u32), told: Told) -> Result<(), String> {
+        match told {
+            Told::Charged(wish, reply) => {
+                *self.codes.entry(reply.code.as_str()).or_default() += 1;
+                let Some(data) = reply.data() else { return Ok(()) };
+                let id = data.order_id.clone();
+                self.held.push((gateway.0, gateway.1, wish.clone(), id.clone()));
+                if reply.code == Code::Queued {
+                    if !self.stored.contains(&id) {
+                        return Err(format!("{id} is called queueing before it is durable"));
+                    }
+                    self.known.entry(wish).or_default().queueing.insert(id);
+                }
+                Ok(())
+            }
+            Told::Queried(number, wish, reply) => {
+                *self.codes.entry(reply.code.as_str()).or_default() += 1;
+                let before = self.asked.remove(&number).unwrap_or_default();
+                let known = self.known.entry(wish.clone()).or_default();
+                match (reply.code, reply.data()) {
+                    (Code::NeverOrdered, _)
+                        if before.queueing
+                            || before.placed.is_some()
+                            || !before.told_here.is_empty() =>
+                    {
+                        Err(format!("{wish:?} has an order and is told there is none"))
+                    }
+                    (_, Some(data)) => {
+                        let decided = |id: &str| self.held.iter().all(|held| held.3 != id);
+                        known.hear(&self.stored, decided, &before, data)
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// What must hold in the end, when everything that could be decided is.
+    pub(super) fn judge(&self, decisions: &[Decision]) -> Result<(), String> {
+        let mut ends: HashMap<&str, Vec<&Decision>> = HashMap::new();
+        for decision in decisions {
+            ends.entry(&decision.order_id).or_default().push(decision);
+        }
+        if let Some((id, ends)) = ends.iter().find(|(_, ends)| ends.len() != 1) {
+            return Err(format!("{id} is decided {} times", ends.len()));
+        }
+        let promised = self.known.values().flat_map(|known| &known.queueing).chain(&self.kept);
+        for id in promised.chain(&self.stored) {
+            if !ends.contains_key(id.as_str()) {
+                return Err(format!("{id} is never decided"));
+            }
+        }
+        let mut live = HashSet::new();
+        for decision in decisions.iter().filter(|one| one.outcome == Outcome::Placed) {
+            if !live.insert((&decision.prod_id, &decision.user_phone)) {
+                return Err(format!("{decision:?} is the buyer's second"));
+            }
+        }
+        for known in self.known.values() {
+            let outcome = |id: &String| ends.get(id.as_str()).map(|ends| ends[0].outcome);
+            if let Some(id) = &known.placed
+                && outcome(id) != Some(Outcome::Placed)
+            {
+                return Err(format!("{id} was told to be placed and isn't"));
+            }
+            if let Some(id) = known.failed.iter().find(|id| outcome(id) != Some(Outcome::Failed)) {
+                return Err(format!("{id} was told to have failed and hasn't"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this buyer was told that an order is queueing.
+    pub(super) fn has(&self, wish: &Wish) -> bool {
+        self.known.get(wish).is_some_and(|known| !known.queueing.is_empty())
+    }
+}
+
+impl Known {
+    fn hear(
+        &mut self,
+        stored: &HashSet<String>,
+        decided: impl Fn(&str) -> bool,
+        before: &Before,
+        data: &QueryData,
+    ) -> Result<(), String> {
+        let (id, status) = (&data.order_id, data.order_status);
+        if let Some(placed) = &before.placed
+            && (status != OrderStatus::Placed || placed != id)
+        {
+            return Err(format!("{placed} was told to be placed; now {id} is told {status:?}"));
+        }
+        if !stored.contains(id) {
+            return Err(format!("{id} is told to be {status:?} and was never stored"));
+        }
+        // `told_here` leaves out what was decided before the query was asked.
+        if let Some(newest) = before.told_here.iter().find(|newest| *newest != id)
+            && status == OrderStatus::Failed
+            && !decided(newest)
+        {
+            return Err(format!("{newest} waits, and its buyer is told that {id} failed"));
+        }
+        match status {
+            OrderStatus::Placed | OrderStatus::Finished => self.placed = Some(id.clone()),
+            OrderStatus::Queued => {
+                self.queueing.insert(id.clone());
+            }
+            OrderStatus::Failed => {
+                self.failed.insert(id.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `initial + added = stock + sold`, and nothing is below 0.
+pub(super) fn books_balance(store: &InlineStore) -> Result<(), String> {
+    for balance in store.balances() {
+        if !balance.holds() || balance.stock < 0 || balance.sold < 0 {
+            return Err(format!("the books do not balance: {balance:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Where the desk can know every hold, no order that it promised may fail for want of a unit.
+pub(super) fn nobody_is_sold_out(decisions: &[Decision]) -> Result<(), String> {
+    let sold_out = decisions.iter().find(|one| one.reason == Some(Reason::SoldOut));
+    sold_out.map_or(Ok(()), |one| Err(format!("a unit was promised that wasn't there: {one:?}")))
+}

@@ -1,0 +1,475 @@
+//! Everything around the gateways: the queue with its mischief, the order role on the real store's
+//! transactions, the disks, the operators and the clock. It serves what the ports ask and carries a
+//! history's steps out; nothing in it happens by itself.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use protocol::{Decision, EpochMs, Money, ORDER_TOPIC, OrderMessage};
+
+use super::desk::{Answers, Gateway, Wish};
+use super::history::{Deed, Shape, Step};
+use super::ports::{Answer, Ask, Ports, lost};
+use super::promises::{Promises, books_balance};
+use crate::gateway::charge::IntakePaused;
+use crate::queue::{Cause, Delivery, Lag, Outgoing, Published};
+use crate::store::inline::{Commit, InlineStore};
+use crate::store::{Seed, Shelf};
+
+pub(super) const PRODUCTS: [&str; 2] = ["pid_0001", "pid_0002"];
+pub(super) const PRICE: Money = Money::from_milli(1_200_000);
+const BUYERS: u64 = 4;
+
+/// Turns of the scheduler after each step: more than the longest chain of tasks that wake one
+/// another.
+const BREATHS: usize = 8;
+
+/// A message in the broker.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    origin: u64,
+    body: Vec<u8>,
+    accepted_at: EpochMs,
+    redeliveries: u32,
+}
+
+pub(super) struct World<'a> {
+    pub(super) store: &'a InlineStore,
+    pub(super) shape: Shape,
+    pub(super) ports: Arc<Ports>,
+    pub(super) gateways: Vec<Gateway>,
+    pub(super) runs: Vec<u32>,
+    answers: Answers,
+    pub(super) promises: Promises,
+    pub(super) decisions: Vec<Decision>,
+    /// In the broker.
+    pub(super) queue: Vec<Message>,
+    /// Sends whose result was unknown and which may still arrive.
+    pub(super) wire: Vec<Outgoing>,
+    /// Who ever asked for what.
+    pub(super) wishes: Vec<Wish>,
+    broker_up: bool,
+    order_up: bool,
+    consuming: bool,
+    /// Something came about that a desk can't know, so that it may promise too much.
+    pub(super) surprised: bool,
+    /// Transactions that were looked at.
+    writes_seen: u64,
+    now: i64,
+    counter: u64,
+}
+
+fn at(pick: u64, length: usize) -> Option<usize> {
+    (0 < length).then(|| usize::try_from(pick % length as u64).unwrap())
+}
+
+fn wish(pick: u64) -> Wish {
+    let buyer = pick % BUYERS;
+    // Mostly the first, so that buyers meet.
+    let product = usize::from((pick / BUYERS).is_multiple_of(4));
+    Wish {
+        prod_id: PRODUCTS[product].to_owned(),
+        user_phone: format!("1520000{:04}", 8881 + buyer),
+    }
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(store: &'a InlineStore, shape: Shape) -> Self {
+        let seeds = PRODUCTS.iter().zip(shape.stock).map(|(prod_id, stock)| Seed {
+            prod_id: (*prod_id).to_owned(),
+            prod_name: "a phone".to_owned(),
+            price: PRICE,
+            stock,
+        });
+        store.begin_history(&seeds.collect::<Vec<_>>());
+        let (ports, answers) = (Arc::<Ports>::default(), Answers::default());
+        let gateway = |index| Gateway::new(index, Arc::clone(&ports), Arc::clone(&answers));
+        let gateways = (0..shape.gateways).map(gateway).collect();
+        Self {
+            store,
+            shape,
+            gateways,
+            ports,
+            runs: vec![0; shape.gateways],
+            answers,
+            promises: Promises::default(),
+            decisions: Vec::new(),
+            queue: Vec::new(),
+            wire: Vec::new(),
+            wishes: Vec::new(),
+            broker_up: true,
+            order_up: true,
+            consuming: true,
+            surprised: false,
+            writes_seen: 0,
+            now: 1_000_000,
+            counter: 0,
+        }
+    }
+
+    /// Another number each time.
+    const fn count(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    /// Carries one step out, lets the tasks run, and looks at what came of it.
+    pub(super) async fn step(&mut self, step: Step) -> Result<(), String> {
+        self.carry_out(step);
+        self.settle().await
+    }
+
+    /// Lets the tasks run, and looks at what came of it.
+    pub(super) async fn settle(&mut self) -> Result<(), String> {
+        for _ in 0..BREATHS {
+            tokio::task::yield_now().await;
+        }
+        self.look()
+    }
+
+    fn carry_out(&mut self, Step { deed, pick, how }: Step) {
+        self.now += 1;
+        self.store.set_now(EpochMs(self.now));
+        match deed {
+            Deed::Charge => self.charge(wish(pick), how),
+            Deed::Query => self.query(wish(pick), how),
+            Deed::Serve => {
+                let length = self.ports.calls.lock().unwrap().len();
+                // Half of the time the newest, so that one request often goes on by itself.
+                let newest = how >> 33 & 1 == 0;
+                let call = if newest { length.checked_sub(1) } else { at(pick, length) };
+                if let Some(call) = call {
+                    self.serve(call, how);
+                }
+            }
+            Deed::HangUp | Deed::Follow | Deed::Confirm | Deed::PauseIntake => {
+                self.tell_gateway(deed, pick, how);
+            }
+            Deed::Consume => self.consume(pick, how),
+            Deed::ConsumeResent => self.consume_table(pick, how),
+            Deed::Wire => {
+                if let Some(index) = at(pick, self.wire.len()) {
+                    let order = self.wire.swap_remove(index);
+                    if how % 4 != 0 {
+                        self.arrive(vec![order]);
+                    }
+                }
+            }
+            Deed::Duplicate => {
+                if let Some(index) = at(pick, self.queue.len()) {
+                    let message = self.queue[index].clone();
+                    let origin = if how.is_multiple_of(2) { self.count() } else { message.origin };
+                    self.queue.push(Message { origin, ..message });
+                }
+            }
+            Deed::Broker => self.broker(how.is_multiple_of(3)),
+            Deed::OrderNode => self.order_up = self.shape.embedded || !self.order_up,
+            Deed::CrashGateway => self.crash(pick),
+            Deed::StartGateway => {
+                if let Some(index) = at(pick, self.gateways.len()) {
+                    self.start(index);
+                }
+            }
+            Deed::Foreign if !self.shape.embedded => self.foreign(pick, how),
+            Deed::Foreign => {}
+            Deed::PauseConsumption => self.consuming = how.is_multiple_of(2),
+            Deed::Stock | Deed::Shelf | Deed::Poison | Deed::Resend | Deed::Discard => {
+                self.operate(deed, pick, how);
+            }
+        }
+    }
+
+    pub(super) fn charge(&mut self, wish: Wish, gateway: u64) {
+        if !self.wishes.contains(&wish) {
+            self.wishes.push(wish.clone());
+        }
+        if let Some(index) = at(gateway, self.gateways.len()) {
+            let now = EpochMs(self.now);
+            self.gateways[index].charge(wish, PRICE, now);
+        }
+    }
+
+    pub(super) fn query(&mut self, wish: Wish, gateway: u64) {
+        let number = self.count();
+        if let Some(index) = at(gateway, self.gateways.len()) {
+            self.promises.ask(number, (index, self.runs[index]), &wish);
+            self.gateways[index].query(number, wish);
+        }
+    }
+
+    fn tell_gateway(&mut self, deed: Deed, pick: u64, how: u64) {
+        let Some(index) = at(pick, self.gateways.len()) else { return };
+        let Some(running) = &mut self.gateways[index].running else { return };
+        match deed {
+            Deed::HangUp => running.hang_up(how),
+            Deed::Follow => running.follow(),
+            Deed::Confirm => running.confirm(),
+            _ if how.is_multiple_of(2) => running.desk.set_intake_paused(IntakePaused::Yes),
+            _ => running.desk.set_intake_paused(IntakePaused::No),
+        }
+    }
+
+    fn operate(&mut self, deed: Deed, pick: u64, how: u64) {
+        let letters = self.store.open_letters();
+        let letter = at(pick, letters.len()).map(|index| letters[index]);
+        let product = PRODUCTS[at(pick, PRODUCTS.len()).unwrap()];
+        match deed {
+            Deed::Stock => {
+                let delta = i64::try_from(how % 5).unwrap() - 2;
+                self.surprised |= self.store.change_stock(product, delta) && delta < 0;
+            }
+            Deed::Shelf if how.is_multiple_of(2) => self.store.set_shelf(product, Shelf::Off),
+            Deed::Shelf => self.store.set_shelf(product, Shelf::On),
+            Deed::Poison if how.is_multiple_of(3) => self.store.cure_all(),
+            Deed::Poison => self.store.poison(&wish(pick).user_phone),
+            Deed::Resend => letter.into_iter().for_each(|letter| self.store.resend(letter)),
+            _ => letter.into_iter().for_each(|letter| self.store.discard(letter)),
+        }
+    }
+
+    fn broker(&mut self, is_up: bool) {
+        self.broker_up = is_up || self.shape.embedded;
+        self.ports.away.store(!self.broker_up, Ordering::Relaxed);
+    }
+
+    /// All that was down is up, and what was paused goes on.
+    pub(super) fn heal(&mut self) {
+        self.broker(true);
+        (self.order_up, self.consuming) = (true, true);
+        self.store.cure_all();
+        PRODUCTS.iter().for_each(|product| self.store.set_shelf(product, Shelf::On));
+        for index in 0..self.gateways.len() {
+            self.start(index);
+            if let Some(running) = &self.gateways[index].running {
+                running.desk.set_intake_paused(IntakePaused::No);
+            }
+        }
+    }
+
+    pub(super) fn start(&mut self, index: usize) {
+        let waiting = if self.shape.embedded { self.store.undecided() } else { Vec::new() };
+        if self.gateways[index].running.is_none() {
+            self.runs[index] += 1;
+            self.surprised |= !self.shape.embedded && 1 < self.runs[index];
+            self.gateways[index].start(waiting);
+        }
+    }
+
+    /// A send that has left the process may arrive all the same; a write to its disk can't.
+    fn crash(&mut self, pick: u64) {
+        let Some(index) = at(pick, self.gateways.len()) else { return };
+        self.gateways[index].crash();
+        let embedded = self.shape.embedded;
+        let mut calls = self.ports.calls.lock().unwrap();
+        calls.retain(|call| {
+            let is_sent = matches!(call.ask, Ask::Publish(_)) && call.answer.is_none();
+            call.gateway != index || is_sent && !embedded
+        });
+        drop(calls);
+        if embedded {
+            self.wire.clear();
+        }
+    }
+
+    /// Orders become durable in the queue.
+    pub(super) fn arrive(&mut self, orders: Vec<Outgoing>) {
+        for order in &orders {
+            self.promises.stored.insert(order.message.order_id.clone());
+        }
+        if self.shape.embedded {
+            self.store.enqueue(&orders);
+            return;
+        }
+        for Outgoing { message, accepted_at } in orders {
+            let (origin, body) = (self.count(), message.encode(ORDER_TOPIC));
+            self.queue.push(Message { origin, body, accepted_at, redeliveries: 0 });
+        }
+    }
+
+    fn foreign(&mut self, pick: u64, how: u64) {
+        self.surprised = true;
+        let Wish { mut prod_id, user_phone } = wish(pick);
+        let number = self.count();
+        let price = if how % 5 == 1 { "1.000" } else { "1200.000" };
+        if how % 5 == 2 {
+            "pid_0009".clone_into(&mut prod_id);
+        }
+        let message = OrderMessage {
+            order_id: format!("java-{number}"),
+            user_phone,
+            prod_id,
+            charge_money: price.to_owned(),
+        };
+        if how % 5 == 3 {
+            let body = b"{\"header\":1}".to_vec();
+            let accepted_at = EpochMs(self.now);
+            self.queue.push(Message { origin: number, body, accepted_at, redeliveries: 0 });
+        } else {
+            self.arrive(vec![Outgoing { message, accepted_at: EpochMs(self.now) }]);
+        }
+    }
+
+    /// The order role takes a batch, from wherever in the queue.
+    pub(super) fn consume(&mut self, pick: u64, how: u64) {
+        if self.shape.embedded {
+            return self.consume_table(pick, how);
+        }
+        if !(self.order_up && self.broker_up && self.consuming) {
+            return;
+        }
+        let Some(first) = at(pick >> 8, self.queue.len()) else { return };
+        self.queue.rotate_left(first);
+        let most = if pick.is_multiple_of(4) { usize::MAX } else { 1 + at(pick, 4).unwrap() };
+        let taken = self.queue.len().min(most);
+        let mut batch: Vec<Message> = self.queue.drain(..taken).collect();
+        let deliveries = batch.iter().map(|message| Delivery {
+            body: message.body.clone(),
+            charged_at: message.accepted_at,
+            queued_at: Some(message.accepted_at),
+            origin: format!("msgid:{}", message.origin),
+            redeliveries: message.redeliveries,
+        });
+        let commit = if how.is_multiple_of(8) { Commit::Undone } else { Commit::Done };
+        let committed = self.store.place(deliveries.collect(), commit).is_some();
+        // Without an acknowledgement all of them come again, committed or not.
+        if !committed || how % 8 == 1 {
+            batch.iter_mut().for_each(|message| message.redeliveries += 1);
+            self.queue.append(&mut batch);
+        }
+    }
+
+    /// From the table: the embedded queue, and what operators sent again.
+    pub(super) fn consume_table(&self, pick: u64, how: u64) {
+        if self.order_up && self.consuming {
+            let commit = if how.is_multiple_of(8) { Commit::Undone } else { Commit::Done };
+            self.store.take(1 + at(pick, 4).unwrap(), commit);
+        }
+    }
+
+    /// Serves a call, or delivers its answer.
+    pub(super) fn serve(&mut self, index: usize, how: u64) {
+        let served = self.ports.calls.lock().unwrap()[index].answer.is_some();
+        if !served {
+            let (gateway, ask) = {
+                let calls = self.ports.calls.lock().unwrap();
+                (calls[index].gateway, calls[index].ask.clone())
+            };
+            let answer = self.answer(gateway, ask, how);
+            self.ports.calls.lock().unwrap()[index].answer = Some(answer);
+        }
+        if served || how >> 32 & 1 == 0 {
+            let call = self.ports.calls.lock().unwrap().remove(index);
+            call.deliver();
+        }
+    }
+
+    fn answer(&mut self, gateway: usize, ask: Ask, how: u64) -> Answer {
+        let order_node = self.order_up && how % 16 != 15;
+        let fails = how % 8 == 7;
+        match ask {
+            Ask::Publish(batch) => Answer::Published(self.publish(batch, how)),
+            Ask::Keep(orders) => {
+                // A write that failed may be found stored all the same.
+                if !fails || how & 8 == 0 {
+                    for order in orders {
+                        let id = order.message.order_id.clone();
+                        self.promises.kept.insert(id.clone());
+                        self.gateways[gateway].kept.insert(id, order);
+                    }
+                }
+                Answer::Stored(if fails { Err(lost()) } else { Ok(()) })
+            }
+            Ask::Forget(ids) => {
+                if !fails || how & 8 == 0 {
+                    self.gateways[gateway].kept.retain(|id, _| !ids.contains(id));
+                }
+                Answer::Stored(if fails { Err(lost()) } else { Ok(()) })
+            }
+            Ask::Load if fails => Answer::Loaded(Err(lost())),
+            Ask::Load => {
+                Answer::Loaded(Ok(self.gateways[gateway].kept.values().cloned().collect()))
+            }
+            Ask::Decisions(after) if order_node => {
+                let limit = 1 + i64::try_from(how >> 4 & 3).unwrap();
+                Answer::Page(Ok(self.store.decisions(after, limit)))
+            }
+            Ask::Decisions(_) => Answer::Page(Err(lost())),
+            Ask::Look { prod_id, user_phone } if order_node => {
+                Answer::Row(Ok(self.store.find(&prod_id, &user_phone)))
+            }
+            Ask::Look { .. } => Answer::Row(Err(lost())),
+            Ask::Lag if self.broker_up && !fails => {
+                let messages = self.store.lag().messages + self.queue.len() as u64;
+                Answer::Lag(Ok(Lag { messages, ..Lag::default() }))
+            }
+            Ask::Lag => Answer::Lag(Err(lost())),
+        }
+    }
+
+    fn publish(&mut self, batch: Vec<Outgoing>, how: u64) -> Vec<Published> {
+        let cause = || Cause("as it happened".to_owned());
+        if self.shape.embedded {
+            // All or none.
+            let length = batch.len();
+            let result = match how % 16 {
+                0..=9 => Published::Stored,
+                10 | 11 => Published::Rejected(cause()),
+                _ => Published::Unknown(cause()),
+            };
+            match how % 16 {
+                0..=9 | 12 => self.arrive(batch),
+                13 => self.wire.extend(batch),
+                _ => {}
+            }
+            return vec![result; length];
+        }
+        let mut fates = how;
+        let mut results = Vec::new();
+        for order in batch {
+            let fate = if self.broker_up { fates % 16 } else { 10 + fates % 2 * 5 };
+            fates = fates.rotate_right(5);
+            results.push(match fate {
+                0..=9 => Published::Stored,
+                10 | 11 => Published::Rejected(cause()),
+                _ => Published::Unknown(cause()),
+            });
+            match fate {
+                0..=9 | 12 => self.arrive(vec![order]),
+                13 | 14 => self.wire.push(order),
+                _ => {}
+            }
+        }
+        results
+    }
+
+    /// Hears what was answered and looks at what must hold at every moment.
+    fn look(&mut self) -> Result<(), String> {
+        let told = std::mem::take(&mut *self.answers.lock().unwrap());
+        for (index, told) in told {
+            self.promises.hear((index, self.runs[index]), told)?;
+        }
+        if self.writes_seen != self.store.writes() {
+            self.writes_seen = self.store.writes();
+            let seen = self.decisions.last().map_or(0, |decision| decision.seq);
+            self.decisions.extend(self.store.decisions(seen, 1_000).decisions);
+            books_balance(self.store)?;
+        }
+        for (index, gateway) in self.gateways.iter().enumerate() {
+            let Some(running) = &gateway.running else { continue };
+            if running.is_broken() {
+                return Err(format!("gateway {index}: the publisher is gone"));
+            }
+            self.knows_its_queue(index, running)?;
+            for shelf in running.book.shelves() {
+                let (held, holders) = (shelf.stock.figures().held as usize, shelf.holders());
+                if held != holders {
+                    let product = shelf.prod_id();
+                    return Err(format!(
+                        "gateway {index} holds {held} of {product}, not {holders}"
+                    ));
+                }
+            }
+        }
+        self.holds_stand()
+    }
+}

@@ -1,0 +1,187 @@
+//! The store's transactions on a database in memory, one at a time on the caller's thread: for the
+//! simulation, which decides itself when a commit happens and whether anybody hears of it. The SQL
+//! and the rules are the real ones; only the writer's thread, the readers and the file are missing.
+
+use std::cell::Cell;
+
+use protocol::{CreateProduct, DecisionsPage, EpochMs};
+use rusqlite::Connection;
+
+use super::error::Fault;
+use super::orders::OrderRow;
+use super::outcomes::Outcomes;
+use super::product_commands::Shelf;
+use super::products::{Balance, Seed};
+use super::queue::{Backoff, Pending, Taken, Terms};
+use super::writer::Tx;
+use super::{
+    decisions, letter_commands, migrations, orders, placing, product_commands, products, queue,
+};
+use crate::queue::{Delivery, Lag, Outgoing};
+
+/// What the database is called; one name, as a history never changes databases.
+const STORE_ID: &str = "simulated";
+
+/// A database in memory.
+pub(crate) struct InlineStore {
+    connection: Connection,
+    now: Cell<EpochMs>,
+    /// Goes up with each transaction.
+    writes: Cell<u64>,
+}
+
+/// What becomes of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commit {
+    Done,
+    /// The process died, or the disk refused, before the commit.
+    Undone,
+}
+
+impl InlineStore {
+    /// An empty one, with a table that names the buyers whose orders fail by themselves.
+    pub(crate) fn new() -> Self {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.set_prepared_statement_cache_capacity(64);
+        migrations::migrate(&mut connection).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE poisonous (user_phoneno TEXT PRIMARY KEY);
+                 CREATE TRIGGER poison BEFORE INSERT ON t_seckill_order
+                 WHEN NEW.order_status = 2 AND EXISTS
+                   (SELECT 1 FROM poisonous p WHERE p.user_phoneno = NEW.user_phoneno)
+                 BEGIN SELECT RAISE(ABORT, 'poisonous'); END;",
+            )
+            .unwrap();
+        Self { connection, now: Cell::new(EpochMs(0)), writes: Cell::new(0) }
+    }
+
+    /// Forgets everything that the history before this one did: cheaper than a new database.
+    pub(crate) fn begin_history(&self, seeds: &[Seed]) {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK").unwrap();
+        }
+        self.connection.execute_batch("BEGIN").unwrap();
+        products::seed(&self.connection, seeds, 0).unwrap();
+    }
+
+    /// How many transactions there were.
+    pub(crate) const fn writes(&self) -> u64 {
+        self.writes.get()
+    }
+
+    pub(crate) fn set_now(&self, now: EpochMs) {
+        self.now.set(now);
+    }
+
+    /// One transaction. `None` where it was undone.
+    fn write<T>(
+        &self,
+        commit: Commit,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Fault>,
+    ) -> Option<T> {
+        self.writes.set(self.writes.get() + 1);
+        let tx = Tx::new(&self.connection, self.now.get());
+        let mut done = None;
+        let ended = tx.in_savepoint(|tx| {
+            done = Some(work(tx)?);
+            match commit {
+                Commit::Done => Ok(()),
+                Commit::Undone => Err(Fault::Panic("undone".to_owned())),
+            }
+        });
+        match ended {
+            Ok(()) => done,
+            Err(Fault::Refused(_)) => None,
+            Err(Fault::Panic(why)) if why == "undone" => None,
+            Err(fault) => panic!("a transaction failed: {fault}"),
+        }
+    }
+
+    pub(crate) fn enqueue(&self, orders: &[Outgoing]) {
+        self.write(Commit::Done, |tx| queue::enqueue(tx, orders));
+    }
+
+    /// Places from the queue's table; a row that fails by itself becomes a dead letter at once.
+    pub(crate) fn take(&self, batch_max: usize, commit: Commit) -> Option<Taken> {
+        let backoff = Backoff { first_ms: 1, max_ms: 1 };
+        let terms = Terms { batch_max, deliveries_max: 1, backoff };
+        self.write(commit, |tx| queue::take(tx, &terms))
+    }
+
+    pub(crate) fn place(&self, deliveries: Vec<Delivery>, commit: Commit) -> Option<Outcomes> {
+        let read: Vec<_> = deliveries.into_iter().map(placing::read).collect();
+        self.write(commit, |tx| placing::place(tx, read))
+    }
+
+    pub(crate) fn change_stock(&self, prod_id: &str, delta: i64) -> bool {
+        let changed = self.write(Commit::Done, |tx| {
+            let product = product_commands::find(tx, prod_id, None)?;
+            product_commands::change_stock(tx, &product, delta)
+        });
+        changed.is_some()
+    }
+
+    pub(crate) fn create(&self, product: &CreateProduct) -> bool {
+        self.write(Commit::Done, |tx| product_commands::create(tx, product)).is_some()
+    }
+
+    pub(crate) fn set_shelf(&self, prod_id: &str, shelf: Shelf) {
+        self.write(Commit::Done, |tx| {
+            let product = product_commands::find(tx, prod_id, None)?;
+            product_commands::set_shelf(tx, &product, shelf)
+        });
+    }
+
+    pub(crate) fn resend(&self, letter: u64) {
+        self.write(Commit::Done, |tx| letter_commands::resend_one(tx, letter));
+    }
+
+    pub(crate) fn discard(&self, letter: u64) {
+        self.write(Commit::Done, |tx| letter_commands::discard(tx, letter));
+    }
+
+    /// Orders of this buyer that get a unit fail from now on, as if the row couldn't be written.
+    pub(crate) fn poison(&self, user_phone: &str) {
+        let sql = "INSERT OR IGNORE INTO poisonous VALUES (?1)";
+        self.connection.execute(sql, [user_phone]).unwrap();
+    }
+
+    pub(crate) fn cure_all(&self) {
+        self.connection.execute("DELETE FROM poisonous", []).unwrap();
+    }
+
+    pub(crate) fn decisions(&self, after: u64, limit: i64) -> DecisionsPage {
+        let after = i64::try_from(after).unwrap();
+        DecisionsPage {
+            store_id: STORE_ID.to_owned(),
+            head: decisions::head(&self.connection).unwrap(),
+            decisions: decisions::list(&self.connection, after, limit).unwrap(),
+            products: products::states(&self.connection).unwrap(),
+        }
+    }
+
+    pub(crate) fn find(&self, prod_id: &str, user_phone: &str) -> Option<OrderRow> {
+        orders::find(&self.connection, prod_id, user_phone).unwrap()
+    }
+
+    pub(crate) fn lag(&self) -> Lag {
+        queue::lag(&self.connection, self.now.get()).unwrap()
+    }
+
+    pub(crate) fn undecided(&self) -> Vec<Pending> {
+        queue::pending(&self.connection, queue::UNDECIDED).unwrap()
+    }
+
+    pub(crate) fn balances(&self) -> Vec<Balance> {
+        products::balances(&self.connection).unwrap()
+    }
+
+    /// The numbers of the open dead letters.
+    pub(crate) fn open_letters(&self) -> Vec<u64> {
+        let sql = "SELECT id FROM seckill_dead_letter WHERE resolved_at IS NULL ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(|row| super::unsigned(row.unwrap())).collect()
+    }
+}

@@ -1,0 +1,15 @@
+//! The daemon's lock-free parts under loom, which runs every interleaving of a few threads. The
+//! stock word is the daemon's own source file, compiled here against loom's atomics; a buyer's
+//! standing is a model, because loom can't look into the map that holds it in `gateway/book.rs`.
+//!
+//! There is nothing here but tests: `cargo test -p seckill-interleavings`, or `cargo xtask loom`.
+
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "the daemon's own file, which is public there")]
+#[path = "../../daemon/src/domain/stock.rs"]
+mod stock;
+
+#[cfg(test)]
+mod buyer;
+#[cfg(test)]
+mod tests;

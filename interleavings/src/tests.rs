@@ -1,0 +1,166 @@
+//! Two or three threads, and every way in which their steps can mix.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use crate::buyer::{Buyer, Charged, Standing};
+use crate::stock::{DeskFigures, DeskStock};
+
+/// A desk, and two buyers at it.
+struct Shelf {
+    stock: DeskStock,
+    buyers: [Buyer; 2],
+}
+
+fn shelf(units: u64) -> Arc<Shelf> {
+    let stock = DeskStock::default();
+    stock.refresh(units, 0);
+    Arc::new(Shelf { stock, buyers: [Buyer::new(), Buyer::new()] })
+}
+
+impl Shelf {
+    fn charge(&self, buyer: usize) -> Charged {
+        self.buyers[buyer].charge(&self.stock)
+    }
+
+    fn holders(&self) -> u32 {
+        self.buyers.iter().map(|buyer| u32::from(buyer.standing().holds_unit())).sum()
+    }
+}
+
+fn spawn<T: 'static>(
+    shelf: &Arc<Shelf>,
+    work: impl FnOnce(&Shelf) -> T + 'static,
+) -> thread::JoinHandle<T> {
+    let shelf = Arc::clone(shelf);
+    thread::spawn(move || work(&shelf))
+}
+
+#[test]
+fn three_who_want_two_units_get_exactly_two() {
+    loom::model(|| {
+        let shelf = shelf(2);
+        let others = [(); 2].map(|()| spawn(&shelf, |shelf| shelf.stock.reserve()));
+        let mine = shelf.stock.reserve();
+        let got = others.into_iter().map(|other| u32::from(other.join().unwrap())).sum::<u32>();
+        assert_eq!(got + u32::from(mine), 2);
+        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 2, held: 2 });
+    });
+}
+
+#[test]
+fn a_sold_unit_is_never_free_in_between() {
+    loom::model(|| {
+        let shelf = shelf(1);
+        assert!(shelf.stock.reserve());
+        // The order is placed: the unit leaves stock and hold.
+        let refresh = spawn(&shelf, |shelf| shelf.stock.refresh(0, 1));
+        assert!(!shelf.stock.reserve());
+        refresh.join().unwrap();
+        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 0, held: 0 });
+    });
+}
+
+#[test]
+fn a_unit_given_back_is_there_for_the_next_and_for_one_only() {
+    loom::model(|| {
+        let shelf = shelf(1);
+        assert!(shelf.stock.reserve());
+        let release = spawn(&shelf, |shelf| shelf.stock.release());
+        let other = spawn(&shelf, |shelf| shelf.stock.reserve());
+        let mine = shelf.stock.reserve();
+        release.join().unwrap();
+        let theirs = other.join().unwrap();
+        assert!(!(mine && theirs));
+        let again = shelf.stock.reserve();
+        assert_eq!(again, !mine && !theirs);
+    });
+}
+
+#[test]
+fn holds_found_at_start_and_charges_do_not_lose_each_other() {
+    loom::model(|| {
+        let shelf = shelf(2);
+        let adopt = spawn(&shelf, |shelf| shelf.stock.hold(1));
+        let mine = shelf.stock.reserve();
+        adopt.join().unwrap();
+        assert!(mine);
+        assert_eq!(shelf.stock.figures().held, 2);
+    });
+}
+
+#[test]
+fn a_repeat_never_hears_that_its_own_unit_is_sold_out() {
+    loom::model(|| {
+        let shelf = shelf(1);
+        let repeat = spawn(&shelf, |shelf| shelf.charge(0));
+        let first = shelf.charge(0);
+        let both = [first, repeat.join().unwrap()];
+        // Either publishes, and the other is its repeat.
+        assert!(both.contains(&Charged::Publishes), "{both:?}");
+        assert!(both.contains(&Charged::Repeat), "{both:?}");
+        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 1, held: 1 });
+    });
+}
+
+#[test]
+fn of_two_buyers_one_gets_the_last_unit() {
+    loom::model(|| {
+        let shelf = shelf(1);
+        let other = spawn(&shelf, |shelf| shelf.charge(1));
+        let both = [shelf.charge(0), other.join().unwrap()];
+        assert!(both.contains(&Charged::Publishes) && both.contains(&Charged::SoldOut), "{both:?}");
+        assert_eq!((shelf.holders(), shelf.stock.figures().held), (1, 1));
+        let left: Vec<_> = shelf.buyers.iter().map(Buyer::standing).collect();
+        assert!(left.contains(&Standing::Open), "no claim without a unit stays behind: {left:?}");
+    });
+}
+
+/// Another gateway published the same order, and it is decided while this one takes the charge.
+fn decided_meanwhile(decided: Standing, left: u64) {
+    loom::model(move || {
+        let shelf = shelf(1);
+        let deciding =
+            spawn(&shelf, move |shelf| shelf.buyers[0].decide(decided, &shelf.stock, left));
+        let charged = shelf.charge(0);
+        deciding.join().unwrap();
+        assert_eq!(shelf.stock.figures().held, shelf.holders(), "{charged:?}");
+        if decided == Standing::Live {
+            assert_eq!(shelf.buyers[0].standing(), Standing::Live);
+        }
+    });
+}
+
+#[test]
+fn a_decision_while_the_charge_is_taken_leaves_no_hold_behind() {
+    decided_meanwhile(Standing::Live, 0);
+    decided_meanwhile(Standing::Open, 1);
+}
+
+#[test]
+fn a_definite_failure_and_a_decision_give_the_unit_back_once() {
+    loom::model(|| {
+        let shelf = shelf(2);
+        assert_eq!(shelf.charge(0), Charged::Publishes);
+        let deciding =
+            spawn(&shelf, |shelf| shelf.buyers[0].decide(Standing::Live, &shelf.stock, 1));
+        shelf.buyers[0].abandon(&shelf.stock);
+        deciding.join().unwrap();
+        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 1, held: 0 });
+        assert_eq!(shelf.buyers[0].standing(), Standing::Live);
+    });
+}
+
+#[test]
+fn an_acknowledgement_does_not_undo_a_decision() {
+    loom::model(|| {
+        let shelf = shelf(1);
+        assert_eq!(shelf.charge(0), Charged::Publishes);
+        let deciding =
+            spawn(&shelf, |shelf| shelf.buyers[0].decide(Standing::Live, &shelf.stock, 0));
+        shelf.buyers[0].confirm();
+        deciding.join().unwrap();
+        assert_eq!(shelf.buyers[0].standing(), Standing::Live);
+        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 0, held: 0 });
+    });
+}
