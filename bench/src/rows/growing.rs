@@ -151,16 +151,10 @@ fn plans(database: &Path) -> Result<Vec<String>> {
                  AND record_status = 0 AND order_status IN (0, 2)";
     let failed = "SELECT order_id FROM t_seckill_order WHERE prod_id = 'p' AND user_phoneno = 'u'
                    AND record_status = 0 AND order_status = 3 ORDER BY id DESC LIMIT 1";
-    let queued = "SELECT order_id FROM seckill_queue
-                   WHERE prod_id = 'p' AND user_phoneno = 'u' ORDER BY seq LIMIT 1";
     let decided = "SELECT 1 FROM t_seckill_order WHERE order_id = 'o'";
     let mut plans = Vec::new();
-    for (what, sql) in [
-        ("live order", live),
-        ("failed order", failed),
-        ("queued order", queued),
-        ("decided order", decided),
-    ] {
+    for (what, sql) in [("live order", live), ("failed order", failed), ("decided order", decided)]
+    {
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
         let steps = explain.query_map([], |row| row.get::<_, String>(3))?;
         let steps = steps.collect::<rusqlite::Result<Vec<_>>>()?;

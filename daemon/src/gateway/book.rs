@@ -25,6 +25,11 @@ use crate::domain::order_id::{OrderId, OrderIdKey};
 use crate::domain::stock::DeskStock;
 use crate::gateway::ticket::Ticket;
 
+/// Standings that a thread replaces before it looks whether the old ones may be freed. Each look
+/// interrupts all processors (`membarrier`), so it isn't done for every few buyers; a standing takes
+/// about a hundred bytes.
+const RETIRED_AT_ONCE: usize = 2_048;
+
 /// All shelves of a gateway.
 pub struct Book {
     shelves: ArcSwap<HashMap<Box<str>, Arc<Shelf>>>,
@@ -177,13 +182,19 @@ impl Book {
     }
 }
 
+/// Buyers by phone number.
+fn buyers() -> papaya::HashMap<Box<str>, Buyer> {
+    let collector = seize::Collector::new().batch_size(RETIRED_AT_ONCE);
+    papaya::HashMap::builder().collector(collector).build()
+}
+
 impl Shelf {
     fn new(product: &ProductState) -> Self {
         Self {
             prod_id: product.prod_id.as_str().into(),
             card: ArcSwap::from_pointee(Card::of(product)),
             stock: DeskStock::default(),
-            buyers: papaya::HashMap::new(),
+            buyers: buyers(),
         }
     }
 

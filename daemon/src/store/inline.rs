@@ -13,6 +13,7 @@ use super::outcomes::Outcomes;
 use super::product_commands::Shelf;
 use super::products::{Balance, Seed};
 use super::queue::{Backoff, Pending, Taken, Terms};
+use super::queue_index::{Key, QueueIndex};
 use super::writer::Tx;
 use super::{
     decisions, letter_commands, migrations, orders, placing, product_commands, products, queue,
@@ -25,6 +26,7 @@ const STORE_ID: &str = "simulated";
 /// A database in memory.
 pub(crate) struct InlineStore {
     connection: Connection,
+    queue_index: QueueIndex,
     now: Cell<EpochMs>,
     /// Goes up with each transaction.
     writes: Cell<u64>,
@@ -53,7 +55,8 @@ impl InlineStore {
                  BEGIN SELECT RAISE(ABORT, 'poisonous'); END;",
             )
             .unwrap();
-        Self { connection, now: Cell::new(EpochMs(0)), writes: Cell::new(0) }
+        let queue_index = QueueIndex::default();
+        Self { connection, queue_index, now: Cell::new(EpochMs(0)), writes: Cell::new(0) }
     }
 
     /// Forgets everything that the history before this one did: cheaper than a new database.
@@ -81,7 +84,7 @@ impl InlineStore {
         work: impl FnOnce(&Tx<'_>) -> Result<T, Fault>,
     ) -> Option<T> {
         self.writes.set(self.writes.get() + 1);
-        let tx = Tx::new(&self.connection, self.now.get());
+        let tx = Tx::new(&self.connection, &self.queue_index, self.now.get());
         let mut done = None;
         let ended = tx.in_savepoint(|tx| {
             done = Some(work(tx)?);
@@ -91,7 +94,10 @@ impl InlineStore {
             }
         });
         match ended {
-            Ok(()) => done,
+            Ok(()) => {
+                tx.settle_moves();
+                done
+            }
             Err(Fault::Refused(_)) => None,
             Err(Fault::Panic(why)) if why == "undone" => None,
             Err(fault) => panic!("a transaction failed: {fault}"),
@@ -162,15 +168,16 @@ impl InlineStore {
     }
 
     pub(crate) fn find(&self, prod_id: &str, user_phone: &str) -> Option<OrderRow> {
-        orders::find(&self.connection, prod_id, user_phone).unwrap()
+        let queued = self.queue_index.find(Key::Buyer(user_phone));
+        orders::find(&self.connection, &queued, prod_id, user_phone).unwrap()
     }
 
     pub(crate) fn lag(&self) -> Lag {
-        queue::lag(&self.connection, self.now.get()).unwrap()
+        queue::lag(&self.connection, self.queue_index.committed(), self.now.get()).unwrap()
     }
 
     pub(crate) fn undecided(&self) -> Vec<Pending> {
-        queue::pending(&self.connection, queue::UNDECIDED).unwrap()
+        queue::undecided(&self.connection).unwrap()
     }
 
     pub(crate) fn balances(&self) -> Vec<Balance> {

@@ -10,7 +10,7 @@ use crate::fault_points::{Point, reach};
 pub(super) const APPLICATION_ID: i32 = 0x534B_494C;
 
 /// Step `n` (from 1) takes a database from `user_version` `n − 1` to `n`.
-const STEPS: &[&str] = &[STEP_1, STEP_2];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3];
 
 /// The schema version that this build writes.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of steps")]
@@ -170,6 +170,34 @@ ALTER TABLE seckill_dead_letter ADD COLUMN resolution TEXT
 UPDATE seckill_dead_letter SET resolution = 'decided' WHERE resolved_at IS NOT NULL;
 CREATE INDEX open_letters ON seckill_dead_letter (id) WHERE resolved_at IS NULL;
 CREATE INDEX letters_of ON seckill_dead_letter (order_id) WHERE order_id IS NOT NULL;
+";
+
+/// The queue without its two indexes, which `queue_index` keeps in memory instead. A constraint can't
+/// be taken off a table, so the table is made anew; numbers of rows are never used again.
+const STEP_3: &str = "
+CREATE TABLE seckill_queue_3 (
+  seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+  order_id      TEXT    NOT NULL,
+  prod_id       TEXT    NOT NULL,
+  user_phoneno  TEXT    NOT NULL,
+  body          BLOB    NOT NULL,
+  charged_at    INTEGER NOT NULL,
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  not_before    INTEGER NOT NULL DEFAULT 0,
+  last_error    TEXT,
+  queued_at     INTEGER,
+  wait_ms       INTEGER,
+  letter_id     INTEGER
+) STRICT;
+INSERT INTO sqlite_sequence (name, seq)
+  SELECT 'seckill_queue_3', seq FROM sqlite_sequence WHERE name = 'seckill_queue';
+INSERT INTO seckill_queue_3
+  SELECT seq, order_id, prod_id, user_phoneno, body, charged_at, attempts, not_before, last_error,
+         queued_at, wait_ms, letter_id
+    FROM seckill_queue;
+DROP TABLE seckill_queue;
+ALTER TABLE seckill_queue_3 RENAME TO seckill_queue;
+CREATE INDEX put_off_orders ON seckill_queue (not_before) WHERE 0 < not_before;
 ";
 
 /// Takes the database to [`KNOWN`], each step in a transaction of its own that also marks the file

@@ -31,6 +31,7 @@ mod placing;
 mod product_commands;
 mod products;
 mod queue;
+mod queue_index;
 mod reader;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -62,6 +63,7 @@ pub use outcomes::Outcomes;
 pub use product_commands::Shelf;
 pub use products::{Balance, Seed};
 pub use queue::{Backoff, Pending, Taken};
+use queue_index::QueueIndex;
 use reader::Readers;
 pub use unconfirmed::Unconfirmed;
 use writer::{Signals, Writer};
@@ -94,6 +96,7 @@ struct Inner {
     thread: Thread,
     readers: Arc<Readers>,
     signals: Signals,
+    queue_index: Arc<QueueIndex>,
     identity: Identity,
     clock: Clock,
     path: PathBuf,
@@ -134,6 +137,7 @@ impl Store {
             why: "its identity in seckill_meta is unreadable".to_owned(),
         })?;
         check_books(&connection, &path).map_err(failed)?;
+        let queue_index = Arc::new(QueueIndex::of(&connection).map_err(failed)?);
         let readers = Readers::open(&path, settings.readers).map_err(failed)?;
         let meter_base = Instant::now();
         let signals = Signals {
@@ -144,6 +148,7 @@ impl Store {
         };
         let (writer, thread) = writer::start(
             connection,
+            Arc::clone(&queue_index),
             Checkpointer::start(&path),
             lock,
             settings.writes_waiting_max,
@@ -152,7 +157,17 @@ impl Store {
         )
         .map_err(|error| OpenError::Io { path: path.clone(), why: error.to_string() })?;
         let thread = Thread(Mutex::new(Some(thread)));
-        let inner = Inner { writer, thread, readers, signals, identity, clock, path, meter_base };
+        let inner = Inner {
+            writer,
+            thread,
+            readers,
+            signals,
+            queue_index,
+            identity,
+            clock,
+            path,
+            meter_base,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

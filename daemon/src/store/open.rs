@@ -258,8 +258,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // A whole transaction of 512 orders fits, so none is written to the log before its commit.
-    connection.pragma_update(None, "cache_size", -8_192)?;
+    // KiB. A whole transaction fits, so none of it is written to the log before its commit.
+    connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(connection)
 }

@@ -1,12 +1,15 @@
 //! One order's whole way, as far as it is recorded: asked for, queued, set aside, dealt with by
 //! operators, decided and why.
 
+use std::sync::Arc;
+
 use protocol::{EpochMs, HistoryStep, OrderHistory, OrderState, OrderView, StepKind};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::Store;
 use super::error::ReadError;
 use super::order_lists::{Stage, order};
+use super::queue_index::{Key, Places, QueueIndex};
 
 /// Further orders of the buyer that are told of one by one; the order says how many there are.
 const DUPLICATES_MAX: u32 = 100;
@@ -27,19 +30,32 @@ impl Store {
     /// The database can't be read.
     pub async fn order_history(&self, order_id: &str) -> Result<Option<OrderDetail>, ReadError> {
         let order_id = order_id.to_owned();
-        self.read(move |connection| history(connection, &order_id)).await
+        let index = Arc::clone(&self.inner.queue_index);
+        self.read(move |connection| {
+            let queued = index.find(Key::Order(&order_id));
+            history(connection, &index, &queued, &order_id)
+        })
+        .await
     }
 }
 
-fn history(connection: &Connection, order_id: &str) -> rusqlite::Result<Option<OrderDetail>> {
+/// `queued` are the places that the queue's index tells of the order.
+fn history(
+    connection: &Connection,
+    index: &QueueIndex,
+    queued: &Places,
+    order_id: &str,
+) -> rusqlite::Result<Option<OrderDetail>> {
     // An order that was decided may still lie among the unconfirmed ones: the later stage is it.
     const NEWEST_FIRST: [Stage; 5] =
         [Stage::Decided, Stage::Duplicates, Stage::Queued, Stage::SetAside, Stage::Unconfirmed];
     for stage in NEWEST_FIRST {
-        let number: Option<i64> =
-            connection.prepare_cached(number(stage))?.query_row([order_id], first).optional()?;
+        let number = match number(stage) {
+            None => queued_at_place(connection, queued, order_id)?,
+            Some(sql) => connection.prepare_cached(sql)?.query_row([order_id], first).optional()?,
+        };
         let Some(number) = number else { continue };
-        if let Some((order, phone)) = order(connection, stage, number)? {
+        if let Some((order, phone)) = order(connection, index, stage, number)? {
             let steps = steps(connection, &order, stage, number)?;
             let history = OrderHistory { order, phone: None, steps };
             return Ok(Some(OrderDetail { history, phone: Some(phone) }));
@@ -52,18 +68,35 @@ fn first<T: rusqlite::types::FromSql>(row: &Row<'_>) -> rusqlite::Result<T> {
     row.get(0)
 }
 
-/// An order's number in a stage. A letter counts until it is dealt with.
-pub(super) const fn number(stage: Stage) -> &'static str {
+/// An order's number in a stage. A letter counts until it is dealt with. `None` for the queue,
+/// whose index isn't in the database.
+pub(super) const fn number(stage: Stage) -> Option<&'static str> {
     match stage {
-        Stage::Queued => "SELECT seq FROM seckill_queue WHERE order_id = ?1",
-        Stage::Unconfirmed => "SELECT rowid FROM seckill_unconfirmed WHERE order_id = ?1",
-        Stage::SetAside => {
+        Stage::Queued => None,
+        Stage::Unconfirmed => Some("SELECT rowid FROM seckill_unconfirmed WHERE order_id = ?1"),
+        Stage::SetAside => Some(
             "SELECT MAX(id) FROM seckill_dead_letter
-              WHERE order_id = ?1 AND resolved_at IS NULL HAVING 0 < COUNT(*)"
-        }
-        Stage::Decided => "SELECT id FROM t_seckill_order WHERE order_id = ?1",
-        Stage::Duplicates => "SELECT decision_seq FROM seckill_duplicate WHERE order_id = ?1",
+              WHERE order_id = ?1 AND resolved_at IS NULL HAVING 0 < COUNT(*)",
+        ),
+        Stage::Decided => Some("SELECT id FROM t_seckill_order WHERE order_id = ?1"),
+        Stage::Duplicates => Some("SELECT decision_seq FROM seckill_duplicate WHERE order_id = ?1"),
     }
+}
+
+/// The first of these places in the queue that is the order's.
+fn queued_at_place(
+    connection: &Connection,
+    places: &Places,
+    order_id: &str,
+) -> rusqlite::Result<Option<i64>> {
+    let mut look = connection
+        .prepare_cached("SELECT seq FROM seckill_queue WHERE seq = ?1 AND order_id = ?2")?;
+    for seq in places.iter() {
+        if let Some(seq) = look.query_row((seq, order_id), first).optional()? {
+            return Ok(Some(seq));
+        }
+    }
+    Ok(None)
 }
 
 fn steps(

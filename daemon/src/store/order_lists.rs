@@ -3,12 +3,16 @@
 //! A list is a sequence of stages, one per table; a cursor names a stage and the last row seen in
 //! it. A stage is walked by the table's own number, which says nothing of how much fits a filter,
 //! so a page ends after a bounded number of rows. A buyer's own orders are found by the partial
-//! indexes that queries use, product by product.
+//! indexes that queries use, product by product, and in the queue by `queue_index`.
+
+use std::sync::Arc;
 
 use protocol::{EpochMs, Money, OrderMessage, OrderState, OrderView, OrdersPage, mask_phone};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::ListError;
+use super::queue::is_queued;
+use super::queue_index::{Key, Places, QueueIndex};
 use super::{Store, page_limit, unsigned};
 
 /// Rows that are looked at for one page: a fraction of a second. A page that ends there is short
@@ -45,8 +49,11 @@ impl Store {
         limit: usize,
     ) -> Result<OrdersPage, ListError> {
         let after = after.map(|text| Cursor::read(text).ok_or(ListError::Cursor)).transpose()?;
-        let looking = Looking { filter, left: LOOKED_AT_MAX, limit: page_limit(limit) };
-        Ok(self.read(move |connection| looking.page(connection, after)).await?)
+        let (index, limit) = (Arc::clone(&self.inner.queue_index), page_limit(limit));
+        let list = move |connection: &Connection| {
+            Looking::begin(filter, index, LOOKED_AT_MAX, limit).page(connection, after)
+        };
+        Ok(self.read(list).await?)
     }
 
     /// As [`Store::list_orders`], looking at fewer rows.
@@ -58,8 +65,11 @@ impl Store {
         left: usize,
     ) -> OrdersPage {
         let after = after.and_then(Cursor::read);
-        let looking = Looking { filter, left, limit: 10 };
-        self.read(move |connection| looking.page(connection, after)).await.unwrap()
+        let index = Arc::clone(&self.inner.queue_index);
+        let list = move |connection: &Connection| {
+            Looking::begin(filter, index, left, 10).page(connection, after)
+        };
+        self.read(list).await.unwrap()
     }
 }
 
@@ -118,19 +128,12 @@ impl Stage {
         }
     }
 
-    /// The same for buyer `?2`, and product `?3` if that isn't null. `None`: there are so few rows
-    /// that walking them is as good.
+    /// The same for buyer `?2`, and product `?3` if that isn't null. `None` for the queue, whose
+    /// index tells, and for the unconfirmed: there are so few that walking them is as good.
     pub(super) fn of_buyer(self) -> Option<String> {
         const LIVE: &str = "record_status = 0 AND order_status IN (0, 2)";
         match self {
-            Self::Unconfirmed => None,
-            Self::Queued => Some(format!(
-                "WITH RECURSIVE {products}
-                 SELECT seq, q.prod_id, user_phoneno, NULL FROM products
-                   CROSS JOIN seckill_queue q USING (prod_id)
-                  WHERE user_phoneno = ?2 AND seq < ?1 ORDER BY seq DESC",
-                products = products("products", "seckill_queue", "TRUE")
-            )),
+            Self::Unconfirmed | Self::Queued => None,
             Self::SetAside => Some(format!(
                 "WITH RECURSIVE {products}
                  SELECT id, l.prod_id, user_phoneno, NULL FROM products
@@ -165,7 +168,8 @@ impl Stage {
     }
 
     /// The row of number `?1`: id, product, its name, buyer, status, reason, amount, time asked,
-    /// time decided, duplicates, body. No row where the order has moved on to another stage.
+    /// time decided, duplicates, body. No row where the order has moved on to another stage, the
+    /// queue excepted.
     pub(super) const fn row(self) -> &'static str {
         match self {
             Self::Queued => {
@@ -184,7 +188,6 @@ impl Stage {
                    FROM seckill_unconfirmed u WHERE rowid = ?1
                     AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = u.order_id)
                     AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d WHERE d.order_id = u.order_id)
-                    AND NOT EXISTS (SELECT 1 FROM seckill_queue q WHERE q.order_id = u.order_id)
                     AND NOT EXISTS (SELECT 1 FROM seckill_dead_letter l
                                      WHERE l.order_id = u.order_id AND l.resolved_at IS NULL)"
             }
@@ -193,7 +196,6 @@ impl Stage {
                         (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = l.prod_id),
                         user_phoneno, NULL, reason, NULL, charged_at, NULL, 0, body
                    FROM seckill_dead_letter l WHERE id = ?1
-                    AND NOT EXISTS (SELECT 1 FROM seckill_queue q WHERE q.order_id = l.order_id)
                     AND NOT EXISTS (SELECT 1 FROM seckill_dead_letter n
                                      WHERE n.order_id = l.order_id AND n.resolved_at IS NULL
                                        AND l.id < n.id)"
@@ -276,12 +278,21 @@ impl Cursor {
 /// A page in the making.
 struct Looking {
     filter: OrderFilter,
+    index: Arc<QueueIndex>,
+    /// The buyer's places in the queue, oldest first, where one buyer's orders are asked for.
+    queued: Option<Places>,
     /// Rows that may still be looked at.
     left: usize,
     limit: usize,
 }
 
 impl Looking {
+    /// Asks the index, so that the look at the database comes after that.
+    fn begin(filter: OrderFilter, index: Arc<QueueIndex>, left: usize, limit: usize) -> Self {
+        let queued = filter.phone.as_deref().map(|phone| index.find(Key::Buyer(phone)));
+        Self { filter, index, queued, left, limit }
+    }
+
     fn page(
         mut self,
         connection: &Connection,
@@ -311,6 +322,9 @@ impl Looking {
         mut below: i64,
         orders: &mut Vec<OrderView>,
     ) -> rusqlite::Result<Option<i64>> {
+        if let (Stage::Queued, Some(places)) = (stage, self.queued.take()) {
+            return self.fill_queued(connection, &places, below, orders);
+        }
         let OrderFilter { prod_id, phone, .. } = self.filter.clone();
         let of_buyer = phone.as_ref().and_then(|_| stage.of_buyer());
         let mut statement =
@@ -326,7 +340,35 @@ impl Looking {
             self.left -= 1;
             below = row.get(0)?;
             if self.fits(stage, row)?
-                && let Some((order, _)) = order(connection, stage, below)?
+                && let Some((order, _)) = order(connection, &self.index, stage, below)?
+            {
+                orders.push(order);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks through one buyer's places in the queue, newest first.
+    fn fill_queued(
+        &mut self,
+        connection: &Connection,
+        places: &Places,
+        mut below: i64,
+        orders: &mut Vec<OrderView>,
+    ) -> rusqlite::Result<Option<i64>> {
+        let mut row = connection.prepare_cached(
+            "SELECT seq, prod_id, user_phoneno, NULL FROM seckill_queue WHERE seq = ?1",
+        )?;
+        let first = below;
+        for seq in places.iter().rev().filter(|seq| *seq < first) {
+            if orders.len() == self.limit || self.left == 0 {
+                return Ok(Some(below));
+            }
+            self.left -= 1;
+            below = seq;
+            let fits = row.query_row([seq], |row| self.fits(Stage::Queued, row)).optional()?;
+            if fits == Some(true)
+                && let Some((order, _)) = order(connection, &self.index, Stage::Queued, below)?
             {
                 orders.push(order);
             }
@@ -348,6 +390,7 @@ impl Looking {
 /// One order of a stage, and its buyer's whole phone number. `None` where it has moved on.
 pub(super) fn order(
     connection: &Connection,
+    index: &QueueIndex,
     stage: Stage,
     number: i64,
 ) -> rusqlite::Result<Option<(OrderView, String)>> {
@@ -372,5 +415,13 @@ pub(super) fn order(
         };
         Ok((order, phone))
     };
-    connection.prepare_cached(stage.row())?.query_row([number], view).optional()
+    let found = connection.prepare_cached(stage.row())?.query_row([number], view).optional()?;
+    let Some((order, phone)) = found else { return Ok(None) };
+    if matches!(stage, Stage::Unconfirmed | Stage::SetAside) {
+        let places = index.find(Key::Order(&order.order_id));
+        if is_queued(connection, &order.order_id, &places)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some((order, phone)))
 }

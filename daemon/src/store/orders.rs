@@ -1,10 +1,13 @@
 //! What is known of a buyer's order for a product, wherever it stands: the truthful answer of
 //! `query.do`.
 
+use std::sync::Arc;
+
 use protocol::{EpochMs, Money, OrderMessage, OrderStatus, QueryData, Reason};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::ReadError;
+use super::queue_index::{Key, Places};
 use super::{Store, unsigned};
 
 /// An order, decided or still queued.
@@ -64,7 +67,12 @@ impl Store {
         user_phone: &str,
     ) -> Result<Option<OrderRow>, ReadError> {
         let (prod_id, user_phone) = (prod_id.to_owned(), user_phone.to_owned());
-        self.read(move |connection| find(connection, &prod_id, &user_phone)).await
+        let index = Arc::clone(&self.inner.queue_index);
+        self.read(move |connection| {
+            let queued = index.find(Key::Buyer(&user_phone));
+            find(connection, &queued, &prod_id, &user_phone)
+        })
+        .await
     }
 }
 
@@ -83,31 +91,42 @@ pub(super) const FAILED: &str = "
 
 pub(super) const QUEUED: &str = "
     SELECT order_id, body, charged_at FROM seckill_queue
-     WHERE prod_id = ?1 AND user_phoneno = ?2 ORDER BY seq LIMIT 1";
+     WHERE seq = ?3 AND prod_id = ?1 AND user_phoneno = ?2";
 
 pub(super) const SET_ASIDE: &str = "
     SELECT order_id, body, charged_at FROM seckill_dead_letter
      WHERE prod_id = ?1 AND user_phoneno = ?2 AND resolved_at IS NULL ORDER BY id LIMIT 1";
 
+/// `queued` are the places that the queue's index tells of the buyer; it was asked before the look
+/// at the database began.
 pub(super) fn find(
     connection: &Connection,
+    queued: &Places,
     prod_id: &str,
     user_phone: &str,
 ) -> rusqlite::Result<Option<OrderRow>> {
     let decided = |sql: &str| {
         connection.prepare_cached(sql)?.query_row((prod_id, user_phone), decided_row).optional()
     };
-    let undecided = |sql: &str| {
-        connection
-            .prepare_cached(sql)?
-            .query_row((prod_id, user_phone), |row| undecided_row(row, prod_id, user_phone))
-            .optional()
+    let as_row = |row: &Row<'_>| undecided_row(row, prod_id, user_phone);
+    let in_queue = || -> rusqlite::Result<Option<OrderRow>> {
+        let mut look = connection.prepare_cached(QUEUED)?;
+        for seq in queued.iter() {
+            let row = look.query_row((prod_id, user_phone, seq), as_row).optional()?;
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        Ok(None)
+    };
+    let set_aside = || {
+        connection.prepare_cached(SET_ASIDE)?.query_row((prod_id, user_phone), as_row).optional()
     };
     if let Some(order) = decided(LIVE)? {
         return Ok(Some(order));
     }
-    let waiting = match undecided(QUEUED)? {
-        None => undecided(SET_ASIDE)?,
+    let waiting = match in_queue()? {
+        None => set_aside()?,
         queued => queued,
     };
     let Some(mut order) = waiting else { return decided(FAILED) };

@@ -152,7 +152,7 @@ fn decide_group(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Outcomes, Fault
 pub(super) fn fail(tx: &Tx<'_>, candidate: &Candidate, reason: Reason) -> Result<Outcomes, Fault> {
     let order = &candidate.message;
     let mut desk = Desk::open(tx)?;
-    let (decided, _) = desk.facts(order)?;
+    let (decided, _) = desk.known(order)?;
     if !decided {
         desk.look_up(&order.prod_id)?;
         desk.fail(candidate, reason)?;
@@ -177,14 +177,17 @@ struct Product {
 /// The state of deciding one group of orders.
 struct Desk<'a> {
     tx: &'a Tx<'a>,
-    /// The two statements that every order needs, looked up once.
+    /// The statements that every order may need, looked up once.
     facts: CachedStatement<'a>,
     insert: CachedStatement<'a>,
+    insert_new: CachedStatement<'a>,
     products: HashMap<String, Option<Product>>,
     /// The newest decision's number.
     head: i64,
     /// Whether a decided order may still lie among the dead letters.
     dead_letters: bool,
+    /// Whether there are orders that were decided without a row among the orders.
+    duplicates: bool,
     outcomes: Outcomes,
     /// Of each order placed, milliseconds since its buyer asked.
     waits_ms: Vec<i64>,
@@ -210,6 +213,16 @@ const INSERT: &str = "
        charge_money, charge_time, finish_time, reason, placed_at, decision_seq, queued_at)
     VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
+/// The same, but nothing where the id is decided or the buyer has a live order: the table's own
+/// constraints look for both while they find the row's place, so that a look beforehand would be
+/// the same work twice.
+const INSERT_NEW: &str = "
+    INSERT INTO t_seckill_order
+      (gmt_create, gmt_update, order_id, order_status, user_phoneno, prod_id, prod_name,
+       charge_money, charge_time, finish_time, reason, placed_at, decision_seq, queued_at)
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+    ON CONFLICT DO NOTHING";
+
 /// How a decided order's row differs from others'.
 struct Row<'a> {
     status: OrderStatus,
@@ -219,31 +232,39 @@ struct Row<'a> {
 
 impl<'a> Desk<'a> {
     fn open(tx: &'a Tx<'a>) -> Result<Self, Fault> {
-        let (head, dead_letters) = tx
+        let (head, dead_letters, duplicates) = tx
             .statement(
                 "SELECT MAX(COALESCE((SELECT MAX(decision_seq) FROM t_seckill_order), 0),
                             COALESCE((SELECT MAX(decision_seq) FROM seckill_duplicate), 0)),
-                        EXISTS (SELECT 1 FROM seckill_dead_letter WHERE resolved_at IS NULL)",
+                        EXISTS (SELECT 1 FROM seckill_dead_letter WHERE resolved_at IS NULL),
+                        EXISTS (SELECT 1 FROM seckill_duplicate)",
             )?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let products = HashMap::new();
-        let (facts, insert) = (tx.statement(FACTS)?, tx.statement(INSERT)?);
-        let (outcomes, waits_ms) = (Outcomes::default(), Vec::new());
-        Ok(Self { tx, facts, insert, products, head, dead_letters, outcomes, waits_ms })
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(Self {
+            tx,
+            facts: tx.statement(FACTS)?,
+            insert: tx.statement(INSERT)?,
+            insert_new: tx.statement(INSERT_NEW)?,
+            products: HashMap::new(),
+            head,
+            dead_letters,
+            duplicates,
+            outcomes: Outcomes::default(),
+            waits_ms: Vec::new(),
+        })
     }
 
     fn decide(&mut self, candidate: &Candidate) -> Result<(), Fault> {
         let order = &candidate.message;
-        let (decided, live) = self.facts(order)?;
         self.look_up(&order.prod_id)?;
-        let product = self.products.get(&order.prod_id).and_then(Option::as_ref);
-        let facts = Facts {
-            decided,
-            live_order_id: live.as_deref(),
-            product: product.map(|product| Offer { price: product.price, stock: product.stock }),
-            charge_money: &order.charge_money,
-        };
-        match decide(&facts) {
+        if !self.duplicates
+            && matches!(decide(&self.facts_of(order, false, None)), Verdict::Place)
+            && self.place_new(candidate)?
+        {
+            return self.resolve_dead_letter(order);
+        }
+        let (decided, live) = self.known(order)?;
+        match decide(&self.facts_of(order, decided, live.as_deref())) {
             Verdict::AlreadyDecided => {
                 self.outcomes.duplicate_deliveries += 1;
                 return Ok(());
@@ -257,8 +278,19 @@ impl<'a> Desk<'a> {
         self.resolve_dead_letter(order)
     }
 
+    fn facts_of<'o>(
+        &self,
+        order: &'o OrderMessage,
+        decided: bool,
+        live_order_id: Option<&'o str>,
+    ) -> Facts<'o> {
+        let product = self.products.get(&order.prod_id).and_then(Option::as_ref);
+        let product = product.map(|product| Offer { price: product.price, stock: product.stock });
+        Facts { decided, live_order_id, product, charge_money: &order.charge_money }
+    }
+
     /// Whether its id is decided, and its buyer's live order.
-    fn facts(&mut self, order: &OrderMessage) -> Result<(bool, Option<String>), Fault> {
+    fn known(&mut self, order: &OrderMessage) -> Result<(bool, Option<String>), Fault> {
         let key = (&order.order_id, &order.prod_id, &order.user_phone);
         Ok(self.facts.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
@@ -285,29 +317,50 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
+    /// Places an order unless its id is decided or its buyer has a live one: true when it did.
+    fn place_new(&mut self, candidate: &Candidate) -> Result<bool, Fault> {
+        let row = Row {
+            status: OrderStatus::Placed,
+            reason: None,
+            prod_name: name_of(&self.products, candidate),
+        };
+        let moment = (self.tx.now, self.head + 1);
+        let inserted = insert(&mut self.insert_new, moment, candidate, &row)?;
+        if inserted {
+            self.count_placed(candidate);
+        }
+        Ok(inserted)
+    }
+
     fn place(&mut self, candidate: &Candidate) -> Result<(), Fault> {
+        let row = Row {
+            status: OrderStatus::Placed,
+            reason: None,
+            prod_name: name_of(&self.products, candidate),
+        };
+        insert(&mut self.insert, (self.tx.now, self.head + 1), candidate, &row)?;
+        self.count_placed(candidate);
+        Ok(())
+    }
+
+    fn count_placed(&mut self, candidate: &Candidate) {
         self.head += 1;
         let product = self.products.get_mut(&candidate.message.prod_id).and_then(Option::as_mut);
-        let prod_name = match product {
-            Some(product) => {
-                product.stock = product.stock.saturating_sub(1);
-                product.sold_now += 1;
-                product.name.as_str()
-            }
-            None => "",
-        };
-        let row = Row { status: OrderStatus::Placed, reason: None, prod_name };
-        insert(&mut self.insert, (self.tx.now, self.head), candidate, &row)?;
+        if let Some(product) = product {
+            product.stock = product.stock.saturating_sub(1);
+            product.sold_now += 1;
+        }
         self.outcomes.placed += 1;
         self.waits_ms.push(self.tx.now.0.saturating_sub(candidate.charged_at.0));
-        Ok(())
     }
 
     fn fail(&mut self, candidate: &Candidate, reason: Reason) -> Result<(), Fault> {
         self.head += 1;
-        let product = self.products.get(&candidate.message.prod_id).and_then(Option::as_ref);
-        let prod_name = product.map_or("", |product| product.name.as_str());
-        let row = Row { status: OrderStatus::Failed, reason: Some(reason), prod_name };
+        let row = Row {
+            status: OrderStatus::Failed,
+            reason: Some(reason),
+            prod_name: name_of(&self.products, candidate),
+        };
         insert(&mut self.insert, (self.tx.now, self.head), candidate, &row)?;
         self.outcomes.fail(reason);
         Ok(())
@@ -341,6 +394,7 @@ impl<'a> Desk<'a> {
             )?
             .execute((live_order_id, now))?;
         self.outcomes.duplicate_orders += 1;
+        self.duplicates = true;
         Ok(())
     }
 
@@ -376,15 +430,21 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// The name of the order's product, empty where there is none.
+fn name_of<'p>(products: &'p HashMap<String, Option<Product>>, candidate: &Candidate) -> &'p str {
+    let product = products.get(&candidate.message.prod_id).and_then(Option::as_ref);
+    product.map_or("", |product| product.name.as_str())
+}
+
 fn insert(
     statement: &mut CachedStatement<'_>,
     (EpochMs(now), seq): (EpochMs, i64),
     candidate: &Candidate,
     row: &Row<'_>,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let order = &candidate.message;
     let placed = matches!(row.status, OrderStatus::Placed);
-    statement.execute((
+    let rows = statement.execute((
         now,
         &order.order_id,
         row.status.number(),
@@ -399,7 +459,7 @@ fn insert(
         seq,
         candidate.queued_at.map(|at| at.0),
     ))?;
-    Ok(())
+    Ok(0 < rows)
 }
 
 /// The amount, if what the sender wrote is one.

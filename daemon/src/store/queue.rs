@@ -1,6 +1,9 @@
 //! The embedded queue's rows: put in durably, taken and placed and removed in one transaction, so
 //! that an order is in the queue or decided, never both and never neither.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -8,6 +11,7 @@ use super::dead_letters::{self, DeadLetter};
 use super::error::{Fault, ReadError, WriteError};
 use super::outcomes::Outcomes;
 use super::placing::{Candidate, decide_all};
+use super::queue_index::{Key, Places};
 use super::writer::Tx;
 use super::{Store, unsigned};
 use crate::queue::{Lag, Outgoing, QueueLag};
@@ -103,7 +107,7 @@ impl Store {
     /// # Errors
     /// The database can't be read.
     pub async fn undecided(&self) -> Result<Vec<Pending>, ReadError> {
-        self.read(|connection| pending(connection, UNDECIDED)).await
+        self.read(undecided).await
     }
 
     /// The queue's length, retries that wait included, and the age of its oldest order.
@@ -111,23 +115,20 @@ impl Store {
     /// # Errors
     /// The database can't be read.
     pub async fn embedded_lag(&self) -> Result<Lag, ReadError> {
-        let now = self.now();
-        self.read(move |connection| lag(connection, now)).await
+        let (index, now) = (Arc::clone(&self.inner.queue_index), self.now());
+        self.read(move |connection| lag(connection, index.committed(), now)).await
     }
 }
 
 const PENDING: &str =
     "SELECT order_id, prod_id, user_phoneno, charged_at FROM seckill_queue ORDER BY seq";
 
-pub(super) const UNDECIDED: &str = "
-    SELECT order_id, prod_id, user_phoneno, charged_at FROM seckill_queue
-    UNION ALL
-    SELECT order_id, prod_id, user_phoneno, MIN(charged_at) FROM seckill_dead_letter l
+const SET_ASIDE: &str = "
+    SELECT order_id, prod_id, user_phoneno, MIN(charged_at) FROM seckill_dead_letter
      WHERE resolved_at IS NULL AND order_id IS NOT NULL
-       AND NOT EXISTS (SELECT 1 FROM seckill_queue q WHERE q.order_id = l.order_id)
      GROUP BY order_id";
 
-pub(super) fn pending(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Pending>> {
+fn pending(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Pending>> {
     connection
         .prepare_cached(sql)?
         .query_map([], |row| {
@@ -141,40 +142,76 @@ pub(super) fn pending(connection: &Connection, sql: &str) -> rusqlite::Result<Ve
         .collect()
 }
 
-/// Whether an order is decided, or set aside for an operator.
-const KNOWN: &str = "
-    SELECT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)
-        OR EXISTS (SELECT 1 FROM seckill_duplicate WHERE order_id = ?1)
-        OR EXISTS (SELECT 1 FROM seckill_dead_letter
-                    WHERE prod_id = ?2 AND user_phoneno = ?3 AND order_id = ?1
-                      AND resolved_at IS NULL)";
+pub(super) fn undecided(connection: &Connection) -> rusqlite::Result<Vec<Pending>> {
+    let mut orders = pending(connection, PENDING)?;
+    let queued: HashSet<String> = orders.iter().map(|order| order.order_id.clone()).collect();
+    let set_aside = pending(connection, SET_ASIDE)?.into_iter();
+    orders.extend(set_aside.filter(|order| !queued.contains(&order.order_id)));
+    Ok(orders)
+}
 
-/// The look and the insert are two statements: one `INSERT … SELECT` could write several rows, for
-/// which SQLite opens a savepoint of its own, and ending that costs more the more the transaction
-/// has changed already.
-pub(super) fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
-    let mut known = tx.statement(KNOWN)?;
-    let mut put = tx.statement(
-        "INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at, queued_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (order_id) DO NOTHING",
+/// Whether an order is in the queue.
+pub(super) fn is_queued(
+    connection: &Connection,
+    order_id: &str,
+    places: &Places,
+) -> rusqlite::Result<bool> {
+    if places.is_none() {
+        return Ok(false);
+    }
+    let mut is = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM seckill_queue WHERE seq = ?1 AND order_id = ?2)",
     )?;
-    let mut count = 0;
+    for seq in places.iter() {
+        if is.query_row((seq, order_id), |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether an order of this id may be neither queued nor placed: it is told apart for each order
+/// only where it can be.
+const OTHERS: &str = "
+    SELECT EXISTS (SELECT 1 FROM seckill_duplicate)
+        OR EXISTS (SELECT 1 FROM seckill_dead_letter WHERE resolved_at IS NULL)";
+
+/// Whether an order is set aside, for another order of its buyer or for an operator.
+const ASIDE: &str = "
+    SELECT EXISTS (SELECT 1 FROM seckill_duplicate WHERE order_id = ?1)
+        OR EXISTS (SELECT 1 FROM seckill_dead_letter
+                    WHERE order_id = ?1 AND resolved_at IS NULL)";
+
+/// An order's row.
+const PUT: &str = "
+    INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at, queued_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+pub(super) fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
+    let mut decided =
+        tx.statement("SELECT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)")?;
+    let mut aside = tx.statement(ASIDE)?;
+    let others: bool = tx.statement(OTHERS)?.query_row([], |row| row.get(0))?;
+    let mut put = tx.statement(PUT)?;
     for Outgoing { message, accepted_at } in orders {
-        let key = (&message.order_id, &message.prod_id, &message.user_phone);
-        if known.query_row(key, |row| row.get(0))? {
+        let id = &message.order_id;
+        let places = tx.queue_index.find(Key::Order(id));
+        if decided.query_row([id], |row| row.get(0))?
+            || is_queued(tx.connection, id, &places)?
+            || (others && aside.query_row([id], |row| row.get(0))?)
+        {
             continue;
         }
-        count += put.execute((
-            &message.order_id,
+        let seq = put.insert((
+            id,
             &message.prod_id,
             &message.user_phone,
             message.encode(ORDER_TOPIC),
             accepted_at.0,
             tx.now.0,
         ))?;
+        tx.note_queued(tx.queue_index.entry(seq, id, &message.user_phone));
     }
-    tx.note_queued(count as u64);
     Ok(())
 }
 
@@ -222,7 +259,7 @@ pub(super) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
     let mut at_fault = decided.at_fault.into_iter().peekable();
     for (at, (row, candidate)) in readable.iter().zip(&candidates).enumerate() {
         match at_fault.next_if(|(index, _)| *index == at) {
-            None => remove(tx, row.seq)?,
+            None => remove(tx, row.seq, &candidate.message)?,
             Some((_, fault)) if row.attempts + 1 < terms.deliveries_max => {
                 postpone(tx, row, &fault, terms.backoff)?;
                 put_off += 1;
@@ -287,8 +324,9 @@ fn of_columns(tx: &Tx<'_>, seq: i64) -> Result<OrderMessage, Fault> {
     })?)
 }
 
-fn remove(tx: &Tx<'_>, seq: i64) -> Result<(), Fault> {
+fn remove(tx: &Tx<'_>, seq: i64, message: &OrderMessage) -> Result<(), Fault> {
     tx.statement("DELETE FROM seckill_queue WHERE seq = ?1")?.execute([seq])?;
+    tx.note_unqueued(tx.queue_index.entry(seq, &message.order_id, &message.user_phone));
     Ok(())
 }
 
@@ -323,15 +361,18 @@ pub(super) struct Returning<'a> {
 /// it is.
 pub(super) fn put_back(tx: &Tx<'_>, letter: &Returning<'_>) -> Result<(), Fault> {
     let message = letter.message;
-    let put = tx
+    let places = tx.queue_index.find(Key::Order(&message.order_id));
+    if is_queued(tx.connection, &message.order_id, &places)? {
+        return Ok(());
+    }
+    let seq = tx
         .statement(
             "INSERT INTO seckill_queue
                (order_id, prod_id, user_phoneno, body, charged_at, queued_at, not_before, wait_ms,
                 letter_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (order_id) DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
-        .execute((
+        .insert((
             &message.order_id,
             &message.prod_id,
             &message.user_phone,
@@ -342,7 +383,7 @@ pub(super) fn put_back(tx: &Tx<'_>, letter: &Returning<'_>) -> Result<(), Fault>
             letter.wait_ms,
             letter.letter_id,
         ))?;
-    tx.note_queued(put as u64);
+    tx.note_queued(tx.queue_index.entry(seq, &message.order_id, &message.user_phone));
     Ok(())
 }
 
@@ -360,7 +401,18 @@ pub(super) fn last_put_back_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
 
 /// Takes an order out of the queue that is decided in another way.
 pub(super) fn withdraw(tx: &Tx<'_>, order_id: &str) -> Result<(), Fault> {
-    tx.statement("DELETE FROM seckill_queue WHERE order_id = ?1")?.execute([order_id])?;
+    for seq in tx.queue_index.find(Key::Order(order_id)).iter() {
+        let buyer: Option<String> = tx
+            .statement(
+                "DELETE FROM seckill_queue WHERE seq = ?1 AND order_id = ?2
+                 RETURNING user_phoneno",
+            )?
+            .query_row((seq, order_id), |row| row.get(0))
+            .optional()?;
+        if let Some(user_phone) = buyer {
+            tx.note_unqueued(tx.queue_index.entry(seq, order_id, &user_phone));
+        }
+    }
     Ok(())
 }
 
@@ -384,13 +436,10 @@ fn bury(
     if dead_letters::bury(tx, &letter)? {
         outcomes.dead_lettered += 1;
     }
-    remove(tx, row.seq)
+    remove(tx, row.seq, message)
 }
 
-pub(super) fn lag(connection: &Connection, now: EpochMs) -> rusqlite::Result<Lag> {
-    let messages = connection
-        .prepare_cached("SELECT COUNT(*) FROM seckill_queue")?
-        .query_row([], |row| row.get(0).map(unsigned))?;
+pub(super) fn lag(connection: &Connection, messages: u64, now: EpochMs) -> rusqlite::Result<Lag> {
     let oldest: Option<i64> = connection
         .prepare_cached("SELECT charged_at FROM seckill_queue ORDER BY seq LIMIT 1")?
         .query_row([], |row| row.get(0))

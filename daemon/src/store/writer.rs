@@ -20,11 +20,12 @@ use super::checkpoint::Checkpointer;
 use super::clock::Clock;
 use super::error::{CloseError, Fault, WriteError};
 use super::meters::{StoreMeters, Tally};
+use super::queue_index::{Entry, QueueIndex};
 use crate::fault_points::{Commit, Point, around_commit, reach};
 use crate::queue::Cause;
 
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
-const ORDERS_PER_COMMIT_MAX: usize = 512;
+const ORDERS_PER_COMMIT_MAX: usize = 1_024;
 
 /// What a job sees of the transaction it runs in.
 pub(super) struct Tx<'a> {
@@ -32,11 +33,23 @@ pub(super) struct Tx<'a> {
     pub(super) connection: &'a Connection,
     /// The moment of the transaction.
     pub(super) now: EpochMs,
+    /// Where the queue's rows are.
+    pub(super) queue_index: &'a QueueIndex,
+    /// What it does to the queue's rows.
+    moves: RefCell<Moves>,
     /// What it has done so far, for the meters.
     tally: RefCell<Tally>,
     effects: Cell<Effects>,
     /// What a job of this transaction found wrong with the database as a whole.
     trouble: Cell<Option<Cause>>,
+}
+
+/// Rows of the queue that a transaction adds, which the index knows at once, and removes, which it
+/// learns after the commit.
+#[derive(Debug, Default)]
+struct Moves {
+    added: Vec<Entry>,
+    removed: Vec<Entry>,
 }
 
 /// What others have to be told of once it is committed.
@@ -48,10 +61,16 @@ struct Effects {
 
 impl<'a> Tx<'a> {
     /// Inside a transaction that has begun.
-    pub(super) fn new(connection: &'a Connection, now: EpochMs) -> Self {
+    pub(super) fn new(
+        connection: &'a Connection,
+        queue_index: &'a QueueIndex,
+        now: EpochMs,
+    ) -> Self {
         Self {
             connection,
             now,
+            queue_index,
+            moves: RefCell::default(),
             tally: RefCell::default(),
             effects: Cell::default(),
             trouble: Cell::new(None),
@@ -82,10 +101,30 @@ impl<'a> Tx<'a> {
         self.effects.set(Effects { changed: true, ..self.effects.get() });
     }
 
-    /// Notes that `count` orders were put into the embedded queue.
-    pub(super) fn note_queued(&self, count: u64) {
-        self.tally.borrow_mut().counts.queued += count;
+    /// Notes a row that was put into the embedded queue.
+    pub(super) fn note_queued(&self, row: Entry) {
+        self.tally.borrow_mut().counts.queued += 1;
+        self.queue_index.add(row);
+        self.moves.borrow_mut().added.push(row);
         self.effects.set(Effects { queued: true, ..self.effects.get() });
+    }
+
+    /// Notes a row that was taken out of the embedded queue.
+    pub(super) fn note_unqueued(&self, row: Entry) {
+        self.moves.borrow_mut().removed.push(row);
+    }
+
+    /// Tells the index that all of it is committed.
+    pub(super) fn settle_moves(&self) {
+        let moves = self.moves.take();
+        self.queue_index.settle(&moves.added, &moves.removed);
+    }
+
+    /// Tells the index that what was done beyond so many rows is undone.
+    pub(super) fn undo_moves(&self, added: usize, removed: usize) {
+        let mut moves = self.moves.borrow_mut();
+        self.queue_index.undo(&moves.added.split_off(added));
+        moves.removed.truncate(removed);
     }
 
     /// Runs `work` in a savepoint, which is undone when it fails or panics, with all that was noted
@@ -95,6 +134,7 @@ impl<'a> Tx<'a> {
         work: impl FnOnce(&Self) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let (effects, mark) = (self.effects.get(), self.tally.borrow().mark());
+        let (added, removed) = (self.moves.borrow().added.len(), self.moves.borrow().removed.len());
         self.statement("SAVEPOINT job")?.execute([])?;
         let done = catch_unwind(AssertUnwindSafe(|| work(self)))
             .unwrap_or_else(|panic| Err(Fault::Panic(panic_text(panic.as_ref()))));
@@ -107,6 +147,7 @@ impl<'a> Tx<'a> {
                 self.undo_savepoint();
                 self.effects.set(effects);
                 self.tally.borrow_mut().return_to(&mark);
+                self.undo_moves(added, removed);
                 Err(fault)
             }
         }
@@ -267,6 +308,7 @@ pub(super) struct Signals {
 /// The writing thread's own things.
 struct Loop {
     connection: Connection,
+    queue_index: Arc<QueueIndex>,
     messages: mpsc::Receiver<Message>,
     clock: Clock,
     signals: Signals,
@@ -276,6 +318,7 @@ struct Loop {
 /// lets go of `lock`.
 pub(super) fn start(
     connection: Connection,
+    queue_index: Arc<QueueIndex>,
     checkpointer: Checkpointer,
     lock: File,
     waiting_max: usize,
@@ -283,7 +326,7 @@ pub(super) fn start(
     signals: Signals,
 ) -> std::io::Result<(Writer, thread::JoinHandle<Result<(), CloseError>>)> {
     let (sender, messages) = mpsc::channel(waiting_max.max(1));
-    let work = Loop { connection, messages, clock, signals };
+    let work = Loop { connection, queue_index, messages, clock, signals };
     let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
         let _lock = lock;
         let _obituary = Obituary;
@@ -367,10 +410,11 @@ impl Loop {
         let execute = |sql| self.connection.prepare_cached(sql)?.execute([]);
         let began = Instant::now();
         execute("BEGIN IMMEDIATE").map_err(rejected)?;
-        let tx = Tx::new(&self.connection, (self.clock)());
+        let tx = Tx::new(&self.connection, &self.queue_index, (self.clock)());
         for job in jobs {
             job.run(&tx);
             if self.connection.is_autocommit() {
+                tx.undo_moves(0, 0);
                 let cause = tx.trouble.take().unwrap_or_else(|| {
                     Cause("another write of the same transaction undid it all".to_owned())
                 });
@@ -380,7 +424,11 @@ impl Loop {
         *trouble = tx.trouble.take();
         let counts = tx.tally.borrow().counts;
         around_commit(Commit::Ahead, counts.queued, counts.decided);
-        execute("COMMIT").map_err(|error| self.give_up(&error))?;
+        execute("COMMIT").map_err(|error| {
+            tx.undo_moves(0, 0);
+            self.give_up(&error)
+        })?;
+        tx.settle_moves();
         around_commit(Commit::Done, counts.queued, counts.decided);
         self.signals.meters.count(&tx.tally.take(), began.elapsed());
         Ok(tx.effects.get())

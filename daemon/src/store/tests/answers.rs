@@ -101,7 +101,7 @@ async fn no_frequent_question_walks_a_table() {
         (placing::FACTS, "one_live_order"),
         (orders::LIVE, "one_live_order"),
         (orders::FAILED, "failed_orders"),
-        (orders::QUEUED, "queued_orders"),
+        (orders::QUEUED, "INTEGER PRIMARY KEY"),
         (orders::SET_ASIDE, "open_dead_letters"),
         (decisions::LIST, "decision_seq"),
         (products::BALANCES, "one_live_order"),

@@ -180,7 +180,7 @@ async fn no_list_walks_more_than_it_shows_or_counts() {
     for stage in Stage::ALL {
         questions.push(stage.walk().to_owned());
         questions.push(stage.row().to_owned());
-        questions.push(order_history::number(stage).to_owned());
+        questions.extend(order_history::number(stage).map(str::to_owned));
     }
     for sql in &questions {
         let plan = super::answers::plan(&fixture, sql).await;

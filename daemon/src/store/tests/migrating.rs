@@ -37,6 +37,9 @@ fn first_schema(path: &Path) -> Connection {
     let queue = "INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at)
                  VALUES ('queued', ?1, ?2, ?3, 11)";
     connection.execute(queue, (PROD, phone(3), body("queued", 3))).unwrap();
+    connection
+        .execute("UPDATE sqlite_sequence SET seq = 7 WHERE name = 'seckill_queue'", [])
+        .unwrap();
     let letter = "INSERT INTO seckill_dead_letter
                     (origin, order_id, prod_id, user_phoneno, body, reason, redeliveries,
                      charged_at, dead_at, resolved_at)
@@ -72,6 +75,11 @@ async fn has_everything(store: &Store) {
     let twice = store.order_history("twice").await.unwrap().unwrap().history;
     assert_eq!((twice.order.charge_time.0, twice.steps[0].at), (21, None));
     assert_eq!(store.dead_letter_count().await.unwrap(), 1);
+    assert_eq!(store.embedded_lag().await.unwrap().messages, 1);
+    // Numbers of the queue's rows name its dead letters: none is given out again.
+    let sequence = "SELECT seq FROM sqlite_sequence WHERE name = 'seckill_queue'";
+    let given_out = store.read(move |db| db.query_row(sequence, [], |row| row.get::<_, i64>(0)));
+    assert_eq!(given_out.await.unwrap(), 7);
     assert_eq!(store.unconfirmed().await.unwrap().len(), 1);
     assert_eq!(store.decisions(0, 10).await.unwrap().head, 3);
     let listed = store.list_orders(OrderFilter::default(), None, 10).await.unwrap();
