@@ -23,16 +23,20 @@ struct State {
     controls: Controls,
     /// While draining: since when nothing has been on its way into the queue.
     quiet_since: Option<Instant>,
+    /// As the queue was told last. `None` before the first time, and until it has done as told.
+    consuming: Option<Consuming>,
 }
 
 impl Switches {
     /// Everything on, until told otherwise.
     pub(super) fn new(desk: Weak<ChargeDesk>, queue: Arc<QueueParts>) -> Self {
-        let state = Mutex::new(State { controls: Controls::default(), quiet_since: None });
-        Self { state, desk, queue }
+        let state = State { controls: Controls::default(), quiet_since: None, consuming: None };
+        Self { state: Mutex::new(state), desk, queue }
     }
 
-    /// Puts them into effect.
+    /// Puts them into effect. The queue isn't troubled when nothing changes for it: telling it may
+    /// take as long as a consumer that is just being started over a silent wire, and a command to
+    /// intake has nothing to wait for there. One call at a time.
     pub(super) async fn apply(&self, controls: &Controls) {
         let is_paused =
             |switch: &Option<SwitchView>| switch.as_ref().is_some_and(|switch| switch.paused);
@@ -46,8 +50,13 @@ impl Switches {
             true => Consuming::Paused,
             false => Consuming::Running,
         };
-        self.queue.set_consuming(consuming).await;
-        *self.state() = State { controls: controls.clone(), quiet_since: None };
+        // Taken, so that a call that is cut off half-way has the next one tell the queue anew.
+        let told = self.state().consuming.take();
+        if told != Some(consuming) {
+            self.queue.set_consuming(consuming).await;
+        }
+        *self.state() =
+            State { controls: controls.clone(), quiet_since: None, consuming: Some(consuming) };
     }
 
     /// The switches as they are, with the drain judged by what is on its way: claims whose
