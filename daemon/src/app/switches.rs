@@ -65,7 +65,7 @@ impl Switches {
     pub(super) fn look(&self, unconfirmed: usize, lag: &LagReading) -> Controls {
         let under_way = self.desk.upgrade().map_or(0, |desk| desk.under_way());
         let mut state = self.state();
-        let State { controls, quiet_since } = &mut *state;
+        let State { controls, quiet_since, .. } = &mut *state;
         if let Some(drain) = &mut controls.drain
             && !drain.drained
         {
