@@ -19,7 +19,7 @@ use super::switches::Switches;
 use crate::admin::StatusSource;
 use crate::clock;
 use crate::config::{Loaded, QueueKind, Role};
-use crate::gateway::book::Book;
+use crate::gateway::book::{Book, Shelf};
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
@@ -32,6 +32,20 @@ use paced::Paced;
 
 /// Live orders are counted, and buyers looked through, at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// Undecided orders on these shelves that were accepted before `bound`, and when the oldest was.
+fn waiting_before(shelves: &[Arc<Shelf>], bound: EpochMs) -> (u64, Option<EpochMs>) {
+    shelves.iter().map(|shelf| shelf.waiting_since_before(bound)).fold(
+        (0, None),
+        |(sum, oldest), (count, at)| {
+            let oldest = match (oldest, at) {
+                (Some(one), Some(other)) => Some(EpochMs::min(one, other)),
+                (one, other) => one.or(other),
+            };
+            (sum + count, oldest)
+        },
+    )
+}
 
 /// Everything the snapshot is made of.
 pub(super) struct View {
@@ -165,16 +179,11 @@ impl View {
         let bound_ms = self.overdue_after_ms;
         let count = || async {
             let bound = EpochMs(now.0.saturating_sub(i64::try_from(bound_ms).unwrap_or(i64::MAX)));
-            let mut view = OverdueView { count: 0, bound_ms, oldest_at: None };
-            for shelf in gateway.book.shelves() {
-                let (count, oldest) = shelf.waiting_since_before(bound);
-                view.count += count;
-                view.oldest_at = match (view.oldest_at, oldest) {
-                    (Some(one), Some(other)) => Some(one.min(other)),
-                    (one, other) => one.or(other),
-                };
-            }
-            view
+            let shelves = gateway.book.shelves();
+            // Every buyer is looked at: on a thread that serves requests, some would wait for that.
+            let counted = tokio::task::spawn_blocking(move || waiting_before(&shelves, bound));
+            let (count, oldest_at) = counted.await.unwrap_or_default();
+            OverdueView { count, bound_ms, oldest_at }
         };
         Some(self.overdue.get(count).await)
     }

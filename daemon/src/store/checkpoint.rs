@@ -18,7 +18,7 @@ use crate::fault_points::{Point, reach};
 /// that are changed again and again are moved once for all of that, so more is less work. When as
 /// many more have come and the helper isn't done, the writer waits for it: the log stays bounded.
 /// The build that dies at fault points does it early: a test's short sale must get there.
-const EVERY_PAGES: i64 = if cfg!(feature = "fault-points") { 64 } else { 8_000 };
+const EVERY_PAGES: i64 = if cfg!(feature = "fault-points") { 64 } else { 4_000 };
 
 /// Decides when the log is moved, and has it done.
 pub(super) struct Checkpointer {
