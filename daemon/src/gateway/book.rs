@@ -26,8 +26,8 @@ use crate::domain::stock::DeskStock;
 use crate::gateway::ticket::Ticket;
 
 /// Standings that a thread replaces before it looks whether the old ones may be freed. Each look
-/// interrupts all processors (`membarrier`), so it isn't done for every few buyers; a standing takes
-/// about a hundred bytes.
+/// interrupts all processors (`membarrier`), so it isn't done for every few buyers; a standing
+/// takes about a hundred bytes.
 const RETIRED_AT_ONCE: usize = 2_048;
 
 /// All shelves of a gateway.

@@ -172,8 +172,8 @@ CREATE INDEX open_letters ON seckill_dead_letter (id) WHERE resolved_at IS NULL;
 CREATE INDEX letters_of ON seckill_dead_letter (order_id) WHERE order_id IS NOT NULL;
 ";
 
-/// The queue without its two indexes, which `queue_index` keeps in memory instead. A constraint can't
-/// be taken off a table, so the table is made anew; numbers of rows are never used again.
+/// The queue without its two indexes, which `queue_index` keeps in memory instead. A constraint
+/// can't be taken off a table, so the table is made anew; numbers of rows are never used again.
 const STEP_3: &str = "
 CREATE TABLE seckill_queue_3 (
   seq           INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -3,9 +3,9 @@
 //! each index, and writing those pages took most of the time of accepting an order.
 //!
 //! The entries are hints. Whoever follows one looks at the row, which may be gone, another's (two
-//! texts of one hash), or not committed. What counts is that none is missing: a row's entry is there
-//! before its commit and until after the commit that removes it. So a reader asks here first and
-//! begins its look at the database after that: a row that is in neither has been decided.
+//! texts of one hash), or not committed. What counts is that none is missing: a row's entry is
+//! there before its commit and until after the commit that removes it. So a reader asks here first
+//! and begins its look at the database after that: a row that is in neither has been decided.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
