@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// What an idle connection may cost: hyper's buffer of 8 KiB, and some.
-const IDLE_MAX_KIB: u64 = 16;
+const IDLE_MAX_KIB: u64 = 24;
 /// What bad clients may cost in all, who would send a gigabyte.
 const GROWTH_MAX_KIB: u64 = 64 * 1024;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 use seckill_e2e::daemon::{Daemon, Options};
 
-/// The issue's own measure for resident memory.
-const RSS_MAX_KIB: u64 = 40 * 1024;
+/// 40 MiB is the measure for the release program, which `cargo xtask bench` holds it to; a debug
+/// build's code and futures take some more.
+const RSS_MAX_KIB: u64 = 64 * 1024;
 /// The measure is 1 % of a core; a debug build beside other tests on the machine gets some room.
 const CPU_MAX_PERCENT: f64 = 3.0;
 const WATCHED: Duration = Duration::from_secs(5);
