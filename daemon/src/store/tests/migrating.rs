@@ -4,8 +4,9 @@ use std::path::Path;
 
 use protocol::{ORDER_TOPIC, OrderState, OrderStatus, StepKind};
 use rusqlite::Connection;
+use rusqlite::types::Value;
 
-use super::{PRICE, PROD, bare, message, phone, seeds, settings};
+use super::{PRICE, PROD, bare, message, outgoing, phone, seeds, settings};
 use crate::store::migrations::{KNOWN, migrate_to};
 use crate::store::{Backoff, OrderFilter, Store};
 
@@ -106,6 +107,39 @@ async fn a_database_of_the_first_schema_keeps_everything_and_works_on() {
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
     assert_eq!(version, KNOWN);
+}
+
+#[tokio::test]
+async fn a_queue_of_the_second_schema_is_taken_over_row_by_row_and_knows_its_orders() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut connection = first_schema(&path);
+    migrate_to(&mut connection, 2).unwrap();
+    let put_off = "INSERT INTO seckill_queue
+                     (order_id, prod_id, user_phoneno, body, charged_at, attempts, not_before,
+                      last_error, queued_at, wait_ms, letter_id)
+                   VALUES ('put off', ?1, ?2, ?3, 12, 1, 900, 'poisonous', 13, 700, 4)";
+    let body = message("put off", 6, PRICE).encode(ORDER_TOPIC);
+    connection.execute(put_off, (PROD, phone(6), body)).unwrap();
+    let rows = |connection: &Connection| -> Vec<Vec<Value>> {
+        let columns =
+            "seq, order_id, prod_id, user_phoneno, body, charged_at, attempts, not_before,
+                       last_error, queued_at, wait_ms, letter_id";
+        let sql = format!("SELECT {columns} FROM seckill_queue ORDER BY seq");
+        let mut rows = connection.prepare(&sql).unwrap();
+        let rows = rows.query_map([], |row| (0..12).map(|at| row.get(at)).collect()).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let before = rows(&connection);
+    assert_eq!((before.len(), &before[1][0]), (2, &Value::Integer(8)));
+    drop(connection);
+    let store = Store::open(&settings(path.clone()), &seeds(1_000)).unwrap();
+    assert_eq!(rows(&Connection::open(&path).unwrap()), before);
+    // One that is queued is known by its id, and its buyer by the number.
+    store.enqueue(vec![outgoing("put off", 6), outgoing("new", 7)]).await.unwrap();
+    assert_eq!(store.embedded_lag().await.unwrap().messages, 3);
+    let row = store.find_order(PROD, &phone(6)).await.unwrap().unwrap();
+    assert_eq!((row.order_id.as_str(), row.status), ("put off", OrderStatus::Queued));
 }
 
 #[tokio::test]
