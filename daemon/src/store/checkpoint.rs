@@ -62,7 +62,10 @@ impl Checkpointer {
         let is_long = self.at_pages <= pages;
         if self.stage == Stage::Helping {
             let done = match &self.helper {
-                Some(helper) if is_long => helper.wait(),
+                Some(helper) if is_long => {
+                    helper.wait();
+                    true
+                }
                 Some(helper) => helper.is_done(),
                 None => true,
             };
@@ -117,10 +120,9 @@ impl Helper {
     }
 
     /// Waits until it is done, or gone.
-    fn wait(&self) -> bool {
+    fn wait(&self) {
         // An error says that it is gone, which comes to the same.
         let _ = self.done.recv();
-        true
     }
 
     fn ended_in_disorder(self) -> bool {

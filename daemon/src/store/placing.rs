@@ -206,22 +206,26 @@ pub(super) const FACTS: &str = "
              WHERE prod_id = ?2 AND user_phoneno = ?3
                AND record_status = 0 AND order_status IN (0, 2))";
 
+/// A decided order's row, and what follows the values.
+macro_rules! insert {
+    ($end:literal) => {
+        concat!(
+            "INSERT INTO t_seckill_order
+               (gmt_create, gmt_update, order_id, order_status, user_phoneno, prod_id, prod_name,
+                charge_money, charge_time, finish_time, reason, placed_at, decision_seq, queued_at)
+             VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            $end
+        )
+    };
+}
+
 /// A decided order's row.
-const INSERT: &str = "
-    INSERT INTO t_seckill_order
-      (gmt_create, gmt_update, order_id, order_status, user_phoneno, prod_id, prod_name,
-       charge_money, charge_time, finish_time, reason, placed_at, decision_seq, queued_at)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+const INSERT: &str = insert!("");
 
 /// The same, but nothing where the id is decided or the buyer has a live order: the table's own
 /// constraints look for both while they find the row's place, so that a look beforehand would be
 /// the same work twice.
-const INSERT_NEW: &str = "
-    INSERT INTO t_seckill_order
-      (gmt_create, gmt_update, order_id, order_status, user_phoneno, prod_id, prod_name,
-       charge_money, charge_time, finish_time, reason, placed_at, decision_seq, queued_at)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-    ON CONFLICT DO NOTHING";
+const INSERT_NEW: &str = insert!(" ON CONFLICT DO NOTHING");
 
 /// How a decided order's row differs from others'.
 struct Row<'a> {
@@ -257,11 +261,14 @@ impl<'a> Desk<'a> {
     fn decide(&mut self, candidate: &Candidate) -> Result<(), Fault> {
         let order = &candidate.message;
         self.look_up(&order.prod_id)?;
-        if !self.duplicates
-            && matches!(decide(&self.facts_of(order, false, None)), Verdict::Place)
-            && self.place_new(candidate)?
+        if !self.duplicates && matches!(decide(&self.facts_of(order, false, None)), Verdict::Place)
         {
-            return self.resolve_dead_letter(order);
+            match self.place_new(candidate) {
+                Ok(true) => return self.resolve_dead_letter(order),
+                Err(fault) if gives_up(self.tx, &fault) => return Err(fault),
+                // Known, or at fault: one that is decided already isn't at fault any more.
+                Ok(false) | Err(_) => {}
+            }
         }
         let (decided, live) = self.known(order)?;
         match decide(&self.facts_of(order, decided, live.as_deref())) {
@@ -319,11 +326,7 @@ impl<'a> Desk<'a> {
 
     /// Places an order unless its id is decided or its buyer has a live one: true when it did.
     fn place_new(&mut self, candidate: &Candidate) -> Result<bool, Fault> {
-        let row = Row {
-            status: OrderStatus::Placed,
-            reason: None,
-            prod_name: name_of(&self.products, candidate),
-        };
+        let row = placed_row(&self.products, candidate);
         let moment = (self.tx.now, self.head + 1);
         let inserted = insert(&mut self.insert_new, moment, candidate, &row)?;
         if inserted {
@@ -333,11 +336,7 @@ impl<'a> Desk<'a> {
     }
 
     fn place(&mut self, candidate: &Candidate) -> Result<(), Fault> {
-        let row = Row {
-            status: OrderStatus::Placed,
-            reason: None,
-            prod_name: name_of(&self.products, candidate),
-        };
+        let row = placed_row(&self.products, candidate);
         insert(&mut self.insert, (self.tx.now, self.head + 1), candidate, &row)?;
         self.count_placed(candidate);
         Ok(())
@@ -428,6 +427,15 @@ impl<'a> Desk<'a> {
         }
         Ok(self.outcomes)
     }
+}
+
+/// The row of an order that gets a unit.
+fn placed_row<'p>(
+    products: &'p HashMap<String, Option<Product>>,
+    candidate: &Candidate,
+) -> Row<'p> {
+    let prod_name = name_of(products, candidate);
+    Row { status: OrderStatus::Placed, reason: None, prod_name }
 }
 
 /// The name of the order's product, empty where there is none.
