@@ -6,10 +6,12 @@
 pub mod admin;
 pub mod app;
 pub mod args;
+mod background;
 #[cfg(test)]
 mod bad_input;
 pub mod clock;
 pub mod config;
+mod contain;
 pub mod descriptors;
 pub mod domain;
 pub mod exit;

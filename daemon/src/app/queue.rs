@@ -120,12 +120,25 @@ impl QueueParts {
         }
         let cancel = CancellationToken::new();
         let task = tokio::spawn(consumer::run(store.clone(), settings, paused, cancel.clone()));
-        *self.consumer.lock().await = Some((task, cancel));
+        let mut consumer = self.consumer.lock().await;
+        *consumer = Some((task, cancel));
+        self.let_past(&consumer);
+    }
+
+    /// Lets orders past the embedded queue while its consumer runs and isn't paused.
+    fn let_past(&self, consumer: &Option<(JoinHandle<()>, CancellationToken)>) {
+        if let Kind::Embedded(queue) = &self.kind {
+            queue.set_consuming(match consumer.is_none() || *self.paused.borrow() {
+                true => Consuming::Paused,
+                false => Consuming::Running,
+            });
+        }
     }
 
     /// Pauses consumption or goes on with it; the batch under way is finished.
     pub(super) async fn set_consuming(&self, consuming: Consuming) {
         self.paused.send_replace(consuming == Consuming::Paused);
+        self.let_past(&*self.consumer.lock().await);
         #[cfg(feature = "rocketmq")]
         if let Kind::Rocketmq(queue) = &self.kind {
             queue.set_consuming(consuming).await;
@@ -161,7 +174,11 @@ impl QueueParts {
 
     /// Ends the consumer after the batch it is at.
     pub(super) async fn stop_consuming(&self) {
-        if let Some((task, cancel)) = self.consumer.lock().await.take() {
+        let mut consumer = self.consumer.lock().await;
+        let running = consumer.take();
+        self.let_past(&consumer);
+        drop(consumer);
+        if let Some((task, cancel)) = running {
             cancel.cancel();
             if task.await.is_err() {
                 warn!("the consumer ended in disorder");

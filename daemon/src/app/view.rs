@@ -17,6 +17,7 @@ use super::queue::{Knowledge, QueueParts};
 use super::serving::Serving;
 use super::switches::Switches;
 use crate::admin::StatusSource;
+use crate::background;
 use crate::clock;
 use crate::config::{Loaded, QueueKind, Role};
 use crate::gateway::book::{Book, Shelf};
@@ -181,7 +182,7 @@ impl View {
             let bound = EpochMs(now.0.saturating_sub(i64::try_from(bound_ms).unwrap_or(i64::MAX)));
             let shelves = gateway.book.shelves();
             // Every buyer is looked at: on a thread that serves requests, some would wait for that.
-            let counted = tokio::task::spawn_blocking(move || waiting_before(&shelves, bound));
+            let counted = background::run(move || waiting_before(&shelves, bound));
             let (count, oldest_at) = counted.await.unwrap_or_default();
             OverdueView { count, bound_ms, oldest_at }
         };

@@ -19,7 +19,7 @@ use crate::request::ChargeRequest;
 /// Takes charges.
 pub struct ChargeDesk {
     book: Arc<Book>,
-    claims: mpsc::Sender<Claim>,
+    claims: mpsc::Sender<(Claim, Outgoing)>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
     unconfirmed_max: usize,
@@ -40,7 +40,7 @@ impl ChargeDesk {
     #[must_use]
     pub fn new(
         book: Arc<Book>,
-        claims: mpsc::Sender<Claim>,
+        claims: mpsc::Sender<(Claim, Outgoing)>,
         producer: Arc<dyn Producer>,
         doubts: Arc<Doubts>,
         unconfirmed_max: usize,
@@ -158,11 +158,10 @@ impl ChargeDesk {
         let claim = Claim {
             shelf: Arc::clone(shelf),
             id: id.clone(),
-            outgoing: outgoing(&id, request, now),
             ticket: Arc::clone(&ticket),
             under_way: UnderWay::begin(&self.under_way),
         };
-        match self.claims.try_send(claim) {
+        match self.claims.try_send((claim, outgoing(&id, request, now))) {
             Ok(()) => Admitted::Waiting(id, ticket),
             Err(_full_or_stopping) => give_up(Code::Overloaded),
         }

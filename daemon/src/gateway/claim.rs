@@ -12,14 +12,12 @@ use crate::gateway::book::Shelf;
 use crate::gateway::ticket::Ticket;
 use crate::queue::{Cause, Outgoing};
 
-/// A claimed order that holds its unit.
+/// A claimed order that holds its unit; what is sent of it is beside it.
 pub struct Claim {
     /// Its shelf.
     pub shelf: Arc<Shelf>,
     /// Its id.
     pub id: OrderId,
-    /// What is sent.
-    pub outgoing: Outgoing,
     /// Who waits for it.
     pub ticket: Arc<Ticket>,
     /// Counts it as under way for as long as its publication is open.
@@ -46,23 +44,18 @@ impl Drop for UnderWay {
 }
 
 impl Claim {
-    /// The buyer.
-    #[must_use]
-    pub fn user_phone(&self) -> &str {
-        &self.outgoing.message.user_phone
-    }
-
     /// The queue has it durably.
-    pub(super) fn store(self) {
-        self.shelf.confirm(self.user_phone(), &self.id);
+    pub(super) fn store(self, order: &Outgoing) {
+        self.shelf.confirm(&order.message.user_phone, &self.id);
         self.ticket.settle(Code::Queued);
     }
 
     /// The queue definitely doesn't have it: its unit is given back.
-    pub(super) fn reject(self, cause: &Cause) {
-        let user = mask_phone(self.user_phone());
+    pub(super) fn reject(self, order: &Outgoing, cause: &Cause) {
+        let user_phone = &order.message.user_phone;
+        let user = mask_phone(user_phone);
         debug!(order_id = %self.id, user, %cause, "not queued: its unit is given back");
-        self.shelf.abandon(self.user_phone(), &self.id);
+        self.shelf.abandon(user_phone, &self.id);
         self.ticket.settle(Code::BizError);
     }
 }

@@ -109,12 +109,12 @@ impl Doubts {
     }
 
     /// Takes over orders with an unknown result, and tells their buyers once they are kept.
-    pub async fn take(&self, claims: Vec<(Claim, Cause)>) {
+    pub async fn take(&self, claims: Vec<(Claim, Outgoing, Cause)>) {
         let mut kept = Vec::new();
         let mut tickets = Vec::new();
-        for (claim, cause) in claims {
-            if claim.shelf.doubt(claim.user_phone(), &claim.id) {
-                kept.push((claim.outgoing, cause));
+        for (claim, order, cause) in claims {
+            if claim.shelf.doubt(&order.message.user_phone, &claim.id) {
+                kept.push((order, cause));
                 tickets.push(claim.ticket);
             } else {
                 // Decided meanwhile: it did arrive.
@@ -167,7 +167,7 @@ impl Doubts {
             if producer.ready().is_err() {
                 return;
             }
-            let results = producer.publish(batch).await;
+            let results = producer.publish(batch.into()).await;
             let stored: Vec<String> = batch
                 .iter()
                 .zip(results)

@@ -9,13 +9,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
+use crate::contain::{Panicked, contain};
 use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
 use crate::queue::{Cause, Outgoing, Producer, Published};
 
 /// Publishes until every sender of `claims` is gone and all of theirs is sent.
 pub async fn run(
-    mut claims: mpsc::Receiver<Claim>,
+    mut claims: mpsc::Receiver<(Claim, Outgoing)>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
     batch_max: usize,
@@ -44,16 +45,17 @@ pub async fn run(
 }
 
 async fn publish(
-    claims: Vec<Claim>,
+    claims: Vec<(Claim, Outgoing)>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
     failing: Arc<AtomicBool>,
 ) {
-    let batch: Vec<Outgoing> = claims.iter().map(|claim| claim.outgoing.clone()).collect();
-    // A task of its own, so that a panic in a queue's client costs certainty and not the claims.
-    let publishing = tokio::spawn(async move { producer.publish(&batch).await });
-    let results = publishing.await.unwrap_or_else(|fault| {
-        error!(%fault, "publishing ended in disorder");
+    let (claims, orders): (Vec<Claim>, Vec<Outgoing>) = claims.into_iter().unzip();
+    let orders: Arc<[Outgoing]> = orders.into();
+    let batch = Arc::clone(&orders);
+    // A panic in a queue's client costs certainty, and not the claims.
+    let results = contain(producer.publish(batch)).await.unwrap_or_else(|Panicked(why)| {
+        error!(why, "publishing ended in disorder");
         Vec::new()
     });
     let missing = std::iter::repeat_with(|| {
@@ -61,16 +63,17 @@ async fn publish(
     });
     let (mut rejected, mut unknown) = (0_usize, Vec::new());
     let mut why = None;
-    for (claim, result) in claims.into_iter().zip(results.into_iter().chain(missing)) {
+    let results = results.into_iter().chain(missing);
+    for ((claim, order), result) in claims.into_iter().zip(&*orders).zip(results) {
         match result {
-            Published::Stored => claim.store(),
+            Published::Stored => claim.store(order),
             Published::Rejected(cause) => {
-                claim.reject(&cause);
+                claim.reject(order, &cause);
                 rejected += 1;
                 why = Some(cause);
             }
             Published::Unknown(cause) => {
-                unknown.push((claim, cause.clone()));
+                unknown.push((claim, order.clone(), cause.clone()));
                 why = Some(cause);
             }
         }

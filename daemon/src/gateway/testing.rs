@@ -51,11 +51,11 @@ impl FakeQueue {
 }
 
 impl Producer for FakeQueue {
-    fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Vec<Published>> {
+    fn publish(&self, batch: Arc<[Outgoing]>) -> BoxFuture<'_, Vec<Published>> {
         Box::pin(async move {
             let panics = *self.panics.lock().unwrap();
             assert!(!panics, "as the test asked");
-            self.sent.lock().unwrap().extend_from_slice(batch);
+            self.sent.lock().unwrap().extend_from_slice(&batch);
             let _ = self.open.subscribe().wait_for(|open| *open).await;
             let mut answers = self.answers.lock().unwrap();
             batch.iter().map(|_| answers.pop_front().unwrap_or(Published::Stored)).collect()

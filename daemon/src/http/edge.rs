@@ -14,9 +14,9 @@ use hyper::{Request, StatusCode};
 use tower_service::Service;
 use warp::reply::Response;
 
-use super::contain::contain;
 use super::counters::{EdgeCounters, Event};
 use super::reply;
+use crate::contain::contain;
 
 /// Limits of one listener. What happens at each is told in the module `http`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

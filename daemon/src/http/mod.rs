@@ -22,7 +22,6 @@
 
 mod bind;
 mod connection;
-mod contain;
 mod counters;
 mod edge;
 mod listener;

@@ -1,9 +1,12 @@
 //! The embedded queue, for machines without a broker: rows in the database of this process, durable
-//! before they are confirmed. Its consumer is `order::consumer`, its rows are the store's.
+//! before they are confirmed. Its consumer is `order::consumer`, its rows are the store's. While
+//! that consumer has nothing to do, orders are decided as they are accepted.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{BoxFuture, Cause, Lag, LagReader, Outgoing, Producer, Published};
+use super::{BoxFuture, Cause, Consuming, Lag, LagReader, Outgoing, Producer, Published};
 use crate::store::{Store, WriteError};
 
 /// How long a publisher waits for a commit. A disk that hangs longer leaves the result unknown; the
@@ -14,20 +17,34 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct EmbeddedQueue {
     store: Store,
+    /// Whether orders are taken out of the queue at present, and may therefore go past it.
+    consumed: Arc<AtomicBool>,
 }
 
 impl EmbeddedQueue {
-    /// The queue in `store`.
+    /// The queue in `store`, which nobody consumes yet.
     #[must_use]
-    pub const fn new(store: Store) -> Self {
-        Self { store }
+    pub fn new(store: Store) -> Self {
+        Self { store, consumed: Arc::default() }
+    }
+
+    /// Tells it whether its consumer is at work. After [`Consuming::Paused`] no order is decided
+    /// any more but those whose transaction has begun.
+    pub fn set_consuming(&self, consuming: Consuming) {
+        self.consumed.store(consuming == Consuming::Running, Ordering::SeqCst);
     }
 }
 
 impl Producer for EmbeddedQueue {
-    fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Vec<Published>> {
+    fn publish(&self, batch: Arc<[Outgoing]>) -> BoxFuture<'_, Vec<Published>> {
         Box::pin(async move {
-            let stored = self.store.enqueue(batch.to_vec());
+            let count = batch.len();
+            let consumed = Arc::clone(&self.consumed);
+            let consuming = move || match consumed.load(Ordering::SeqCst) {
+                true => Consuming::Running,
+                false => Consuming::Paused,
+            };
+            let stored = self.store.accept(batch, consuming);
             let published = match tokio::time::timeout(PUBLISH_TIMEOUT, stored).await {
                 Ok(Ok(())) => Published::Stored,
                 Ok(Err(error @ WriteError::Unknown(_))) => {
@@ -39,7 +56,7 @@ impl Producer for EmbeddedQueue {
                     Published::Unknown(Cause(format!("the database took more than {seconds} s")))
                 }
             };
-            vec![published; batch.len()]
+            vec![published; count]
         })
     }
 
@@ -77,7 +94,7 @@ mod tests {
         let batch = [outgoing("a", 1), outgoing("b", 2)];
         assert_eq!(queue.ready(), Ok(()));
         for _ in 0..2 {
-            let published = queue.publish(&batch).await;
+            let published = queue.publish(batch.clone().into()).await;
             assert_eq!(published, [Published::Stored, Published::Stored]);
         }
         let lag = queue.read_lag().await.unwrap();
@@ -85,7 +102,7 @@ mod tests {
         fixture.store.close().await.unwrap();
         assert!(queue.ready().is_err());
         assert!(queue.read_lag().await.is_err());
-        let published = queue.publish(&batch).await;
+        let published = queue.publish(batch.clone().into()).await;
         assert!(published.iter().all(|one| matches!(one, Published::Rejected(_))));
     }
 
@@ -99,7 +116,7 @@ mod tests {
              BEGIN SELECT RAISE(ABORT, 'no'); END",
             )
             .await;
-        let published = queue.publish(&[outgoing("a", 1), outgoing("b", 2)]).await;
+        let published = queue.publish([outgoing("a", 1), outgoing("b", 2)].into()).await;
         assert_eq!(published.len(), 2);
         assert!(published.iter().all(|one| matches!(one, Published::Rejected(_))));
         assert_eq!(fixture.store.pending().await.unwrap(), []);

@@ -3,7 +3,7 @@
 
 use protocol::Outcome;
 
-use super::desk::Wish;
+use super::desk::{Running, Wish};
 use super::promises::{books_balance, nobody_is_sold_out};
 use super::world::World;
 
@@ -26,12 +26,13 @@ impl World<'_> {
             }
             self.deal_with_letters(round);
             self.consume_all();
-            for gateway in &mut self.gateways {
-                gateway.running.iter_mut().for_each(|running| {
-                    running.follow();
-                    running.confirm();
-                });
-            }
+            self.each_running(|running| {
+                running.follow();
+                running.confirm();
+            });
+            self.serve_all().await?;
+            // What was published again may have been decided at once.
+            self.each_running(Running::follow);
             self.serve_all().await?;
             let asking = self.unsatisfied();
             if asking.is_empty() && self.is_quiet() {
@@ -43,6 +44,10 @@ impl World<'_> {
             }
         }
         Err(format!("it does not come to rest: {}", self.unrest()))
+    }
+
+    fn each_running(&mut self, task: impl Fn(&mut Running)) {
+        self.gateways.iter_mut().filter_map(|gateway| gateway.running.as_mut()).for_each(task);
     }
 
     async fn serve_all(&mut self) -> Result<(), String> {

@@ -5,7 +5,9 @@
 //!
 //! The helper changes no row: what it writes is in the log already, durably.
 
+use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -15,10 +17,17 @@ use super::reader::BUSY_TIMEOUT;
 use crate::fault_points::{Point, reach};
 
 /// Pages of write-ahead log (4 KiB each) after which they are moved into the database file. Pages
-/// that are changed again and again are moved once for all of that, so more is less work. When as
-/// many more have come and the helper isn't done, the writer waits for it: the log stays bounded.
-/// The build that dies at fault points does it early: a test's short sale must get there.
+/// that are changed again and again are moved once for all of that, so more is less work. The
+/// build that dies at fault points does it early: a test's short sale must get there.
 const EVERY_PAGES: i64 = if cfg!(feature = "fault-points") { 64 } else { 4_000 };
+
+/// Pages of log from which on the writer sees to it that it is begun anew, which takes everything
+/// to be moved and the buyers of that moment some milliseconds: the helper alone moves what it finds.
+const ANEW_AT_PAGES: i64 = 2 * EVERY_PAGES;
+
+/// Pages that may come while the helper is at work. Then the writer waits for it: the log stays
+/// bounded.
+const HELPING_PAGES_MAX: i64 = 3 * EVERY_PAGES;
 
 /// Decides when the log is moved, and has it done.
 pub(super) struct Checkpointer {
@@ -45,11 +54,13 @@ enum Stage {
 }
 
 impl Checkpointer {
-    /// Starts the helper on the database. Where it can't be started, the log is moved all the same.
-    pub(super) fn start(path: &Path) -> Self {
-        let helper = connect(path)
-            .map_err(|error| error.to_string())
-            .and_then(|connection| Helper::start(connection).map_err(|error| error.to_string()));
+    /// Starts the helper on the database, which `data` is too, for syncing it: kept open for as long
+    /// as any connection, as closing any descriptor of a file drops this process's locks on it.
+    /// Where the helper can't be started, the log is moved all the same.
+    pub(super) fn start(path: &Path, data: Arc<File>) -> Self {
+        let helper = connect(path).map_err(|error| error.to_string()).and_then(|connection| {
+            Helper::start(connection, data).map_err(|error| error.to_string())
+        });
         if let Err(error) = &helper {
             tracing::warn!(%error, "the write-ahead log will be moved between two commits");
         }
@@ -59,10 +70,9 @@ impl Checkpointer {
     /// Called by the writer between two transactions, when everybody has been answered.
     pub(super) fn after_commit(&mut self, connection: &Connection) {
         let pages = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)").unwrap_or(0);
-        let is_long = self.at_pages <= pages;
         if self.stage == Stage::Helping {
             let done = match &self.helper {
-                Some(helper) if is_long => {
+                Some(helper) if self.at_pages - EVERY_PAGES + HELPING_PAGES_MAX <= pages => {
                     helper.wait();
                     true
                 }
@@ -71,11 +81,13 @@ impl Checkpointer {
             };
             if done {
                 self.stage = Stage::Resting;
-                passively(connection);
+                if ANEW_AT_PAGES <= pages {
+                    passively(connection);
+                }
             }
             return;
         }
-        if !is_long {
+        if pages < self.at_pages {
             self.at_pages = self.at_pages.min(pages + EVERY_PAGES);
             return;
         }
@@ -98,13 +110,13 @@ impl Checkpointer {
 }
 
 impl Helper {
-    fn start(connection: Connection) -> std::io::Result<Self> {
+    fn start(connection: Connection, data: Arc<File>) -> std::io::Result<Self> {
         let (wake, woken) = sync_channel::<()>(1);
         let (tell, done) = sync_channel::<()>(1);
         let work = move || {
             while woken.recv().is_ok() {
                 reach(Point::Checkpoint);
-                passively(&connection);
+                help(&connection, &data);
                 if tell.send(()).is_err() {
                     return;
                 }
@@ -141,6 +153,16 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // A connection knows of the log only once it has read.
     connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?;
     Ok(connection)
+}
+
+/// The helper's part. SQLite syncs the database file only when nothing of the log is left, which
+/// is the writer's part: so that the writer needn't wait for all of it then, it is synced here.
+fn help(connection: &Connection, data: &File) {
+    passively(connection);
+    if let Err(error) = data.sync_data() {
+        // The writer's own sync decides whether the log may be written over.
+        tracing::warn!(%error, "the database file could not be synced");
+    }
 }
 
 fn passively(connection: &Connection) {

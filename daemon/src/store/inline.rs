@@ -2,7 +2,7 @@
 //! simulation, which decides itself when a commit happens and whether anybody hears of it. The SQL
 //! and the rules are the real ones; only the writer's thread, the readers and the file are missing.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use protocol::{CreateProduct, DecisionsPage, EpochMs};
 use rusqlite::Connection;
@@ -16,9 +16,10 @@ use super::queue::{Backoff, Pending, Taken, Terms};
 use super::queue_index::{Key, QueueIndex};
 use super::writer::Tx;
 use super::{
-    decisions, letter_commands, migrations, orders, placing, product_commands, products, queue,
+    accepting, decisions, letter_commands, migrations, orders, placing, product_commands, products,
+    queue,
 };
-use crate::queue::{Delivery, Lag, Outgoing};
+use crate::queue::{Consuming, Delivery, Lag, Outgoing};
 
 /// What the database is called; one name, as a history never changes databases.
 const STORE_ID: &str = "simulated";
@@ -26,7 +27,8 @@ const STORE_ID: &str = "simulated";
 /// A database in memory.
 pub(crate) struct InlineStore {
     connection: Connection,
-    queue_index: QueueIndex,
+    /// As the history before left it, until the next begins.
+    queue_index: RefCell<QueueIndex>,
     now: Cell<EpochMs>,
     /// Goes up with each transaction.
     writes: Cell<u64>,
@@ -55,7 +57,7 @@ impl InlineStore {
                  BEGIN SELECT RAISE(ABORT, 'poisonous'); END;",
             )
             .unwrap();
-        let queue_index = QueueIndex::default();
+        let queue_index = RefCell::default();
         Self { connection, queue_index, now: Cell::new(EpochMs(0)), writes: Cell::new(0) }
     }
 
@@ -65,6 +67,7 @@ impl InlineStore {
             self.connection.execute_batch("ROLLBACK").unwrap();
         }
         self.connection.execute_batch("BEGIN").unwrap();
+        self.queue_index.replace(QueueIndex::default());
         products::seed(&self.connection, seeds, 0).unwrap();
     }
 
@@ -84,7 +87,8 @@ impl InlineStore {
         work: impl FnOnce(&Tx<'_>) -> Result<T, Fault>,
     ) -> Option<T> {
         self.writes.set(self.writes.get() + 1);
-        let tx = Tx::new(&self.connection, &self.queue_index, self.now.get());
+        let queue_index = self.queue_index.borrow();
+        let tx = Tx::new(&self.connection, &queue_index, self.now.get());
         let mut done = None;
         let ended = tx.in_savepoint(|tx| {
             done = Some(work(tx)?);
@@ -104,8 +108,8 @@ impl InlineStore {
         }
     }
 
-    pub(crate) fn enqueue(&self, orders: &[Outgoing]) {
-        self.write(Commit::Done, |tx| queue::enqueue(tx, orders));
+    pub(crate) fn accept(&self, orders: &[Outgoing], consuming: Consuming) {
+        self.write(Commit::Done, |tx| accepting::accept(tx, orders, consuming));
     }
 
     /// Places from the queue's table; a row that fails by itself becomes a dead letter at once.
@@ -168,12 +172,12 @@ impl InlineStore {
     }
 
     pub(crate) fn find(&self, prod_id: &str, user_phone: &str) -> Option<OrderRow> {
-        let queued = self.queue_index.find(Key::Buyer(user_phone));
+        let queued = self.queue_index.borrow().find(Key::Buyer(user_phone));
         orders::find(&self.connection, &queued, prod_id, user_phone).unwrap()
     }
 
     pub(crate) fn lag(&self) -> Lag {
-        queue::lag(&self.connection, self.queue_index.committed(), self.now.get()).unwrap()
+        queue::lag(&self.connection, self.queue_index.borrow().committed(), self.now.get()).unwrap()
     }
 
     pub(crate) fn undecided(&self) -> Vec<Pending> {

@@ -2,6 +2,8 @@
 //! where the local consumer takes them, or discard them. A resent order never goes to a broker
 //! again, so other consumers of the topic never see it twice.
 
+use std::borrow::Cow;
+
 use protocol::{EpochMs, OrderMessage, Reason, RefusalCode, ResentState};
 use rusqlite::{OptionalExtension, Row};
 use serde_json::{Value, json};
@@ -234,7 +236,7 @@ pub(super) fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
         let Letter { charged_at, queued_at, .. } = letter;
         dead_letters::resolve(tx, &message, Resolution::Discarded)?;
         queue::withdraw(tx, &message.order_id)?;
-        let candidate = Candidate { message, charged_at, queued_at };
+        let candidate = Candidate { message: Cow::Owned(message), charged_at, queued_at };
         placing::fail(tx, &candidate, Reason::Discarded)?.store(tx)?;
     }
     dead_letters::resolve_one(tx, letter.id, Resolution::Discarded)?;

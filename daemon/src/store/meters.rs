@@ -42,7 +42,7 @@ impl StoreMeters {
     pub(super) fn count(&self, tally: &Tally, took: Duration) {
         self.commits.add(1);
         self.commit_latency.record(took);
-        let Counts { queued, decided, redeliveries } = tally.counts;
+        let Counts { queued, decided, redeliveries, .. } = tally.counts;
         self.orders.add(queued + decided);
         self.decided.add(decided);
         self.placed.add(tally.waits_ms.len() as u64);
@@ -68,6 +68,8 @@ pub(super) struct Tally {
 pub(super) struct Counts {
     /// Orders put into the embedded queue.
     pub(super) queued: u64,
+    /// Orders that were decided as they were accepted, without having been in the queue.
+    pub(super) accepted: u64,
     /// Orders decided.
     pub(super) decided: u64,
     /// Deliveries that were not the first of their message.

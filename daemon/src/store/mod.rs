@@ -7,8 +7,11 @@
 //! The operator's desk: `audit` carries commands out and logs them (`product_commands`, `controls`,
 //! `letter_commands`); `order_lists` and `order_history` show orders wherever they stand.
 //!
+//! `accepting` lets orders into the embedded queue, or past it where nothing waits.
+//!
 //! `checkpoint` moves the write-ahead log into the database file beside the writer.
 
+mod accepting;
 mod audit;
 mod checkpoint;
 mod clock;
@@ -38,6 +41,7 @@ pub(crate) mod tests;
 mod unconfirmed;
 mod writer;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -101,6 +105,8 @@ struct Inner {
     clock: Clock,
     path: PathBuf,
     meter_base: Instant,
+    /// The database file, let go of after every connection to it: see `checkpoint`.
+    _data: Arc<File>,
 }
 
 /// The database's files.
@@ -146,10 +152,13 @@ impl Store {
             trouble: watch::Sender::new(None),
             meters: Arc::new(StoreMeters::new(meter_base)),
         };
+        let data = File::open(&path)
+            .map_err(|error| OpenError::Io { path: path.clone(), why: error.to_string() })?;
+        let data = Arc::new(data);
         let (writer, thread) = writer::start(
             connection,
             Arc::clone(&queue_index),
-            Checkpointer::start(&path),
+            Checkpointer::start(&path, Arc::clone(&data)),
             lock,
             settings.writes_waiting_max,
             Arc::clone(&clock),
@@ -167,6 +176,7 @@ impl Store {
             clock,
             path,
             meter_base,
+            _data: data,
         };
         Ok(Self { inner: Arc::new(inner) })
     }

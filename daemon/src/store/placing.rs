@@ -5,6 +5,7 @@
 //! A batch is decided in one savepoint. Only when something in it fails unexpectedly is it done
 //! over, one savepoint per order, to find the order at fault and spare the others.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use protocol::{EpochMs, Money, OrderMessage, OrderStatus, Reason};
@@ -20,9 +21,9 @@ use crate::queue::Delivery;
 
 /// A readable order that may have been decided before.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(super) struct Candidate<'m> {
     /// What was ordered.
-    pub(super) message: OrderMessage,
+    pub(super) message: Cow<'m, OrderMessage>,
     /// When the buyer asked.
     pub(super) charged_at: EpochMs,
     /// When the queue had it, where that is known.
@@ -56,12 +57,13 @@ impl Store {
 }
 
 /// A delivery, and its message or why there is none.
-pub(super) type Read = (Delivery, Result<Candidate, String>);
+pub(super) type Read = (Delivery, Result<Candidate<'static>, String>);
 
 pub(super) fn read(delivery: Delivery) -> Read {
     let Delivery { charged_at, queued_at, .. } = delivery;
     let message = OrderMessage::decode(&delivery.body);
-    let read = message.map(|message| Candidate { message, charged_at, queued_at });
+    let read =
+        message.map(|message| Candidate { message: Cow::Owned(message), charged_at, queued_at });
     (delivery, read.map_err(|malformed| malformed.to_string()))
 }
 
@@ -115,7 +117,7 @@ fn bury(
 
 /// Decides the orders in their sequence. The outcomes are returned, not yet counted in the
 /// database.
-pub(super) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Decided, Fault> {
+pub(super) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, Fault> {
     match tx.in_savepoint(|tx| decide_group(tx, candidates)) {
         Ok(outcomes) => Ok(Decided { outcomes, at_fault: Vec::new() }),
         Err(fault) if gives_up(tx, &fault) => Err(fault),
@@ -123,7 +125,7 @@ pub(super) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Decide
     }
 }
 
-fn decide_each(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Decided, Fault> {
+fn decide_each(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, Fault> {
     let mut decided = Decided::default();
     for (at, candidate) in candidates.iter().enumerate() {
         match tx.in_savepoint(|tx| decide_group(tx, std::slice::from_ref(candidate))) {
@@ -140,7 +142,7 @@ fn gives_up(tx: &Tx<'_>, fault: &Fault) -> bool {
     !fault.is_of_the_work() || tx.connection.is_autocommit()
 }
 
-fn decide_group(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Outcomes, Fault> {
+fn decide_group(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Outcomes, Fault> {
     let mut desk = Desk::open(tx)?;
     for candidate in candidates {
         desk.decide(candidate)?;
@@ -149,7 +151,11 @@ fn decide_group(tx: &Tx<'_>, candidates: &[Candidate]) -> Result<Outcomes, Fault
 }
 
 /// Fails an order for a reason that the placing rules don't know, unless it is decided.
-pub(super) fn fail(tx: &Tx<'_>, candidate: &Candidate, reason: Reason) -> Result<Outcomes, Fault> {
+pub(super) fn fail(
+    tx: &Tx<'_>,
+    candidate: &Candidate<'_>,
+    reason: Reason,
+) -> Result<Outcomes, Fault> {
     let order = &candidate.message;
     let mut desk = Desk::open(tx)?;
     let (decided, _) = desk.known(order)?;
@@ -258,7 +264,7 @@ impl<'a> Desk<'a> {
         })
     }
 
-    fn decide(&mut self, candidate: &Candidate) -> Result<(), Fault> {
+    fn decide(&mut self, candidate: &Candidate<'_>) -> Result<(), Fault> {
         let order = &candidate.message;
         self.look_up(&order.prod_id)?;
         if !self.duplicates && matches!(decide(&self.facts_of(order, false, None)), Verdict::Place)
@@ -325,7 +331,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Places an order unless its id is decided or its buyer has a live one: true when it did.
-    fn place_new(&mut self, candidate: &Candidate) -> Result<bool, Fault> {
+    fn place_new(&mut self, candidate: &Candidate<'_>) -> Result<bool, Fault> {
         let row = placed_row(&self.products, candidate);
         let moment = (self.tx.now, self.head + 1);
         let inserted = insert(&mut self.insert_new, moment, candidate, &row)?;
@@ -335,14 +341,14 @@ impl<'a> Desk<'a> {
         Ok(inserted)
     }
 
-    fn place(&mut self, candidate: &Candidate) -> Result<(), Fault> {
+    fn place(&mut self, candidate: &Candidate<'_>) -> Result<(), Fault> {
         let row = placed_row(&self.products, candidate);
         insert(&mut self.insert, (self.tx.now, self.head + 1), candidate, &row)?;
         self.count_placed(candidate);
         Ok(())
     }
 
-    fn count_placed(&mut self, candidate: &Candidate) {
+    fn count_placed(&mut self, candidate: &Candidate<'_>) {
         self.head += 1;
         let product = self.products.get_mut(&candidate.message.prod_id).and_then(Option::as_mut);
         if let Some(product) = product {
@@ -353,7 +359,7 @@ impl<'a> Desk<'a> {
         self.waits_ms.push(self.tx.now.0.saturating_sub(candidate.charged_at.0));
     }
 
-    fn fail(&mut self, candidate: &Candidate, reason: Reason) -> Result<(), Fault> {
+    fn fail(&mut self, candidate: &Candidate<'_>, reason: Reason) -> Result<(), Fault> {
         self.head += 1;
         let row = Row {
             status: OrderStatus::Failed,
@@ -365,7 +371,7 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    fn set_aside(&mut self, candidate: &Candidate, live_order_id: &str) -> Result<(), Fault> {
+    fn set_aside(&mut self, candidate: &Candidate<'_>, live_order_id: &str) -> Result<(), Fault> {
         self.head += 1;
         let (order, now) = (&candidate.message, self.tx.now.0);
         self.tx
@@ -432,14 +438,17 @@ impl<'a> Desk<'a> {
 /// The row of an order that gets a unit.
 fn placed_row<'p>(
     products: &'p HashMap<String, Option<Product>>,
-    candidate: &Candidate,
+    candidate: &Candidate<'_>,
 ) -> Row<'p> {
     let prod_name = name_of(products, candidate);
     Row { status: OrderStatus::Placed, reason: None, prod_name }
 }
 
 /// The name of the order's product, empty where there is none.
-fn name_of<'p>(products: &'p HashMap<String, Option<Product>>, candidate: &Candidate) -> &'p str {
+fn name_of<'p>(
+    products: &'p HashMap<String, Option<Product>>,
+    candidate: &Candidate<'_>,
+) -> &'p str {
     let product = products.get(&candidate.message.prod_id).and_then(Option::as_ref);
     product.map_or("", |product| product.name.as_str())
 }
@@ -447,7 +456,7 @@ fn name_of<'p>(products: &'p HashMap<String, Option<Product>>, candidate: &Candi
 fn insert(
     statement: &mut CachedStatement<'_>,
     (EpochMs(now), seq): (EpochMs, i64),
-    candidate: &Candidate,
+    candidate: &Candidate<'_>,
     row: &Row<'_>,
 ) -> Result<bool, Fault> {
     let order = &candidate.message;

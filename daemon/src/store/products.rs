@@ -60,7 +60,7 @@ impl Store {
     /// # Errors
     /// The database can't be read.
     pub async fn conservation(&self) -> Result<Vec<Balance>, ReadError> {
-        self.read(balances).await
+        self.inner.readers.read_in_background(balances).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The embedded queue's rows: put in durably, taken and placed and removed in one transaction, so
 //! that an order is in the queue or decided, never both and never neither.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -67,16 +68,6 @@ pub struct Taken {
 }
 
 impl Store {
-    /// Queues the orders, all or none; durable when `Ok`. An order whose id is queued or decided
-    /// already is left as it is, so repeating a call is harmless. So is one that is set aside: it
-    /// waits for an operator.
-    ///
-    /// # Errors
-    /// [`WriteError::Overloaded`] at once when too many writes wait; see there for the others.
-    pub async fn enqueue(&self, orders: Vec<Outgoing>) -> Result<(), WriteError> {
-        self.writer().try_write(orders.len(), move |tx| enqueue(tx, &orders)).await
-    }
-
     /// Takes up to `batch_max` due rows, oldest first, decides and removes them in one transaction.
     /// A row that fails unexpectedly by itself waits for `backoff` and becomes a dead letter at its
     /// delivery number `deliveries_max`.
@@ -187,19 +178,36 @@ const PUT: &str = "
     INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at, queued_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
-pub(super) fn enqueue(tx: &Tx<'_>, orders: &[Outgoing]) -> Result<(), Fault> {
+/// Those of the orders that are not set aside.
+pub(super) fn not_aside<'o>(
+    tx: &Tx<'_>,
+    orders: impl IntoIterator<Item = &'o Outgoing>,
+) -> Result<Vec<&'o Outgoing>, Fault> {
+    let mut fresh: Vec<_> = orders.into_iter().collect();
+    if tx.statement(OTHERS)?.query_row([], |row| row.get(0))? {
+        let mut aside = tx.statement(ASIDE)?;
+        let mut of_each = Vec::with_capacity(fresh.len());
+        for order in &fresh {
+            of_each.push(aside.query_row([&order.message.order_id], |row| row.get::<_, bool>(0))?);
+        }
+        let mut of_each = of_each.into_iter();
+        fresh.retain(|_| of_each.next() == Some(false));
+    }
+    Ok(fresh)
+}
+
+/// Puts in those orders that are neither queued nor decided nor set aside.
+pub(super) fn enqueue<'o>(
+    tx: &Tx<'_>,
+    orders: impl IntoIterator<Item = &'o Outgoing>,
+) -> Result<(), Fault> {
     let mut decided =
         tx.statement("SELECT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)")?;
-    let mut aside = tx.statement(ASIDE)?;
-    let others: bool = tx.statement(OTHERS)?.query_row([], |row| row.get(0))?;
     let mut put = tx.statement(PUT)?;
-    for Outgoing { message, accepted_at } in orders {
+    for Outgoing { message, accepted_at } in not_aside(tx, orders)? {
         let id = &message.order_id;
         let places = tx.queue_index.find(Key::Order(id));
-        if decided.query_row([id], |row| row.get(0))?
-            || is_queued(tx.connection, id, &places)?
-            || (others && aside.query_row([id], |row| row.get(0))?)
-        {
+        if decided.query_row([id], |row| row.get(0))? || is_queued(tx.connection, id, &places)? {
             continue;
         }
         let seq = put.insert((
@@ -245,6 +253,7 @@ pub(super) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
         match OrderMessage::decode(&row.body) {
             Ok(message) => {
                 let Due { charged_at, queued_at, .. } = row;
+                let message = Cow::Owned(message);
                 candidates.push(Candidate { message, charged_at, queued_at });
                 readable.push(row);
             }

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::error::ReadError;
+use crate::background;
 use crate::queue::Cause;
 
 /// How long a connection waits for a lock that another process holds.
@@ -38,16 +39,37 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        let job = self.job(query).await?;
+        spawn_blocking(job).await.unwrap_or(Err(ReadError::Closed))
+    }
+
+    /// As `read`, for a query that takes long and can wait; see [`background`].
+    pub(super) async fn read_in_background<T, F>(self: &Arc<Self>, query: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let job = self.job(query).await?;
+        background::run(job).await.unwrap_or(Err(ReadError::Closed))
+    }
+
+    /// The query with its turn at a connection.
+    async fn job<T, F>(
+        self: &Arc<Self>,
+        query: F,
+    ) -> Result<impl FnOnce() -> Result<T, ReadError> + use<T, F>, ReadError>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<T>,
+    {
         // The permit moves to the thread: a caller who stops waiting doesn't free the connection.
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| ReadError::Closed)?;
         let readers = Arc::clone(self);
-        let answer = spawn_blocking(move || {
+        Ok(move || {
             let answer = readers.run(query);
             drop(permit);
             answer
-        });
-        answer.await.unwrap_or(Err(ReadError::Closed))
+        })
     }
 
     fn run<T>(

@@ -109,6 +109,17 @@ impl<'a> Tx<'a> {
         self.effects.set(Effects { queued: true, ..self.effects.get() });
     }
 
+    /// Notes orders that were accepted and decided, without having been in the queue.
+    pub(super) fn note_accepted(&self, count: u64) {
+        self.tally.borrow_mut().counts.accepted += count;
+    }
+
+    /// Whether the queue has no row, as far as this transaction has come.
+    pub(super) fn queue_is_empty(&self) -> bool {
+        let moves = self.moves.borrow();
+        self.queue_index.committed() + moves.added.len() as u64 == moves.removed.len() as u64
+    }
+
     /// Notes a row that was taken out of the embedded queue.
     pub(super) fn note_unqueued(&self, row: Entry) {
         self.moves.borrow_mut().removed.push(row);
@@ -423,13 +434,13 @@ impl Loop {
         }
         *trouble = tx.trouble.take();
         let counts = tx.tally.borrow().counts;
-        around_commit(Commit::Ahead, counts.queued, counts.decided);
+        around_commit(Commit::Ahead, counts.queued + counts.accepted, counts.decided);
         execute("COMMIT").map_err(|error| {
             tx.undo_moves(0, 0);
             self.give_up(&error)
         })?;
         tx.settle_moves();
-        around_commit(Commit::Done, counts.queued, counts.decided);
+        around_commit(Commit::Done, counts.queued + counts.accepted, counts.decided);
         self.signals.meters.count(&tx.tally.take(), began.elapsed());
         Ok(tx.effects.get())
     }

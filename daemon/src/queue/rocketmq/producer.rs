@@ -169,8 +169,8 @@ impl RocketmqProducer {
 }
 
 impl Producer for RocketmqProducer {
-    fn publish<'a>(&'a self, batch: &'a [Outgoing]) -> BoxFuture<'a, Vec<Published>> {
-        Box::pin(self.publish_all(batch))
+    fn publish(&self, batch: Arc<[Outgoing]>) -> BoxFuture<'_, Vec<Published>> {
+        Box::pin(async move { self.publish_all(&batch).await })
     }
 
     fn ready(&self) -> Result<(), Cause> {

@@ -1,5 +1,6 @@
 //! The store over real databases. Here: what its tests share.
 
+mod accepting;
 mod answers;
 mod commands;
 mod conserving;
@@ -24,8 +25,8 @@ use tempfile::TempDir;
 use super::clock::Clock;
 use super::error::Fault;
 use super::writer::Tx;
-use super::{Actor, Backoff, Balance, Command, Outcomes, Seed, Settings, Store, Taken};
-use crate::queue::{Delivery, Outgoing};
+use super::{Actor, Backoff, Balance, Command, Outcomes, Seed, Settings, Store, Taken, WriteError};
+use crate::queue::{Consuming, Delivery, Outgoing};
 
 pub(crate) const PRICE: &str = "1200.000";
 pub(crate) const PROD: &str = "pid_0002";
@@ -96,7 +97,7 @@ impl Fixture {
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, super::WriteError> {
+    ) -> Result<T, WriteError> {
         self.store.writer().write(1, work).await
     }
 
@@ -111,6 +112,13 @@ impl Fixture {
         let mut balances = self.store.conservation().await.unwrap();
         assert_eq!(balances.len(), 1);
         balances.remove(0)
+    }
+}
+
+impl Store {
+    /// Puts orders into the queue, as if consumption were paused.
+    pub(crate) async fn enqueue(&self, orders: Vec<Outgoing>) -> Result<(), WriteError> {
+        self.accept(orders.into(), || Consuming::Paused).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Containing a panic within the request that it happened in.
+//! Containing a panic within the piece of work that it happened in.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -8,14 +8,14 @@ use std::task::Poll;
 
 /// A future panicked; with the message, where it is text.
 #[derive(Debug)]
-pub(super) struct Panicked(pub(super) String);
+pub(crate) struct Panicked(pub(crate) String);
 
 /// Runs the future to its end, or to its panic.
 ///
 /// What the future shares with others may be left half-changed, as with any early return: our
 /// shared state is behind types that keep themselves whole (atomics, channels, one writer), and
 /// Tokio itself contains the panic of a task on the same grounds.
-pub(super) async fn contain<F: Future>(future: F) -> Result<F::Output, Panicked> {
+pub(crate) async fn contain<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(poll) => poll.map(Ok),
