@@ -127,11 +127,14 @@ impl QueueParts {
 
     /// Lets orders past the embedded queue while its consumer runs and isn't paused.
     fn let_past(&self, consumer: &Option<(JoinHandle<()>, CancellationToken)>) {
-        if let Kind::Embedded(queue) = &self.kind {
-            queue.set_consuming(match consumer.is_none() || *self.paused.borrow() {
-                true => Consuming::Paused,
-                false => Consuming::Running,
-            });
+        let consuming = match consumer.is_none() || *self.paused.borrow() {
+            true => Consuming::Paused,
+            false => Consuming::Running,
+        };
+        match &self.kind {
+            Kind::Embedded(queue) => queue.set_consuming(consuming),
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(_) => {}
         }
     }
 

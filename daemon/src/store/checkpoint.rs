@@ -21,8 +21,9 @@ use crate::fault_points::{Point, reach};
 /// build that dies at fault points does it early: a test's short sale must get there.
 const EVERY_PAGES: i64 = if cfg!(feature = "fault-points") { 64 } else { 4_000 };
 
-/// Pages of log from which on the writer sees to it that it is begun anew, which takes everything
-/// to be moved and the buyers of that moment some milliseconds: the helper alone moves what it finds.
+/// Pages of log from which on the writer sees to it that it is begun anew: everything has to be
+/// moved for that, which takes the buyers of that moment some milliseconds. The helper alone moves
+/// what it finds.
 const ANEW_AT_PAGES: i64 = 2 * EVERY_PAGES;
 
 /// Pages that may come while the helper is at work. Then the writer waits for it: the log stays
@@ -54,9 +55,9 @@ enum Stage {
 }
 
 impl Checkpointer {
-    /// Starts the helper on the database, which `data` is too, for syncing it: kept open for as long
-    /// as any connection, as closing any descriptor of a file drops this process's locks on it.
-    /// Where the helper can't be started, the log is moved all the same.
+    /// Starts the helper on the database, which `data` is too, for syncing it. That is kept open
+    /// for as long as any connection: closing any descriptor of a file drops this process's locks
+    /// on it. Where the helper can't be started, the log is moved all the same.
     pub(super) fn start(path: &Path, data: Arc<File>) -> Self {
         let helper = connect(path).map_err(|error| error.to_string()).and_then(|connection| {
             Helper::start(connection, data).map_err(|error| error.to_string())
