@@ -12,12 +12,14 @@
 //! | 7 admin socket; READY | 7 admin socket, last: it shows the stop |
 
 mod gateway;
+mod manager;
 mod operations;
 mod queue;
 mod serving;
 mod switches;
 mod view;
 
+use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -26,10 +28,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::admin::AdminSocket;
+use crate::admin::{AdminSocket, StatusSource};
 use crate::config::{Config, Loaded, Role};
 use crate::exit::Exit;
 use crate::fault_points::{self, Point, reach};
+use crate::inherited::{self, Inherited};
 use crate::order::OrderBook;
 use crate::order_side::OrderSide;
 use crate::shutdown::{Signals, Stop};
@@ -46,6 +49,9 @@ use view::{Shown, View};
 
 /// Time that is left to threads of the runtime after everything was stopped in order.
 const RUNTIME_LEFTOVERS: Duration = Duration::from_millis(200);
+
+/// The time that a stop asks of the service manager again and again.
+const STOP_EXTENSION: Duration = Duration::from_secs(4);
 
 /// Between two looks at whether the database can be written.
 const STORE_LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -104,6 +110,11 @@ impl StartError {
 /// Runs the daemon until it is asked to stop.
 #[must_use]
 pub fn run(loaded: &Loaded) -> Exit {
+    let names = loaded.manager.socket_names.as_deref();
+    let inherited = match inherited::take(names, &loaded.config.roles) {
+        Ok(inherited) => inherited,
+        Err(fault) => return args::complain(&fault, Exit::Config),
+    };
     let log = match telemetry::init(&loaded.config.log, Sink::of_standard_error(loaded.journal)) {
         Ok(log) => Arc::new(log),
         Err(fault) => return args::complain(&fault, Exit::Config),
@@ -113,12 +124,12 @@ pub fn run(loaded: &Loaded) -> Exit {
         Ok(runtime) => runtime,
         Err(fault) => return args::complain(&fault, Exit::Software),
     };
-    let exit = runtime.block_on(live(loaded, &log));
+    let exit = runtime.block_on(live(loaded, inherited, &log));
     runtime.shutdown_timeout(RUNTIME_LEFTOVERS);
     exit
 }
 
-async fn live(loaded: &Loaded, log: &Arc<LogHandle>) -> Exit {
+async fn live(loaded: &Loaded, inherited: Inherited, log: &Arc<LogHandle>) -> Exit {
     let stop = Stop::default();
     let signals = match Signals::install() {
         Ok(signals) => signals,
@@ -127,7 +138,7 @@ async fn live(loaded: &Loaded, log: &Arc<LogHandle>) -> Exit {
     let watching = tokio::spawn(signals.watch(stop.clone()));
     announce(loaded);
     let started = tokio::select! {
-        started = Box::pin(App::start(loaded, log, &stop)) => started,
+        started = Box::pin(App::start(loaded, inherited, log, &stop)) => started,
         () = stop.forced.cancelled() => {
             warn!("stopped by force before the start was complete");
             return Exit::Ok;
@@ -173,12 +184,19 @@ struct App {
 }
 
 impl App {
-    async fn start(loaded: &Loaded, log: &Arc<LogHandle>, stop: &Stop) -> Result<Self, StartError> {
+    async fn start(
+        loaded: &Loaded,
+        inherited: Inherited,
+        log: &Arc<LogHandle>,
+        stop: &Stop,
+    ) -> Result<Self, StartError> {
         let config = &loaded.config;
         let status = Arc::new(Status::default());
         let store = open_store(config).await?;
-        let bound = Bound::bind(config)?;
-        let admin_socket = bind_admin(config)?;
+        status.vitals().watch("writer", store.pulse());
+        let Inherited { gateway, order, admin } = inherited;
+        let bound = Bound::bind(config, gateway, order)?;
+        let admin_socket = bind_admin(config, admin)?;
         let queue = Arc::new(QueueParts::open(loaded, &store, &status)?);
         let lag = queue.lag_reader();
         let orders: Option<Arc<dyn OrderSide>> = config
@@ -205,7 +223,7 @@ impl App {
         watchers.spawn(watch);
         watchers.spawn(watch_store(store.clone(), Arc::clone(&status), watchers_end.clone()));
         if config.roles.contains(&Role::Order) {
-            queue.start_consumer(config, &store).await;
+            queue.start_consumer(config, &store, &status).await;
         }
         let shown = Shown {
             status: &status,
@@ -223,10 +241,13 @@ impl App {
             stop: stop.asked.clone(),
             book: gateway.as_ref().map(|gateway| Arc::clone(&gateway.book)),
         });
-        let admin = admin_socket
-            .map(|socket| Serving::admin(socket, admin_parts(loaded, view, owners, &store)));
+        let admin = admin_socket.map(|socket| {
+            Serving::admin(socket, admin_parts(loaded, Arc::clone(&view), owners, &store))
+        });
         status.enter(Phase::Serving);
-        systemd::ready("serving");
+        systemd::ready(&manager::line(&view.snapshot().await));
+        let source = Arc::clone(&view) as Arc<dyn StatusSource>;
+        watchers.spawn(manager::watchers(&loaded.manager, &source, &status, &watchers_end));
         info!("serving");
         Ok(Self { status, store, queue, gateway, rest, admin, watchers, watchers_end })
     }
@@ -242,6 +263,7 @@ impl App {
                 Err(_) => warn!("stopped at the deadline: what was in flight is cut off"),
             },
             () = stop.forced.cancelled() => warn!("stopped by force: what was in flight is cut off"),
+            () = ask_for_time() => {}
         }
         Exit::Ok
     }
@@ -269,7 +291,13 @@ impl App {
     }
 }
 
-fn bind_admin(config: &Config) -> Result<Option<AdminSocket>, StartError> {
+fn bind_admin(
+    config: &Config,
+    inherited: Option<UnixListener>,
+) -> Result<Option<AdminSocket>, StartError> {
+    if let Some(listener) = inherited {
+        return Ok(Some(AdminSocket::inherited(listener)));
+    }
     let path = &config.admin.socket;
     let wanted = !path.as_os_str().is_empty();
     let group = groups::number_of(&config.admin.socket_group);
@@ -316,6 +344,14 @@ fn admin_parts(
         config: config::entries(loaded),
         roles: loaded.config.roles.clone(),
         resend_per_s: settings.resend_per_s,
+    }
+}
+
+/// Keeps the service manager from ending a stop that is still within its deadline.
+async fn ask_for_time() {
+    loop {
+        systemd::extend_timeout(STOP_EXTENSION);
+        tokio::time::sleep(STOP_EXTENSION / 4).await;
     }
 }
 

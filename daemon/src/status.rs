@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::queue::{Cause, Lag};
+use crate::vitals::Vitals;
 
 /// The process's own state. Shared by all parts.
 pub struct Status {
@@ -20,6 +21,7 @@ pub struct Status {
     conditions: Mutex<BTreeMap<Part, Condition>>,
     lag: Mutex<LagRecord>,
     was_drained: AtomicBool,
+    vitals: Vitals,
 }
 
 /// How far back the slope of the lag looks.
@@ -84,11 +86,18 @@ impl Default for Status {
             conditions: Mutex::default(),
             lag: Mutex::new(lag),
             was_drained: AtomicBool::new(false),
+            vitals: Vitals::default(),
         }
     }
 }
 
 impl Status {
+    /// The signs of life of the loops that everything depends on.
+    #[must_use]
+    pub const fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
     /// Seconds since the start.
     #[must_use]
     pub fn uptime_s(&self) -> u64 {

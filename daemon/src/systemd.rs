@@ -1,6 +1,8 @@
 //! What we tell the service manager. Every call does nothing when none is listening
 //! (`NOTIFY_SOCKET` is not set), so the rest of the daemon needn't know where it runs.
 
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 use tracing::debug;
 
@@ -17,6 +19,16 @@ pub fn status(status: &str) {
 /// Stopping, with a line for `systemctl status`.
 pub fn stopping(status: &str) {
     tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
+}
+
+/// Still at it: so much more time is needed at most, from now on.
+pub fn extend_timeout(by: Duration) {
+    tell(&[NotifyState::ExtendTimeoutUsec(u32::try_from(by.as_micros()).unwrap_or(u32::MAX))]);
+}
+
+/// Alive.
+pub fn alive() {
+    tell(&[NotifyState::Watchdog]);
 }
 
 fn tell(states: &[NotifyState<'_>]) {

@@ -6,6 +6,7 @@
 
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::admin::Admin;
 use crate::http::{Answer, Client, urlencoded};
-use crate::process::{Running, STOP_MAX, Usage, bare_command, read_from, usage};
+use crate::process::{Running, STOP_MAX, Usage, bare_command, passing, read_from, usage};
 use crate::until;
 
 /// How long a start may take until it serves. Debug builds on a busy machine are slow.
@@ -46,6 +47,8 @@ pub struct Options {
     settings: Vec<(String, String)>,
     left_out: Vec<String>,
     fault_points: String,
+    variables: Vec<(String, String)>,
+    passed: Option<(String, Arc<OwnedFd>)>,
     until: Until,
 }
 
@@ -66,6 +69,8 @@ impl Options {
             settings: Vec::new(),
             left_out: Vec::new(),
             fault_points: String::new(),
+            variables: Vec::new(),
+            passed: None,
             until: Until::Ready,
         }
     }
@@ -104,6 +109,20 @@ impl Options {
     #[must_use]
     pub fn fault_points(mut self, points: &str) -> Self {
         points.clone_into(&mut self.fault_points);
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Passes a socket that is bound already, under this name, as a service manager does.
+    #[must_use]
+    pub fn pass(mut self, name: &str, socket: impl Into<OwnedFd>) -> Self {
+        self.passed = Some((name.to_owned(), Arc::new(socket.into())));
         self
     }
 
@@ -151,7 +170,11 @@ impl Options {
         for (key, value) in all.iter().chain(&self.settings) {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        Ok(command)
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        match &self.passed {
+            Some((name, socket)) => passing(&command, name, socket),
+            None => Ok(command),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -59,6 +60,21 @@ pub fn built(name: &str) -> Result<PathBuf> {
         bail!("{} isn't built: cargo test --workspace builds it", program.display());
     }
     Ok(program)
+}
+
+/// The command with a socket as its file number 3. A shell does it, which knows its own process id
+/// and moves the socket away from where a parent can put it without unsafe code.
+pub(crate) fn passing(command: &Command, name: &str, socket: &OwnedFd) -> Result<Command> {
+    let script = "exec 3<&0 0</dev/null; LISTEN_PID=$$; export LISTEN_PID; exec \"$0\" \"$@\"";
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", script]).arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    shell.env_clear().envs(variables).env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name);
+    shell.stdin(socket.try_clone()?);
+    Ok(shell)
 }
 
 /// How a run ended that was to end by itself.

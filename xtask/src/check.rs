@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::step::{cargo, output, root, run as run_command, step, target_dir};
-use crate::tidy;
+use crate::{tidy, units};
 
 const CARGO_DENY: &str = "0.20.2";
 /// The profiles compiled into the daemon.
@@ -17,6 +17,7 @@ pub(crate) fn run() -> Result<()> {
     step("fmt", || run_command(&mut cargo(["fmt", "--all", "--", "--check"])))?;
     step("tidy", tidy)?;
     step("deny", deny)?;
+    step("units", units::check)?;
     step("clippy", || {
         let args = ["clippy", "--workspace", "--all-targets", "--features", "seckill-e2e/servers"];
         run_command(cargo(args).args(["--", "-D", "warnings"]))

@@ -9,6 +9,7 @@ mod rocketmq;
 mod search;
 mod step;
 mod tidy;
+mod units;
 
 use clap::Parser;
 

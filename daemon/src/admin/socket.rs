@@ -52,7 +52,8 @@ pub enum SocketError {
 #[derive(Debug)]
 pub struct AdminSocket {
     listener: StdUnixListener,
-    file: SocketFile,
+    /// `None` where the file is another's, who bound it and keeps it.
+    file: Option<SocketFile>,
 }
 
 /// The file of a bound socket, known by device and inode: a path alone may lead to another's by
@@ -101,11 +102,18 @@ impl AdminSocket {
             .map_err(failed("cannot set its mode"))?;
         listener.set_nonblocking(true).map_err(failed("cannot bind"))?;
         fs::rename(&cradle, path).map_err(failed("cannot put it into place"))?;
-        Ok(Self { listener, file: SocketFile { path: path.to_owned(), identity } })
+        Ok(Self { listener, file: Some(SocketFile { path: path.to_owned(), identity }) })
+    }
+
+    /// One that the service manager bound and keeps: its file, with group and mode, is that one's
+    /// business.
+    #[must_use]
+    pub const fn inherited(listener: StdUnixListener) -> Self {
+        Self { listener, file: None }
     }
 
     /// Parts into the listener, for the runtime, and the file, which is removed when it is dropped.
-    pub(super) fn into_parts(self) -> (StdUnixListener, SocketFile) {
+    pub(super) fn into_parts(self) -> (StdUnixListener, Option<SocketFile>) {
         (self.listener, self.file)
     }
 }

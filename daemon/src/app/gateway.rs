@@ -28,6 +28,7 @@ use crate::queue::{BoxFuture, Cause, Outgoing};
 use crate::request::PhonePattern;
 use crate::status::{Condition, Part, Status};
 use crate::store::{Pending, Store, Unconfirmed};
+use crate::vitals::Pulse;
 
 /// The running gateway role.
 pub(super) struct GatewayParts {
@@ -72,11 +73,14 @@ impl GatewayParts {
             settings.unconfirmed_max,
             refresh.state(),
         ));
+        let pulse = Arc::<Pulse>::default();
+        status.vitals().watch("publisher", Arc::clone(&pulse));
         let publishing = publisher::run(
             waiting,
             Arc::clone(&producer),
             Arc::clone(&doubts),
             settings.publish_batch_max,
+            pulse,
         );
         let (helpers, helpers_end) = (TaskTracker::new(), CancellationToken::new());
         helpers.spawn(Arc::clone(&doubts).run(

@@ -20,6 +20,7 @@ use crate::status::Status;
 #[cfg(feature = "rocketmq")]
 use crate::status::{Condition, Part};
 use crate::store::{Backoff, Pending, Store};
+use crate::vitals::Pulse;
 
 /// How much of what is undecided this process can know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl QueueParts {
     /// Behind a broker, too, the database's own queue is consumed: dead letters that an operator
     /// resends come by it. They were delivered once, and must not go to other consumers of the
     /// topic.
-    pub(super) async fn start_consumer(&self, config: &Config, store: &Store) {
+    pub(super) async fn start_consumer(&self, config: &Config, store: &Store, status: &Status) {
         let settings = consumer::Settings {
             batch_max: config.order.batch_max,
             deliveries_max: config.order.deliveries_max,
@@ -119,7 +120,10 @@ impl QueueParts {
             queue.start_consumer(Arc::new(placer), consuming);
         }
         let cancel = CancellationToken::new();
-        let task = tokio::spawn(consumer::run(store.clone(), settings, paused, cancel.clone()));
+        let pulse = Arc::<Pulse>::default();
+        status.vitals().watch("consumer", Arc::clone(&pulse));
+        let consuming = consumer::run(store.clone(), settings, paused, cancel.clone(), pulse);
+        let task = tokio::spawn(consuming);
         let mut consumer = self.consumer.lock().await;
         *consumer = Some((task, cancel));
         self.let_past(&consumer);

@@ -1,6 +1,6 @@
 //! What answers on sockets: the REST listeners of the roles and the admin socket.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -26,13 +26,24 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    pub(super) fn bind(config: &Config) -> Result<Self, http::BindError> {
-        let bind = |role: Role, address: SocketAddr| {
-            config.roles.contains(&role).then(|| http::bind_tcp(address)).transpose()
+    /// Those that the service manager passed stand in for the addresses of the configuration.
+    pub(super) fn bind(
+        config: &Config,
+        gateway: Option<StdTcpListener>,
+        order: Option<StdTcpListener>,
+    ) -> Result<Self, StartError> {
+        let bind = |role: Role, inherited: Option<StdTcpListener>, address: SocketAddr| {
+            let wanted = config.roles.contains(&role);
+            let listener = match inherited {
+                Some(inherited) => TcpListener::from_std(inherited)?,
+                None if wanted => http::bind_tcp(address)?,
+                None => return Ok::<_, StartError>(None),
+            };
+            Ok(Some(listener))
         };
         Ok(Self {
-            gateway: bind(Role::Gateway, config.gateway.listen)?,
-            order: bind(Role::Order, config.order.listen)?,
+            gateway: bind(Role::Gateway, gateway, config.gateway.listen)?,
+            order: bind(Role::Order, order, config.order.listen)?,
         })
     }
 }

@@ -31,6 +31,7 @@ pub use tree::{
 };
 
 use secrets::{Located, Refusal};
+pub use surroundings::Manager;
 use surroundings::{ENV_TYPE_VARIABLES, Surroundings};
 
 const ACCESS_KEY_FILE: &str = "rocketmq.access_key_file";
@@ -61,6 +62,8 @@ pub struct Loaded {
     pub notes: Vec<String>,
     /// Whether standard error is connected to systemd's journal.
     pub journal: bool,
+    /// The service manager.
+    pub manager: Manager,
     credentials_folder: Option<PathBuf>,
 }
 
@@ -81,8 +84,10 @@ fn load_within(options: &Options, around: &Surroundings) -> Result<Loaded, Fault
     places::settle(&mut config, &mut sources, around, env_type, &mut notes);
     let known = faults.len();
     validate::judge(&config, &sources, env_type, &mut faults);
-    let (journal, credentials_folder) = (around.journal, around.credentials_folder.clone());
-    let mut loaded = Loaded { config, env_type, sources, notes, journal, credentials_folder };
+    let (journal, manager) = (around.journal, around.manager.clone());
+    let credentials_folder = around.credentials_folder.clone();
+    let mut loaded =
+        Loaded { config, env_type, sources, notes, journal, manager, credentials_folder };
     loaded.look_at_secrets(&mut faults);
     if faults.iter().any(Fault::hides_a_layer) {
         // What a file says that can't be read, nobody knows: it may well set these keys right.

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Access, access, fstat};
 
@@ -17,6 +18,17 @@ const STATE_FOLDER: &str = "/var/lib/seckill";
 const RUNTIME_FOLDER: &str = "/run/seckill";
 /// The folder with each envType's configuration file.
 const CONFIG_FOLDER: &str = "/etc/seckill";
+
+/// The service manager that started this process, if one did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manager {
+    /// Whether it wants to be told how the process is.
+    pub listens: bool,
+    /// After how long a silence it ends the process; `None` when it doesn't.
+    pub watchdog: Option<Duration>,
+    /// The names of the sockets that it passed, with colons between them.
+    pub socket_names: Option<String>,
+}
 
 /// The environment, read once.
 #[derive(Debug, Clone)]
@@ -35,6 +47,8 @@ pub(super) struct Surroundings {
     pub(super) user_runtime_folder: Option<PathBuf>,
     /// Whether standard error is the journal's.
     pub(super) journal: bool,
+    /// What the service manager wants to hear.
+    pub(super) manager: Manager,
     pub(super) state_folder: PathBuf,
     pub(super) runtime_folder: PathBuf,
     pub(super) config_folder: PathBuf,
@@ -56,6 +70,12 @@ impl Surroundings {
             service_state_folder: variable("STATE_DIRECTORY").map(first_of_several),
             service_runtime_folder: variable("RUNTIME_DIRECTORY").map(first_of_several),
             user_runtime_folder: folder("XDG_RUNTIME_DIR"),
+            manager: Manager {
+                listens: variable("NOTIFY_SOCKET").is_some(),
+                watchdog: sd_notify::watchdog_enabled(),
+                socket_names: variable("LISTEN_FDNAMES")
+                    .map(|names| names.to_string_lossy().into_owned()),
+            },
             journal: variable("JOURNAL_STREAM").is_some_and(|stream| is_standard_error(&stream)),
             state_folder: STATE_FOLDER.into(),
             runtime_folder: RUNTIME_FOLDER.into(),

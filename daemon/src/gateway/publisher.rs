@@ -13,13 +13,16 @@ use crate::contain::{Panicked, contain};
 use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
 use crate::queue::{Cause, Outgoing, Producer, Published};
+use crate::vitals::Pulse;
 
-/// Publishes until every sender of `claims` is gone and all of theirs is sent.
+/// Publishes until every sender of `claims` is gone and all of theirs is sent. `pulse` beats with
+/// the batches.
 pub async fn run(
     mut claims: mpsc::Receiver<(Claim, Outgoing)>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
     batch_max: usize,
+    pulse: Arc<Pulse>,
 ) {
     let mut in_flight = JoinSet::new();
     let failing = Arc::<AtomicBool>::default();
@@ -28,10 +31,13 @@ pub async fn run(
             let mut batch = Vec::new();
             tokio::select! {
                 biased;
-                Some(_done) = in_flight.join_next() => {}
+                Some(_done) = in_flight.join_next() => beat(&pulse, &in_flight),
                 taken = claims.recv_many(&mut batch, batch_max) => {
                     if taken == 0 {
                         break;
+                    }
+                    if in_flight.is_empty() {
+                        pulse.begin();
                     }
                     let (producer, doubts) = (Arc::clone(&producer), Arc::clone(&doubts));
                     in_flight.spawn(publish(batch, producer, doubts, Arc::clone(&failing)));
@@ -39,9 +45,19 @@ pub async fn run(
             }
         } else {
             in_flight.join_next().await;
+            beat(&pulse, &in_flight);
         }
     }
     in_flight.join_all().await;
+}
+
+/// A batch is done. As long as one after the other ends, all is well.
+fn beat(pulse: &Pulse, in_flight: &JoinSet<()>) {
+    if in_flight.is_empty() {
+        pulse.rest();
+    } else {
+        pulse.begin();
+    }
 }
 
 async fn publish(

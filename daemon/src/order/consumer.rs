@@ -1,6 +1,7 @@
 //! The consumer of the embedded queue: has batch after batch placed for as long as there are any,
 //! then sleeps until something is queued, a retry is due, or it is told to stop. It never polls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::EpochMs;
@@ -8,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::store::{Backoff, Store, Taken, WriteError};
+use crate::vitals::Pulse;
 
 /// Waits between tries while the store fails.
 const STORE_BACKOFF: Backoff = Backoff { first_ms: 100, max_ms: 5_000 };
@@ -27,12 +29,14 @@ pub struct Settings {
 }
 
 /// Consumes until `cancel`, or until the store is closed. The batch under way is finished. While
-/// `paused` is true nothing is taken; when its sender is gone, its last value stands.
+/// `paused` is true nothing is taken; when its sender is gone, its last value stands. `pulse` beats
+/// with the batches.
 pub async fn run(
     store: Store,
     settings: Settings,
     mut paused: watch::Receiver<bool>,
     cancel: CancellationToken,
+    pulse: Arc<Pulse>,
 ) {
     let mut queued = store.queued();
     let mut failures = 0_u32;
@@ -43,9 +47,11 @@ pub async fn run(
         }
         // Marked before the look, so that what is queued during it wakes the next one.
         queued.mark_unchanged();
+        pulse.begin();
         let looked = store
             .place_from_queue(settings.batch_max, settings.deliveries_max, settings.backoff)
             .await;
+        pulse.rest();
         match looked {
             Err(WriteError::Closed) => return,
             Err(error) => {
@@ -119,6 +125,7 @@ fn note_success(failures_before: u32, taken: &Taken) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use tokio::sync::watch;
@@ -140,7 +147,8 @@ mod tests {
         let cancel = CancellationToken::new();
         let backoff = Backoff { first_ms: 1, max_ms: 1 };
         let settings = Settings { batch_max: 4, deliveries_max: 3, backoff };
-        let task = tokio::spawn(run(store.clone(), settings, is_paused, cancel.clone()));
+        let task =
+            tokio::spawn(run(store.clone(), settings, is_paused, cancel.clone(), Arc::default()));
         Consumer { paused, cancel, task }
     }
 

@@ -112,6 +112,7 @@ impl Gateway {
             Arc::clone(&port) as _,
             Arc::clone(&doubts),
             PUBLISH_BATCH_MAX,
+            Arc::default(),
         ));
         let query = Arc::new(QueryDesk::new(Arc::clone(&book), Arc::clone(&port) as _));
         let follower = Follower { refresh, waiting, is_open: false };

@@ -52,6 +52,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 
 use crate::queue::Cause;
+use crate::vitals::Pulse;
 pub use audit::{Actor, Carried, Command, Firstness};
 use checkpoint::Checkpointer;
 use clock::Clock;
@@ -151,6 +152,7 @@ impl Store {
             queued: watch::Sender::new(0),
             trouble: watch::Sender::new(None),
             meters: Arc::new(StoreMeters::new(meter_base)),
+            pulse: Arc::default(),
         };
         let data = File::open(&path)
             .map_err(|error| OpenError::Io { path: path.clone(), why: error.to_string() })?;
@@ -220,6 +222,12 @@ impl Store {
     #[must_use]
     pub fn queued(&self) -> watch::Receiver<u64> {
         self.inner.signals.queued.subscribe()
+    }
+
+    /// The writing thread's sign of life.
+    #[must_use]
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.inner.signals.pulse)
     }
 
     /// Why nothing can be stored at the moment: the last commit failed, or the writer is gone.

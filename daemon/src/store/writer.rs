@@ -23,6 +23,7 @@ use super::meters::{StoreMeters, Tally};
 use super::queue_index::{Entry, QueueIndex};
 use crate::fault_points::{Commit, Point, around_commit, reach};
 use crate::queue::Cause;
+use crate::vitals::Pulse;
 
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
 const ORDERS_PER_COMMIT_MAX: usize = 1_024;
@@ -314,6 +315,8 @@ pub(super) struct Signals {
     pub(super) trouble: watch::Sender<Option<Cause>>,
     /// Counts what commits do.
     pub(super) meters: Arc<StoreMeters>,
+    /// The writer's sign of life.
+    pub(super) pulse: Arc<Pulse>,
 }
 
 /// The writing thread's own things.
@@ -360,9 +363,11 @@ impl Drop for Obituary {
 impl Loop {
     fn run(mut self, mut checkpointer: Checkpointer) -> Result<(), CloseError> {
         while let Some(first) = self.messages.blocking_recv() {
+            self.signals.pulse.begin();
             let jobs = self.gather(first);
             self.commit(jobs);
             checkpointer.after_commit(&self.connection);
+            self.signals.pulse.rest();
         }
         reach(Point::StopBeforeCheckpoint);
         checkpointer

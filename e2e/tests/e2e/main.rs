@@ -14,6 +14,7 @@ mod edge;
 mod idle;
 mod refusals;
 mod sale;
+mod service;
 mod soak;
 mod upgrade;
 

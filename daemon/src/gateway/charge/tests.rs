@@ -50,8 +50,13 @@ async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeDoubts>, sizes: Sizes)
     let doubts = Arc::new(Doubts::new(Arc::clone(&book), Arc::clone(&kept) as _));
     doubts.recover().await.unwrap();
     let (claims, waiting) = mpsc::channel(sizes.waiting);
-    let publisher =
-        tokio::spawn(publisher::run(waiting, Arc::clone(&queue) as _, Arc::clone(&doubts), 4));
+    let publisher = tokio::spawn(publisher::run(
+        waiting,
+        Arc::clone(&queue) as _,
+        Arc::clone(&doubts),
+        4,
+        Arc::default(),
+    ));
     let desk = Arc::new(ChargeDesk::new(
         Arc::clone(&book),
         claims,

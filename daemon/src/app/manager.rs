@@ -1,0 +1,133 @@
+//! What the service manager hears while the daemon serves: one line of how the sale goes, and that
+//! the loops which everything depends on are well. When one of them hangs it hears nothing more,
+//! and ends the process in its own time: what was accepted is in the database, and a new process
+//! goes on with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::Snapshot;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::admin::StatusSource;
+use crate::config::Manager;
+use crate::status::Status;
+use crate::systemd;
+
+/// Between two looks at how the sale goes.
+const LINE_EVERY: Duration = Duration::from_secs(1);
+
+/// Signs of life per period of the watchdog: one may come late.
+const SIGNS_PER_PERIOD: u32 = 4;
+
+/// The part of the watchdog's period for which a loop may be at the same thing.
+const PERIODS_BUSY_MAX: f64 = 0.5;
+
+/// One line for people who ask the service manager: what is wrong, if something is, else units
+/// sold, lag, and charges of the last second.
+pub(super) fn line(snapshot: &Snapshot) -> String {
+    let sold: u64 = snapshot.products.iter().map(|product| product.sold).sum();
+    let there_were: i128 = snapshot
+        .products
+        .iter()
+        .map(|product| i128::from(product.initial) + i128::from(product.added))
+        .sum();
+    let lag = snapshot.queue.lag_messages.map_or_else(|| "?".to_owned(), |lag| lag.to_string());
+    let mut line = format!("sold {sold}/{there_were} · lag {lag}");
+    if let Some(gateway) = &snapshot.gateway {
+        line += &format!(" · {}/s", shortened(gateway.charge_rate.last_1s));
+    }
+    if let Some(first) = snapshot.degraded.first() {
+        line = format!("degraded: {first} · {line}");
+    }
+    line
+}
+
+/// A rate in four characters or so.
+fn shortened(rate: u64) -> String {
+    if rate < 1_000 {
+        return rate.to_string();
+    }
+    format!("{}.{}k", rate / 1_000, rate % 1_000 / 100)
+}
+
+/// Tells the line whenever it changes.
+pub(super) async fn show(source: Arc<dyn StatusSource>, cancel: CancellationToken) {
+    let showing = async {
+        let mut told = String::new();
+        loop {
+            let now = line(&source.snapshot().await);
+            if now != told {
+                systemd::status(&now);
+                told = now;
+            }
+            tokio::time::sleep(LINE_EVERY).await;
+        }
+    };
+    cancel.run_until_cancelled(showing).await;
+}
+
+/// Gives signs of life for as long as no loop hangs.
+pub(super) async fn live(status: Arc<Status>, period: Duration, cancel: CancellationToken) {
+    let limit = period.mul_f64(PERIODS_BUSY_MAX);
+    let living = async {
+        let mut was_stuck = false;
+        loop {
+            let stuck = status.vitals().stuck(limit);
+            match stuck {
+                None => systemd::alive(),
+                Some((name, time)) if !was_stuck => {
+                    error!(
+                        name,
+                        for_ms = time.as_millis(),
+                        "hangs: the watchdog hears nothing until it goes on"
+                    );
+                }
+                Some(_) => {}
+            }
+            if was_stuck && stuck.is_none() {
+                info!("what hung goes on");
+            }
+            was_stuck = stuck.is_some();
+            tokio::time::sleep(period / SIGNS_PER_PERIOD).await;
+        }
+    };
+    cancel.run_until_cancelled(living).await;
+}
+
+/// Both, as far as the service manager wants to hear.
+pub(super) fn watchers(
+    manager: &Manager,
+    source: &Arc<dyn StatusSource>,
+    status: &Arc<Status>,
+    cancel: &CancellationToken,
+) -> impl Future<Output = ()> + Send + use<> {
+    let line = manager.listens.then(|| show(Arc::clone(source), cancel.clone()));
+    let signs = manager.watchdog.filter(|_| manager.listens);
+    let signs = signs.map(|period| live(Arc::clone(status), period, cancel.clone()));
+    async move {
+        let line = async {
+            if let Some(line) = line {
+                line.await;
+            }
+        };
+        let signs = async {
+            if let Some(signs) = signs {
+                signs.await;
+            }
+        };
+        tokio::join!(line, signs);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn rates_are_short() {
+        let rates = [0, 999, 1_000, 2_149, 100_000].map(shortened);
+        assert_eq!(rates, ["0", "999", "1.0k", "2.1k", "100.0k"]);
+    }
+}
