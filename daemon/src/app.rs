@@ -9,7 +9,7 @@
 //! | 4 gateway: book read, holds recovered | 2 publisher flushed, then its helpers ended |
 //! | 5 REST served | – |
 //! | 6 consumer | 3 consumer ended after its batch |
-//! | 7 admin socket; READY | 7 admin socket, last: it shows the stop |
+//! | 7 admin socket, port of the metrics; READY | 7 both, last: they show the stop |
 
 mod gateway;
 mod operations;
@@ -30,6 +30,7 @@ use crate::admin::AdminSocket;
 use crate::config::{Config, Loaded, Role};
 use crate::exit::Exit;
 use crate::fault_points::{self, Point, reach};
+use crate::metrics::Scraper;
 use crate::order::OrderBook;
 use crate::order_side::OrderSide;
 use crate::shutdown::{Signals, Stop};
@@ -167,6 +168,7 @@ struct App {
     gateway: Option<GatewayParts>,
     rest: Serving,
     admin: Option<Serving>,
+    metrics: Option<Serving>,
     /// Tasks that only watch: ended without ceremony.
     watchers: TaskTracker,
     watchers_end: CancellationToken,
@@ -177,7 +179,8 @@ impl App {
         let config = &loaded.config;
         let status = Arc::new(Status::default());
         let store = open_store(config).await?;
-        let bound = Bound::bind(config)?;
+        let mut bound = Bound::bind(config)?;
+        let metrics_port = bound.metrics.take();
         let admin_socket = bind_admin(config)?;
         let queue = Arc::new(QueueParts::open(loaded, &store, &status)?);
         let lag = queue.lag_reader();
@@ -223,12 +226,17 @@ impl App {
             stop: stop.asked.clone(),
             book: gateway.as_ref().map(|gateway| Arc::clone(&gateway.book)),
         });
-        let admin = admin_socket
-            .map(|socket| Serving::admin(socket, admin_parts(loaded, view, owners, &store)));
+        let scraper = Arc::new(Scraper::new(Arc::clone(&view) as _));
+        let metrics = metrics_port
+            .map(|listener| Serving::metrics(listener, Arc::clone(&scraper)))
+            .transpose()?;
+        let admin = admin_socket.map(|socket| {
+            Serving::admin(socket, admin_parts(loaded, view, scraper, owners, &store))
+        });
         status.enter(Phase::Serving);
         systemd::ready("serving");
         info!("serving");
-        Ok(Self { status, store, queue, gateway, rest, admin, watchers, watchers_end })
+        Ok(Self { status, store, queue, gateway, rest, admin, metrics, watchers, watchers_end })
     }
 
     /// Stops in order, within the deadline.
@@ -263,8 +271,8 @@ impl App {
             warn!(%fault, "the database was closed in disorder; the next start repairs it");
         }
         self.status.enter(Phase::Stopped);
-        if let Some(admin) = self.admin {
-            admin.stop().await;
+        for last in self.metrics.into_iter().chain(self.admin) {
+            last.stop().await;
         }
     }
 }
@@ -298,6 +306,7 @@ async fn restored(
 fn admin_parts(
     loaded: &Loaded,
     source: Arc<View>,
+    metrics: Arc<Scraper>,
     owners: Arc<Operations>,
     store: &Store,
 ) -> admin::Parts {
@@ -310,6 +319,7 @@ fn admin_parts(
     };
     admin::Parts {
         source,
+        metrics,
         owners,
         store: store.clone(),
         access: admin::Access::new(rules),

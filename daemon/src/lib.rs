@@ -21,6 +21,7 @@ pub mod groups;
 pub mod health;
 pub mod http;
 pub mod meter;
+pub mod metrics;
 pub mod order;
 pub mod order_side;
 pub mod queue;
