@@ -9,7 +9,7 @@
 //! | 4 gateway: book read, holds recovered | 2 publisher flushed, then its helpers ended |
 //! | 5 REST served | – |
 //! | 6 consumer | 3 consumer ended after its batch |
-//! | 7 admin socket; READY | 7 admin socket, last: it shows the stop |
+//! | 7 admin socket, port of the metrics; READY | 7 both, last: they show the stop |
 
 mod gateway;
 mod manager;
@@ -33,6 +33,7 @@ use crate::config::{Config, Loaded, Role};
 use crate::exit::Exit;
 use crate::fault_points::{self, Point, reach};
 use crate::inherited::{self, Inherited};
+use crate::metrics::Scraper;
 use crate::order::OrderBook;
 use crate::order_side::OrderSide;
 use crate::shutdown::{Signals, Stop};
@@ -178,6 +179,7 @@ struct App {
     gateway: Option<GatewayParts>,
     rest: Serving,
     admin: Option<Serving>,
+    metrics: Option<Serving>,
     /// Tasks that only watch: ended without ceremony.
     watchers: TaskTracker,
     watchers_end: CancellationToken,
@@ -192,10 +194,10 @@ impl App {
     ) -> Result<Self, StartError> {
         let config = &loaded.config;
         let status = Arc::new(Status::default());
-        let store = open_store(config).await?;
-        status.vitals().watch("writer", store.pulse());
+        let store = open_store(config, &status).await?;
         let Inherited { gateway, order, admin } = inherited;
-        let bound = Bound::bind(config, gateway, order)?;
+        let mut bound = Bound::bind(config, gateway, order)?;
+        let metrics_port = bound.metrics.take();
         let admin_socket = bind_admin(config, admin)?;
         let queue = Arc::new(QueueParts::open(loaded, &store, &status)?);
         let lag = queue.lag_reader();
@@ -241,15 +243,19 @@ impl App {
             stop: stop.asked.clone(),
             book: gateway.as_ref().map(|gateway| Arc::clone(&gateway.book)),
         });
+        let scraper = Arc::new(Scraper::new(Arc::clone(&view) as _));
+        let metrics = metrics_port
+            .map(|listener| Serving::metrics(listener, Arc::clone(&scraper)))
+            .transpose()?;
         let admin = admin_socket.map(|socket| {
-            Serving::admin(socket, admin_parts(loaded, Arc::clone(&view), owners, &store))
+            let parts = admin_parts(loaded, Arc::clone(&view), scraper, owners, &store);
+            Serving::admin(socket, parts)
         });
         status.enter(Phase::Serving);
         systemd::ready(&manager::line(&view.snapshot().await));
-        let source = Arc::clone(&view) as Arc<dyn StatusSource>;
-        watchers.spawn(manager::watchers(&loaded.manager, &source, &status, &watchers_end));
+        watchers.spawn(manager::watchers(&loaded.manager, view, &status, &watchers_end));
         info!("serving");
-        Ok(Self { status, store, queue, gateway, rest, admin, watchers, watchers_end })
+        Ok(Self { status, store, queue, gateway, rest, admin, metrics, watchers, watchers_end })
     }
 
     /// Stops in order, within the deadline.
@@ -285,8 +291,8 @@ impl App {
             warn!(%fault, "the database was closed in disorder; the next start repairs it");
         }
         self.status.enter(Phase::Stopped);
-        if let Some(admin) = self.admin {
-            admin.stop().await;
+        for last in self.metrics.into_iter().chain(self.admin) {
+            last.stop().await;
         }
     }
 }
@@ -326,6 +332,7 @@ async fn restored(
 fn admin_parts(
     loaded: &Loaded,
     source: Arc<View>,
+    metrics: Arc<Scraper>,
     owners: Arc<Operations>,
     store: &Store,
 ) -> admin::Parts {
@@ -338,6 +345,7 @@ fn admin_parts(
     };
     admin::Parts {
         source,
+        metrics,
         owners,
         store: store.clone(),
         access: admin::Access::new(rules),
@@ -355,7 +363,7 @@ async fn ask_for_time() {
     }
 }
 
-async fn open_store(config: &Config) -> Result<Store, StartError> {
+async fn open_store(config: &Config, status: &Status) -> Result<Store, StartError> {
     let settings = store::Settings {
         path: config.store.path.clone(),
         readers: config.store.readers,
@@ -364,7 +372,9 @@ async fn open_store(config: &Config) -> Result<Store, StartError> {
     // The products are the order role's: a gateway of its own reads them from its order node.
     let seeds = if config.roles.contains(&Role::Order) { seeds(config) } else { Vec::new() };
     let opened = tokio::task::spawn_blocking(move || Store::open(&settings, &seeds)).await;
-    Ok(opened.map_err(std::io::Error::other)??)
+    let store = opened.map_err(std::io::Error::other)??;
+    status.vitals().watch("writer", store.pulse());
+    Ok(store)
 }
 
 /// Reports whether the database can be written. While it can't, a small write of our own finds out

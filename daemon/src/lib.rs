@@ -22,6 +22,7 @@ pub mod health;
 pub mod http;
 pub mod inherited;
 pub mod meter;
+pub mod metrics;
 pub mod order;
 pub mod order_side;
 pub mod queue;

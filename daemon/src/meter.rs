@@ -1,6 +1,8 @@
 //! Meters on the hot paths: how often per second, and how long. Parts measure, the admin views
 //! read; nothing is decided by them. Counting takes no lock; a duration takes one of a few that
-//! hardly anybody else holds.
+//! hardly anybody else holds. What is counted since the start, in buckets, is in `spread`.
+
+mod spread;
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use protocol::{Bucket, LatencyView, Rate, SECONDS_KEPT};
+
+pub use spread::{AnswerMeter, DURATIONS_US, ORDERS, Spread, SpreadMeter};
 
 /// Slots of a rate: more than the seconds kept, so that the second being counted isn't one of them.
 const SLOTS: usize = 128;

@@ -57,6 +57,21 @@ pub enum Part {
     Store,
 }
 
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 3] = [Self::Queue, Self::OrderSide, Self::Store];
+
+    /// The part in a word, as it stands in a metric's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::OrderSide => "order_side",
+            Self::Store => "store",
+        }
+    }
+}
+
 /// How a part is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Condition {
@@ -131,6 +146,14 @@ impl Status {
             all.warnings.extend_from_slice(&condition.warnings);
         }
         all
+    }
+
+    /// How many reasons each part has for not doing its work.
+    #[must_use]
+    pub fn degraded_parts(&self) -> Vec<(Part, usize)> {
+        let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |part| conditions.get(&part).map_or(0, |condition| condition.degraded.len());
+        Part::ALL.into_iter().map(|part| (part, of(part))).collect()
     }
 
     /// Whether it serves in full.

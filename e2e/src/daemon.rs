@@ -281,20 +281,9 @@ impl Daemon {
     }
 
     fn learn_addresses(&mut self) -> Result<()> {
-        for line in self.logs()?.lines() {
-            let line: Value = serde_json::from_str(line).unwrap_or_default();
-            // The JSON format nests an event's fields unless it is told to flatten them.
-            let event = line.get("fields").unwrap_or(&line);
-            if event["message"] != "listening" {
-                continue;
-            }
-            let address = event["address"].as_str().and_then(|text| text.parse().ok());
-            match event["role"].as_str() {
-                Some("gateway") => self.gateway = address,
-                Some("order") => self.order = address,
-                _ => {}
-            }
-        }
+        let log = self.logs()?;
+        self.gateway = announced(&log, "gateway").or(self.gateway);
+        self.order = announced(&log, "order").or(self.order);
         Ok(())
     }
 
@@ -322,6 +311,14 @@ impl Daemon {
     #[must_use]
     pub fn order_url(&self) -> String {
         url(self.order)
+    }
+
+    /// Address of the metrics; it has one where `metrics.listen` is set.
+    ///
+    /// # Errors
+    /// Its log announces none.
+    pub fn metrics_address(&self) -> Result<SocketAddr> {
+        announced(&self.logs()?, "metrics").context("no port for the metrics")
     }
 
     /// The gateway's address.
@@ -480,6 +477,17 @@ impl Drop for Daemon {
             eprintln!("--- log of {}:\n{}\n---", self.options.name, self.tail());
         }
     }
+}
+
+/// The address at which a log says that this role listens.
+fn announced(log: &str, role: &str) -> Option<SocketAddr> {
+    log.lines().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        // The JSON format nests an event's fields unless it is told to flatten them.
+        let event = line.get("fields").unwrap_or(&line);
+        let is_it = event["message"] == "listening" && event["role"] == role;
+        event["address"].as_str().filter(|_| is_it)?.parse().ok()
+    })
 }
 
 fn url(address: Option<SocketAddr>) -> String {

@@ -13,6 +13,7 @@ pub mod judge;
 pub mod old;
 mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod terminal;
 pub mod topic;

@@ -1,7 +1,7 @@
 //! `cargo xtask e2e`: the tests against a real RocketMQ, which it finds or fetches first, and the
 //! kill -9 loop.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -141,6 +141,16 @@ fn servers_can_run() -> Result<()> {
     ] {
         if !Command::new(program).arg(flag).output().is_ok_and(|told| told.status.success()) {
             bail!("{program} can't be run; on Debian: apt-get install -y {package}");
+        }
+    }
+    for program in ["prometheus", "promtool"] {
+        let unpacked = target_dir()?.join("tools/prometheus/usr/bin").join(program);
+        let runs = |program: &OsStr| {
+            let told = Command::new(program).arg("--version").output();
+            told.is_ok_and(|told| told.status.success())
+        };
+        if !runs(program.as_ref()) && !runs(unpacked.as_ref()) {
+            bail!("{program} can't be run: `.ci/run tools` unpacks Debian's package prometheus");
         }
     }
     Ok(())

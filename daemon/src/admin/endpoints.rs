@@ -11,6 +11,7 @@ pub(super) enum Name {
     Status,
     Health,
     Events,
+    Metrics,
     Config,
     Products,
     Product,
@@ -50,11 +51,12 @@ const fn post(name: Name, path: &'static str, what: &'static str) -> Endpoint {
 }
 
 /// The table.
-pub(super) static ENDPOINTS: [Endpoint; 24] = [
+pub(super) static ENDPOINTS: [Endpoint; 25] = [
     get(Name::List, "/v1/", "this list, and who you are"),
     get(Name::Status, "/v1/status", "the whole state, with its sequence number"),
     get(Name::Health, "/v1/health", "200 when in full service, else 503"),
     get(Name::Events, "/v1/events", "NDJSON: the whole state, then numbered changes"),
+    get(Name::Metrics, "/metrics", "the figures in Prometheus' text format"),
     get(Name::Config, "/v1/config", "the effective configuration, each key with its source"),
     get(Name::Products, "/v1/products", "all products"),
     get(Name::Product, "/v1/products/{prod_id}", "one product"),

@@ -35,6 +35,7 @@ pub use socket::{AdminSocket, SocketError};
 
 use crate::config::Role;
 use crate::http::{self, EdgeCounters, Limits, Listener};
+use crate::metrics::Scraper;
 use crate::queue::BoxFuture;
 use crate::store::Store;
 use observatory::Observatory;
@@ -101,6 +102,8 @@ pub struct UndecidedOrder {
 pub struct Parts {
     /// Where the state comes from.
     pub source: Arc<dyn StatusSource>,
+    /// Answers `GET /metrics`.
+    pub metrics: Arc<Scraper>,
     /// Those whom commands concern.
     pub owners: Arc<dyn Owners>,
     /// The database of this process.

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Access, AdminSocket, Owners, Parts, Rules, StatusSource, UndecidedOrder, serve};
 use crate::config::{Others, Role};
 use crate::http::EdgeCounters;
+use crate::metrics::{Figures, Scraper, Source};
 use crate::queue::BoxFuture;
 use crate::store::tests::Fixture;
 
@@ -32,6 +33,13 @@ struct Shown(Mutex<Snapshot>);
 impl StatusSource for Shown {
     fn snapshot(&self) -> BoxFuture<'_, Snapshot> {
         Box::pin(async { self.0.lock().unwrap().clone() })
+    }
+}
+
+impl Source for Shown {
+    fn figures(&self) -> BoxFuture<'_, Figures> {
+        let snapshot = self.0.lock().unwrap().clone();
+        Box::pin(async { Figures { snapshot, ..Figures::default() } })
     }
 }
 
@@ -114,6 +122,7 @@ impl Served {
         };
         let parts = Parts {
             source: shown.clone(),
+            metrics: Arc::new(Scraper::new(shown.clone())),
             owners: owners.clone(),
             store: fixture.store.clone(),
             access,

@@ -1,4 +1,4 @@
-//! What `GET` shows. Everything comes from the snapshot, the database or the effective
+//! What `GET` shows. Everything comes from the snapshot, the meters, the database or the effective
 //! configuration; phone numbers are masked but for one order's on demand.
 
 use hyper::StatusCode;
@@ -52,6 +52,7 @@ async fn whole(desk: &Desk, caller: &Caller, name: Name, value: &str) -> Result<
         Name::Config => shown(&desk.parts.config),
         Name::Status => shown(&snapshot(desk).await?),
         Name::Health => Ok(health(&snapshot(desk).await?)),
+        Name::Metrics => desk.parts.metrics.answer().await.map_err(|_| too_slow()),
         Name::Products => shown(&ProductsPage { products: snapshot(desk).await?.products }),
         Name::Product => {
             let products = snapshot(desk).await?.products;

@@ -99,11 +99,11 @@ pub(super) async fn live(status: Arc<Status>, period: Duration, cancel: Cancella
 /// Both, as far as the service manager wants to hear.
 pub(super) fn watchers(
     manager: &Manager,
-    source: &Arc<dyn StatusSource>,
+    source: Arc<dyn StatusSource>,
     status: &Arc<Status>,
     cancel: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let line = manager.listens.then(|| show(Arc::clone(source), cancel.clone()));
+    let line = manager.listens.then(|| show(source, cancel.clone()));
     let signs = manager.watchdog.filter(|_| manager.listens);
     let signs = signs.map(|period| live(Arc::clone(status), period, cancel.clone()));
     async move {

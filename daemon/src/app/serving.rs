@@ -1,4 +1,5 @@
-//! What answers on sockets: the REST listeners of the roles and the admin socket.
+//! What answers on sockets: the REST listeners of the roles, the admin socket, the port of the
+//! metrics.
 
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::sync::Arc;
@@ -15,14 +16,17 @@ use super::gateway::GatewayParts;
 use crate::admin::{self, AdminSocket};
 use crate::config::{Config, Role};
 use crate::http::{self, EdgeCounters, Limits, Listener};
+use crate::meter::AnswerMeter;
+use crate::metrics::Scraper;
 use crate::order_side::OrderSide;
 use crate::status::Status;
-use crate::{descriptors, gateway, health, order};
+use crate::{descriptors, gateway, health, metrics, order};
 
 /// The addresses of this process's roles, taken but not answering yet.
 pub(super) struct Bound {
     gateway: Option<TcpListener>,
     order: Option<TcpListener>,
+    pub(super) metrics: Option<TcpListener>,
 }
 
 impl Bound {
@@ -44,6 +48,7 @@ impl Bound {
         Ok(Self {
             gateway: bind(Role::Gateway, gateway, config.gateway.listen)?,
             order: bind(Role::Order, order, config.order.listen)?,
+            metrics: config.metrics.listen.0.map(http::bind_tcp).transpose()?,
         })
     }
 }
@@ -71,6 +76,7 @@ pub(super) struct Serving {
     tasks: Vec<JoinHandle<()>>,
     cancel: CancellationToken,
     counters: Vec<(&'static str, Arc<EdgeCounters>)>,
+    order_queries: Arc<AnswerMeter>,
 }
 
 impl Serving {
@@ -82,7 +88,7 @@ impl Serving {
         orders: Option<Arc<dyn OrderSide>>,
     ) -> Result<Self, StartError> {
         let cancel = CancellationToken::new();
-        let mut serving = Self { tasks: Vec::new(), cancel, counters: Vec::new() };
+        let mut serving = Self::nothing(cancel);
         let limits = limits(
             config,
             usize::from(bound.gateway.is_some()) + usize::from(bound.order.is_some()),
@@ -92,7 +98,7 @@ impl Serving {
             serving.answer("gateway", listener, routes, limits, status)?;
         }
         if let (Some(listener), Some(orders)) = (bound.order, orders) {
-            let routes = order::routes::routes(orders);
+            let routes = order::routes::routes(orders, Arc::clone(&serving.order_queries));
             serving.answer("order", listener, routes, limits, status)?;
         }
         Ok(serving)
@@ -107,7 +113,27 @@ impl Serving {
                 error!(%fault, "the admin socket is broken");
             }
         });
-        Self { tasks: vec![task], cancel, counters: Vec::new() }
+        Self { tasks: vec![task], ..Self::nothing(cancel) }
+    }
+
+    pub(super) fn metrics(
+        listener: TcpListener,
+        scraper: Arc<Scraper>,
+    ) -> Result<Self, StartError> {
+        let cancel = CancellationToken::new();
+        let address = listener.local_addr()?;
+        let serving = metrics::serve(listener, scraper, cancel.clone());
+        let task = tokio::spawn(async move {
+            if let Err(fault) = serving.await {
+                error!(%fault, "the port of the metrics is broken");
+            }
+        });
+        info!(role = "metrics", %address, "listening");
+        Ok(Self { tasks: vec![task], ..Self::nothing(cancel) })
+    }
+
+    fn nothing(cancel: CancellationToken) -> Self {
+        Self { tasks: Vec::new(), cancel, counters: Vec::new(), order_queries: Arc::default() }
     }
 
     fn answer<F>(
@@ -140,6 +166,11 @@ impl Serving {
     /// What each listener counts, by its role.
     pub(super) fn counters(&self) -> Vec<(&'static str, Arc<EdgeCounters>)> {
         self.counters.clone()
+    }
+
+    /// How the order node's answers to `query.do` are measured.
+    pub(super) fn order_queries(&self) -> Arc<AnswerMeter> {
+        Arc::clone(&self.order_queries)
     }
 
     /// Stops accepting; returns when every request that was begun is answered.

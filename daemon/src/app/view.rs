@@ -25,6 +25,8 @@ use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
 use crate::http::EdgeCounters;
+use crate::meter::AnswerMeter;
+use crate::metrics::{Figures, Source};
 use crate::queue::BoxFuture;
 use crate::status::Status;
 use crate::store::{Balance, Outcomes, ReadError, Store};
@@ -63,6 +65,7 @@ pub(super) struct View {
     log: Arc<LogHandle>,
     gateway: Option<Gateway>,
     edges: Vec<(&'static str, Arc<EdgeCounters>)>,
+    order_queries: Arc<AnswerMeter>,
     balances: Paced<Result<Arc<HashMap<String, Balance>>, ReadError>>,
     overdue: Paced<OverdueView>,
     /// The last durable counts that could be read.
@@ -112,6 +115,7 @@ impl View {
                 desk: Arc::downgrade(&gateway.desks.charge),
             }),
             edges: shown.rest.counters(),
+            order_queries: shown.rest.order_queries(),
             balances: Paced::new(COUNT_EVERY),
             overdue: Paced::new(COUNT_EVERY),
             outcomes: Mutex::default(),
@@ -277,5 +281,14 @@ const fn unaccounted(balance: &Balance) -> i64 {
 impl StatusSource for View {
     fn snapshot(&self) -> BoxFuture<'_, Snapshot> {
         Box::pin(self.whole())
+    }
+}
+
+impl Source for View {
+    fn figures(&self) -> BoxFuture<'_, Figures> {
+        Box::pin(async {
+            let snapshot = self.whole().await;
+            parts::figures(self, snapshot)
+        })
     }
 }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use protocol::ORDER_TOPIC;
 
 use super::tree::{
-    Admin, Config, Gateway, Http, Log, LogFormat, Order, Others, ProductSeed, Queue, QueueKind,
-    Rocketmq, Role, Shutdown, Store,
+    Admin, Config, Gateway, Http, Log, LogFormat, Metrics, OptionalAddress, Order, Others,
+    ProductSeed, Queue, QueueKind, Rocketmq, Role, Shutdown, Store,
 };
 
 const GATEWAY_PORT: u16 = 8070;
@@ -59,6 +59,7 @@ impl Default for Config {
                 overdue_after_ms: 30_000,
                 resend_per_s: 100,
             },
+            metrics: Metrics { listen: OptionalAddress(None) },
             log: Log { format: LogFormat::Auto, level: "info".to_owned() },
             shutdown: Shutdown { deadline_ms: 10_000 },
         }

@@ -26,8 +26,8 @@ pub use faults::{Fault, Faults, Source};
 pub use print::{docs, effective, entries};
 pub use secrets::{Credentials, Secret};
 pub use tree::{
-    Admin, Config, Gateway, Http, Log, LogFormat, Order, Others, ProductSeed, Queue, QueueKind,
-    Rocketmq, Role, Shutdown, Store,
+    Admin, Config, Gateway, Http, Log, LogFormat, Metrics, OptionalAddress, Order, Others,
+    ProductSeed, Queue, QueueKind, Rocketmq, Role, Shutdown, Store,
 };
 
 use secrets::{Located, Refusal};

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::tree::{Config, LogFormat, Others, ProductSeed, QueueKind, Role};
+use super::tree::{Config, LogFormat, OptionalAddress, Others, ProductSeed, QueueKind, Role};
 
 /// A key, or a table of keys.
 #[derive(Debug)]
@@ -85,6 +85,7 @@ shapes! {
     String: Text, "a text";
     PathBuf: Text, "a path";
     SocketAddr: Text, "an IP address with a port, such as \"127.0.0.1:8070\" or \"[::1]:8070\"";
+    OptionalAddress: Text, "an IP address with a port, such as \"127.0.0.1:8072\", or empty";
     bool: Flag, "true or false";
     u32: Number, "a whole number from 0 to 4294967295";
     u64: Number, "a whole number";

@@ -2,7 +2,7 @@
 //! documentation in `print-config` and docs/config.md. Values here are parsed but not yet judged;
 //! `validate` does that. Defaults are in `defaults`.
 
-use std::net::SocketAddr;
+use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ keys! {
         pub http: Http,
         /// The admin socket.
         pub admin: Admin,
+        /// Figures for Prometheus.
+        pub metrics: Metrics,
         /// Logging.
         pub log: Log,
         /// Stopping.
@@ -184,6 +186,13 @@ keys! {
         pub resend_per_s: u32,
     }
 
+    /// Keys under `metrics`.
+    pub struct Metrics {
+        /// Loopback address and port that answer `GET /metrics` to everybody on this machine, such
+        /// as `127.0.0.1:8072`; empty for none. The admin socket answers it in any case.
+        pub listen: OptionalAddress,
+    }
+
     /// Keys under `log`.
     pub struct Log {
         /// `auto` (pretty on a terminal, journald under systemd, else JSON), `pretty`, `json` or
@@ -198,6 +207,25 @@ keys! {
     pub struct Shutdown {
         /// Milliseconds for the whole stop; what isn't done by then is cut off.
         pub deadline_ms: u64,
+    }
+}
+
+/// An address to listen on, or none, which is written as the empty text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OptionalAddress(pub Option<SocketAddr>);
+
+impl TryFrom<String> for OptionalAddress {
+    type Error = AddrParseError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.is_empty() { Ok(Self(None)) } else { text.parse().map(Some).map(Self) }
+    }
+}
+
+impl From<OptionalAddress> for String {
+    fn from(address: OptionalAddress) -> Self {
+        address.0.map_or_else(Self::new, |address| address.to_string())
     }
 }
 

@@ -2,6 +2,7 @@
 //! Ranges of numbers are in `ranges`; files with secrets are looked at by `secrets`.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use figment::value::Value;
@@ -37,6 +38,7 @@ pub(super) fn judge(
     judge.gateway();
     judge.order();
     judge.listeners();
+    judge.metrics();
     judge.places();
     judge.log();
     judge.queue();
@@ -162,17 +164,34 @@ impl Judge<'_> {
 
     fn listeners(&mut self) {
         let (gateway, order) = (self.config.gateway.listen, self.config.order.listen);
-        let meet = gateway.ip() == order.ip()
-            || gateway.ip().is_unspecified()
-            || order.ip().is_unspecified();
         if self.has_roles(&[Role::Gateway, Role::Order])
             && !self.is_faulty("gateway.listen")
-            && gateway.port() == order.port()
-            && gateway.port() != 0
-            && meet
+            && meet(gateway, order)
         {
             let problem = format!("must differ from gateway.listen, which is \"{gateway}\"");
             self.refuse("order.listen", problem);
+        }
+    }
+
+    /// The figures of a sale are no business of the network's: a port for them has no access rule
+    /// but the machine's own.
+    fn metrics(&mut self) {
+        let config = self.config;
+        let Some(listen) = config.metrics.listen.0 else { return };
+        if !listen.ip().is_loopback() {
+            let problem = "must be a loopback address, such as \"127.0.0.1:8072\" or \
+                           \"[::1]:8072\", or empty: whoever reaches it reads the figures";
+            self.refuse("metrics.listen", problem);
+            return;
+        }
+        for (role, key, other) in [
+            (Role::Gateway, "gateway.listen", config.gateway.listen),
+            (Role::Order, "order.listen", config.order.listen),
+        ] {
+            if config.roles.contains(&role) && !self.is_faulty(key) && meet(listen, other) {
+                let problem = format!("must differ from {key}, which is \"{other}\"");
+                self.refuse("metrics.listen", problem);
+            }
         }
     }
 
@@ -214,6 +233,12 @@ impl Judge<'_> {
             self.refuse("queue.kind", problem);
         }
     }
+}
+
+/// Whether two listeners would take each other's address. Port 0 is a free one each time.
+fn meet(one: SocketAddr, other: SocketAddr) -> bool {
+    let ips = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && one.port() != 0 && ips
 }
 
 /// A value by its dotted path; parts may have an index (`products[0].price`).

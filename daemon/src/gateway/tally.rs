@@ -7,15 +7,13 @@ use std::time::Instant;
 
 use protocol::{Code, LatencyView, Rate};
 
-use crate::meter::{LatencyMeter, RateMeter};
-
-const CODES: usize = Code::ALL.len();
+use crate::meter::{AnswerMeter, LatencyMeter, RateMeter};
 
 /// The gateway's counters. Shared by its routes.
 #[derive(Debug)]
 pub struct Tally {
-    charges: [AtomicU64; CODES],
-    queries: [AtomicU64; CODES],
+    charges: AnswerMeter,
+    queries: AnswerMeter,
     charged: RateMeter,
     accepted: RateMeter,
     latency: LatencyMeter,
@@ -33,8 +31,8 @@ impl Tally {
     #[must_use]
     pub fn new(base: Instant) -> Self {
         Self {
-            charges: [const { AtomicU64::new(0) }; CODES],
-            queries: [const { AtomicU64::new(0) }; CODES],
+            charges: AnswerMeter::default(),
+            queries: AnswerMeter::default(),
             charged: RateMeter::new(base),
             accepted: RateMeter::new(base),
             latency: LatencyMeter::new(base),
@@ -51,13 +49,25 @@ impl Tally {
     /// Answers to `charge.do` since the start, by code; codes that never came are left out.
     #[must_use]
     pub fn charges(&self) -> BTreeMap<String, u64> {
-        by_code(&self.charges)
+        self.charges.counts()
     }
 
     /// Answers to `query.do`, likewise.
     #[must_use]
     pub fn queries(&self) -> BTreeMap<String, u64> {
-        by_code(&self.queries)
+        self.queries.counts()
+    }
+
+    /// How long answers to `charge.do` took since the start, by code.
+    #[must_use]
+    pub const fn charge_durations(&self) -> &AnswerMeter {
+        &self.charges
+    }
+
+    /// How long answers to `query.do` took, likewise.
+    #[must_use]
+    pub const fn query_durations(&self) -> &AnswerMeter {
+        &self.queries
     }
 
     /// Charges answered.
@@ -94,17 +104,18 @@ impl Tally {
 impl InFlight<'_> {
     /// A charge was answered.
     pub fn charged(self, code: Code) {
-        self.tally.charges[code as usize].fetch_add(1, Relaxed);
+        let took = self.since.elapsed();
+        self.tally.charges.record(code, took);
         self.tally.charged.add(1);
         if code == Code::Queued {
             self.tally.accepted.add(1);
         }
-        self.tally.latency.record(self.since.elapsed());
+        self.tally.latency.record(took);
     }
 
     /// A query was answered.
     pub fn queried(self, code: Code) {
-        self.tally.queries[code as usize].fetch_add(1, Relaxed);
+        self.tally.queries.record(code, self.since.elapsed());
     }
 }
 
@@ -112,17 +123,6 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.tally.in_flight.fetch_sub(1, Relaxed);
     }
-}
-
-fn by_code(counts: &[AtomicU64; CODES]) -> BTreeMap<String, u64> {
-    let mut named = BTreeMap::new();
-    for code in Code::ALL {
-        let count = counts[code as usize].load(Relaxed);
-        if 0 < count {
-            *named.entry(code.as_str().to_owned()).or_default() += count;
-        }
-    }
-    named
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! gateways.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::{Method, StatusCode};
 use protocol::{Code, QueryData, Reply, mask_phone};
@@ -10,18 +11,25 @@ use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use crate::http::{self, Call, route};
+use crate::meter::AnswerMeter;
 use crate::order_side::{Known, OrderSide};
 use crate::request::fields::{FieldFault, read_fields};
 use crate::request::{self, QueryRequest};
 
-/// All paths of the order node.
+/// All paths of the order node. `queries` measures the answers to `query.do`.
 pub fn routes(
     orders: Arc<dyn OrderSide>,
+    queries: Arc<AnswerMeter>,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let queried = Arc::clone(&orders);
     let query = route("/api/query.do", &[Method::POST], move |call: Call| {
-        let orders = Arc::clone(&queried);
-        async move { query(&*orders, &call).await }
+        let (orders, queries) = (Arc::clone(&queried), Arc::clone(&queries));
+        async move {
+            let since = Instant::now();
+            let (code, response) = query(&*orders, &call).await;
+            queries.record(code, since.elapsed());
+            response
+        }
     });
     let decisions = route("/internal/v1/decisions", &[Method::GET], move |call: Call| {
         let orders = Arc::clone(&orders);
@@ -30,16 +38,26 @@ pub fn routes(
     query.or(decisions).unify()
 }
 
-async fn query(orders: &dyn OrderSide, call: &Call) -> Response {
+async fn query(orders: &dyn OrderSide, call: &Call) -> (Code, Response) {
+    let invalid = || (Code::InvalidInput, refused());
     let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
         Ok(fields) => fields,
-        Err(FieldFault::UnreadableType) => return http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        Err(_) => return http::json(&Reply::<()>::refusal(Code::InvalidInput)),
+        Err(FieldFault::UnreadableType) => {
+            return (Code::InvalidInput, http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        Err(_) => return invalid(),
     };
     match request::query_request(&fields) {
-        Ok(asked) => http::json(&find(orders, asked).await),
-        Err(_) => http::json(&Reply::<()>::refusal(Code::InvalidInput)),
+        Ok(asked) => {
+            let reply = find(orders, asked).await;
+            (reply.code, http::json(&reply))
+        }
+        Err(_) => invalid(),
     }
+}
+
+fn refused() -> Response {
+    http::json(&Reply::<()>::refusal(Code::InvalidInput))
 }
 
 async fn find(orders: &dyn OrderSide, asked: QueryRequest<'_>) -> Reply<QueryData> {

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::meter::{LatencyMeter, RateMeter};
+use crate::meter::{DURATIONS_US, LatencyMeter, ORDERS, RateMeter, SpreadMeter};
 
 /// The writer's meters. They share one base, which is [`super::Store::meter_base`].
 #[derive(Debug)]
@@ -15,12 +15,18 @@ pub struct StoreMeters {
     pub orders: RateMeter,
     /// From the begin of a transaction to the end of its commit.
     pub commit_latency: LatencyMeter,
+    /// The same since the start, in microseconds.
+    pub commit_durations: SpreadMeter,
+    /// Orders queued or decided by each commit since the start.
+    pub orders_per_commit: SpreadMeter,
     /// Orders that got a unit.
     pub placed: RateMeter,
     /// Orders decided, whatever the outcome.
     pub decided: RateMeter,
     /// From the buyer's request to the order's placing, by the wall clock, to the millisecond.
     pub accept_to_placed: LatencyMeter,
+    /// The same since the start, in microseconds.
+    pub placed_after: SpreadMeter,
     /// Deliveries that were not the first of their message.
     pub redeliveries: AtomicU64,
 }
@@ -31,9 +37,12 @@ impl StoreMeters {
             commits: RateMeter::new(base),
             orders: RateMeter::new(base),
             commit_latency: LatencyMeter::new(base),
+            commit_durations: SpreadMeter::new(&DURATIONS_US),
+            orders_per_commit: SpreadMeter::new(&ORDERS),
             placed: RateMeter::new(base),
             decided: RateMeter::new(base),
             accept_to_placed: LatencyMeter::new(base),
+            placed_after: SpreadMeter::new(&DURATIONS_US),
             redeliveries: AtomicU64::new(0),
         }
     }
@@ -42,14 +51,18 @@ impl StoreMeters {
     pub(super) fn count(&self, tally: &Tally, took: Duration) {
         self.commits.add(1);
         self.commit_latency.record(took);
+        self.commit_durations.record_duration(took);
         let Counts { queued, decided, redeliveries, .. } = tally.counts;
         self.orders.add(queued + decided);
+        self.orders_per_commit.record(queued + decided);
         self.decided.add(decided);
         self.placed.add(tally.waits_ms.len() as u64);
         self.redeliveries.fetch_add(redeliveries, Ordering::Relaxed);
         for wait_ms in &tally.waits_ms {
             let wait_ms = u64::try_from(*wait_ms).unwrap_or(0);
-            self.accept_to_placed.record_us(wait_ms.saturating_mul(1_000));
+            let wait_us = wait_ms.saturating_mul(1_000);
+            self.accept_to_placed.record_us(wait_us);
+            self.placed_after.record(wait_us);
         }
     }
 }

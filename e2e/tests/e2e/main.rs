@@ -12,6 +12,7 @@ mod crowd;
 mod desk;
 mod edge;
 mod idle;
+mod metrics;
 mod refusals;
 mod sale;
 mod service;

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
-use protocol::{EdgeView, GatewayView, OrdersView, QueuePart, QueueView, Reason, StoreView, Trend};
+use protocol::{
+    EdgeView, GatewayView, OrdersView, QueuePart, QueueView, Reason, Snapshot, StoreView, Trend,
+};
 
 use super::{Gateway, View};
 use crate::config::{QueueKind, Role};
 use crate::http::EdgeReadings;
+use crate::meter::AnswerMeter;
+use crate::metrics::{Answers, Figures, Writes};
 use crate::queue::{Cause, QueueLag};
 use crate::status::LagReading;
 use crate::store::ReadError;
@@ -142,4 +146,39 @@ pub(super) fn edge(role: &str, readings: &EdgeReadings) -> EdgeView {
         too_large: readings.too_large,
         malformed: readings.malformed,
     }
+}
+
+/// The snapshot with the sums of the meters since the start.
+pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
+    let mut answered = Vec::new();
+    if let Some(gateway) = &view.gateway {
+        answered.extend(answers("gateway", "charge.do", gateway.tally.charge_durations()));
+        answered.extend(answers("gateway", "query.do", gateway.tally.query_durations()));
+    }
+    if view.has(Role::Order) {
+        answered.extend(answers("order", "query.do", &view.order_queries));
+    }
+    let meters = view.store.meters();
+    let degraded = view.status.degraded_parts();
+    Figures {
+        snapshot,
+        degraded: degraded.into_iter().map(|(part, count)| (part.as_str(), count)).collect(),
+        answers: answered,
+        edges: view.edges.iter().map(|(role, edge)| (*role, edge.read())).collect(),
+        writes: Writes {
+            commits: meters.commit_durations.read(),
+            orders_per_commit: meters.orders_per_commit.read(),
+            decided: meters.decided.total(),
+            placed_after: meters.placed_after.read(),
+        },
+    }
+}
+
+fn answers(
+    role: &'static str,
+    endpoint: &'static str,
+    meter: &AnswerMeter,
+) -> impl Iterator<Item = Answers> {
+    let by_code = meter.read().into_iter();
+    by_code.map(move |(code, durations)| Answers { role, endpoint, code, durations })
 }

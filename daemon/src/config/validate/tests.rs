@@ -332,3 +332,33 @@ fn credentials_and_tls() {
         ]
     );
 }
+
+#[test]
+fn metrics_are_for_this_machine_alone_and_beside_the_other_listeners() {
+    accepted(&[
+        "metrics.listen = ''",
+        "metrics.listen = '127.0.0.1:0'",
+        "metrics.listen = '127.0.0.2:8072'",
+        "metrics.listen = '[::1]:8072'",
+        "metrics.listen = '127.0.0.2:8070'",
+    ]);
+    for address in ["0.0.0.0:8072", "10.0.0.5:8072", "[::]:8072"] {
+        let sentence = format!(
+            "metrics.listen = \"{address}\": must be a loopback address, such as \
+             \"127.0.0.1:8072\" or \"[::1]:8072\", or empty: whoever reaches it reads the figures"
+        );
+        refused(&[(&format!("metrics.listen = '{address}'"), &sentence)]);
+    }
+    refused(&[
+        (
+            "metrics.listen = '127.0.0.1:8071'",
+            "metrics.listen = \"127.0.0.1:8071\": must differ from order.listen, which is \
+             \"127.0.0.1:8071\"",
+        ),
+        (
+            "metrics.listen = '127.0.0.1:8070'\ngateway.listen = '0.0.0.0:8070'",
+            "metrics.listen = \"127.0.0.1:8070\": must differ from gateway.listen, which is \
+             \"0.0.0.0:8070\"",
+        ),
+    ]);
+}

@@ -1,0 +1,158 @@
+//! The daemon's figures in Prometheus' text format: `GET /metrics`, on the admin socket and, where
+//! `metrics.listen` says so, on a loopback port. docs/metrics.md describes each.
+//!
+//! Nothing is measured here. Almost all of it is the snapshot that `/v1/status` shows, so the two
+//! can't disagree; the rest are the meters' sums since the start.
+//!
+//! The text is written by hand (`text`): the crates for it (`prometheus`, `prometheus-client`,
+//! `metrics`) bring counters of their own behind registries and locks, and ours are counted
+//! already. What is left of such a crate then is the escaping of three characters.
+//!
+//! No label holds a user, an order's id or a sentence: their values are few, and the operator's
+//! own.
+
+mod families;
+mod process;
+mod render;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, StatusCode};
+use protocol::Snapshot;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use warp::Filter;
+use warp::reply::Response;
+
+use crate::http::{self, Call, EdgeCounters, EdgeReadings, Limits, Listener};
+use crate::meter::Spread;
+use crate::queue::BoxFuture;
+use process::Process;
+
+/// The version of the text format.
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// How long one answer may take, those that wait before it included.
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Limits of the port: a scraper or two, on this machine.
+const LIMITS: Limits = Limits {
+    connections_max: 8,
+    // Between two scrapes a kept connection is silent, for a minute at Prometheus' own default.
+    header_timeout: Duration::from_secs(90),
+    body_timeout: Duration::from_secs(5),
+    header_bytes_max: 16 * 1024,
+    body_bytes_max: 1024,
+};
+
+/// Everything that is told.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// The state, as `/v1/status` has it.
+    pub snapshot: Snapshot,
+    /// Each part of the process, and how many reasons it has for not doing its work.
+    pub degraded: Vec<(&'static str, usize)>,
+    /// Answers to buyers since the start.
+    pub answers: Vec<Answers>,
+    /// What came to each REST listener, by its role.
+    pub edges: Vec<(&'static str, EdgeReadings)>,
+    /// What the writer did since the start.
+    pub writes: Writes,
+}
+
+/// How long the answers of one endpoint with one code took.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    /// `gateway` or `order`.
+    pub role: &'static str,
+    /// The last part of its path.
+    pub endpoint: &'static str,
+    /// The business code.
+    pub code: &'static str,
+    /// Microseconds from a request's last byte to its answer.
+    pub durations: Spread,
+}
+
+/// What the writer did since the start.
+#[derive(Debug, Clone, Default)]
+pub struct Writes {
+    /// Microseconds of each commit.
+    pub commits: Spread,
+    /// Orders queued or decided by each commit.
+    pub orders_per_commit: Spread,
+    /// Orders decided, whatever the outcome.
+    pub decided: u64,
+    /// Microseconds from the buyer's request to the placed order.
+    pub placed_after: Spread,
+}
+
+/// Where the figures come from.
+pub trait Source: Send + Sync + 'static {
+    /// The figures now.
+    fn figures(&self) -> BoxFuture<'_, Figures>;
+}
+
+/// Answers scrapes, one after the other: whoever may ask can't have the database read by many at
+/// once.
+pub struct Scraper {
+    source: Arc<dyn Source>,
+    turn: Mutex<()>,
+}
+
+/// The figures couldn't be put together in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooSlow;
+
+impl Scraper {
+    /// Answers from `source`.
+    #[must_use]
+    pub fn new(source: Arc<dyn Source>) -> Self {
+        Self { source, turn: Mutex::default() }
+    }
+
+    /// The figures now, as an answer.
+    ///
+    /// # Errors
+    /// They couldn't be had within five seconds.
+    pub async fn answer(&self) -> Result<Response, TooSlow> {
+        let read = async {
+            let _turn = self.turn.lock().await;
+            let figures = self.source.figures().await;
+            // A folder with an entry per connection is read.
+            let process = tokio::task::spawn_blocking(Process::read).await.unwrap_or_default();
+            render::text(&figures, &process)
+        };
+        let text = tokio::time::timeout(SCRAPE_TIMEOUT, read).await.map_err(|_| TooSlow)?;
+        let mut response = Response::new(text.into());
+        response.headers_mut().insert(CONTENT_TYPE, TEXT);
+        Ok(response)
+    }
+}
+
+/// Serves `GET /metrics`, and nothing else, until `cancel`.
+///
+/// # Errors
+/// The listener is broken for good.
+pub async fn serve(
+    listener: TcpListener,
+    scraper: Arc<Scraper>,
+    cancel: CancellationToken,
+) -> io::Result<()> {
+    let routes = http::route("/metrics", &[Method::GET], move |_: Call| {
+        let scraper = Arc::clone(&scraper);
+        async move {
+            let answer = scraper.answer().await;
+            answer.unwrap_or_else(|TooSlow| http::fault(StatusCode::SERVICE_UNAVAILABLE))
+        }
+    });
+    let service = warp::service(routes.recover(http::recover).unify());
+    let counters = Arc::new(EdgeCounters::default());
+    http::serve(Listener::Tcp(listener), service, LIMITS, counters, cancel).await
+}
