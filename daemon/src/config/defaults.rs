@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use protocol::ORDER_TOPIC;
 
 use super::tree::{
-    Admin, Config, Gateway, Http, Log, LogFormat, Order, Others, ProductSeed, Queue, QueueKind,
-    Rocketmq, Role, Shutdown, Store,
+    Admin, Config, Doctor, Gateway, Http, Log, LogFormat, Order, Others, ProductSeed, Queue,
+    QueueKind, Rocketmq, Role, Shutdown, Store,
 };
 
 const GATEWAY_PORT: u16 = 8070;
@@ -61,6 +61,7 @@ impl Default for Config {
             },
             log: Log { format: LogFormat::Auto, level: "info".to_owned() },
             shutdown: Shutdown { deadline_ms: 10_000 },
+            doctor: Doctor { topic: String::new() },
         }
     }
 }
