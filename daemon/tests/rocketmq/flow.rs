@@ -34,7 +34,13 @@ async fn orders_flow_from_a_fresh_topic_on() {
 
     // A batch of hundreds is one send with one result for each order.
     let batch = orders(2..602);
-    assert!(producer.publish(&batch).await.iter().all(|result| *result == Published::Stored));
+    assert!(
+        producer
+            .publish(batch.clone().into())
+            .await
+            .iter()
+            .all(|result| *result == Published::Stored)
+    );
     until("all are placed", async || recorder.ids().len() == 601).await;
 
     // Java's bytes come unchanged, with the time of birth; malformed ones come too, and block
@@ -67,7 +73,9 @@ async fn pauses_lag_and_stops_keep_every_order() {
 
     // A group that never consumed: everything there is waits.
     until_sent(&*producer, order(0)).await;
-    assert!(producer.publish(&orders(1..40)).await.iter().all(|sent| *sent == Published::Stored));
+    assert!(
+        producer.publish(orders(1..40).into()).await.iter().all(|sent| *sent == Published::Stored)
+    );
     let waiting = lag.read_lag().await.unwrap();
     assert_eq!(waiting.messages, 40, "{waiting:?}");
     assert!(waiting.oldest_age_ms.is_some_and(|age| age < 60_000), "{waiting:?}");
@@ -86,7 +94,7 @@ async fn pauses_lag_and_stops_keep_every_order() {
     // Paused at once, and at once on again.
     queue.set_consuming(Consuming::Paused).await;
     assert!(!queue.health().borrow().consumer_running);
-    producer.publish(&orders(40..140)).await;
+    producer.publish(orders(40..140).into()).await;
     until("the lag shows it", async || lag.read_lag().await.unwrap().messages == 100).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(recorder.count(), 40, "nothing is placed in a pause");
@@ -96,7 +104,7 @@ async fn pauses_lag_and_stops_keep_every_order() {
 
     // Stopped with a batch under way and others waiting: what was placed stays acknowledged.
     recorder.slow_ms.store(200, Ordering::SeqCst);
-    producer.publish(&orders(140..440)).await;
+    producer.publish(orders(140..440).into()).await;
     until("some are placed", async || 140 < recorder.count()).await;
     println!("stop under load took {:?}", shut(&queue).await);
     let (before, ids) = (recorder.count(), recorder.ids());

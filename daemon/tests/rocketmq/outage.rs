@@ -21,7 +21,7 @@ async fn a_broker_that_comes_late() {
     let health = until_health(&queue, "a fault", |health| !health.degraded.is_empty()).await;
     println!("{}", health.degraded[0]);
     assert!(health.degraded[0].contains(&port.to_string()), "{health:?}");
-    assert!(matches!(producer.publish(&[order(1)]).await[0], Published::Rejected(_)));
+    assert!(matches!(producer.publish([order(1)].into()).await[0], Published::Rejected(_)));
     assert!(queue.lag_reader().read_lag().await.is_err());
 
     let dir = tempfile::tempdir().unwrap();
@@ -57,7 +57,7 @@ async fn a_broker_that_is_killed_and_comes_back() {
     // Asked all the time, as buyers do: refused at once, and definitely.
     while killed.elapsed() < Duration::from_secs(12) {
         let asked = Instant::now();
-        let result = producer.publish(&[order(1)]).await.remove(0);
+        let result = producer.publish([order(1)].into()).await.remove(0);
         assert!(matches!(result, Published::Rejected(_)), "{result:?}");
         assert!(asked.elapsed() < Duration::from_secs(1));
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -78,7 +78,7 @@ async fn a_broker_that_is_killed_and_comes_back() {
     });
     health.await;
     until("all of a batch", async || {
-        producer.publish(&orders(2..50)).await.iter().all(|sent| *sent == Published::Stored)
+        producer.publish(orders(2..50).into()).await.iter().all(|sent| *sent == Published::Stored)
     })
     .await;
     until("placed", async || recorder.ids().len() == 50).await;
@@ -97,14 +97,14 @@ async fn a_frozen_broker_leaves_unknown_results_that_arrive_later() {
 
     rig.broker.freeze().unwrap();
     let asked = Instant::now();
-    let result = producer.publish(&[order(1)]).await.remove(0);
+    let result = producer.publish([order(1)].into()).await.remove(0);
     println!("frozen: {result:?} after {:?}", asked.elapsed());
     assert!(matches!(result, Published::Unknown(_)), "{result:?}");
     assert!(asked.elapsed() < Duration::from_millis(3_600));
     // From then on the gateway needn't wait for it: nothing is sent to a silent broker.
     let noticed = until("the silence is noticed", async || producer.ready().is_err()).await;
     println!("silence noticed {noticed:?} after the first time-out");
-    assert!(matches!(producer.publish(&[order(2)]).await[0], Published::Rejected(_)));
+    assert!(matches!(producer.publish([order(2)].into()).await[0], Published::Rejected(_)));
 
     rig.broker.thaw().unwrap();
     let thawed = Instant::now();
@@ -148,7 +148,7 @@ async fn after_a_freeze_the_rest_is_placed_within_seconds() {
     rig.broker.freeze().unwrap();
     let frozen = Instant::now();
     while frozen.elapsed() < Duration::from_secs(10) {
-        producer.publish(&[order(1)]).await;
+        producer.publish([order(1)].into()).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     rig.broker.thaw().unwrap();
