@@ -23,6 +23,8 @@ pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
     let (mut findings, stored) = match examined {
         Some(Ok(None)) => (vec![absent(loaded)], None),
         Some(Ok(Some(examined))) => (present(loaded, running, &examined), Some(examined.products)),
+        // What stands in its folder's place is no folder.
+        Some(Err(_)) if !loaded.config.store.path.exists() => (vec![absent(loaded)], None),
         Some(Err(error)) => (vec![refused(&error)], None),
         None => {
             let advice = "try again; if it stays, restore a copy";

@@ -154,7 +154,7 @@ impl Look<'_> {
             }
         }
         for broker in &reached {
-            let Some(mut heard) = timely(self.listen(broker, known)).await else {
+            let Some(mut heard) = timely(self.listen(broker)).await else {
                 findings.push(silent(ACCOUNT));
                 continue;
             };
@@ -193,7 +193,7 @@ impl Look<'_> {
     }
 
     /// Account and rights at one broker, told apart by asking for one thing at a time.
-    async fn listen(&self, broker: &Broker, known: bool) -> Heard {
+    async fn listen(&self, broker: &Broker) -> Heard {
         let names = &self.clients.names;
         let (name, address) = (&broker.name, broker.address.as_str());
         let mut heard = Heard { account: true, ..Heard::default() };
@@ -209,9 +209,6 @@ impl Look<'_> {
             false => "wants no account, and none is configured",
         };
         heard.findings.insert(0, Finding::ok(ACCOUNT, format!("{name} {who}")));
-        if !known {
-            return heard;
-        }
         match self.requests.committed(address, &names.group, &names.topic, 0).await {
             Ok(committed) => heard.has_consumed = committed.is_some(),
             Err(error) => {
