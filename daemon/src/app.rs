@@ -192,8 +192,7 @@ impl App {
         log: &Arc<LogHandle>,
         stop: &Stop,
     ) -> Result<Self, StartError> {
-        let config = &loaded.config;
-        let status = Arc::new(Status::default());
+        let (config, status) = (&loaded.config, Arc::new(Status::default()));
         let store = open_store(config, &status).await?;
         let Inherited { gateway, order, admin } = inherited;
         let mut bound = Bound::bind(config, gateway, order)?;

@@ -30,6 +30,11 @@ pub enum Verb {
     PrintConfig,
     /// Print docs/config.md.
     PrintDocs,
+    /// Look at everything a start needs.
+    Doctor {
+        /// Whether for a program instead of a person.
+        json: bool,
+    },
 }
 
 /// The flash-sale daemon: gateway role, order role, or both.
@@ -75,6 +80,15 @@ enum Command {
         #[arg(long, hide = true)]
         docs: bool,
     },
+    /// Look at everything a start needs, changing nothing: a line for each, with what to do; exit
+    /// code 0 when all is well, 1 with warnings, 2 with failures
+    Doctor {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Print a JSON list of {check, state, found, advice}; state is ok, warn or fail
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -108,6 +122,7 @@ impl Cli {
             Some(Command::CheckConfig { config }) => (Verb::CheckConfig, Some(config)),
             Some(Command::PrintConfig { config, docs: false }) => (Verb::PrintConfig, Some(config)),
             Some(Command::PrintConfig { config, docs: true }) => (Verb::PrintDocs, Some(config)),
+            Some(Command::Doctor { config, json }) => (Verb::Doctor { json }, Some(config)),
         };
         let before = self.config;
         let options = match config {

@@ -1,4 +1,4 @@
-//! Exit codes: those of sysexits.h that the daemon uses, one meaning each. README's table is these.
+//! Exit codes: those of sysexits.h that the daemon uses, and two of `doctor`, one meaning each. README's table is these.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,10 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0
     Ok,
+    /// 1
+    Warnings,
+    /// 2
+    Failures,
     /// 64
     Usage,
     /// 65
@@ -30,9 +34,11 @@ pub enum Exit {
 impl Exit {
     /// All of them, by rising code.
     #[must_use]
-    pub const fn all() -> [Self; 10] {
+    pub const fn all() -> [Self; 12] {
         [
             Self::Ok,
+            Self::Warnings,
+            Self::Failures,
             Self::Usage,
             Self::DataErr,
             Self::Unavailable,
@@ -50,6 +56,8 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
+            Self::Warnings => 1,
+            Self::Failures => 2,
             Self::Usage => 64,
             Self::DataErr => 65,
             Self::Unavailable => 69,
@@ -67,6 +75,8 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "Stopped as asked, or the verb did its work.",
+            Self::Warnings => "`doctor`: it would run, and some lines are warnings.",
+            Self::Failures => "`doctor`: something fails, the configuration included.",
             Self::Usage => "The command line is wrong.",
             Self::DataErr => "The database is corrupt, or of a newer version of the program.",
             Self::Unavailable => "An address to listen on is taken or can't be had.",
@@ -109,8 +119,8 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_those_of_sysexits() {
+    fn codes_are_those_of_sysexits_and_two_of_doctor() {
         let codes = Exit::all().map(Exit::code);
-        assert_eq!(codes, [0, 64, 65, 69, 70, 73, 74, 75, 77, 78]);
+        assert_eq!(codes, [0, 1, 2, 64, 65, 69, 70, 73, 74, 75, 77, 78]);
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use seckilld::args::{self, Verb};
 use seckilld::exit::Exit;
-use seckilld::{app, config};
+use seckilld::{app, config, doctor};
 
 /// Every request allocates a little; this allocator does it in less time than glibc's
 /// (`docs/performance.md`).
@@ -24,6 +24,9 @@ fn perform() -> Exit {
     if asked.verb == Verb::PrintDocs {
         return args::print(&config::docs());
     }
+    if let Verb::Doctor { json } = asked.verb {
+        return doctor::run(&asked.options, json);
+    }
     let loaded = match config::load(&asked.options) {
         Ok(loaded) => loaded,
         Err(faults) => return args::refuse(&faults),
@@ -31,6 +34,6 @@ fn perform() -> Exit {
     match asked.verb {
         Verb::CheckConfig => args::print(&args::summary(&loaded)),
         Verb::PrintConfig => args::print(&config::effective(&loaded)),
-        Verb::Run | Verb::PrintDocs => app::run(&loaded),
+        Verb::Run | Verb::PrintDocs | Verb::Doctor { .. } => app::run(&loaded),
     }
 }

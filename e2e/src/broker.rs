@@ -27,6 +27,8 @@ pub const VERSION: &str = "5.4.0";
 /// The test account that may publish and subscribe to the order topic and subscribe with any group.
 /// It exists on loopback, in a test broker with `acl`, and nowhere else.
 pub const ACCESS_KEY: &str = "seckillAK";
+/// One that may use the topic and no group at all; its secret is the same.
+pub const GROUPLESS_ACCESS_KEY: &str = "grouplessAK";
 /// Its secret.
 pub const SECRET_KEY: &str = "seckillSK123456";
 

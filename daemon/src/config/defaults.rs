@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use protocol::ORDER_TOPIC;
 
 use super::tree::{
-    Admin, Config, Gateway, Http, Log, LogFormat, Metrics, OptionalAddress, Order, Others,
+    Admin, Config, Doctor, Gateway, Http, Log, LogFormat, Metrics, OptionalAddress, Order, Others,
     ProductSeed, Queue, QueueKind, Rocketmq, Role, Shutdown, Store,
 };
 
@@ -62,6 +62,7 @@ impl Default for Config {
             metrics: Metrics { listen: OptionalAddress(None) },
             log: Log { format: LogFormat::Auto, level: "info".to_owned() },
             shutdown: Shutdown { deadline_ms: 10_000 },
+            doctor: Doctor { topic: String::new() },
         }
     }
 }

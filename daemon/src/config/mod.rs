@@ -26,7 +26,7 @@ pub use faults::{Fault, Faults, Source};
 pub use print::{docs, effective, entries};
 pub use secrets::{Credentials, Secret};
 pub use tree::{
-    Admin, Config, Gateway, Http, Log, LogFormat, Metrics, OptionalAddress, Order, Others,
+    Admin, Config, Doctor, Gateway, Http, Log, LogFormat, Metrics, OptionalAddress, Order, Others,
     ProductSeed, Queue, QueueKind, Rocketmq, Role, Shutdown, Store,
 };
 
@@ -65,6 +65,18 @@ pub struct Loaded {
     /// The service manager.
     pub manager: Manager,
     credentials_folder: Option<PathBuf>,
+}
+
+/// A file with a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    /// The key that names it.
+    pub key: &'static str,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its mode's bits of permission; `None` where it can't be seen from here, as a credential of
+    /// systemd's can't.
+    pub mode: Option<u32>,
 }
 
 /// Reads and judges the configuration.
@@ -187,6 +199,26 @@ impl Loaded {
                 name.display().to_string()
             ));
         }
+    }
+
+    /// The files with secrets that this process reads, as far as they are named.
+    #[must_use]
+    pub fn secret_files(&self) -> Vec<SecretFile> {
+        let (gateway, rocketmq) = (&self.config.gateway, &self.config.rocketmq);
+        let mut named = Vec::new();
+        if self.config.queue.kind == QueueKind::Rocketmq {
+            named.push((ACCESS_KEY_FILE, &rocketmq.access_key_file));
+            named.push((SECRET_KEY_FILE, &rocketmq.secret_key_file));
+        }
+        if self.config.roles.contains(&Role::Gateway) {
+            named.push((ORDER_ID_KEY_FILE, &gateway.order_id_key_file));
+        }
+        named.retain(|(_, name)| !name.is_empty());
+        let file = |(key, name): (&'static str, &PathBuf)| {
+            let located = Located::new(name, self.credentials_folder.as_deref()).ok()?;
+            Some(SecretFile { key, mode: located.mode(), path: located.into_path() })
+        };
+        named.into_iter().filter_map(file).collect()
     }
 
     fn secret<T>(

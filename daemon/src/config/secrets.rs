@@ -128,6 +128,16 @@ impl Located {
         self.hint == NO_CREDENTIALS_FOLDER && !self.path.exists()
     }
 
+    /// The bits of permission; `None` where the file can't be seen.
+    pub(super) fn mode(&self) -> Option<u32> {
+        Some(self.path.metadata().ok()?.permissions().mode() & 0o7777)
+    }
+
+    /// Where it is.
+    pub(super) fn into_path(self) -> PathBuf {
+        self.path
+    }
+
     /// A warning, if everyone on the machine may read the file.
     pub(super) fn exposure(&self) -> Option<String> {
         const OTHERS_READ: u32 = 0o004;

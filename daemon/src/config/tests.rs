@@ -221,7 +221,7 @@ fn unknown_keys_are_refused_in_every_layer_without_their_values() {
         let expected = [
             "SECKILL_GATEWAY__LISEN): unknown key; did you mean gateway.listen?",
             "SECKILL_PORT): unknown key; at the top are roles, products, gateway, order, queue, \
-             rocketmq, store, http, admin, metrics, log, shutdown",
+             rocketmq, store, http, admin, metrics, log, shutdown, doctor",
             "gatway (file etc/embedded.toml): unknown key; did you mean gateway?",
             "products[0].prise (file etc/embedded.toml): unknown key; did you mean products.price?",
             "rocketmq.nameServers (--set): unknown key; did you mean rocketmq.name_servers?",

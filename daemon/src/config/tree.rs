@@ -37,6 +37,8 @@ keys! {
         pub log: Log,
         /// Stopping.
         pub shutdown: Shutdown,
+        /// `seckilld doctor`.
+        pub doctor: Doctor,
     }
 
     /// A product of the profile.
@@ -207,6 +209,14 @@ keys! {
     pub struct Shutdown {
         /// Milliseconds for the whole stop; what isn't done by then is cut off.
         pub deadline_ms: u64,
+    }
+
+    /// Keys under `doctor`.
+    pub struct Doctor {
+        /// A topic that nobody else reads, for `doctor` to send a message over and read it back;
+        /// empty for none. It must exist, and never be the orders' own. Only with it is it proven
+        /// that the account may publish.
+        pub topic: String,
     }
 }
 

@@ -19,6 +19,7 @@ mod controls;
 mod dead_letters;
 mod decisions;
 mod error;
+mod examine;
 #[cfg(test)]
 pub(crate) mod inline;
 mod letter_commands;
@@ -58,6 +59,7 @@ use checkpoint::Checkpointer;
 use clock::Clock;
 pub use controls::ControlVerb;
 pub use error::{CloseError, CommandError, ListError, ReadError, WriteError};
+pub use examine::{Examined, examine};
 use meta::Identity;
 pub use meters::StoreMeters;
 pub use open::OpenError;

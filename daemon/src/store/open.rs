@@ -162,7 +162,7 @@ fn hold(path: &Path) -> Result<File, OpenError> {
 }
 
 /// Bytes of the file, `None` when there is none.
-fn size(path: &Path) -> Result<Option<u64>, OpenError> {
+pub(super) fn size(path: &Path) -> Result<Option<u64>, OpenError> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata.len())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -180,6 +180,17 @@ fn make(path: &Path) -> Result<(), OpenError> {
 /// Looks at a file that exists without changing it. It has to be SQLite that looks, since the
 /// newest header may lie in the write-ahead log; and its closing checkpoint has to be off.
 fn judge(path: &Path) -> Result<(), OpenError> {
+    is_sqlite(path)?;
+    let (header, damage) = look(path).map_err(|error| classify(path, &error))?;
+    is_ours(path, &header)?;
+    match damage {
+        Some(why) => Err(OpenError::Corrupt { path: path.to_owned(), why }),
+        None => Ok(()),
+    }
+}
+
+/// Errs unless the file begins as SQLite's do.
+pub(super) fn is_sqlite(path: &Path) -> Result<(), OpenError> {
     let mut begin = [0; MAGIC.len()];
     File::open(path).and_then(|mut file| file.read_exact(&mut begin)).or_else(
         |error| match error.kind() {
@@ -190,50 +201,58 @@ fn judge(path: &Path) -> Result<(), OpenError> {
     if begin != *MAGIC {
         return Err(OpenError::NotADatabase { path: path.to_owned() });
     }
-    let seen = look(path).map_err(|error| classify(path, &error))?;
-    if seen.application_id != APPLICATION_ID && !seen.is_blank() {
-        let application_id = seen.application_id;
+    Ok(())
+}
+
+/// Errs when another program made it, or a newer daemon.
+pub(super) fn is_ours(path: &Path, header: &Header) -> Result<(), OpenError> {
+    let (application_id, found) = (header.application_id, header.user_version);
+    if application_id != APPLICATION_ID && !header.is_blank() {
         return Err(OpenError::Foreign { path: path.to_owned(), application_id });
     }
-    if KNOWN < seen.user_version {
-        let (found, known) = (seen.user_version, KNOWN);
-        return Err(OpenError::NewerSchema { path: path.to_owned(), found, known });
+    if KNOWN < found {
+        return Err(OpenError::NewerSchema { path: path.to_owned(), found, known: KNOWN });
     }
-    match seen.damage {
-        Some(why) => Err(OpenError::Corrupt { path: path.to_owned(), why }),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-/// What a look at a database finds.
-struct Seen {
+/// What a database says of itself.
+pub(super) struct Header {
     application_id: i32,
-    user_version: i32,
+    pub(super) user_version: i32,
     tables: i64,
-    damage: Option<String>,
 }
 
-impl Seen {
+impl Header {
     /// A database in which nobody has made anything yet, such as one whose making was cut short.
-    const fn is_blank(&self) -> bool {
+    pub(super) const fn is_blank(&self) -> bool {
         self.application_id == 0 && self.user_version == 0 && self.tables == 0
     }
 }
 
-fn look(path: &Path) -> rusqlite::Result<Seen> {
+/// Reads it.
+pub(super) fn header(connection: &Connection) -> rusqlite::Result<Header> {
+    let number = |sql| connection.query_row(sql, [], |row| row.get(0));
+    let tables =
+        connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(Header {
+        application_id: number("PRAGMA application_id")?,
+        user_version: number("PRAGMA user_version")?,
+        tables,
+    })
+}
+
+/// The header, and the damage that a quick check found.
+fn look(path: &Path) -> rusqlite::Result<(Header, Option<String>)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    let number = |sql| connection.query_row(sql, [], |row| row.get(0));
-    let application_id = number("PRAGMA application_id")?;
-    let user_version = number("PRAGMA user_version")?;
-    let tables =
-        connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let header = header(&connection)?;
     let small = fs::metadata(path).is_ok_and(|file| file.len() < QUICK_CHECK_BYTES_MAX);
-    let ours = application_id == APPLICATION_ID && user_version <= KNOWN;
+    let ours = header.application_id == APPLICATION_ID && header.user_version <= KNOWN;
     let damage = if small && ours { quick_check(&connection)? } else { None };
-    Ok(Seen { application_id, user_version, tables, damage })
+    Ok((header, damage))
 }
 
 fn quick_check(connection: &Connection) -> rusqlite::Result<Option<String>> {

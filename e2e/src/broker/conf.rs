@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{ACCESS_KEY, BrokerOptions, SECRET_KEY, missing};
+use super::{ACCESS_KEY, BrokerOptions, GROUPLESS_ACCESS_KEY, SECRET_KEY, missing};
 
 /// The test broker's administrator.
 const ROOT_ACCESS_KEY: &str = "rootAK123";
@@ -121,6 +121,8 @@ fn accounts() -> String {
         "accounts:\n\
          - {{accessKey: {ACCESS_KEY}, secretKey: {SECRET_KEY}, admin: false, \
          defaultTopicPerm: DENY, defaultGroupPerm: SUB, topicPerms: [{ORDER_TOPIC}=PUB|SUB]}}\n\
+         - {{accessKey: {GROUPLESS_ACCESS_KEY}, secretKey: {SECRET_KEY}, admin: false, \
+         defaultTopicPerm: DENY, defaultGroupPerm: DENY, topicPerms: [{ORDER_TOPIC}=PUB|SUB]}}\n\
          - {{accessKey: {ROOT_ACCESS_KEY}, secretKey: {ROOT_SECRET_KEY}, admin: true}}\n"
     )
 }

@@ -10,6 +10,7 @@ mod contract;
 mod crash;
 mod crowd;
 mod desk;
+mod doctor;
 mod edge;
 mod idle;
 mod metrics;

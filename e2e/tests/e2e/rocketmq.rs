@@ -2,6 +2,7 @@
 //! on the topic, and with broker or daemon killed, frozen or stopped in its midst.
 
 mod away;
+mod doctor;
 mod lag;
 mod network;
 mod old;

@@ -23,6 +23,7 @@ impl Judge<'_> {
         }
         self.name_servers();
         self.names();
+        self.doctor_topic();
         self.tls();
         self.credentials(env_type);
     }
@@ -81,6 +82,23 @@ impl Judge<'_> {
         if is_placeholder(namespace) || !(namespace.is_empty() || is_name(namespace)) {
             let problem = "must be the instance's id, such as MQ_INST_1234_abcd, or empty";
             self.refuse("rocketmq.namespace", problem);
+        }
+    }
+
+    fn doctor_topic(&mut self) {
+        let topic = &self.config.doctor.topic;
+        if topic.is_empty() {
+            return;
+        }
+        if *topic == self.config.rocketmq.topic {
+            let problem = "must not be the topic of orders: whoever consumes them would take the \
+                           message for one";
+            self.refuse("doctor.topic", problem);
+        } else if !is_name(topic) || TOPIC_CHARS_MAX < topic.chars().count() {
+            let problem = format!(
+                "must have up to {TOPIC_CHARS_MAX} letters, digits, and %, |, - or _, or be empty"
+            );
+            self.refuse("doctor.topic", problem);
         }
     }
 

@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_counted_from_the_committed_or_the_first_offset() {
-        let glance = Glance { min_offset: 10, max_offset: 25, born_ms: None };
+        let glance = Glance { min_offset: 10, max_offset: 25, ..Glance::default() };
         assert_eq!(waiting(Some(20), glance), 5);
         assert_eq!(waiting(Some(25), glance), 0);
         assert_eq!(waiting(None, glance), 15);

@@ -147,7 +147,8 @@ fn tell(ports: &watch::Sender<Ports>, address: &str, now: impl FnOnce(&Port) -> 
     });
 }
 
-async fn connect(address: &str) -> Result<TcpStream, String> {
+/// One connect, given up after a second.
+pub(super) async fn connect(address: &str) -> Result<TcpStream, String> {
     match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(error.to_string()),

@@ -12,12 +12,15 @@
 //! view.rs      what the admin views show beside the lag
 //! refusal.rs                            signs, and levels the brokers' ways to refuse an account
 //! share.rs                              pure: which queues are this consumer's
+//! examine.rs   doctor's look at all of it, line by line (round_trip.rs, broker_clock.rs)
 //! ```
 
+mod broker_clock;
 mod classify;
 mod client;
 mod consumer;
 mod delivery;
+mod examine;
 mod health;
 mod keeper;
 mod lag;
@@ -26,6 +29,7 @@ mod probe;
 mod producer;
 mod refusal;
 mod requests;
+mod round_trip;
 mod share;
 mod view;
 
@@ -41,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 pub use super::Consuming;
 #[cfg(test)]
 pub(crate) use delivery::{BODY_BYTES_MAX, inflated};
+pub use examine::{Examination, examine};
 pub use health::Health;
 
 use super::{

@@ -182,7 +182,7 @@ async fn account(clients: &Clients, requests: &Requests, broker: &Broker) -> Res
 }
 
 /// The brokers' remarks differ by version; their words tell the faults apart.
-fn account_fault(clients: &Clients, remark: &str) -> Fault {
+pub(super) fn account_fault(clients: &Clients, remark: &str) -> Fault {
     let settings = &clients.settings;
     let secret_file = settings.secret_key_file.display();
     let key_file = settings.access_key_file.display();
@@ -290,7 +290,7 @@ pub(super) async fn takes_any_secret(clients: &Clients, broker: &Broker) -> Opti
     })
 }
 
-fn from_name_server(error: RequestError) -> Fault {
+pub(super) fn from_name_server(error: RequestError) -> Fault {
     match error {
         RequestError::Failed(facts) if facts.code == "core.serialization.failed" => {
             Fault::NameServerSpeaks4x

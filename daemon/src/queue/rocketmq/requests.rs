@@ -3,10 +3,10 @@
 //! (the client's errors are redacted), and because the admin calls want rights that an order
 //! account has not: these need what producing and consuming need, and work on 4.x brokers too.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rocketmq_client_rust::{ClientError, ClientInstanceHandle};
-use rocketmq_model::common::message::message_ext::MessageExt;
 use rocketmq_protocol::common::message::message_decoder;
 use rocketmq_protocol::protocol::remoting_command::RemotingCommand;
 use rocketmq_protocol::protocol::route::route_data_view::QueueData;
@@ -14,6 +14,7 @@ use rocketmq_protocol::protocol::route::topic_route_data::TopicRouteData;
 
 use super::classify::Facts;
 
+const SEND: i32 = 10;
 const PULL: i32 = 11;
 const QUERY_COMMITTED: i32 = 14;
 const CREATE_TOPIC: i32 = 17;
@@ -67,6 +68,8 @@ pub(super) struct Glance {
     pub(super) max_offset: i64,
     /// When the message at the offset was born, in epoch milliseconds; none where there is none.
     pub(super) born_ms: Option<i64>,
+    /// When the broker stored it, by its own clock.
+    pub(super) stored_ms: Option<i64>,
 }
 
 /// A connection for single requests.
@@ -141,11 +144,15 @@ impl Requests {
             .await?;
         match answer.code() {
             TOPIC_NOT_EXIST => Ok(None),
-            SUCCESS | NOTHING_THERE | NOTHING_THERE_RETRY | OFFSET_MOVED => Ok(Some(Glance {
-                min_offset: number(&answer, "minOffset")?,
-                max_offset: number(&answer, "maxOffset")?,
-                born_ms: born_ms(&mut answer),
-            })),
+            SUCCESS | NOTHING_THERE | NOTHING_THERE_RETRY | OFFSET_MOVED => {
+                let times = times(&mut answer);
+                Ok(Some(Glance {
+                    min_offset: number(&answer, "minOffset")?,
+                    max_offset: number(&answer, "maxOffset")?,
+                    born_ms: times.map(|(born_ms, _)| born_ms),
+                    stored_ms: times.map(|(_, stored_ms)| stored_ms),
+                }))
+            }
             _ => Err(refused(&answer)),
         }
     }
@@ -198,17 +205,57 @@ impl Requests {
 
     /// A broker's version, such as `V5_4_0`.
     pub(super) async fn version(&self, address: &str) -> Result<String, RequestError> {
+        let mut info = self.runtime_info(address).await?;
+        info.remove("brokerVersionDesc").ok_or(RequestError::Unreadable("version"))
+    }
+
+    /// What a broker tells of itself, by name.
+    pub(super) async fn runtime_info(
+        &self,
+        address: &str,
+    ) -> Result<HashMap<String, String>, RequestError> {
         #[derive(serde::Deserialize)]
         struct Info {
-            table: std::collections::HashMap<String, String>,
+            table: HashMap<String, String>,
         }
         let answer = self.ask(address, BROKER_RUNTIME_INFO, &[]).await?;
         if answer.code() != SUCCESS {
             return Err(refused(&answer));
         }
         let info = answer.body().and_then(|body| serde_json::from_slice::<Info>(body).ok());
-        let version = info.and_then(|mut info| info.table.remove("brokerVersionDesc"));
-        version.ok_or(RequestError::Unreadable("version"))
+        info.map(|info| info.table).ok_or(RequestError::Unreadable("runtime information"))
+    }
+
+    /// Puts a message on a topic's first queue; its offset there. Only for `doctor.topic`: orders
+    /// go by the producer.
+    pub(super) async fn put(
+        &self,
+        address: &str,
+        group: &str,
+        topic: &str,
+        body: Vec<u8>,
+    ) -> Result<i64, RequestError> {
+        let born = crate::clock::now().0.to_string();
+        let fields = [
+            ("producerGroup", group),
+            ("topic", topic),
+            ("defaultTopic", TOPIC_MAKER),
+            ("defaultTopicQueueNums", QUEUES),
+            ("queueId", "0"),
+            ("sysFlag", "0"),
+            ("bornTimestamp", &born),
+            ("flag", "0"),
+            ("properties", ""),
+            ("reconsumeTimes", "0"),
+            ("unitMode", "false"),
+            ("batch", "false"),
+        ];
+        let answer = self.ask_with_body(address, SEND, &fields, Some(body)).await?;
+        if answer.code() == SUCCESS {
+            number(&answer, "queueOffset")
+        } else {
+            Err(refused(&answer))
+        }
     }
 
     /// Makes the topic with four queues at a broker.
@@ -242,9 +289,22 @@ impl Requests {
         code: i32,
         fields: &[(&'static str, &str)],
     ) -> Result<RemotingCommand, RequestError> {
+        self.ask_with_body(address, code, fields, None).await
+    }
+
+    async fn ask_with_body(
+        &self,
+        address: &str,
+        code: i32,
+        fields: &[(&'static str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Result<RemotingCommand, RequestError> {
         let mut command = RemotingCommand::new_request(code, Vec::new());
         for (name, value) in fields {
             command.add_ext_field(*name, *value);
+        }
+        if let Some(body) = body {
+            command = command.set_body(body);
         }
         let address = address.into();
         let answer = Box::pin(self.handle.invoke_remoting(&address, command, timeout_ms())).await;
@@ -301,10 +361,11 @@ fn number(answer: &RemotingCommand, name: &'static str) -> Result<i64, RequestEr
     value.parse().map_err(|_| RequestError::Unreadable(name))
 }
 
-fn born_ms(answer: &mut RemotingCommand) -> Option<i64> {
+/// When the message was born, and when it was stored.
+fn times(answer: &mut RemotingCommand) -> Option<(i64, i64)> {
     let mut body = answer.take_body()?;
     let messages = message_decoder::decodes_batch(&mut body, false, false);
-    messages.first().map(MessageExt::born_timestamp)
+    messages.first().map(|message| (message.born_timestamp(), message.store_timestamp()))
 }
 
 fn brokers(route: &TopicRouteData) -> Vec<Broker> {

@@ -1,0 +1,183 @@
+//! The database: whether it is ours, whole and balanced, and its products beside the profile's.
+
+use std::time::Duration;
+
+use protocol::{Money, ProductState};
+use rustix::fs::{Access, access};
+
+use super::places::{existing, writable_folder};
+use super::running::Running;
+use crate::background;
+use crate::config::{Loaded, ProductSeed, Role};
+use crate::findings::Finding;
+use crate::store::{self, Balance, Examined, OpenError};
+
+/// A gigabyte takes a few seconds.
+const INTEGRITY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Looks at it on a thread of its own, at the lowest priority: a daemon may be selling beside it.
+pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
+    let path = loaded.config.store.path.clone();
+    let examined = background::run(move || store::examine(&path, INTEGRITY_TIMEOUT)).await;
+    let profile = &loaded.config.products;
+    let (mut findings, stored) = match examined {
+        Some(Ok(None)) => (vec![absent(loaded)], None),
+        Some(Ok(Some(examined))) => (present(loaded, running, &examined), Some(examined.products)),
+        // What stands in its folder's place is no folder.
+        Some(Err(_)) if !loaded.config.store.path.exists() => (vec![absent(loaded)], None),
+        Some(Err(error)) => (vec![refused(&error)], None),
+        None => {
+            let advice = "try again; if it stays, restore a copy";
+            (vec![Finding::fail("database", "the look at it broke off", advice)], None)
+        }
+    };
+    // Only the order role's database has products of account.
+    let stored = stored.filter(|_| loaded.config.roles.contains(&Role::Order));
+    findings.extend(products(profile, stored.as_deref()));
+    findings
+}
+
+fn absent(loaded: &Loaded) -> Finding {
+    let path = &loaded.config.store.path;
+    let (shown, place) = (path.display(), existing(path));
+    match writable_folder(&place) {
+        Ok(()) => Finding::ok(
+            "database",
+            format!("{shown} is absent; a start makes it, {} can be written", place.display()),
+        ),
+        Err(why) => Finding::fail(
+            "database",
+            format!("{shown} is absent and can't be made: {why}"),
+            "give the folder to the daemon's user, or set store.path elsewhere",
+        ),
+    }
+}
+
+fn refused(error: &OpenError) -> Finding {
+    let advice = match error {
+        OpenError::NewerSchema { .. } => "run the newer seckilld, or set store.path to another",
+        OpenError::NotADatabase { .. } | OpenError::Foreign { .. } => {
+            "set store.path to the sale's own database"
+        }
+        OpenError::Corrupt { .. } => "keep a copy of it, and restore the last good one",
+        OpenError::Held { .. } => "end what locks it, or try again",
+        OpenError::Unwritable { .. } | OpenError::Io { .. } => {
+            "run doctor as the daemon's user; look at the file's owner and disk"
+        }
+    };
+    Finding::fail("database", error.to_string(), advice)
+}
+
+fn present(loaded: &Loaded, running: &Running, examined: &Examined) -> Vec<Finding> {
+    let path = &loaded.config.store.path;
+    let Examined { schema, known, bytes, .. } = examined;
+    let held = match running.pid() {
+        Some(pid) if running.shares("store.path") => format!(", in use by process {pid}"),
+        _ => String::new(),
+    };
+    let version = match schema.cmp(known) {
+        std::cmp::Ordering::Less => format!("{schema}; a start takes it to {known}"),
+        _ => schema.to_string(),
+    };
+    let found = format!("{}: {bytes} bytes, schema {version}{held}", path.display());
+    let writable = access(path, Access::WRITE_OK | Access::READ_OK);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let writable = writable
+        .map_err(|error| error.to_string())
+        .and_then(|()| folder.map_or(Ok(()), writable_folder));
+    let database = match writable {
+        Ok(()) => Finding::ok("database", found),
+        Err(why) => Finding::fail(
+            "database",
+            format!("{found}; it can't be written: {why}"),
+            "give file and folder to the daemon's user",
+        ),
+    };
+    let integrity = match &examined.faults {
+        None => Finding::warn(
+            "integrity",
+            format!("not proven: not done within {} s", INTEGRITY_TIMEOUT.as_secs()),
+            "check it at leisure: sqlite3 -readonly FILE 'PRAGMA integrity_check'",
+        ),
+        Some(faults) if faults.is_empty() => {
+            Finding::ok("integrity", "PRAGMA integrity_check finds nothing")
+        }
+        Some(faults) => {
+            let advice = "keep a copy of it, and restore the last good one";
+            return vec![database, Finding::fail("integrity", faults.join("; "), advice)];
+        }
+    };
+    vec![database, integrity, books(&examined.books)]
+}
+
+fn books(books: &[Balance]) -> Finding {
+    let off: Vec<String> = books.iter().filter(|balance| !balance.holds()).map(told).collect();
+    if off.is_empty() {
+        return Finding::ok("books", format!("balanced: {} products", books.len()));
+    }
+    let advice = "pause intake and compare the audit log and orders with the stock";
+    Finding::fail("books", off.join("; "), advice)
+}
+
+fn told(balance: &Balance) -> String {
+    let Balance { prod_id, initial, added, stock, sold, live_orders } = balance;
+    format!(
+        "{prod_id} is out of balance: initial {initial} + added {added}, stock {stock}, sold \
+         {sold}, live orders {live_orders}"
+    )
+}
+
+/// Prices above 0 and ids used once the configuration's own judgement has shown.
+fn products(profile: &[ProductSeed], stored: Option<&[ProductState]>) -> Vec<Finding> {
+    const CHECK: &str = "products";
+    let none = profile.iter().filter(|product| product.stock == 0);
+    let mut findings: Vec<Finding> = none
+        .map(|product| {
+            let found = format!("{} starts with stock 0: sold out at once", product.prod_id);
+            Finding::warn(CHECK, found, "give it stock in `products`, or leave it out")
+        })
+        .collect();
+    let differing = stored.map(|stored| differences(profile, stored)).unwrap_or_default();
+    let advice = "what the database has counts; seckillctl product changes it";
+    findings.extend(differing.into_iter().map(|found| Finding::warn(CHECK, found, advice)));
+    if findings.is_empty() {
+        let counted = profile.len();
+        let found = match stored {
+            Some([]) | None => format!("{counted} in the profile, prices and stock above 0"),
+            Some(_) => format!("{counted} in the profile, the database has the same"),
+        };
+        findings.push(Finding::ok(CHECK, found));
+    }
+    findings
+}
+
+fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> Vec<String> {
+    let mut told = Vec::new();
+    // A database in which nothing was made yet gets the profile's.
+    if stored.is_empty() {
+        return told;
+    }
+    for ProductSeed { prod_id, prod_name, price, stock } in profile {
+        let Some(theirs) = stored.iter().find(|theirs| theirs.prod_id == *prod_id) else {
+            told.push(format!("{prod_id} isn't in the database; a start puts it in"));
+            continue;
+        };
+        let mut parts = Vec::new();
+        if *prod_name != theirs.prod_name {
+            parts.push(format!("name {prod_name:?}, there {:?}", theirs.prod_name));
+        }
+        if Money::parse(price).is_ok_and(|price| price != theirs.price) {
+            parts.push(format!("price {price}, there {}", theirs.price));
+        }
+        if u64::from(*stock) != theirs.initial {
+            parts.push(format!("stock {stock}, there {} at the start", theirs.initial));
+        }
+        if !parts.is_empty() {
+            told.push(format!("{prod_id} differs in the profile: {}", parts.join("; ")));
+        }
+    }
+    let known = |id: &String| profile.iter().any(|product| product.prod_id == *id);
+    let further = stored.iter().filter(|theirs| !known(&theirs.prod_id));
+    told.extend(further.map(|theirs| format!("{} is in the database alone", theirs.prod_id)));
+    told
+}

@@ -1,0 +1,101 @@
+//! `seckilld doctor`: looks at everything a start needs and says what it found and what to do,
+//! without changing anything. Each remote question has a deadline, so that it always ends.
+//!
+//! ```text
+//! running.rs   the daemon of this very configuration, where one runs: asked over its admin socket
+//! places.rs    ports, the admin socket's folder, secrets, open files, free disk
+//! database.rs  the database, judged by store::examine, and its products beside the profile's
+//! remote.rs    RocketMQ, judged by queue::rocketmq, and the order node
+//! report.rs    the table and the JSON
+//! ```
+
+mod database;
+mod places;
+mod remote;
+mod report;
+mod running;
+
+use crate::args;
+use crate::config::{self, Fault, Faults, Loaded, Options};
+use crate::exit::Exit;
+use crate::findings::{Finding, State};
+
+/// Looks, and prints the report on standard output.
+#[must_use]
+pub fn run(options: &Options, json: bool) -> Exit {
+    let findings = match config::load(options) {
+        Ok(loaded) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(Box::pin(look(&loaded))),
+                Err(fault) => return args::complain(&fault, Exit::Software),
+            }
+        }
+        Err(faults) => told(&faults),
+    };
+    let text = if json { report::json(&findings) } else { report::table(&findings) };
+    match args::print(&text) {
+        Exit::Ok => exit(&findings),
+        failed => failed,
+    }
+}
+
+/// The exit code: that of the worst line.
+fn exit(findings: &[Finding]) -> Exit {
+    match findings.iter().map(|finding| finding.state).max() {
+        None | Some(State::Ok) => Exit::Ok,
+        Some(State::Warn) => Exit::Warnings,
+        Some(State::Fail) => Exit::Failures,
+    }
+}
+
+/// A configuration's faults, each a line. Without a configuration there is nothing else to look at.
+fn told(faults: &Faults) -> Vec<Finding> {
+    let check = |fault: &Fault| match fault.key.as_str() {
+        key if key.ends_with("_key_file") => "secrets",
+        key if key.starts_with("products") => "products",
+        _ => "profile",
+    };
+    let advice = "put it right where it comes from; docs/config.md has every key";
+    faults.0.iter().map(|fault| Finding::fail(check(fault), fault.to_string(), advice)).collect()
+}
+
+async fn look(loaded: &Loaded) -> Vec<Finding> {
+    let mut findings = vec![profile(loaded)];
+    findings.extend(places::secrets(loaded));
+    let running = running::find(loaded).await;
+    findings.extend(running.findings());
+    findings.extend(places::ports(loaded, &running));
+    findings.push(places::admin_folder(loaded, &running));
+    findings.extend(database::look(loaded, &running).await);
+    findings.push(places::free_disk(loaded));
+    findings.push(places::open_files(&loaded.config));
+    findings.extend(remote::look(loaded, &running).await);
+    findings
+}
+
+fn profile(loaded: &Loaded) -> Finding {
+    let found = format!("envType {}, no fault", loaded.env_type);
+    // Modes of files are lines of their own.
+    let notes = loaded.notes.iter().filter(|note| !note.contains("can be read by everyone"));
+    let notes: Vec<&str> = notes.map(String::as_str).collect();
+    match notes.as_slice() {
+        [] => Finding::ok("profile", found),
+        notes => Finding::ok("profile", format!("{found}; {}", notes.join("; "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, Finding, exit};
+
+    #[test]
+    fn the_worst_line_is_the_exit_code() {
+        let (ok, warn) = (Finding::ok("a", ""), Finding::warn("b", "", ""));
+        let fail = Finding::fail("c", "", "");
+        assert_eq!(exit(&[]), Exit::Ok);
+        assert_eq!(exit(std::slice::from_ref(&ok)), Exit::Ok);
+        assert_eq!(exit(&[warn.clone(), ok.clone()]), Exit::Warnings);
+        assert_eq!(exit(&[ok, fail, warn]), Exit::Failures);
+    }
+}

@@ -1,0 +1,174 @@
+//! The daemon of this very configuration, where one runs. It is asked over its admin socket; who
+//! holds the database is read from the kernel's list of locks, as trying the lock could be in the
+//! way of a daemon that starts at that moment.
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use protocol::ConfigPage;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+use crate::config::{self, Loaded};
+use crate::findings::Finding;
+
+const CHECK: &str = "running daemon";
+/// A daemon that is well answers within milliseconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What a daemon on the admin socket says.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) pid: u32,
+    phase: String,
+    /// Keys whose values are others there; an error where it doesn't tell.
+    differing: Result<Vec<String>, String>,
+}
+
+/// What is known of a running daemon.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) answer: Option<Answer>,
+    /// The process that holds the database.
+    holder: Option<u32>,
+}
+
+/// Looks for it.
+pub(super) async fn find(loaded: &Loaded) -> Running {
+    let config = &loaded.config;
+    let answer = match config.admin.socket.as_os_str().is_empty() {
+        true => None,
+        false => ask(loaded, &config.admin.socket).await,
+    };
+    Running { answer, holder: holder(&config.store.path) }
+}
+
+impl Running {
+    /// Whether the running daemon has the same value of a key.
+    pub(super) fn shares(&self, key: &str) -> bool {
+        let differing = self.answer.as_ref().and_then(|answer| answer.differing.as_ref().ok());
+        differing.is_some_and(|keys| !keys.iter().any(|differing| differing == key))
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.answer.as_ref().map(|answer| answer.pid)
+    }
+
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let Some(Answer { pid, phase, differing }) = &self.answer else {
+            return vec![match self.holder {
+                None => Finding::ok(CHECK, "none on this database and admin socket"),
+                Some(holder) => Finding::fail(
+                    CHECK,
+                    format!("process {holder} holds the database and doesn't answer on the socket"),
+                    "set admin.socket as that daemon has it, or store.path to another database",
+                ),
+            }];
+        };
+        vec![match differing {
+            Ok(keys) if keys.is_empty() => Finding::ok(
+                CHECK,
+                format!("a seckilld of this very configuration runs (process {pid}, {phase})"),
+            ),
+            Ok(keys) => Finding::warn(
+                CHECK,
+                format!(
+                    "a seckilld runs on this admin socket (process {pid}, {phase}) with other \
+                     values of {}",
+                    keys.join(", ")
+                ),
+                "restart it to put this configuration into force, or give this one another \
+                 admin.socket",
+            ),
+            Err(why) => Finding::warn(
+                CHECK,
+                format!(
+                    "a seckilld runs here (process {pid}, {phase}), its configuration is {why}"
+                ),
+                "run doctor as root or as the daemon's own user",
+            ),
+        }]
+    }
+}
+
+async fn ask(loaded: &Loaded, socket: &Path) -> Option<Answer> {
+    let status: Value = get(socket, "/v1/status").await.ok()?;
+    let differing = get::<ConfigPage>(socket, "/v1/config").await;
+    Some(Answer {
+        pid: u32::try_from(status["pid"].as_u64()?).ok()?,
+        phase: status["phase"].as_str().unwrap_or("in no known phase").to_owned(),
+        differing: differing.map(|page| differences(loaded, page)),
+    })
+}
+
+/// Keys of `doctor` itself are of no account: the daemon doesn't read them.
+fn differences(loaded: &Loaded, theirs: ConfigPage) -> Vec<String> {
+    let theirs: HashMap<String, Value> =
+        theirs.keys.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    let ours = config::entries(loaded).keys.into_iter();
+    ours.filter(|entry| !entry.key.starts_with("doctor."))
+        .filter(|entry| theirs.get(&entry.key) != Some(&entry.value))
+        .map(|entry| entry.key)
+        .collect()
+}
+
+async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T, String> {
+    let asked = async {
+        let stream = UnixStream::connect(socket).await.map_err(|error| error.to_string())?;
+        let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = shaken.map_err(|error| error.to_string())?;
+        tokio::spawn(connection);
+        let request = Request::get(path).header("host", "localhost").body(Empty::<Bytes>::new());
+        let request = request.map_err(|error| error.to_string())?;
+        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        if answer.status() != StatusCode::OK {
+            return Err(format!("not told ({})", answer.status()));
+        }
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| error.to_string())?.to_bytes();
+        serde_json::from_slice(&body).map_err(|error| format!("unreadable ({error})"))
+    };
+    let timely = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
+    timely.unwrap_or_else(|_| Err("not told in time".to_owned()))
+}
+
+/// The process that has the lock file beside the database locked.
+fn holder(database: &Path) -> Option<u32> {
+    let real = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
+    let mut lock = real.into_os_string();
+    lock.push(".lock");
+    let inode = fs::metadata(PathBuf::from(lock)).ok()?.ino();
+    holder_in(&fs::read_to_string("/proc/locks").ok()?, inode)
+}
+
+/// Lines such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF`.
+fn holder_in(locks: &str, inode: u64) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, _, pid, file, ..] = fields.as_slice() else { return None };
+        let found = file.rsplit(':').next()?.parse::<u64>().ok()?;
+        if found == inode { pid.parse().ok() } else { None }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holder_in;
+
+    #[test]
+    fn the_holder_of_a_lock_is_found_by_the_files_number() {
+        let locks = "1: POSIX  ADVISORY  READ 5 fe:00:7 0 EOF\n\
+                     2: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF\n";
+        assert_eq!(holder_in(locks, 12345), Some(4711));
+        assert_eq!(holder_in(locks, 7), None);
+    }
+}
