@@ -1,4 +1,5 @@
-//! Exit codes: those of sysexits.h that the daemon uses, and two of `doctor`, one meaning each. README's table is these.
+//! Exit codes: those of sysexits.h that the daemon uses, and two of `doctor`, one meaning each.
+//! README's table is these.
 
 use std::process::ExitCode;
 
