@@ -164,7 +164,7 @@ fn refuse(fault: &StartError) -> Exit {
 }
 
 fn announce(loaded: &Loaded) {
-    let (version, env_type) = (env!("CARGO_PKG_VERSION"), &loaded.env_type);
+    let (version, env_type) = (args::BUILD, &loaded.env_type);
     info!(version, %env_type, "starting");
     for note in &loaded.notes {
         info!("{note}");

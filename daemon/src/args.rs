@@ -5,10 +5,13 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Faults, Loaded, Options, QueueKind, Role};
 use crate::exit::Exit;
+
+/// The version with the commit that it was built from, by `build/commit.rs`.
+pub const BUILD: &str = env!("SECKILL_BUILD");
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub enum Verb {
 
 /// The flash-sale daemon: gateway role, order role, or both.
 #[derive(Debug, Parser)]
-#[command(name = "seckilld", version, after_help = "Configuration: docs/config.md")]
+#[command(name = "seckilld", version = BUILD, after_help = "Configuration: docs/config.md")]
 struct Cli {
     #[command(flatten)]
     config: ConfigArgs,
@@ -96,6 +99,12 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("must be KEY=VALUE".to_owned()),
     }
+}
+
+/// The command line as clap knows it, for the manual and the completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads the command line, the program's name first. Where there is nothing to do but to print

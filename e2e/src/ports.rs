@@ -14,7 +14,7 @@ const PORTS: u32 = 16_000;
 ///
 /// # Errors
 /// There is none.
-pub(crate) fn quiet_port(beside: &[i16]) -> Result<u16> {
+pub fn quiet_port(beside: &[i16]) -> Result<u16> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     // Other test programs begin elsewhere; ours go on where the last one stopped.
     let start = std::process::id().wrapping_mul(131);

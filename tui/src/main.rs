@@ -1,62 +1,7 @@
-//! `seckillctl`: looks at a running seckilld over its admin socket, and steers it.
-//!
-//! Standard output is data, standard error is talk, and the exit code (`exit`) is for scripts.
+//! The program `seckillctl`; everything it does is in the library.
 
-mod args;
-mod client;
-mod console;
-mod exit;
-mod place;
-mod table;
-mod text;
-mod verbs;
-
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use args::{Args, Status, Verb};
-use exit::{Exit, Fault};
-use place::{Screen, Surroundings};
-
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => return told_by_clap(&error),
-    };
-    match run(args) {
-        Ok(exit) => exit.into(),
-        Err(fault) => {
-            if fault.exit() != Exit::Fine {
-                let _ = writeln!(io::stderr(), "seckillctl: {fault}");
-            }
-            fault.exit().into()
-        }
-    }
-}
-
-fn run(args: Args) -> Result<Exit, Fault> {
-    let out = &mut io::stdout();
-    if let Some(Verb::Completions { shell }) = args.verb {
-        return verbs::completions(shell, out);
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let surroundings = Surroundings::of_process();
-        let socket = place::socket(args.socket, &surroundings).await?;
-        let screen = surroundings.screen();
-        let verb = match (args.verb, screen) {
-            (Some(verb), _) => verb,
-            (None, Screen::Terminal) => return console::run(args.console.into(), socket).await,
-            (None, Screen::Plain) => Verb::Status(Status::default()),
-        };
-        verbs::run(verb, socket, screen, out).await
-    })
-}
-
-/// Prints help and version as answers, anything else as a fault of usage.
-fn told_by_clap(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() }
+    seckillctl::main()
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::dist::{Build, trial};
 use crate::rocketmq;
 use crate::step::{cargo, root, run as run_command, step, target_dir};
 
@@ -14,13 +15,17 @@ const VERSIONS: &str = "E2E_VERSIONS";
 /// `1` has the tests run their long loops.
 const LONG: &str = "E2E_LONG";
 
+/// Where the packages to test are.
+const PACKAGES: &str = "E2E_PACKAGES";
+const WITHOUT_PACKAGES: [&str; 2] = ["--skip", "packages::"];
+
 /// How long the soak lasts.
 const SOAK_MINUTES: &str = "E2E_SOAK_MINUTES";
 
 /// The whole workspace is named, and the targets picked, so that cargo chooses the same features as
-/// for `cargo test --workspace` and builds no dependency twice. `binary` and `verbs` are
-/// tests of the two programs: naming them has cargo build those.
-const TESTS: [&str; 12] = [
+/// for `cargo test --workspace` and builds no dependency twice. `binary`, `verbs`
+/// and `manual` are tests of the programs: naming them has cargo build those.
+pub(crate) const TESTS: [&str; 14] = [
     "test",
     "--workspace",
     "--features",
@@ -33,6 +38,8 @@ const TESTS: [&str; 12] = [
     "e2e",
     "--test",
     "verbs",
+    "--test",
+    "manual",
 ];
 
 /// Rounds of the kill -9 loop that every run of the tests ends with, and their first seed.
@@ -44,14 +51,15 @@ const CRASH_ROUNDS: [&str; 4] = ["--rounds", "8", "--seed", "1"];
 pub(crate) struct Args {
     #[command(subcommand)]
     loops: Option<Loop>,
-    /// Also RocketMQ 5.1.4 and (with the 4.x build) 4.9.7, the build without rocketmq, long loops.
+    /// Also RocketMQ 5.1.4 and (with the 4.x build) 4.9.7, the build without rocketmq, the release
+    /// packages, long loops.
     #[arg(long)]
     full: bool,
     /// Only tests whose name holds this.
     filter: Option<String>,
 }
 
-/// What goes on for as long as one likes.
+/// What isn't a test among others.
 #[derive(clap::Subcommand)]
 enum Loop {
     /// The kill -9 loop (see `crash --help`): a sale in which the daemon dies again and again, at
@@ -68,6 +76,12 @@ enum Loop {
         #[arg(long, default_value_t = 30)]
         minutes: u64,
     },
+    /// The .deb in a clean Debian: installed, run, upgraded, removed, purged.
+    Packages {
+        /// What is shipped, instead of the tests' own build.
+        #[arg(long)]
+        release: bool,
+    },
 }
 
 /// Runs the tests; the runner's own closing lines are the result.
@@ -75,6 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.loops {
         Some(Loop::Crash { options }) => return crash(options),
         Some(Loop::Soak { minutes }) => return soak(*minutes),
+        Some(Loop::Packages { release: true }) => return packages(Build::Release),
+        Some(Loop::Packages { release: false }) => return packages(Build::Debug),
         None => {}
     }
     servers_can_run()?;
@@ -89,6 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.filter.is_none() {
         let rounds = CRASH_ROUNDS.map(OsString::from);
         step("kill -9 loop", || crash(&rounds))?;
+        packages(if args.full { Build::Release } else { Build::Debug })?;
     }
     if args.full {
         for queue in ["rocketmq", "split"] {
@@ -101,6 +118,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Packages in a Debian of their own, booted: they need no broker, and nothing else needs them.
+fn packages(build: Build) -> Result<()> {
+    for (program, package) in
+        [("debootstrap", "debootstrap"), ("systemd-nspawn", "systemd-container")]
+    {
+        if !Command::new(program).arg("--version").output().is_ok_and(|told| told.status.success())
+        {
+            bail!("{program} can't be run; on Debian: apt-get install -y {package}");
+        }
+    }
+    let folder = trial::prepare(build)?;
+    let mut command = cargo(TESTS);
+    command.env(PACKAGES, folder).args(["--", "packages::"]);
+    step("packages", || run_command(&mut command))
 }
 
 /// The daemon with fault points is the same program by name, so it is put aside where no test takes
@@ -174,14 +207,14 @@ fn with_terms<'a>(command: &'a mut Command, args: &Args, versions: &str) -> &'a 
     if args.full {
         command.env(LONG, "1");
     }
-    command.arg("--").args(&args.filter);
+    command.arg("--").args(&args.filter).args(WITHOUT_PACKAGES);
     // Brokers are heavy: one test at a time.
     command.arg("--test-threads=1")
 }
 
 /// The 4.x build is another program, so it is built into a folder of its own.
 fn on_4x(args: &Args) -> Result<()> {
-    rocketmq::patch_4x(Vec::new())?;
+    rocketmq::patched_like_the_tests()?;
     let program = target_dir()?.join("4x/debug/seckilld");
     // Only the tests of the program: those of the queue link the client that was not patched.
     let mut command = cargo(["test", "-p", "seckill-e2e", "--features", "seckill-e2e/servers"]);

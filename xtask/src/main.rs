@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod dist;
 mod e2e;
 mod rocketmq;
 mod search;
@@ -21,6 +22,8 @@ enum Chore {
     Check,
     /// The daemon beside bare counterparts, in figures: release programs, minutes.
     Bench(bench::Args),
+    /// What is shipped, in `target/dist`: a tarball, a .deb, their sums.
+    Dist,
     /// The tests that need a real RocketMQ (JDK 17 and Maven).
     E2e(e2e::Args),
     /// 10,000 seeded histories of the whole sale, with crashes between any two steps.
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Check => check::run(),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Dist => dist::run(),
         Chore::E2e(args) => e2e::run(&args),
         Chore::Simulate(args) => search::simulate(&args),
         Chore::Fuzz(args) => search::fuzz(&args),

@@ -4,10 +4,11 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::step;
+use crate::{e2e, step};
 
 /// The crate that is patched, in the version whose text the patch knows.
 const CRATE: &str = "rocketmq-protocol";
@@ -77,22 +78,89 @@ fn broker(verb: &str, options: Vec<OsString>) -> Result<()> {
 }
 
 /// Runs cargo with the patched client. Where nothing is asked for, it builds the daemon.
-pub(crate) fn patch_4x(mut args: Vec<OsString>) -> Result<()> {
-    let target = step::target_dir()?;
-    let copy = target.join("patch-4x").join(format!("{CRATE}-{VERSION}"));
-    patched_copy(&source()?, &copy)?;
+fn patch_4x(mut args: Vec<OsString>) -> Result<()> {
     if args.is_empty() {
         args = ["build", "-p", "seckilld"].map(OsString::from).to_vec();
     }
+    let target = step::target_dir()?;
+    let mut cargo = patched(&target.join("4x"))?;
+    // What the patch doesn't touch is built already, or will be wanted by the next plain build.
+    cargo.env("CARGO_BUILD_BUILD_DIR", target);
+    run_patched(cargo.args(args))
+}
+
+/// Builds both programs in `target/4x/debug`, with the features of the tests, so that little is
+/// built but what the patch touches.
+///
+/// # Errors
+/// As [`run_patched`].
+pub(crate) fn patched_like_the_tests() -> Result<()> {
+    let args = e2e::TESTS.iter().chain(&["--no-run"]).map(OsString::from);
+    patch_4x(args.collect())
+}
+
+/// Cargo with a patched copy of the client, building into this folder: for [`run_patched`].
+///
+/// # Errors
+/// The client's source isn't what the patch knows.
+pub(crate) fn patched(target: &Path) -> Result<Command> {
+    let copy = copies()?.join(format!("{CRATE}-{VERSION}"));
+    // A fresh one would have cargo build everything above it once more.
+    let marker = copy.join(".patched");
+    let patch = format!("{PATCH:?}");
+    if fs::read_to_string(&marker).ok().as_ref() != Some(&patch) {
+        patched_copy(&source()?, &copy)?;
+        fs::write(marker, patch)?;
+    }
+    let patch = format!("patch.crates-io.{CRATE}.path={:?}", copy.display().to_string());
+    let mut cargo = step::cargo(["--config", &patch]);
+    cargo.env("CARGO_TARGET_DIR", target);
+    Ok(cargo)
+}
+
+/// Where patched copies lie.
+///
+/// # Errors
+/// As [`step::target_dir`].
+pub(crate) fn copies() -> Result<PathBuf> {
+    Ok(step::target_dir()?.join("patch-4x"))
+}
+
+/// Runs it and sees that the copy was taken.
+///
+/// # Errors
+/// Cargo fails, or built something else than the lock file says with the patch.
+pub(crate) fn run_patched(cargo: &mut Command) -> Result<()> {
     // The lock file names the registry's crate, and cargo rewrites it under a patch: it is put back
     // as it was, so that the next plain build is the usual one.
     let lock = step::root().join("Cargo.lock");
-    let before = fs::read(&lock).context("Cargo.lock")?;
-    let patch = format!("patch.crates-io.{CRATE}.path={:?}", copy.display().to_string());
-    let mut cargo = step::cargo(["--config", &patch]);
-    let result = step::run(cargo.args(args).env("CARGO_TARGET_DIR", target.join("4x")));
-    fs::write(&lock, before).context("Cargo.lock")?;
-    result
+    let before = fs::read_to_string(&lock).context("Cargo.lock")?;
+    let result = step::run(cargo);
+    let meanwhile = fs::read_to_string(&lock).context("Cargo.lock")?;
+    fs::write(&lock, &before).context("Cargo.lock")?;
+    result?;
+    ensure!(
+        without_source(&before).as_ref() == Some(&meanwhile),
+        "cargo did not build with the patched {CRATE} {VERSION} and else with what Cargo.lock says"
+    );
+    Ok(())
+}
+
+/// The lock file as it is with the patched crate: a copy in a folder has no source to check.
+fn without_source(lock: &str) -> Option<String> {
+    let entry = format!("name = \"{CRATE}\"\nversion = \"{VERSION}\"\n");
+    let (before, after) = lock.split_once(&entry)?;
+    let (source, rest) = after.split_once("checksum = ")?;
+    let (_, rest) = rest.split_once('\n')?;
+    source.starts_with("source = ").then(|| format!("{before}{entry}{rest}"))
+}
+
+/// The folder of the registry's unpacked sources.
+///
+/// # Errors
+/// Cargo knows no such crate.
+pub(crate) fn registry() -> Result<PathBuf> {
+    Ok(source()?.parent().context("a crate without a folder")?.to_owned())
 }
 
 /// The unpacked source that cargo itself builds from.
@@ -142,7 +210,15 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PATCH, patched_copy, source};
+    use super::{PATCH, patched_copy, source, without_source};
+
+    #[test]
+    fn the_patched_lock_file_differs_by_one_source() {
+        let lock = std::fs::read_to_string(crate::step::root().join("Cargo.lock")).unwrap();
+        let patched = without_source(&lock).unwrap();
+        assert_eq!(lock.lines().count(), patched.lines().count() + 2);
+        assert_eq!(without_source(&patched), None, "and is recognised");
+    }
 
     #[test]
     fn the_patch_fits_the_crate_and_fails_loudly_where_it_does_not() {

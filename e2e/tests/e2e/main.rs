@@ -23,6 +23,8 @@ mod upgrade;
 #[cfg(feature = "servers")]
 mod disk;
 #[cfg(feature = "servers")]
+mod packages;
+#[cfg(feature = "servers")]
 mod rocketmq;
 #[cfg(feature = "servers")]
 mod split;
