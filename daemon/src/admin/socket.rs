@@ -94,8 +94,11 @@ impl AdminSocket {
 
         let _nursery = Nursery::make(nursery).map_err(failed("cannot make a folder next to it"))?;
         let listener = StdUnixListener::bind(&cradle).map_err(failed("cannot bind"))?;
-        // The group first: the mode lets it in.
-        chown(&cradle, None, group).map_err(failed("cannot give it to admin.socket_group"))?;
+        // The group first: the mode lets it in. Not called in vain: a service's filter of system
+        // calls may refuse even a change of nothing.
+        if group.is_some() {
+            chown(&cradle, None, group).map_err(failed("cannot give it to admin.socket_group"))?;
+        }
         let identity = fs::set_permissions(&cradle, Permissions::from_mode(MODE))
             .and_then(|()| fs::symlink_metadata(&cradle))
             .map(|metadata| (metadata.dev(), metadata.ino()))
