@@ -98,7 +98,7 @@ impl Report {
         );
         line(
             "holds",
-            format!("{products} products, {orders} orders, {sold} sold, {queued} queued"),
+            format!("products {products}, orders {orders}, sold {sold}, queued {queued}"),
         );
         line("checked", "integrity and books".to_owned());
         if let Place::Restore { kept_aside, damage, .. } = &self.place {

@@ -1,5 +1,5 @@
 //! A backup and a restore killed before each single thing that they do to the disk, by strace on the
-//! shipped build.
+//! shipped build; and both on a disk that is full.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,11 @@ use anyhow::{Context, Result, ensure};
 use seckill_e2e::buyers::phone;
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Options};
+use seckill_e2e::disk::SmallDisk;
 use seckill_e2e::process::{ended, killed_at};
 use tempfile::TempDir;
 
-use super::{done, live_orders, names};
+use super::{done, live_orders, names, refused};
 
 /// Whatever makes, names, fills or removes a file. A `?`: not every platform has it.
 const CALLS: [&str; 12] = [
@@ -160,5 +161,28 @@ async fn a_backup_killed_anywhere_leaves_no_file_or_a_whole_one() -> Result<()> 
         Ok(())
     });
     ensure!(30 < deaths.await?, "it was killed at too few places");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_full_disk_nothing_is_left_and_nothing_is_lost() -> Result<()> {
+    let Some(disk) = SmallDisk::mount(1)? else { return Ok(()) };
+    let left = Left::behind().await?;
+    let (folder, options) = (left.folder.path(), Options::embedded());
+    let on_disk = options.clone().set("store.path", disk.path().join(DATABASE).to_string_lossy());
+    fs::copy(folder.join(BACKUP), disk.path().join(DATABASE))?;
+    disk.fill()?;
+    let before = names(disk.path())?;
+    let full: (i32, &[&str]) = (74, &["disk is full"]);
+    refused("backup", &options, folder, &disk.path().join("fresh"), full).await?;
+    ensure!(names(disk.path())? == before, "{:?}", names(disk.path())?);
+    refused("restore", &on_disk, folder, &folder.join(DATABASE), full).await?;
+    let mut after = names(disk.path())?;
+    after.retain(|name| !name.ends_with(".lock"));
+    ensure!(after == before, "{after:?}");
+    ensure!(orders_as_left(disk.path())? == left.new, "the database was changed");
+    disk.free()?;
+    done(&on_disk, folder, "restore", &folder.join(DATABASE)).await?;
+    ensure!(orders_as_left(disk.path())? == left.old, "it wasn't restored");
     Ok(())
 }
