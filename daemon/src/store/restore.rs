@@ -61,25 +61,29 @@ pub enum RestoreError {
     /// The file to restore isn't fit.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// The file to restore is the database itself.
-    #[error("{}: this is the database itself", .0.display())]
+    /// The file to restore is the database, or what a restore that was cut off left.
+    #[error("{}: belongs to the database itself", .0.display())]
     Itself(PathBuf),
 }
 
 /// Puts a copy of `from` in the place of the database at `path`. It blocks.
 ///
 /// # Errors
-/// What stood there stands there still.
+/// What stood there stands there still, unless the folder can't be synced at the very end.
 pub fn restore(from: &Path, path: &Path) -> Result<Restored, RestoreError> {
+    // Before a folder is made for the database.
+    if open::size(from)?.is_none() {
+        return Err(CopyError::Absent(from.to_owned()).into());
+    }
     let path = open::resolve(path)?;
-    if same(from, &path) {
+    let fresh = open::beside(&path, ".restoring");
+    if same(from, &path) || same(from, &fresh) {
         return Err(RestoreError::Itself(from.to_owned()));
     }
     let lock = open::hold(&path)?;
     let owner = owner_of(&path)?;
     own(&lock, owner, &open::beside(&path, open::LOCK))?;
     is_replaceable(&path)?;
-    let fresh = open::beside(&path, ".restoring");
     // What a restore that was cut off left. It never was the database.
     remove_with_all_beside(&fresh)?;
     let made = copy_for(Purpose::Live, from, &fresh).map_err(RestoreError::from);

@@ -226,8 +226,16 @@ async fn what_is_no_fit_copy_changes_nothing() {
 
     let same = source.path().join("same");
     fs::hard_link(&path, &same).unwrap();
-    let error = restore(&same, &path).unwrap_err();
-    assert!(matches!(error, RestoreError::Itself(_)), "{error}");
+    let left = source.path().join("store.db.restoring");
+    fs::copy(&file, &left).unwrap();
+    for of_the_database in [same, left] {
+        let error = restore(&of_the_database, &path).unwrap_err();
+        assert!(matches!(error, RestoreError::Itself(_)), "{error}");
+        assert!(of_the_database.exists());
+    }
+    let nowhere = source.path().join("nowhere/store.db");
+    restore(&aside.path().join("absent"), &nowhere).unwrap_err();
+    assert!(!source.path().join("nowhere").exists(), "a folder was made");
 }
 
 #[tokio::test]
