@@ -36,7 +36,7 @@ const NO_LIMIT: Duration = Duration::MAX;
 pub struct Copied {
     /// What was found in it.
     pub examined: Examined,
-    /// Everything that was committed before is in it; `None` for a copy of a copy that doesn't tell.
+    /// Everything that was committed before is in it; `None` for a copy of one that doesn't tell.
     pub moment: Option<EpochMs>,
     /// How long the source's log was when the copying was done, in bytes.
     pub log_bytes: u64,

@@ -1,5 +1,5 @@
-//! Who holds a database: read from the kernel's list of locks, as trying the lock could be in the way
-//! of a daemon that starts at that moment.
+//! Who holds a database: read from the kernel's list of locks, as trying the lock could be in the
+//! way of a daemon that starts at that moment.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -1,5 +1,5 @@
-//! A backup and a restore killed before each single thing that they do to the disk, by strace on the
-//! shipped build; and both on a disk that is full.
+//! A backup and a restore killed before each single thing that they do to the disk, by strace on
+//! the shipped build; and both on a disk that is full.
 
 use std::fs;
 use std::path::{Path, PathBuf};

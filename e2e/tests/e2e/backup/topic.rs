@@ -1,5 +1,5 @@
-//! Restored over a broker: what was consumed after the backup comes again once the group's offset is
-//! reset, as docs/backup.md tells operators; and a gateway that lived on learns of it.
+//! Restored over a broker: what was consumed after the backup comes again once the group's offset
+//! is reset, as docs/backup.md tells operators; and a gateway that lived on learns of it.
 
 use std::time::Duration;
 
