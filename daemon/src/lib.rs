@@ -7,6 +7,7 @@ pub mod admin;
 pub mod app;
 pub mod args;
 mod background;
+pub mod backup;
 #[cfg(test)]
 mod bad_input;
 pub mod clock;

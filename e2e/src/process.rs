@@ -77,6 +77,22 @@ pub(crate) fn passing(command: &Command, name: &str, socket: &OwnedFd) -> Result
     Ok(shell)
 }
 
+/// The command, killed at its `nth` call (from 1) of this system call, before the call is carried
+/// out: by strace from outside.
+#[must_use]
+pub fn killed_at(command: &Command, call: &str, nth: u32) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    strace.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
+    strace.arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        strace.current_dir(folder);
+    }
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    strace.env_clear().envs(variables).stdin(Stdio::null());
+    strace
+}
+
 /// How a run ended that was to end by itself.
 #[derive(Debug)]
 pub struct Ended {

@@ -59,7 +59,9 @@ fn refused(error: &OpenError) -> Finding {
         OpenError::NotADatabase { .. } | OpenError::Foreign { .. } => {
             "set store.path to the sale's own database"
         }
-        OpenError::Corrupt { .. } => "keep a copy of it, and restore the last good one",
+        OpenError::Corrupt { .. } => {
+            "keep a copy of it, and restore the last good one: docs/backup.md"
+        }
         OpenError::Held { .. } => "end what locks it, or try again",
         OpenError::Unwritable { .. } | OpenError::Io { .. } => {
             "run doctor as the daemon's user; look at the file's owner and disk"
@@ -103,7 +105,7 @@ fn present(loaded: &Loaded, running: &Running, examined: &Examined) -> Vec<Findi
             Finding::ok("integrity", "PRAGMA integrity_check finds nothing")
         }
         Some(faults) => {
-            let advice = "keep a copy of it, and restore the last good one";
+            let advice = "keep a copy of it, and restore the last good one: docs/backup.md";
             return vec![database, Finding::fail("integrity", faults.join("; "), advice)];
         }
     };

@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "tests print what they measure")]
 
+mod backup;
 mod contract;
 mod crash;
 mod crowd;
