@@ -43,6 +43,7 @@ pub enum Until {
 pub struct Options {
     name: String,
     env_type: String,
+    file: Option<PathBuf>,
     roles: Vec<&'static str>,
     settings: Vec<(String, String)>,
     left_out: Vec<String>,
@@ -65,6 +66,7 @@ impl Options {
         Self {
             name: "seckilld".to_owned(),
             env_type: env_type.to_owned(),
+            file: None,
             roles: vec!["gateway", "order"],
             settings: Vec::new(),
             left_out: Vec::new(),
@@ -95,6 +97,13 @@ impl Options {
     pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
         self.settings.retain(|(known, _)| known != key);
         self.settings.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Names a configuration file, as `--config` does. What the tests set stands above it.
+    #[must_use]
+    pub fn file(mut self, path: &Path) -> Self {
+        self.file = Some(path.to_owned());
         self
     }
 
@@ -153,6 +162,9 @@ impl Options {
     pub fn command(&self, folder: &Path, subcommand: &str) -> Result<Command> {
         let mut command = bare_command(folder)?;
         command.args([subcommand, "--env-type", &self.env_type]);
+        if let Some(file) = &self.file {
+            command.arg("--config").arg(file);
+        }
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let mut all = vec![
             ("store.path".to_owned(), text(self.database(folder))),

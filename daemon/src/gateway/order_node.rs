@@ -14,6 +14,7 @@ use protocol::{Code, DecisionsPage, QueryData, ReadReply};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use crate::dial::Dial;
 use crate::order_side::{Known, OrderSide};
 use crate::queue::{BoxFuture, Cause};
 
@@ -28,23 +29,26 @@ const IDLE_MAX: Duration = Duration::from_secs(3);
 pub struct OrderNode {
     client: Client<HttpConnector, Full<Bytes>>,
     base_url: String,
-    timeout: Duration,
+    timeout: Dial,
 }
 
 impl OrderNode {
     /// The node at `base_url` (`http://HOST:PORT`), each request to which is given up after
-    /// `timeout`.
+    /// `timeout`, its connecting included.
     #[must_use]
-    pub fn new(base_url: &str, timeout: Duration) -> Self {
+    pub fn new(base_url: &str, timeout: impl Into<Dial>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(timeout));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .build(connector);
-        Self { client, base_url: base_url.trim_end_matches('/').to_owned(), timeout }
+        Self {
+            client,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            timeout: timeout.into(),
+        }
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -59,7 +63,8 @@ impl OrderNode {
                 result => result,
             }
         };
-        match tokio::time::timeout(self.timeout, asked).await {
+        let timeout = self.timeout.milliseconds();
+        match tokio::time::timeout(timeout, asked).await {
             Ok(Ok(body)) => serde_json::from_slice(&body).map_err(|error| {
                 Cause(format!("{}{path}: unreadable answer: {error}", self.base_url))
             }),
@@ -67,7 +72,7 @@ impl OrderNode {
                 Err(Cause(format!("{}{path}: {text}", self.base_url)))
             }
             Err(_elapsed) => {
-                let ms = self.timeout.as_millis();
+                let ms = timeout.as_millis();
                 Err(Cause(format!("{}{path}: no answer within {ms} ms", self.base_url)))
             }
         }

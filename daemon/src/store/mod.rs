@@ -37,6 +37,7 @@ mod products;
 mod queue;
 mod queue_index;
 mod reader;
+mod reload;
 #[cfg(test)]
 pub(crate) mod tests;
 mod unconfirmed;
