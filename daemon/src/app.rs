@@ -212,11 +212,7 @@ impl App {
         let (metrics_port, limits) = (bound.metrics.take(), RestLimits::new(config, &bound));
         let admin_socket = bind_admin(config, admin)?;
         let queue = Arc::new(QueueParts::open(loaded, &store, &status)?);
-        let lag = queue.lag_reader();
-        let orders: Option<Arc<dyn OrderSide>> = config
-            .roles
-            .contains(&Role::Order)
-            .then(|| Arc::new(OrderBook::new(store.clone(), Arc::clone(&lag))) as _);
+        let orders = order_side(config, &store, &queue);
         let key = loaded.order_id_key()?;
         let key_mark = key.as_ref().map(reload::key_mark);
         let gateway = if config.roles.contains(&Role::Gateway) {
@@ -308,6 +304,12 @@ impl App {
             last.stop().await;
         }
     }
+}
+
+/// The order side, where it is in this process.
+fn order_side(config: &Config, store: &Store, queue: &QueueParts) -> Option<Arc<dyn OrderSide>> {
+    let is_here = config.roles.contains(&Role::Order);
+    is_here.then(|| Arc::new(OrderBook::new(store.clone(), queue.lag_reader())) as _)
 }
 
 fn bind_admin(

@@ -19,7 +19,9 @@ use tempfile::TempDir;
 
 use crate::admin::Admin;
 use crate::http::{Answer, Client, urlencoded};
-use crate::process::{Running, STOP_MAX, Usage, bare_command, passing, read_from, usage};
+use crate::process::{
+    Running, STOP_MAX, Usage, announced, bare_command, passing, read_from, usage,
+};
 use crate::until;
 
 /// How long a start may take until it serves. Debug builds on a busy machine are slow.
@@ -489,17 +491,6 @@ impl Drop for Daemon {
             eprintln!("--- log of {}:\n{}\n---", self.options.name, self.tail());
         }
     }
-}
-
-/// The address at which a log says that this role listens.
-fn announced(log: &str, role: &str) -> Option<SocketAddr> {
-    log.lines().find_map(|line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        // The JSON format nests an event's fields unless it is told to flatten them.
-        let event = line.get("fields").unwrap_or(&line);
-        let is_it = event["message"] == "listening" && event["role"] == role;
-        event["address"].as_str().filter(|_| is_it)?.parse().ok()
-    })
 }
 
 fn url(address: Option<SocketAddr>) -> String {

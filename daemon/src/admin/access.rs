@@ -186,6 +186,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn other_rules_hold_at_once() {
+        let access = Access::new(rules(Others::None));
+        let peer = Peer::Unix(UnixPeer { uid: 4_000_000_000, gid: 78, pid: None });
+        let held = async || access.caller(Some(peer)).await.unwrap().view.permission;
+        assert_eq!(held().await, Permission::None);
+        access.change(Rules { operators: Some(("crew".to_owned(), 78)), ..rules(Others::None) });
+        assert_eq!(held().await, Permission::Operate);
+        access.change(rules(Others::View));
+        assert_eq!(held().await, Permission::View);
+    }
+
+    #[tokio::test]
     async fn only_local_processes_are_anybody() {
         let access = Access::new(rules(Others::View));
         assert_eq!(access.caller(None).await, None);

@@ -73,8 +73,9 @@ pub(super) async fn carry_out(
     match &done {
         Ok(_) => info!(uid, pid, path = call.path, object, "an operator's command was carried out"),
         Err(refusal) => {
-            let code = refusal.code.as_str();
-            info!(uid, pid, path = call.path, object, code, %refusal, "a command was refused");
+            // A reload's refusal goes on with a list, which its owner has logged.
+            let (code, why) = (refusal.code.as_str(), refusal.msg.lines().next());
+            info!(uid, pid, path = call.path, object, code, why, "a command was refused");
         }
     }
     done

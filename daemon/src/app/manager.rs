@@ -133,7 +133,24 @@ pub(super) fn watchers(
 
 #[cfg(test)]
 mod tests {
-    use super::shortened;
+    use protocol::{EpochMs, ReloadOutcome, ReloadView, Snapshot};
+
+    use super::{line, shortened};
+
+    #[test]
+    fn a_refused_reload_stays_in_the_line_until_the_next_one() {
+        let mut state = Snapshot::default();
+        let reload = |outcome| {
+            let (by, text) = ("root".to_owned(), "x".repeat(1_000));
+            Some(ReloadView { at: EpochMs(1), by, outcome, text })
+        };
+        state.config.last_reload = reload(ReloadOutcome::Refused);
+        let told = line(&state);
+        assert!(told.starts_with("reload refused: xxx"), "{told}");
+        assert!(told.ends_with("xxx · sold 0/0 · lag ?") && told.len() < 250, "{told}");
+        state.config.last_reload = reload(ReloadOutcome::Changed);
+        assert_eq!(line(&state), "sold 0/0 · lag ?");
+    }
 
     #[test]
     fn rates_are_short() {

@@ -1,5 +1,6 @@
 //! Those whom the admin socket's commands concern, in one place: the switches, the log, the
-//! configuration, the ordered stop, and the gateway's book for a question that nothing else can answer.
+//! configuration, the ordered stop, and the gateway's book for a question that nothing else can
+//! answer.
 
 use std::sync::Arc;
 

@@ -213,7 +213,11 @@ impl QueueParts {
     /// Is this account to the brokers from now on.
     #[cfg_attr(
         not(feature = "rocketmq"),
-        expect(unused_variables, reason = "the embedded queue has none")
+        expect(
+            unused_variables,
+            clippy::needless_pass_by_value,
+            reason = "the embedded queue has none"
+        )
     )]
     pub(super) fn change_account(&self, account: Account) {
         match &self.kind {

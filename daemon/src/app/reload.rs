@@ -24,7 +24,7 @@ use crate::config::{self, Account, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Ro
 use crate::domain::order_id::{OrderId, OrderIdKey};
 use crate::shutdown::Hangups;
 use crate::status::Status;
-use crate::store::{Actor, Carried, Command, CommandError, Firstness, Seed, Store};
+use crate::store::{Actor, Carried, Command, CommandError, Seed, Store};
 use crate::telemetry::LogHandle;
 use crate::{clock, groups, systemd};
 
@@ -80,6 +80,8 @@ struct Plan {
 struct Reloaded {
     carried: Carried,
     state: ReloadState,
+    /// The log's level, where it is another one.
+    level: Option<String>,
 }
 
 impl Reloader {
@@ -146,7 +148,15 @@ impl Reloader {
         }
         systemd::reloading();
         let reloaded = self.reloaded(&mut in_force, command).await;
+        let was_told = enabled!(Level::INFO);
         self.tell(by, &reloaded);
+        // The level last, so that a quieter one doesn't hide how it ended.
+        if let Ok(Reloaded { level: Some(level), .. }) = &reloaded {
+            self.set_log_level(level);
+            if !was_told {
+                info!(by, level, "the configuration was reloaded, and with it the log's level");
+            }
+        }
         reloaded.map(|reloaded| reloaded.carried)
     }
 
@@ -167,13 +177,13 @@ impl Reloader {
         // stored together.
         let noted = self.parts.store.note_reload(command, plan.seeds.clone(), generation, state);
         let carried = noted.await?;
+        let is_other = plan.changed.iter().any(|change| change.key == "log.level");
+        let level = is_other.then(|| plan.again.config.log.level.clone());
+        self.take(plan, in_force);
         let state: ReloadState = serde_json::from_str(carried.state.get()).map_err(|error| {
             Refusal::new(RefusalCode::Internal, format!("the reload's own answer: {error}"))
         })?;
-        if carried.first == Firstness::Now {
-            self.take(plan, in_force);
-        }
-        Ok(Reloaded { carried, state })
+        Ok(Reloaded { carried, state, level })
     }
 
     /// Reads and judges all of it; nothing is changed.
@@ -224,34 +234,24 @@ impl Reloader {
         (*old != new).then_some(ORDER_ID_KEY_FILE)
     }
 
-    /// Puts a plan into effect. Nothing in here can fail.
+    /// Puts a plan into effect, but for the log's level. Nothing in here can fail.
     fn take(&self, plan: Plan, in_force: &mut Loaded) {
         let Plan { again, changed, rules, account, .. } = plan;
         let live = &self.parts.live;
         let config = &again.config;
-        let has = |section: &str| changed.iter().any(|change| change.key.starts_with(section));
         live.dials.turn(config);
-        if has("http.") {
+        if changed.iter().any(|change| change.key.starts_with("http.")) {
             live.limits.change(config);
         }
-        if has("admin.") {
-            live.access.change(rules);
-        }
+        live.access.change(rules);
         if let Some(account) = account {
             self.parts.queue.change_account(account);
         }
         live.page.store(Arc::new(config::entries(&again)));
-        if has("log.level") {
-            self.set_log_level(&config.log.level);
-        }
         *in_force = again;
     }
 
     fn set_log_level(&self, level: &str) {
-        // Whoever has the log at `info` until now learns why there is less from now on.
-        if enabled!(Level::INFO) {
-            info!(level, "the log's level changes with the configuration");
-        }
         if let Err(fault) = self.parts.log.set_level(level) {
             // `config` has judged the text.
             warn!(%fault, "the log's level stays");
@@ -276,7 +276,9 @@ impl Reloader {
         let generation = self.parts.status.note_reload(view);
         match outcome {
             ReloadOutcome::Changed => {
-                info!(by, generation, changed = text, "the configuration was reloaded");
+                let notes = reloaded.as_ref().map(|reloaded| reloaded.state.notes.join("; "));
+                let notes = notes.unwrap_or_default();
+                info!(by, generation, changed = text, notes, "the configuration was reloaded");
             }
             ReloadOutcome::Unchanged => {
                 info!(by, generation, "a reload found nothing changed");
@@ -298,9 +300,11 @@ impl Reloader {
     }
 }
 
-/// A text of several lines as one.
+/// A text with a heading and its list as one line.
 fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    let (heading, list) = text.split_once('\n').unwrap_or((text, ""));
+    let list: Vec<&str> = list.lines().map(str::trim).collect();
+    format!("{heading} {}", list.join("; ")).trim_end().to_owned()
 }
 
 /// Notes that a file holds something else, where its name is the same.

@@ -15,7 +15,7 @@ static TAKEN: [(&str, &str); 26] = [
         "products",
         "those that the database lacks are put in, on the shelf; those that it has stay as they are",
     ),
-    ("gateway.order_timeout_ms", AT_ONCE),
+    ("gateway.order_timeout_ms", "at once, but for the time to connect where that is longer now"),
     ("gateway.refresh_ms", AT_ONCE),
     ("gateway.publish_waiting_max", AT_ONCE),
     ("gateway.publish_batch_max", AT_ONCE),

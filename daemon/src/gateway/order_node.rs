@@ -34,21 +34,20 @@ pub struct OrderNode {
 
 impl OrderNode {
     /// The node at `base_url` (`http://HOST:PORT`), each request to which is given up after
-    /// `timeout`, its connecting included.
+    /// `timeout`.
     #[must_use]
     pub fn new(base_url: &str, timeout: impl Into<Dial>) -> Self {
+        let timeout = timeout.into();
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
+        // Bounds what goes on trying behind a request that was given up. It can't be turned.
+        connector.set_connect_timeout(Some(timeout.milliseconds()));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .build(connector);
-        Self {
-            client,
-            base_url: base_url.trim_end_matches('/').to_owned(),
-            timeout: timeout.into(),
-        }
+        Self { client, base_url: base_url.trim_end_matches('/').to_owned(), timeout }
     }
 
     async fn ask<T: DeserializeOwned>(

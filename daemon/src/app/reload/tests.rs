@@ -50,7 +50,7 @@ fn a_refusal_names_every_key_with_both_values() {
     assert_eq!(refusal.code, RefusalCode::RestartNeeded);
     assert_eq!(
         one_line(&refusal.msg),
-        "nothing was changed: 2 keys take a restart: store.path: \"a\" → \"b\" (--set) \
+        "nothing was changed: 2 keys take a restart: store.path: \"a\" → \"b\" (--set); \
          gateway.listen: \"a\" → \"b\" (--set, why)"
     );
     assert_eq!(refusal.data["generation"], 4);
@@ -70,7 +70,7 @@ fn faults_are_told_each() {
     assert_eq!(refusal.code, RefusalCode::ConfigFaulty);
     assert_eq!(
         one_line(&refusal.msg),
-        "nothing was changed: the configuration has 2 faults: log.level = \"x\" (--set): must be y \
+        "nothing was changed: the configuration has 2 faults: log.level = \"x\" (--set): must be y; \
          roles = \"x\" (--set): must be y"
     );
     assert_eq!(refusal.data["faults"][0]["source"], "--set");
