@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 mod contain;
 pub mod descriptors;
+pub mod dial;
 pub mod doctor;
 pub mod domain;
 pub mod exit;

@@ -1,13 +1,16 @@
-//! The daemon's program as a process: where it is, a run to its end, and what it costs by /proc.
+//! The daemon's program as a process: where it is, a run to its end, what its log announces, and
+//! what it costs by /proc.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::until;
 
@@ -182,6 +185,17 @@ pub(crate) fn read_from(path: &Path, from: u64) -> Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The address at which a log says that this role listens.
+pub(crate) fn announced(log: &str, role: &str) -> Option<SocketAddr> {
+    log.lines().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        // The JSON format nests an event's fields unless it is told to flatten them.
+        let event = line.get("fields").unwrap_or(&line);
+        let is_it = event["message"] == "listening" && event["role"] == role;
+        event["address"].as_str().filter(|_| is_it)?.parse().ok()
+    })
 }
 
 #[cfg(test)]

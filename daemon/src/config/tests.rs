@@ -14,7 +14,7 @@ use super::*;
 /// below it, so that what is installed on the machine doesn't matter.
 #[track_caller]
 #[expect(clippy::result_large_err, reason = "the jail wants its own error type")]
-fn jailed(test: impl FnOnce(&mut Jail)) {
+pub(super) fn jailed(test: impl FnOnce(&mut Jail)) {
     Jail::expect_with(|jail| {
         jail.clear_env();
         test(jail);
@@ -22,7 +22,7 @@ fn jailed(test: impl FnOnce(&mut Jail)) {
     });
 }
 
-fn around() -> Surroundings {
+pub(super) fn around() -> Surroundings {
     Surroundings {
         state_folder: "state".into(),
         runtime_folder: "runtime".into(),
@@ -31,13 +31,13 @@ fn around() -> Surroundings {
     }
 }
 
-fn options(set: &[&str]) -> Options {
+pub(super) fn options(set: &[&str]) -> Options {
     let set = set.iter().filter_map(|text| text.split_once('='));
     let set = set.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     Options { set, ..Options::default() }
 }
 
-fn loaded(options: &Options) -> Loaded {
+pub(super) fn loaded(options: &Options) -> Loaded {
     load_within(options, &around()).unwrap_or_else(|faults| panic!("{faults}"))
 }
 

@@ -84,8 +84,9 @@ where
         // Boxed, because taking the stream back from hyper wants futures that can be moved.
         move |request| Box::pin(respond(Arc::clone(&edge), Arc::clone(&progress), peer, request))
     });
-    let wire = TokioIo::new(EdgeStream::new(io, edge.limits.body_timeout));
-    let mut connection = builder(&edge.limits).serve_connection(wire, service);
+    let limits = edge.limits.now();
+    let wire = TokioIo::new(EdgeStream::new(io, limits.body_timeout));
+    let mut connection = builder(&limits).serve_connection(wire, service);
 
     let finished = tokio::select! {
         biased;

@@ -40,6 +40,7 @@ mod products;
 mod queue;
 mod queue_index;
 mod reader;
+mod reload;
 mod restore;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -16,6 +16,7 @@ mod edge;
 mod idle;
 mod metrics;
 mod refusals;
+mod reload;
 mod sale;
 mod service;
 mod soak;
