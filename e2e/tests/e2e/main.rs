@@ -13,6 +13,7 @@ mod desk;
 mod doctor;
 mod edge;
 mod idle;
+mod journal;
 mod metrics;
 mod refusals;
 mod sale;
