@@ -1,15 +1,20 @@
 //! The database: whether it is ours, whole and balanced, and its products beside the profile's.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use protocol::{Money, ProductState};
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::places::{existing, writable_folder};
 use super::running::Running;
 use crate::background;
 use crate::config::{Loaded, ProductSeed, Role};
 use crate::findings::Finding;
+use crate::groups;
 use crate::store::{self, Balance, Examined, OpenError};
 
 /// A gigabyte takes a few seconds.
@@ -35,6 +40,33 @@ pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
     let stored = stored.filter(|_| loaded.config.roles.contains(&Role::Order));
     findings.extend(products(profile, stored.as_deref()));
     findings
+}
+
+/// That another user's database is closed to this one, as the service's is to all but its own.
+pub(super) fn closed(loaded: &Loaded) -> Option<Finding> {
+    let path = &loaded.config.store.path;
+    let place = existing(path);
+    let (folder, wanted, word) = match place.is_dir() {
+        true => (place.as_path(), Access::EXEC_OK, "enter"),
+        false => (place.parent()?, Access::READ_OK, "read"),
+    };
+    let owner = fs::metadata(folder).ok()?.uid();
+    if owner == geteuid().as_raw() || access(&place, wanted) != Err(Errno::ACCESS) {
+        return None;
+    }
+    let owner = groups::of_user(owner).name.unwrap_or_else(|| format!("'#{owner}'"));
+    Some(Finding::fail(
+        "database",
+        format!(
+            "{} can't be looked at: this user may not {word} {}",
+            path.display(),
+            place.display()
+        ),
+        format!(
+            "run it as the daemon's user: sudo -u {owner} seckilld doctor --env-type {}",
+            loaded.env_type
+        ),
+    ))
 }
 
 fn absent(loaded: &Loaded) -> Finding {

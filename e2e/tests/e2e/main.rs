@@ -14,6 +14,7 @@ mod desk;
 mod doctor;
 mod edge;
 mod idle;
+mod journal;
 mod metrics;
 mod refusals;
 mod reload;
