@@ -10,11 +10,15 @@
 //! | 5 REST served | – |
 //! | 6 consumer | 3 consumer ended after its batch |
 //! | 7 admin socket, port of the metrics; READY | 7 both, last: they show the stop |
+//!
+//! In between, `reload` puts a changed configuration into effect.
 
+mod dials;
 mod gateway;
 mod manager;
 mod operations;
 mod queue;
+mod reload;
 mod serving;
 mod switches;
 mod view;
@@ -23,6 +27,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use protocol::{Phase, SwitchView};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,21 +35,25 @@ use tracing::{error, info, warn};
 
 use crate::admin::{AdminSocket, StatusSource};
 use crate::config::{Config, Loaded, Role};
+use crate::dial::Dial;
+use crate::domain::order_id::OrderId;
 use crate::exit::Exit;
 use crate::fault_points::{self, Point, reach};
 use crate::inherited::{self, Inherited};
 use crate::metrics::Scraper;
 use crate::order::OrderBook;
 use crate::order_side::OrderSide;
-use crate::shutdown::{Signals, Stop};
+use crate::shutdown::{Hangups, Signals, Stop};
 use crate::status::{Condition, Part, Status};
 use crate::store::{Seed, Store};
 use crate::telemetry::{self, LogHandle, Sink};
 use crate::{admin, args, config, groups, http, store, systemd};
+use dials::Dials;
 use gateway::GatewayParts;
 use operations::Operations;
 use queue::QueueParts;
-use serving::{Bound, Serving};
+use reload::Reloader;
+use serving::{Bound, RestLimits, Serving};
 use switches::Switches;
 use view::{Shown, View};
 
@@ -132,14 +141,15 @@ pub fn run(loaded: &Loaded) -> Exit {
 
 async fn live(loaded: &Loaded, inherited: Inherited, log: &Arc<LogHandle>) -> Exit {
     let stop = Stop::default();
-    let signals = match Signals::install() {
-        Ok(signals) => signals,
-        Err(fault) => return refuse(&fault.into()),
+    // Before anything starts, so that no signal is lost; one that asks for a reload waits.
+    let (signals, hangups) = match (Signals::install(), Hangups::install()) {
+        (Ok(signals), Ok(hangups)) => (signals, hangups),
+        (Err(fault), _) | (_, Err(fault)) => return refuse(&fault.into()),
     };
     let watching = tokio::spawn(signals.watch(stop.clone()));
     announce(loaded);
     let started = tokio::select! {
-        started = Box::pin(App::start(loaded, inherited, log, &stop)) => started,
+        started = Box::pin(App::start(loaded, inherited, log, &stop, hangups)) => started,
         () = stop.forced.cancelled() => {
             warn!("stopped by force before the start was complete");
             return Exit::Ok;
@@ -148,7 +158,7 @@ async fn live(loaded: &Loaded, inherited: Inherited, log: &Arc<LogHandle>) -> Ex
     let exit = match started {
         Ok(app) => {
             stop.asked.cancelled().await;
-            app.stop_within(Duration::from_millis(loaded.config.shutdown.deadline_ms), &stop).await
+            app.stop_within(&stop).await
         }
         Err(fault) => refuse(&fault),
     };
@@ -183,6 +193,7 @@ struct App {
     /// Tasks that only watch: ended without ceremony.
     watchers: TaskTracker,
     watchers_end: CancellationToken,
+    deadline: Dial,
 }
 
 impl App {
@@ -191,40 +202,34 @@ impl App {
         inherited: Inherited,
         log: &Arc<LogHandle>,
         stop: &Stop,
+        hangups: Hangups,
     ) -> Result<Self, StartError> {
         let (config, status) = (&loaded.config, Arc::new(Status::default()));
+        let dials = Dials::new(config);
         let store = open_store(config, &status).await?;
         let Inherited { gateway, order, admin } = inherited;
         let mut bound = Bound::bind(config, gateway, order)?;
-        let metrics_port = bound.metrics.take();
+        let (metrics_port, limits) = (bound.metrics.take(), RestLimits::new(config, &bound));
         let admin_socket = bind_admin(config, admin)?;
         let queue = Arc::new(QueueParts::open(loaded, &store, &status)?);
-        let lag = queue.lag_reader();
-        let orders: Option<Arc<dyn OrderSide>> = config
-            .roles
-            .contains(&Role::Order)
-            .then(|| Arc::new(OrderBook::new(store.clone(), Arc::clone(&lag))) as _);
+        let orders = order_side(config, &store, &queue);
+        let key = loaded.order_id_key()?;
+        let key_mark = key.as_ref().map(reload::key_mark);
         let gateway = if config.roles.contains(&Role::Gateway) {
-            let (orders, key) = (orders.clone(), loaded.order_id_key()?);
-            Some(GatewayParts::start(config, key, &store, &queue, orders, &status).await?)
+            let (orders, dials) = (orders.clone(), &dials);
+            Some(GatewayParts::start(config, dials, key, &store, &queue, orders, &status).await?)
         } else {
             None
         };
         // Before anything is taken, from buyers or from the queue: pauses survive a restart.
         let switches = restored(config, &store, &queue, gateway.as_ref()).await?;
-        let rest = Serving::rest(bound, config, &status, gateway.as_ref(), orders)?;
+        let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
-        let every = Duration::from_millis(config.queue.lag_every_ms);
-        let watch = queue::watch_lag(
-            queue.whole_lag(config, &store),
-            every,
-            Arc::clone(&status),
-            watchers_end.clone(),
-        );
-        watchers.spawn(watch);
+        let (lag, every) = (queue.whole_lag(config, &store), dials.lag_every.clone());
+        watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
         watchers.spawn(watch_store(store.clone(), Arc::clone(&status), watchers_end.clone()));
         if config.roles.contains(&Role::Order) {
-            queue.start_consumer(config, &store, &status).await;
+            queue.start_consumer(&dials, &store, &status).await;
         }
         let shown = Shown {
             status: &status,
@@ -234,31 +239,36 @@ impl App {
             log,
             gateway: gateway.as_ref(),
             rest: &rest,
+            dials: &dials,
         };
         let view = Arc::new(View::new(loaded, &shown));
-        let owners = Arc::new(Operations {
-            switches,
-            log: Arc::clone(log),
-            stop: stop.asked.clone(),
-            book: gateway.as_ref().map(|gateway| Arc::clone(&gateway.book)),
-        });
-        let scraper = Arc::new(Scraper::new(Arc::clone(&view) as _));
+        let (reloader, parts) = desk(loaded, key_mark, limits, &shown, &view, stop);
         let metrics = metrics_port
-            .map(|listener| Serving::metrics(listener, Arc::clone(&scraper)))
+            .map(|listener| Serving::metrics(listener, Arc::clone(&parts.metrics)))
             .transpose()?;
-        let admin = admin_socket.map(|socket| {
-            let parts = admin_parts(loaded, Arc::clone(&view), scraper, owners, &store);
-            Serving::admin(socket, parts)
-        });
+        let admin = admin_socket.map(|socket| Serving::admin(socket, parts));
         status.enter(Phase::Serving);
         systemd::ready(&manager::line(&view.snapshot().await));
         watchers.spawn(manager::watchers(&loaded.manager, view, &status, &watchers_end));
+        watchers.spawn(reloader.on_signals(hangups, watchers_end.clone()));
         info!("serving");
-        Ok(Self { status, store, queue, gateway, rest, admin, metrics, watchers, watchers_end })
+        Ok(Self {
+            status,
+            store,
+            queue,
+            gateway,
+            rest,
+            admin,
+            metrics,
+            watchers,
+            watchers_end,
+            deadline: dials.deadline,
+        })
     }
 
     /// Stops in order, within the deadline.
-    async fn stop_within(self, deadline: Duration, stop: &Stop) -> Exit {
+    async fn stop_within(self, stop: &Stop) -> Exit {
+        let deadline = self.deadline.milliseconds();
         self.status.enter(Phase::Stopping);
         systemd::stopping("finishing what is in flight");
         info!(deadline_ms = deadline.as_millis(), "stopping");
@@ -296,6 +306,12 @@ impl App {
     }
 }
 
+/// The order side, where it is in this process.
+fn order_side(config: &Config, store: &Store, queue: &QueueParts) -> Option<Arc<dyn OrderSide>> {
+    let is_here = config.roles.contains(&Role::Order);
+    is_here.then(|| Arc::new(OrderBook::new(store.clone(), queue.lag_reader())) as _)
+}
+
 fn bind_admin(
     config: &Config,
     inherited: Option<UnixListener>,
@@ -328,29 +344,65 @@ async fn restored(
     Ok(Arc::new(switches))
 }
 
-fn admin_parts(
+/// Who reloads, and what the admin socket needs.
+fn desk(
     loaded: &Loaded,
-    source: Arc<View>,
-    metrics: Arc<Scraper>,
-    owners: Arc<Operations>,
-    store: &Store,
-) -> admin::Parts {
-    let settings = &loaded.config.admin;
+    key_mark: Option<OrderId>,
+    limits: RestLimits,
+    shown: &Shown<'_>,
+    view: &Arc<View>,
+    stop: &Stop,
+) -> (Arc<Reloader>, admin::Parts) {
+    let config = &loaded.config;
+    let access = Arc::new(admin::Access::new(access_rules(config)));
+    let page = Arc::new(ArcSwap::from_pointee(config::entries(loaded)));
+    let live = reload::Live {
+        dials: shown.dials.clone(),
+        limits,
+        access: Arc::clone(&access),
+        page: Arc::clone(&page),
+    };
+    let reloader = Reloader::new(
+        loaded,
+        key_mark,
+        reload::Parts {
+            live,
+            store: shown.store.clone(),
+            queue: Arc::clone(shown.queue),
+            log: Arc::clone(shown.log),
+            status: Arc::clone(shown.status),
+            stop: stop.asked.clone(),
+        },
+    );
+    let reloader = Arc::new(reloader);
+    let owners = Operations {
+        switches: Arc::clone(shown.switches),
+        log: Arc::clone(shown.log),
+        stop: stop.asked.clone(),
+        book: shown.gateway.map(|gateway| Arc::clone(&gateway.book)),
+        reloader: Arc::clone(&reloader),
+    };
+    let parts = admin::Parts {
+        source: Arc::clone(view) as _,
+        metrics: Arc::new(Scraper::new(Arc::clone(view) as _)),
+        owners: Arc::new(owners),
+        store: shown.store.clone(),
+        access,
+        config: page,
+        roles: config.roles.clone(),
+        resend_per_s: shown.dials.resend_per_s.clone(),
+    };
+    (reloader, parts)
+}
+
+/// Who may do what on the admin socket. Asks the name service.
+fn access_rules(config: &Config) -> admin::Rules {
+    let settings = &config.admin;
     let operators = groups::number_of(&settings.operator_group);
-    let rules = admin::Rules {
+    admin::Rules {
         own_uid: rustix::process::geteuid().as_raw(),
         operators: operators.map(|gid| (settings.operator_group.clone(), gid)),
         others: settings.others,
-    };
-    admin::Parts {
-        source,
-        metrics,
-        owners,
-        store: store.clone(),
-        access: admin::Access::new(rules),
-        config: config::entries(loaded),
-        roles: loaded.config.roles.clone(),
-        resend_per_s: settings.resend_per_s,
     }
 }
 

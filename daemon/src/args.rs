@@ -23,7 +23,7 @@ pub struct Asked {
 }
 
 /// What the program can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verb {
     /// Be the daemon.
     Run,
@@ -38,6 +38,19 @@ pub enum Verb {
         /// Whether for a program instead of a person.
         json: bool,
     },
+    /// Copy the database while it sells.
+    Backup(Copying),
+    /// Put a copy in the database's place.
+    Restore(Copying),
+}
+
+/// A file, and who is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copying {
+    /// The copy.
+    pub file: PathBuf,
+    /// Whether for a program instead of a person.
+    pub json: bool,
 }
 
 /// The flash-sale daemon: gateway role, order role, or both.
@@ -92,6 +105,33 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Copy the database into FILE while the daemon sells: one moment of it, whole and checked.
+    /// FILE must not exist, and is there only when all is well; only its owner can read it
+    Backup {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        copying: CopyingArgs,
+    },
+    /// Put a copy of FILE in the database's place while no daemon runs. FILE is checked first; the
+    /// database that stood there is kept beside it as NAME.before-restore-TIME. docs/backup.md says
+    /// what becomes of later orders
+    Restore {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        copying: CopyingArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+struct CopyingArgs {
+    /// The copy
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -123,6 +163,12 @@ pub fn parse(command_line: impl IntoIterator<Item = OsString>) -> Result<Asked, 
     }
 }
 
+impl From<CopyingArgs> for Copying {
+    fn from(CopyingArgs { file, json }: CopyingArgs) -> Self {
+        Self { file, json }
+    }
+}
+
 impl Cli {
     fn asked(self) -> Asked {
         let (verb, config) = match self.command {
@@ -132,6 +178,12 @@ impl Cli {
             Some(Command::PrintConfig { config, docs: false }) => (Verb::PrintConfig, Some(config)),
             Some(Command::PrintConfig { config, docs: true }) => (Verb::PrintDocs, Some(config)),
             Some(Command::Doctor { config, json }) => (Verb::Doctor { json }, Some(config)),
+            Some(Command::Backup { config, copying }) => {
+                (Verb::Backup(copying.into()), Some(config))
+            }
+            Some(Command::Restore { config, copying }) => {
+                (Verb::Restore(copying.into()), Some(config))
+            }
         };
         let before = self.config;
         let options = match config {
@@ -225,6 +277,21 @@ mod tests {
         assert_eq!(asked.options.file.as_deref(), Some("y".as_ref()));
         let set: Vec<_> = asked.options.set.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         assert_eq!(set, [("a", "1"), ("b", "2=3")]);
+    }
+
+    #[test]
+    fn a_copy_has_a_file_and_may_have_a_reader_of_json() {
+        let copying = |json| super::Copying { file: "a b".into(), json };
+        let line = ["seckilld", "backup", "--env-type", "offline", "a b"].map(Into::into);
+        let asked = parse(line).unwrap();
+        assert_eq!(asked.verb, Verb::Backup(copying(false)));
+        assert_eq!(asked.options.env_type.as_deref(), Some("offline"));
+        let line = ["seckilld", "restore", "--json", "--", "a b"].map(Into::into);
+        assert_eq!(parse(line).unwrap().verb, Verb::Restore(copying(true)));
+        for line in ["seckilld backup", "seckilld restore", "seckilld backup a b"] {
+            assert_eq!(parsed(line), Err(Exit::Usage), "{line}");
+        }
+        assert_eq!(parsed("seckilld backup -a"), Err(Exit::Usage));
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub enum Exit {
     Usage,
     /// 65
     DataErr,
+    /// 66
+    NoInput,
     /// 69
     Unavailable,
     /// 70
@@ -35,13 +37,14 @@ pub enum Exit {
 impl Exit {
     /// All of them, by rising code.
     #[must_use]
-    pub const fn all() -> [Self; 12] {
+    pub const fn all() -> [Self; 13] {
         [
             Self::Ok,
             Self::Warnings,
             Self::Failures,
             Self::Usage,
             Self::DataErr,
+            Self::NoInput,
             Self::Unavailable,
             Self::Software,
             Self::CantCreate,
@@ -61,6 +64,7 @@ impl Exit {
             Self::Failures => 2,
             Self::Usage => 64,
             Self::DataErr => 65,
+            Self::NoInput => 66,
             Self::Unavailable => 69,
             Self::Software => 70,
             Self::CantCreate => 73,
@@ -80,11 +84,12 @@ impl Exit {
             Self::Failures => "`doctor`: something fails, the configuration included.",
             Self::Usage => "The command line is wrong.",
             Self::DataErr => "The database is corrupt, or of a newer version of the program.",
+            Self::NoInput => "`backup`, `restore`: there is nothing to copy.",
             Self::Unavailable => "An address to listen on is taken or can't be had.",
             Self::Software => "A fault in the program itself.",
             Self::CantCreate => "A file, folder or socket can't be made.",
             Self::Io => "Reading or writing failed: the disk is full or broken.",
-            Self::TempFail => "Another daemon holds the database or the admin socket.",
+            Self::TempFail => "Another process holds the database or the admin socket.",
             Self::NoPerm => "The permission for a port is missing.",
             Self::Config => "The configuration has faults; each is told.",
         }
@@ -122,6 +127,6 @@ mod tests {
     #[test]
     fn codes_are_those_of_sysexits_and_two_of_doctor() {
         let codes = Exit::all().map(Exit::code);
-        assert_eq!(codes, [0, 1, 2, 64, 65, 69, 70, 73, 74, 75, 77, 78]);
+        assert_eq!(codes, [0, 1, 2, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78]);
     }
 }

@@ -7,12 +7,14 @@ pub mod admin;
 pub mod app;
 pub mod args;
 mod background;
+pub mod backup;
 #[cfg(test)]
 mod bad_input;
 pub mod clock;
 pub mod config;
 mod contain;
 pub mod descriptors;
+pub mod dial;
 pub mod doctor;
 pub mod domain;
 pub mod exit;

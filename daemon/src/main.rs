@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use seckilld::args::{self, Verb};
 use seckilld::exit::Exit;
-use seckilld::{app, config, doctor};
+use seckilld::{app, backup, config, doctor};
 
 /// Every request allocates a little; this allocator does it in less time than glibc's
 /// (`docs/performance.md`).
@@ -34,6 +34,8 @@ fn perform() -> Exit {
     match asked.verb {
         Verb::CheckConfig => args::print(&args::summary(&loaded)),
         Verb::PrintConfig => args::print(&config::effective(&loaded)),
+        Verb::Backup(copying) => backup::run(&loaded.config, &copying),
+        Verb::Restore(copying) => backup::restore(&loaded.config, &copying),
         Verb::Run | Verb::PrintDocs | Verb::Doctor { .. } => app::run(&loaded),
     }
 }

@@ -1,5 +1,5 @@
-//! How a stop begins: SIGTERM or SIGINT asks for it, a second one forces it. What is done in
-//! between, and in which order, is `app`'s business.
+//! Signals. How a stop begins: SIGTERM or SIGINT asks for it, a second one forces it. What is done
+//! in between, and in which order, is `app`'s business. SIGHUP asks for a reload.
 
 use std::io;
 
@@ -14,6 +14,26 @@ pub struct Stop {
     pub asked: CancellationToken,
     /// Stop now: whatever isn't durable yet was not promised to anyone.
     pub forced: CancellationToken,
+}
+
+/// Listens for SIGHUP. What comes while nobody waits counts once.
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Takes over SIGHUP, which would end the process otherwise.
+    ///
+    /// # Errors
+    /// The handler can't be installed.
+    pub fn install() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// Listens for signals until the second one.

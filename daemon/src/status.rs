@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocol::{EpochMs, Phase};
+use protocol::{ConfigView, EpochMs, Phase, ReloadOutcome, ReloadView};
 use tokio::sync::watch;
 
 use crate::clock;
@@ -22,6 +22,7 @@ pub struct Status {
     lag: Mutex<LagRecord>,
     was_drained: AtomicBool,
     vitals: Vitals,
+    config: Mutex<ConfigView>,
 }
 
 /// How far back the slope of the lag looks.
@@ -91,17 +92,22 @@ impl Condition {
 
 impl Default for Status {
     fn default() -> Self {
-        let started = Instant::now();
+        let (started, started_at) = (Instant::now(), clock::now());
         let reading = Err(Cause("not read yet".to_owned()));
         let lag = LagRecord { begun: started, reading, earlier: VecDeque::new() };
         Self {
             started,
-            started_at: clock::now(),
+            started_at,
             phase: watch::Sender::new(Phase::Starting),
             conditions: Mutex::default(),
             lag: Mutex::new(lag),
             was_drained: AtomicBool::new(false),
             vitals: Vitals::default(),
+            config: Mutex::new(ConfigView {
+                generation: 1,
+                since: started_at,
+                ..ConfigView::default()
+            }),
         }
     }
 }
@@ -166,6 +172,27 @@ impl Status {
     #[must_use]
     pub const fn started_at(&self) -> EpochMs {
         self.started_at
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> ConfigView {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes how a reload went; returns the generation that is in force now.
+    pub fn note_reload(&self, reload: ReloadView) -> u64 {
+        let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        match reload.outcome {
+            ReloadOutcome::Changed => {
+                config.generation += 1;
+                config.since = reload.at;
+            }
+            ReloadOutcome::Unchanged => config.reloads_unchanged += 1,
+            ReloadOutcome::Refused => config.reloads_refused += 1,
+        }
+        config.last_reload = Some(reload);
+        config.generation
     }
 
     /// Notes a timed reading of the lag that began at `begun`.

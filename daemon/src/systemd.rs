@@ -11,6 +11,21 @@ pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// Reading the configuration anew; [`ready`] or [`ready_again`] must follow.
+pub fn reloading() {
+    // A manager of systemd's version 253 or newer may have asked for it by a signal, and tells by
+    // the time that this is the answer.
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => debug!(%error, "the monotonic clock can't be read"),
+    }
+}
+
+/// Serving again, after a reload; the line for `systemctl status` follows.
+pub fn ready_again() {
+    tell(&[NotifyState::Ready]);
+}
+
 /// A new line for `systemctl status`.
 pub fn status(status: &str) {
     tell(&[NotifyState::Status(status)]);

@@ -2,6 +2,8 @@
 //! systemd, JSON lines elsewhere. It owns the filter, which can be changed while running; what is
 //! logged is everyone else's.
 
+mod journal;
+
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
+use self::journal::FieldsInMessage;
 use crate::config::{Log, LogDirectives, LogFormat, NoDirective};
 
 /// In an outage the RocketMQ crates log several errors per second and per failed request. What they
@@ -129,7 +132,7 @@ where
     let layer = tracing_journald::layer()?
         .with_syslog_identifier(JOURNAL_IDENTIFIER.to_owned())
         .with_field_prefix(Some(JOURNAL_FIELD_PREFIX.to_owned()));
-    Ok(layer.boxed())
+    Ok(FieldsInMessage(layer).boxed())
 }
 
 fn pretty<S>(sink: Sink) -> Output<S>

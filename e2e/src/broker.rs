@@ -31,6 +31,10 @@ pub const ACCESS_KEY: &str = "seckillAK";
 pub const GROUPLESS_ACCESS_KEY: &str = "grouplessAK";
 /// Its secret.
 pub const SECRET_KEY: &str = "seckillSK123456";
+/// One with the rights of the first, to rotate to.
+pub const NEXT_ACCESS_KEY: &str = "seckillNextAK";
+/// Its secret.
+pub const NEXT_SECRET_KEY: &str = "seckillNextSK123456";
 
 /// A JVM starts within seconds; on a machine that is busy with compiling it may take a minute.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(120);

@@ -19,7 +19,9 @@ use tempfile::TempDir;
 
 use crate::admin::Admin;
 use crate::http::{Answer, Client, urlencoded};
-use crate::process::{Running, STOP_MAX, Usage, bare_command, passing, read_from, usage};
+use crate::process::{
+    Running, STOP_MAX, Usage, announced, bare_command, passing, read_from, usage,
+};
 use crate::until;
 
 /// How long a start may take until it serves. Debug builds on a busy machine are slow.
@@ -43,6 +45,7 @@ pub enum Until {
 pub struct Options {
     name: String,
     env_type: String,
+    file: Option<PathBuf>,
     roles: Vec<&'static str>,
     settings: Vec<(String, String)>,
     left_out: Vec<String>,
@@ -65,6 +68,7 @@ impl Options {
         Self {
             name: "seckilld".to_owned(),
             env_type: env_type.to_owned(),
+            file: None,
             roles: vec!["gateway", "order"],
             settings: Vec::new(),
             left_out: Vec::new(),
@@ -95,6 +99,13 @@ impl Options {
     pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
         self.settings.retain(|(known, _)| known != key);
         self.settings.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Names a configuration file, as `--config` does. What the tests set stands above it.
+    #[must_use]
+    pub fn file(mut self, path: &Path) -> Self {
+        self.file = Some(path.to_owned());
         self
     }
 
@@ -153,6 +164,9 @@ impl Options {
     pub fn command(&self, folder: &Path, subcommand: &str) -> Result<Command> {
         let mut command = bare_command(folder)?;
         command.args([subcommand, "--env-type", &self.env_type]);
+        if let Some(file) = &self.file {
+            command.arg("--config").arg(file);
+        }
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let mut all = vec![
             ("store.path".to_owned(), text(self.database(folder))),
@@ -477,17 +491,6 @@ impl Drop for Daemon {
             eprintln!("--- log of {}:\n{}\n---", self.options.name, self.tail());
         }
     }
-}
-
-/// The address at which a log says that this role listens.
-fn announced(log: &str, role: &str) -> Option<SocketAddr> {
-    log.lines().find_map(|line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        // The JSON format nests an event's fields unless it is told to flatten them.
-        let event = line.get("fields").unwrap_or(&line);
-        let is_it = event["message"] == "listening" && event["role"] == role;
-        event["address"].as_str().filter(|_| is_it)?.parse().ok()
-    })
 }
 
 fn url(address: Option<SocketAddr>) -> String {

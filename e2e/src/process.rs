@@ -1,13 +1,16 @@
-//! The daemon's program as a process: where it is, a run to its end, and what it costs by /proc.
+//! The daemon's program as a process: where it is, a run to its end, what its log announces, and
+//! what it costs by /proc.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::until;
 
@@ -75,6 +78,22 @@ pub(crate) fn passing(command: &Command, name: &str, socket: &OwnedFd) -> Result
     shell.env_clear().envs(variables).env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name);
     shell.stdin(socket.try_clone()?);
     Ok(shell)
+}
+
+/// The command, killed at its `nth` call (from 1) of this system call, before the call is carried
+/// out: by strace from outside.
+#[must_use]
+pub fn killed_at(command: &Command, call: &str, nth: u32) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    strace.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
+    strace.arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        strace.current_dir(folder);
+    }
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    strace.env_clear().envs(variables).stdin(Stdio::null());
+    strace
 }
 
 /// How a run ended that was to end by itself.
@@ -166,6 +185,17 @@ pub(crate) fn read_from(path: &Path, from: u64) -> Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The address at which a log says that this role listens.
+pub(crate) fn announced(log: &str, role: &str) -> Option<SocketAddr> {
+    log.lines().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        // The JSON format nests an event's fields unless it is told to flatten them.
+        let event = line.get("fields").unwrap_or(&line);
+        let is_it = event["message"] == "listening" && event["role"] == role;
+        event["address"].as_str().filter(|_| is_it)?.parse().ok()
+    })
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ Exit codes:
   0   fine; also when the reader of a pipe has seen enough
   1   status: not in full service, books out of balance, or buyers overdue; a question answered No
   64  the command line, or the daemon says so (bad_request); a destructive verb without --yes
-  65  refused as things stand: stale_version, not_enough_stock, product_exists, wrong_role, …
+  65  refused as things stand: stale_version, not_enough_stock, restart_needed, config_faulty, …
   66  no such product, order or dead letter
   69  no daemon answers, a stream ended, or a command's answer stays lost
   70  a fault of the daemon's own
@@ -108,6 +108,8 @@ pub(crate) enum Verb {
     Audit(Audit),
     /// Show or change the log's level.
     LogLevel(LogLevel),
+    /// Have the configuration read anew; what takes a restart is named, and nothing is changed.
+    Reload(Plain),
     /// Stop the daemon in order.
     Shutdown(Plain),
     /// Print a completion script, for instance `seckillctl completions bash`.

@@ -65,7 +65,9 @@ impl Exit {
             | RefusalCode::ProductExists
             | RefusalCode::NotEnoughStock
             | RefusalCode::NotResendable
-            | RefusalCode::WrongRole => Self::Refused,
+            | RefusalCode::WrongRole
+            | RefusalCode::ConfigFaulty
+            | RefusalCode::RestartNeeded => Self::Refused,
             RefusalCode::Stopping | RefusalCode::StoreFailed | RefusalCode::TimedOut => Self::Later,
             RefusalCode::Internal => Self::Fault,
         }

@@ -1,5 +1,8 @@
 //! What clippy and rustfmt don't see: headers, sizes, long lines, blanks at line ends, bans without
-//! a reason. It reads text line by line and leans on rustfmt's indentation; it parses no Rust.
+//! a reason, alerts whose remedy isn't there. It reads text line by line and leans on rustfmt's
+//! indentation; it parses no Rust.
+
+mod anchors;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +27,10 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
     for file in files {
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let shown = file.strip_prefix(root).unwrap_or(&file).display();
-        let found = judge(&file, &text);
+        let mut found = judge(&file, &text);
+        if file.extension() == Some("yml".as_ref()) {
+            found.extend(anchors::dangling(root, &text));
+        }
         all.extend(found.into_iter().map(|(line, what)| format!("{shown}:{line}: {what}")));
     }
     Ok(all)
@@ -41,7 +47,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
             if !SKIPPED.iter().any(|skipped| name == *skipped) {
                 collect(&path, files)?;
             }
-        } else if ["rs", "md", "toml"]
+        } else if ["rs", "md", "toml", "yml"]
             .iter()
             .any(|ending| path.extension() == Some(ending.as_ref()))
         {

@@ -46,8 +46,9 @@ fn analyze() -> Result<Command> {
     Ok(Command::new("systemd-analyze"))
 }
 
-/// Copies of the units by the names of an instance. The program isn't installed, so another stands
-/// in for it.
+/// Copies of the units by the names of an instance. The programs aren't installed, so another
+/// stands in for them. Drop-ins are left out: `seckill.notify-reload.conf` has a type that a
+/// systemd before 253 doesn't know.
 fn instances(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root().join("systemd"))? {
@@ -56,7 +57,9 @@ fn instances(folder: &Path) -> Result<Vec<String>> {
         if !path.is_file() || !name.contains("@.") {
             continue;
         }
-        let text = fs::read_to_string(&path)?.replace("/usr/bin/seckilld", "/bin/true");
+        let text = fs::read_to_string(&path)?;
+        let text = text.replace("/usr/bin/seckilld", "/bin/true");
+        let text = text.replace("/usr/bin/seckillctl", "/bin/true");
         let name = name.replace("@.", &format!("@{INSTANCE}."));
         fs::write(folder.join(&name), text)?;
         names.push(name);

@@ -2,6 +2,7 @@
 //! it started; the figures are in `Row`s.
 
 mod growing;
+mod metrics;
 mod placing;
 mod resources;
 mod rest;
@@ -36,6 +37,8 @@ pub enum Name {
     Products,
     /// 1,000 to 1,000,000 orders in the database.
     Orders,
+    /// What reading and counting the metrics takes of the answers.
+    Metrics,
     /// Accepted and placed over a real RocketMQ (JDK and Maven).
     Rocketmq,
 }
@@ -56,6 +59,7 @@ pub async fn run(name: Name, stage: &Stage) -> Result<Vec<Row>> {
         Name::Start => resources::start(stage).await,
         Name::Products => growing::products(stage).await,
         Name::Orders => growing::orders(stage).await,
+        Name::Metrics => metrics::cost(stage).await,
         Name::Rocketmq => rocketmq::both(stage).await,
     }
 }

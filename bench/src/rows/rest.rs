@@ -16,7 +16,7 @@ use crate::table::{Rounds, Row, Spread, Wanted};
 pub(super) const APART: u64 = 10_000_000;
 
 /// Connections of a measurement whose answers wait for nothing.
-const FEW: usize = 64;
+pub(super) const FEW: usize = 64;
 
 /// Connections of a measurement whose answers wait for a commit: buyers who wait together.
 pub(super) const MANY: usize = 512;
@@ -41,7 +41,7 @@ impl Cost {
     }
 }
 
-fn micros_each(cpu: Duration, answers: u64) -> f64 {
+pub(super) fn micros_each(cpu: Duration, answers: u64) -> f64 {
     1e6 / ratio_of(answers, cpu.as_secs_f64())
 }
 

@@ -3,9 +3,10 @@
 //! name service of its user's groups.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use protocol::{PeerView, Permission};
 
 use crate::config::Others;
@@ -42,7 +43,7 @@ pub(super) struct Caller {
 /// Applies the rules.
 #[derive(Debug)]
 pub struct Access {
-    rules: Rules,
+    rules: ArcSwap<Rules>,
     known: Mutex<HashMap<u32, (Instant, Known)>>,
     /// For whom every peer is taken in tests, which can't be somebody else.
     #[cfg(test)]
@@ -54,11 +55,17 @@ impl Access {
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self {
-            rules,
+            rules: ArcSwap::from_pointee(rules),
             known: Mutex::default(),
             #[cfg(test)]
             stand_in: None,
         }
+    }
+
+    /// Applies other rules from now on, also to those who were known.
+    pub fn change(&self, rules: Rules) {
+        self.rules.store(Arc::new(rules));
+        self.remembered().clear();
     }
 
     /// Access that takes every peer for an unknown user.
@@ -79,7 +86,7 @@ impl Access {
             None => peer,
         };
         let known = self.look_up(peer.uid).await;
-        Some(Caller { view: self.rules.judge(peer, known), pid: peer.pid })
+        Some(Caller { view: self.rules.load().judge(peer, known), pid: peer.pid })
     }
 
     async fn look_up(&self, uid: u32) -> Known {
@@ -176,6 +183,18 @@ mod tests {
         assert!(told(nobody).contains("admin.operator_group"));
         let root = UnixPeer { uid: 0, gid: 0, pid: None };
         assert_eq!(rules(Others::View).judge(root, Known::default()).missing, None);
+    }
+
+    #[tokio::test]
+    async fn other_rules_hold_at_once() {
+        let access = Access::new(rules(Others::None));
+        let peer = Peer::Unix(UnixPeer { uid: 4_000_000_000, gid: 78, pid: None });
+        let held = async || access.caller(Some(peer)).await.unwrap().view.permission;
+        assert_eq!(held().await, Permission::None);
+        access.change(Rules { operators: Some(("crew".to_owned(), 78)), ..rules(Others::None) });
+        assert_eq!(held().await, Permission::Operate);
+        access.change(rules(Others::View));
+        assert_eq!(held().await, Permission::View);
     }
 
     #[tokio::test]

@@ -63,6 +63,7 @@ pub(super) async fn carry_out(
         Name::Resend => asked.resend().await,
         Name::Discard => asked.discard().await,
         Name::LogLevel => asked.set_log_level().await,
+        Name::Reload => asked.reload().await,
         Name::Shutdown => asked.shut_down().await,
         // The views, which aren't posted to.
         _ => Err(Refusal::new(RefusalCode::NotFound, "no such command")),
@@ -72,8 +73,9 @@ pub(super) async fn carry_out(
     match &done {
         Ok(_) => info!(uid, pid, path = call.path, object, "an operator's command was carried out"),
         Err(refusal) => {
-            let code = refusal.code.as_str();
-            info!(uid, pid, path = call.path, object, code, %refusal, "a command was refused");
+            // A reload's refusal goes on with a list, which its owner has logged.
+            let (code, why) = (refusal.code.as_str(), refusal.msg.lines().next());
+            info!(uid, pid, path = call.path, object, code, why, "a command was refused");
         }
     }
     done
@@ -211,7 +213,7 @@ impl Asked<'_> {
     async fn resend_all(&self) -> Result<Response, Refusal> {
         self.needs(Role::Order)?;
         let (body, command) = self.read::<ResendAll>("dead_letters.resend")?;
-        let most = self.desk.parts.resend_per_s;
+        let most = u32::try_from(self.desk.parts.resend_per_s.get()).unwrap_or(u32::MAX);
         let per_s = body.per_s.unwrap_or(most);
         if per_s == 0 || most < per_s {
             return Err(bad(format!(
@@ -260,6 +262,16 @@ impl Asked<'_> {
         self.answer(&body, &carried, after, &text).await
     }
 
+    /// Who watches is told of it by the state, as of a reload by a signal.
+    async fn reload(&self) -> Result<Response, Refusal> {
+        let (body, command) = self.read::<Reasoned>("reload")?;
+        let reloaded = self.desk.parts.owners.reload(command).await;
+        // It shows at once, refusals too, and not a quarter of a second later.
+        let _ = self.desk.observatory.snapshot().await;
+        let carried = stored(reloaded)?;
+        Ok(done(&body, &carried, state::<Value>(&carried)?))
+    }
+
     async fn shut_down(&self) -> Result<Response, Refusal> {
         let (body, command) = self.read::<Shutdown>("shutdown")?;
         let after = ShutdownState { phase: Phase::Stopping };
@@ -302,23 +314,25 @@ impl Asked<'_> {
         state: S,
         text: &str,
     ) -> Result<Response, Refusal> {
-        let request_id = body.request_id().to_owned();
-        let done = Done { request_id, audit_id: carried.audit_id, state };
-        let mut response = http::write(StatusCode::OK, &done);
-        match carried.first {
-            Firstness::Now => {
-                let who = self.caller.view.user.clone();
-                let who = who.unwrap_or_else(|| format!("uid {}", self.caller.view.uid));
-                let why = body.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
-                self.desk.observatory.tell(format!("{who} {text}{why}")).await;
-            }
-            Firstness::Repeated => {
-                let yes = HeaderValue::from_static("true");
-                response.headers_mut().insert(REPEATED, yes);
-            }
+        if carried.first == Firstness::Now {
+            let who = self.caller.view.user.clone();
+            let who = who.unwrap_or_else(|| format!("uid {}", self.caller.view.uid));
+            let why = body.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
+            self.desk.observatory.tell(format!("{who} {text}{why}")).await;
         }
-        Ok(response)
+        Ok(done(body, carried, state))
     }
+}
+
+/// The answer to a command that was carried out, now or before.
+fn done<S: Serialize>(body: &impl Body, carried: &Carried, state: S) -> Response {
+    let request_id = body.request_id().to_owned();
+    let done = Done { request_id, audit_id: carried.audit_id, state };
+    let mut response = http::write(StatusCode::OK, &done);
+    if carried.first == Firstness::Repeated {
+        response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
+    }
+    response
 }
 
 const fn phrase(which: ControlVerb) -> &'static str {

@@ -31,6 +31,7 @@ pub(super) enum Name {
     Resend,
     Discard,
     LogLevel,
+    Reload,
     Shutdown,
 }
 
@@ -51,7 +52,7 @@ const fn post(name: Name, path: &'static str, what: &'static str) -> Endpoint {
 }
 
 /// The table.
-pub(super) static ENDPOINTS: [Endpoint; 25] = [
+pub(super) static ENDPOINTS: [Endpoint; 26] = [
     get(Name::List, "/v1/", "this list, and who you are"),
     get(Name::Status, "/v1/status", "the whole state, with its sequence number"),
     get(Name::Health, "/v1/health", "200 when in full service, else 503"),
@@ -84,6 +85,7 @@ pub(super) static ENDPOINTS: [Endpoint; 25] = [
     post(Name::Resend, "/v1/dead-letters/{id}/resend", "one, back to the consumer"),
     post(Name::Discard, "/v1/dead-letters/{id}/discard", "its order fails, `discarded`"),
     post(Name::LogLevel, "/v1/log-level", "other directives for the log"),
+    post(Name::Reload, "/v1/reload", "reads the configuration anew"),
     post(Name::Shutdown, "/v1/shutdown", "stops the daemon in order"),
 ];
 

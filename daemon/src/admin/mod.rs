@@ -24,6 +24,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use protocol::{ConfigPage, Controls, EpochMs, Money, OrderState, Snapshot};
 use tokio_util::sync::CancellationToken;
 
@@ -34,10 +35,11 @@ pub(crate) use query::query_string_is_judged;
 pub use socket::{AdminSocket, SocketError};
 
 use crate::config::Role;
+use crate::dial::Dial;
 use crate::http::{self, EdgeCounters, Limits, Listener};
 use crate::metrics::Scraper;
 use crate::queue::BoxFuture;
-use crate::store::Store;
+use crate::store::{Carried, Command, CommandError, Store};
 use observatory::Observatory;
 
 /// Limits of the admin socket: few clients, all on this machine.
@@ -70,6 +72,13 @@ pub trait Owners: Send + Sync + 'static {
     /// # Errors
     /// The text isn't understood; it says what is allowed.
     fn set_log_level(&self, level: &str) -> Result<(), String>;
+
+    /// Has the configuration read anew, and what may change while running put into effect; writes
+    /// the audit log itself. The state is a [`ReloadState`](protocol::ReloadState).
+    ///
+    /// # Errors
+    /// Nothing is changed; the refusal names every fault, or every key that takes a restart.
+    fn reload(&self, command: Command) -> BoxFuture<'_, Result<Carried, CommandError>>;
 
     /// Begins the ordered stop.
     fn shut_down(&self);
@@ -109,13 +118,13 @@ pub struct Parts {
     /// The database of this process.
     pub store: Store,
     /// Who may do what.
-    pub access: Access,
+    pub access: Arc<Access>,
     /// The effective configuration.
-    pub config: ConfigPage,
+    pub config: Arc<ArcSwap<ConfigPage>>,
     /// What this process does.
     pub roles: Vec<Role>,
     /// Dead letters per second that go back at most.
-    pub resend_per_s: u32,
+    pub resend_per_s: Dial,
 }
 
 /// What all requests share.

@@ -1,7 +1,10 @@
 //! What an operator would want to have noticed between two looks at the state. Pure; texts carry no
 //! phone numbers, as nothing here knows any.
 
-use protocol::{NotableKind, Phase, ProductView, QueueView, Severity, Snapshot, Trend};
+use protocol::{
+    ConfigView, NotableKind, Phase, ProductView, QueueView, ReloadOutcome, Severity, Snapshot,
+    Trend,
+};
 
 /// A growing queue is worth a word once its oldest order has waited for this long.
 const BEHIND_AFTER_MS: u64 = 5_000;
@@ -25,6 +28,7 @@ pub(super) fn between(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
         let text = format!("{} is {}", after.name, after.phase.as_str());
         all.push(noticed(NotableKind::Phase, Severity::Info, text));
     }
+    all.extend(of_config(&before.config, &after.config));
     all.extend(conditions(before, after));
     for product in &after.products {
         let earlier = before.products.iter().find(|earlier| earlier.prod_id == product.prod_id);
@@ -40,6 +44,29 @@ pub(super) fn between(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
         all.push(noticed(NotableKind::Queue, Severity::Info, text));
     }
     all
+}
+
+/// The last reload, if there is a new one.
+fn of_config(before: &ConfigView, after: &ConfigView) -> Option<Noticed> {
+    if before == after {
+        return None;
+    }
+    let reload = after.last_reload.as_ref()?;
+    let (by, text, generation) = (&reload.by, &reload.text, after.generation);
+    let (severity, text) = match reload.outcome {
+        ReloadOutcome::Changed => {
+            let text = format!("{by} reloaded the configuration, generation {generation}: {text}");
+            (Severity::Info, text)
+        }
+        ReloadOutcome::Unchanged => {
+            let text = format!("{by} reloaded the configuration: {text}, generation {generation}");
+            (Severity::Info, text)
+        }
+        ReloadOutcome::Refused => {
+            (Severity::Warning, format!("a reload by {by} was refused: {text}"))
+        }
+    };
+    Some(noticed(NotableKind::Audit, severity, text))
 }
 
 /// Sentences that came or went. What stops degrading because the process stops is no recovery.
@@ -170,7 +197,8 @@ fn of_overdue(before: &Snapshot, after: &Snapshot) -> Option<Noticed> {
 #[cfg(test)]
 mod tests {
     use protocol::{
-        EpochMs, Money, OverdueView, Phase, ProductView, Severity, Snapshot, Trend, UnconfirmedView,
+        EpochMs, Money, OverdueView, Phase, ProductView, ReloadOutcome, ReloadView, Severity,
+        Snapshot, Trend, UnconfirmedView,
     };
 
     use super::between;
@@ -248,6 +276,31 @@ mod tests {
             [Severity::Warning]
         );
         assert_eq!(told(|state| state.queue.dead_letters = Some(4)), [Severity::Warning]);
+    }
+
+    #[test]
+    fn each_reload_is_noticed() {
+        let after = |outcome, generation, text: &str| {
+            let mut state = state();
+            let (at, by, text) = (EpochMs(1), "root".to_owned(), text.to_owned());
+            state.config.generation = generation;
+            state.config.last_reload = Some(ReloadView { at, by, outcome, text });
+            state
+        };
+        let told = |before: &Snapshot, after: &Snapshot| {
+            let steps = between(before, after);
+            steps.into_iter().map(|step| (step.severity, step.text)).collect::<Vec<_>>()
+        };
+        let changed = after(ReloadOutcome::Changed, 2, "log.level");
+        let text = "root reloaded the configuration, generation 2: log.level".to_owned();
+        assert_eq!(told(&state(), &changed), [(Severity::Info, text)]);
+        let refused = after(ReloadOutcome::Refused, 2, "store.path takes a restart");
+        let text = "a reload by root was refused: store.path takes a restart".to_owned();
+        assert_eq!(told(&changed, &refused), [(Severity::Warning, text)]);
+        let mut again = refused.clone();
+        again.config.reloads_refused += 1;
+        assert_eq!(told(&refused, &again).len(), 1, "a second one in the same words");
+        assert_eq!(told(&again, &again), []);
     }
 
     #[test]

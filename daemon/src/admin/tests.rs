@@ -6,11 +6,12 @@ mod views;
 
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use protocol::{ConfigEntry, ConfigPage, Controls, Phase, Snapshot};
-use serde_json::Value;
+use arc_swap::ArcSwap;
+use protocol::{ConfigEntry, ConfigPage, Controls, Phase, Refusal, ReloadState, Snapshot};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -23,6 +24,7 @@ use crate::http::EdgeCounters;
 use crate::metrics::{Figures, Scraper, Source};
 use crate::queue::BoxFuture;
 use crate::store::tests::Fixture;
+use crate::store::{Carried, Command, CommandError, Store};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -50,6 +52,9 @@ struct Noted {
     level: Mutex<String>,
     stopped: CancellationToken,
     undecided: Mutex<Option<UndecidedOrder>>,
+    /// What a reload is refused with; else it is noted here.
+    refuses_reload: Mutex<Option<Refusal>>,
+    store: OnceLock<Store>,
 }
 
 impl Owners for Noted {
@@ -64,6 +69,22 @@ impl Owners for Noted {
     fn set_log_level(&self, level: &str) -> Result<(), String> {
         level.clone_into(&mut self.level.lock().unwrap());
         Ok(())
+    }
+
+    fn reload(&self, command: Command) -> BoxFuture<'_, Result<Carried, CommandError>> {
+        Box::pin(async {
+            if let Some(refusal) = self.refuses_reload.lock().unwrap().clone() {
+                return Err(refusal.into());
+            }
+            let state = ReloadState {
+                generation: 2,
+                changed: Vec::new(),
+                products_added: Vec::new(),
+                notes: Vec::new(),
+            };
+            let store = self.store.get().unwrap();
+            store.note_command(command, Value::Null, Value::Null, json!(state)).await
+        })
     }
 
     fn shut_down(&self) {
@@ -107,6 +128,7 @@ impl Served {
             Snapshot { name: "seckilld".to_owned(), phase: Phase::Serving, ..Snapshot::default() };
         let shown = Arc::new(Shown(Mutex::new(snapshot)));
         let owners = Arc::new(Noted::default());
+        owners.store.set(fixture.store.clone()).ok();
         let uid = rustix::process::geteuid().as_raw();
         let access = match we {
             We::Operate => {
@@ -125,10 +147,10 @@ impl Served {
             metrics: Arc::new(Scraper::new(shown.clone())),
             owners: owners.clone(),
             store: fixture.store.clone(),
-            access,
-            config: ConfigPage { keys: vec![entry] },
+            access: Arc::new(access),
+            config: Arc::new(ArcSwap::from_pointee(ConfigPage { keys: vec![entry] })),
             roles: roles.to_vec(),
-            resend_per_s: 100,
+            resend_per_s: 100_u32.into(),
         };
         let socket = AdminSocket::bind(&folder.path().join("admin.sock"), None).unwrap();
         let cancel = CancellationToken::new();

@@ -49,7 +49,7 @@ pub(super) async fn view(
 async fn whole(desk: &Desk, caller: &Caller, name: Name, value: &str) -> Result<Response, Refusal> {
     match name {
         Name::List => shown(&Endpoints { endpoints: listed(), you: caller.view.clone() }),
-        Name::Config => shown(&desk.parts.config),
+        Name::Config => shown(&**desk.parts.config.load()),
         Name::Status => shown(&snapshot(desk).await?),
         Name::Health => Ok(health(&snapshot(desk).await?)),
         Name::Metrics => desk.parts.metrics.answer().await.map_err(|_| too_slow()),

@@ -1,7 +1,6 @@
 //! The gateway role's parts: how they hang together, and how they start and stop.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::EpochMs;
 use tokio::sync::{mpsc, watch};
@@ -11,8 +10,10 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::StartError;
+use super::dials::Dials;
 use super::queue::QueueParts;
 use crate::config::{Config, Secret};
+use crate::dial::Dial;
 use crate::domain::order_id::OrderIdKey;
 use crate::gateway::book::Book;
 use crate::gateway::charge::ChargeDesk;
@@ -30,6 +31,10 @@ use crate::status::{Condition, Part, Status};
 use crate::store::{Pending, Store, Unconfirmed};
 use crate::vitals::Pulse;
 
+/// Charges that could wait for the publisher at all: the most that `gateway.publish_waiting_max`
+/// may be, so that a reload can raise it. Room that isn't used costs nothing.
+const WAITING_ROOM: usize = 65_536;
+
 /// The running gateway role.
 pub(super) struct GatewayParts {
     /// What the routes hand requests to.
@@ -46,6 +51,7 @@ pub(super) struct GatewayParts {
 impl GatewayParts {
     pub(super) async fn start(
         config: &Config,
+        dials: &Dials,
         key: Option<Secret<Vec<u8>>>,
         store: &Store,
         queue: &QueueParts,
@@ -56,37 +62,37 @@ impl GatewayParts {
         let key = key.map_or_else(|| store.order_id_key().to_vec(), |key| key.expose().clone());
         let book = Arc::new(Book::new(OrderIdKey::new(key)));
         let order_side = orders.unwrap_or_else(|| {
-            let timeout = Duration::from_millis(settings.order_timeout_ms);
-            Arc::new(OrderNode::new(&settings.order_url, timeout))
+            Arc::new(OrderNode::new(&settings.order_url, dials.order_timeout.clone()))
         });
-        let every = Duration::from_millis(settings.refresh_ms);
-        let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every);
+        let every = dials.refresh.clone();
+        let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every.clone());
         let doubt_store = Arc::new(StoredDoubts { store: store.clone() });
         let doubts = Arc::new(Doubts::new(Arc::clone(&book), doubt_store));
         let producer = queue.producer();
-        let (claims, waiting) = mpsc::channel(settings.publish_waiting_max);
-        let charge = Arc::new(ChargeDesk::new(
+        let (claims, waiting) = mpsc::channel(WAITING_ROOM);
+        let charge = ChargeDesk::new(
             Arc::clone(&book),
             claims,
             Arc::clone(&producer),
             Arc::clone(&doubts),
-            settings.unconfirmed_max,
+            dials.unconfirmed_max.clone(),
             refresh.state(),
-        ));
+        );
+        let charge = Arc::new(charge.with_waiting_max(dials.publish_waiting_max.clone()));
         let pulse = Arc::<Pulse>::default();
         status.vitals().watch("publisher", Arc::clone(&pulse));
         let publishing = publisher::run(
             waiting,
             Arc::clone(&producer),
             Arc::clone(&doubts),
-            settings.publish_batch_max,
+            dials.publish_batch_max.clone(),
             pulse,
         );
         let (helpers, helpers_end) = (TaskTracker::new(), CancellationToken::new());
         helpers.spawn(Arc::clone(&doubts).run(
             producer,
-            settings.publish_batch_max,
-            Duration::from_millis(settings.republish_after_ms),
+            dials.publish_batch_max.clone(),
+            dials.republish_after.clone(),
             helpers_end.clone(),
         ));
         let mut state = refresh.state();
@@ -129,16 +135,16 @@ struct Opening {
     refresh: Refresh,
     doubts: Arc<Doubts>,
     waiting_orders: Vec<Pending>,
-    every: Duration,
+    every: Dial,
 }
 
 impl Opening {
     async fn run(mut self, book: Arc<Book>, cancel: CancellationToken) {
-        let every = self.every;
+        let every = self.every.clone();
         let opened = async {
             while let Err(cause) = self.open(&book).await {
                 self.refresh.tell(Err(cause));
-                tokio::time::sleep(every).await;
+                tokio::time::sleep(every.milliseconds()).await;
             }
         };
         if cancel.run_until_cancelled(opened).await.is_none() {

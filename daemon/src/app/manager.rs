@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::Snapshot;
+use protocol::{ReloadOutcome, Snapshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -17,6 +17,9 @@ use crate::systemd;
 
 /// Between two looks at how the sale goes.
 const LINE_EVERY: Duration = Duration::from_secs(1);
+
+/// Characters of a refusal that the line shows; the log has it whole.
+const WHY_CHARS_MAX: usize = 160;
 
 /// Signs of life per period of the watchdog: one may come late.
 const SIGNS_PER_PERIOD: u32 = 4;
@@ -38,6 +41,12 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
     if let Some(gateway) = &snapshot.gateway {
         line += &format!(" · {}/s", shortened(gateway.charge_rate.last_1s));
     }
+    if let Some(reload) = &snapshot.config.last_reload
+        && reload.outcome == ReloadOutcome::Refused
+    {
+        let why: String = reload.text.chars().take(WHY_CHARS_MAX).collect();
+        line = format!("reload refused: {why} · {line}");
+    }
     if let Some(first) = snapshot.degraded.first() {
         line = format!("degraded: {first} · {line}");
     }
@@ -52,14 +61,15 @@ fn shortened(rate: u64) -> String {
     format!("{}.{}k", rate / 1_000, rate % 1_000 / 100)
 }
 
-/// Tells the line whenever it changes.
+/// Tells the line whenever it changes, and after each reload, which has had its own.
 pub(super) async fn show(source: Arc<dyn StatusSource>, cancel: CancellationToken) {
     let showing = async {
-        let mut told = String::new();
+        let mut told = (String::new(), None);
         loop {
-            let now = line(&source.snapshot().await);
+            let snapshot = source.snapshot().await;
+            let now = (line(&snapshot), snapshot.config.last_reload);
             if now != told {
-                systemd::status(&now);
+                systemd::status(&now.0);
                 told = now;
             }
             tokio::time::sleep(LINE_EVERY).await;
@@ -123,7 +133,24 @@ pub(super) fn watchers(
 
 #[cfg(test)]
 mod tests {
-    use super::shortened;
+    use protocol::{EpochMs, ReloadOutcome, ReloadView, Snapshot};
+
+    use super::{line, shortened};
+
+    #[test]
+    fn a_refused_reload_stays_in_the_line_until_the_next_one() {
+        let mut state = Snapshot::default();
+        let reload = |outcome| {
+            let (by, text) = ("root".to_owned(), "x".repeat(1_000));
+            Some(ReloadView { at: EpochMs(1), by, outcome, text })
+        };
+        state.config.last_reload = reload(ReloadOutcome::Refused);
+        let told = line(&state);
+        assert!(told.starts_with("reload refused: xxx"), "{told}");
+        assert!(told.ends_with("xxx · sold 0/0 · lag ?") && told.len() < 250, "{told}");
+        state.config.last_reload = reload(ReloadOutcome::Changed);
+        assert_eq!(line(&state), "sold 0/0 · lag ?");
+    }
 
     #[test]
     fn rates_are_short() {

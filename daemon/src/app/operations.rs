@@ -1,17 +1,20 @@
-//! Those whom the admin socket's commands concern, in one place: the switches, the log, the ordered
-//! stop, and the gateway's book for a question that nothing else can answer.
+//! Those whom the admin socket's commands concern, in one place: the switches, the log, the
+//! configuration, the ordered stop, and the gateway's book for a question that nothing else can
+//! answer.
 
 use std::sync::Arc;
 
 use protocol::{Controls, OrderState};
 use tokio_util::sync::CancellationToken;
 
+use super::reload::Reloader;
 use super::switches::Switches;
 use crate::admin::{Owners, UndecidedOrder};
 use crate::domain::order_id::OrderId;
 use crate::fault_points::{Point, reach};
 use crate::gateway::book::{Book, Standing};
 use crate::queue::BoxFuture;
+use crate::store::{Carried, Command, CommandError};
 use crate::telemetry::LogHandle;
 
 /// The owners of what can be commanded.
@@ -20,6 +23,7 @@ pub(super) struct Operations {
     pub(super) log: Arc<LogHandle>,
     pub(super) stop: CancellationToken,
     pub(super) book: Option<Arc<Book>>,
+    pub(super) reloader: Arc<Reloader>,
 }
 
 impl Owners for Operations {
@@ -34,6 +38,10 @@ impl Owners for Operations {
 
     fn set_log_level(&self, level: &str) -> Result<(), String> {
         self.log.set_level(level).map_err(|error| error.to_string())
+    }
+
+    fn reload(&self, command: Command) -> BoxFuture<'_, Result<Carried, CommandError>> {
+        Box::pin(self.reloader.reload(command))
     }
 
     fn shut_down(&self) {

@@ -1,7 +1,7 @@
 //! The queue of this process, by its configured kind: one set of parts for the roles to use.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use protocol::RocketmqView;
 use tokio::sync::{Mutex, watch};
@@ -10,16 +10,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::StartError;
-use crate::config::{Config, Loaded, QueueKind, Role};
+use super::dials::Dials;
+use crate::config::{Account, Config, Loaded, QueueKind, Role};
+use crate::dial::Dial;
 use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
 #[cfg(feature = "rocketmq")]
-use crate::queue::rocketmq::{Health, RocketmqQueue};
+use crate::queue::rocketmq::{Health, RocketmqQueue, Tried};
 use crate::queue::{BoxFuture, Cause, Consuming, Lag, LagReader, Producer, QueueLag};
 use crate::status::Status;
 #[cfg(feature = "rocketmq")]
 use crate::status::{Condition, Part};
-use crate::store::{Backoff, Pending, Store};
+use crate::store::{Pending, Store};
 use crate::vitals::Pulse;
 
 /// How much of what is undecided this process can know.
@@ -102,14 +104,12 @@ impl QueueParts {
     /// Behind a broker, too, the database's own queue is consumed: dead letters that an operator
     /// resends come by it. They were delivered once, and must not go to other consumers of the
     /// topic.
-    pub(super) async fn start_consumer(&self, config: &Config, store: &Store, status: &Status) {
+    pub(super) async fn start_consumer(&self, dials: &Dials, store: &Store, status: &Status) {
         let settings = consumer::Settings {
-            batch_max: config.order.batch_max,
-            deliveries_max: config.order.deliveries_max,
-            backoff: Backoff {
-                first_ms: config.order.redelivery_after_ms,
-                max_ms: config.order.redelivery_after_ms_max,
-            },
+            batch_max: dials.batch_max.clone(),
+            deliveries_max: dials.deliveries_max.clone(),
+            redelivery_after_ms: dials.redelivery_after_ms.clone(),
+            redelivery_after_ms_max: dials.redelivery_after_ms_max.clone(),
         };
         let paused = self.paused.subscribe();
         #[cfg(feature = "rocketmq")]
@@ -176,6 +176,54 @@ impl QueueParts {
             Kind::Embedded(_) => None,
             #[cfg(feature = "rocketmq")]
             Kind::Rocketmq(queue) => Some(queue.broker_dead_letters()),
+        }
+    }
+
+    /// Who we are to the brokers at the moment; `None` on the embedded queue.
+    pub(super) fn account(&self) -> Option<Arc<Account>> {
+        match &self.kind {
+            Kind::Embedded(_) => None,
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(queue) => Some(queue.account()),
+        }
+    }
+
+    /// Has the brokers judge another account; a sentence where none answers, and the error is the
+    /// one of a broker that refuses it.
+    #[cfg_attr(
+        not(feature = "rocketmq"),
+        expect(clippy::unused_async, unused_variables, reason = "the embedded queue has none")
+    )]
+    pub(super) async fn try_account(&self, account: &Account) -> Result<Option<String>, String> {
+        match &self.kind {
+            Kind::Embedded(_) => Ok(None),
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(queue) => match queue.try_account(account).await {
+                Tried::Taken => Ok(None),
+                Tried::Refused(sentence) => Err(sentence),
+                Tried::Unanswered => Ok(Some(
+                    "no RocketMQ broker answered in time, so whether it takes the new keys is not \
+                     known"
+                        .to_owned(),
+                )),
+            },
+        }
+    }
+
+    /// Is this account to the brokers from now on.
+    #[cfg_attr(
+        not(feature = "rocketmq"),
+        expect(
+            unused_variables,
+            clippy::needless_pass_by_value,
+            reason = "the embedded queue has none"
+        )
+    )]
+    pub(super) fn change_account(&self, account: Account) {
+        match &self.kind {
+            Kind::Embedded(_) => {}
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(queue) => queue.change_account(account),
         }
     }
 
@@ -280,7 +328,7 @@ fn open_rocketmq(_: &Loaded, _: &Arc<Status>) -> Result<Kind, StartError> {
 /// Reads the lag on a timer and notes it, until cancelled.
 pub(super) async fn watch_lag(
     lag: Arc<dyn LagReader>,
-    every: Duration,
+    every: Dial,
     status: Arc<Status>,
     cancel: CancellationToken,
 ) {
@@ -288,7 +336,7 @@ pub(super) async fn watch_lag(
         loop {
             let begun = Instant::now();
             status.note_lag(begun, lag.read_lag().await);
-            tokio::time::sleep(every).await;
+            tokio::time::sleep(every.milliseconds()).await;
         }
     };
     cancel.run_until_cancelled(reading).await;

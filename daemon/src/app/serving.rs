@@ -15,7 +15,7 @@ use super::StartError;
 use super::gateway::GatewayParts;
 use crate::admin::{self, AdminSocket};
 use crate::config::{Config, Role};
-use crate::http::{self, EdgeCounters, Limits, Listener};
+use crate::http::{self, EdgeCounters, Limits, Listener, LiveLimits};
 use crate::meter::AnswerMeter;
 use crate::metrics::Scraper;
 use crate::order_side::OrderSide;
@@ -71,6 +71,24 @@ fn limits(config: &Config, listeners: usize) -> Limits {
     Limits { connections_max, ..limits }
 }
 
+/// The limits of all REST listeners, which a reload may change.
+pub(super) struct RestLimits {
+    live: LiveLimits,
+    listeners: usize,
+}
+
+impl RestLimits {
+    pub(super) fn new(config: &Config, bound: &Bound) -> Self {
+        let listeners = usize::from(bound.gateway.is_some()) + usize::from(bound.order.is_some());
+        Self { live: limits(config, listeners).into(), listeners }
+    }
+
+    /// Puts those of another configuration in force.
+    pub(super) fn change(&self, config: &Config) {
+        self.live.change(limits(config, self.listeners));
+    }
+}
+
 /// Listeners that answer, until they are told to stop.
 pub(super) struct Serving {
     tasks: Vec<JoinHandle<()>>,
@@ -82,17 +100,14 @@ pub(super) struct Serving {
 impl Serving {
     pub(super) fn rest(
         bound: Bound,
-        config: &Config,
+        limits: &RestLimits,
         status: &Arc<Status>,
         gateway: Option<&GatewayParts>,
         orders: Option<Arc<dyn OrderSide>>,
     ) -> Result<Self, StartError> {
         let cancel = CancellationToken::new();
         let mut serving = Self::nothing(cancel);
-        let limits = limits(
-            config,
-            usize::from(bound.gateway.is_some()) + usize::from(bound.order.is_some()),
-        );
+        let limits = &limits.live;
         if let (Some(listener), Some(gateway)) = (bound.gateway, gateway) {
             let routes = gateway::routes::routes(gateway.desks.clone());
             serving.answer("gateway", listener, routes, limits, status)?;
@@ -141,7 +156,7 @@ impl Serving {
         role: &'static str,
         listener: TcpListener,
         routes: F,
-        limits: Limits,
+        limits: &LiveLimits,
         status: &Arc<Status>,
     ) -> Result<(), StartError>
     where
@@ -152,8 +167,8 @@ impl Serving {
         let service = warp::service(routes.recover(http::recover).unify());
         let counters = Arc::new(EdgeCounters::default());
         self.counters.push((role, Arc::clone(&counters)));
-        let serving =
-            http::serve(Listener::Tcp(listener), service, limits, counters, self.cancel.clone());
+        let (limits, cancel) = (limits.clone(), self.cancel.clone());
+        let serving = http::serve(Listener::Tcp(listener), service, limits, counters, cancel);
         self.tasks.push(tokio::spawn(async move {
             if let Err(fault) = serving.await {
                 error!(role, %fault, "the listener is broken");

@@ -12,6 +12,7 @@ use protocol::{
     EpochMs, OverdueView, ProductState, ProductView, QueueView, Seconds, Snapshot, UnconfirmedView,
 };
 
+use super::dials::Dials;
 use super::gateway::GatewayParts;
 use super::queue::{Knowledge, QueueParts};
 use super::serving::Serving;
@@ -20,6 +21,7 @@ use crate::admin::StatusSource;
 use crate::background;
 use crate::clock;
 use crate::config::{Loaded, QueueKind, Role};
+use crate::dial::Dial;
 use crate::gateway::book::{Book, Shelf};
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
@@ -55,8 +57,8 @@ pub(super) struct View {
     env_type: String,
     roles: Vec<Role>,
     kind: QueueKind,
-    unconfirmed_max: usize,
-    overdue_after_ms: u64,
+    unconfirmed_max: Dial,
+    overdue_after_ms: Dial,
     store_path: String,
     status: Arc<Status>,
     store: Store,
@@ -91,6 +93,7 @@ pub(super) struct Shown<'a> {
     pub(super) log: &'a Arc<LogHandle>,
     pub(super) gateway: Option<&'a GatewayParts>,
     pub(super) rest: &'a Serving,
+    pub(super) dials: &'a Dials,
 }
 
 impl View {
@@ -100,8 +103,8 @@ impl View {
             env_type: loaded.env_type.to_string(),
             roles: config.roles.clone(),
             kind: config.queue.kind,
-            unconfirmed_max: config.gateway.unconfirmed_max,
-            overdue_after_ms: config.admin.overdue_after_ms,
+            unconfirmed_max: shown.dials.unconfirmed_max.clone(),
+            overdue_after_ms: shown.dials.overdue_after_ms.clone(),
             store_path: config.store.path.display().to_string(),
             status: Arc::clone(shown.status),
             store: shown.store.clone(),
@@ -181,7 +184,7 @@ impl View {
 
     async fn overdue(&self, now: EpochMs) -> Option<OverdueView> {
         let gateway = self.gateway.as_ref()?;
-        let bound_ms = self.overdue_after_ms;
+        let bound_ms = self.overdue_after_ms.get();
         let count = || async {
             let bound = EpochMs(now.0.saturating_sub(i64::try_from(bound_ms).unwrap_or(i64::MAX)));
             let shelves = gateway.book.shelves();
@@ -231,6 +234,7 @@ impl View {
             started_at: self.status.started_at(),
             phase: self.status.phase(),
             log_level: self.log.level(),
+            config: self.status.config(),
             degraded: condition.degraded,
             warnings: condition.warnings,
             controls: self.switches.look(unconfirmed.unwrap_or(0), &lag),
@@ -242,7 +246,7 @@ impl View {
             rocketmq: self.queue.rocketmq_view(),
             unconfirmed: unconfirmed.map(|count| UnconfirmedView {
                 count: count as u64,
-                limit: self.unconfirmed_max as u64,
+                limit: self.unconfirmed_max.get(),
             }),
             overdue: self.overdue(now).await,
             edges: self.edges.iter().map(|(role, edge)| parts::edge(role, &edge.read())).collect(),

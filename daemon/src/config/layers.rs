@@ -87,7 +87,12 @@ fn file(
         Err(error) if named.is_none() && is_absence(error.kind()) => None,
         Err(error) => {
             let key = if named.is_some() { CONFIG_OPTION } else { "" };
-            faults.push(Fault::hiding(key, source, format!("can't be read: {error}")));
+            // On an installed machine it is for the service's user to read, and nobody else.
+            let who_may = match error.kind() {
+                ErrorKind::PermissionDenied => "; run this as the daemon's user: sudo -u seckill",
+                _ => "",
+            };
+            faults.push(Fault::hiding(key, source, format!("can't be read: {error}{who_may}")));
             None
         }
     }

@@ -10,6 +10,7 @@ mod layers;
 mod places;
 mod print;
 mod ranges;
+mod reload;
 mod secrets;
 mod shape;
 mod surroundings;
@@ -24,7 +25,10 @@ pub use env_type::{EnvType, UnknownEnvType};
 pub use extract::Sources;
 pub use faults::{Fault, Faults, Source};
 pub use print::{docs, effective, entries};
-pub use secrets::{Credentials, Secret};
+#[cfg(test)]
+pub(crate) use reload::all_taken;
+pub use reload::{changes, taken};
+pub use secrets::{Account, Credentials, Secret};
 pub use tree::{
     Admin, Config, Doctor, Gateway, Http, Log, LogFormat, Metrics, OptionalAddress, Order, Others,
     ProductSeed, Queue, QueueKind, Rocketmq, Role, Shutdown, Store,
@@ -34,9 +38,12 @@ use secrets::{Located, Refusal};
 pub use surroundings::Manager;
 use surroundings::{ENV_TYPE_VARIABLES, Surroundings};
 
-const ACCESS_KEY_FILE: &str = "rocketmq.access_key_file";
-const SECRET_KEY_FILE: &str = "rocketmq.secret_key_file";
-const ORDER_ID_KEY_FILE: &str = "gateway.order_id_key_file";
+/// The key that names the file with the access key.
+pub const ACCESS_KEY_FILE: &str = "rocketmq.access_key_file";
+/// The key that names the file with the secret key.
+pub const SECRET_KEY_FILE: &str = "rocketmq.secret_key_file";
+/// The key that names the file with the key of the order ids.
+pub const ORDER_ID_KEY_FILE: &str = "gateway.order_id_key_file";
 
 /// What the command line says about configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,6 +71,7 @@ pub struct Loaded {
     pub journal: bool,
     /// The service manager.
     pub manager: Manager,
+    options: Options,
     credentials_folder: Option<PathBuf>,
 }
 
@@ -98,8 +106,9 @@ fn load_within(options: &Options, around: &Surroundings) -> Result<Loaded, Fault
     validate::judge(&config, &sources, env_type, &mut faults);
     let (journal, manager) = (around.journal, around.manager.clone());
     let credentials_folder = around.credentials_folder.clone();
+    let options = options.clone();
     let mut loaded =
-        Loaded { config, env_type, sources, notes, journal, manager, credentials_folder };
+        Loaded { config, env_type, sources, notes, journal, manager, options, credentials_folder };
     loaded.look_at_secrets(&mut faults);
     if faults.iter().any(Fault::hides_a_layer) {
         // What a file says that can't be read, nobody knows: it may well set these keys right.
@@ -135,6 +144,21 @@ fn env_type(
 }
 
 impl Loaded {
+    /// Reads and judges the configuration anew, by the same command line, for a process that runs.
+    /// Variables are the process's own, so they are as they were.
+    ///
+    /// # Errors
+    /// Every fault at once.
+    pub fn read_again(&self) -> Result<Self, Faults> {
+        self.read_again_within(&Surroundings::read())
+    }
+
+    fn read_again_within(&self, around: &Surroundings) -> Result<Self, Faults> {
+        let mut again = load_within(&self.options, around)?;
+        reload::keep_chosen(&mut again, self);
+        Ok(again)
+    }
+
     /// The keys for RocketMQ's access control; `None` where none are configured. They are read anew
     /// by each call, so that nothing keeps them longer than it needs them.
     ///
@@ -154,6 +178,14 @@ impl Loaded {
                 Err(Faults(access_key.err().into_iter().chain(secret_key.err()).collect()))
             }
         }
+    }
+
+    /// Who we are to RocketMQ's brokers, read anew likewise.
+    ///
+    /// # Errors
+    /// As for [`Loaded::credentials`].
+    pub fn account(&self) -> Result<Account, Faults> {
+        Ok(Account::new(&self.config.rocketmq, self.credentials()?))
     }
 
     /// The key of the order ids; `None` where it is to be the database's own.

@@ -8,7 +8,7 @@ use protocol::{ConfigEntry, ConfigPage};
 
 use super::faults::as_toml;
 use super::shape::{self, Form, Key};
-use super::{Config, EnvType, Loaded, layers, ranges};
+use super::{Config, EnvType, Loaded, layers, ranges, reload};
 
 /// The effective configuration, each key with its documentation and its value's source.
 #[must_use]
@@ -79,6 +79,10 @@ pub fn docs() -> String {
             defaults.find_ref(&path).map_or_else(String::new, |value| as_text(key, value));
         let _ = write!(text, "\n### `{path}`\n\n{}\n\n", prose(key));
         let _ = writeln!(text, "- Must be {}.", ranges::allowed(&path, key));
+        let _ = match reload::taken(&path) {
+            Some(when) => writeln!(text, "- A reload takes it: {when}."),
+            None => writeln!(text, "- A change takes a restart."),
+        };
         if key.keys.is_empty() {
             let _ = writeln!(text, "- Default: `{default}`");
         } else {
@@ -142,6 +146,31 @@ credential (`LoadCredential=`) and is looked up in `$CREDENTIALS_DIRECTORY`; onl
 set, in the working directory. `check-config` can't see a service's credentials and says so
 instead of refusing them. A file must have at most 4 KiB; line ends at its end are cut off.
 Placeholders such as `changeme` are refused, and a file that everyone can read is warned about.
+
+## Reload
+
+On SIGHUP, `POST /v1/reload` or `seckillctl reload` a running daemon reads all layers anew, with
+the command line and the environment of its start (so another `EnvironmentFile=` takes a restart),
+and judges the whole as a start would: the files with secrets are read, groups are looked up, and a
+RocketMQ broker that answers is asked whether it takes an account with other keys. Only then is
+anything changed. With a fault, or with a difference in a key that takes a restart, nothing is: the
+answer names each, with the old value and the new one, and the old configuration stays.
+
+Each key below says whether a reload takes it. What takes hold are the keys whose values differ
+from those in force: what an operator set meanwhile (`log-level`) stays, unless its key was changed
+as well. The generation is 1 at the start and rises by one with each reload that changes something;
+one that finds nothing changed leaves it. `status` and the console show it.
+
+`products` follows the rule of a start: a product that the database lacks is put in, on the shelf,
+and sold at once; one that it has keeps name, price, stock and shelf, and the answer says so where
+the list says otherwise. One that is no longer listed stays. Units are added and withdrawn by
+`seckillctl product stock`, so that nothing that was sold or set by hand is overwritten.
+
+A credential of systemd's is a copy from the start of the service, which a reload can't renew: to
+rotate keys without a restart, name files with a slash. The keys are changed between two requests to
+the broker; no connection is broken off, and no order is sent twice for it. Let the broker know the
+new keys first. Another content of `gateway.order_id_key_file` takes a restart: ids would change in
+the middle of the sale.
 "#;
 
 #[cfg(test)]

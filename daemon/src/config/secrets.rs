@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::{ACCESS_KEY_FILE, Rocketmq, SECRET_KEY_FILE};
 use crate::domain::order_id::OrderIdKey;
 
 /// A file with a longer secret is the wrong file.
@@ -57,6 +58,14 @@ impl<T: Zeroize> Secret<T> {
     }
 }
 
+impl<T: Zeroize + PartialEq> Secret<T> {
+    /// Whether both are the same.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
 impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
@@ -70,6 +79,46 @@ pub struct Credentials {
     pub access_key: Secret<String>,
     /// Signs its requests.
     pub secret_key: Secret<String>,
+}
+
+/// Who we are to RocketMQ's brokers.
+#[derive(Debug)]
+pub struct Account {
+    /// Its keys; `None` where none are configured.
+    pub credentials: Option<Credentials>,
+    /// The file that the access key is from, as it is configured: for sentences.
+    pub access_key_file: PathBuf,
+    /// The file that the secret key is from.
+    pub secret_key_file: PathBuf,
+}
+
+impl Account {
+    /// The account that the settings name, with these keys.
+    #[must_use]
+    pub fn new(settings: &Rocketmq, credentials: Option<Credentials>) -> Self {
+        Self {
+            credentials,
+            access_key_file: settings.access_key_file.clone(),
+            secret_key_file: settings.secret_key_file.clone(),
+        }
+    }
+
+    /// The keys of the configuration whose files hold something else than this account uses.
+    #[must_use]
+    pub fn differing(&self, other: &Self) -> Vec<&'static str> {
+        match (&self.credentials, &other.credentials) {
+            (None, None) => Vec::new(),
+            (Some(one), Some(other)) => [
+                (ACCESS_KEY_FILE, one.access_key.is(&other.access_key)),
+                (SECRET_KEY_FILE, one.secret_key.is(&other.secret_key)),
+            ]
+            .into_iter()
+            .filter(|(_, is_same)| !is_same)
+            .map(|(key, _)| key)
+            .collect(),
+            _ => vec![ACCESS_KEY_FILE, SECRET_KEY_FILE],
+        }
+    }
 }
 
 /// Why a secret's file was refused. No variant holds what the file says.

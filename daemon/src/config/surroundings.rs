@@ -122,6 +122,11 @@ pub(super) fn key_of_variable(name: &str) -> String {
     name.strip_prefix(PREFIX).unwrap_or(name).to_lowercase().replace("__", ".")
 }
 
+/// Whether something is at a path. What hides behind a closed folder counts as there.
+pub(super) fn is_there(path: &Path) -> bool {
+    path.try_exists().unwrap_or(true)
+}
+
 /// Whether files can be made in a folder that exists.
 pub(super) fn is_writable_folder(folder: &Path) -> bool {
     folder.is_dir() && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()

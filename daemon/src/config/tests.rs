@@ -14,7 +14,7 @@ use super::*;
 /// below it, so that what is installed on the machine doesn't matter.
 #[track_caller]
 #[expect(clippy::result_large_err, reason = "the jail wants its own error type")]
-fn jailed(test: impl FnOnce(&mut Jail)) {
+pub(super) fn jailed(test: impl FnOnce(&mut Jail)) {
     Jail::expect_with(|jail| {
         jail.clear_env();
         test(jail);
@@ -22,7 +22,7 @@ fn jailed(test: impl FnOnce(&mut Jail)) {
     });
 }
 
-fn around() -> Surroundings {
+pub(super) fn around() -> Surroundings {
     Surroundings {
         state_folder: "state".into(),
         runtime_folder: "runtime".into(),
@@ -31,13 +31,13 @@ fn around() -> Surroundings {
     }
 }
 
-fn options(set: &[&str]) -> Options {
+pub(super) fn options(set: &[&str]) -> Options {
     let set = set.iter().filter_map(|text| text.split_once('='));
     let set = set.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     Options { set, ..Options::default() }
 }
 
-fn loaded(options: &Options) -> Loaded {
+pub(super) fn loaded(options: &Options) -> Loaded {
     load_within(options, &around()).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
@@ -339,7 +339,9 @@ fn places_follow_the_machine_unless_they_are_named() {
         let (bare, notes) = places(&Options::default());
         assert_eq!(bare, pair("./seckill-data/embedded.db", "./seckill-data/admin.sock"));
         assert!(
-            notes[0].starts_with("nothing names store.path, and state is no folder"),
+            notes[0].starts_with(
+                "nothing names store.path, state-embedded isn't there, and state is no folder"
+            ),
             "{notes:?}"
         );
         assert!(!Path::new("seckill-data").exists() && !Path::new("state").exists());
@@ -357,6 +359,42 @@ fn places_follow_the_machine_unless_they_are_named() {
         assert_eq!(places(&Options::default()), service);
         let named = options(&["store.path=mine.db", "admin.socket="]);
         assert_eq!(places(&named), (pair("mine.db", ""), Vec::new()));
+    });
+}
+
+/// By hand, on a machine where systemd runs the service.
+#[test]
+fn the_places_of_the_service_come_before_those_of_the_machine() {
+    jailed(|jail| {
+        let places = || {
+            let Loaded { config, notes, .. } = loaded(&Options::default());
+            (config.store.path, config.admin.socket, notes)
+        };
+        for folder in ["state", "runtime", "state-embedded", "state-offline", "runtime-offline"] {
+            fs::create_dir(folder).unwrap();
+        }
+        let note = "nothing names store.path: the database is that of the service \
+                    seckilld@embedded, state-embedded/embedded.db";
+        // Since the machine was started the service wasn't.
+        let (store, socket, notes) = places();
+        assert_eq!(store, Path::new("state-embedded/embedded.db"));
+        assert_eq!(socket, Path::new("runtime/admin.sock"));
+        assert_eq!(notes, [note]);
+        fs::create_dir("runtime-embedded").unwrap();
+        assert_eq!(places().1, Path::new("runtime-embedded/admin.sock"));
+
+        // It is taken where it is there, writable or not: here it is no folder at all, as
+        // permissions don't bind root.
+        fs::remove_dir("state-embedded").unwrap();
+        fs::write("state-embedded", "").unwrap();
+        let (store, _, notes) = places();
+        assert_eq!(store, Path::new("state-embedded/embedded.db"));
+        assert_eq!(notes, [format!("{note}; this user may not write there")]);
+
+        jail.set_env("STATE_DIRECTORY", "/s");
+        jail.set_env("RUNTIME_DIRECTORY", "/r");
+        let of_systemd = ("/s/embedded.db".into(), "/r/admin.sock".into(), Vec::new());
+        assert_eq!(places(), of_systemd);
     });
 }
 

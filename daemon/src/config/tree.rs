@@ -142,7 +142,8 @@ keys! {
     pub struct Store {
         /// The database file. Its folder is made when absent. Each process has one of its own.
         /// Where nothing but a profile names it: in `$STATE_DIRECTORY` if systemd set that, in
-        /// `/var/lib/seckill` if that can be written, else in `./seckill-data`.
+        /// `/var/lib/seckill-<envType>` (the service's) if that is there, in `/var/lib/seckill` if
+        /// that can be written, else in `./seckill-data`.
         pub path: PathBuf,
         /// Connections that answer queries.
         pub readers: usize,
@@ -170,8 +171,9 @@ keys! {
     /// Keys under `admin`.
     pub struct Admin {
         /// Path of the admin socket; empty for none. Where nothing but a profile names it: in
-        /// `$RUNTIME_DIRECTORY` if systemd set that, in `/run/seckill` if that can be written, in
-        /// `$XDG_RUNTIME_DIR/seckill`, else beside the database.
+        /// `$RUNTIME_DIRECTORY` if systemd set that, in `/run/seckill-<envType>` (the service's) if
+        /// that is there, in `/run/seckill` if that can be written, in `$XDG_RUNTIME_DIR/seckill`,
+        /// else beside the database.
         pub socket: PathBuf,
         /// Group that the socket belongs to, so that its members can open it; empty for the
         /// daemon's own. The daemon must be root or a member of it.

@@ -1,15 +1,20 @@
 //! The database: whether it is ours, whole and balanced, and its products beside the profile's.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use protocol::{Money, ProductState};
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::places::{existing, writable_folder};
 use super::running::Running;
 use crate::background;
 use crate::config::{Loaded, ProductSeed, Role};
 use crate::findings::Finding;
+use crate::groups;
 use crate::store::{self, Balance, Examined, OpenError};
 
 /// A gigabyte takes a few seconds.
@@ -37,6 +42,33 @@ pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
     findings
 }
 
+/// That another user's database is closed to this one, as the service's is to all but its own.
+pub(super) fn closed(loaded: &Loaded) -> Option<Finding> {
+    let path = &loaded.config.store.path;
+    let place = existing(path);
+    let (folder, wanted, word) = match place.is_dir() {
+        true => (place.as_path(), Access::EXEC_OK, "enter"),
+        false => (place.parent()?, Access::READ_OK, "read"),
+    };
+    let owner = fs::metadata(folder).ok()?.uid();
+    if owner == geteuid().as_raw() || access(&place, wanted) != Err(Errno::ACCESS) {
+        return None;
+    }
+    let owner = groups::of_user(owner).name.unwrap_or_else(|| format!("'#{owner}'"));
+    Some(Finding::fail(
+        "database",
+        format!(
+            "{} can't be looked at: this user may not {word} {}",
+            path.display(),
+            place.display()
+        ),
+        format!(
+            "run it as the daemon's user: sudo -u {owner} seckilld doctor --env-type {}",
+            loaded.env_type
+        ),
+    ))
+}
+
 fn absent(loaded: &Loaded) -> Finding {
     let path = &loaded.config.store.path;
     let (shown, place) = (path.display(), existing(path));
@@ -59,7 +91,9 @@ fn refused(error: &OpenError) -> Finding {
         OpenError::NotADatabase { .. } | OpenError::Foreign { .. } => {
             "set store.path to the sale's own database"
         }
-        OpenError::Corrupt { .. } => "keep a copy of it, and restore the last good one",
+        OpenError::Corrupt { .. } => {
+            "keep a copy of it, and restore the last good one: docs/backup.md"
+        }
         OpenError::Held { .. } => "end what locks it, or try again",
         OpenError::Unwritable { .. } | OpenError::Io { .. } => {
             "run doctor as the daemon's user; look at the file's owner and disk"
@@ -103,7 +137,7 @@ fn present(loaded: &Loaded, running: &Running, examined: &Examined) -> Vec<Findi
             Finding::ok("integrity", "PRAGMA integrity_check finds nothing")
         }
         Some(faults) => {
-            let advice = "keep a copy of it, and restore the last good one";
+            let advice = "keep a copy of it, and restore the last good one: docs/backup.md";
             return vec![database, Finding::fail("integrity", faults.join("; "), advice)];
         }
     };

@@ -63,6 +63,11 @@ fn told(faults: &Faults) -> Vec<Finding> {
 async fn look(loaded: &Loaded) -> Vec<Finding> {
     let mut findings = vec![profile(loaded)];
     findings.extend(places::secrets(loaded));
+    if let Some(finding) = database::closed(loaded) {
+        // Neither who runs on it nor whose the ports are could be told.
+        findings.push(finding);
+        return findings;
+    }
     let running = running::find(loaded).await;
     findings.extend(running.findings());
     findings.extend(places::ports(loaded, &running));

@@ -1,11 +1,7 @@
-//! The daemon of this very configuration, where one runs. It is asked over its admin socket; who
-//! holds the database is read from the kernel's list of locks, as trying the lock could be in the
-//! way of a daemon that starts at that moment.
+//! The daemon of this very configuration, where one runs: asked over its admin socket.
 
 use std::collections::HashMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +15,7 @@ use tokio::net::UnixStream;
 
 use crate::config::{self, Loaded};
 use crate::findings::Finding;
+use crate::store;
 
 const CHECK: &str = "running daemon";
 /// A daemon that is well answers within milliseconds.
@@ -49,7 +46,7 @@ pub(super) async fn find(loaded: &Loaded) -> Running {
         true => None,
         false => ask(loaded, &config.admin.socket).await,
     };
-    Running { answer, holder: holder(&config.store.path) }
+    Running { answer, holder: store::holder(&config.store.path) }
 }
 
 impl Running {
@@ -139,36 +136,4 @@ async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T, String
     };
     let timely = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
     timely.unwrap_or_else(|_| Err("not told in time".to_owned()))
-}
-
-/// The process that has the lock file beside the database locked.
-fn holder(database: &Path) -> Option<u32> {
-    let real = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
-    let mut lock = real.into_os_string();
-    lock.push(".lock");
-    let inode = fs::metadata(PathBuf::from(lock)).ok()?.ino();
-    holder_in(&fs::read_to_string("/proc/locks").ok()?, inode)
-}
-
-/// Lines such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF`.
-fn holder_in(locks: &str, inode: u64) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, _, pid, file, ..] = fields.as_slice() else { return None };
-        let found = file.rsplit(':').next()?.parse::<u64>().ok()?;
-        if found == inode { pid.parse().ok() } else { None }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::holder_in;
-
-    #[test]
-    fn the_holder_of_a_lock_is_found_by_the_files_number() {
-        let locks = "1: POSIX  ADVISORY  READ 5 fe:00:7 0 EOF\n\
-                     2: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF\n";
-        assert_eq!(holder_in(locks, 12345), Some(4711));
-        assert_eq!(holder_in(locks, 7), None);
-    }
 }

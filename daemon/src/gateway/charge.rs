@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use protocol::{ChargeData, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
+use crate::dial::Dial;
 use crate::domain::order_id::OrderId;
 use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing, Undecided};
 use crate::gateway::claim::{Claim, UnderWay};
@@ -22,7 +23,8 @@ pub struct ChargeDesk {
     claims: mpsc::Sender<(Claim, Outgoing)>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
-    unconfirmed_max: usize,
+    unconfirmed_max: Dial,
+    waiting_max: Dial,
     sync: watch::Receiver<Sync>,
     intake_paused: AtomicBool,
     under_way: Arc<AtomicUsize>,
@@ -43,11 +45,30 @@ impl ChargeDesk {
         claims: mpsc::Sender<(Claim, Outgoing)>,
         producer: Arc<dyn Producer>,
         doubts: Arc<Doubts>,
-        unconfirmed_max: usize,
+        unconfirmed_max: impl Into<Dial>,
         sync: watch::Receiver<Sync>,
     ) -> Self {
         let (intake_paused, under_way) = (AtomicBool::new(false), Arc::default());
-        Self { book, claims, producer, doubts, unconfirmed_max, sync, intake_paused, under_way }
+        let waiting_max = Dial::from(claims.max_capacity());
+        Self {
+            book,
+            claims,
+            producer,
+            doubts,
+            unconfirmed_max: unconfirmed_max.into(),
+            waiting_max,
+            sync,
+            intake_paused,
+            under_way,
+        }
+    }
+
+    /// The same desk with a limit of its own below the channel's: no more than `most` charges wait
+    /// for the publisher. (Charges that find the last place in the same instant all get in: that
+    /// is one more for each thread at most.)
+    #[must_use]
+    pub fn with_waiting_max(self, most: Dial) -> Self {
+        Self { waiting_max: most, ..self }
     }
 
     /// Pauses or resumes intake. Repeats of accepted orders are still answered while paused.
@@ -64,8 +85,8 @@ impl ChargeDesk {
     /// Charges that wait for the publisher, and how many may.
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
-        let most = self.claims.max_capacity();
-        (most - self.claims.capacity(), most)
+        let room = self.claims.max_capacity();
+        (room - self.claims.capacity(), room.min(self.waiting_max.count()))
     }
 
     /// Charges, and answers when the order is durably queued or known not to be.
@@ -122,9 +143,10 @@ impl ChargeDesk {
             return Some(Code::IntakePaused);
         }
         let never_read = matches!(*self.sync.borrow(), Sync::Never(_));
+        let (waiting, waiting_max) = self.waiting();
         let overloaded = never_read
-            || self.unconfirmed_max <= self.doubts.count()
-            || self.claims.capacity() == 0;
+            || self.unconfirmed_max.count() <= self.doubts.count()
+            || waiting_max <= waiting;
         overloaded.then_some(Code::Overloaded)
     }
 

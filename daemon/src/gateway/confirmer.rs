@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::dial::Dial;
 use crate::domain::order_id::OrderId;
 use crate::fault_points::{Point, reach};
 use crate::gateway::book::{Book, Standing, Undecided};
@@ -142,18 +143,20 @@ impl Doubts {
     pub async fn run(
         self: Arc<Self>,
         producer: Arc<dyn Producer>,
-        batch_max: usize,
-        every: Duration,
+        batch_max: impl Into<Dial>,
+        every: impl Into<Dial>,
         cancel: CancellationToken,
     ) {
+        let (batch_max, every) = (batch_max.into(), every.into());
         loop {
             let idle = self.count() == 0;
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = self.arrived.notified(), if idle => continue,
-                () = tokio::time::sleep(every), if !idle => {}
+                () = tokio::time::sleep(every.milliseconds()), if !idle => {}
             }
-            if cancel.run_until_cancelled(self.round(&*producer, batch_max)).await.is_none() {
+            if cancel.run_until_cancelled(self.round(&*producer, batch_max.count())).await.is_none()
+            {
                 return;
             }
         }

@@ -14,6 +14,7 @@ use protocol::{Code, DecisionsPage, QueryData, ReadReply};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use crate::dial::Dial;
 use crate::order_side::{Known, OrderSide};
 use crate::queue::{BoxFuture, Cause};
 
@@ -28,17 +29,19 @@ const IDLE_MAX: Duration = Duration::from_secs(3);
 pub struct OrderNode {
     client: Client<HttpConnector, Full<Bytes>>,
     base_url: String,
-    timeout: Duration,
+    timeout: Dial,
 }
 
 impl OrderNode {
     /// The node at `base_url` (`http://HOST:PORT`), each request to which is given up after
     /// `timeout`.
     #[must_use]
-    pub fn new(base_url: &str, timeout: Duration) -> Self {
+    pub fn new(base_url: &str, timeout: impl Into<Dial>) -> Self {
+        let timeout = timeout.into();
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(timeout));
+        // Bounds what goes on trying behind a request that was given up. It can't be turned.
+        connector.set_connect_timeout(Some(timeout.milliseconds()));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)
@@ -59,7 +62,8 @@ impl OrderNode {
                 result => result,
             }
         };
-        match tokio::time::timeout(self.timeout, asked).await {
+        let timeout = self.timeout.milliseconds();
+        match tokio::time::timeout(timeout, asked).await {
             Ok(Ok(body)) => serde_json::from_slice(&body).map_err(|error| {
                 Cause(format!("{}{path}: unreadable answer: {error}", self.base_url))
             }),
@@ -67,7 +71,7 @@ impl OrderNode {
                 Err(Cause(format!("{}{path}: {text}", self.base_url)))
             }
             Err(_elapsed) => {
-                let ms = self.timeout.as_millis();
+                let ms = timeout.as_millis();
                 Err(Cause(format!("{}{path}: no answer within {ms} ms", self.base_url)))
             }
         }

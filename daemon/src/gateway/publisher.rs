@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
 use crate::contain::{Panicked, contain};
+use crate::dial::Dial;
 use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
 use crate::queue::{Cause, Outgoing, Producer, Published};
@@ -21,9 +22,10 @@ pub async fn run(
     mut claims: mpsc::Receiver<(Claim, Outgoing)>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
-    batch_max: usize,
+    batch_max: impl Into<Dial>,
     pulse: Arc<Pulse>,
 ) {
+    let batch_max = batch_max.into();
     let mut in_flight = JoinSet::new();
     let failing = Arc::<AtomicBool>::default();
     loop {
@@ -32,7 +34,7 @@ pub async fn run(
             tokio::select! {
                 biased;
                 Some(_done) = in_flight.join_next() => beat(&pulse, &in_flight),
-                taken = claims.recv_many(&mut batch, batch_max) => {
+                taken = claims.recv_many(&mut batch, batch_max.count()) => {
                     if taken == 0 {
                         break;
                     }

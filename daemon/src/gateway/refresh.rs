@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::DecisionsPage;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::dial::Dial;
 use crate::gateway::book::Book;
 use crate::order_side::OrderSide;
 use crate::queue::Cause;
@@ -18,7 +18,7 @@ use crate::queue::Cause;
 pub struct Refresh {
     book: Arc<Book>,
     order_side: Arc<dyn OrderSide>,
-    every: Duration,
+    every: Dial,
     place: Option<Place>,
     state: watch::Sender<Sync>,
 }
@@ -52,8 +52,9 @@ pub enum Sync {
 impl Refresh {
     /// A follower that has read nothing yet.
     #[must_use]
-    pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>, every: Duration) -> Self {
-        Self { book, order_side, every, place: None, state: watch::Sender::new(Sync::Never(None)) }
+    pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>, every: impl Into<Dial>) -> Self {
+        let (every, state) = (every.into(), watch::Sender::new(Sync::Never(None)));
+        Self { book, order_side, every, place: None, state }
     }
 
     /// Tells how the book stands.
@@ -102,7 +103,7 @@ impl Refresh {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = changed(&mut changes) => {}
-                () = tokio::time::sleep(self.every) => {}
+                () = tokio::time::sleep(self.every.milliseconds()) => {}
             }
         }
     }

@@ -12,11 +12,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::reply::Response;
@@ -26,9 +28,9 @@ use super::edge::{Answered, Edge, Limits, Peer};
 use super::reply;
 use super::stream::EdgeStream;
 
-/// While draining, how long a connection may sit with half a head before it is cut: nothing was
-/// asked on it yet, so no answer is owed. A peer that reads its last answer too slowly is cut
-/// likewise.
+/// While draining, how long a new connection may take over its first request, and how long one may
+/// sit with half a head before it is cut: nothing was asked on it yet, so no answer is owed. A peer
+/// that reads its last answer too slowly is cut likewise.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
 /// After an answer to a request that wasn't read to its end, how long and how much of the rest is
@@ -48,6 +50,12 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 struct Progress {
     /// A request is being read or handled, so an answer is owed.
     answering: AtomicBool,
+    /// There was a request.
+    asked: AtomicBool,
+    /// The first request has come.
+    first: Notify,
+    /// No further request is wanted.
+    last: AtomicBool,
     /// An answer was given before the request was read to its end.
     unread: AtomicBool,
 }
@@ -76,8 +84,9 @@ where
         // Boxed, because taking the stream back from hyper wants futures that can be moved.
         move |request| Box::pin(respond(Arc::clone(&edge), Arc::clone(&progress), peer, request))
     });
-    let wire = TokioIo::new(EdgeStream::new(io, edge.limits.body_timeout));
-    let mut connection = builder(&edge.limits).serve_connection(wire, service);
+    let limits = edge.limits.now();
+    let wire = TokioIo::new(EdgeStream::new(io, limits.body_timeout));
+    let mut connection = builder(&limits).serve_connection(wire, service);
 
     let finished = tokio::select! {
         biased;
@@ -125,15 +134,22 @@ where
     S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible> + Clone,
 {
     progress.answering.store(true, Relaxed);
+    if !progress.asked.swap(true, Relaxed) {
+        progress.first.notify_one();
+    }
     let answered = edge.answer(peer, request).await;
     progress.answering.store(false, Relaxed);
-    Ok(match answered {
+    let mut response = match answered {
         Answered::Whole(response) => response,
         Answered::Unread(response) => {
             progress.unread.store(true, Relaxed);
             response
         }
-    })
+    };
+    if progress.last.load(Relaxed) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 /// Runs the connection to its end, but leaves the stream open.
@@ -149,6 +165,10 @@ where
 }
 
 /// Lets the connection answer what it owes, and no more. `None`: it owed nothing and sat there.
+///
+/// One that was opened a moment ago has its request on the way, and its client has no reason to
+/// think that it could be lost, as it has on a connection that idled between two requests: it gets
+/// the time for it.
 async fn drain<I, S>(
     connection: &mut http1::Connection<Wire<I>, S>,
     progress: &Progress,
@@ -160,6 +180,15 @@ where
     S::ResBody: 'static,
     <S::ResBody as Body>::Error: Into<BoxError>,
 {
+    progress.last.store(true, Relaxed);
+    if !progress.asked.load(Relaxed) {
+        tokio::select! {
+            biased;
+            finished = finish(connection) => return Some(finished),
+            () = progress.first.notified() => {}
+            () = tokio::time::sleep(DRAIN_GRACE) => {}
+        }
+    }
     Pin::new(&mut *connection).graceful_shutdown();
     loop {
         match tokio::time::timeout(DRAIN_GRACE, finish(connection)).await {

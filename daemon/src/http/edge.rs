@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, StatusCode};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tower_service::Service;
 use warp::reply::Response;
 
@@ -45,6 +48,42 @@ impl From<&crate::config::Http> for Limits {
     }
 }
 
+/// Limits that may change while the listener serves. Clones are the same ones. Those on connections
+/// and bodies hold at once, those on heads and on reading answers for connections from then on.
+#[derive(Debug, Clone)]
+pub struct LiveLimits(Arc<Live>);
+
+#[derive(Debug)]
+struct Live {
+    now: ArcSwap<Limits>,
+    changed: Notify,
+}
+
+impl From<Limits> for LiveLimits {
+    fn from(limits: Limits) -> Self {
+        Self(Arc::new(Live { now: ArcSwap::from_pointee(limits), changed: Notify::new() }))
+    }
+}
+
+impl LiveLimits {
+    /// The limits now.
+    #[must_use]
+    pub fn now(&self) -> Limits {
+        **self.0.now.load()
+    }
+
+    /// Puts others in force.
+    pub fn change(&self, now: Limits) {
+        self.0.now.store(Arc::new(now));
+        self.0.changed.notify_waiters();
+    }
+
+    /// Ends with the next change after this call, polled or not.
+    pub(super) fn changed(&self) -> Notified<'_> {
+        self.0.changed.notified()
+    }
+}
+
 /// Who is at the other end; in every request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
@@ -69,7 +108,7 @@ pub struct UnixPeer {
 #[derive(Debug, Clone)]
 pub(super) struct Edge<S> {
     pub(super) service: S,
-    pub(super) limits: Limits,
+    pub(super) limits: LiveLimits,
     pub(super) counters: Arc<EdgeCounters>,
 }
 
@@ -111,7 +150,7 @@ where
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let bytes_max = self.limits.body_bytes_max;
+        let Limits { body_bytes_max: bytes_max, body_timeout, .. } = self.limits.now();
         // A length that is announced is judged before a byte is read (and before `100 Continue`).
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if bytes_max < announced {
@@ -119,7 +158,7 @@ where
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         let reading = Limited::new(body, bytes_max).collect();
-        match tokio::time::timeout(self.limits.body_timeout, reading).await {
+        match tokio::time::timeout(body_timeout, reading).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 self.counters.count(Event::TooLarge);

@@ -10,7 +10,6 @@ use http_body_util::Full;
 use hyper::Request;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
@@ -18,7 +17,7 @@ use warp::reply::Response;
 
 use super::connection::drive;
 use super::counters::{EdgeCounters, Event};
-use super::edge::{Edge, Limits, Peer, UnixPeer};
+use super::edge::{Edge, LiveLimits, Peer, UnixPeer};
 
 /// How long accepting rests when the process or the machine is out of descriptors or memory: time
 /// for connections to end. Until then the kernel queues.
@@ -42,7 +41,8 @@ enum Stream {
 /// Idle connections are closed at once, answers given meanwhile carry `Connection: close`.
 ///
 /// There is no deadline here: dropping the future cuts whatever is left, so the caller puts one
-/// over it. `service` is `warp::service(routes)`; it is cloned for each request.
+/// over it. `service` is `warp::service(routes)`; it is cloned for each request. `limits` are
+/// [`Limits`](super::Limits), or [`LiveLimits`] that somebody else may change meanwhile.
 ///
 /// # Errors
 /// The listener is broken for good (not: out of descriptors, which is waited out). What was in
@@ -50,7 +50,7 @@ enum Stream {
 pub async fn serve<S>(
     listener: Listener,
     service: S,
-    limits: Limits,
+    limits: impl Into<LiveLimits>,
     counters: Arc<EdgeCounters>,
     cancel: CancellationToken,
 ) -> io::Result<()>
@@ -62,7 +62,7 @@ where
     // A child, so that a broken listener can send its connections home without stopping the others.
     let cancel = cancel.child_token();
     let mut connections = JoinSet::new();
-    let edge = Arc::new(Edge { service, limits, counters });
+    let edge = Arc::new(Edge { service, limits: limits.into(), counters });
     let ended = accept_until(&cancel, &listener, &edge, &mut connections).await;
     drop(listener);
     cancel.cancel();
@@ -83,20 +83,23 @@ where
     S: Clone + Send + Sync + 'static,
     S::Future: Send,
 {
-    let slots = Arc::new(Semaphore::new(edge.limits.connections_max.min(Semaphore::MAX_PERMITS)));
     loop {
-        let (stream, peer, slot) = tokio::select! {
+        // Asked for before the limits are looked at, so that no change is missed.
+        let changed = edge.limits.changed();
+        // Without room none is accepted: what comes stays in the kernel's queue.
+        let has_room = connections.len() < edge.limits.now().connections_max;
+        let (stream, peer) = tokio::select! {
             biased;
             () = cancel.cancelled() => return Ok(()),
             Some(joined) = connections.join_next() => {
                 reap(&edge.counters, joined);
                 continue;
             }
-            accepted = accept(listener, &slots, &edge.counters) => accepted?,
+            () = changed => continue,
+            accepted = accept(listener, &edge.counters), if has_room => accepted?,
         };
         let (edge, cancel) = (Arc::clone(edge), cancel.clone());
         connections.spawn(async move {
-            let _slot = slot;
             match stream {
                 Stream::Tcp(stream) => drive(stream, peer, edge, cancel).await,
                 Stream::Unix(stream) => drive(stream, peer, edge, cancel).await,
@@ -105,17 +108,11 @@ where
     }
 }
 
-/// Waits for a free slot first, and only then for a connection: what has no slot stays in the
-/// kernel's queue.
-async fn accept(
-    listener: &Listener,
-    slots: &Arc<Semaphore>,
-    counters: &EdgeCounters,
-) -> io::Result<(Stream, Peer, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+/// The next connection.
+async fn accept(listener: &Listener, counters: &EdgeCounters) -> io::Result<(Stream, Peer)> {
     loop {
         match accept_one(listener).await {
-            Ok((stream, peer)) => return Ok((stream, peer, slot)),
+            Ok(accepted) => return Ok(accepted),
             Err(error) => match judge(&error) {
                 Verdict::Ignore => {}
                 Verdict::Rest => {

@@ -22,7 +22,8 @@ use warp::Filter;
 use warp::reply::Response;
 
 use super::{
-    Call, EdgeCounters, EdgeReadings, Limits, Listener, Peer, bind_tcp, json, recover, route, serve,
+    Call, EdgeCounters, EdgeReadings, Limits, Listener, LiveLimits, Peer, bind_tcp, json, recover,
+    route, serve,
 };
 
 /// How long a test waits for what must happen before it is called a failure.
@@ -71,7 +72,7 @@ async fn burst(_: Call) -> Response {
     panic!("as the test asked")
 }
 
-fn start(limits: Limits) -> Server {
+fn start(limits: impl Into<LiveLimits>) -> Server {
     let listener = bind_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let (arrived, held) = mpsc::channel(64);
@@ -100,7 +101,7 @@ fn start(limits: Limits) -> Server {
     let serving = tokio::spawn(serve(
         Listener::Tcp(listener),
         warp::service(routes),
-        limits,
+        limits.into(),
         Arc::clone(&counters),
         cancel.clone(),
     ));

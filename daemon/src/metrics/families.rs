@@ -64,6 +64,11 @@ families! {
     DRAINING: Gauge "seckill_draining" []
         "Whether a drain was asked for and not undone.";
 
+    CONFIG_GENERATION: Gauge "seckill_config_generation" []
+        "The configuration in force: 1 at the start, one more with each reload that changes something.";
+    CONFIG_RELOADS: Counter "seckill_config_reloads_total" ["outcome"]
+        "Reloads of the configuration since the start, by how they ended.";
+
     REQUESTS: Counter "seckill_requests_total" ["role", "endpoint", "code"]
         "Answers since the start, by business code.";
     REQUEST_DURATION: Histogram "seckill_request_duration_seconds" ["role", "endpoint", "code"]

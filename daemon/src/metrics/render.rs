@@ -1,6 +1,6 @@
 //! From the figures to the text. What isn't known has no series: it is never told as 0.
 
-use protocol::{Phase, ProductView, Snapshot, SwitchView};
+use protocol::{Phase, ProductView, ReloadOutcome, Snapshot, SwitchView};
 
 use super::families::{self as f, Family};
 use super::process::Process;
@@ -48,6 +48,16 @@ fn of_the_process(page: &mut Page, figures: &Figures) {
     page.single(f::INTAKE_PAUSED, paused(&controls.intake));
     page.single(f::CONSUMPTION_PAUSED, paused(&controls.consumption));
     page.single(f::DRAINING, Some(u8::from(controls.drain.is_some())));
+    let config = &snapshot.config;
+    page.single(f::CONFIG_GENERATION, Some(config.generation));
+    let mut reloads = page.family(f::CONFIG_RELOADS);
+    for (outcome, count) in [
+        (ReloadOutcome::Changed, config.generation.saturating_sub(1)),
+        (ReloadOutcome::Unchanged, config.reloads_unchanged),
+        (ReloadOutcome::Refused, config.reloads_refused),
+    ] {
+        reloads.put(&[outcome.as_str()], count);
+    }
 }
 
 fn answers(page: &mut Page, figures: &Figures) {

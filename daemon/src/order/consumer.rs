@@ -8,6 +8,7 @@ use protocol::EpochMs;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::dial::Dial;
 use crate::store::{Backoff, Store, Taken, WriteError};
 use crate::vitals::Pulse;
 
@@ -18,14 +19,25 @@ const STORE_BACKOFF: Backoff = Backoff { first_ms: 100, max_ms: 5_000 };
 const SLEEP_MAX_MS: u64 = 60_000;
 
 /// How the queue is consumed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Orders placed in one transaction.
-    pub batch_max: usize,
+    pub batch_max: Dial,
     /// Deliveries of one message after which it becomes a dead letter.
-    pub deliveries_max: u32,
-    /// Waits before redeliveries.
-    pub backoff: Backoff,
+    pub deliveries_max: Dial,
+    /// Milliseconds before the first redelivery.
+    pub redelivery_after_ms: Dial,
+    /// The longest wait between redeliveries, in milliseconds.
+    pub redelivery_after_ms_max: Dial,
+}
+
+impl Settings {
+    fn backoff(&self) -> Backoff {
+        Backoff {
+            first_ms: self.redelivery_after_ms.get(),
+            max_ms: self.redelivery_after_ms_max.get(),
+        }
+    }
 }
 
 /// Consumes until `cancel`, or until the store is closed. The batch under way is finished. While
@@ -48,9 +60,9 @@ pub async fn run(
         // Marked before the look, so that what is queued during it wakes the next one.
         queued.mark_unchanged();
         pulse.begin();
-        let looked = store
-            .place_from_queue(settings.batch_max, settings.deliveries_max, settings.backoff)
-            .await;
+        let batch_max = settings.batch_max.count();
+        let deliveries_max = u32::try_from(settings.deliveries_max.get()).unwrap_or(u32::MAX);
+        let looked = store.place_from_queue(batch_max, deliveries_max, settings.backoff()).await;
         pulse.rest();
         match looked {
             Err(WriteError::Closed) => return,
@@ -62,7 +74,7 @@ pub async fn run(
             }
             Ok(taken) => {
                 note_success(std::mem::take(&mut failures), &taken);
-                if taken.taken < settings.batch_max {
+                if taken.taken < batch_max {
                     let something = async {
                         tokio::select! {
                             () = changed(&mut paused) => {}
@@ -133,8 +145,8 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::{Settings, run};
+    use crate::store::Store;
     use crate::store::tests::{Fixture, outgoing};
-    use crate::store::{Backoff, Store};
 
     struct Consumer {
         paused: watch::Sender<bool>,
@@ -145,8 +157,12 @@ mod tests {
     fn consume(store: &Store, paused: bool) -> Consumer {
         let (paused, is_paused) = watch::channel(paused);
         let cancel = CancellationToken::new();
-        let backoff = Backoff { first_ms: 1, max_ms: 1 };
-        let settings = Settings { batch_max: 4, deliveries_max: 3, backoff };
+        let settings = Settings {
+            batch_max: 4_u32.into(),
+            deliveries_max: 3_u32.into(),
+            redelivery_after_ms: 1_u32.into(),
+            redelivery_after_ms_max: 1_u32.into(),
+        };
         let task =
             tokio::spawn(run(store.clone(), settings, is_paused, cancel.clone(), Arc::default()));
         Consumer { paused, cancel, task }

@@ -130,6 +130,22 @@ impl Store {
         self.writer().write(1, job).await?.map_err(CommandError::Refused)
     }
 
+    /// What this very command came to, where it was carried out before.
+    ///
+    /// # Errors
+    /// `request_id_reused` where another command had its `request_id`; see [`CommandError`].
+    pub async fn repeated(&self, command: &Command) -> Result<Option<Carried>, CommandError> {
+        let command = command.clone();
+        let job = move |tx: &Tx<'_>| {
+            let again = |known: Known| known.again(&command).map(Some);
+            match known(tx, &command.request_id)?.map_or(Ok(None), again) {
+                Err(Fault::Refused(refusal)) => Ok(Err(*refusal)),
+                found => found.map(Ok),
+            }
+        };
+        self.writer().write(1, job).await?.map_err(CommandError::Refused)
+    }
+
     /// What operators did, newest first: up to `limit` (1 to 500) entries after the cursor `after`.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
-//! A whole look at a database for `doctor`: integrity, schema, books. It changes no byte of it, and
-//! a daemon that has it open goes on meanwhile.
+//! A whole look at a database, for `doctor` and of every copy: integrity, schema, books. It changes
+//! no byte of it, and a daemon that has it open goes on meanwhile.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::migrations::KNOWN;
 use super::open::{self, OpenError};
 use super::products::{self, Balance};
 use super::reader::BUSY_TIMEOUT;
+use super::unsigned;
 
 /// Faults that are told of one database.
 const FAULTS_MAX: u32 = 5;
@@ -35,6 +36,10 @@ pub struct Examined {
     pub books: Vec<Balance>,
     /// Every product.
     pub products: Vec<ProductState>,
+    /// Orders that are decided, failed ones as well; those set aside as second ones not counted.
+    pub orders: u64,
+    /// Orders that wait in the embedded queue.
+    pub queued: u64,
 }
 
 /// Looks at the database; `None` when there is none. The check of its integrity is given up after
@@ -54,24 +59,20 @@ pub fn examine(path: &Path, timeout: Duration) -> Result<Option<Examined>, OpenE
         faults: Some(Vec::new()),
         books: Vec::new(),
         products: Vec::new(),
+        orders: 0,
+        queued: 0,
     };
     if bytes == 0 {
         return Ok(Some(blank));
     }
     open::is_sqlite(path)?;
-    let has_log = || log_of(path).exists();
+    let has_log = || open::beside(path, "-wal").exists();
     let (before, mut seen) = (has_log(), look(path, &blank, has_log(), timeout));
     if !before && has_log() {
         // A daemon started in the midst: what was read without its log may be of two moments.
         seen = look(path, &blank, true, timeout);
     }
     seen.map(Some)
-}
-
-fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
 }
 
 fn look(
@@ -96,12 +97,16 @@ fn look(
     }
     let books = products::balances(&moment).map_err(failed)?;
     let products = products::states(&moment).map_err(failed)?;
-    Ok(Examined { schema: header.user_version, faults, books, products, ..blank.clone() })
+    let count = |sql| moment.query_row(sql, [], |row| row.get(0).map(unsigned));
+    let orders = count("SELECT COUNT(*) FROM t_seckill_order").map_err(failed)?;
+    let queued = count("SELECT COUNT(*) FROM seckill_queue").map_err(failed)?;
+    let schema = header.user_version;
+    Ok(Examined { schema, faults, books, products, orders, queued, ..blank.clone() })
 }
 
 /// With a log beside it, by the log: then a daemon runs, or died. Without one nobody has it open,
 /// and only as a file that nobody changes is it read without files being made beside it.
-fn connect(path: &Path, has_log: bool) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, has_log: bool) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;

@@ -1,6 +1,7 @@
 //! Small values that belong to the database itself: its name, the key of the order ids, and what
 //! other parts keep over a restart under names of their own.
 
+use protocol::EpochMs;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Store;
@@ -8,6 +9,8 @@ use super::error::{ReadError, WriteError};
 
 const STORE_ID: &str = "store_id";
 const ORDER_ID_KEY: &str = "order_id_key";
+/// In a copy alone: of which moment it is.
+const MOMENT: &str = "copied_at";
 
 /// What is made once per database.
 #[derive(Clone)]
@@ -41,8 +44,7 @@ impl Store {
 /// The database's identity, made now when it has none. `None`: what is stored is no such thing.
 pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<Identity>> {
     if get(connection, STORE_ID)?.is_none() {
-        let id = uuid::Builder::from_random_bytes(random()?).into_uuid();
-        set(connection, STORE_ID, id.to_string().as_bytes())?;
+        name(connection)?;
     }
     if get(connection, ORDER_ID_KEY)?.is_none() {
         set(connection, ORDER_ID_KEY, &random::<32>()?)?;
@@ -50,6 +52,27 @@ pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<Ident
     let store_id = get(connection, STORE_ID)?.and_then(|bytes| String::from_utf8(bytes).ok());
     let key = get(connection, ORDER_ID_KEY)?.and_then(|bytes| bytes.try_into().ok());
     Ok(store_id.zip(key).map(|(store_id, order_id_key)| Identity { store_id, order_id_key }))
+}
+
+/// Gives the database a name that none has had.
+fn name(connection: &Connection) -> rusqlite::Result<()> {
+    let id = uuid::Builder::from_random_bytes(random()?).into_uuid();
+    set(connection, STORE_ID, id.to_string().as_bytes())
+}
+
+/// Writes into a copy of which moment it is.
+pub(super) fn set_moment(connection: &Connection, moment: EpochMs) -> rusqlite::Result<()> {
+    set(connection, MOMENT, &moment.0.to_be_bytes())
+}
+
+/// Makes a database of a copy: decisions go on otherwise from here, so it is another one for who
+/// follows them. The key of the order ids stays, and so does every id that a buyer knows. Returns
+/// the copy's moment.
+pub(super) fn begin_anew(connection: &Connection) -> rusqlite::Result<Option<EpochMs>> {
+    let moment = get(connection, MOMENT)?.and_then(|bytes| bytes.try_into().ok());
+    name(connection)?;
+    connection.execute("DELETE FROM seckill_meta WHERE key = ?1", [MOMENT])?;
+    Ok(moment.map(|bytes| EpochMs(i64::from_be_bytes(bytes))))
 }
 
 fn random<const N: usize>() -> rusqlite::Result<[u8; N]> {

@@ -9,17 +9,20 @@
 //!
 //! `accepting` lets orders into the embedded queue, or past it where nothing waits.
 //!
-//! `checkpoint` moves the write-ahead log into the database file beside the writer.
+//! `checkpoint` moves the write-ahead log into the database file beside the writer. `copy` makes a
+//! whole copy of one moment beside it, and `restore` puts one in a database's place.
 
 mod accepting;
 mod audit;
 mod checkpoint;
 mod clock;
 mod controls;
+mod copy;
 mod dead_letters;
 mod decisions;
 mod error;
 mod examine;
+mod holder;
 #[cfg(test)]
 pub(crate) mod inline;
 mod letter_commands;
@@ -37,6 +40,8 @@ mod products;
 mod queue;
 mod queue_index;
 mod reader;
+mod reload;
+mod restore;
 #[cfg(test)]
 pub(crate) mod tests;
 mod unconfirmed;
@@ -58,8 +63,10 @@ pub use audit::{Actor, Carried, Command, Firstness};
 use checkpoint::Checkpointer;
 use clock::Clock;
 pub use controls::ControlVerb;
+pub use copy::{Copied, CopyError, copy};
 pub use error::{CloseError, CommandError, ListError, ReadError, WriteError};
 pub use examine::{Examined, examine};
+pub use holder::holder;
 use meta::Identity;
 pub use meters::StoreMeters;
 pub use open::OpenError;
@@ -72,6 +79,7 @@ pub use products::{Balance, Seed};
 pub use queue::{Backoff, Pending, Taken};
 use queue_index::QueueIndex;
 use reader::Readers;
+pub use restore::{Aside, RestoreError, Restored, restore};
 pub use unconfirmed::Unconfirmed;
 use writer::{Signals, Writer};
 
@@ -280,9 +288,8 @@ impl Store {
     pub fn files(&self) -> Files {
         let path = self.inner.path.clone();
         let size_of = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        Files { size_bytes: size_of(&path), wal_bytes: size_of(Path::new(&log)), path }
+        let log = open::beside(&path, "-wal");
+        Files { size_bytes: size_of(&path), wal_bytes: size_of(&log), path }
     }
 
     fn writer(&self) -> &Writer {

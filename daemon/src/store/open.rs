@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::holder::holder;
 use super::migrations::{self, APPLICATION_ID, KNOWN};
 use super::reader::BUSY_TIMEOUT;
 
@@ -110,7 +111,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
 }
 
 /// The file's real place, so that two names of one database can't have two locks.
-fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     let unwritable = |error: io::Error| unwritable(path, &error);
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -133,16 +134,19 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     }
 }
 
-/// The file beside the database whose lock says that a daemon uses it.
-fn lock_path(path: &Path) -> PathBuf {
+/// A file beside the database that belongs to it.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(suffix);
     PathBuf::from(name)
 }
 
+/// The end of the name of the file beside the database whose lock says that a daemon uses it.
+pub(super) const LOCK: &str = ".lock";
+
 /// Takes the lock. The file stays behind: removing it would race with the next daemon's look at it.
-fn hold(path: &Path) -> Result<File, OpenError> {
-    let lock = lock_path(path);
+pub(super) fn hold(path: &Path) -> Result<File, OpenError> {
+    let lock = beside(path, LOCK);
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -153,7 +157,10 @@ fn hold(path: &Path) -> Result<File, OpenError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Held {
             path: path.to_owned(),
-            why: format!("{} is locked", lock.display()),
+            why: match holder(path) {
+                None => format!("{} is locked", lock.display()),
+                Some(pid) => format!("{} is locked by process {pid}", lock.display()),
+            },
         }),
         Err(TryLockError::Error(error)) => {
             Err(OpenError::Io { path: lock, why: error.to_string() })

@@ -64,8 +64,14 @@ impl Store {
     }
 }
 
-/// Puts in the products that are absent. One that exists keeps what the database has.
-pub(super) fn seed(connection: &Connection, seeds: &[Seed], now: i64) -> rusqlite::Result<()> {
+/// Puts in the products that are absent, and returns their ids. One that exists keeps what the
+/// database has.
+pub(super) fn seed(
+    connection: &Connection,
+    seeds: &[Seed],
+    now: i64,
+) -> rusqlite::Result<Vec<String>> {
+    let mut added = Vec::new();
     for seed in seeds {
         let absent = connection.query_row(
             "SELECT NOT EXISTS (SELECT 1 FROM t_seckill_product WHERE prod_id = ?1)",
@@ -80,9 +86,10 @@ pub(super) fn seed(connection: &Connection, seeds: &[Seed], now: i64) -> rusqlit
                  VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?4)",
                 (now, &seed.prod_id, &seed.prod_name, seed.stock, seed.price.milli()),
             )?;
+            added.push(seed.prod_id.clone());
         }
     }
-    Ok(())
+    Ok(added)
 }
 
 /// Every product, by id. `sold` is the row's own figure: see [`balances`] for the count.

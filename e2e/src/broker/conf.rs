@@ -7,7 +7,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{ACCESS_KEY, BrokerOptions, GROUPLESS_ACCESS_KEY, SECRET_KEY, missing};
+use super::{
+    ACCESS_KEY, BrokerOptions, GROUPLESS_ACCESS_KEY, NEXT_ACCESS_KEY, NEXT_SECRET_KEY, SECRET_KEY,
+    missing,
+};
 
 /// The test broker's administrator.
 const ROOT_ACCESS_KEY: &str = "rootAK123";
@@ -47,6 +50,9 @@ pub(super) fn write(options: &BrokerOptions, name_server: u16, broker: u16) -> R
     if options.acl {
         conf.push_str(&acl_conf());
         fs::write(dir.join("conf/plain_acl.yml"), accounts())?;
+        // The administration tool's account.
+        let tools = format!("accessKey: {ROOT_ACCESS_KEY}\nsecretKey: {ROOT_SECRET_KEY}\n");
+        fs::write(dir.join("conf/tools.yml"), tools)?;
         secret(&dir.join("access_key"), ACCESS_KEY)?;
         secret(&dir.join("secret_key"), SECRET_KEY)?;
     }
@@ -120,6 +126,8 @@ fn accounts() -> String {
     format!(
         "accounts:\n\
          - {{accessKey: {ACCESS_KEY}, secretKey: {SECRET_KEY}, admin: false, \
+         defaultTopicPerm: DENY, defaultGroupPerm: SUB, topicPerms: [{ORDER_TOPIC}=PUB|SUB]}}\n\
+         - {{accessKey: {NEXT_ACCESS_KEY}, secretKey: {NEXT_SECRET_KEY}, admin: false, \
          defaultTopicPerm: DENY, defaultGroupPerm: SUB, topicPerms: [{ORDER_TOPIC}=PUB|SUB]}}\n\
          - {{accessKey: {GROUPLESS_ACCESS_KEY}, secretKey: {SECRET_KEY}, admin: false, \
          defaultTopicPerm: DENY, defaultGroupPerm: DENY, topicPerms: [{ORDER_TOPIC}=PUB|SUB]}}\n\

@@ -36,6 +36,11 @@ impl Sale {
         .await
     }
 
+    /// Whether everybody has a final answer.
+    pub(crate) fn is_over(&self) -> bool {
+        self.running.is_finished()
+    }
+
     pub(crate) async fn end(self, database: &std::path::Path) -> Result<()> {
         let ledger = self.running.await.context("the crowd's task")??;
         println!("{} buyers: {:?}", self.crowd.buyers, ledger.took);

@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "tests print what they measure")]
 
+mod backup;
 mod contract;
 mod crash;
 mod crowd;
@@ -13,8 +14,10 @@ mod desk;
 mod doctor;
 mod edge;
 mod idle;
+mod journal;
 mod metrics;
 mod refusals;
+mod reload;
 mod sale;
 mod service;
 mod soak;

@@ -10,6 +10,8 @@ use seckill_e2e::process::{Ended, Running, STOP_MAX, bare_command, ended};
 use seckill_e2e::until;
 use tempfile::TempDir;
 
+use crate::journal::in_its_own_run;
+
 /// The command line can't be read.
 const USAGE: i32 = 64;
 /// The database is newer, another program's, or damaged.
@@ -237,8 +239,10 @@ async fn a_login_session_has_its_admin_socket_in_its_runtime_folder() -> Result<
     let options = Options::embedded().leave_out("admin.socket");
     let log = std::fs::File::create(folder.path().join("log"))?;
     let mut command = options.command(folder.path(), "run")?;
-    let command = command.env("XDG_RUNTIME_DIR", runtime.path()).stderr(log);
-    let _daemon = Running(command.spawn()?);
+    command.env("XDG_RUNTIME_DIR", runtime.path());
+    // So that no installed service's folder is found.
+    let mut command = in_its_own_run(&command, None)?.unwrap_or(command);
+    let _daemon = Running(command.stderr(log).spawn()?);
     let socket = runtime.path().join("seckill/admin.sock");
     until("the admin socket", STOP_MAX, || async { Ok(socket.exists().then_some(())) }).await?;
     Ok(())

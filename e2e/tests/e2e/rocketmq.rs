@@ -8,6 +8,7 @@ mod network;
 mod old;
 mod outage;
 mod reach;
+mod rotation;
 
 use std::sync::Arc;
 use std::time::Duration;

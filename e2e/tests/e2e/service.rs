@@ -23,17 +23,17 @@ const LONG: Duration = Duration::from_secs(30);
 const WATCHDOG: Duration = Duration::from_secs(2);
 
 /// A manager's end of `NOTIFY_SOCKET`.
-struct Manager(UnixDatagram);
+pub(crate) struct Manager(UnixDatagram);
 
 impl Manager {
-    fn at(folder: &Path) -> Result<(Self, String)> {
+    pub(crate) fn at(folder: &Path) -> Result<(Self, String)> {
         let path = folder.join("notify");
         let socket = UnixDatagram::bind(&path)?;
         Ok((Self(socket), path.to_string_lossy().into_owned()))
     }
 
     /// The next message, its lines.
-    async fn heard(&self) -> Result<Vec<String>> {
+    pub(crate) async fn heard(&self) -> Result<Vec<String>> {
         let mut bytes = [0; 4096];
         let length = timeout(LONG, self.0.recv(&mut bytes)).await.context("nothing is heard")??;
         let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
@@ -41,7 +41,7 @@ impl Manager {
     }
 
     /// The first message with such a line.
-    async fn until(&self, what: &str, is: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    pub(crate) async fn until(&self, what: &str, is: impl Fn(&str) -> bool) -> Result<Vec<String>> {
         let start = Instant::now();
         while start.elapsed() < LONG {
             let lines = self.heard().await?;
@@ -53,7 +53,7 @@ impl Manager {
     }
 }
 
-fn under(notify: String) -> Options {
+pub(crate) fn under(notify: String) -> Options {
     let period = WATCHDOG.as_micros().to_string();
     Options::embedded().variable("NOTIFY_SOCKET", notify).variable("WATCHDOG_USEC", period)
 }

@@ -7,6 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::configuration::ConfigView;
 use super::history::{NOTABLES_MAX, Notable, Seconds};
 use super::listing::PeerView;
 use super::snapshot::{
@@ -57,6 +58,8 @@ pub enum Change {
     Phase(Phase),
     /// The log's directives.
     LogLevel(String),
+    /// The configuration in force.
+    Config(ConfigView),
     /// What keeps it from full service.
     Degraded(Vec<String>),
     /// What an operator should know.
@@ -100,9 +103,10 @@ pub enum Change {
 }
 
 /// The parts, as they are named in JSON.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 19] = [
     "phase",
     "log_level",
+    "config",
     "degraded",
     "warnings",
     "controls",
@@ -171,6 +175,7 @@ impl Snapshot {
         };
         note(self.phase != newer.phase, &|| Change::Phase(newer.phase));
         note(self.log_level != newer.log_level, &|| Change::LogLevel(newer.log_level.clone()));
+        note(self.config != newer.config, &|| Change::Config(newer.config.clone()));
         note(self.degraded != newer.degraded, &|| Change::Degraded(newer.degraded.clone()));
         note(self.warnings != newer.warnings, &|| Change::Warnings(newer.warnings.clone()));
         note(self.controls != newer.controls, &|| Change::Controls(newer.controls.clone()));
@@ -250,6 +255,7 @@ impl Snapshot {
         match change {
             Change::Phase(now) => self.phase = now,
             Change::LogLevel(now) => self.log_level = now,
+            Change::Config(now) => self.config = now,
             Change::Degraded(now) => self.degraded = now,
             Change::Warnings(now) => self.warnings = now,
             Change::Controls(now) => self.controls = now,

@@ -14,7 +14,7 @@ use super::listing::Permission;
 use super::snapshot::{Controls, Phase};
 use crate::Money;
 
-/// Pause, resume, drain, resend one: nothing to say but perhaps why.
+/// Pause, resume, drain, resend one, reload: nothing to say but perhaps why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reasoned {
@@ -190,6 +190,10 @@ pub enum RefusalCode {
     NotResendable,
     /// 409: this process doesn't have the role that would do it.
     WrongRole,
+    /// 409: the configuration has faults; `data.faults` has each.
+    ConfigFaulty,
+    /// 409: the configuration differs in keys that only a restart takes; `data.keys` has each.
+    RestartNeeded,
     /// 409: the daemon is stopping.
     Stopping,
     /// 413: the body is over 64 KiB.
@@ -205,7 +209,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// All codes, in the order of `docs/admin-api.md`.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::NotPermitted,
         Self::NotFound,
@@ -216,6 +220,8 @@ impl RefusalCode {
         Self::NotEnoughStock,
         Self::NotResendable,
         Self::WrongRole,
+        Self::ConfigFaulty,
+        Self::RestartNeeded,
         Self::Stopping,
         Self::TooLarge,
         Self::StoreFailed,
@@ -237,6 +243,8 @@ impl RefusalCode {
             | Self::NotEnoughStock
             | Self::NotResendable
             | Self::WrongRole
+            | Self::ConfigFaulty
+            | Self::RestartNeeded
             | Self::Stopping => 409,
             Self::TooLarge => 413,
             Self::Internal => 500,
@@ -259,6 +267,8 @@ impl RefusalCode {
             Self::NotEnoughStock => "not_enough_stock",
             Self::NotResendable => "not_resendable",
             Self::WrongRole => "wrong_role",
+            Self::ConfigFaulty => "config_faulty",
+            Self::RestartNeeded => "restart_needed",
             Self::Stopping => "stopping",
             Self::TooLarge => "too_large",
             Self::StoreFailed => "store_failed",

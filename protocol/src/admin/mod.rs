@@ -1,9 +1,11 @@
 //! What passes over the admin socket: the state of a running daemon and its changes (`snapshot`,
-//! `history`, `change`), the lists and details one can ask for (`listing`), and the commands with
-//! their answers (`command`). What can't be read is `null`, never 0.
+//! `history`, `change`), the lists and details one can ask for (`listing`), the commands with their
+//! answers (`command`), and how the configuration is reloaded (`configuration`). What can't be read
+//! is `null`, never 0.
 
 mod change;
 mod command;
+mod configuration;
 mod history;
 mod listing;
 mod snapshot;
@@ -15,6 +17,7 @@ pub use command::{
     AddStock, ControlsState, CreateProduct, Discard, Done, LogLevelState, Reasoned, Refusal,
     RefusalCode, ResendAll, ResentState, SetLogLevel, SetShelf, Shutdown, ShutdownState,
 };
+pub use configuration::{ConfigChange, ConfigView, ReloadOutcome, ReloadState, ReloadView};
 pub use history::{NOTABLES_MAX, Notable, NotableKind, SECONDS_KEPT, Seconds, Severity};
 pub use listing::{
     AuditEntry, AuditPage, ConfigEntry, ConfigPage, DeadLetterView, DeadLettersPage, EndpointView,

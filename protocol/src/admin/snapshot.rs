@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::configuration::ConfigView;
 use super::history::{Notable, Seconds};
 use crate::{EpochMs, Money};
 
@@ -69,6 +70,9 @@ pub struct Snapshot {
     /// The directives of the log that are in force.
     #[serde(default)]
     pub log_level: String,
+    /// The configuration in force.
+    #[serde(default)]
+    pub config: ConfigView,
     /// What keeps it from full service, in sentences; empty when nothing does.
     #[serde(default)]
     pub degraded: Vec<String>,

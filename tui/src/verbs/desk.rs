@@ -181,6 +181,8 @@ mod tests {
             ("not_enough_stock", Exit::Refused),
             ("not_resendable", Exit::Refused),
             ("wrong_role", Exit::Refused),
+            ("config_faulty", Exit::Refused),
+            ("restart_needed", Exit::Refused),
             ("stopping", Exit::Later),
             ("too_large", Exit::Usage),
             ("store_failed", Exit::Later),

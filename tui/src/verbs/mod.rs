@@ -12,6 +12,7 @@ mod orders;
 mod pages;
 mod products;
 mod queue;
+mod reload;
 mod status;
 mod switches;
 
@@ -49,6 +50,7 @@ pub(crate) async fn run(
         Verb::Config(shape) => inside::config(desk, shape).await,
         Verb::Audit(options) => inside::audit(desk, &options).await,
         Verb::LogLevel(options) => inside::log_level(desk, options).await,
+        Verb::Reload(options) => reload::run(desk, options).await,
         Verb::Shutdown(options) => switches::shutdown(desk, options).await,
         Verb::Completions { shell } => return completions(shell, out),
     }?;

@@ -2,7 +2,8 @@
 //! asked for again under the same number.
 
 use protocol::{
-    Controls, EpochMs, LogLevelState, Phase, RefusalCode, ResentState, ShutdownState, SwitchView,
+    ConfigChange, Controls, EpochMs, LogLevelState, Phase, RefusalCode, ReloadState, ResentState,
+    ShutdownState, SwitchView,
 };
 use serde_json::{Value, json};
 
@@ -248,4 +249,47 @@ fn times_are_utc() {
     let daemon = Daemon::always(done(state));
     let table = run(&daemon.socket(), &["resume", "intake"]).fine();
     assert!(table.contains("since 1970-01-01 00:00:00Z by root"), "{table}");
+}
+
+#[test]
+fn a_reload_prints_what_changed_or_that_nothing_did() {
+    let change = |key: &str, before: Value, after: Value, note: Option<&str>| ConfigChange {
+        key: key.to_owned(),
+        before,
+        after,
+        source: "file own.toml".to_owned(),
+        note: note.map(str::to_owned),
+    };
+    let path = || json!("/etc/seckill/secret");
+    let state = ReloadState {
+        generation: 3,
+        changed: vec![
+            change("log.level", json!("info"), json!("debug"), None),
+            change("rocketmq.secret_key_file", path(), path(), Some("it holds something else")),
+            change("products", json!([{"prod_id": "a"}]), json!([{}, {}]), None),
+        ],
+        products_added: vec!["pid_0009".to_owned()],
+        notes: vec!["pid_0001 exists and keeps what the database has".to_owned()],
+    };
+    let (line, body, table) = sent_and_printed(&["reload", "--reason", "rotation"], state);
+    assert_eq!((line.as_str(), body), ("POST /v1/reload", json!({ "reason": "rotation" })));
+    assert_eq!(table, include_str!("golden/reload.txt"));
+    let nothing = ReloadState {
+        generation: 3,
+        changed: Vec::new(),
+        products_added: Vec::new(),
+        notes: Vec::new(),
+    };
+    let (.., table) = sent_and_printed(&["reload"], nothing);
+    assert_eq!(table, "nothing changed, generation 3 stays in force\n");
+}
+
+#[test]
+fn a_refused_reload_names_what_refuses() {
+    for code in [RefusalCode::RestartNeeded, RefusalCode::ConfigFaulty] {
+        let daemon =
+            Daemon::answering(move |_| refused(code, "nothing was changed: a\n  b: 1 → 2"));
+        let told = run(&daemon.socket(), &["reload"]).failed(65);
+        assert!(told.contains("refused: nothing was changed: a\n  b: 1 → 2"), "{told}");
+    }
 }

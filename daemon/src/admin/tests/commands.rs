@@ -1,6 +1,9 @@
 //! What `POST` does, once and never twice, and how it is written down.
 
-use protocol::{AuditPage, Controls, Done, LogLevelState, ProductView, ResentState, Snapshot};
+use protocol::{
+    AuditPage, Controls, Done, LogLevelState, ProductView, Refusal, RefusalCode, ResentState,
+    Snapshot,
+};
 use serde_json::{Value, json};
 
 use super::{Served, We};
@@ -198,5 +201,27 @@ async fn a_role_that_is_not_here_cannot_be_commanded() {
     assert_eq!(status, 409, "stock is the order role's");
     let (_, answer) = served.post("/v1/intake/pause", &id(2)).await;
     assert_eq!(answer["state"]["consumption"], Value::Null, "{answer}");
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_reload_is_its_owners_business_and_a_refusal_comes_back_whole() {
+    let served = Served::operated().await;
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let (status, answer, head) = served.ask("POST /v1/reload", "", &id(1).to_string()).await;
+        assert_eq!(status, 200, "{answer}");
+        answers.push((answer, head.contains("seckill-repeated: true")));
+    }
+    assert_eq!(answers[0].0, answers[1].0);
+    assert_eq!((answers[0].1, answers[1].1), (false, true));
+    assert_eq!(answers[0].0["state"]["generation"], 2);
+    let keys = json!({ "generation": 2, "keys": [{ "key": "store.path" }] });
+    let msg = "nothing was changed: a key takes a restart:\n  store.path";
+    let refusal = Refusal { data: keys.clone(), ..Refusal::new(RefusalCode::RestartNeeded, msg) };
+    *served.owners.refuses_reload.lock().unwrap() = Some(refusal);
+    let (status, answer) = served.post("/v1/reload", &id(2)).await;
+    assert_eq!((status, &answer["code"], &answer["data"]), (409, &json!("restart_needed"), &keys));
+    assert_eq!(answer["msg"], msg);
     served.end().await;
 }

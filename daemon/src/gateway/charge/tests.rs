@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::dial::Dial;
 use crate::domain::order_id::OrderIdKey;
 use crate::gateway::publisher;
 use crate::gateway::refresh::Refresh;
@@ -54,7 +55,7 @@ async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeDoubts>, sizes: Sizes)
         waiting,
         Arc::clone(&queue) as _,
         Arc::clone(&doubts),
-        4,
+        4_usize,
         Arc::default(),
     ));
     let desk = Arc::new(ChargeDesk::new(
@@ -167,7 +168,7 @@ async fn an_unknown_result_keeps_unit_and_id_until_it_is_confirmed() {
     let cancel = CancellationToken::new();
     let confirmer = tokio::spawn(Arc::clone(&gateway.doubts).run(
         Arc::clone(&gateway.queue) as _,
-        4,
+        4_usize,
         Duration::from_millis(1),
         cancel.clone(),
     ));
@@ -213,6 +214,21 @@ async fn a_full_publisher_answers_overloaded_and_keeps_no_unit() {
     gateway.queue.open.send_replace(true);
     assert_eq!(first.await.unwrap().0, Code::Queued);
     assert_eq!(second.await.unwrap().0, Code::Queued);
+}
+
+#[tokio::test]
+async fn limits_hold_as_they_are_turned() {
+    let dial = Dial::from(1_u32);
+    let sizes = Sizes { unconfirmed: 0, ..ROOMY };
+    let gateway = gateway(9, sizes).await;
+    assert_eq!(gateway.charge(PHONE).await.0, Code::Overloaded, "no send may be unconfirmed");
+    let desk = Arc::into_inner(gateway.desk).unwrap();
+    let desk = desk.with_waiting_max(dial.clone());
+    assert_eq!(desk.waiting(), (0, 1));
+    dial.turn(7);
+    assert_eq!(desk.waiting(), (0, 7));
+    dial.turn(1_000);
+    assert_eq!(desk.waiting(), (0, 64), "the channel has no more room");
 }
 
 #[tokio::test]
@@ -322,7 +338,7 @@ async fn recovered_doubts_are_published_again_by_a_confirmer_that_ran_before() {
     let cancel = CancellationToken::new();
     let confirmer = tokio::spawn(Arc::clone(&doubts).run(
         Arc::clone(&second.queue) as _,
-        4,
+        4_usize,
         Duration::from_millis(1),
         cancel.clone(),
     ));

@@ -73,6 +73,26 @@ async fn a_drain_answers_what_is_in_flight_and_closes_what_is_idle() {
 }
 
 #[tokio::test]
+async fn a_drain_answers_the_first_request_of_a_new_connection() {
+    let server = start(LIMITS);
+    let mut new = server.connect().await;
+    server.until(|readings| readings.connections_open == 1).await;
+    server.cancel.cancel();
+    // Its listener is closed, so the drain has begun.
+    within(async {
+        while TcpStream::connect(server.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    new.write_all(b"GET /read HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let answer = read_to_close(&mut new).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn dropping_the_server_cuts_what_is_left() {
     let mut server = start(LIMITS);
     let mut busy = server.connect().await;

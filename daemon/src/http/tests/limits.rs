@@ -1,4 +1,5 @@
-//! Each limit of the edge: the size of a head and of a body, the time for either, connections.
+//! Each limit of the edge: the size of a head and of a body, the time for either, connections; and
+//! other limits while it serves.
 
 use super::*;
 
@@ -102,5 +103,57 @@ async fn connections_over_the_cap_wait_for_a_slot() {
     drop(first);
     assert!(read_to_close(&mut second).await.contains("GET n=2 "));
     assert_eq!(server.counters.read().connections, 2);
+    server.stop().await;
+}
+
+/// Sends a request on a connection that stays open, and reads the answer's first line.
+async fn asked(stream: &mut TcpStream, body: &str) -> String {
+    let length = body.len();
+    let request =
+        format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 64 * 1024];
+    let length = within(stream.read(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn another_limit_on_bodies_holds_for_open_connections_too() {
+    let limits = LiveLimits::from(LIMITS);
+    let server = start(limits.clone());
+    let mut stream = server.connect().await;
+    let (small, large) = ("a".repeat(100), "a".repeat(20 * 1024));
+    assert_eq!(asked(&mut stream, &small).await, "HTTP/1.1 200 OK");
+    limits.change(Limits { body_bytes_max: 32 * 1024, ..LIMITS });
+    assert_eq!(asked(&mut stream, &large).await, "HTTP/1.1 200 OK");
+    limits.change(Limits { body_bytes_max: 64, ..LIMITS });
+    assert_eq!(asked(&mut stream, &small).await, "HTTP/1.1 413 Payload Too Large");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn more_connections_are_let_in_at_once_and_fewer_as_they_end() {
+    let limits = LiveLimits::from(Limits { connections_max: 1, ..LIMITS });
+    let server = start(limits.clone());
+    let mut first = server.connect().await;
+    assert_eq!(asked(&mut first, "a").await, "HTTP/1.1 200 OK");
+    // It waits in the kernel's queue, its request written, until the limit is raised.
+    let second = server.exchange("POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let raise = async {
+        server.until(|readings| readings.requests == 1).await;
+        limits.change(Limits { connections_max: 2, ..LIMITS });
+    };
+    let (second, ()) = within(async { tokio::join!(second, raise) }).await;
+    assert!(second.starts_with("HTTP/1.1 200 "), "{second}");
+    // Lowered below what is open, nobody is cut off.
+    limits.change(Limits { connections_max: 1, ..LIMITS });
+    assert_eq!(asked(&mut first, "a").await, "HTTP/1.1 200 OK");
+    let waiting = server.exchange("POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let leave = async {
+        assert_eq!(asked(&mut first, "a").await, "HTTP/1.1 200 OK");
+        drop(first);
+    };
+    let (waiting, ()) = within(async { tokio::join!(waiting, leave) }).await;
+    assert!(waiting.starts_with("HTTP/1.1 200 "), "{waiting}");
     server.stop().await;
 }

@@ -2,6 +2,8 @@
 //! else what a broker says of its boot and running time tells it to the second, where the account
 //! may ask.
 
+use std::time::Duration;
+
 use super::requests::{RequestError, Requests};
 use crate::clock;
 use crate::findings::Finding;
@@ -10,6 +12,11 @@ const CHECK: &str = "clock";
 const AHEAD_MAX_MS: i64 = 1_000;
 /// The broker tells its running time in whole seconds.
 const RUNTIME_STEP_MS: i64 = 1_000;
+
+/// A broker takes its first statistics a second after its start, and until then fails over telling
+/// them: so often it is asked, so far apart.
+const TRIES_MAX: u32 = 4;
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// How far the broker's clock is ahead of ours, in milliseconds: somewhere between the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +47,17 @@ impl Ahead {
 
 /// Asks the broker for its boot and running time.
 pub(super) async fn by_runtime(requests: &Requests, address: &str) -> Result<Ahead, RequestError> {
-    let asked = clock::now().0;
-    let info = requests.runtime_info(address).await?;
+    let mut tries = 1;
+    let (asked, info) = loop {
+        let asked = clock::now().0;
+        match requests.runtime_info(address).await {
+            Err(RequestError::Refused { .. }) if tries < TRIES_MAX => {
+                tokio::time::sleep(TRY_AGAIN_AFTER).await;
+                tries += 1;
+            }
+            told => break (asked, told?),
+        }
+    };
     let answered = clock::now().0;
     let boot = info.get("bootTimestamp").and_then(|text| text.parse::<i64>().ok());
     let ran = info.get("runtime").and_then(|text| milliseconds(text));

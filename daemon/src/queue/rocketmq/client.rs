@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rocketmq_client_rust::{
-    AclClientRPCHook, ClientConfig, ClientInstanceHandle, ClientResult, ClientRuntime,
-    ClientRuntimeConfig, DefaultMQProducer, DefaultMQPushConsumer, MQPushConsumer,
-    MessageListenerConcurrently, SessionCredentials,
+    ClientConfig, ClientInstanceHandle, ClientResult, ClientRuntime, ClientRuntimeConfig,
+    DefaultMQProducer, DefaultMQPushConsumer, MQPushConsumer, MessageListenerConcurrently,
 };
 use rocketmq_model::common::consumer::consume_from_where::ConsumeFromWhere;
 use rocketmq_observability::TelemetryRuntimeGuard;
@@ -18,8 +17,9 @@ use rocketmq_runtime::{RuntimeConfig, RuntimeOwner};
 use super::Cause;
 use super::refusal::RefusalHook;
 use super::share::AmongTheLiving;
+use super::signer::Signer;
 use crate::clock;
-use crate::config::{Credentials, Rocketmq, Secret};
+use crate::config::{Account, Credentials, Rocketmq};
 
 /// Listeners run on the runtime's `metadata_io` lane, which on 2 cores runs 4, lets 16 wait, and
 /// after 5 s in the queue or 30 s of work sends messages to the retry topic *without calling the
@@ -75,8 +75,7 @@ impl Names {
 pub(super) struct Clients {
     runtime: Arc<ClientRuntime>,
     owner: Mutex<Option<RuntimeOwner>>,
-    hook: Option<Arc<AclClientRPCHook>>,
-    credentials: Option<Credentials>,
+    signer: Arc<Signer>,
     made: AtomicU64,
     identity: String,
     pub(super) settings: Rocketmq,
@@ -101,8 +100,7 @@ impl Clients {
         Ok(Self {
             runtime,
             owner: Mutex::new(Some(owner)),
-            hook: credentials.as_ref().map(|keys| hook(&keys.access_key, keys.secret_key.expose())),
-            credentials,
+            signer: Signer::new(Account::new(&settings, credentials)),
             made: AtomicU64::new(0),
             identity: identity(),
             settings,
@@ -121,7 +119,17 @@ impl Clients {
     }
 
     pub(super) fn has_credentials(&self) -> bool {
-        self.credentials.is_some()
+        self.account().credentials.is_some()
+    }
+
+    /// Who we are to the brokers at the moment.
+    pub(super) fn account(&self) -> Arc<Account> {
+        self.signer.account()
+    }
+
+    /// Every request from now on is signed with these keys, whoever sends it.
+    pub(super) fn change_account(&self, account: Account) {
+        self.signer.change(account);
     }
 
     /// A started producer. Nothing is retried inside: whether a failure is definite must stay
@@ -135,7 +143,7 @@ impl Clients {
             .default_topic_queue_nums(4)
             .retry_times_when_send_failed(0)
             .retry_times_when_send_async_failed(0)
-            .rpc_hook(Arc::new(RefusalHook { signer: self.hook.clone() }))
+            .rpc_hook(Arc::new(RefusalHook { signer: self.signer.clone() }))
             .build();
         producer.start().await?;
         Ok(producer)
@@ -163,7 +171,7 @@ impl Clients {
             .max_reconsume_times(REDELIVERIES_MAX)
             .consume_timeout(CONSUME_TIMEOUT_MINUTES)
             .await_termination_millis_when_shutdown(LISTENERS_END_MS)
-            .rpc_hook(self.hook.clone().map(|hook| hook as _))
+            .rpc_hook(Some(self.signer.clone() as _))
             .build();
         consumer.subscribe(settings.topic.as_str(), "*").await?;
         consumer.register_message_listener_concurrently(listener);
@@ -173,25 +181,26 @@ impl Clients {
 
     /// A started plain connection for single requests.
     pub(super) async fn handle(&self) -> ClientResult<ClientInstanceHandle> {
-        self.handle_signed_by(self.hook.clone()).await
+        self.handle_signed_by(self.signer.clone()).await
     }
 
     /// The same with a secret that can't be right; none without credentials.
     pub(super) async fn handle_with_invented_secret(
         &self,
     ) -> ClientResult<Option<ClientInstanceHandle>> {
-        let Some(credentials) = &self.credentials else { return Ok(None) };
-        let invented = hook(&credentials.access_key, &invented_secret());
-        self.handle_signed_by(Some(invented)).await.map(Some)
+        let Some(invented) = self.signer.with_secret(&invented_secret()) else { return Ok(None) };
+        self.handle_signed_by(invented).await.map(Some)
     }
 
-    async fn handle_signed_by(
-        &self,
-        hook: Option<Arc<AclClientRPCHook>>,
-    ) -> ClientResult<ClientInstanceHandle> {
+    /// The same with another account's keys.
+    pub(super) async fn handle_of(&self, account: &Account) -> ClientResult<ClientInstanceHandle> {
+        self.handle_signed_by(Signer::on_trial(account)).await
+    }
+
+    async fn handle_signed_by(&self, signer: Arc<Signer>) -> ClientResult<ClientInstanceHandle> {
         let domain = self.made.fetch_add(1, Ordering::Relaxed);
         let config = self.config(Part::Requests)?;
-        let hook = hook.map(|hook| hook as _);
+        let hook = Some(signer as _);
         let handle = ClientInstanceHandle::get_or_create(&self.runtime, domain, config, hook)?;
         handle.start().await?;
         Ok(handle)
@@ -245,14 +254,6 @@ enum Part {
     Producer,
     Consumer,
     Requests,
-}
-
-fn hook(access_key: &Secret<String>, secret_key: &str) -> Arc<AclClientRPCHook> {
-    let access_key = access_key.expose().clone();
-    Arc::new(AclClientRPCHook::new(SessionCredentials::with_keys(
-        access_key,
-        secret_key.to_owned(),
-    )))
 }
 
 /// A secret that nobody has: a broker that takes it checks nothing.

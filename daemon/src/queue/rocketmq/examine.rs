@@ -248,7 +248,7 @@ impl Look<'_> {
             heard.account = false;
             return;
         }
-        let fault = account_fault(self.clients, &error.to_string());
+        let fault = account_fault(self.clients, &self.clients.account(), &error.to_string());
         if let Fault::Account { .. } = fault {
             heard.findings.push(told(ACCOUNT, self.clients, &fault));
             heard.account = false;

@@ -114,6 +114,12 @@ impl Keeper {
     async fn round(&mut self) -> Duration {
         self.notice_ports();
         let suspected = self.shared.suspected.swap(false, Ordering::AcqRel);
+        if self.shared.account_changed.swap(false, Ordering::AcqRel) {
+            // The old one may have been refused for a while, and the consumer forgotten.
+            self.stale.registration = true;
+            self.any_secret = AnySecret::Unasked;
+            self.wait = PROBE_AFTER_MIN;
+        }
         match self.look_and_mend(suspected).await {
             Ok(Topic::Exists) => {
                 self.known_way_spent = false;

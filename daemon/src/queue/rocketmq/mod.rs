@@ -12,6 +12,7 @@
 //! view.rs      what the admin views show beside the lag
 //! refusal.rs                            signs, and levels the brokers' ways to refuse an account
 //! share.rs                              pure: which queues are this consumer's
+//! signer.rs    the account, whose keys may change   trial.rs   whether brokers take another
 //! examine.rs   doctor's look at all of it, line by line (round_trip.rs, broker_clock.rs)
 //! ```
 
@@ -31,6 +32,8 @@ mod refusal;
 mod requests;
 mod round_trip;
 mod share;
+mod signer;
+mod trial;
 mod view;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,11 +50,12 @@ pub use super::Consuming;
 pub(crate) use delivery::{BODY_BYTES_MAX, inflated};
 pub use examine::{Examination, examine};
 pub use health::Health;
+pub use trial::Tried;
 
 use super::{
     BoxFuture, Cause, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published, QueueLag,
 };
-use crate::config;
+use crate::config::{self, Account};
 use client::Clients;
 use consumer::RunningConsumer;
 use health::{HealthBoard, Running};
@@ -87,6 +91,8 @@ struct Shared {
     refusal: Mutex<Option<String>>,
     /// Someone met a connection that doesn't work.
     suspected: AtomicBool,
+    /// The account is another one.
+    account_changed: AtomicBool,
     /// What the views show, as it was seen last.
     seen: view::SeenBoard,
     /// Wakes the keeper.
@@ -124,6 +130,7 @@ impl RocketmqQueue {
             }),
             refusal: Mutex::new(None),
             suspected: AtomicBool::new(false),
+            account_changed: AtomicBool::new(false),
             seen: view::SeenBoard::default(),
             wake: Notify::new(),
             stop: CancellationToken::new(),
@@ -178,6 +185,30 @@ impl RocketmqQueue {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.health.subscribe()
+    }
+
+    /// Who we are to the brokers at the moment.
+    #[must_use]
+    pub fn account(&self) -> Arc<Account> {
+        self.shared.clients.account()
+    }
+
+    /// Asks the brokers whether they take another account; nothing is changed.
+    pub async fn try_account(&self, account: &Account) -> Tried {
+        let consumes = match self.shared.wants().placer {
+            Some(_) => probe::Consumes::Yes,
+            None => probe::Consumes::No,
+        };
+        Box::pin(trial::try_account(&self.shared.clients, account, consumes)).await
+    }
+
+    /// Changes the account: every request from now on is signed with its keys, on the connections
+    /// that are there. What the brokers make of it is looked at now.
+    pub fn change_account(&self, account: Account) {
+        self.shared.clients.change_account(account);
+        self.shared.account_changed.store(true, Ordering::Release);
+        self.shared.note_refusal(None);
+        self.shared.wake.notify_one();
     }
 
     /// Ends consuming: finishes the batches that are being placed and keeps their offsets. Bounded.

@@ -8,6 +8,7 @@ use super::Cause;
 use super::client::Clients;
 use super::line::Line;
 use super::requests::{Broker, RequestError, Requests};
+use crate::config::Account;
 
 /// What a probe found working.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,7 +160,7 @@ pub(super) async fn probe(
 }
 
 /// Brokers to ask when the name server doesn't know the topic.
-async fn candidates(requests: &Requests) -> Result<Vec<Broker>, Fault> {
+pub(super) async fn candidates(requests: &Requests) -> Result<Vec<Broker>, Fault> {
     let makers = requests.topic_makers().await.map_err(from_name_server)?;
     if makers.is_empty() {
         return requests.all_brokers().await.map_err(from_name_server);
@@ -173,7 +174,9 @@ async fn account(clients: &Clients, requests: &Requests, broker: &Broker) -> Res
     let glance = requests.glance(&broker.address, &names.group, &names.topic, 0, 0).await;
     match glance {
         Ok(glance) => Ok(glance.is_some()),
-        Err(error) if error.is_acl() => Err(account_fault(clients, &error.to_string())),
+        Err(error) if error.is_acl() => {
+            Err(account_fault(clients, &clients.account(), &error.to_string()))
+        }
         Err(error @ RequestError::Refused { .. }) => Err(Fault::Other(error.to_string())),
         Err(error) => {
             Err(Fault::Silent { address: broker.address.clone(), detail: error.to_string() })
@@ -182,13 +185,12 @@ async fn account(clients: &Clients, requests: &Requests, broker: &Broker) -> Res
 }
 
 /// The brokers' remarks differ by version; their words tell the faults apart.
-pub(super) fn account_fault(clients: &Clients, remark: &str) -> Fault {
-    let settings = &clients.settings;
-    let secret_file = settings.secret_key_file.display();
-    let key_file = settings.access_key_file.display();
+pub(super) fn account_fault(clients: &Clients, account: &Account, remark: &str) -> Fault {
+    let secret_file = account.secret_key_file.display();
+    let key_file = account.access_key_file.display();
     let lower = remark.to_ascii_lowercase();
     let unknown = ["not found", "no acl config", "is null", "cannot be null", "no accesskey"];
-    let sentence = if !clients.has_credentials() {
+    let sentence = if account.credentials.is_none() {
         format!(
             "the RocketMQ broker wants an account and none is configured ({remark}): set \
              rocketmq.access_key_file and rocketmq.secret_key_file"

@@ -7,12 +7,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rocketmq_client_rust::AclClientRPCHook;
 use rocketmq_error::SharedError;
 use rocketmq_protocol::protocol::remoting_command::RemotingCommand;
 use rocketmq_transport::api::RPCHook;
 
 use super::classify::{NO_PERMISSION, SYSTEM_ERROR};
+use super::signer::Signer;
 
 /// How the remark begins when the broker's check of the account threw it out. The check comes
 /// before everything else, so nothing was stored. Only this: other remarks may hold anything.
@@ -20,7 +20,7 @@ const THROWN_BY_THE_CHECK: &str = "org.apache.rocketmq.acl.";
 
 /// Stands between the producer and its connection.
 pub(super) struct RefusalHook {
-    pub(super) signer: Option<Arc<AclClientRPCHook>>,
+    pub(super) signer: Arc<Signer>,
 }
 
 impl RPCHook for RefusalHook {
@@ -29,10 +29,7 @@ impl RPCHook for RefusalHook {
         remote: SocketAddr,
         request: &mut RemotingCommand,
     ) -> Result<(), SharedError> {
-        match &self.signer {
-            Some(signer) => signer.do_before_request(remote, request),
-            None => Ok(()),
-        }
+        self.signer.do_before_request(remote, request)
     }
 
     fn do_after_response(
@@ -41,9 +38,7 @@ impl RPCHook for RefusalHook {
         request: &RemotingCommand,
         response: &mut RemotingCommand,
     ) -> Result<(), SharedError> {
-        if let Some(signer) = &self.signer {
-            signer.do_after_response(remote, request, response)?;
-        }
+        self.signer.do_after_response(remote, request, response)?;
         if is_refusal(response) {
             response.set_code_ref(NO_PERMISSION);
         }
@@ -63,10 +58,14 @@ mod tests {
     use rocketmq_protocol::protocol::remoting_command::RemotingCommand;
     use rocketmq_transport::api::RPCHook;
 
+    use super::super::signer::Signer;
     use super::RefusalHook;
+    use crate::config::Account;
 
     fn code_after(code: i32, remark: &str) -> i32 {
-        let hook = RefusalHook { signer: None };
+        let (access_key_file, secret_key_file) = Default::default();
+        let nobody = Account { credentials: None, access_key_file, secret_key_file };
+        let hook = RefusalHook { signer: Signer::new(nobody) };
         let broker = SocketAddr::from(([127, 0, 0, 1], 10911));
         let send = RemotingCommand::new_request(310, Vec::new());
         let mut response =

@@ -4,6 +4,7 @@ mod accepting;
 mod answers;
 mod commands;
 mod conserving;
+mod copying;
 mod failing;
 mod histories;
 mod letters;

@@ -6,10 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use seckill_e2e::daemon::{Daemon, Options};
 use seckill_e2e::process::built;
+use tempfile::TempDir;
 
 /// Users and groups that go with the test.
 struct People {
@@ -123,5 +125,51 @@ async fn the_sockets_group_looks_and_only_operators_operate() -> Result<()> {
     let intake = daemon.admin().status().await?.controls.intake.context("no intake")?;
     assert!(intake.paused);
     assert_eq!(intake.by.as_deref(), Some(operator.as_str()));
+    Ok(())
+}
+
+/// Whoever is made an operator by a reload may operate at once, and no longer when the next one
+/// takes the group away. Root does both by `seckillctl`, which tells by its exit how it went.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_makes_operators_and_takes_it_back() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        println!("not root, so no users can be made: nothing was tested");
+        return Ok(());
+    }
+    let mark = std::process::id();
+    let (ops, operator) = (format!("skr{mark}ops"), format!("skr{mark}o"));
+    let mut people = People { users: Vec::new(), groups: Vec::new() };
+    people.group(&ops)?;
+    people.user(&operator, &ops, "")?;
+
+    let folder = Arc::new(TempDir::new()?);
+    let file = folder.path().join("own.toml");
+    fs::write(&file, "")?;
+    let options = Options::embedded().file(&file).set("admin.socket_group", ops.as_str());
+    let daemon = Daemon::start_in(Arc::clone(&folder), options).await?;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+    let ctl: PathBuf = folder.path().join("seckillctl");
+    fs::copy(built("seckillctl")?, &ctl)?;
+    fs::set_permissions(&ctl, Permissions::from_mode(0o755))?;
+    let socket = daemon.socket();
+    let socket = socket.to_string_lossy();
+    let pause = || as_user(&operator, &ctl, &["--socket", &socket, "pause", "intake", "--yes"]);
+    let reload = || Command::new(&ctl).args(["--socket", &socket, "reload"]).output();
+
+    let output = pause()?;
+    assert_eq!(output.status.code(), Some(77), "{}", told(&output));
+    for (group, code) in [(ops.as_str(), 0), ("", 77)] {
+        fs::write(&file, format!("admin.operator_group = {group:?}\n"))?;
+        let output = reload()?;
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(printed.contains("admin.operator_group"), "{printed}");
+        let output = pause()?;
+        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+    }
+    fs::write(&file, "store.readers = 9\n")?;
+    let output = reload()?;
+    assert_eq!(output.status.code(), Some(65), "{}", told(&output));
+    assert!(told(&output).contains("store.readers: 4 → 9"), "{}", told(&output));
     Ok(())
 }

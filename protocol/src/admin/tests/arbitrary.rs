@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::{
-    Bucket, Controls, DrainView, EdgeView, EpochMs, GatewayView, LatencyView, Money, NOTABLES_MAX,
-    Notable, NotableKind, OrdersView, OverdueView, Phase, ProductView, QueuePart, QueueView, Rate,
-    RocketmqBroker, RocketmqView, SECONDS_KEPT, Seconds, Severity, Snapshot, StoreView, SwitchView,
-    Trend, UnconfirmedView,
+    Bucket, ConfigView, Controls, DrainView, EdgeView, EpochMs, GatewayView, LatencyView, Money,
+    NOTABLES_MAX, Notable, NotableKind, OrdersView, OverdueView, Phase, ProductView, QueuePart,
+    QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker, RocketmqView, SECONDS_KEPT,
+    Seconds, Severity, Snapshot, StoreView, SwitchView, Trend, UnconfirmedView,
 };
 
 /// Up to the year 2100.
@@ -73,6 +73,21 @@ fn controls() -> BoxedStrategy<Controls> {
     let drain = (moment(), any::<bool>()).prop_map(|(since, drained)| DrainView { since, drained });
     (switch(), switch(), option::of(drain))
         .prop_map(|(intake, consumption, drain)| Controls { intake, consumption, drain })
+        .boxed()
+}
+
+fn config() -> BoxedStrategy<ConfigView> {
+    let outcomes = [ReloadOutcome::Changed, ReloadOutcome::Unchanged, ReloadOutcome::Refused];
+    let reload = (moment(), text(), select(outcomes.to_vec()), text())
+        .prop_map(|(at, by, outcome, text)| ReloadView { at, by, outcome, text });
+    (moment(), [count(), count(), count()], option::of(reload))
+        .prop_map(|(since, [generation, unchanged, refused], last_reload)| ConfigView {
+            generation,
+            since,
+            reloads_unchanged: unchanged,
+            reloads_refused: refused,
+            last_reload,
+        })
         .boxed()
 }
 
@@ -274,13 +289,14 @@ fn notables() -> BoxedStrategy<Vec<Notable>> {
 fn present() -> BoxedStrategy<Snapshot> {
     let words = (phase(), text(), texts(), texts(), controls(), products());
     let roles = (gateway(), orders(), queue(), store(), rocketmq());
-    (words, roles, unconfirmed(), overdue(), edges())
-        .prop_map(|(words, roles, unconfirmed, overdue, edges)| {
+    (words, roles, config(), unconfirmed(), overdue(), edges())
+        .prop_map(|(words, roles, config, unconfirmed, overdue, edges)| {
             let (phase, log_level, degraded, warnings, controls, products) = words;
             let (gateway, orders, queue, store, rocketmq) = roles;
             Snapshot {
                 phase,
                 log_level,
+                config,
                 degraded,
                 warnings,
                 controls,
@@ -363,7 +379,7 @@ pub(super) fn two_states() -> BoxedStrategy<(Snapshot, Snapshot)> {
     let later = |older: Snapshot| {
         let seconds = later_seconds(older.seconds.clone());
         let passed_ms = 0_i64..100_000;
-        (Just(older), present(), any::<[bool; 14]>(), seconds, notables(), passed_ms)
+        (Just(older), present(), any::<[bool; 15]>(), seconds, notables(), passed_ms)
     };
     state()
         .prop_flat_map(later)
@@ -380,11 +396,12 @@ pub(super) fn two_states() -> BoxedStrategy<(Snapshot, Snapshot)> {
 }
 
 /// Leaves parts as they were.
-fn keep(newer: &mut Snapshot, older: &Snapshot, is_same: [bool; 14]) {
+fn keep(newer: &mut Snapshot, older: &Snapshot, is_same: [bool; 15]) {
     let mut kept = older.clone();
-    let pairs: [&mut dyn FnMut(); 14] = [
+    let pairs: [&mut dyn FnMut(); 15] = [
         &mut || std::mem::swap(&mut newer.phase, &mut kept.phase),
         &mut || std::mem::swap(&mut newer.log_level, &mut kept.log_level),
+        &mut || std::mem::swap(&mut newer.config, &mut kept.config),
         &mut || std::mem::swap(&mut newer.degraded, &mut kept.degraded),
         &mut || std::mem::swap(&mut newer.warnings, &mut kept.warnings),
         &mut || std::mem::swap(&mut newer.controls, &mut kept.controls),

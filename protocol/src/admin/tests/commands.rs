@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::states::product;
 use super::{assert_golden, assert_line, text};
 use crate::{
-    AddStock, Controls, CreateProduct, Discard, Done, LogLevelState, Money, Phase, Reasoned,
-    Refusal, RefusalCode, ResendAll, ResentState, SetLogLevel, SetShelf, Shutdown, ShutdownState,
+    AddStock, ConfigChange, Controls, CreateProduct, Discard, Done, LogLevelState, Money, Phase,
+    Reasoned, Refusal, RefusalCode, ReloadState, ResendAll, ResentState, SetLogLevel, SetShelf,
+    Shutdown, ShutdownState,
 };
 
 const ID: &str = "ctl-1";
@@ -33,6 +34,27 @@ fn a_reasoned_command() {
     assert_command(&command, r#"{"request_id":"ctl-1","reason":"补货"}"#);
     let command = Reasoned { request_id: text(ID), reason: None };
     assert_command(&command, r#"{"request_id":"ctl-1"}"#);
+}
+
+#[test]
+fn a_reload_tells_what_it_changed() {
+    let change = ConfigChange {
+        key: text("http.body_bytes_max"),
+        before: json!(16_384),
+        after: json!(32_768),
+        source: text("file /etc/seckill/embedded.toml"),
+        note: None,
+    };
+    let state = ReloadState {
+        generation: 2,
+        changed: vec![change],
+        products_added: vec![text("pid_0004")],
+        notes: Vec::new(),
+    };
+    assert_line(
+        &state,
+        r#"{"generation":2,"changed":[{"key":"http.body_bytes_max","before":16384,"after":32768,"source":"file /etc/seckill/embedded.toml"}],"products_added":["pid_0004"],"notes":[]}"#,
+    );
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{assert_golden, assert_line, text};
 use crate::{
-    Bucket, Change, Controls, DrainView, EdgeView, EpochMs, GatewayView, LatencyView, Line, Money,
-    Notable, NotableKind, OrdersView, OverdueView, PeerView, Permission, Phase, ProductView,
-    QueuePart, QueueView, Rate, RocketmqBroker, RocketmqView, Seconds, Severity, Snapshot,
-    StoreView, SwitchView, Trend, UnconfirmedView,
+    Bucket, Change, ConfigView, Controls, DrainView, EdgeView, EpochMs, GatewayView, LatencyView,
+    Line, Money, Notable, NotableKind, OrdersView, OverdueView, PeerView, Permission, Phase,
+    ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker,
+    RocketmqView, Seconds, Severity, Snapshot, StoreView, SwitchView, Trend, UnconfirmedView,
 };
 
 const NOW: EpochMs = EpochMs(1_795_444_100_572);
@@ -159,6 +159,22 @@ fn notable(id: u64) -> Notable {
     Notable { id, at: NOW, kind, severity, text: text("pid_0001 is out of balance") }
 }
 
+fn config() -> ConfigView {
+    let reload = ReloadView {
+        at: NOW,
+        by: text("SIGHUP"),
+        outcome: ReloadOutcome::Refused,
+        text: text("store.path takes a restart"),
+    };
+    ConfigView {
+        generation: 3,
+        since: START,
+        reloads_unchanged: 1,
+        reloads_refused: 2,
+        last_reload: Some(reload),
+    }
+}
+
 pub(super) fn snapshot() -> Snapshot {
     Snapshot {
         seq: 9,
@@ -172,6 +188,7 @@ pub(super) fn snapshot() -> Snapshot {
         uptime_s: 100,
         phase: Phase::Serving,
         log_level: text("info"),
+        config: config(),
         degraded: vec![text("the disk is full")],
         warnings: vec![text("a stranger consumes in our group")],
         controls: controls(),
@@ -224,6 +241,7 @@ fn each_change() {
     let changes = vec![
         Change::Phase(Phase::Stopping),
         Change::LogLevel(text("debug")),
+        Change::Config(config()),
         Change::Degraded(vec![text("the disk is full")]),
         Change::Warnings(Vec::new()),
         Change::Controls(controls()),

@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{NotableKind, OrderState, Permission, Phase, RefusalCode, Severity, StepKind, Trend};
+use crate::{
+    NotableKind, OrderState, Permission, Phase, RefusalCode, ReloadOutcome, Severity, StepKind,
+    Trend,
+};
 
 /// Asserts each word in both directions, and that another is refused.
 fn assert_words<T>(words: impl IntoIterator<Item = (T, &'static str)>)
@@ -32,6 +35,8 @@ fn are_the_same_in_json_and_in_print() {
     assert_words(permissions.map(|permission| (permission, permission.as_str())));
     let kinds = [Kind::Audit, Kind::Phase, Kind::Condition, Kind::Product, Kind::Queue];
     assert_words(kinds.map(|kind| (kind, kind.as_str())));
+    let outcomes = [ReloadOutcome::Changed, ReloadOutcome::Unchanged, ReloadOutcome::Refused];
+    assert_words(outcomes.map(|outcome| (outcome, outcome.as_str())));
     let severities = [Severity::Info, Severity::Warning, Severity::Error];
     assert_words(severities.map(|severity| (severity, severity.as_str())));
     let steps = [
@@ -63,6 +68,7 @@ fn states_are_found_by_their_text() {
 #[test]
 fn each_refusal_has_a_status_of_its_kind() {
     let statuses = RefusalCode::ALL.map(RefusalCode::status);
-    let expected = [400, 403, 404, 405, 409, 409, 409, 409, 409, 409, 409, 413, 503, 504, 500];
+    let expected =
+        [400, 403, 404, 405, 409, 409, 409, 409, 409, 409, 409, 409, 409, 413, 503, 504, 500];
     assert_eq!(statuses, expected);
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use protocol::{
-    Bucket, Controls, DeadLetterView, EdgeView, EpochMs, GatewayView, HistoryStep, LatencyView,
-    Line, Money, Notable, NotableKind, OrderHistory, OrderState, OrderView, OrdersView,
-    OverdueView, PeerView, Permission, Phase, ProductView, QueuePart, QueueView, Rate, Seconds,
-    Severity, Snapshot, StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
+    Bucket, ConfigView, Controls, DeadLetterView, EdgeView, EpochMs, GatewayView, HistoryStep,
+    LatencyView, Line, Money, Notable, NotableKind, OrderHistory, OrderState, OrderView,
+    OrdersView, OverdueView, PeerView, Permission, Phase, ProductView, QueuePart, QueueView, Rate,
+    ReloadOutcome, ReloadView, Seconds, Severity, Snapshot, StepKind, StoreView, SwitchView, Trend,
+    UnconfirmedView,
 };
 
 use ratatui::buffer::{Buffer, Cell};
@@ -144,6 +145,7 @@ pub(crate) fn sale() -> Snapshot {
         uptime_s: 3_720,
         phase: Phase::Serving,
         log_level: "info".to_owned(),
+        config: ConfigView { generation: 3, since: ago(600), ..ConfigView::default() },
         degraded: Vec::new(),
         warnings: Vec::new(),
         controls: Controls {
@@ -206,6 +208,12 @@ pub(crate) fn trouble() -> Snapshot {
     state.controls.consumption = Some(paused("bob", 30, "disk is full"));
     state.degraded = vec!["no broker was reached for 12 s".to_owned()];
     state.warnings = vec!["a stranger consumes in our group: 10.0.0.9@77".to_owned()];
+    state.config.last_reload = Some(ReloadView {
+        at: ago(60),
+        by: "SIGHUP".to_owned(),
+        outcome: ReloadOutcome::Refused,
+        text: "nothing was changed: a key takes a restart: store.path".to_owned(),
+    });
     state.products[1].balanced = false;
     state.products[1].missing = 3;
     state.products[0].held = None;

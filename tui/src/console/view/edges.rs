@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use protocol::{Permission, Phase, Severity, Snapshot};
+use protocol::{ConfigView, Permission, Phase, ReloadOutcome, Severity, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
@@ -79,7 +79,8 @@ fn connection(model: &Model, styles: &Styles) -> Span<'static> {
     }
 }
 
-/// The screens, the open one reversed.
+/// The screens, the open one reversed; on the right, where there is room for it, the generation of
+/// the configuration, with a sign when the last reload was refused.
 pub(super) fn tabs(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let mut spans = vec![Span::raw(" ")];
     for (screen, digit) in Screen::ALL.into_iter().zip(1..) {
@@ -88,7 +89,31 @@ pub(super) fn tabs(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
         spans.push(Span::styled(format!("{digit} {}", screen.title()), style));
         spans.push(Span::raw(if area.width < 80 { " " } else { "   " }));
     }
-    put(buffer, area, &Line::from(spans));
+    let tabs = Line::from(spans);
+    // The blanks behind the last one are room, too.
+    let taken = tabs.width().saturating_sub(if area.width < 80 { 1 } else { 3 });
+    put(buffer, area, &tabs);
+    let Some(config) = model.shown().and_then(|snapshot| generation(&snapshot.config, styles))
+    else {
+        return;
+    };
+    if taken + 1 + config.width() < usize::from(area.width) {
+        let area = Rect { width: area.width.saturating_sub(1), ..area };
+        put(buffer, area, &Line::from(config).alignment(Alignment::Right));
+    }
+}
+
+/// `config 3`; nothing where an earlier daemon doesn't tell.
+fn generation(config: &ConfigView, styles: &Styles) -> Option<Span<'static>> {
+    let reload = config.last_reload.as_ref();
+    match config.generation {
+        0 => None,
+        generation if reload.is_some_and(|reload| reload.outcome == ReloadOutcome::Refused) => {
+            let text = format!("{} config {generation}", symbol::WARNING);
+            Some(Span::styled(text, styles.warning))
+        }
+        generation => Some(Span::styled(format!("config {generation}"), styles.quiet)),
+    }
 }
 
 /// How old the data is, why, and when it is tried again.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    Controls, DrainView, GatewayView, OrdersView, Phase, ProductView, QueueView, Rate, Snapshot,
-    StoreView, SwitchView,
+    Controls, DrainView, GatewayView, OrdersView, Phase, ProductView, QueueView, Rate,
+    ReloadOutcome, Snapshot, StoreView, SwitchView,
 };
 
 use super::overdue;
@@ -28,7 +28,7 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
 
 fn heading(snapshot: &Snapshot) -> String {
     format!(
-        "{} {}: {}{}, profile {}, roles {}, up {}\n",
+        "{} {}: {}{}, profile {}, roles {}, up {}{}\n",
         printable(&snapshot.name),
         printable(&snapshot.version),
         snapshot.phase.as_str(),
@@ -36,6 +36,11 @@ fn heading(snapshot: &Snapshot) -> String {
         printable(&snapshot.env_type),
         printable(&snapshot.roles.join(" and ")),
         crate::text::duration(snapshot.uptime_s),
+        match snapshot.config.generation {
+            // An earlier daemon doesn't tell.
+            0 => String::new(),
+            generation => format!(", config {generation}"),
+        },
     )
 }
 
@@ -278,11 +283,15 @@ fn notes(snapshot: &Snapshot) -> String {
         ("outcomes unreadable", orders),
         ("store", snapshot.store.trouble.as_deref()),
     ];
+    let reload = snapshot.config.last_reload.as_ref();
+    let refused = reload.filter(|reload| reload.outcome == ReloadOutcome::Refused);
+    let refused = refused.map(|reload| ("reload refused", reload.text.as_str()));
     let degraded = snapshot.degraded.iter().map(|text| ("degraded", text.as_str()));
     let warnings = snapshot.warnings.iter().map(|text| ("warning", text.as_str()));
     let beside = beside.into_iter().filter_map(|(label, text)| Some((label, text?)));
     degraded
         .chain(warnings)
+        .chain(refused)
         .chain(beside)
         .map(|(label, text)| format!("{label}: {}\n", printable(text)))
         .collect()

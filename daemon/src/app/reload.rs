@@ -1,0 +1,396 @@
+//! Reload: the configuration is read anew and judged as a whole, and what may change while the
+//! daemon runs is put into effect. With a fault, or a difference that takes a restart, nothing is
+//! changed. What differs is `config`'s to say; how a key takes hold, its part's. Reloads come one
+//! after the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use arc_swap::ArcSwap;
+use protocol::{
+    ConfigChange, ConfigPage, EpochMs, Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView,
+};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tracing::{Level, enabled, error, info, warn};
+
+use super::dials::Dials;
+use super::queue::QueueParts;
+use super::serving::RestLimits;
+use super::{access_rules, seeds};
+use crate::admin::{Access, Rules};
+use crate::config::{self, Account, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Role, Secret};
+use crate::domain::order_id::{OrderId, OrderIdKey};
+use crate::shutdown::Hangups;
+use crate::status::Status;
+use crate::store::{Actor, Carried, Command, CommandError, Seed, Store};
+use crate::telemetry::LogHandle;
+use crate::{clock, groups, systemd};
+
+/// Who asked, where the kernel tells nobody.
+const BY_SIGNAL: &str = "SIGHUP";
+
+/// What a reload turns.
+pub(super) struct Live {
+    pub(super) dials: Dials,
+    pub(super) limits: RestLimits,
+    pub(super) access: Arc<Access>,
+    /// The effective configuration as it is shown.
+    pub(super) page: Arc<ArcSwap<ConfigPage>>,
+}
+
+/// The parts that a reload works with.
+pub(super) struct Parts {
+    pub(super) live: Live,
+    pub(super) store: Store,
+    pub(super) queue: Arc<QueueParts>,
+    pub(super) log: Arc<LogHandle>,
+    pub(super) status: Arc<Status>,
+    pub(super) stop: CancellationToken,
+}
+
+/// Reloads.
+pub(super) struct Reloader {
+    /// What is in force; held for as long as a reload takes.
+    in_force: Mutex<Loaded>,
+    /// By what the key of the order ids is known again; `None` when it is the database's own.
+    key_mark: Option<OrderId>,
+    signals: AtomicU32,
+    parts: Parts,
+}
+
+/// The id that a key gives one made-up order: two keys that give the same one are the same.
+pub(super) fn key_mark(key: &Secret<Vec<u8>>) -> OrderId {
+    OrderIdKey::new(key.expose().clone()).order_id("reload", "", 0)
+}
+
+/// What a reload is going to do.
+struct Plan {
+    again: Loaded,
+    changed: Vec<ConfigChange>,
+    rules: Rules,
+    /// The account at the brokers, where its keys or their files are others.
+    account: Option<Account>,
+    seeds: Vec<Seed>,
+    notes: Vec<String>,
+}
+
+/// What a reload came to.
+struct Reloaded {
+    carried: Carried,
+    state: ReloadState,
+    /// The log's level, where it is another one.
+    level: Option<String>,
+}
+
+impl Reloader {
+    pub(super) fn new(loaded: &Loaded, key_mark: Option<OrderId>, parts: Parts) -> Self {
+        let in_force = Mutex::new(loaded.clone());
+        Self { in_force, key_mark, signals: AtomicU32::new(0), parts }
+    }
+
+    /// Reloads as an operator asks, unless this very command was carried out before.
+    ///
+    /// # Errors
+    /// `config_faulty`, `restart_needed`, `stopping`, or the database fails: nothing is changed.
+    pub(super) async fn reload(&self, command: Command) -> Result<Carried, CommandError> {
+        let by = command.actor.name();
+        self.reload_by(&by, command).await
+    }
+
+    /// Reloads with each signal until cancelled.
+    pub(super) async fn on_signals(
+        self: Arc<Self>,
+        mut signals: Hangups,
+        cancel: CancellationToken,
+    ) {
+        while cancel.run_until_cancelled(signals.next()).await.is_some() {
+            let reloader = Arc::clone(&self);
+            // A task of its own: what has begun is brought to its end.
+            let reloading = tokio::spawn(async move {
+                let command = reloader.command_of_signal().await;
+                // How it ends is in the log.
+                let _ = reloader.reload_by(BY_SIGNAL, command).await;
+            });
+            if reloading.await.is_err() {
+                error!("a reload ended in disorder");
+            }
+        }
+    }
+
+    /// The kernel doesn't tell who sent a signal, so the audit log has the daemon's own user, and
+    /// says so.
+    async fn command_of_signal(&self) -> Command {
+        let uid = rustix::process::geteuid().as_raw();
+        let known = tokio::task::spawn_blocking(move || groups::of_user(uid)).await;
+        let number = self.signals.fetch_add(1, Ordering::Relaxed);
+        let started = self.parts.status.started_at().0;
+        Command {
+            request_id: format!("sighup-{started}-{number}"),
+            verb: "reload",
+            object: String::new(),
+            arguments: json!({ "by": BY_SIGNAL }),
+            reason: None,
+            actor: Actor { uid, user: known.unwrap_or_default().name, pid: None },
+        }
+    }
+
+    async fn reload_by(&self, by: &str, command: Command) -> Result<Carried, CommandError> {
+        let mut in_force = self.in_force.lock().await;
+        if self.parts.stop.is_cancelled() {
+            info!(by, "the daemon is stopping: nothing is reloaded any more");
+            let msg = "the daemon is stopping: nothing is changed any more";
+            return Err(Refusal::new(RefusalCode::Stopping, msg).into());
+        }
+        if let Some(carried) = self.parts.store.repeated(&command).await? {
+            return Ok(carried);
+        }
+        systemd::reloading();
+        let reloaded = self.reloaded(&mut in_force, command).await;
+        let was_told = enabled!(Level::INFO);
+        self.tell(by, &reloaded);
+        // The level last, so that a quieter one doesn't hide how it ended.
+        if let Ok(Reloaded { level: Some(level), .. }) = &reloaded {
+            self.set_log_level(level);
+            if !was_told {
+                info!(by, level, "the configuration was reloaded, and with it the log's level");
+            }
+        }
+        reloaded.map(|reloaded| reloaded.carried)
+    }
+
+    async fn reloaded(
+        &self,
+        in_force: &mut Loaded,
+        command: Command,
+    ) -> Result<Reloaded, CommandError> {
+        let plan = self.plan(in_force).await?;
+        let generation = self.parts.status.config().generation;
+        let state = ReloadState {
+            generation: generation + u64::from(!plan.changed.is_empty()),
+            changed: plan.changed.clone(),
+            products_added: Vec::new(),
+            notes: plan.notes.clone(),
+        };
+        // Everything that can fail is behind us but this: what it adds, and that it was done, is
+        // stored together.
+        let noted = self.parts.store.note_reload(command, plan.seeds.clone(), generation, state);
+        let carried = noted.await?;
+        let is_other = plan.changed.iter().any(|change| change.key == "log.level");
+        let level = is_other.then(|| plan.again.config.log.level.clone());
+        self.take(plan, in_force);
+        let state: ReloadState = serde_json::from_str(carried.state.get()).map_err(|error| {
+            Refusal::new(RefusalCode::Internal, format!("the reload's own answer: {error}"))
+        })?;
+        Ok(Reloaded { carried, state, level })
+    }
+
+    /// Reads and judges all of it; nothing is changed.
+    async fn plan(&self, in_force: &Loaded) -> Result<Plan, Refusal> {
+        let generation = self.parts.status.config().generation;
+        let before = in_force.clone();
+        // Files, and a name service that may be on the network.
+        let read = tokio::task::spawn_blocking(move || {
+            let again = before.read_again()?;
+            let rules = access_rules(&again.config);
+            Ok((again.account()?, again.order_id_key()?, rules, again))
+        });
+        let read = read.await.map_err(|panicked| {
+            Refusal::new(RefusalCode::Internal, format!("reading ended in disorder: {panicked}"))
+        })?;
+        let (account, key, rules, again) = read.map_err(|faults| faulty(&faults, generation))?;
+        let mut changed = config::changes(in_force, &again);
+        let account_before = self.parts.queue.account();
+        let other_keys =
+            account_before.as_ref().map_or_else(Vec::new, |old| old.differing(&account));
+        let other_order_id_key = self.other_order_id_key(key.as_ref());
+        for key in other_keys.iter().copied().chain(other_order_id_key) {
+            note_content(&mut changed, key, &again);
+        }
+        let restart: Vec<ConfigChange> =
+            changed.iter().filter(|change| config::taken(&change.key).is_none()).cloned().collect();
+        if !restart.is_empty() {
+            return Err(restart_needed(&restart, generation));
+        }
+        let mut notes = new_notes(in_force, &again);
+        if !other_keys.is_empty() {
+            let tried = self.parts.queue.try_account(&account).await;
+            notes.extend(
+                tried.map_err(|sentence| refused_keys(&other_keys, &sentence, generation))?,
+            );
+        }
+        let key_files = [config::ACCESS_KEY_FILE, config::SECRET_KEY_FILE];
+        let is_other = changed.iter().any(|change| key_files.contains(&change.key.as_str()));
+        let seeds = new_seeds(&in_force.config, &again.config, &mut notes);
+        let account = is_other.then_some(account);
+        Ok(Plan { again, changed, rules, account, seeds, notes })
+    }
+
+    /// The key that names it, where the file holds another key for the order ids. (Whether there is
+    /// such a file at all is seen by its name.)
+    fn other_order_id_key(&self, key: Option<&Secret<Vec<u8>>>) -> Option<&'static str> {
+        let (old, new) = (self.key_mark.as_ref()?, key_mark(key?));
+        (*old != new).then_some(ORDER_ID_KEY_FILE)
+    }
+
+    /// Puts a plan into effect, but for the log's level. Nothing in here can fail.
+    fn take(&self, plan: Plan, in_force: &mut Loaded) {
+        let Plan { again, changed, rules, account, .. } = plan;
+        let live = &self.parts.live;
+        let config = &again.config;
+        live.dials.turn(config);
+        if changed.iter().any(|change| change.key.starts_with("http.")) {
+            live.limits.change(config);
+        }
+        live.access.change(rules);
+        if let Some(account) = account {
+            self.parts.queue.change_account(account);
+        }
+        live.page.store(Arc::new(config::entries(&again)));
+        *in_force = again;
+    }
+
+    fn set_log_level(&self, level: &str) {
+        if let Err(fault) = self.parts.log.set_level(level) {
+            // `config` has judged the text.
+            warn!(%fault, "the log's level stays");
+        }
+    }
+
+    /// How it ended: for the views, the log and the service manager.
+    fn tell(&self, by: &str, reloaded: &Result<Reloaded, CommandError>) {
+        let (outcome, text) = match reloaded {
+            Ok(Reloaded { state, .. }) if state.changed.is_empty() => {
+                (ReloadOutcome::Unchanged, "nothing changed".to_owned())
+            }
+            Ok(Reloaded { state, .. }) => {
+                let keys: Vec<&str> =
+                    state.changed.iter().map(|change| change.key.as_str()).collect();
+                (ReloadOutcome::Changed, keys.join(", "))
+            }
+            Err(error) => (ReloadOutcome::Refused, one_line(&error.to_string())),
+        };
+        let at: EpochMs = clock::now();
+        let view = ReloadView { at, by: by.to_owned(), outcome, text: text.clone() };
+        let generation = self.parts.status.note_reload(view);
+        match outcome {
+            ReloadOutcome::Changed => {
+                let notes = reloaded.as_ref().map(|reloaded| reloaded.state.notes.join("; "));
+                let notes = notes.unwrap_or_default();
+                info!(by, generation, changed = text, notes, "the configuration was reloaded");
+            }
+            ReloadOutcome::Unchanged => {
+                info!(by, generation, "a reload found nothing changed");
+            }
+            ReloadOutcome::Refused => {
+                warn!(
+                    by,
+                    generation, "a reload was refused, and the old configuration stays: {text}"
+                );
+            }
+        }
+        if self.parts.stop.is_cancelled() {
+            return;
+        }
+        match outcome {
+            ReloadOutcome::Refused => systemd::ready(&format!("reload refused: {text}")),
+            ReloadOutcome::Changed | ReloadOutcome::Unchanged => systemd::ready_again(),
+        }
+    }
+}
+
+/// A text with a heading and its list as one line.
+fn one_line(text: &str) -> String {
+    let (heading, list) = text.split_once('\n').unwrap_or((text, ""));
+    let list: Vec<&str> = list.lines().map(str::trim).collect();
+    format!("{heading} {}", list.join("; ")).trim_end().to_owned()
+}
+
+/// Notes that a file holds something else, where its name is the same.
+fn note_content(changed: &mut Vec<ConfigChange>, key: &'static str, again: &Loaded) {
+    let note = Some("the file holds something else".to_owned());
+    if let Some(known) = changed.iter_mut().find(|change| change.key == key) {
+        known.note = note;
+        return;
+    }
+    let file = again.secret_files().into_iter().find(|file| file.key == key);
+    let path = file.map_or(Value::Null, |file| file.path.display().to_string().into());
+    let source = again.sources.of(key).to_string();
+    let (before, after) = (path.clone(), path);
+    changed.push(ConfigChange { key: key.to_owned(), before, after, source, note });
+}
+
+/// What the new configuration is to be told of and the old one wasn't.
+fn new_notes(before: &Loaded, again: &Loaded) -> Vec<String> {
+    again.notes.iter().filter(|note| !before.notes.contains(note)).cloned().collect()
+}
+
+/// The products whose entries are new or others than before. What happens to one that the database
+/// has is told by the store.
+fn new_seeds(before: &Config, again: &Config, notes: &mut Vec<String>) -> Vec<Seed> {
+    if before.products == again.products {
+        return Vec::new();
+    }
+    if !again.roles.contains(&Role::Order) {
+        notes.push("products are the order node's: reload that one".to_owned());
+        return Vec::new();
+    }
+    let listed = |config: &Config, id: &str| config.products.iter().any(|seed| seed.prod_id == id);
+    let gone = before.products.iter().filter(|seed| !listed(again, &seed.prod_id));
+    notes.extend(gone.map(|seed| {
+        let id = &seed.prod_id;
+        format!(
+            "{id} is no longer listed and stays as it is: take it off the shelf to end its sale"
+        )
+    }));
+    let old = seeds(before);
+    seeds(again).into_iter().filter(|seed| !old.contains(seed)).collect()
+}
+
+fn faulty(faults: &Faults, generation: u64) -> Refusal {
+    let each: Vec<Value> = faults
+        .0
+        .iter()
+        .map(|fault| {
+            let source = fault.source.as_ref().map(ToString::to_string);
+            json!({
+                "key": fault.key, "value": fault.value, "source": source,
+                "problem": fault.problem,
+            })
+        })
+        .collect();
+    let data = json!({ "generation": generation, "faults": each });
+    let msg = format!("nothing was changed: {faults}");
+    Refusal { data, ..Refusal::new(RefusalCode::ConfigFaulty, msg) }
+}
+
+/// A broker that refuses the new keys.
+fn refused_keys(keys: &[&'static str], sentence: &str, generation: u64) -> Refusal {
+    let faults: Vec<Value> =
+        keys.iter().map(|key| json!({ "key": key, "problem": sentence })).collect();
+    let data = json!({ "generation": generation, "faults": faults });
+    let msg = format!("nothing was changed: {}: {sentence}", keys.join(" and "));
+    Refusal { data, ..Refusal::new(RefusalCode::ConfigFaulty, msg) }
+}
+
+fn restart_needed(keys: &[ConfigChange], generation: u64) -> Refusal {
+    let lines: String = keys
+        .iter()
+        .map(|change| {
+            let ConfigChange { key, before, after, source, note } = change;
+            let note = note.as_ref().map(|note| format!(", {note}")).unwrap_or_default();
+            format!("\n  {key}: {before} → {after} ({source}{note})")
+        })
+        .collect();
+    let what = match keys.len() {
+        1 => "a key takes a restart:".to_owned(),
+        count => format!("{count} keys take a restart:"),
+    };
+    let data = json!({ "generation": generation, "keys": keys });
+    let msg = format!("nothing was changed: {what}{lines}");
+    Refusal { data, ..Refusal::new(RefusalCode::RestartNeeded, msg) }
+}
+
+#[cfg(test)]
+mod tests;

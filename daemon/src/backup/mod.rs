@@ -1,0 +1,93 @@
+//! `seckilld backup` and `seckilld restore`: where the copy goes and comes from, what is told, and
+//! the exit code. Copying, judging and replacing are the store's (`store/copy.rs`,
+//! `store/restore.rs`).
+//!
+//! Both work on the files and need no daemon: SQLite lets other processes read beside the one that
+//! writes, so a backup is in nobody's way, costs the daemon no memory, and can be killed at any
+//! time.
+//!
+//! ```text
+//! place.rs     FILE of a backup: what may be there, the name until it is done, the name after
+//! report.rs    what is told of a copy, as text and as JSON
+//! ```
+
+mod place;
+mod report;
+
+use std::time::Instant;
+
+use crate::app::StartError;
+use crate::args::{self, Copying};
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::store::{self, CopyError, OpenError, RestoreError};
+use place::{Place, PlaceError};
+use report::Report;
+
+/// The lowest priority there is: a sale in full swing goes first.
+const NICE: i32 = 19;
+
+/// Copies the database, and prints what the copy holds on standard output.
+#[must_use]
+pub fn run(config: &Config, copying: &Copying) -> Exit {
+    // Where it is refused, the work is done at the usual priority.
+    let _ = rustix::process::nice(NICE);
+    let began = Instant::now();
+    let database = &config.store.path;
+    let place = match Place::at(&copying.file, database) {
+        Ok(place) => place,
+        Err(fault) => return args::complain(&fault, of_place(&fault)),
+    };
+    let copied = match store::copy(database, place.begun()) {
+        Ok(copied) => copied,
+        Err(fault) => return args::complain(&fault, of_copy(&fault)),
+    };
+    if let Err(fault) = place.name() {
+        return args::complain(&fault, of_place(&fault));
+    }
+    args::print(&Report::of_backup(&copying.file, &copied, began.elapsed()).told(copying.json))
+}
+
+/// Puts a copy in the database's place, and prints what it holds on standard output.
+#[must_use]
+pub fn restore(config: &Config, copying: &Copying) -> Exit {
+    let began = Instant::now();
+    match store::restore(&copying.file, &config.store.path) {
+        Ok(restored) => {
+            let report = Report::of_restore(&copying.file, &restored, began.elapsed());
+            args::print(&report.told(copying.json))
+        }
+        Err(fault) => {
+            let exit = match &fault {
+                RestoreError::Place(fault) => of_open(fault),
+                RestoreError::Copy(fault) => of_copy(fault),
+                RestoreError::Itself(_) => Exit::Usage,
+            };
+            args::complain(&fault, exit)
+        }
+    }
+}
+
+fn of_open(fault: &OpenError) -> Exit {
+    StartError::Store(fault.clone()).exit()
+}
+
+fn of_copy(fault: &CopyError) -> Exit {
+    match fault {
+        CopyError::Absent(_) | CopyError::Blank(_) => Exit::NoInput,
+        CopyError::Source(fault) => of_open(fault),
+        CopyError::CantCreate { .. } => Exit::CantCreate,
+        CopyError::Broken { .. } => Exit::Io,
+        CopyError::Faulty { .. } => Exit::DataErr,
+    }
+}
+
+const fn of_place(fault: &PlaceError) -> Exit {
+    match fault {
+        PlaceError::NoName(_) | PlaceError::Output => Exit::Usage,
+        PlaceError::Taken(_) | PlaceError::Database { .. } | PlaceError::Folder { .. } => {
+            Exit::CantCreate
+        }
+        PlaceError::Unnamed { .. } => Exit::Io,
+    }
+}
