@@ -39,22 +39,23 @@ pub struct Told {
 }
 
 impl Machine {
-    /// Copies the tree into a folder and boots the copy.
+    /// Copies the tree into a folder and boots the copy. The name is its own among this process's
+    /// machines.
     ///
     /// # Errors
     /// It takes the rights of root and a kernel that lets systemd-nspawn have namespaces; or it
     /// isn't up within a minute.
-    pub async fn boot(tree: &Path, folder: &Path) -> Result<Self> {
-        let root = folder.join("root");
+    pub async fn boot(tree: &Path, folder: &Path, name: &str) -> Result<Self> {
+        let root = folder.join(format!("root-{name}"));
         succeeded(as_root("rm")?.arg("-rf").arg(&root))?;
         succeeded(as_root("cp")?.args(["-aH", "--reflink=auto"]).arg(tree).arg(&root))?;
-        let boot = folder.join("boot.log");
+        let boot = folder.join(format!("boot-{name}.log"));
         let log = File::create(&boot)?;
         // Ends with us, however we end.
         let mut nspawn = as_root("setpriv")?;
         nspawn.args(["--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--boot"]);
         nspawn.args(["--resolv-conf=off", "--timezone=off", "--link-journal=no"]);
-        nspawn.arg(format!("--machine=seckill-{}", std::process::id()));
+        nspawn.arg(format!("--machine=seckill-{name}-{}", std::process::id()));
         // Without a service manager around it there is nobody to register with.
         if !Path::new("/run/systemd/system").exists() {
             nspawn.args(["--register=no", "--keep-unit"]);

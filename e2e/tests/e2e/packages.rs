@@ -2,72 +2,23 @@
 //! over a database with orders, removed, installed again and purged. `cargo xtask e2e` makes the
 //! packages and the Debian.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod ground;
+mod instances;
+mod service;
 
-use anyhow::{Context, Result, bail, ensure};
-use seckill_e2e::http::{Client, urlencoded};
+use anyhow::{Result, bail, ensure};
 use seckill_e2e::machine::Machine;
-use seckill_e2e::ports::quiet_port;
 use seckill_e2e::until;
-use serde_json::Value;
 
-const SETTINGS: &str = "/etc/seckill/embedded.toml";
-const DATABASE: &str = "/var/lib/seckill-embedded/embedded.db";
-const SERVICE: &str = "seckilld@embedded.service";
+use ground::{DATABASE, SERVICE, SETTINGS, SETTLED_MAX, Shop, booted, main_pid, packaged_settings};
+
 const CONFFILES: [&str; 3] = ["/etc/seckill/aliyun.toml", SETTINGS, "/etc/seckill/offline.toml"];
 /// What `cargo xtask e2e` ends the settings of the later package with.
 const LATER: &str = "# Of the later version.";
-/// How long an order may take until it is placed, and the service until it answers.
-const SETTLED_MAX: Duration = Duration::from_secs(30);
-
-/// The folder with `old.deb`, `new.deb` and `debian`.
-#[expect(clippy::disallowed_methods, reason = "the tests' own switch, not the daemon's")]
-fn prepared() -> Result<PathBuf> {
-    let folder = std::env::var_os("E2E_PACKAGES");
-    Ok(folder.context("no packages to test: `cargo xtask e2e packages` makes them")?.into())
-}
-
-/// The service in the machine as a buyer meets it.
-struct Shop {
-    gateway: String,
-    client: Client,
-}
-
-impl Shop {
-    async fn charge(&self, phone: &str) -> Result<Value> {
-        let fields = [("userPhoneNum", phone), ("prodId", "pid_0001"), ("chargePrice", "5999.000")];
-        self.client.post_form(&format!("{}/api/charge.do", self.gateway), &fields).await?.json()
-    }
-
-    async fn placed(&self, phone: &str) -> Result<Value> {
-        let fields = urlencoded(&[("userPhoneNum", phone), ("prodId", "pid_0001")]);
-        let url = format!("{}/api/query.do?{fields}", self.gateway);
-        until(&format!("{phone}'s order placed"), SETTLED_MAX, || async {
-            let told = self.client.get(&url).await?.json()?;
-            Ok((told["data"]["orderStatus"] == 2).then_some(told))
-        })
-        .await
-    }
-
-    /// What each of these buyers is told of the order.
-    async fn answers(&self, phones: &[String]) -> Result<Vec<Value>> {
-        let mut answers = Vec::new();
-        for phone in phones {
-            answers.push(self.placed(phone).await?);
-        }
-        Ok(answers)
-    }
-}
 
 #[tokio::test]
 async fn a_package_comes_sells_is_upgraded_and_goes_and_the_orders_stay() -> Result<()> {
-    let folder = prepared()?;
-    let machine = Machine::boot(&folder.join("debian"), &folder).await?;
-    for name in ["old", "new"] {
-        let bytes = std::fs::read(folder.join(format!("{name}.deb")))?;
-        machine.write(&format!("/root/{name}.deb"), &bytes)?;
-    }
+    let machine = booted("life").await?;
     installed(&machine)?;
     let shop = configured(&machine)?;
     machine.done(&["systemctl", "enable", "--now", SERVICE])?;
@@ -106,12 +57,15 @@ fn installed(machine: &Machine) -> Result<()> {
         "/usr/lib/systemd/system/seckilld-gateway@.socket",
         "/usr/lib/systemd/system/seckilld@aliyun.service.d/credentials.conf",
         "/usr/share/man/man8/seckilld.8.gz",
-        "/usr/share/man/man1/seckillctl-status.1.gz",
+        "/usr/share/man/man8/seckilld-backup.8.gz",
+        "/usr/share/man/man8/seckilld-restore.8.gz",
+        "/usr/share/man/man1/seckillctl-reload.1.gz",
         "/usr/share/bash-completion/completions/seckilld",
         "/usr/share/zsh/vendor-completions/_seckillctl",
         "/usr/share/fish/vendor_completions.d/seckillctl.fish",
         "/usr/share/doc/seckill/CHANGELOG.md",
-        "/usr/share/doc/seckill/docs/config.md",
+        "/usr/share/doc/seckill/docs/runbook.md",
+        "/usr/share/doc/seckill/examples/seckill.notify-reload.conf",
         "/usr/share/doc/seckill/contrib/alerts.yml",
         "/usr/share/doc/seckill/copyright",
     ] {
@@ -147,13 +101,7 @@ fn installed(machine: &Machine) -> Result<()> {
 
 /// Takes the # before two keys away, as an operator does, and looks whether a start will do.
 fn configured(machine: &Machine) -> Result<Shop> {
-    let settings = machine.done(&["cat", SETTINGS])?;
-    let (gateway, order) = (quiet_port(&[])?, quiet_port(&[])?);
-    let settings = settings
-        .replace("#listen = \"127.0.0.1:8070\"", &format!("listen = \"127.0.0.1:{gateway}\""))
-        .replace("#listen = \"127.0.0.1:8071\"", &format!("listen = \"127.0.0.1:{order}\""));
-    ensure!(settings.matches("\nlisten = ").count() == 2, "{settings}");
-    machine.write(SETTINGS, format!("{settings}\n").as_bytes())?;
+    let gateway = packaged_settings(machine, "embedded")?;
     for (env_type, code) in [("embedded", 0), ("offline", 0), ("aliyun", 78)] {
         let told = as_service(machine, &["check-config", "--env-type", env_type])?;
         ensure!(told.0 == Some(code), "{env_type}: {told:?}");
@@ -161,7 +109,7 @@ fn configured(machine: &Machine) -> Result<Shop> {
     let told = doctor(machine)?;
     ensure!(told.contains(&format!("{DATABASE} is absent; a start makes it")), "{told}");
     ensure!(told.contains(&format!("127.0.0.1:{gateway} is free")), "{told}");
-    Ok(Shop { gateway: format!("http://127.0.0.1:{gateway}"), client: Client::default() })
+    Ok(Shop::at(gateway))
 }
 
 /// What the doctor finds by the service's account. Warnings may be this machine's own: how many
@@ -179,14 +127,10 @@ fn as_service(machine: &Machine, words: &[&str]) -> Result<(Option<i32>, String)
     Ok((told.code, format!("{}\n{}", told.out, told.err)))
 }
 
-fn main_pid(machine: &Machine) -> Result<String> {
-    machine.done(&["systemctl", "show", "--value", "-p", "MainPID", SERVICE])
-}
-
 fn runs_as_its_own_user(machine: &Machine) -> Result<()> {
     let state = machine.done(&["systemctl", "is-active", SERVICE])?;
     ensure!(state == "active", "{state}");
-    let pid = main_pid(machine)?;
+    let pid = main_pid(machine, SERVICE)?;
     let owner = machine.done(&["stat", "-c", "%U", &format!("/proc/{pid}")])?;
     ensure!(owner == "seckill", "it runs as {owner}");
     let told = machine.done(&["stat", "-c", "%a %U", DATABASE])?;
@@ -210,7 +154,7 @@ async fn operated(machine: &Machine) -> Result<()> {
 /// Changed settings stay and the new ones lie beside them, others are replaced; the service is the
 /// new one.
 fn upgraded(machine: &Machine) -> Result<()> {
-    let (before, pid) = (machine.done(&["cat", SETTINGS])?, main_pid(machine)?);
+    let (before, pid) = (machine.done(&["cat", SETTINGS])?, main_pid(machine, SERVICE)?);
     machine.done(&["dpkg", "--force-confold", "-i", "/root/new.deb"])?;
     ensure!(machine.done(&["cat", SETTINGS])? == before, "the operator's settings are gone");
     for (path, is_new) in [
@@ -223,7 +167,7 @@ fn upgraded(machine: &Machine) -> Result<()> {
     let told = machine.done(&["stat", "-c", "%a %U:%G", "/etc/seckill"])?;
     ensure!(told == "750 root:seckill", "{told}");
     runs_as_its_own_user(machine)?;
-    let now = main_pid(machine)?;
+    let now = main_pid(machine, SERVICE)?;
     ensure!(now != pid, "the service was not restarted");
     let program = machine.done(&["readlink", &format!("/proc/{now}/exe")])?;
     ensure!(program == "/usr/bin/seckilld", "it runs {program}");
