@@ -83,13 +83,18 @@ pub(super) fn main_pid(machine: &Machine, unit: &str) -> Result<String> {
     shown(machine, unit, "MainPID")
 }
 
+/// All that the unit, and systemd about it, has told.
+pub(super) fn journal(machine: &Machine, unit: &str) -> Result<String> {
+    machine.done(&["journalctl", "--no-pager", "-o", "cat", "-u", unit])
+}
+
 /// Waits until the unit's journal has this text: a line may come after what it tells of.
 pub(super) async fn journalled(machine: &Machine, unit: &str, text: &str) -> Result<()> {
-    let journal = || machine.done(&["journalctl", "--no-pager", "-o", "cat", "-u", unit]);
     let what = format!("`{text}` in the journal");
-    let waited =
-        until(&what, SETTLED_MAX, || async { Ok(journal()?.contains(text).then_some(())) });
-    waited.await.with_context(|| journal().unwrap_or_default())
+    let waited = until(&what, SETTLED_MAX, || async {
+        Ok(journal(machine, unit)?.contains(text).then_some(()))
+    });
+    waited.await.with_context(|| journal(machine, unit).unwrap_or_default())
 }
 
 /// The desk's verb, at an instance's socket, as an account of the machine.
