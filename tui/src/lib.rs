@@ -1,5 +1,5 @@
-//! `seckillctl`: looks at a running seckilld over its admin socket, and steers it. A library only so
-//! that the manual is made from its command line; the program is `main`.
+//! `seckillctl`: looks at a running seckilld over its admin socket, and steers it. A library only
+//! so that the manual is made from its command line; the program is `main`.
 //!
 //! Standard output is data, standard error is talk, and the exit code (`exit`) is for scripts.
 

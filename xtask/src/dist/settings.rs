@@ -22,8 +22,9 @@ pub(super) fn of_profile(env_type: &str, profile: &str) -> Result<String> {
         ),
         "# default: to change one, take away the # before it. `seckilld check-config` judges, and"
             .to_owned(),
-        "# `seckilld print-config` shows what counts; both want --env-type. Then:".to_owned(),
-        format!("# systemctl restart seckilld@{env_type}"),
+        "# `seckilld print-config` shows what counts; both want --env-type. Then, which names each key that"
+            .to_owned(),
+        format!("# takes a restart: systemctl reload seckilld@{env_type}"),
         "#".to_owned(),
         own.to_owned(),
         String::new(),

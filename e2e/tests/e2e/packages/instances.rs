@@ -1,4 +1,4 @@
-//! Instances beside each other, the one with secrets, and who of the machine's accounts may operate.
+//! Instances beside each other, the one with secrets, and which of the accounts may operate.
 
 use anyhow::{Context, Result, ensure};
 use seckill_e2e::machine::{Machine, Told};
@@ -13,7 +13,7 @@ use super::ground::{
 /// What systemd tells where a credential can't be had.
 const CREDENTIALS: &str = "status=243/CREDENTIALS";
 
-/// Settings with a name server where nobody listens; this machine may have a broker of another test.
+/// Settings with a name server where nobody listens: here may be a broker of another test.
 fn without_broker(machine: &Machine, env_type: &str, servers: &str) -> Result<Shop> {
     let own = format!("name_servers = [\"127.0.0.1:{}\"]", quiet_port(&[])?);
     set(machine, env_type, servers, &own)?;
