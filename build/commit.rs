@@ -3,6 +3,7 @@
 //! A release build asks git for its commit; a debug build doesn't, since every commit would then
 //! have the whole daemon compiled once more. `SECKILL_COMMIT` says it where there is no git, or
 //! where somebody knows better (`cargo xtask dist` does).
+#![expect(clippy::print_stdout, reason = "cargo listens to a build script's standard output")]
 
 use std::path::Path;
 use std::process::Command;

@@ -11,10 +11,6 @@ use clap_complete::Shell;
 /// What a page's lower right corner says. No commit: a page changes with its words only.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A daemon's page is of section 8, a program's for everybody of section 1.
-const PROGRAMS: [(fn() -> Command, &str); 2] =
-    [(seckilld::args::command, "8"), (seckillctl::command, "1")];
-
 /// Where each shell looks for completions, and under which file name.
 const COMPLETIONS: [(Shell, &str, &str, &str); 3] = [
     (Shell::Bash, "bash-completion/completions", "", ""),
@@ -25,8 +21,9 @@ const COMPLETIONS: [(Shell, &str, &str, &str); 3] = [
 fn main() -> Result<()> {
     let arguments = Command::new("manual").arg(clap::arg!(<FOLDER>)).get_matches();
     let folder: &String = arguments.get_one("FOLDER").context("no folder")?;
-    for (command, section) in PROGRAMS {
-        let mut command = command().version(VERSION).disable_help_subcommand(true);
+    // A daemon's page is of section 8, a program's for everybody of section 1.
+    for (command, section) in [(seckilld::args::command(), "8"), (seckillctl::command(), "1")] {
+        let mut command = command.version(VERSION).disable_help_subcommand(true);
         complete(&command, folder.as_ref())?;
         command.build();
         let pages = made(&Path::new(folder).join(format!("man/man{section}")))?;
