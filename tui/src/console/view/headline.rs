@@ -11,6 +11,7 @@ use super::edges::worry;
 use super::parts::{figure, fit, put};
 use crate::console::text::{UNKNOWN, between, grouped, known, printable, signed, span, words};
 use crate::console::theme::{Styles, symbol};
+use crate::verbs::status::refuses_all;
 
 type Parts = Vec<Vec<Span<'static>>>;
 
@@ -61,6 +62,12 @@ fn sale(snapshot: &Snapshot, styles: &Styles) -> Parts {
             vec![sign(symbol::WARNING, &text, styles.warning)]
         }
         (Some(switch), None) if switch.paused => paused("INTAKE PAUSED", switch, snapshot, styles),
+        (Some(_), None) if refuses_all(snapshot) => {
+            vec![sign(symbol::BAD, "NOTHING ACCEPTED", styles.bad)]
+        }
+        (Some(_), None) if !snapshot.degraded.is_empty() => {
+            vec![sign(symbol::WARNING, "open, degraded", styles.warning)]
+        }
         (Some(_), None) => vec![sign(symbol::GOOD, selling(snapshot), styles.good)],
     };
     let rates = [
