@@ -220,9 +220,13 @@ pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'stati
         Line::styled(format!(" {sign} {}", printable(text)), style)
     };
     let mut degraded: Vec<String> = snapshot.degraded.clone();
-    degraded.extend(snapshot.store.trouble.clone());
-    degraded.extend(snapshot.orders.iter().filter_map(|orders| orders.unreadable.clone()));
-    degraded.dedup();
+    let unreadable = snapshot.orders.iter().filter_map(|orders| orders.unreadable.as_ref());
+    for text in snapshot.store.trouble.iter().chain(unreadable) {
+        // A condition tells its cause; that isn't a second one.
+        if !degraded.iter().any(|told| told.contains(text.as_str())) {
+            degraded.push(text.clone());
+        }
+    }
     let warnings = snapshot.warnings.iter().map(|text| line(symbol::WARNING, text, styles.warning));
     degraded.iter().map(|text| line(symbol::BAD, text, styles.bad)).chain(warnings).collect()
 }
