@@ -80,8 +80,8 @@ impl Store {
     /// [`Store::create_product`].
     ///
     /// # Errors
-    /// `not_found`; `stale_version` with the current `version`; `bad_request` for a price that isn't
-    /// above 0.
+    /// `not_found`; `stale_version` with the current `version`; `bad_request` for a price
+    /// that isn't an amount above 0.
     pub async fn set_price(
         &self,
         command: Command,
