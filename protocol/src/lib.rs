@@ -22,8 +22,8 @@ pub use admin::{
     OrderView, OrdersPage, OrdersView, OverdueView, PeerView, Permission, Phase, ProductView,
     ProductsPage, QueuePart, QueueView, Rate, Reasoned, Refusal, RefusalCode, ReloadOutcome,
     ReloadState, ReloadView, ResendAll, ResentState, RocketmqBroker, RocketmqView, SECONDS_KEPT,
-    Seconds, SetLogLevel, SetShelf, Severity, Shutdown, ShutdownState, Snapshot, StepKind,
-    StoreView, SwitchView, Trend, UnconfirmedView,
+    Seconds, SetLogLevel, SetPrice, SetShelf, Severity, Shutdown, ShutdownState, Snapshot,
+    StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
 };
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};

@@ -27,8 +27,8 @@ Exit codes:
   75  refused for now: the daemon is stopping, its database fails, or it took too long
   77  not permitted
 
-Destructive verbs (pause, drain, product stock -N, product shelf ID off, dead-letters discard,
-dead-letters resend --all, shutdown) ask first on a terminal and want --yes elsewhere.";
+Destructive verbs (pause, drain, product stock -N, product price, product shelf ID off, dead-letters
+discard, dead-letters resend --all, shutdown) ask first on a terminal and want --yes elsewhere.";
 
 /// Looks at a running seckilld over its admin socket, and steers it.
 #[derive(Debug, Parser)]
@@ -181,6 +181,8 @@ pub(crate) enum Product {
     Stock(ProductStock),
     /// Put a product on the shelf, or take it off.
     Shelf(ProductShelf),
+    /// Give a product another price; orders that wait at the old one fail.
+    Price(ProductPrice),
 }
 
 /// `product add`.
@@ -215,6 +217,26 @@ pub(crate) struct ProductStock {
     /// Units to add (+50) or to withdraw (-50).
     #[arg(allow_negative_numbers = true, value_parser = delta)]
     pub(crate) delta: i64,
+    /// Why, for the audit log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Only if the product is still at this version.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) if_version: Option<u64>,
+    /// What every command can be given.
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+}
+
+/// `product price`.
+#[derive(Debug, Options)]
+pub(crate) struct ProductPrice {
+    /// The product's id.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: String,
+    /// What a unit costs from now on, such as 5999.000.
+    #[arg(value_parser = Money::parse)]
+    pub(crate) price: Money,
     /// Why, for the audit log.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,

@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use protocol::{
     AddStock, Controls, CreateProduct, Discard, Done, LogLevelState, Phase, Reasoned, Refusal,
-    RefusalCode, ResendAll, ResentState, SetLogLevel, SetShelf, Shutdown, ShutdownState,
+    RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf, Shutdown, ShutdownState,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,6 +59,7 @@ pub(super) async fn carry_out(
         Name::CreateProduct => asked.create_product().await,
         Name::Stock => asked.add_stock().await,
         Name::Shelf => asked.set_shelf().await,
+        Name::Price => asked.set_price().await,
         Name::ResendAll => asked.resend_all().await,
         Name::Resend => asked.resend().await,
         Name::Discard => asked.discard().await,
@@ -114,6 +115,7 @@ bodies! {
     CreateProduct, |body| body.reason.as_deref();
     AddStock, |body| Some(&body.reason);
     SetShelf, |body| body.reason.as_deref();
+    SetPrice, |body| Some(&body.reason);
     ResendAll, |body| body.reason.as_deref();
     Discard, |body| Some(&body.reason);
     SetLogLevel, |body| body.reason.as_deref();
@@ -207,6 +209,16 @@ impl Asked<'_> {
             false => (Shelf::Off, format!("took {id} off the shelf")),
         };
         let carried = stored(self.store().set_shelf(command, id, shelf, body.if_version).await)?;
+        self.answer(&body, &carried, state::<Value>(&carried)?, &text).await
+    }
+
+    async fn set_price(&self) -> Result<Response, Refusal> {
+        self.needs(Role::Order)?;
+        let (body, command) = self.read::<SetPrice>("product.price")?;
+        let id = self.object.as_str();
+        let text = format!("set the price of {id} to {}", body.price);
+        let set = self.store().set_price(command, id, body.price, body.if_version).await;
+        let carried = stored(set)?;
         self.answer(&body, &carried, state::<Value>(&carried)?, &text).await
     }
 

@@ -27,6 +27,7 @@ pub(super) enum Name {
     CreateProduct,
     Stock,
     Shelf,
+    Price,
     ResendAll,
     Resend,
     Discard,
@@ -52,7 +53,7 @@ const fn post(name: Name, path: &'static str, what: &'static str) -> Endpoint {
 }
 
 /// The table.
-pub(super) static ENDPOINTS: [Endpoint; 26] = [
+pub(super) static ENDPOINTS: [Endpoint; 27] = [
     get(Name::List, "/v1/", "this list, and who you are"),
     get(Name::Status, "/v1/status", "the whole state, with its sequence number"),
     get(Name::Health, "/v1/health", "200 when in full service, else 503"),
@@ -80,6 +81,11 @@ pub(super) static ENDPOINTS: [Endpoint; 26] = [
         Name::Shelf,
         "/v1/products/{prod_id}/shelf",
         "puts a product on the shelf or takes it off",
+    ),
+    post(
+        Name::Price,
+        "/v1/products/{prod_id}/price",
+        "another price; what waits at the old one fails",
     ),
     post(Name::ResendAll, "/v1/dead-letters/resend", "all readable ones, back to the consumer"),
     post(Name::Resend, "/v1/dead-letters/{id}/resend", "one, back to the consumer"),

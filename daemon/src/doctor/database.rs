@@ -172,7 +172,7 @@ fn products(profile: &[ProductSeed], stored: Option<&[ProductState]>) -> Vec<Fin
         })
         .collect();
     let differing = stored.map(|stored| differences(profile, stored)).unwrap_or_default();
-    let advice = "what the database has counts; seckillctl product changes it";
+    let advice = "what the database has counts; `seckillctl product` (price, stock) changes it";
     findings.extend(differing.into_iter().map(|found| Finding::warn(CHECK, found, advice)));
     if findings.is_empty() {
         let counted = profile.len();

@@ -1,5 +1,6 @@
-//! What operators change of products: a new one, more or fewer units, on or off the shelf. Stock is
-//! never overwritten, only added to or withdrawn from, so that sales meanwhile can't get lost.
+//! What operators change of products: a new one, more or fewer units, on or off the shelf, another
+//! price. Stock is never overwritten, only added to or withdrawn from, so that sales meanwhile
+//! can't get lost.
 
 use protocol::{CreateProduct, Money, ProductView, RefusalCode, TEXT_CHARS_MAX};
 use rusqlite::OptionalExtension;
@@ -73,6 +74,26 @@ impl Store {
             move |tx: &Tx<'_>, _: &Command| set_shelf(tx, &find(tx, &prod_id, if_version)?, shelf);
         self.carry_out(command, work).await
     }
+
+    /// Gives a product another price; the one that it has already changes nothing. Orders that wait
+    /// at another price fail when they are decided, as do charges from then on. The state is as in
+    /// [`Store::create_product`].
+    ///
+    /// # Errors
+    /// `not_found`; `stale_version` with the current `version`; `bad_request` for a price
+    /// that isn't an amount above 0.
+    pub async fn set_price(
+        &self,
+        command: Command,
+        prod_id: &str,
+        price: Money,
+        if_version: Option<u64>,
+    ) -> Result<Carried, CommandError> {
+        let prod_id = prod_id.to_owned();
+        let work =
+            move |tx: &Tx<'_>, _: &Command| set_price(tx, &find(tx, &prod_id, if_version)?, price);
+        self.carry_out(command, work).await
+    }
 }
 
 pub(super) fn create(tx: &Tx<'_>, product: &CreateProduct) -> Result<Effect, Fault> {
@@ -108,12 +129,17 @@ fn check(product: &CreateProduct) -> Result<(), Fault> {
         format!("prod_id: 1 to {TEXT_CHARS_MAX} characters without blanks")
     } else if unfit(&product.prod_name) || too_long(&product.prod_name) {
         format!("prod_name: 1 to {TEXT_CHARS_MAX} characters, not all blank")
-    } else if product.price.milli() <= 0 {
-        "price: an amount above 0".to_owned()
     } else {
-        return Ok(());
+        return check_price(product.price);
     };
     Err(refused(RefusalCode::BadRequest, wrong))
+}
+
+fn check_price(price: Money) -> Result<(), Fault> {
+    if 0 < price.milli() {
+        return Ok(());
+    }
+    Err(refused(RefusalCode::BadRequest, format!("price: {price} is no amount above 0")))
 }
 
 pub(super) fn change_stock(
@@ -159,6 +185,22 @@ pub(super) fn set_shelf(tx: &Tx<'_>, product: &ProductView, shelf: Shelf) -> Res
               WHERE prod_id = ?1 AND prod_status <> ?2",
         )?
         .execute((&product.prod_id, status, tx.now.0))?;
+    if 0 < changed {
+        tx.note_change();
+    }
+    let after = find(tx, &product.prod_id, None)?;
+    Effect::new(in_short(product), in_short(&after), &after)
+}
+
+pub(super) fn set_price(tx: &Tx<'_>, product: &ProductView, price: Money) -> Result<Effect, Fault> {
+    check_price(price)?;
+    let changed = tx
+        .statement(
+            "UPDATE t_seckill_product
+                SET prod_price = ?2, version = version + 1, gmt_update = ?3
+              WHERE prod_id = ?1 AND prod_price <> ?2",
+        )?
+        .execute((&product.prod_id, price.milli(), tx.now.0))?;
     if 0 < changed {
         tx.note_change();
     }
@@ -220,6 +262,7 @@ fn in_short(product: &ProductView) -> Value {
         "stock": product.stock,
         "added": product.added,
         "on_shelf": product.on_shelf,
+        "price": product.price,
         "version": product.version,
     })
 }

@@ -107,6 +107,47 @@ async fn a_sale_under_an_operators_hands_and_a_watchers_eyes() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_price_is_set_right_while_orders_wait() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let admin = daemon.admin();
+    let wrong = daemon.charge(&phone(0), "pid_0001", "5999.000").await?;
+    assert_eq!(wrong.code(), "10000");
+    until("the first order placed", WITHIN, || async {
+        let told = daemon.query(&phone(0), "pid_0001").await?.json()?;
+        Ok((told["data"]["orderStatus"] == 2).then_some(()))
+    })
+    .await?;
+    admin.command("/v1/consumption/pause", json!({})).await?;
+    assert_eq!(daemon.charge(&phone(1), "pid_0001", "5999.000").await?.code(), "10000");
+
+    let body = json!({ "price": "6999.000", "reason": "a digit was wrong" });
+    let done = admin.command("/v1/products/pid_0001/price", body).await?;
+    assert_eq!(done["price"], "6999.000", "{done}");
+    until("the old price refused", WITHIN, || async {
+        let told = daemon.charge(&phone(2), "pid_0001", "5999.000").await?;
+        Ok((told.code() == "40005").then_some(()))
+    })
+    .await?;
+    assert_eq!(daemon.charge(&phone(3), "pid_0001", "6999.000").await?.code(), "10000");
+
+    admin.command("/v1/consumption/resume", json!({})).await?;
+    for (buyer, status) in [(0, 2), (1, 3), (3, 2)] {
+        until(&format!("buyer {buyer} has {status}"), WITHIN, || async {
+            let told = daemon.query(&phone(buyer), "pid_0001").await?.json()?;
+            Ok((told["data"]["orderStatus"] == status).then_some(()))
+        })
+        .await?;
+    }
+    // Who failed may order anew, at the price that it has.
+    assert_eq!(daemon.charge(&phone(1), "pid_0001", "6999.000").await?.code(), "10000");
+    let state = admin.status().await?;
+    assert!(state.is_balanced());
+    let audit = admin.get("/v1/audit").await?.text();
+    assert!(audit.contains("product.price") && audit.contains("a digit was wrong"), "{audit}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_orderly_stop_is_watched_to_its_end_and_looks_like_no_fault() -> Result<()> {
     let mut daemon = Daemon::start(Options::embedded()).await?;
     let mut events = daemon.admin().events().await?;

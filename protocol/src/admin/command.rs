@@ -78,6 +78,21 @@ pub struct SetShelf {
     pub if_version: Option<u64>,
 }
 
+/// `POST /v1/products/{prod_id}/price`. Orders that wait at another price fail, `price_differs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetPrice {
+    /// The asker's own number for it.
+    pub request_id: String,
+    /// Why, for the audit log.
+    pub reason: String,
+    /// What a unit costs from now on; above 0.
+    pub price: Money,
+    /// Only if the product's row is still at this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_version: Option<u64>,
+}
+
 /// `POST /v1/dead-letters/resend`: all that hold a readable order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -15,7 +15,7 @@ mod tests;
 pub use change::{Change, Gap, Line};
 pub use command::{
     AddStock, ControlsState, CreateProduct, Discard, Done, LogLevelState, Reasoned, Refusal,
-    RefusalCode, ResendAll, ResentState, SetLogLevel, SetShelf, Shutdown, ShutdownState,
+    RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf, Shutdown, ShutdownState,
 };
 pub use configuration::{ConfigChange, ConfigView, ReloadOutcome, ReloadState, ReloadView};
 pub use history::{NOTABLES_MAX, Notable, NotableKind, SECONDS_KEPT, Seconds, Severity};

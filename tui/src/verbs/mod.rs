@@ -13,7 +13,7 @@ mod pages;
 mod products;
 mod queue;
 mod reload;
-mod status;
+pub(crate) mod status;
 mod switches;
 
 use std::io::Write;

@@ -1,9 +1,11 @@
 //! `seckillctl products` and `seckillctl product …`: the goods on sale, and changes to them. Stock
 //! is changed by a difference, never overwritten.
 
-use protocol::{AddStock, Code, CreateProduct, Done, ProductView, ProductsPage, SetShelf};
+use protocol::{
+    AddStock, Code, CreateProduct, Done, Money, ProductView, ProductsPage, SetPrice, SetShelf,
+};
 
-use crate::args::{Product, ProductAdd, ProductShelf, ProductStock, Shape, Shelf};
+use crate::args::{Product, ProductAdd, ProductPrice, ProductShelf, ProductStock, Shape, Shelf};
 use crate::exit::Fault;
 use crate::table::{number, table, text};
 use crate::text::{counted, known, printable};
@@ -29,6 +31,7 @@ pub(crate) async fn run(desk: &Desk, product: Product) -> Result<Printed, Fault>
         Product::Add(options) => add(desk, options).await,
         Product::Stock(options) => stock(desk, options).await,
         Product::Shelf(options) => shelf(desk, options).await,
+        Product::Price(options) => price(desk, options).await,
     }
 }
 
@@ -86,6 +89,34 @@ async fn shelf(desk: &Desk, options: ProductShelf) -> Result<Printed, Fault> {
     };
     let answer = give(desk, &path(&options.id, "/shelf"), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
+}
+
+async fn price(desk: &Desk, options: ProductPrice) -> Result<Printed, Fault> {
+    let terms = options.terms;
+    if consent(&terms, "product price")? == Consent::ToAsk {
+        let product = desk.ask::<ProductView>(&path(&options.id, "")).await?.view;
+        be_sure(&repricing(&product, options.price))?;
+    }
+    let command = SetPrice {
+        request_id: request_id(&terms)?,
+        reason: options.reason,
+        price: options.price,
+        if_version: options.if_version,
+    };
+    let answer = give(desk, &path(&options.id, "/price"), &command.request_id, &command).await?;
+    Ok(changed(&answer, terms.shape))
+}
+
+fn repricing(product: &ProductView, price: Money) -> String {
+    format!(
+        "Change the price of product {} ({}) from {} to {price}? Charges at another price are \
+         refused with {} from then on, and what waits at another one fails: {} held.",
+        printable(&product.prod_id),
+        printable(&product.prod_name),
+        product.price,
+        Code::InvalidInput.as_str(),
+        known(product.held),
+    )
 }
 
 fn withdrawal(product: &ProductView, delta: i64) -> String {

@@ -101,6 +101,15 @@ fn product_shelf() {
 }
 
 #[test]
+fn product_price() {
+    let words = ["product", "price", "p/1", "1290", "--reason", "a typo", "--if-version", "40"];
+    let (line, body, table) = sent_and_printed(&words, product());
+    assert_eq!(line, "POST /v1/products/p%2F1/price");
+    assert_eq!(body, json!({ "reason": "a typo", "price": "1290.000", "if_version": 40 }));
+    assert!(table.contains("\npid_0001"), "{table}");
+}
+
+#[test]
 fn dead_letters() {
     let resent = ResentState { resent: 3, left: 1, over_ms: 1_500 };
     let (line, body, table) = sent_and_printed(&["dead-letters", "resend", "7"], resent);

@@ -6,13 +6,14 @@ use crate::daemon::{Daemon, Request, ok};
 use crate::fixtures::{dead_letter, dead_letters, done, product, snapshot};
 use crate::program::{Seated, run};
 
-const DESTRUCTIVE: [&[&str]; 8] = [
+const DESTRUCTIVE: [&[&str]; 9] = [
     &["pause", "intake"],
     &["pause", "consumption"],
     &["drain"],
     &["shutdown"],
     &["product", "stock", "pid_0001", "-50", "--reason", "r"],
     &["product", "shelf", "pid_0001", "off"],
+    &["product", "price", "pid_0001", "1290.000", "--reason", "r"],
     &["dead-letters", "discard", "7", "--reason", "r"],
     &["dead-letters", "resend", "--all"],
 ];
@@ -52,7 +53,7 @@ fn with_yes_nothing_is_asked_anywhere() {
     for words in DESTRUCTIVE {
         run(&daemon.socket(), &[words, &["--yes"]].concat()).fine();
     }
-    assert_eq!((commands(&daemon), daemon.asked().len()), (8, 8));
+    assert_eq!((commands(&daemon), daemon.asked().len()), (9, 9));
 }
 
 #[test]
@@ -82,6 +83,9 @@ fn prompt(words: &[&str]) -> (&'static [&'static str], &'static str) {
         ["product", "stock", ..] => {
             (&["Withdraw 50 units of product pid_0001", "60 units unsold, 58 of them free"], sure)
         }
+        ["product", "price", ..] => {
+            (&["price of product pid_0001", "from 5999.000 to 1290.000", "40005", "2 held"], sure)
+        }
         ["product", ..] => (&["Take product pid_0001", "off the shelf", "60 units", "40007"], sure),
         ["dead-letters", "discard", ..] => {
             (&["dead letter 7", "Order order-1 of buyer 152****8881", "discarded"], sure)
@@ -104,7 +108,7 @@ fn on_a_terminal_each_asks_and_says_what_it_touches() {
         assert_eq!(code, 0, "{words:?}");
         assert!(!out.is_empty() && !out.contains("[y/N]"), "stdout is data: {out}");
     }
-    assert_eq!(commands(&daemon), 8);
+    assert_eq!(commands(&daemon), 9);
 }
 
 #[test]

@@ -101,6 +101,13 @@ async fn products_are_made_filled_and_shelved() {
     let version = answer["data"]["version"].as_u64().unwrap();
     let (status, answer) = served.post("/v1/products/new/shelf", &shelve(7, version)).await;
     assert_eq!((status, &answer["state"]["on_shelf"]), (200, &json!(true)));
+
+    let cost = |number, price| with(number, &json!({ "price": price, "reason": "a typo" }));
+    let (status, answer) = served.post("/v1/products/new/price", &cost(8, "12.340")).await;
+    assert_eq!((status, &answer["state"]["price"]), (200, &json!("12.340")), "{answer}");
+    let (status, answer) = served.post("/v1/products/new/price", &cost(9, "0.000")).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("bad_request")));
+    assert!(answer["msg"].as_str().unwrap().contains("0.000"), "{answer}");
     served.end().await;
 }
 

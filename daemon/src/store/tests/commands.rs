@@ -1,12 +1,15 @@
 //! Commands of operators: carried out once, logged with their effect, refused without a trace.
 
-use protocol::{Controls, CreateProduct, Money, ProductView, Refusal, RefusalCode, SwitchView};
+use protocol::{
+    Controls, CreateProduct, Money, ProductView, Reason, Refusal, RefusalCode, SwitchView,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Fixture, PROD, bare, command, order};
+use super::{Fixture, PROD, bare, command, order, outgoing};
 use crate::store::{
-    Actor, Carried, Command, CommandError, ControlVerb, Firstness, ListError, Shelf, WriteError,
+    Actor, Backoff, Carried, Command, CommandError, ControlVerb, Firstness, ListError, Shelf,
+    WriteError,
 };
 
 fn state<T: DeserializeOwned>(carried: &Carried) -> T {
@@ -168,6 +171,32 @@ async fn a_product_is_made_once_and_put_on_the_shelf() {
     store.set_shelf(bare("r6"), "pid_0009", Shelf::Off, None).await.unwrap();
     let products = store.decisions(0, 1).await.unwrap().products;
     assert!(!products[1].on_shelf && products[1].version == 2, "{products:?}");
+}
+
+#[tokio::test]
+async fn a_price_changes_and_what_waits_at_the_old_one_fails() {
+    let fixture = Fixture::with_stock(9);
+    let store = &fixture.store;
+    let old = store.decisions(0, 1).await.unwrap().products[0].clone();
+    store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
+    let price = Money::parse("1.230").unwrap();
+    let set = store.set_price(bare("r1"), &old.prod_id, price, Some(old.version)).await.unwrap();
+    let set: ProductView = state(&set);
+    assert_eq!((set.price, set.version), (price, old.version + 1));
+    let again = store.set_price(bare("r2"), &old.prod_id, price, None).await.unwrap();
+    assert_eq!(state::<ProductView>(&again).version, old.version + 1, "it has it already");
+    let stale = store.set_price(bare("r3"), &old.prod_id, old.price, Some(old.version)).await;
+    assert_eq!(refusal(stale).code, RefusalCode::StaleVersion);
+    let nothing = store.set_price(bare("r4"), &old.prod_id, Money::from_milli(0), None).await;
+    assert_eq!(refusal(nothing).code, RefusalCode::BadRequest);
+
+    let backoff = Backoff { first_ms: 1, max_ms: 1 };
+    let taken = store.place_from_queue(10, 3, backoff).await.unwrap();
+    assert_eq!((taken.outcomes.placed, taken.outcomes.failed_for(Reason::PriceDiffers)), (0, 1));
+    let now = store.decisions(0, 10).await.unwrap().products[0].clone();
+    assert_eq!(now.stock, old.stock);
+    let entry = store.audit(None, 1).await.unwrap();
+    assert!(format!("{entry:?}").contains("1.230"), "{entry:?}");
 }
 
 #[tokio::test]

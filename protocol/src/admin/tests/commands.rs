@@ -8,8 +8,8 @@ use super::states::product;
 use super::{assert_golden, assert_line, text};
 use crate::{
     AddStock, ConfigChange, Controls, CreateProduct, Discard, Done, LogLevelState, Money, Phase,
-    Reasoned, Refusal, RefusalCode, ReloadState, ResendAll, ResentState, SetLogLevel, SetShelf,
-    Shutdown, ShutdownState,
+    Reasoned, Refusal, RefusalCode, ReloadState, ResendAll, ResentState, SetLogLevel, SetPrice,
+    SetShelf, Shutdown, ShutdownState,
 };
 
 const ID: &str = "ctl-1";
@@ -105,6 +105,13 @@ fn the_other_commands() {
         &SetShelf { request_id: text(ID), reason: None, on_shelf: false, if_version: Some(4) },
         r#"{"request_id":"ctl-1","on_shelf":false,"if_version":4}"#,
     );
+    let price = Money::from_milli(1_290_000);
+    let command =
+        SetPrice { request_id: text(ID), reason: text("a typo"), price, if_version: Some(4) };
+    let body = r#"{"request_id":"ctl-1","reason":"a typo","price":"1290.000","if_version":4}"#;
+    assert_command(&command, body);
+    let no_reason = r#"{"request_id":"ctl-1","price":"1290.000"}"#;
+    assert!(serde_json::from_str::<SetPrice>(no_reason).is_err(), "a price wants a reason");
     assert_command(
         &ResendAll { request_id: text(ID), reason: None, per_s: Some(20) },
         r#"{"request_id":"ctl-1","per_s":20}"#,

@@ -237,6 +237,24 @@ fn view_only_and_read_only_are_told() {
 }
 
 #[test]
+fn a_sale_that_refuses_everybody_is_not_called_open() {
+    let shown = |change: fn(&mut Snapshot)| {
+        let mut state = sale();
+        change(&mut state);
+        text(&loaded(state, operator(), Screen::Overview), 120, 40)
+    };
+    assert!(shown(|_| ()).contains("✓ open"));
+    let degraded = |state: &mut Snapshot| state.degraded = vec!["no broker".to_owned()];
+    assert!(shown(degraded).contains("▲ open, degraded"));
+    let refusing = |state: &mut Snapshot| {
+        state.degraded = vec!["no broker".to_owned()];
+        let gateway = state.gateway.as_mut().unwrap();
+        (gateway.charge_rate.last_1s, gateway.accepted_rate.last_1s) = (20, 0);
+    };
+    assert!(shown(refusing).contains("✗ NOTHING ACCEPTED"));
+}
+
+#[test]
 fn nothing_from_outside_is_obeyed() {
     let bad = "x\u{1b}[2J\u{202e}\u{7}y";
     let mut state = trouble();

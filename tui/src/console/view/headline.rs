@@ -11,6 +11,7 @@ use super::edges::worry;
 use super::parts::{figure, fit, put};
 use crate::console::text::{UNKNOWN, between, grouped, known, printable, signed, span, words};
 use crate::console::theme::{Styles, symbol};
+use crate::verbs::status::refuses_all;
 
 type Parts = Vec<Vec<Span<'static>>>;
 
@@ -61,6 +62,12 @@ fn sale(snapshot: &Snapshot, styles: &Styles) -> Parts {
             vec![sign(symbol::WARNING, &text, styles.warning)]
         }
         (Some(switch), None) if switch.paused => paused("INTAKE PAUSED", switch, snapshot, styles),
+        (Some(_), None) if refuses_all(snapshot) => {
+            vec![sign(symbol::BAD, "NOTHING ACCEPTED", styles.bad)]
+        }
+        (Some(_), None) if !snapshot.degraded.is_empty() => {
+            vec![sign(symbol::WARNING, "open, degraded", styles.warning)]
+        }
         (Some(_), None) => vec![sign(symbol::GOOD, selling(snapshot), styles.good)],
     };
     let rates = [
@@ -213,9 +220,13 @@ pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'stati
         Line::styled(format!(" {sign} {}", printable(text)), style)
     };
     let mut degraded: Vec<String> = snapshot.degraded.clone();
-    degraded.extend(snapshot.store.trouble.clone());
-    degraded.extend(snapshot.orders.iter().filter_map(|orders| orders.unreadable.clone()));
-    degraded.dedup();
+    let unreadable = snapshot.orders.iter().filter_map(|orders| orders.unreadable.as_ref());
+    for text in snapshot.store.trouble.iter().chain(unreadable) {
+        // A condition tells its cause; that isn't a second one.
+        if !degraded.iter().any(|told| told.contains(text.as_str())) {
+            degraded.push(text.clone());
+        }
+    }
     let warnings = snapshot.warnings.iter().map(|text| line(symbol::WARNING, text, styles.warning));
     degraded.iter().map(|text| line(symbol::BAD, text, styles.bad)).chain(warnings).collect()
 }

@@ -246,6 +246,13 @@ fn the_first_hindrance_is_told() {
     assert_eq!(verdict(sold), "NO, nothing is free");
     let unknown = |state: &mut Snapshot| state.products.iter_mut().for_each(|p| p.free = None);
     assert_eq!(verdict(unknown), "yes");
+    let degraded = |state: &mut Snapshot| state.degraded = vec!["no broker answers".to_owned()];
+    assert_eq!(verdict(degraded), "in doubt, degraded");
+    let refusing = |state: &mut Snapshot| {
+        state.degraded = vec!["no broker answers".to_owned()];
+        state.gateway.as_mut().unwrap().accepted_rate.last_1s = 0;
+    };
+    assert_eq!(verdict(refusing), "NO, nothing is accepted");
 }
 
 #[test]
