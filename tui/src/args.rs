@@ -217,6 +217,14 @@ pub(crate) struct ProductStock {
     /// Units to add (+50) or to withdraw (-50).
     #[arg(allow_negative_numbers = true, value_parser = delta)]
     pub(crate) delta: i64,
+    /// Why and on what terms.
+    #[command(flatten)]
+    pub(crate) justified: Justified,
+}
+
+/// What a change of a product has that wants a reason.
+#[derive(Debug, Options)]
+pub(crate) struct Justified {
     /// Why, for the audit log.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
@@ -237,15 +245,9 @@ pub(crate) struct ProductPrice {
     /// What a unit costs from now on, such as 5999.000.
     #[arg(value_parser = Money::parse)]
     pub(crate) price: Money,
-    /// Why, for the audit log.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: String,
-    /// Only if the product is still at this version.
-    #[arg(long, value_name = "VERSION")]
-    pub(crate) if_version: Option<u64>,
-    /// What every command can be given.
+    /// Why and on what terms.
     #[command(flatten)]
-    pub(crate) terms: Terms,
+    pub(crate) justified: Justified,
 }
 
 /// `product shelf`.

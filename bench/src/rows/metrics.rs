@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use protocol::Code;
+use seckill_e2e::http::Client;
 use seckilld::meter::AnswerMeter;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::rest::{FEW, crowd, micros_each};
@@ -65,11 +64,11 @@ async fn while_read(
     charges: &[(&str, String)],
 ) -> Result<Report> {
     let reading = tokio::spawn(async move {
-        let mut due = interval(READ_EVERY);
+        let (client, mut due) = (Client::default(), interval(READ_EVERY));
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             due.tick().await;
-            if let Err(error) = read(metrics).await {
+            if let Err(error) = read(&client, metrics).await {
                 return error;
             }
         }
@@ -80,12 +79,8 @@ async fn while_read(
     Ok(report)
 }
 
-async fn read(metrics: SocketAddr) -> Result<()> {
-    let mut stream = TcpStream::connect(metrics).await?;
-    let head = "GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
-    stream.write_all(head.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
+async fn read(client: &Client, metrics: SocketAddr) -> Result<()> {
+    let answer = client.get(&format!("http://{metrics}/metrics")).await?.text();
     ensure!(answer.contains("seckill_requests_total"), "no metrics: {answer:.200}");
     Ok(())
 }

@@ -12,7 +12,7 @@ use tracing::warn;
 use super::StartError;
 use super::dials::Dials;
 use super::queue::QueueParts;
-use crate::config::{Config, Secret};
+use crate::config::{Config, PUBLISH_WAITING_MOST, Secret};
 use crate::dial::Dial;
 use crate::domain::order_id::OrderIdKey;
 use crate::gateway::book::Book;
@@ -30,10 +30,6 @@ use crate::request::PhonePattern;
 use crate::status::{Condition, Part, Status};
 use crate::store::{Pending, Store, Unconfirmed};
 use crate::vitals::Pulse;
-
-/// Charges that could wait for the publisher at all: the most that `gateway.publish_waiting_max`
-/// may be, so that a reload can raise it. Room that isn't used costs nothing.
-const WAITING_ROOM: usize = 65_536;
 
 /// The running gateway role.
 pub(super) struct GatewayParts {
@@ -69,7 +65,8 @@ impl GatewayParts {
         let doubt_store = Arc::new(StoredDoubts { store: store.clone() });
         let doubts = Arc::new(Doubts::new(Arc::clone(&book), doubt_store));
         let producer = queue.producer();
-        let (claims, waiting) = mpsc::channel(WAITING_ROOM);
+        // So that a reload can raise the limit. Room that isn't used costs nothing.
+        let (claims, waiting) = mpsc::channel(PUBLISH_WAITING_MOST);
         let charge = ChargeDesk::new(
             Arc::clone(&book),
             claims,

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-/// What belongs to a database and may lie beside it.
-const OF_A_DATABASE: [&str; 4] = ["-wal", "-shm", "-journal", ".lock"];
+use crate::store::{BESIDE, LOCK, beside};
 
 /// Why a backup can't be there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,8 +78,8 @@ impl Place {
         })?;
         let whole = folder.join(name);
         let real = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
-        let parts = OF_A_DATABASE.map(|suffix| ended(&real, suffix));
-        if whole == real || parts.contains(&whole) {
+        let mut parts = BESIDE.iter().chain([&LOCK]).map(|suffix| beside(&real, suffix));
+        if whole == real || parts.any(|part| whole == part) {
             let (file, database) = (file.to_owned(), database.to_owned());
             return Err(PlaceError::Database { file, database });
         }
@@ -88,7 +87,7 @@ impl Place {
         if fs::symlink_metadata(&whole).is_ok() {
             return Err(PlaceError::Taken(file.to_owned()));
         }
-        let begun = ended(&whole, &format!(".unfinished-{}", std::process::id()));
+        let begun = beside(&whole, &format!(".unfinished-{}", std::process::id()));
         Ok(Self { file: whole, folder, begun })
     }
 
@@ -123,17 +122,11 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // Most of them aren't there, and the error that counts has been told.
-        let beside = OF_A_DATABASE.iter().map(|suffix| ended(&self.begun, suffix));
-        for file in beside.chain([self.begun.clone()]) {
+        let parts = BESIDE.map(|suffix| beside(&self.begun, suffix));
+        for file in parts.iter().chain([&self.begun]) {
             let _ = fs::remove_file(file);
         }
     }
-}
-
-fn ended(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
 }
 
 #[cfg(test)]

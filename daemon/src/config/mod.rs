@@ -25,6 +25,7 @@ pub use env_type::{EnvType, UnknownEnvType};
 pub use extract::Sources;
 pub use faults::{Fault, Faults, Source};
 pub use print::{docs, effective, entries};
+pub(crate) use ranges::PUBLISH_WAITING_MOST;
 #[cfg(test)]
 pub(crate) use reload::all_taken;
 pub use reload::{changes, taken};

@@ -12,7 +12,9 @@ type Range = RangeInclusive<u64>;
 const ORDER_TIMEOUT_MS: Range = 50..=60_000;
 /// Units freed elsewhere are to come back within a second.
 const REFRESH_MS: Range = 10..=1_000;
-const PUBLISH_WAITING: Range = 1..=65_536;
+/// Charges that may wait for the publisher under any configuration.
+pub(crate) const PUBLISH_WAITING_MOST: usize = 65_536;
+const PUBLISH_WAITING: Range = 1..=PUBLISH_WAITING_MOST as u64;
 /// One batch is one transaction, or one round of sends.
 const PUBLISH_BATCH: Range = 1..=1_024;
 /// Each is a row in the database and is looked at while it is there.

@@ -145,20 +145,13 @@ fn present(loaded: &Loaded, running: &Running, examined: &Examined) -> Vec<Findi
 }
 
 fn books(books: &[Balance]) -> Finding {
-    let off: Vec<String> = books.iter().filter(|balance| !balance.holds()).map(told).collect();
+    let off = books.iter().filter(|balance| !balance.holds());
+    let off: Vec<String> = off.map(ToString::to_string).collect();
     if off.is_empty() {
         return Finding::ok("books", format!("balanced: {} products", books.len()));
     }
     let advice = "pause intake and compare the audit log and orders with the stock";
     Finding::fail("books", off.join("; "), advice)
-}
-
-fn told(balance: &Balance) -> String {
-    let Balance { prod_id, initial, added, stock, sold, live_orders } = balance;
-    format!(
-        "{prod_id} is out of balance: initial {initial} + added {added}, stock {stock}, sold \
-         {sold}, live orders {live_orders}"
-    )
 }
 
 /// Prices above 0 and ids used once the configuration's own judgement has shown.

@@ -50,10 +50,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 struct Progress {
     /// A request is being read or handled, so an answer is owed.
     answering: AtomicBool,
-    /// There was a request.
-    asked: AtomicBool,
-    /// The first request has come.
-    first: Notify,
+    /// Told of each request. It remembers that there was one until somebody waits, which the drain
+    /// alone does, once.
+    asked: Notify,
     /// No further request is wanted.
     last: AtomicBool,
     /// An answer was given before the request was read to its end.
@@ -134,9 +133,7 @@ where
     S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible> + Clone,
 {
     progress.answering.store(true, Relaxed);
-    if !progress.asked.swap(true, Relaxed) {
-        progress.first.notify_one();
-    }
+    progress.asked.notify_one();
     let answered = edge.answer(peer, request).await;
     progress.answering.store(false, Relaxed);
     let mut response = match answered {
@@ -181,13 +178,11 @@ where
     <S::ResBody as Body>::Error: Into<BoxError>,
 {
     progress.last.store(true, Relaxed);
-    if !progress.asked.load(Relaxed) {
-        tokio::select! {
-            biased;
-            finished = finish(connection) => return Some(finished),
-            () = progress.first.notified() => {}
-            () = tokio::time::sleep(DRAIN_GRACE) => {}
-        }
+    tokio::select! {
+        biased;
+        finished = finish(connection) => return Some(finished),
+        () = progress.asked.notified() => {}
+        () = tokio::time::sleep(DRAIN_GRACE) => {}
     }
     Pin::new(&mut *connection).graceful_shutdown();
     loop {

@@ -228,7 +228,7 @@ fn judge(from: &Path, to: &Path) -> Result<Examined, CopyError> {
     let examined = examined.ok_or_else(|| CopyError::Absent(to.to_owned()))?;
     let mut faults = examined.faults.clone().unwrap_or_default();
     let off = examined.books.iter().filter(|balance| !balance.holds());
-    faults.extend(off.map(|balance| format!("out of balance: {balance:?}")));
+    faults.extend(off.map(ToString::to_string));
     if faults.is_empty() {
         return Ok(examined);
     }

@@ -70,6 +70,7 @@ pub use holder::holder;
 use meta::Identity;
 pub use meters::StoreMeters;
 pub use open::OpenError;
+pub(crate) use open::{BESIDE, LOCK, beside};
 pub use order_history::OrderDetail;
 pub use order_lists::OrderFilter;
 pub use orders::OrderRow;
@@ -288,7 +289,7 @@ impl Store {
     pub fn files(&self) -> Files {
         let path = self.inner.path.clone();
         let size_of = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
-        let log = open::beside(&path, "-wal");
+        let log = beside(&path, "-wal");
         Files { size_bytes: size_of(&path), wal_bytes: size_of(&log), path }
     }
 

@@ -135,14 +135,17 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// A file beside the database that belongs to it.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
 /// The end of the name of the file beside the database whose lock says that a daemon uses it.
-pub(super) const LOCK: &str = ".lock";
+pub(crate) const LOCK: &str = ".lock";
+
+/// The ends of the names of what SQLite may have beside a database.
+pub(crate) const BESIDE: [&str; 3] = ["-wal", "-journal", "-shm"];
 
 /// Takes the lock. The file stays behind: removing it would race with the next daemon's look at it.
 pub(super) fn hold(path: &Path) -> Result<File, OpenError> {

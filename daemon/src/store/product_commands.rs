@@ -50,11 +50,8 @@ impl Store {
         delta: i64,
         if_version: Option<u64>,
     ) -> Result<Carried, CommandError> {
-        let prod_id = prod_id.to_owned();
-        let work = move |tx: &Tx<'_>, _: &Command| {
-            change_stock(tx, &find(tx, &prod_id, if_version)?, delta)
-        };
-        self.carry_out(command, work).await
+        let change = move |tx: &Tx<'_>, product: &ProductView| change_stock(tx, product, delta);
+        self.change_product(command, prod_id, if_version, change).await
     }
 
     /// Puts a product on the shelf or takes it off; one that is there already stays as it is. The
@@ -69,10 +66,8 @@ impl Store {
         shelf: Shelf,
         if_version: Option<u64>,
     ) -> Result<Carried, CommandError> {
-        let prod_id = prod_id.to_owned();
-        let work =
-            move |tx: &Tx<'_>, _: &Command| set_shelf(tx, &find(tx, &prod_id, if_version)?, shelf);
-        self.carry_out(command, work).await
+        let change = move |tx: &Tx<'_>, product: &ProductView| set_shelf(tx, product, shelf);
+        self.change_product(command, prod_id, if_version, change).await
     }
 
     /// Gives a product another price; the one that it has already changes nothing. Orders that wait
@@ -89,9 +84,20 @@ impl Store {
         price: Money,
         if_version: Option<u64>,
     ) -> Result<Carried, CommandError> {
+        let change = move |tx: &Tx<'_>, product: &ProductView| set_price(tx, product, price);
+        self.change_product(command, prod_id, if_version, change).await
+    }
+
+    /// Carries out a change of a product that is there and at the version that the asker has seen.
+    async fn change_product(
+        &self,
+        command: Command,
+        prod_id: &str,
+        if_version: Option<u64>,
+        change: impl FnOnce(&Tx<'_>, &ProductView) -> Result<Effect, Fault> + Send + 'static,
+    ) -> Result<Carried, CommandError> {
         let prod_id = prod_id.to_owned();
-        let work =
-            move |tx: &Tx<'_>, _: &Command| set_price(tx, &find(tx, &prod_id, if_version)?, price);
+        let work = move |tx: &Tx<'_>, _: &Command| change(tx, &find(tx, &prod_id, if_version)?);
         self.carry_out(command, work).await
     }
 }
@@ -178,29 +184,23 @@ pub(super) fn set_shelf(tx: &Tx<'_>, product: &ProductView, shelf: Shelf) -> Res
         Shelf::On => 0,
         Shelf::Off => 1,
     };
-    let changed = tx
-        .statement(
-            "UPDATE t_seckill_product
-                SET prod_status = ?2, version = version + 1, gmt_update = ?3
-              WHERE prod_id = ?1 AND prod_status <> ?2",
-        )?
-        .execute((&product.prod_id, status, tx.now.0))?;
-    if 0 < changed {
-        tx.note_change();
-    }
-    let after = find(tx, &product.prod_id, None)?;
-    Effect::new(in_short(product), in_short(&after), &after)
+    let sql = "UPDATE t_seckill_product
+                  SET prod_status = ?2, version = version + 1, gmt_update = ?3
+                WHERE prod_id = ?1 AND prod_status <> ?2";
+    set(tx, product, sql, status)
 }
 
 pub(super) fn set_price(tx: &Tx<'_>, product: &ProductView, price: Money) -> Result<Effect, Fault> {
     check_price(price)?;
-    let changed = tx
-        .statement(
-            "UPDATE t_seckill_product
-                SET prod_price = ?2, version = version + 1, gmt_update = ?3
-              WHERE prod_id = ?1 AND prod_price <> ?2",
-        )?
-        .execute((&product.prod_id, price.milli(), tx.now.0))?;
+    let sql = "UPDATE t_seckill_product
+                  SET prod_price = ?2, version = version + 1, gmt_update = ?3
+                WHERE prod_id = ?1 AND prod_price <> ?2";
+    set(tx, product, sql, price.milli())
+}
+
+/// Sets one value of a product, by a statement that changes nothing where the product has it.
+fn set(tx: &Tx<'_>, product: &ProductView, sql: &str, value: i64) -> Result<Effect, Fault> {
+    let changed = tx.statement(sql)?.execute((&product.prod_id, value, tx.now.0))?;
     if 0 < changed {
         tx.note_change();
     }

@@ -1,5 +1,7 @@
 //! Products: those a fresh database starts with, their state, and the proof that no unit was lost.
 
+use std::fmt;
+
 use protocol::{Money, ProductState};
 use rusqlite::Connection;
 
@@ -35,6 +37,18 @@ pub struct Balance {
     pub sold: i64,
     /// Live orders, counted.
     pub live_orders: i64,
+}
+
+/// The figures, as a sentence for one that doesn't hold.
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { prod_id, initial, added, stock, sold, live_orders } = self;
+        write!(
+            f,
+            "{prod_id} is out of balance: initial {initial} + added {added}, stock {stock}, sold \
+             {sold}, live orders {live_orders}"
+        )
+    }
 }
 
 impl Balance {

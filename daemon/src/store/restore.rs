@@ -26,9 +26,6 @@ use super::copy::{Copied, CopyError, Purpose, copy_for};
 use super::open::{self, OpenError};
 use super::{clock, examine, reader};
 
-/// What SQLite may have beside a database.
-const BESIDE: [&str; 3] = ["-wal", "-journal", "-shm"];
-
 /// The least that a page of SQLite's has.
 const PAGE_BYTES_MIN: u64 = 512;
 
@@ -153,7 +150,7 @@ fn replace(path: &Path, fresh: &Path, owner: (u32, u32)) -> Result<Aside, OpenEr
         fs::hard_link(path, &aside).map_err(|error| unwritable(&aside, &error))?;
         sync_folder(path)?;
     }
-    for suffix in BESIDE {
+    for suffix in open::BESIDE {
         let (from, to) = (open::beside(path, suffix), open::beside(&aside, suffix));
         match fs::rename(&from, &to) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -229,7 +226,7 @@ fn aside_name(path: &Path) -> PathBuf {
 }
 
 fn remove_with_all_beside(path: &Path) -> Result<(), OpenError> {
-    let beside = BESIDE.map(|suffix| open::beside(path, suffix));
+    let beside = open::BESIDE.map(|suffix| open::beside(path, suffix));
     for file in beside.iter().map(PathBuf::as_path).chain([path]) {
         match fs::remove_file(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -122,6 +122,16 @@ impl Snapshot {
         self.products.iter().all(|product| product.balanced)
     }
 
+    /// Whether a part that doesn't do its work has every buyer refused: there were charges in the
+    /// last second, and none was accepted.
+    #[must_use]
+    pub fn refuses_all(&self) -> bool {
+        let refuses = |gateway: &GatewayView| {
+            0 < gateway.charge_rate.last_1s && gateway.accepted_rate.last_1s == 0
+        };
+        !self.degraded.is_empty() && self.gateway.as_ref().is_some_and(refuses)
+    }
+
     /// Whether the daemon serves in full: in its serving phase with nothing degraded. A pause is an
     /// operator's wish and no illness.
     #[must_use]

@@ -13,7 +13,7 @@ mod pages;
 mod products;
 mod queue;
 mod reload;
-pub(crate) mod status;
+mod status;
 mod switches;
 
 use std::io::Write;

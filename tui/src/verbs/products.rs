@@ -5,7 +5,10 @@ use protocol::{
     AddStock, Code, CreateProduct, Done, Money, ProductView, ProductsPage, SetPrice, SetShelf,
 };
 
-use crate::args::{Product, ProductAdd, ProductPrice, ProductShelf, ProductStock, Shape, Shelf};
+use crate::args::{
+    Justified, Plain, Product, ProductAdd, ProductPrice, ProductShelf, ProductStock, Shape, Shelf,
+    Terms,
+};
 use crate::exit::Fault;
 use crate::table::{number, table, text};
 use crate::text::{counted, known, printable};
@@ -59,52 +62,48 @@ async fn add(desk: &Desk, options: ProductAdd) -> Result<Printed, Fault> {
 }
 
 async fn stock(desk: &Desk, options: ProductStock) -> Result<Printed, Fault> {
-    let terms = options.terms;
-    if options.delta < 0 && consent(&terms, "product stock -N")? == Consent::ToAsk {
-        let product = desk.ask::<ProductView>(&path(&options.id, "")).await?.view;
-        be_sure(&withdrawal(&product, options.delta))?;
+    let ProductStock { id, delta, justified: Justified { reason, if_version, terms } } = options;
+    if delta < 0 {
+        ask_first(desk, &id, &terms, "product stock -N", |product| withdrawal(product, delta))
+            .await?;
     }
-    let command = AddStock {
-        request_id: request_id(&terms)?,
-        reason: options.reason,
-        delta: options.delta,
-        if_version: options.if_version,
-    };
-    let answer = give(desk, &path(&options.id, "/stock"), &command.request_id, &command).await?;
+    let command = AddStock { request_id: request_id(&terms)?, reason, delta, if_version };
+    let answer = give(desk, &path(&id, "/stock"), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
 async fn shelf(desk: &Desk, options: ProductShelf) -> Result<Printed, Fault> {
-    let terms = options.plain.terms;
-    let on_shelf = options.shelf == Shelf::On;
-    if !on_shelf && consent(&terms, "product shelf ID off")? == Consent::ToAsk {
-        let product = desk.ask::<ProductView>(&path(&options.id, "")).await?.view;
-        be_sure(&removal(&product))?;
+    let ProductShelf { id, shelf, if_version, plain: Plain { reason, terms } } = options;
+    let on_shelf = shelf == Shelf::On;
+    if !on_shelf {
+        ask_first(desk, &id, &terms, "product shelf ID off", removal).await?;
     }
-    let command = SetShelf {
-        request_id: request_id(&terms)?,
-        reason: options.plain.reason,
-        on_shelf,
-        if_version: options.if_version,
-    };
-    let answer = give(desk, &path(&options.id, "/shelf"), &command.request_id, &command).await?;
+    let command = SetShelf { request_id: request_id(&terms)?, reason, on_shelf, if_version };
+    let answer = give(desk, &path(&id, "/shelf"), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
 async fn price(desk: &Desk, options: ProductPrice) -> Result<Printed, Fault> {
-    let terms = options.terms;
-    if consent(&terms, "product price")? == Consent::ToAsk {
-        let product = desk.ask::<ProductView>(&path(&options.id, "")).await?.view;
-        be_sure(&repricing(&product, options.price))?;
-    }
-    let command = SetPrice {
-        request_id: request_id(&terms)?,
-        reason: options.reason,
-        price: options.price,
-        if_version: options.if_version,
-    };
-    let answer = give(desk, &path(&options.id, "/price"), &command.request_id, &command).await?;
+    let ProductPrice { id, price, justified: Justified { reason, if_version, terms } } = options;
+    ask_first(desk, &id, &terms, "product price", |product| repricing(product, price)).await?;
+    let command = SetPrice { request_id: request_id(&terms)?, reason, price, if_version };
+    let answer = give(desk, &path(&id, "/price"), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
+}
+
+/// Asks with the product as it is, where somebody is there to be asked.
+async fn ask_first(
+    desk: &Desk,
+    id: &str,
+    terms: &Terms,
+    verb: &str,
+    question: impl Fn(&ProductView) -> String,
+) -> Result<(), Fault> {
+    if consent(terms, verb)? == Consent::ToAsk {
+        let product = desk.ask::<ProductView>(&path(id, "")).await?.view;
+        be_sure(&question(&product))?;
+    }
+    Ok(())
 }
 
 fn repricing(product: &ProductView, price: Money) -> String {

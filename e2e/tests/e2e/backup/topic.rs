@@ -1,13 +1,14 @@
 //! Restored over a broker: what was consumed after the backup comes again once the group's offset
 //! is reset, as docs/backup.md tells operators; and a gateway that lived on learns of it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use seckill_e2e::broker::Broker;
 use seckill_e2e::buyers::phone;
 use seckill_e2e::checker::Books;
-use seckill_e2e::daemon::Daemon;
+use seckill_e2e::daemon::{Daemon, Options};
 use seckill_e2e::topic::{GROUP, TOPIC};
 use seckill_e2e::until;
 
@@ -30,6 +31,30 @@ async fn charged(gateway: &Daemon, order: &Daemon, numbers: std::ops::Range<u32>
     .await
 }
 
+/// Sells twelve orders, of which a backup has the first five, and stops the order role; returns the
+/// ids of all.
+async fn sold_beyond(
+    backup: &Path,
+    options: &Options,
+    gateway: Option<&Daemon>,
+    order: &mut Daemon,
+) -> Result<Vec<String>> {
+    charged(gateway.unwrap_or(order), order, 0..5).await?;
+    done(options, order.folder().path(), "backup", backup).await?;
+    charged(gateway.unwrap_or(order), order, 5..12).await?;
+    let all = live_orders(&order.database())?;
+    ensure!(order.terminate().await?.status.success());
+    Ok(all)
+}
+
+/// Waits until each of these orders is there again.
+async fn until_all_are_back(order: &Daemon, all: &[String]) -> Result<()> {
+    until("every order again", PLACED_MAX, || async {
+        Ok((live_orders(&order.database())? == all).then_some(()))
+    })
+    .await
+}
+
 /// What an operator does before the order role starts again.
 async fn reset(broker: &Broker) -> Result<()> {
     let told = broker.mqadmin(&["resetOffsetByTime", "-g", GROUP, "-t", TOPIC, "-s", "0"]).await?;
@@ -44,20 +69,12 @@ async fn a_group_whose_offset_is_reset_brings_every_later_order_under_its_own_id
     let mut daemon = Daemon::start(options.clone()).await?;
     let folder = daemon.folder();
     let file = folder.path().join("backup");
-    charged(&daemon, &daemon, 0..5).await?;
-    done(&options, folder.path(), "backup", &file).await?;
-    charged(&daemon, &daemon, 5..12).await?;
-    let all = live_orders(&daemon.database())?;
-    ensure!(daemon.terminate().await?.status.success());
-
+    let all = sold_beyond(&file, &options, None, &mut daemon).await?;
     let told = done(&options, folder.path(), "restore", &file).await?;
     ensure!(told["sold"] == 5, "{told}");
     reset(&broker).await?;
     let daemon = daemon.restart().await?;
-    until("every order again", PLACED_MAX, || async {
-        Ok((live_orders(&daemon.database())? == all).then_some(()))
-    })
-    .await?;
+    until_all_are_back(&daemon, &all).await?;
     let books = Books::read(&daemon.database())?;
     ensure!(books.faults().is_empty() && books.sold(PROD) == 12, "{books:?}");
     Ok(())
@@ -78,11 +95,7 @@ async fn a_gateway_that_lived_on_starts_over_with_the_restored_order_node() -> R
         .set("gateway.order_id_key_file", key.to_string_lossy());
     let gateway = Daemon::start_in(order.folder(), gateway).await?;
     let file = folder.path().join("backup");
-    charged(&gateway, &order, 0..5).await?;
-    done(&options, folder.path(), "backup", &file).await?;
-    charged(&gateway, &order, 5..12).await?;
-    let all = live_orders(&order.database())?;
-    ensure!(order.terminate().await?.status.success());
+    let all = sold_beyond(&file, &options, Some(&gateway), &mut order).await?;
     done(&options, folder.path(), "restore", &file).await?;
     reset(&broker).await?;
     let order = order.restart().await?;
@@ -90,10 +103,7 @@ async fn a_gateway_that_lived_on_starts_over_with_the_restored_order_node() -> R
         Ok(gateway.logs()?.contains("has another database").then_some(()))
     })
     .await?;
-    until("every order again", PLACED_MAX, || async {
-        Ok((live_orders(&order.database())? == all).then_some(()))
-    })
-    .await?;
+    until_all_are_back(&order, &all).await?;
     // It tells each, and sells on by the stock that there is.
     for number in 0..12 {
         until("the order told as placed", PLACED_MAX, || async {

@@ -69,6 +69,18 @@ fn as_user(user: &str, program: &Path, arguments: &[&str]) -> Result<Output> {
     Ok(command.output()?)
 }
 
+/// A `seckillctl` in the daemon's folder, both open to everybody: where the test was built, the
+/// users may not look.
+fn ctl_for_all(daemon: &Daemon) -> Result<PathBuf> {
+    let folder = daemon.folder();
+    let ctl = folder.path().join("seckillctl");
+    fs::copy(built("seckillctl")?, &ctl)?;
+    for path in [folder.path(), &ctl] {
+        fs::set_permissions(path, Permissions::from_mode(0o755))?;
+    }
+    Ok(ctl)
+}
+
 fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -95,12 +107,7 @@ async fn the_sockets_group_looks_and_only_operators_operate() -> Result<()> {
         .set("admin.socket_group", crew.as_str())
         .set("admin.operator_group", ops.as_str());
     let daemon = Daemon::start(options).await?;
-    let folder = daemon.folder();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-    // Where the test was built, these users may not look.
-    let ctl: PathBuf = folder.path().join("seckillctl");
-    fs::copy(built("seckillctl")?, &ctl)?;
-    fs::set_permissions(&ctl, Permissions::from_mode(0o755))?;
+    let ctl = ctl_for_all(&daemon)?;
     let socket = daemon.socket();
     let socket = socket.to_string_lossy();
     let ask = |user: &str, verb: &[&str]| {
@@ -147,10 +154,7 @@ async fn a_reload_makes_operators_and_takes_it_back() -> Result<()> {
     fs::write(&file, "")?;
     let options = Options::embedded().file(&file).set("admin.socket_group", ops.as_str());
     let daemon = Daemon::start_in(Arc::clone(&folder), options).await?;
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-    let ctl: PathBuf = folder.path().join("seckillctl");
-    fs::copy(built("seckillctl")?, &ctl)?;
-    fs::set_permissions(&ctl, Permissions::from_mode(0o755))?;
+    let ctl = ctl_for_all(&daemon)?;
     let socket = daemon.socket();
     let socket = socket.to_string_lossy();
     let pause = || as_user(&operator, &ctl, &["--socket", &socket, "pause", "intake", "--yes"]);

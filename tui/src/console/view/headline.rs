@@ -11,7 +11,6 @@ use super::edges::worry;
 use super::parts::{figure, fit, put};
 use crate::console::text::{UNKNOWN, between, grouped, known, printable, signed, span, words};
 use crate::console::theme::{Styles, symbol};
-use crate::verbs::status::refuses_all;
 
 type Parts = Vec<Vec<Span<'static>>>;
 
@@ -62,7 +61,7 @@ fn sale(snapshot: &Snapshot, styles: &Styles) -> Parts {
             vec![sign(symbol::WARNING, &text, styles.warning)]
         }
         (Some(switch), None) if switch.paused => paused("INTAKE PAUSED", switch, snapshot, styles),
-        (Some(_), None) if refuses_all(snapshot) => {
+        (Some(_), None) if snapshot.refuses_all() => {
             vec![sign(symbol::BAD, "NOTHING ACCEPTED", styles.bad)]
         }
         (Some(_), None) if !snapshot.degraded.is_empty() => {
@@ -219,16 +218,16 @@ pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'stati
     let line = |sign: &str, text: &String, style| {
         Line::styled(format!(" {sign} {}", printable(text)), style)
     };
-    let mut degraded: Vec<String> = snapshot.degraded.clone();
     let unreadable = snapshot.orders.iter().filter_map(|orders| orders.unreadable.as_ref());
-    for text in snapshot.store.trouble.iter().chain(unreadable) {
+    let mut degraded: Vec<&String> = Vec::new();
+    for text in snapshot.degraded.iter().chain(&snapshot.store.trouble).chain(unreadable) {
         // A condition tells its cause; that isn't a second one.
         if !degraded.iter().any(|told| told.contains(text.as_str())) {
-            degraded.push(text.clone());
+            degraded.push(text);
         }
     }
     let warnings = snapshot.warnings.iter().map(|text| line(symbol::WARNING, text, styles.warning));
-    degraded.iter().map(|text| line(symbol::BAD, text, styles.bad)).chain(warnings).collect()
+    degraded.into_iter().map(|text| line(symbol::BAD, text, styles.bad)).chain(warnings).collect()
 }
 
 /// The outcomes of orders: placed, then each reason for none, then what was set aside.

@@ -14,7 +14,7 @@ use crate::place::Screen;
 use crate::verbs::desk::{Desk, Printed};
 use crate::verbs::events;
 
-pub(crate) use table::{controls, queue_line, refuses_all};
+pub(crate) use table::{controls, queue_line};
 
 /// Prints the state; with `--watch` until the daemon ends or the reader has seen enough.
 pub(crate) async fn run(

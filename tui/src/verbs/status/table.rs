@@ -102,20 +102,11 @@ fn hindrance(snapshot: &Snapshot) -> Option<String> {
         Some("no product is on the shelf".to_owned())
     } else if shelf.all(|product| product.free == Some(0)) {
         Some("nothing is free".to_owned())
-    } else if refuses_all(snapshot) {
+    } else if snapshot.refuses_all() {
         Some("nothing is accepted".to_owned())
     } else {
         None
     }
-}
-
-/// Whether a part that doesn't do its work has every buyer refused: there were charges, and none
-/// was accepted.
-pub(crate) fn refuses_all(snapshot: &Snapshot) -> bool {
-    let refused = snapshot.gateway.as_ref().is_some_and(|gateway| {
-        0 < gateway.charge_rate.last_1s && gateway.accepted_rate.last_1s == 0
-    });
-    !snapshot.degraded.is_empty() && refused
 }
 
 fn queue(snapshot: &Snapshot) -> String {
