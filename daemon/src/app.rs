@@ -8,7 +8,7 @@
 //! | 3 queue opened (connects by itself, or says what is wrong) | 5 queue shut down |
 //! | 4 gateway: book read, holds recovered | 2 publisher flushed, then its helpers ended |
 //! | 5 REST served | – |
-//! | 6 consumer | 3 consumer ended after its batch |
+//! | 6 consumer, the lag's first reading | 3 consumer ended after its batch |
 //! | 7 admin socket, port of the metrics; READY | 7 both, last: they show the stop |
 //!
 //! In between, `reload` puts a changed configuration into effect.
@@ -226,11 +226,12 @@ impl App {
         let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
         let (lag, every) = (queue.whole_lag(config, &store), dials.lag_every.clone());
-        watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
         watchers.spawn(watch_store(store.clone(), Arc::clone(&status), watchers_end.clone()));
         if config.roles.contains(&Role::Order) {
             queue.start_consumer(&dials, &store, &status).await;
         }
+        queue::first_lag(&*lag, queue.knowledge(), &status).await;
+        watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
         let shown = Shown {
             status: &status,
             store: &store,

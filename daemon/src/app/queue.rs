@@ -1,11 +1,12 @@
 //! The queue of this process, by its configured kind: one set of parts for the roles to use.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::RocketmqView;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -323,6 +324,23 @@ fn open_rocketmq(_: &Loaded, _: &Arc<Status>) -> Result<Kind, StartError> {
     // `config::validate` has refused this already, with the key and its source.
     let why = "this build lacks the cargo feature `rocketmq`".to_owned();
     Err(StartError::Queue(Cause(why)))
+}
+
+/// For how long READY waits for a broker to tell the lag.
+const FIRST_LAG_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// Reads the lag for the first time, so that the first line of the service manager has it. The
+/// database always tells it; a broker may be away, and the sale doesn't wait for it.
+pub(super) async fn first_lag(lag: &dyn LagReader, knowledge: Knowledge, status: &Status) {
+    let begun = Instant::now();
+    let reading = match knowledge {
+        Knowledge::Whole => lag.read_lag().await,
+        Knowledge::Partial => match timeout(FIRST_LAG_WAIT_MAX, lag.read_lag()).await {
+            Ok(reading) => reading,
+            Err(_) => return,
+        },
+    };
+    status.note_lag(begun, reading);
 }
 
 /// Reads the lag on a timer and notes it, until cancelled.
