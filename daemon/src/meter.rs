@@ -2,18 +2,18 @@
 //! read; nothing is decided by them. Counting takes no lock; a duration takes one of a few that
 //! hardly anybody else holds. What is counted since the start, in buckets, is in `spread`.
 
+mod per_thread;
 mod spread;
 
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use protocol::{Bucket, LatencyView, Rate, SECONDS_KEPT};
 
+use per_thread::PerThread;
 pub use spread::{AnswerMeter, DURATIONS_US, ORDERS, Spread, SpreadMeter};
 
 /// Slots of a rate: more than the seconds kept, so that the second being counted isn't one of them.
@@ -28,9 +28,6 @@ const SLICE_S: u32 = 5;
 /// Slices that make a minute, with the one being filled.
 const SLICES: u32 = MINUTE_S / SLICE_S;
 
-/// Places where threads leave their durations; on one place they would wait for each other.
-const SHARDS: usize = 4;
-
 /// The longest duration told apart, in microseconds; longer ones count as this.
 const LONGEST_US: u64 = 60_000_000;
 
@@ -40,19 +37,35 @@ const DIGITS: u8 = 2;
 /// The end of the first bucket that a view shows, in microseconds.
 const FIRST_BUCKET_US: u64 = 64;
 
-/// Counts events by the second. Each slot packs a second's number and its count.
+/// Counts events by the second.
 #[derive(Debug)]
 pub struct RateMeter {
     base: Instant,
+    counted: PerThread<Counted>,
+}
+
+/// What one thread counted. Each slot packs a second's number and its count.
+#[derive(Debug)]
+struct Counted {
     total: AtomicU64,
     slots: [AtomicU64; SLOTS],
+}
+
+impl Counted {
+    const fn nothing() -> Self {
+        Self { total: AtomicU64::new(0), slots: [const { AtomicU64::new(0) }; SLOTS] }
+    }
+
+    fn slot(&self, second: u32) -> &AtomicU64 {
+        &self.slots[second as usize % SLOTS]
+    }
 }
 
 impl RateMeter {
     /// A meter whose seconds begin at `base`. Meters that are shown side by side share it.
     #[must_use]
     pub fn new(base: Instant) -> Self {
-        Self { base, total: AtomicU64::new(0), slots: [const { AtomicU64::new(0) }; SLOTS] }
+        Self { base, counted: PerThread::new(Counted::nothing) }
     }
 
     /// Counts `events` now.
@@ -61,11 +74,12 @@ impl RateMeter {
     }
 
     fn add_in(&self, second: u32, events: u64) {
-        self.total.fetch_add(events, Relaxed);
+        let counted = self.counted.own();
+        counted.total.fetch_add(events, Relaxed);
         // Half a word is enough for what a second can hold.
         let events = events.min(u64::from(u32::MAX));
         // The closure always gives a new word, so there is no failure to mind.
-        let _ = self.slot(second).fetch_update(Relaxed, Relaxed, |word| {
+        let _ = counted.slot(second).fetch_update(Relaxed, Relaxed, |word| {
             let (of, count) = unpack(word);
             let count = if of == second { count } else { 0 };
             Some(pack(second, count.saturating_add(events)))
@@ -75,7 +89,7 @@ impl RateMeter {
     /// How many there were since the start.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.total.load(Relaxed)
+        self.counted.all().map(|counted| counted.total.load(Relaxed)).sum()
     }
 
     /// The counts of the last whole second and minute.
@@ -102,17 +116,54 @@ impl RateMeter {
 
     fn in_second(&self, now: u32, ago: u32) -> u64 {
         let Some(second) = now.checked_sub(ago) else { return 0 };
-        let (of, count) = unpack(self.slot(second).load(Relaxed));
-        if of == second { count } else { 0 }
-    }
-
-    fn slot(&self, second: u32) -> &AtomicU64 {
-        &self.slots[second as usize % SLOTS]
+        let each = self.counted.all().map(|counted| unpack(counted.slot(second).load(Relaxed)));
+        each.filter(|(of, _)| *of == second).map(|(_, count)| count).sum()
     }
 
     /// The second that is being counted; they begin with 1, as an unused slot says 0.
     fn second(&self) -> u32 {
         u32::try_from(self.base.elapsed().as_secs() + 1).unwrap_or(u32::MAX)
+    }
+}
+
+/// Counts what happened since the start.
+#[derive(Debug, Default)]
+pub struct CountMeter(PerThread<AtomicU64>);
+
+impl CountMeter {
+    /// It happened once more.
+    pub fn add_one(&self) {
+        self.0.own().fetch_add(1, Relaxed);
+    }
+
+    /// How often it happened.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.all().map(|count| count.load(Relaxed)).sum()
+    }
+}
+
+/// Counts what is there now: each comes and goes, and may go on another thread than it came on.
+#[derive(Debug, Default)]
+pub struct GaugeMeter(PerThread<AtomicU64>);
+
+impl GaugeMeter {
+    /// One came.
+    pub fn come(&self) {
+        self.0.own().fetch_add(1, Relaxed);
+    }
+
+    /// One went.
+    pub fn go(&self) {
+        self.0.own().fetch_sub(1, Relaxed);
+    }
+
+    /// How many are there. One that comes on one thread and goes on another while this is read may
+    /// be seen going only: then it is as if it had gone.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        let sum = self.0.all().fold(0, |sum: u64, count| sum.wrapping_add(count.load(Relaxed)));
+        u64::try_from(sum.cast_signed()).unwrap_or(0)
     }
 }
 
@@ -129,7 +180,7 @@ const fn unpack(word: u64) -> (u32, u64) {
 #[derive(Debug)]
 pub struct LatencyMeter {
     base: Instant,
-    shards: [Mutex<VecDeque<Slice>>; SHARDS],
+    shards: PerThread<Mutex<VecDeque<Slice>>>,
 }
 
 /// The durations of a few seconds.
@@ -143,7 +194,7 @@ impl LatencyMeter {
     /// A meter that has measured nothing.
     #[must_use]
     pub fn new(base: Instant) -> Self {
-        Self { base, shards: [const { Mutex::new(VecDeque::new()) }; SHARDS] }
+        Self { base, shards: PerThread::default() }
     }
 
     /// Takes in one duration.
@@ -157,7 +208,7 @@ impl LatencyMeter {
     }
 
     fn record_in(&self, number: u32, duration_us: u64) {
-        let mut slices = self.shards[own_shard()].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slices = self.shards.own().lock().unwrap_or_else(PoisonError::into_inner);
         if slices.back().is_none_or(|slice| slice.number < number) {
             let used = if slices.len() < SLICES as usize { None } else { slices.pop_front() };
             let Some(durations) = used.map_or_else(empty, |slice| Some(cleared(slice))) else {
@@ -178,7 +229,7 @@ impl LatencyMeter {
 
     fn view_at(&self, now: u32) -> Option<LatencyView> {
         let mut all: Option<Histogram<u32>> = None;
-        for shard in &self.shards {
+        for shard in self.shards.all() {
             let slices = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for slice in slices.iter().filter(|slice| now < slice.number + SLICES) {
                 match &mut all {
@@ -215,17 +266,6 @@ fn cleared(slice: Slice) -> Histogram<u32> {
     durations
 }
 
-fn own_shard() -> usize {
-    thread_local! {
-        static SHARD: usize = {
-            let mut hasher = DefaultHasher::new();
-            thread::current().id().hash(&mut hasher);
-            usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0)
-        };
-    }
-    SHARD.with(|shard| *shard)
-}
-
 /// Buckets whose ends double, without the empty ones before the first and after the last.
 fn buckets(durations: &Histogram<u32>) -> Vec<Bucket> {
     let all = durations.iter_log(FIRST_BUCKET_US, 2.0).map(|step| Bucket {
@@ -241,7 +281,7 @@ mod tests {
 
     use protocol::{Bucket, Rate, SECONDS_KEPT};
 
-    use super::{LONGEST_US, LatencyMeter, RateMeter, SLICES};
+    use super::{GaugeMeter, LONGEST_US, LatencyMeter, RateMeter, SLICES};
 
     #[test]
     fn a_rate_counts_whole_seconds_only() {
@@ -277,6 +317,21 @@ mod tests {
             }
         });
         assert_eq!(meter.rate_at(10).last_1s, 4_000);
+    }
+
+    #[test]
+    fn one_may_go_on_another_thread_than_it_came_on() {
+        let gauge = GaugeMeter::default();
+        (0..3).for_each(|_| gauge.come());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| gauge.go());
+            }
+        });
+        assert_eq!(gauge.count(), 1);
+        gauge.go();
+        gauge.go();
+        assert_eq!(gauge.count(), 0, "not a number without end");
     }
 
     #[test]

@@ -156,8 +156,8 @@ pub async fn serve(
     };
     let switching = tokio::sync::Mutex::default();
     let desk = Arc::new(Desk { parts, observatory, switching, cancel: cancel.clone() });
-    let served =
-        http::serve(listener, warp::service(routes::routes(desk)), LIMITS, counters, cancel).await;
+    let service = move || warp::service(routes::routes(Arc::clone(&desk)));
+    let served = http::serve(listener, service, LIMITS, counters, cancel).await;
     looking.abort();
     served
 }

@@ -109,11 +109,13 @@ impl Serving {
         let mut serving = Self::nothing(cancel);
         let limits = &limits.live;
         if let (Some(listener), Some(gateway)) = (bound.gateway, gateway) {
-            let routes = gateway::routes::routes(gateway.desks.clone());
+            let desks = gateway.desks.clone();
+            let routes = move || gateway::routes::routes(desks.clone());
             serving.answer("gateway", listener, routes, limits, status)?;
         }
         if let (Some(listener), Some(orders)) = (bound.order, orders) {
-            let routes = order::routes::routes(orders, Arc::clone(&serving.order_queries));
+            let answers = Arc::clone(&serving.order_queries);
+            let routes = move || order::routes::routes(Arc::clone(&orders), Arc::clone(&answers));
             serving.answer("order", listener, routes, limits, status)?;
         }
         Ok(serving)
@@ -151,20 +153,24 @@ impl Serving {
         Self { tasks: Vec::new(), cancel, counters: Vec::new(), order_queries: Arc::default() }
     }
 
-    fn answer<F>(
+    fn answer<R, F>(
         &mut self,
         role: &'static str,
         listener: TcpListener,
-        routes: F,
+        routes: R,
         limits: &LiveLimits,
         status: &Arc<Status>,
     ) -> Result<(), StartError>
     where
+        R: Fn() -> F + Send + Sync + 'static,
         F: Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static,
     {
         let address = listener.local_addr()?;
-        let routes = routes.or(health::routes(Arc::clone(status))).unify();
-        let service = warp::service(routes.recover(http::recover).unify());
+        let status = Arc::clone(status);
+        let service = move || {
+            let routes = routes().or(health::routes(Arc::clone(&status))).unify();
+            warp::service(routes.recover(http::recover).unify())
+        };
         let counters = Arc::new(EdgeCounters::default());
         self.counters.push((role, Arc::clone(&counters)));
         let (limits, cancel) = (limits.clone(), self.cancel.clone());

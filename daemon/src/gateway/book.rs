@@ -17,7 +17,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use papaya::{Compute, Operation};
 use protocol::{Decision, EpochMs, Money, Outcome, ProductState};
 
@@ -41,6 +41,17 @@ pub struct Book {
     shelves: ArcSwap<HashMap<Box<str>, Arc<Shelf>>>,
     products: ArcSwap<Vec<ProductState>>,
     key: OrderIdKey,
+}
+
+/// The shelves of one moment.
+pub struct Shelves(Guard<Arc<HashMap<Box<str>, Arc<Shelf>>>>);
+
+impl Shelves {
+    /// The shelf of a product.
+    #[must_use]
+    pub fn get(&self, prod_id: &str) -> Option<&Arc<Shelf>> {
+        self.0.get(prod_id)
+    }
 }
 
 /// One product: its card, its units and its buyers.
@@ -131,6 +142,12 @@ impl Book {
     #[must_use]
     pub fn shelf(&self, prod_id: &str) -> Option<Arc<Shelf>> {
         self.shelves.load().get(prod_id).cloned()
+    }
+
+    /// All shelves as they are now, without counting who looks at them. Not to be kept.
+    #[must_use]
+    pub fn look(&self) -> Shelves {
+        Shelves(self.shelves.load())
     }
 
     /// Every shelf.

@@ -26,6 +26,8 @@ pub struct ChargeDesk {
     unconfirmed_max: Dial,
     waiting_max: Dial,
     sync: watch::Receiver<Sync>,
+    /// What `sync` said once and never takes back; asking it takes its lock.
+    was_read: AtomicBool,
     intake_paused: AtomicBool,
     under_way: Arc<AtomicUsize>,
 }
@@ -58,6 +60,7 @@ impl ChargeDesk {
             unconfirmed_max: unconfirmed_max.into(),
             waiting_max,
             sync,
+            was_read: AtomicBool::new(false),
             intake_paused,
             under_way,
         }
@@ -104,14 +107,11 @@ impl ChargeDesk {
 
     /// The checks, in the order of the REST contract; the first that fails answers.
     fn admit(&self, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
-        let Some(shelf) = self.book.shelf(request.prod_id) else {
+        let shelves = self.book.look();
+        let Some(shelf) = shelves.get(request.prod_id) else {
             // Before the first reading of the order side nothing is known of any product.
-            let never_read = matches!(*self.sync.borrow(), Sync::Never(_));
-            return Admitted::Refused(if never_read {
-                Code::Overloaded
-            } else {
-                Code::NoSuchProduct
-            });
+            let code = if self.never_read() { Code::Overloaded } else { Code::NoSuchProduct };
+            return Admitted::Refused(code);
         };
         let (on_shelf, price) = shelf.terms();
         if !on_shelf {
@@ -134,7 +134,7 @@ impl ChargeDesk {
         if self.producer.ready().is_err() {
             return Admitted::Refused(Code::BizError);
         }
-        self.claim(&shelf, request, now)
+        self.claim(shelf, request, now)
     }
 
     /// Why nobody can be admitted at the moment.
@@ -142,12 +142,20 @@ impl ChargeDesk {
         if self.intake_paused.load(Ordering::Relaxed) {
             return Some(Code::IntakePaused);
         }
-        let never_read = matches!(*self.sync.borrow(), Sync::Never(_));
         let (waiting, waiting_max) = self.waiting();
-        let overloaded = never_read
+        let overloaded = self.never_read()
             || self.unconfirmed_max.count() <= self.doubts.count()
             || waiting_max <= waiting;
         overloaded.then_some(Code::Overloaded)
+    }
+
+    fn never_read(&self) -> bool {
+        if self.was_read.load(Ordering::Relaxed) {
+            return false;
+        }
+        let never_read = matches!(*self.sync.borrow(), Sync::Never(_));
+        self.was_read.store(!never_read, Ordering::Relaxed);
+        never_read
     }
 
     fn claim(&self, shelf: &Arc<Shelf>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {

@@ -2,12 +2,11 @@
 //! charge takes. Nothing is decided by it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use protocol::{Code, LatencyView, Rate};
 
-use crate::meter::{AnswerMeter, LatencyMeter, RateMeter};
+use crate::meter::{AnswerMeter, GaugeMeter, LatencyMeter, RateMeter};
 
 /// The gateway's counters. Shared by its routes.
 #[derive(Debug)]
@@ -17,7 +16,7 @@ pub struct Tally {
     charged: RateMeter,
     accepted: RateMeter,
     latency: LatencyMeter,
-    in_flight: AtomicU64,
+    in_flight: GaugeMeter,
 }
 
 /// A request being answered, counted as in flight until it is dropped.
@@ -36,13 +35,13 @@ impl Tally {
             charged: RateMeter::new(base),
             accepted: RateMeter::new(base),
             latency: LatencyMeter::new(base),
-            in_flight: AtomicU64::new(0),
+            in_flight: GaugeMeter::default(),
         }
     }
 
     /// A request begins to be answered.
     pub fn begin(&self) -> InFlight<'_> {
-        self.in_flight.fetch_add(1, Relaxed);
+        self.in_flight.come();
         InFlight { tally: self, since: Instant::now() }
     }
 
@@ -97,7 +96,7 @@ impl Tally {
     /// Requests being answered now.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        self.in_flight.load(Relaxed)
+        self.in_flight.count()
     }
 }
 
@@ -121,7 +120,7 @@ impl InFlight<'_> {
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.tally.in_flight.fetch_sub(1, Relaxed);
+        self.tally.in_flight.go();
     }
 }
 

@@ -5,25 +5,27 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::reply::Response;
 
-use super::counters::Event;
+use super::counters::{EdgeCounters, Event};
 use super::edge::{Answered, Edge, Limits, Peer};
 use super::reply;
 use super::stream::EdgeStream;
@@ -42,14 +44,19 @@ const LINGER_BYTES_MAX: usize = 256 * 1024;
 /// hyper's own lower limit for its buffer.
 const BUFFER_BYTES_MIN: usize = 8192;
 
+/// [`Progress::quiet_since`] while a request is handled or its answer is on its way.
+const BUSY: u64 = u64::MAX;
+
 type Wire<I> = TokioIo<EdgeStream<I>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a connection's requests tell its driver.
-#[derive(Default)]
 struct Progress {
+    opened: Instant,
     /// A request is being read or handled, so an answer is owed.
     answering: AtomicBool,
+    /// Nanoseconds from `opened` to the moment since which a request may come, or [`BUSY`].
+    quiet_since: AtomicU64,
     /// Told of each request. It remembers that there was one until somebody waits, which the drain
     /// alone does, once.
     asked: Notify,
@@ -57,6 +64,70 @@ struct Progress {
     last: AtomicBool,
     /// An answer was given before the request was read to its end.
     unread: AtomicBool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            opened: Instant::now(),
+            answering: AtomicBool::new(false),
+            quiet_since: AtomicU64::new(0),
+            asked: Notify::new(),
+            last: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+        }
+    }
+
+    fn begin(&self) {
+        self.answering.store(true, Relaxed);
+        self.quiet_since.store(BUSY, Relaxed);
+        self.asked.notify_one();
+    }
+
+    /// The answer is there; what is left is to send it.
+    fn answered(&self) {
+        self.answering.store(false, Relaxed);
+    }
+
+    /// hyper has taken the whole answer.
+    fn sent(&self) {
+        let since = u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(BUSY - 1);
+        self.quiet_since.store(since, Relaxed);
+    }
+
+    /// Since when a request may come; `None` while there is one.
+    fn quiet_since(&self) -> Option<Instant> {
+        match self.quiet_since.load(Relaxed) {
+            BUSY => None,
+            since => Some(self.opened + Duration::from_nanos(since)),
+        }
+    }
+
+    /// Ends when one may come, and none has come whole, for `limit`. hyper has such a limit as well, but with a
+    /// timer that is made and thrown away for each request; this one is looked at when it is over,
+    /// and set anew for what has come meanwhile.
+    async fn silence(&self, limit: Duration) {
+        let mut look = self.opened + limit;
+        loop {
+            tokio::time::sleep_until(look).await;
+            let now = Instant::now();
+            look = match self.quiet_since() {
+                None => now + limit,
+                Some(since) if now < since + limit => since + limit,
+                Some(_) => return,
+            };
+        }
+    }
+}
+
+/// What the requests of one connection share. But for the edge it is the connection's own, and what
+/// is counted up and down for each request lies in here: on a count that all connections touched,
+/// the processors would wait for each other.
+struct Exchange<M, S> {
+    edge: Arc<Edge<M>>,
+    service: Mutex<S>,
+    peer: Peer,
+    progress: Progress,
 }
 
 /// How a connection came to its end.
@@ -71,46 +142,61 @@ enum End {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn drive<I, S>(io: I, peer: Peer, edge: Arc<Edge<S>>, cancel: CancellationToken)
+pub(super) async fn drive<I, M, S>(io: I, peer: Peer, edge: Arc<Edge<M>>, cancel: CancellationToken)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send,
-    S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible> + Clone,
+    M: Fn() -> S + 'static,
+    S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible> + 'static,
 {
-    let _open = edge.counters.open();
-    let progress = Arc::new(Progress::default());
-    let service = service_fn({
-        let (edge, progress) = (Arc::clone(&edge), Arc::clone(&progress));
-        // Boxed, because taking the stream back from hyper wants futures that can be moved.
-        move |request| Box::pin(respond(Arc::clone(&edge), Arc::clone(&progress), peer, request))
-    });
+    let counters = Arc::clone(&edge.counters);
+    let _open = counters.open();
     let limits = edge.limits.now();
+    let service = Mutex::new((edge.make_service)());
+    let exchange = Arc::new(Exchange { edge, service, peer, progress: Progress::new() });
+    let service = service_fn({
+        let exchange = Arc::clone(&exchange);
+        // Boxed, because taking the stream back from hyper wants futures that can be moved.
+        move |request| Box::pin(respond(Arc::clone(&exchange), request))
+    });
     let wire = TokioIo::new(EdgeStream::new(io, limits.body_timeout));
     let mut connection = builder(&limits).serve_connection(wire, service);
 
+    let progress = &exchange.progress;
     let finished = tokio::select! {
         biased;
-        finished = finish(&mut connection) => Some(finished),
-        () = cancel.cancelled() => drain(&mut connection, &progress).await,
+        finished = finish(&mut connection) => Some(Finished::ByItself(finished)),
+        () = cancel.cancelled() => drain(&mut connection, progress).await.map(Finished::ByItself),
+        () = progress.silence(limits.header_timeout) => Some(Finished::Silent),
     };
     let Some(finished) = finished else { return };
     let parts = connection.into_parts();
     let stream = parts.io.into_inner();
     let end = match finished {
-        Ok(()) if progress.unread.load(Relaxed) => End::Unread,
-        Ok(()) => End::Clean,
+        Finished::ByItself(Ok(())) if progress.unread.load(Relaxed) => End::Unread,
+        Finished::ByItself(Ok(())) => End::Clean,
+        Finished::ByItself(Err(error)) => failed(&counters, &error),
         // Silence between two requests is how kept connections end: no fault, and nothing to
         // answer.
-        Err(error) if error.is_timeout() && parts.read_buf.is_empty() => End::Clean,
-        Err(error) => failed(&edge, &error),
+        Finished::Silent if parts.read_buf.is_empty() => End::Clean,
+        Finished::Silent => {
+            counters.count(Event::Timeout);
+            End::Unanswered(StatusCode::REQUEST_TIMEOUT)
+        }
     };
     hang_up(stream, end).await;
+}
+
+/// Why a connection isn't driven any more.
+enum Finished {
+    /// hyper is done with it.
+    ByItself(hyper::Result<()>),
+    /// No request came in time.
+    Silent,
 }
 
 fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
         .max_header_size(limits.header_bytes_max)
         .max_buf_size(
             BUFFER_BYTES_MIN.max(limits.header_bytes_max.saturating_add(limits.body_bytes_max)),
@@ -123,19 +209,17 @@ fn builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
-async fn respond<S>(
-    edge: Arc<Edge<S>>,
-    progress: Arc<Progress>,
-    peer: Peer,
+async fn respond<M, S>(
+    exchange: Arc<Exchange<M, S>>,
     request: Request<Incoming>,
-) -> Result<Response, Infallible>
+) -> Result<hyper::Response<Sending<M, S>>, Infallible>
 where
-    S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible> + Clone,
+    S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible>,
 {
-    progress.answering.store(true, Relaxed);
-    progress.asked.notify_one();
-    let answered = edge.answer(peer, request).await;
-    progress.answering.store(false, Relaxed);
+    let Exchange { edge, service, peer, progress } = &*exchange;
+    progress.begin();
+    let answered = edge.answer(service, *peer, request).await;
+    progress.answered();
     let mut response = match answered {
         Answered::Whole(response) => response,
         Answered::Unread(response) => {
@@ -146,7 +230,51 @@ where
     if progress.last.load(Relaxed) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response)
+    Ok(response.map(|body| Sending { body, exchange }))
+}
+
+/// warp's body, which has no public name.
+type WarpBody = <Response as Whole>::Body;
+
+trait Whole {
+    type Body;
+}
+
+impl<B> Whole for hyper::Response<B> {
+    type Body = B;
+}
+
+/// The body of an answer, which may be a stream without an end. hyper drops it once it has all of
+/// it.
+struct Sending<M, S> {
+    body: WarpBody,
+    exchange: Arc<Exchange<M, S>>,
+}
+
+impl<M, S> Drop for Sending<M, S> {
+    fn drop(&mut self) {
+        self.exchange.progress.sent();
+    }
+}
+
+impl<M, S> Body for Sending<M, S> {
+    type Data = <WarpBody as Body>::Data;
+    type Error = <WarpBody as Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Runs the connection to its end, but leaves the stream open.
@@ -195,11 +323,9 @@ where
 }
 
 /// Counts what ended the connection, and tells what it needs.
-fn failed<S>(edge: &Edge<S>, error: &hyper::Error) -> End {
+fn failed(counters: &EdgeCounters, error: &hyper::Error) -> End {
     tracing::debug!(%error, "a connection ended early");
-    let (event, end) = if error.is_timeout() {
-        (Event::Timeout, End::Unanswered(StatusCode::REQUEST_TIMEOUT))
-    } else if error.is_parse_version_h2() {
+    let (event, end) = if error.is_parse_version_h2() {
         (Event::Malformed, End::Unanswered(StatusCode::BAD_REQUEST))
     } else if error.is_parse_too_large() {
         (Event::TooLarge, End::Unread)
@@ -208,7 +334,7 @@ fn failed<S>(edge: &Edge<S>, error: &hyper::Error) -> End {
     } else {
         return End::Clean;
     };
-    edge.counters.count(event);
+    counters.count(event);
     end
 }
 

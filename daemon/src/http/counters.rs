@@ -3,12 +3,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::meter::CountMeter;
+
 /// Counters of one listener, or of several that share them.
 #[derive(Debug, Default)]
 pub struct EdgeCounters {
     connections_open: AtomicU64,
     connections: AtomicU64,
-    requests: AtomicU64,
+    requests: CountMeter,
     panics: AtomicU64,
     timeouts: AtomicU64,
     too_large: AtomicU64,
@@ -55,7 +57,7 @@ impl EdgeCounters {
         EdgeReadings {
             connections_open: self.connections_open.load(Relaxed),
             connections: self.connections.load(Relaxed),
-            requests: self.requests.load(Relaxed),
+            requests: self.requests.total(),
             panics: self.panics.load(Relaxed),
             timeouts: self.timeouts.load(Relaxed),
             too_large: self.too_large.load(Relaxed),
@@ -66,7 +68,7 @@ impl EdgeCounters {
 
     pub(super) fn count(&self, event: Event) {
         let counter = match event {
-            Event::Request => &self.requests,
+            Event::Request => return self.requests.add_one(),
             Event::Panic => &self.panics,
             Event::Timeout => &self.timeouts,
             Event::TooLarge => &self.too_large,

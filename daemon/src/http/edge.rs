@@ -3,11 +3,14 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use futures_util::poll;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -105,9 +108,10 @@ pub struct UnixPeer {
 }
 
 /// What all connections of a listener share.
-#[derive(Debug, Clone)]
-pub(super) struct Edge<S> {
-    pub(super) service: S,
+#[derive(Debug)]
+pub(super) struct Edge<M> {
+    /// Makes the service of one connection.
+    pub(super) make_service: M,
     pub(super) limits: LiveLimits,
     pub(super) counters: Arc<EdgeCounters>,
 }
@@ -120,12 +124,17 @@ pub(super) enum Answered {
     Unread(Response),
 }
 
-impl<S> Edge<S>
-where
-    S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible> + Clone,
-{
+impl<M> Edge<M> {
     /// Answers one request.
-    pub(super) async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Answered {
+    pub(super) async fn answer<S>(
+        &self,
+        service: &Mutex<S>,
+        peer: Peer,
+        request: Request<Incoming>,
+    ) -> Answered
+    where
+        S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible>,
+    {
         self.counters.count(Event::Request);
         let (mut parts, body) = request.into_parts();
         let body = match self.read_body(body).await {
@@ -134,8 +143,12 @@ where
         };
         parts.extensions.insert(peer);
         let request = Request::from_parts(parts, Full::new(body));
-        let mut service = self.service.clone();
-        match contain(async move { service.call(request).await }).await {
+        let handled = contain(async move {
+            // Held for the call alone; a panic in it leaves nothing behind that matters.
+            let answer = service.lock().unwrap_or_else(PoisonError::into_inner).call(request);
+            answer.await
+        });
+        match handled.await {
             Ok(Ok(response)) => Answered::Whole(response),
             Ok(Err(never)) => match never {},
             Err(panicked) => {
@@ -157,8 +170,13 @@ where
             self.counters.count(Event::TooLarge);
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        let reading = Limited::new(body, bytes_max).collect();
-        match tokio::time::timeout(body_timeout, reading).await {
+        let mut reading = pin!(Limited::new(body, bytes_max).collect());
+        // Mostly the body came together with its head: then no timer is made for it.
+        let read = match poll!(reading.as_mut()) {
+            Poll::Ready(read) => Ok(read),
+            Poll::Pending => tokio::time::timeout(body_timeout, reading).await,
+        };
+        match read {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 self.counters.count(Event::TooLarge);

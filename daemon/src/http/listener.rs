@@ -41,28 +41,31 @@ enum Stream {
 /// Idle connections are closed at once, answers given meanwhile carry `Connection: close`.
 ///
 /// There is no deadline here: dropping the future cuts whatever is left, so the caller puts one
-/// over it. `service` is `warp::service(routes)`; it is cloned for each request. `limits` are
+/// over it. `make_service` gives `warp::service(routes)`, once for each connection, with nothing in
+/// it that another's service counts, locks or clones as well: its filters are cloned for each
+/// request, and processors that share a count wait for each other. `limits` are
 /// [`Limits`](super::Limits), or [`LiveLimits`] that somebody else may change meanwhile.
 ///
 /// # Errors
 /// The listener is broken for good (not: out of descriptors, which is waited out). What was in
 /// flight is answered all the same.
-pub async fn serve<S>(
+pub async fn serve<M, S>(
     listener: Listener,
-    service: S,
+    make_service: M,
     limits: impl Into<LiveLimits>,
     counters: Arc<EdgeCounters>,
     cancel: CancellationToken,
 ) -> io::Result<()>
 where
+    M: Fn() -> S + Send + Sync + 'static,
     S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible>,
-    S: Clone + Send + Sync + 'static,
+    S: Send + 'static,
     S::Future: Send,
 {
     // A child, so that a broken listener can send its connections home without stopping the others.
     let cancel = cancel.child_token();
     let mut connections = JoinSet::new();
-    let edge = Arc::new(Edge { service, limits: limits.into(), counters });
+    let edge = Arc::new(Edge { make_service, limits: limits.into(), counters });
     let ended = accept_until(&cancel, &listener, &edge, &mut connections).await;
     drop(listener);
     cancel.cancel();
@@ -72,15 +75,16 @@ where
     ended
 }
 
-async fn accept_until<S>(
+async fn accept_until<M, S>(
     cancel: &CancellationToken,
     listener: &Listener,
-    edge: &Arc<Edge<S>>,
+    edge: &Arc<Edge<M>>,
     connections: &mut JoinSet<()>,
 ) -> io::Result<()>
 where
+    M: Fn() -> S + Send + Sync + 'static,
     S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible>,
-    S: Clone + Send + Sync + 'static,
+    S: Send + 'static,
     S::Future: Send,
 {
     loop {
@@ -98,7 +102,8 @@ where
             () = changed => continue,
             accepted = accept(listener, &edge.counters), if has_room => accepted?,
         };
-        let (edge, cancel) = (Arc::clone(edge), cancel.clone());
+        // A token of its own: polling one takes a lock, for each request.
+        let (edge, cancel) = (Arc::clone(edge), cancel.child_token());
         connections.spawn(async move {
             match stream {
                 Stream::Tcp(stream) => drive(stream, peer, edge, cancel).await,

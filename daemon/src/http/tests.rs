@@ -100,7 +100,7 @@ fn start(limits: impl Into<LiveLimits>) -> Server {
     let cancel = CancellationToken::new();
     let serving = tokio::spawn(serve(
         Listener::Tcp(listener),
-        warp::service(routes),
+        move || warp::service(routes.clone()),
         limits.into(),
         Arc::clone(&counters),
         cancel.clone(),
@@ -191,10 +191,11 @@ async fn a_unix_peer_is_told_by_the_kernel() {
         told.try_send(call.peer).unwrap();
         echo(call)
     });
+    let routes = routes.recover(recover);
     let cancel = CancellationToken::new();
     let serving = tokio::spawn(serve(
         Listener::Unix(listener),
-        warp::service(routes.recover(recover)),
+        move || warp::service(routes.clone()),
         LIMITS,
         Arc::default(),
         cancel.clone(),

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use protocol::Code;
 
+use super::per_thread::PerThread;
+
 /// Upper ends of the buckets of durations, in microseconds: from what a refusal takes to the time
 /// after which a buyer counts as overdue, and beyond.
 pub const DURATIONS_US: [u64; 18] = [
@@ -99,18 +101,18 @@ impl Spread {
 
 /// How long the answers of one endpoint took, by the code of each.
 #[derive(Debug)]
-pub struct AnswerMeter([SpreadMeter; CODES]);
+pub struct AnswerMeter(PerThread<[SpreadMeter; CODES]>);
 
 impl Default for AnswerMeter {
     fn default() -> Self {
-        Self(std::array::from_fn(|_| SpreadMeter::new(&DURATIONS_US)))
+        Self(PerThread::new(|| std::array::from_fn(|_| SpreadMeter::new(&DURATIONS_US))))
     }
 }
 
 impl AnswerMeter {
     /// An answer with this code took so long.
     pub fn record(&self, code: Code, duration: Duration) {
-        self.0[code as usize].record_duration(duration);
+        self.0.own()[code as usize].record_duration(duration);
     }
 
     /// How many there were since the start, by code; codes that never came are left out.
@@ -132,7 +134,10 @@ impl AnswerMeter {
     }
 
     fn seen(&self) -> impl Iterator<Item = (Code, &SpreadMeter)> {
-        let all = Code::ALL.into_iter().map(|code| (code, &self.0[code as usize]));
+        let all = self
+            .0
+            .all()
+            .flat_map(|meters| Code::ALL.into_iter().map(|code| (code, &meters[code as usize])));
         all.filter(|(_, meter)| 0 < meter.count())
     }
 }

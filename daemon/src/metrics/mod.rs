@@ -152,7 +152,8 @@ pub async fn serve(
             answer.unwrap_or_else(|TooSlow| http::fault(StatusCode::SERVICE_UNAVAILABLE))
         }
     });
-    let service = warp::service(routes.recover(http::recover).unify());
+    let routes = routes.recover(http::recover).unify();
+    let service = move || warp::service(routes.clone());
     let counters = Arc::new(EdgeCounters::default());
     http::serve(Listener::Tcp(listener), service, LIMITS, counters, cancel).await
 }
