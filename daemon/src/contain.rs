@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 /// A future panicked; with the message, where it is text.
@@ -15,13 +15,15 @@ pub(crate) struct Panicked(pub(crate) String);
 /// What the future shares with others may be left half-changed, as with any early return: our
 /// shared state is behind types that keep themselves whole (atomics, channels, one writer), and
 /// Tokio itself contains the panic of a task on the same grounds.
-pub(crate) async fn contain<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut future = pin!(future);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+///
+/// It is pinned by the caller: moved in here, a large future would have room for itself twice.
+pub(crate) fn contain<F: Future + ?Sized>(
+    mut future: Pin<&mut F>,
+) -> impl Future<Output = Result<F::Output, Panicked>> {
+    poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(poll) => poll.map(Ok),
         Err(payload) => Poll::Ready(Err(Panicked(text_of(payload.as_ref())))),
     })
-    .await
 }
 
 fn text_of(payload: &(dyn Any + Send)) -> String {
@@ -34,21 +36,22 @@ fn text_of(payload: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::contain;
 
     #[tokio::test]
     async fn a_panic_after_a_wait_becomes_an_error_with_its_message() {
-        let error = contain(async {
+        let work = async {
             tokio::task::yield_now().await;
             panic!("at {}", "work");
-        })
-        .await
-        .unwrap_err();
+        };
+        let error = contain(pin!(work)).await.unwrap_err();
         assert_eq!(error.0, "at work");
     }
 
     #[tokio::test]
     async fn a_result_passes_through() {
-        assert_eq!(contain(async { 7 }).await.unwrap(), 7);
+        assert_eq!(contain(pin!(async { 7 })).await.unwrap(), 7);
     }
 }

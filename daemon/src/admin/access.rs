@@ -11,7 +11,7 @@ use protocol::{PeerView, Permission};
 
 use crate::config::Others;
 use crate::groups::{self, Known};
-use crate::http::{Peer, UnixPeer};
+use crate::http::UnixPeer;
 
 /// How long a user's groups are remembered: an operator who is taken out of the group loses the
 /// right this soon.
@@ -78,8 +78,8 @@ impl Access {
 
     /// Who a peer is and what it may do. `None` for one that isn't a local process, or isn't known:
     /// then something stands between it and us that makes its identity worthless.
-    pub(super) async fn caller(&self, peer: Option<Peer>) -> Option<Caller> {
-        let Some(Peer::Unix(peer)) = peer else { return None };
+    pub(super) async fn caller(&self, peer: Option<UnixPeer>) -> Option<Caller> {
+        let peer = peer?;
         #[cfg(test)]
         let peer = match self.stand_in {
             Some(uid) => UnixPeer { uid, gid: uid, ..peer },
@@ -150,7 +150,7 @@ mod tests {
     use protocol::Permission;
 
     use super::{Access, Known, Others, Rules};
-    use crate::http::{Peer, UnixPeer};
+    use crate::http::UnixPeer;
 
     fn rules(others: Others) -> Rules {
         Rules { own_uid: 990, operators: Some(("sale".to_owned(), 77)), others }
@@ -188,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn other_rules_hold_at_once() {
         let access = Access::new(rules(Others::None));
-        let peer = Peer::Unix(UnixPeer { uid: 4_000_000_000, gid: 78, pid: None });
+        let peer = UnixPeer { uid: 4_000_000_000, gid: 78, pid: None };
         let held = async || access.caller(Some(peer)).await.unwrap().view.permission;
         assert_eq!(held().await, Permission::None);
         access.change(Rules { operators: Some(("crew".to_owned(), 78)), ..rules(Others::None) });
@@ -201,9 +201,8 @@ mod tests {
     async fn only_local_processes_are_anybody() {
         let access = Access::new(rules(Others::View));
         assert_eq!(access.caller(None).await, None);
-        assert_eq!(access.caller(Some(Peer::Tcp("127.0.0.1:1".parse().unwrap()))).await, None);
         for _ in 0..2 {
-            let root = Peer::Unix(UnixPeer { uid: 0, gid: 0, pid: Some(1) });
+            let root = UnixPeer { uid: 0, gid: 0, pid: Some(1) };
             let caller = access.caller(Some(root)).await.unwrap();
             assert_eq!(caller.view.user.as_deref(), Some("root"));
             assert_eq!((caller.view.permission, caller.pid), (Permission::Operate, Some(1)));

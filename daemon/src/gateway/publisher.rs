@@ -72,10 +72,11 @@ async fn publish(
     let orders: Arc<[Outgoing]> = orders.into();
     let batch = Arc::clone(&orders);
     // A panic in a queue's client costs certainty, and not the claims.
-    let results = contain(producer.publish(batch)).await.unwrap_or_else(|Panicked(why)| {
-        error!(why, "publishing ended in disorder");
-        Vec::new()
-    });
+    let results =
+        contain(producer.publish(batch).as_mut()).await.unwrap_or_else(|Panicked(why)| {
+            error!(why, "publishing ended in disorder");
+            Vec::new()
+        });
     let missing = std::iter::repeat_with(|| {
         Published::Unknown(Cause("the queue gave no result for this order".to_owned()))
     });

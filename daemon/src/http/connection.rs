@@ -21,12 +21,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::reply::Response;
 
 use super::counters::{EdgeCounters, Event};
-use super::edge::{Answered, Edge, Limits, Peer};
+use super::edge::{Answered, Edge, Limits, UnixPeer};
 use super::reply;
 use super::stream::EdgeStream;
 
@@ -126,7 +125,7 @@ impl Progress {
 struct Exchange<M, S> {
     edge: Arc<Edge<M>>,
     service: Mutex<S>,
-    peer: Peer,
+    peer: Option<UnixPeer>,
     progress: Progress,
 }
 
@@ -142,7 +141,7 @@ enum End {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn drive<I, M, S>(io: I, peer: Peer, edge: Arc<Edge<M>>, cancel: CancellationToken)
+pub(super) async fn drive<I, M, S>(io: I, peer: Option<UnixPeer>, edge: Arc<Edge<M>>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send,
     M: Fn() -> S + 'static,
@@ -165,7 +164,7 @@ where
     let finished = tokio::select! {
         biased;
         finished = finish(&mut connection) => Some(Finished::ByItself(finished)),
-        () = cancel.cancelled() => drain(&mut connection, progress).await.map(Finished::ByItself),
+        () = exchange.edge.closing.told() => drain(&mut connection, progress).await.map(Finished::ByItself),
         () = progress.silence(limits.header_timeout) => Some(Finished::Silent),
     };
     let Some(finished) = finished else { return };

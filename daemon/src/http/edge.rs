@@ -2,8 +2,9 @@
 //! panic contained. Connections are `connection`'s business.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, StatusCode};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::reply::Response;
 
@@ -87,16 +89,8 @@ impl LiveLimits {
     }
 }
 
-/// Who is at the other end; in every request's extensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Peer {
-    /// Somebody on the network.
-    Tcp(SocketAddr),
-    /// A process of this machine.
-    Unix(UnixPeer),
-}
-
-/// A process of this machine, by the kernel's word, as of its `connect`.
+/// A process of this machine at the other end of a Unix socket, by the kernel's word, as of its
+/// `connect`; in its requests' extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnixPeer {
     /// Its effective user.
@@ -114,6 +108,37 @@ pub(super) struct Edge<M> {
     pub(super) make_service: M,
     pub(super) limits: LiveLimits,
     pub(super) counters: Arc<EdgeCounters>,
+    pub(super) closing: Closing,
+}
+
+/// Tells all connections of a listener that no further request is wanted.
+#[derive(Debug, Default)]
+pub(super) struct Closing {
+    is_told: AtomicBool,
+    token: CancellationToken,
+}
+
+impl Closing {
+    pub(super) fn tell(&self) {
+        self.is_told.store(true, Ordering::Release);
+        self.token.cancel();
+    }
+
+    /// Ends when it is told. This is polled for each request, where a token's own future takes two
+    /// locks: it is asked once, which is enough to be woken, and again when there is something to
+    /// hear. So it must stay with the task that polls it first.
+    pub(super) async fn told(&self) {
+        let mut told = pin!(self.token.cancelled());
+        let mut is_asked = false;
+        poll_fn(|context| {
+            if is_asked && !self.is_told.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+            is_asked = true;
+            told.as_mut().poll(context)
+        })
+        .await;
+    }
 }
 
 /// An answer, and whether the request was read to its end.
@@ -129,7 +154,7 @@ impl<M> Edge<M> {
     pub(super) async fn answer<S>(
         &self,
         service: &Mutex<S>,
-        peer: Peer,
+        peer: Option<UnixPeer>,
         request: Request<Incoming>,
     ) -> Answered
     where
@@ -141,14 +166,16 @@ impl<M> Edge<M> {
             Ok(body) => body,
             Err(status) => return Answered::Unread(closing_fault(status)),
         };
-        parts.extensions.insert(peer);
+        if let Some(peer) = peer {
+            parts.extensions.insert(peer);
+        }
         let request = Request::from_parts(parts, Full::new(body));
-        let handled = contain(async move {
+        let mut handling = pin!(async {
             // Held for the call alone; a panic in it leaves nothing behind that matters.
             let answer = service.lock().unwrap_or_else(PoisonError::into_inner).call(request);
             answer.await
         });
-        match handled.await {
+        match contain(handling.as_mut()).await {
             Ok(Ok(response)) => Answered::Whole(response),
             Ok(Err(never)) => match never {},
             Err(panicked) => {

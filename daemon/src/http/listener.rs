@@ -17,7 +17,7 @@ use warp::reply::Response;
 
 use super::connection::drive;
 use super::counters::{EdgeCounters, Event};
-use super::edge::{Edge, LiveLimits, Peer, UnixPeer};
+use super::edge::{Closing, Edge, LiveLimits, UnixPeer};
 
 /// How long accepting rests when the process or the machine is out of descriptors or memory: time
 /// for connections to end. Until then the kernel queues.
@@ -62,13 +62,16 @@ where
     S: Send + 'static,
     S::Future: Send,
 {
-    // A child, so that a broken listener can send its connections home without stopping the others.
-    let cancel = cancel.child_token();
     let mut connections = JoinSet::new();
-    let edge = Arc::new(Edge { make_service, limits: limits.into(), counters });
+    let edge = Arc::new(Edge {
+        make_service,
+        limits: limits.into(),
+        counters,
+        closing: Closing::default(),
+    });
     let ended = accept_until(&cancel, &listener, &edge, &mut connections).await;
     drop(listener);
-    cancel.cancel();
+    edge.closing.tell();
     while let Some(joined) = connections.join_next().await {
         reap(&edge.counters, joined);
     }
@@ -102,19 +105,21 @@ where
             () = changed => continue,
             accepted = accept(listener, &edge.counters), if has_room => accepted?,
         };
-        // A token of its own: polling one takes a lock, for each request.
-        let (edge, cancel) = (Arc::clone(edge), cancel.child_token());
+        let edge = Arc::clone(edge);
         connections.spawn(async move {
             match stream {
-                Stream::Tcp(stream) => drive(stream, peer, edge, cancel).await,
-                Stream::Unix(stream) => drive(stream, peer, edge, cancel).await,
+                Stream::Tcp(stream) => drive(stream, peer, edge).await,
+                Stream::Unix(stream) => drive(stream, peer, edge).await,
             }
         });
     }
 }
 
 /// The next connection.
-async fn accept(listener: &Listener, counters: &EdgeCounters) -> io::Result<(Stream, Peer)> {
+async fn accept(
+    listener: &Listener,
+    counters: &EdgeCounters,
+) -> io::Result<(Stream, Option<UnixPeer>)> {
     loop {
         match accept_one(listener).await {
             Ok(accepted) => return Ok(accepted),
@@ -131,15 +136,15 @@ async fn accept(listener: &Listener, counters: &EdgeCounters) -> io::Result<(Str
     }
 }
 
-async fn accept_one(listener: &Listener) -> io::Result<(Stream, Peer)> {
+async fn accept_one(listener: &Listener) -> io::Result<(Stream, Option<UnixPeer>)> {
     match listener {
         Listener::Tcp(listener) => {
-            let (stream, address) = listener.accept().await?;
+            let (stream, _) = listener.accept().await?;
             // An answer is one small segment: waiting for an acknowledgement before sending it
             // would only add time. A socket that refuses the option is gone already, and says so
             // when read.
             let _ = stream.set_nodelay(true);
-            Ok((Stream::Tcp(stream), Peer::Tcp(address)))
+            Ok((Stream::Tcp(stream), None))
         }
         Listener::Unix(listener) => {
             let (stream, _) = listener.accept().await?;
@@ -149,7 +154,7 @@ async fn accept_one(listener: &Listener) -> io::Result<(Stream, Peer)> {
                 .map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
             let peer =
                 UnixPeer { uid: credentials.uid(), gid: credentials.gid(), pid: credentials.pid() };
-            Ok((Stream::Unix(stream), Peer::Unix(peer)))
+            Ok((Stream::Unix(stream), Some(peer)))
         }
     }
 }

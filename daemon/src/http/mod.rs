@@ -34,7 +34,7 @@ mod tests;
 
 pub use bind::{BindError, bind_tcp};
 pub use counters::{EdgeCounters, EdgeReadings};
-pub use edge::{Limits, LiveLimits, Peer, UnixPeer};
+pub use edge::{Limits, LiveLimits, UnixPeer};
 pub use listener::{Listener, serve};
 pub use reject::recover;
 pub(crate) use reply::write;

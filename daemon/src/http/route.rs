@@ -11,7 +11,7 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::{Peer, reply};
+use super::{UnixPeer, reply};
 
 /// A request as a handler gets it.
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ pub struct Call {
     pub content_type: Option<String>,
     /// The whole body, within the edge's limit.
     pub body: Bytes,
-    /// Who asks; `None` only where no listener of ours is underneath, as in tests.
-    pub peer: Option<Peer>,
+    /// The process that asks; `None` for somebody on the network.
+    pub peer: Option<UnixPeer>,
 }
 
 /// The filter of one path. The path is compared as it came: nothing is decoded, and a slash at the
@@ -42,7 +42,6 @@ where
     H: Fn(Call) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response> + Send,
 {
-    let allow = allow_header(methods);
     warp::path::full()
         .and_then(move |full: FullPath| {
             ready(if full.as_str() == path { Ok(()) } else { Err(warp::reject::not_found()) })
@@ -53,7 +52,7 @@ where
             let handled = if allows(methods, &call.method) {
                 Ok(handler(call))
             } else {
-                Err(unhandled(&call.method, &allow))
+                Err(unhandled(&call.method, &allow_header(methods)))
             };
             async move {
                 match handled {
@@ -82,7 +81,7 @@ fn call() -> impl Filter<Extract = (Call,), Error = Rejection> + Copy {
         .and(warp::query::raw().or_else(|_| ready(Ok::<_, Rejection>((String::new(),)))))
         .and(warp::header::optional::<String>("content-type"))
         .and(warp::body::bytes())
-        .and(warp::ext::optional::<Peer>())
+        .and(warp::ext::optional::<UnixPeer>())
         .map(|method, path: FullPath, query, content_type, body, peer| Call {
             method,
             path: path.as_str().to_owned(),

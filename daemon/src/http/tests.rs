@@ -22,8 +22,8 @@ use warp::Filter;
 use warp::reply::Response;
 
 use super::{
-    Call, EdgeCounters, EdgeReadings, Limits, Listener, LiveLimits, Peer, bind_tcp, json, recover,
-    route, serve,
+    Call, EdgeCounters, EdgeReadings, Limits, Listener, LiveLimits, bind_tcp, json, recover, route,
+    serve,
 };
 
 /// How long a test waits for what must happen before it is called a failure.
@@ -203,7 +203,7 @@ async fn a_unix_peer_is_told_by_the_kernel() {
     let mut stream = UnixStream::connect(&path).await.unwrap();
     stream.write_all(request("GET /", "", "").as_bytes()).await.unwrap();
     read_to_close(&mut stream).await;
-    let Some(Some(Peer::Unix(peer))) = peers.recv().await else { panic!("no peer") };
+    let Some(Some(peer)) = peers.recv().await else { panic!("no peer") };
     assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
     assert_eq!(peer.gid, rustix::process::getegid().as_raw());
     assert_eq!(peer.pid, Some(rustix::process::getpid().as_raw_nonzero().get()));

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -85,11 +85,33 @@ impl Places {
 /// Parts of the index. Each grows by itself, so that no commit waits for the whole to be moved.
 const PARTS: usize = 64;
 
+/// Places by a hash, which is hashed no further.
+type Part = HashMap<u64, Places, BuildHasherDefault<Hashed>>;
+
+/// Takes a hash as it is.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        // Only whole hashes are ever written; this keeps the order of whatever else might be.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The rows of the queue.
 #[derive(Debug)]
 pub(super) struct QueueIndex {
     hasher: RandomState,
-    parts: [Mutex<HashMap<u64, Places>>; PARTS],
+    parts: [Mutex<Part>; PARTS],
     /// Rows that are committed.
     committed: AtomicU64,
 }
@@ -167,8 +189,8 @@ impl QueueIndex {
         self.undo(removed);
     }
 
-    fn part(&self, hash: u64) -> MutexGuard<'_, HashMap<u64, Places>> {
-        // The map uses the low bits.
+    fn part(&self, hash: u64) -> MutexGuard<'_, Part> {
+        // The map uses the low bits and the seven highest.
         let part = (hash >> 32) as usize % PARTS;
         self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)
     }

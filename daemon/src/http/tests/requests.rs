@@ -12,7 +12,7 @@ async fn a_request_reaches_its_handler_whole() {
     assert!(answer.contains("\r\ncontent-type: application/json;charset=UTF-8\r\n"), "{answer}");
     let body = concat!(
         r#"{"code":"10000","msg":"SUCCESS","data":{"orderId":"POST q=1 a=b","#,
-        r#""userPhoneNo":"application/x-www-form-urlencoded","prodId":"true","chargeMoney":"0.000"}}"#
+        r#""userPhoneNo":"application/x-www-form-urlencoded","prodId":"false","chargeMoney":"0.000"}}"#
     );
     assert!(answer.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{answer}");
     assert!(answer.ends_with(body), "{answer}");
