@@ -206,6 +206,8 @@ fn drain_and_shutdown_want_the_name() {
         assert_eq!(press(&mut model, "y<Enter>"), []);
         assert_eq!(press(&mut model, "<C-u>seckil<Enter>"), []);
         assert_eq!(model.popups.len(), 1);
+        let said = model.toast.as_ref().map(|toast| toast.text.as_str());
+        assert_eq!(said, Some("\"seckil\" isn't \"seckilld\": nothing is done"));
         let effects = press(&mut model, "ld<Enter>");
         assert!(matches!(&effects[..], [Effect::Ask(Ask::Command(_))]), "{key}");
     }

@@ -8,6 +8,7 @@ use crate::console::command::Command;
 use crate::console::keys::Action;
 use crate::console::model::{Button, Connection, Input, Model, OrdersFilter, Popup, Screen};
 use crate::console::msg::{Ask, Effect};
+use crate::console::text::printable;
 
 /// A question's keys.
 pub(super) fn question(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -89,6 +90,11 @@ fn enter(model: &mut Model) -> Vec<Effect> {
         Some(Popup::Confirmation(asked)) => match &asked.typed {
             Some((expected, input)) if input.text() == expected => give(model, asked.command),
             _ => {
+                if let Some((expected, input)) = &asked.typed {
+                    let (given, wanted) = (printable(input.text()), printable(expected));
+                    let text = format!("{given:?} isn't {wanted:?}: nothing is done");
+                    model.say(Severity::Warning, text);
+                }
                 model.popups.push(Popup::Confirmation(asked));
                 Vec::new()
             }
