@@ -88,6 +88,13 @@ fn conditions(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
     all
 }
 
+/// Books that don't balance.
+pub(super) fn unbalanced(product: &ProductView) -> Option<Noticed> {
+    let ProductView { prod_id, missing, balanced, .. } = product;
+    let text = format!("{prod_id} is out of balance: {missing} units are unaccounted for");
+    (!balanced).then(|| noticed(NotableKind::Product, Severity::Error, text))
+}
+
 fn of_product(before: &ProductView, after: &ProductView) -> Vec<Noticed> {
     let mut all = Vec::new();
     let id = &after.prod_id;
@@ -105,11 +112,7 @@ fn of_product(before: &ProductView, after: &ProductView) -> Vec<Noticed> {
         _ => {}
     }
     match (before.balanced, after.balanced) {
-        (true, false) => all.push(noticed(
-            NotableKind::Product,
-            Severity::Error,
-            format!("{id} is out of balance: {} units are unaccounted for", after.missing),
-        )),
+        (true, false) => all.extend(unbalanced(after)),
         (false, true) => all.push(noticed(
             NotableKind::Product,
             Severity::Info,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use protocol::{EpochMs, Line, Notable, NotableKind, PeerView, Severity, Snapshot};
 use tokio::sync::{Mutex, broadcast};
 use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
 use super::StatusSource;
 use super::notables::{self, Noticed};
@@ -57,6 +58,8 @@ impl Observatory {
     /// Begins with a first look.
     pub(super) async fn new(source: Arc<dyn StatusSource>) -> Self {
         let snapshot = source.snapshot().await;
+        let books = snapshot.products.iter().filter_map(notables::unbalanced);
+        books.for_each(|noticed| log(noticed.severity, &noticed.text));
         let current = Mutex::new(Current { snapshot, noticed: 0, told_at: Instant::now() });
         Self { source, current, lines: broadcast::Sender::new(LINES_BEHIND_MAX) }
     }
@@ -148,9 +151,22 @@ impl Current {
     fn notice(&mut self, newer: &mut Snapshot, noticed: Vec<Noticed>) {
         let at: EpochMs = newer.at;
         for Noticed { kind, severity, text } in noticed {
+            if kind == NotableKind::Product {
+                log(severity, &text);
+            }
             self.noticed += 1;
             newer.notice(Notable { id: self.noticed, at, kind, severity, text });
         }
+    }
+}
+
+/// Products' turns, which nobody else tells the log of. Books that don't balance are told as an
+/// error: whoever reads only the log must hear of it too.
+fn log(severity: Severity, text: &str) {
+    match severity {
+        Severity::Info => info!("{text}"),
+        Severity::Warning => warn!("{text}"),
+        Severity::Error => error!("{text}"),
     }
 }
 

@@ -147,6 +147,31 @@ async fn a_wrong_price_is_set_right_while_orders_wait() -> Result<()> {
     Ok(())
 }
 
+/// Somebody changes the database by hand. Whoever reads only the log hears of it as well.
+#[tokio::test]
+async fn books_that_do_not_balance_are_told_in_the_log() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let by_hand =
+        |sql: &str| -> Result<()> { Ok(Connection::open(daemon.database())?.execute_batch(sql)?) };
+    let logged = async |daemon: &Daemon, level: &str, text: &str| {
+        until(&format!("{text:?} in the log"), WITHIN, || async {
+            let logs = daemon.logs()?;
+            let told = logs.lines().any(|line| line.contains(level) && line.contains(text));
+            Ok(told.then_some(()))
+        })
+        .await
+    };
+    by_hand("UPDATE t_seckill_product SET prod_stock = prod_stock - 2 WHERE prod_id = 'pid_0001'")?;
+    let lacking = "pid_0001 is out of balance: 2 units are unaccounted for";
+    logged(&daemon, "ERROR", lacking).await?;
+    ensure!(!daemon.admin().status().await?.is_balanced());
+    by_hand("UPDATE t_seckill_product SET prod_stock = prod_stock + 2 WHERE prod_id = 'pid_0001'")?;
+    logged(&daemon, "INFO", "pid_0001 is balanced again").await?;
+    by_hand("UPDATE t_seckill_product SET prod_stock = prod_stock - 2 WHERE prod_id = 'pid_0001'")?;
+    let daemon = daemon.restart().await?;
+    logged(&daemon, "ERROR", lacking).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_orderly_stop_is_watched_to_its_end_and_looks_like_no_fault() -> Result<()> {
     let mut daemon = Daemon::start(Options::embedded()).await?;
