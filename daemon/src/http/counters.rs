@@ -9,6 +9,7 @@ use crate::meter::CountMeter;
 #[derive(Debug, Default)]
 pub struct EdgeCounters {
     connections_open: AtomicU64,
+    connections_max: AtomicU64,
     connections: AtomicU64,
     requests: CountMeter,
     panics: AtomicU64,
@@ -23,6 +24,8 @@ pub struct EdgeCounters {
 pub struct EdgeReadings {
     /// Connections open now.
     pub connections_open: u64,
+    /// How many may be open at once; 0 before the listener serves.
+    pub connections_max: u64,
     /// Connections accepted since the start.
     pub connections: u64,
     /// Requests whose head was read since the start.
@@ -56,6 +59,7 @@ impl EdgeCounters {
     pub fn read(&self) -> EdgeReadings {
         EdgeReadings {
             connections_open: self.connections_open.load(Relaxed),
+            connections_max: self.connections_max.load(Relaxed),
             connections: self.connections.load(Relaxed),
             requests: self.requests.total(),
             panics: self.panics.load(Relaxed),
@@ -76,6 +80,11 @@ impl EdgeCounters {
             Event::AcceptFailure => &self.accept_failures,
         };
         counter.fetch_add(1, Relaxed);
+    }
+
+    /// Keeps how many connections may be open, to be read beside how many are.
+    pub(super) fn note_limit(&self, connections_max: usize) {
+        self.connections_max.store(connections_max as u64, Relaxed);
     }
 
     /// Counts a connection as open until the guard is dropped.

@@ -94,7 +94,9 @@ where
         // Asked for before the limits are looked at, so that no change is missed.
         let changed = edge.limits.changed();
         // Without room none is accepted: what comes stays in the kernel's queue.
-        let has_room = connections.len() < edge.limits.now().connections_max;
+        let connections_max = edge.limits.now().connections_max;
+        edge.counters.note_limit(connections_max);
+        let has_room = connections.len() < connections_max;
         let (stream, peer) = tokio::select! {
             biased;
             () = cancel.cancelled() => return Ok(()),

@@ -81,6 +81,8 @@ families! {
         "How many charges may wait for the publisher; one more is answered 42002.";
     CONNECTIONS_OPEN: Gauge "seckill_http_connections_open" ["role"]
         "Connections open.";
+    CONNECTIONS_LIMIT: Gauge "seckill_http_connections_limit" ["role"]
+        "How many connections may be open at once; more wait in the kernel.";
     CONNECTIONS: Counter "seckill_http_connections_total" ["role"]
         "Connections accepted since the start.";
     HTTP_REQUESTS: Counter "seckill_http_requests_total" ["role"]

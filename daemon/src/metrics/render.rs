@@ -85,6 +85,7 @@ fn edges(page: &mut Page, edges: &[(&'static str, EdgeReadings)]) {
         }
     };
     each(f::CONNECTIONS_OPEN, |edge| edge.connections_open);
+    each(f::CONNECTIONS_LIMIT, |edge| edge.connections_max);
     each(f::CONNECTIONS, |edge| edge.connections);
     each(f::HTTP_REQUESTS, |edge| edge.requests);
     each(f::HTTP_PANICS, |edge| edge.panics);

@@ -443,6 +443,9 @@ pub struct EdgeView {
     pub role: String,
     /// Connections open now.
     pub connections_open: u64,
+    /// How many may be open at once, while more wait in the kernel. 0 from a daemon that doesn't
+    /// tell.
+    pub connections_max: u64,
     /// Requests whose head was read.
     pub requests: u64,
     /// Handlers that panicked; each was answered 500.

@@ -140,6 +140,7 @@ pub(super) fn edge(role: &str, readings: &EdgeReadings) -> EdgeView {
     EdgeView {
         role: role.to_owned(),
         connections_open: readings.connections_open,
+        connections_max: readings.connections_max,
         requests: readings.requests,
         panics: readings.panics,
         timeouts: readings.timeouts,

@@ -100,6 +100,8 @@ async fn connections_over_the_cap_wait_for_a_slot() {
     read_one(&mut first).await;
     assert_eq!(server.counters.read().connections, 1);
     assert_eq!(server.counters.read().requests, 2);
+    let read = server.counters.read();
+    assert_eq!((read.connections_open, read.connections_max), (1, 1), "full, and it shows");
     drop(first);
     assert!(read_to_close(&mut second).await.contains("GET n=2 "));
     assert_eq!(server.counters.read().connections, 2);

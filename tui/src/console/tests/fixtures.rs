@@ -179,6 +179,7 @@ pub(crate) fn sale() -> Snapshot {
         edges: vec![EdgeView {
             role: "gateway".to_owned(),
             connections_open: 212,
+            connections_max: 9_872,
             requests: 173_000,
             panics: 0,
             timeouts: 3,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{Code, GatewayView, LatencyView, Snapshot};
+use protocol::{Code, EdgeView, GatewayView, LatencyView, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -164,6 +164,18 @@ fn answer_table(
     table.draw(&rows, &rows::gateway_keys(model), inner, buffer);
 }
 
+/// Connections that are open, of those that may be: when all are taken, buyers wait in the kernel.
+fn open(edge: &EdgeView, styles: &Styles) -> Vec<Span<'static>> {
+    let EdgeView { connections_open, connections_max, .. } = *edge;
+    let text = match connections_max {
+        0 => grouped(connections_open),
+        most => format!("{} of {}", grouped(connections_open), grouped(most)),
+    };
+    let is_full = connections_max != 0 && connections_max <= connections_open;
+    let style = if is_full { styles.warning } else { styles.text };
+    figure(text, "open", style, styles)
+}
+
 fn connections(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let inner = panel(title("Connections", &[], styles), styles, area, buffer);
     let lines = snapshot.edges.iter().map(|edge| {
@@ -173,7 +185,7 @@ fn connections(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Bu
         };
         let parts = [
             vec![Span::styled(format!(" {:<8}", printable(&edge.role)), styles.strong)],
-            figure(grouped(edge.connections_open), "open", styles.text, styles),
+            open(edge, styles),
             figure(grouped(edge.requests), "requests", styles.text, styles),
             worry(edge.panics, "panics"),
             worry(edge.timeouts, "timed out"),
