@@ -244,7 +244,7 @@ fn overdue() -> BoxedStrategy<Option<OverdueView>> {
 }
 
 fn edges() -> BoxedStrategy<Vec<EdgeView>> {
-    let view = (text(), any::<[u64; 6]>()).prop_map(|(role, counts)| EdgeView {
+    let view = (text(), any::<[u64; 7]>()).prop_map(|(role, counts)| EdgeView {
         role,
         connections_open: counts[0],
         requests: counts[1],
@@ -252,6 +252,7 @@ fn edges() -> BoxedStrategy<Vec<EdgeView>> {
         timeouts: counts[3],
         too_large: counts[4],
         malformed: counts[5],
+        connections_max: counts[6],
     });
     vec(view, 0..3).boxed()
 }

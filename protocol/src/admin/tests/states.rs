@@ -142,6 +142,7 @@ fn edge() -> EdgeView {
     EdgeView {
         role: text("gateway"),
         connections_open: 1,
+        connections_max: 10_000,
         requests: 2,
         panics: 3,
         timeouts: 4,
