@@ -102,9 +102,9 @@ impl Progress {
         }
     }
 
-    /// Ends when one may come, and none has come whole, for `limit`. hyper has such a limit as well, but with a
-    /// timer that is made and thrown away for each request; this one is looked at when it is over,
-    /// and set anew for what has come meanwhile.
+    /// Ends when one may come, and none has come whole, for `limit`. hyper has such a limit as
+    /// well, but with a timer that is made and thrown away for each request; this one is looked at
+    /// when it is over, and set anew for what has come meanwhile.
     async fn silence(&self, limit: Duration) {
         let mut look = self.opened + limit;
         loop {
@@ -164,7 +164,9 @@ where
     let finished = tokio::select! {
         biased;
         finished = finish(&mut connection) => Some(Finished::ByItself(finished)),
-        () = exchange.edge.closing.told() => drain(&mut connection, progress).await.map(Finished::ByItself),
+        () = exchange.edge.closing.told() => {
+            drain(&mut connection, progress).await.map(Finished::ByItself)
+        }
         () = progress.silence(limits.header_timeout) => Some(Finished::Silent),
     };
     let Some(finished) = finished else { return };
