@@ -368,3 +368,30 @@ async fn discard(stream: &mut (impl AsyncRead + Unpin)) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::Progress;
+
+    const LIMIT: Duration = Duration::from_millis(50);
+
+    #[tokio::test]
+    async fn silence_is_counted_from_the_last_answers_end_and_never_within_one() {
+        let progress = Progress::new();
+        progress.begin();
+        let silence = progress.silence(LIMIT);
+        tokio::pin!(silence);
+        let mut is_over = async |within: Duration| timeout(within, &mut silence).await.is_ok();
+        assert!(!is_over(3 * LIMIT).await, "a request takes its time");
+        progress.answered();
+        assert!(!is_over(3 * LIMIT).await, "an answer is a stream");
+        let since = Instant::now();
+        progress.sent();
+        assert!(is_over(Duration::from_secs(20)).await);
+        assert!(LIMIT <= since.elapsed(), "over after {:?}", since.elapsed());
+    }
+}
