@@ -13,7 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::step::{output, run as run_command, step, target_dir};
+use crate::step::{output, run as run_command, step, target_dir, wanted};
 use crate::{rocketmq, step as steps};
 use commit::Commit;
 
@@ -178,11 +178,7 @@ fn tools_can_run() -> Result<()> {
         ("xz", "xz-utils"),
         ("strip", "binutils"),
     ] {
-        let runs = Command::new(program).arg("--version").output();
-        ensure!(
-            runs.is_ok_and(|told| told.status.success()),
-            "{program} can't be run; on Debian: apt-get install -y {package}"
-        );
+        wanted(program, "--version", package)?;
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! `cargo xtask e2e`: the tests against a real RocketMQ, which it finds or fetches first, and the
 //! kill -9 loop.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::dist::{Build, trial};
 use crate::rocketmq;
-use crate::step::{cargo, root, run as run_command, step, target_dir};
+use crate::step::{cargo, root, run as run_command, runs, step, target_dir, wanted};
 
 /// Names the versions that the tests start, for e2e/tests.
 const VERSIONS: &str = "E2E_VERSIONS";
@@ -122,14 +122,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Packages in a Debian of their own, booted: they need no broker, and nothing else needs them.
 fn packages(build: Build) -> Result<()> {
-    for (program, package) in
-        [("debootstrap", "debootstrap"), ("systemd-nspawn", "systemd-container")]
-    {
-        if !Command::new(program).arg("--version").output().is_ok_and(|told| told.status.success())
-        {
-            bail!("{program} can't be run; on Debian: apt-get install -y {package}");
-        }
-    }
+    wanted("debootstrap", "--version", "debootstrap")?;
+    wanted("systemd-nspawn", "--version", "systemd-container")?;
     let folder = trial::prepare(build)?;
     let mut command = cargo(TESTS);
     command.env(PACKAGES, folder).args(["--", "packages::"]);
@@ -172,17 +166,11 @@ fn servers_can_run() -> Result<()> {
         ("curl", "--version", "curl"),
         ("strace", "-V", "strace"),
     ] {
-        if !Command::new(program).arg(flag).output().is_ok_and(|told| told.status.success()) {
-            bail!("{program} can't be run; on Debian: apt-get install -y {package}");
-        }
+        wanted(program, flag, package)?;
     }
     for program in ["prometheus", "promtool"] {
         let unpacked = target_dir()?.join("tools/prometheus/usr/bin").join(program);
-        let runs = |program: &OsStr| {
-            let told = Command::new(program).arg("--version").output();
-            told.is_ok_and(|told| told.status.success())
-        };
-        if !runs(program.as_ref()) && !runs(unpacked.as_ref()) {
+        if !runs(program, "--version") && !runs(unpacked, "--version") {
             bail!("{program} can't be run: `.ci/run tools` unpacks Debian's package prometheus");
         }
     }

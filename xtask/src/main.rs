@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod dist;
 mod e2e;
+mod files;
 mod rocketmq;
 mod search;
 mod step;

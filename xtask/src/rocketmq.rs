@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::files::copy_folder;
 use crate::{e2e, step};
 
 /// The crate that is patched, in the version whose text the patch knows.
@@ -179,7 +180,7 @@ fn patched_copy(source: &Path, copy: &Path) -> Result<()> {
     if copy.exists() {
         fs::remove_dir_all(copy)?;
     }
-    copy_folder(source, copy)?;
+    copy_folder(source, copy, None)?;
     for (file, from, to) in PATCH {
         let path = copy.join(file);
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -190,20 +191,6 @@ fn patched_copy(source: &Path, copy: &Path) -> Result<()> {
              xtask/src/rocketmq.rs must be fitted to it:\n{from}"
         );
         fs::write(&path, text.replace(from, to))?;
-    }
-    Ok(())
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
     }
     Ok(())
 }

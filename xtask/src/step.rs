@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// Does one step and prints its line.
 ///
@@ -45,6 +45,20 @@ pub(crate) fn output(command: &mut Command) -> Result<Output> {
         bail!("{}; to rerun it: {line}\n{stdout}{stderr}", output.status);
     }
     Ok(output)
+}
+
+/// Whether a program is there and tells its version, by this flag.
+pub(crate) fn runs(program: impl AsRef<OsStr>, flag: &str) -> bool {
+    Command::new(program).arg(flag).output().is_ok_and(|told| told.status.success())
+}
+
+/// A program that a chore wants.
+///
+/// # Errors
+/// It isn't there; the message is how to get it.
+pub(crate) fn wanted(program: &str, flag: &str, package: &str) -> Result<()> {
+    ensure!(runs(program, flag), "{program} can't be run; on Debian: apt-get install -y {package}");
+    Ok(())
 }
 
 /// `cargo` of the toolchain that runs this, at the workspace's root.

@@ -10,7 +10,9 @@ use anyhow::{Result, bail, ensure};
 use seckill_e2e::machine::Machine;
 use seckill_e2e::until;
 
-use ground::{DATABASE, SERVICE, SETTINGS, SETTLED_MAX, Shop, booted, main_pid, packaged_settings};
+use ground::{
+    DATABASE, SERVICE, SETTINGS, SETTLED_MAX, Shop, booted, main_pid, packaged_settings, shown,
+};
 
 const CONFFILES: [&str; 3] = ["/etc/seckill/aliyun.toml", SETTINGS, "/etc/seckill/offline.toml"];
 /// What `cargo xtask e2e` ends the settings of the later package with.
@@ -145,7 +147,7 @@ async fn operated(machine: &Machine) -> Result<()> {
     let told = doctor(machine)?;
     ensure!(told.contains("a seckilld of this very configuration runs"), "{told}");
     until("the sale in the unit's status", SETTLED_MAX, || async {
-        let told = machine.done(&["systemctl", "show", "--value", "-p", "StatusText", SERVICE])?;
+        let told = shown(machine, SERVICE, "StatusText")?;
         Ok(told.starts_with("sold 20/800").then_some(()))
     })
     .await

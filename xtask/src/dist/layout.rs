@@ -1,13 +1,13 @@
 //! What a package holds and where: one tree for the tarball and the .deb, and the tarball itself.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{Built, settings};
+use crate::files::{copy, copy_folder, write};
 use crate::step::{output, root, run as run_command};
 
 const ENV_TYPES: [&str; 3] = ["embedded", "offline", "aliyun"];
@@ -49,35 +49,6 @@ pub(super) fn pack(tree: &Path, name: &str, epoch: &str, tarball: &Path) -> Resu
     tar.arg(format!("--mtime=@{epoch}")).arg(format!("--transform=s,^\\.,{name},"));
     // One thread: with more, the blocks would depend on the machine.
     run_command(tar.args(["--use-compress-program=xz -6 --threads=1", "."]))
-}
-
-fn copy_folder(from: &Path, to: &Path, ending: Option<&str>) -> Result<()> {
-    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let path = entry?.path();
-        let to = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() {
-            copy_folder(&path, &to, ending)?;
-        } else if ending.is_none() || path.extension() == ending.map(OsStr::new) {
-            copy(&path, &to)?;
-        }
-    }
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    made_parent(to)?;
-    fs::copy(from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
-    Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    made_parent(path)?;
-    fs::write(path, text).with_context(|| path.display().to_string())
-}
-
-fn made_parent(path: &Path) -> Result<()> {
-    let parent = path.parent().context("a path without a folder")?;
-    fs::create_dir_all(parent).with_context(|| parent.display().to_string())
 }
 
 #[cfg(test)]
