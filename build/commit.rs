@@ -1,7 +1,9 @@
-//! The build script of both programs: what `--version` tells, in the variable `SECKILL_BUILD`.
+//! The build script of both programs: what `--version` tells, in the variable `BUILT_FROM`.
+//! (Cargo hands that to the program as well where it starts it, so it isn't one of `SECKILL_…`,
+//! which are settings.)
 //!
 //! A release build asks git for its commit; a debug build doesn't, since every commit would then
-//! have the whole daemon compiled once more. `SECKILL_COMMIT` says it where there is no git, or
+//! have the whole daemon compiled once more. `BUILD_COMMIT` says it where there is no git, or
 //! where somebody knows better (`cargo xtask dist` does).
 #![expect(clippy::print_stdout, reason = "cargo listens to a build script's standard output")]
 
@@ -10,14 +12,14 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=../build/commit.rs");
-    println!("cargo::rerun-if-env-changed=SECKILL_COMMIT");
-    let commit = match variable("SECKILL_COMMIT") {
+    println!("cargo::rerun-if-env-changed=BUILD_COMMIT");
+    let commit = match variable("BUILD_COMMIT") {
         Some(commit) => commit,
         None if variable("PROFILE").as_deref() != Some("release") => "debug build".to_owned(),
         None => by_git().unwrap_or_else(|| "unknown commit".to_owned()),
     };
     let version = variable("CARGO_PKG_VERSION").unwrap_or_default();
-    println!("cargo::rustc-env=SECKILL_BUILD={version} ({commit})");
+    println!("cargo::rustc-env=BUILT_FROM={version} ({commit})");
 }
 
 #[expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts by the environment")]

@@ -11,7 +11,7 @@ use crate::config::{self, Faults, Loaded, Options, QueueKind, Role};
 use crate::exit::Exit;
 
 /// The version with the commit that it was built from, by `build/commit.rs`.
-pub const BUILD: &str = env!("SECKILL_BUILD");
+pub const BUILD: &str = env!("BUILT_FROM");
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

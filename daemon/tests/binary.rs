@@ -20,3 +20,13 @@ fn tells_its_version_and_what_it_was_built_from() -> std::io::Result<()> {
     assert!(from == "debug build" || is_commit(), "{told}");
     Ok(())
 }
+
+/// `cargo run` gives the program the variables of its build script, too: none of them may pass for
+/// a setting.
+#[test]
+fn started_by_cargo_it_takes_no_variable_of_the_build_for_a_setting() -> std::io::Result<()> {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_seckilld"));
+    let told = program.args(["check-config", "--env-type", "embedded"]).output()?;
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    Ok(())
+}

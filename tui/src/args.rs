@@ -32,7 +32,7 @@ discard, dead-letters resend --all, shutdown) ask first on a terminal and want -
 
 /// Looks at a running seckilld over its admin socket, and steers it.
 #[derive(Debug, Parser)]
-#[command(name = "seckillctl", version = env!("SECKILL_BUILD"), after_help = EXIT_CODES)]
+#[command(name = "seckillctl", version = env!("BUILT_FROM"), after_help = EXIT_CODES)]
 pub(crate) struct Args {
     /// The daemon's admin socket. Default: $SECKILLCTL_SOCKET, else the one that is found in
     /// /run/seckill, /run/seckill-*, $XDG_RUNTIME_DIR/seckill or ./seckill-data.

@@ -69,7 +69,7 @@ fn build(build: Build, commit: &Commit) -> Result<Built> {
         Build::Release => {
             let args = ["build", "--release", "-p", "seckilld", "-p", "seckillctl"];
             let mut cargo = rocketmq::patched(&own)?;
-            cargo.args(args).env("SECKILL_COMMIT", commit.told());
+            cargo.args(args).env("BUILD_COMMIT", commit.told());
             // Stripped where it is laid out: this one keeps its symbols, for addr2line.
             cargo.env("CARGO_PROFILE_RELEASE_STRIP", "false");
             // So that it runs wherever glibc does, and is the same wherever it is built.
