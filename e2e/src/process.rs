@@ -148,6 +148,9 @@ pub struct Usage {
     pub cpu: Duration,
     /// Resident memory in KiB.
     pub rss_kib: u64,
+    /// How often its threads went to sleep and were woken, since their starts; of those that have
+    /// ended nothing is known.
+    pub wakes: u64,
     /// Open file descriptors.
     pub open_files: usize,
 }
@@ -161,19 +164,31 @@ pub fn usage(pid: u32) -> Result<Usage> {
     let stat = std::fs::read_to_string(folder.join("stat"))?;
     let status = std::fs::read_to_string(folder.join("status"))?;
     let open_files = std::fs::read_dir(folder.join("fd"))?.count();
-    usage_from(&stat, &status, open_files).context("/proc reads otherwise than expected")
+    // A thread that ends in between is none of those that count.
+    let threads = std::fs::read_dir(folder.join("task"))?.flatten();
+    let wakes = threads
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok())
+        .filter_map(|status| field(&status, "voluntary_ctxt_switches:"))
+        .sum();
+    usage_from(&stat, &status, wakes, open_files).context("/proc reads otherwise than expected")
 }
 
-fn usage_from(stat: &str, status: &str, open_files: usize) -> Option<Usage> {
+/// A number behind its name in one of /proc's `status` files.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+    value.split_whitespace().next()?.parse().ok()
+}
+
+fn usage_from(stat: &str, status: &str, wakes: u64, open_files: usize) -> Option<Usage> {
     // The name in parentheses may hold anything; user and system time are fields 14 and 15.
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut times = after_name.split_whitespace().skip(11);
     let mut next = || times.next()?.parse::<u64>().ok();
     let ticks = next()? + next()?;
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(Usage {
         cpu: Duration::from_millis(ticks * 1000 / TICKS_PER_S),
-        rss_kib: rss.split_whitespace().next()?.parse().ok()?,
+        rss_kib: field(status, "VmRSS:")?,
+        wakes,
         open_files,
     })
 }
@@ -205,7 +220,7 @@ mod tests {
     #[test]
     fn proc_is_read_past_a_name_with_blanks() {
         let stat = "7 (a b) c) S 1 1 1 0 -1 4 5 6 7 8 150 50 0 0 20 0";
-        let usage = usage_from(stat, "Name:\tx\nVmRSS:\t   1234 kB\n", 7);
+        let usage = usage_from(stat, "Name:\tx\nVmRSS:\t   1234 kB\n", 3, 7);
         let usage = usage.map(|usage| (usage.rss_kib, usage.cpu.as_millis()));
         assert_eq!(usage, Some((1234, 2000)));
     }

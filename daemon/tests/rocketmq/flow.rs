@@ -22,7 +22,8 @@ async fn orders_flow_from_a_fresh_topic_on() {
     until("the first order is placed", async || recorder.count() == 1).await;
     let first = start.elapsed();
     println!("first order on a fresh topic placed {first:?} after the start");
-    assert!(first < Duration::from_secs(5), "{first:?}");
+    // The client's own timers look every 20 and 30 s.
+    assert!(first < Duration::from_secs(15), "{first:?}");
 
     // What we send is what the Java services read, and the accept time comes back.
     let sent = order(1);

@@ -176,7 +176,7 @@ async fn back_in_its_place_a_later_order_is_unknown_and_gets_its_own_id_again() 
     // Ids are made of product, buyer and attempt: nobody else can get it.
     ensure!(charge(&daemon, 3).await? != later);
     ensure!(charge(&daemon, 2).await? == later);
-    let books = Books::drained(&daemon.database(), Duration::from_secs(10)).await?;
+    let books = Books::drained(&daemon.database(), Duration::from_secs(60)).await?;
     ensure!(books.faults().is_empty() && books.sold("pid_0001") == 3, "{books:?}");
     Ok(())
 }

@@ -16,6 +16,9 @@ const PHONE: &str = "15200008881";
 const CHARGE: [(&str, &str); 3] =
     [("userPhoneNum", PHONE), ("chargePrice", "5999.000"), ("prodId", "pid_0001")];
 
+/// Longer than anything here takes: what isn't there by then never comes.
+const LONG: Duration = Duration::from_secs(60);
+
 /// HTTP 200, the contract's media type, and this JSON.
 fn expect(answer: &Answer, wanted: &Value) -> Result<()> {
     ensure!(answer.status == 200, "HTTP {}: {}", answer.status, answer.text());
@@ -42,7 +45,7 @@ fn order_id(answer: &Answer) -> Result<String> {
 
 /// What the gateway's query says once the order is decided.
 async fn decided(daemon: &Daemon, phone: &str, prod_id: &str) -> Result<Answer> {
-    until("a decision", Duration::from_secs(10), || async {
+    until("a decision", LONG, || async {
         let answer = daemon.query(phone, prod_id).await?;
         let json = answer.json()?;
         let is_open = json["code"] == "42004" || json["data"]["orderStatus"] == 1;

@@ -2,6 +2,9 @@
 //! exit code; and that nothing is changed by looking. Those over a real broker are in
 //! rocketmq/doctor.rs.
 
+#[cfg(feature = "servers")]
+mod small_disk;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
@@ -14,13 +17,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use rusqlite::Connection;
 use seckill_e2e::daemon::{Daemon, Options};
-use seckill_e2e::disk::SmallDisk;
 use seckill_e2e::process::{bare_command, ended};
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// A user's and a group's number: nobody's.
-const STRANGER: u32 = 65534;
 
 /// What a run of doctor told.
 #[derive(Debug)]
@@ -315,44 +314,6 @@ async fn a_database_that_cannot_be_made() -> Result<()> {
         Report::of(folder.path(), &well().set("store.path", path.to_string_lossy())).await?;
     assert_eq!(report.code, Some(2));
     report.assert("database", "fail", &["can't be made", "no folder"]);
-    Ok(())
-}
-
-/// Another user's, as the service's database is to whoever runs doctor as himself. Permissions bind
-/// root as well once that right is taken from it.
-#[tokio::test]
-async fn a_database_that_is_closed_to_this_user() -> Result<()> {
-    let Some(disk) = SmallDisk::mount(1)? else { return Ok(()) };
-    std::os::unix::fs::chown(disk.path(), Some(STRANGER), Some(STRANGER))?;
-    fs::set_permissions(disk.path(), fs::Permissions::from_mode(0o700))?;
-    let path = disk.path().join("sale.db");
-    let folder = TempDir::new()?;
-    let options = well().set("store.path", path.to_string_lossy());
-    let doctor = options.command(folder.path(), "doctor")?;
-    let mut command = Command::new("setpriv");
-    command.args(["--bounding-set", "-dac_override,-dac_read_search"]);
-    command.arg(doctor.get_program()).args(doctor.get_args()).env_clear();
-    let report = Report::by(folder.path(), command).await?;
-    assert_eq!(report.code, Some(2), "{report:#?}");
-    let told = disk.path().to_string_lossy();
-    report.assert("database", "fail", &[&told, "may not enter", "sudo -u", "seckilld doctor"]);
-    // Nothing is told that couldn't be known.
-    for check in ["running daemon", "gateway port", "order port", "integrity"] {
-        assert!(report.lines(check).is_empty(), "{report:#?}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_disk_with_little_room() -> Result<()> {
-    for (mib, state, code) in [(50, "fail", 2), (500, "warn", 1)] {
-        let Some(disk) = SmallDisk::mount(mib)? else { return Ok(()) };
-        let path = disk.path().join("sale.db");
-        let options = well().set("store.path", path.to_string_lossy());
-        let report = Report::of(disk.path(), &options).await?;
-        assert_eq!(report.code, Some(code), "{report:#?}");
-        report.assert("free disk", state, &["bytes", "less than"]);
-    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Every end-to-end test, in one program. Tests on the embedded queue need nothing installed and
-//! run in a plain `cargo test`; those behind the feature `servers` start a real RocketMQ.
+//! run in a plain `cargo test`; those behind the feature `servers` start a real RocketMQ, or need
+//! root: they fail where they can't be made.
 //!
 //! Run them by the whole workspace (`cargo test --workspace --test e2e --test binary`): naming this
 //! package alone would test whatever daemon was built last.
@@ -14,7 +15,6 @@ mod desk;
 mod doctor;
 mod edge;
 mod idle;
-mod journal;
 mod metrics;
 mod refusals;
 mod reload;
@@ -25,6 +25,8 @@ mod upgrade;
 
 #[cfg(feature = "servers")]
 mod disk;
+#[cfg(feature = "servers")]
+mod journal;
 #[cfg(feature = "servers")]
 mod packages;
 #[cfg(feature = "servers")]

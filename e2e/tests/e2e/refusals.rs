@@ -6,11 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 use rusqlite::Connection;
 use seckill_e2e::daemon::{Daemon, Options};
-use seckill_e2e::process::{Ended, Running, STOP_MAX, bare_command, ended};
-use seckill_e2e::until;
+use seckill_e2e::process::{Ended, bare_command, ended};
 use tempfile::TempDir;
-
-use crate::journal::in_its_own_run;
 
 /// The command line can't be read.
 const USAGE: i32 = 64;
@@ -230,20 +227,5 @@ async fn a_command_line_that_cannot_be_read() -> Result<()> {
         command.arg(word);
         assert_told(&ended(folder.path(), command).await?, USAGE, &[word]);
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_login_session_has_its_admin_socket_in_its_runtime_folder() -> Result<()> {
-    let (folder, runtime) = (TempDir::new()?, TempDir::new()?);
-    let options = Options::embedded().leave_out("admin.socket");
-    let log = std::fs::File::create(folder.path().join("log"))?;
-    let mut command = options.command(folder.path(), "run")?;
-    command.env("XDG_RUNTIME_DIR", runtime.path());
-    // So that no installed service's folder is found.
-    let mut command = in_its_own_run(&command, None)?.unwrap_or(command);
-    let _daemon = Running(command.stderr(log).spawn()?);
-    let socket = runtime.path().join("seckill/admin.sock");
-    until("the admin socket", STOP_MAX, || async { Ok(socket.exists().then_some(())) }).await?;
     Ok(())
 }

@@ -94,7 +94,9 @@ async fn the_watchdog_hears_nothing_while_the_writer_hangs() -> Result<()> {
         loop {
             let before = Instant::now();
             manager.until("a sign of life", |line| line == "WATCHDOG=1").await?;
-            if WATCHDOG / 2 < before.elapsed() {
+            // A long pause alone may be the machine's.
+            let told = daemon.logs()?.contains("the watchdog hears nothing until it goes on");
+            if told && WATCHDOG / 2 < before.elapsed() {
                 return Ok(());
             }
             if LONG < start.elapsed() {
@@ -105,7 +107,6 @@ async fn the_watchdog_hears_nothing_while_the_writer_hangs() -> Result<()> {
     let (charged, silence) = tokio::join!(charging, silence);
     silence?;
     assert_ne!(charged?.code(), "10000", "nothing could be stored");
-    assert!(daemon.logs()?.contains("the watchdog hears nothing until it goes on"));
     other.execute_batch("ROLLBACK")?;
     for _ in 0..4 {
         manager.until("a sign of life again", |line| line == "WATCHDOG=1").await?;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use seckill_e2e::buyers::phone;
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Options};
+#[cfg(feature = "servers")]
 use seckill_e2e::disk::SmallDisk;
 use seckill_e2e::process::{ended, killed_at};
 use tempfile::TempDir;
@@ -53,7 +54,7 @@ impl Left {
             let told = daemon.charge(&phone(number), "pid_0001", "5999.000").await?;
             ensure!(told.code() == "10000", "{}", told.text());
         }
-        Books::drained(&daemon.database(), std::time::Duration::from_secs(10)).await?;
+        Books::drained(&daemon.database(), std::time::Duration::from_secs(60)).await?;
         daemon.kill9()?;
         for name in [DATABASE, "seckilld.db-wal", BACKUP] {
             fs::copy(shared.path().join(name), folder.path().join(name))?;
@@ -164,9 +165,10 @@ async fn a_backup_killed_anywhere_leaves_no_file_or_a_whole_one() -> Result<()> 
     Ok(())
 }
 
+#[cfg(feature = "servers")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_full_disk_nothing_is_left_and_nothing_is_lost() -> Result<()> {
-    let Some(disk) = SmallDisk::mount(1)? else { return Ok(()) };
+    let disk = SmallDisk::mount(1)?;
     let left = Left::behind().await?;
     let (folder, options) = (left.folder.path(), Options::embedded());
     let on_disk = options.clone().set("store.path", disk.path().join(DATABASE).to_string_lossy());

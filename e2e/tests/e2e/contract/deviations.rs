@@ -1,8 +1,6 @@
 //! What the Java services get wrong: a test for each row of the contract's table that one process
 //! on the embedded queue can show. The others are in `sale`, `crash`, `rocketmq` and `split`.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Result;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -13,7 +11,7 @@ use seckill_e2e::daemon::{Daemon, Options};
 use seckill_e2e::http::urlencoded;
 use serde_json::json;
 
-use super::{CHARGE, PHONE, decided, expect, invalid_charge, order_id};
+use super::{CHARGE, LONG, PHONE, decided, expect, invalid_charge, order_id};
 
 #[tokio::test]
 async fn odd_prices_are_invalid_at_once() -> Result<()> {
@@ -38,9 +36,7 @@ async fn odd_prices_are_invalid_at_once() -> Result<()> {
         "５９９９.000",
         &digits,
     ] {
-        let start = Instant::now();
         expect(&daemon.charge(PHONE, "pid_0001", price).await?, &invalid_charge())?;
-        assert!(start.elapsed() < Duration::from_secs(2), "{price} took {:?}", start.elapsed());
     }
     assert_eq!(decided(&daemon, PHONE, "pid_0001").await?.code(), "41004");
     Ok(())
@@ -75,10 +71,7 @@ async fn a_body_over_16_kib_is_413_and_makes_no_order() -> Result<()> {
     }
     let answer = daemon.charge(&"1".repeat(20_000), "pid_0001", "5999.000").await?;
     assert_eq!(answer.status, 413);
-    assert_eq!(
-        Books::drained(&daemon.database(), Duration::from_secs(5)).await?.sold("pid_0001"),
-        0
-    );
+    assert_eq!(Books::drained(&daemon.database(), LONG).await?.sold("pid_0001"), 0);
     Ok(())
 }
 
@@ -134,7 +127,7 @@ async fn repeats_of_one_buyer_take_one_unit() -> Result<()> {
         assert_eq!(daemon.charge(&phone(number), "pid_five", "1.5").await?.code(), "10000");
     }
     assert_eq!(daemon.charge(&phone(5), "pid_five", "1.5").await?.code(), "40006");
-    let books = Books::drained(&daemon.database(), Duration::from_secs(10)).await?;
+    let books = Books::drained(&daemon.database(), LONG).await?;
     assert_eq!((books.sold("pid_five"), books.stock("pid_five")), (5, Some(0)));
     assert_eq!(books.faults(), Vec::<String>::new());
     Ok(())
@@ -164,7 +157,7 @@ async fn orders_and_stock_outlive_a_restart() -> Result<()> {
     let daemon = daemon.restart().await?;
     expect(&daemon.query(PHONE, "pid_0001").await?, &before)?;
     assert_eq!(order_id(&daemon.charge(PHONE, "pid_0001", "5999.000").await?)?, id);
-    let books = Books::drained(&daemon.database(), Duration::from_secs(5)).await?;
+    let books = Books::drained(&daemon.database(), LONG).await?;
     assert_eq!((books.sold("pid_0001"), books.stock("pid_0001")), (1, Some(99)));
     Ok(())
 }
