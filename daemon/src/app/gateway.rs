@@ -93,12 +93,14 @@ impl GatewayParts {
             helpers_end.clone(),
         ));
         let mut state = refresh.state();
-        helpers.spawn(report(refresh.state(), Arc::clone(status), helpers_end.clone()));
         let waiting_orders = queue.undecided(store).await?;
         let opening = Opening { refresh, doubts: Arc::clone(&doubts), waiting_orders, every };
         helpers.spawn(opening.run(Arc::clone(&book), helpers_end.clone()));
         // Either the book is read, or it is known why not: both are worth going on with.
         let _ = state.wait_for(|state| *state != Sync::Never(None)).await;
+        // Reported here, not by a task that may come after READY.
+        status.report(Part::OrderSide, condition_of(&state.borrow_and_update()));
+        helpers.spawn(report(state, Arc::clone(status), helpers_end.clone()));
         let phones = PhonePattern::new(&settings.phone_pattern)
             .map_err(|fault| StartError::Io(std::io::Error::other(fault)))?;
         let clock = store.clone();
@@ -156,24 +158,28 @@ impl Opening {
     }
 }
 
+/// Reports each change.
 async fn report(mut state: watch::Receiver<Sync>, status: Arc<Status>, cancel: CancellationToken) {
     loop {
-        let condition = match &*state.borrow_and_update() {
-            Sync::Following => Condition::default(),
-            Sync::Never(None) => Condition::degraded("the order side was not read yet"),
-            Sync::Never(Some(_)) => Condition::degraded(
-                "the order node can't be asked and was never read: charges are answered 42002",
-            ),
-            Sync::Behind(_) => Condition::degraded(
-                "the order node can't be asked: charges go on with the stock last known, queries \
-                 are answered 20000",
-            ),
-        };
-        status.report(Part::OrderSide, condition);
         tokio::select! {
             () = cancel.cancelled() => return,
             changed = state.changed() => if changed.is_err() { return },
         }
+        status.report(Part::OrderSide, condition_of(&state.borrow_and_update()));
+    }
+}
+
+fn condition_of(state: &Sync) -> Condition {
+    match state {
+        Sync::Following => Condition::default(),
+        Sync::Never(None) => Condition::degraded("the order side was not read yet"),
+        Sync::Never(Some(_)) => Condition::degraded(
+            "the order node can't be asked and was never read: charges are answered 42002",
+        ),
+        Sync::Behind(_) => Condition::degraded(
+            "the order node can't be asked: charges go on with the stock last known, queries are \
+             answered 20000",
+        ),
     }
 }
 

@@ -17,7 +17,7 @@ const WITHIN: Duration = Duration::from_secs(240);
 const FROZEN: Duration = Duration::from_secs(10);
 /// A thawed broker is the same as before, so the sale goes on within seconds; a few more are for
 /// what was sold before and for a busy machine.
-const WITHIN_OF_A_FREEZE: Duration = FROZEN.saturating_add(Duration::from_secs(20));
+const WITHIN_OF_A_FREEZE: Duration = FROZEN.saturating_add(Duration::from_secs(50));
 
 fn sale(daemon: &Daemon, within: Duration) -> Sale {
     Sale::begin(Crowd { within, ..Crowd::of_the_sale(vec![daemon.gateway_url()]) })
