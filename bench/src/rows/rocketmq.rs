@@ -135,7 +135,7 @@ impl BareClient {
 }
 
 async fn send(producer: Arc<dyn Producer>, first: u64) -> Result<()> {
-    let batch = (first..first + BATCH as u64).map(order).collect();
+    let batch = Arc::new((first..first + BATCH as u64).map(order).collect());
     let results = timeout(PATIENCE, producer.publish(batch)).await?;
     ensure!(results.iter().all(|result| *result == Published::Stored), "not sent: {results:?}");
     Ok(())

@@ -170,7 +170,7 @@ impl Doubts {
             if producer.ready().is_err() {
                 return;
             }
-            let results = producer.publish(batch.into()).await;
+            let results = producer.publish(Arc::new(batch.to_vec())).await;
             let stored: Vec<String> = batch
                 .iter()
                 .zip(results)

@@ -2,6 +2,7 @@
 //! one, with no artificial delay. It owns the end of every claim, so that a buyer who hangs up
 //! changes nothing: each order ends stored, abandoned, or with the confirmer.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,6 +17,14 @@ use crate::gateway::confirmer::Doubts;
 use crate::queue::{Cause, Outgoing, Producer, Published};
 use crate::vitals::Pulse;
 
+/// One batch's claims and orders, side by side. Their room is used again by later batches: made anew
+/// each time, it is memory that the system has to clear each time.
+#[derive(Default)]
+struct Batch {
+    claims: Vec<Claim>,
+    orders: Vec<Outgoing>,
+}
+
 /// Publishes until every sender of `claims` is gone and all of theirs is sent. `pulse` beats with
 /// the batches.
 pub async fn run(
@@ -26,17 +35,25 @@ pub async fn run(
     pulse: Arc<Pulse>,
 ) {
     let batch_max = batch_max.into();
-    let mut in_flight = JoinSet::new();
+    let (mut in_flight, mut taken) = (JoinSet::new(), Vec::new());
+    let mut spare: Vec<Batch> = Vec::new();
     let failing = Arc::<AtomicBool>::default();
     loop {
         if in_flight.len() < producer.batches_in_flight_max() {
-            let mut batch = Vec::new();
             tokio::select! {
                 biased;
-                Some(_done) = in_flight.join_next() => beat(&pulse, &in_flight),
-                taken = claims.recv_many(&mut batch, batch_max.count()) => {
-                    if taken == 0 {
+                Some(done) = in_flight.join_next() => {
+                    spare.extend(done);
+                    beat(&pulse, &in_flight);
+                }
+                count = claims.recv_many(&mut taken, batch_max.count()) => {
+                    if count == 0 {
                         break;
+                    }
+                    let mut batch = spare.pop().unwrap_or_default();
+                    for (claim, order) in taken.drain(..) {
+                        batch.claims.push(claim);
+                        batch.orders.push(order);
                     }
                     if in_flight.is_empty() {
                         pulse.begin();
@@ -46,7 +63,7 @@ pub async fn run(
                 }
             }
         } else {
-            in_flight.join_next().await;
+            spare.extend(in_flight.join_next().await.and_then(Result::ok));
             beat(&pulse, &in_flight);
         }
     }
@@ -54,7 +71,7 @@ pub async fn run(
 }
 
 /// A batch is done. As long as one after the other ends, all is well.
-fn beat(pulse: &Pulse, in_flight: &JoinSet<()>) {
+fn beat(pulse: &Pulse, in_flight: &JoinSet<Batch>) {
     if in_flight.is_empty() {
         pulse.rest();
     } else {
@@ -62,28 +79,28 @@ fn beat(pulse: &Pulse, in_flight: &JoinSet<()>) {
     }
 }
 
+/// Publishes a batch, ends its claims and gives its room back.
 async fn publish(
-    claims: Vec<(Claim, Outgoing)>,
+    mut batch: Batch,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
     failing: Arc<AtomicBool>,
-) {
-    let (claims, orders): (Vec<Claim>, Vec<Outgoing>) = claims.into_iter().unzip();
-    let orders: Arc<[Outgoing]> = orders.into();
-    let batch = Arc::clone(&orders);
+) -> Batch {
+    let orders = Arc::new(mem::take(&mut batch.orders));
     // A panic in a queue's client costs certainty, and not the claims.
-    let results =
-        contain(producer.publish(batch).as_mut()).await.unwrap_or_else(|Panicked(why)| {
+    let results = contain(producer.publish(Arc::clone(&orders)).as_mut()).await.unwrap_or_else(
+        |Panicked(why)| {
             error!(why, "publishing ended in disorder");
             Vec::new()
-        });
+        },
+    );
     let missing = std::iter::repeat_with(|| {
         Published::Unknown(Cause("the queue gave no result for this order".to_owned()))
     });
     let (mut rejected, mut unknown) = (0_usize, Vec::new());
     let mut why = None;
     let results = results.into_iter().chain(missing);
-    for ((claim, order), result) in claims.into_iter().zip(&*orders).zip(results) {
+    for ((claim, order), result) in batch.claims.drain(..).zip(&*orders).zip(results) {
         match result {
             Published::Stored => claim.store(order),
             Published::Rejected(cause) => {
@@ -99,6 +116,10 @@ async fn publish(
     }
     complain(&failing, rejected, unknown.len(), why.as_ref());
     doubts.take(unknown).await;
+    // The queue may have kept it: then there is none to give back.
+    batch.orders = Arc::try_unwrap(orders).unwrap_or_default();
+    batch.orders.clear();
+    batch
 }
 
 /// Only the first failure of a row is worth a warning: a full disk fails every batch, and a log on

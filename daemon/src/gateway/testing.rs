@@ -51,7 +51,7 @@ impl FakeQueue {
 }
 
 impl Producer for FakeQueue {
-    fn publish(&self, batch: Arc<[Outgoing]>) -> BoxFuture<'_, Vec<Published>> {
+    fn publish(&self, batch: Arc<Vec<Outgoing>>) -> BoxFuture<'_, Vec<Published>> {
         Box::pin(async move {
             let panics = *self.panics.lock().unwrap();
             assert!(!panics, "as the test asked");

@@ -36,7 +36,7 @@ impl EmbeddedQueue {
 }
 
 impl Producer for EmbeddedQueue {
-    fn publish(&self, batch: Arc<[Outgoing]>) -> BoxFuture<'_, Vec<Published>> {
+    fn publish(&self, batch: Arc<Vec<Outgoing>>) -> BoxFuture<'_, Vec<Published>> {
         Box::pin(async move {
             let count = batch.len();
             let consumed = Arc::clone(&self.consumed);
@@ -83,6 +83,8 @@ impl LagReader for EmbeddedQueue {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::EmbeddedQueue;
     use crate::queue::{LagReader, Producer, Published};
     use crate::store::tests::{Fixture, outgoing};
@@ -94,7 +96,7 @@ mod tests {
         let batch = [outgoing("a", 1), outgoing("b", 2)];
         assert_eq!(queue.ready(), Ok(()));
         for _ in 0..2 {
-            let published = queue.publish(batch.clone().into()).await;
+            let published = queue.publish(Arc::new(batch.clone().into())).await;
             assert_eq!(published, [Published::Stored, Published::Stored]);
         }
         let lag = queue.read_lag().await.unwrap();
@@ -102,7 +104,7 @@ mod tests {
         fixture.store.close().await.unwrap();
         assert!(queue.ready().is_err());
         assert!(queue.read_lag().await.is_err());
-        let published = queue.publish(batch.clone().into()).await;
+        let published = queue.publish(Arc::new(batch.clone().into())).await;
         assert!(published.iter().all(|one| matches!(one, Published::Rejected(_))));
     }
 
@@ -116,7 +118,7 @@ mod tests {
              BEGIN SELECT RAISE(ABORT, 'no'); END",
             )
             .await;
-        let published = queue.publish([outgoing("a", 1), outgoing("b", 2)].into()).await;
+        let published = queue.publish(Arc::new([outgoing("a", 1), outgoing("b", 2)].into())).await;
         assert_eq!(published.len(), 2);
         assert!(published.iter().all(|one| matches!(one, Published::Rejected(_))));
         assert_eq!(fixture.store.pending().await.unwrap(), []);

@@ -52,7 +52,7 @@ impl fmt::Display for Cause {
 pub trait Producer: Send + Sync + 'static {
     /// Publishes the orders; one result each, in their order. Never waits longer than the kind's
     /// own send time-out, and never panics on a broken queue.
-    fn publish(&self, batch: Arc<[Outgoing]>) -> BoxFuture<'_, Vec<Published>>;
+    fn publish(&self, batch: Arc<Vec<Outgoing>>) -> BoxFuture<'_, Vec<Published>>;
 
     /// What is known of the way to the queue without asking it. While it is `Err`, the gateway
     /// answers 40004 at once instead of trying.

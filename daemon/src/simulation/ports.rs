@@ -83,7 +83,7 @@ impl Port {
 }
 
 impl Producer for Port {
-    fn publish(&self, batch: Arc<[Outgoing]>) -> BoxFuture<'_, Vec<Published>> {
+    fn publish(&self, batch: Arc<Vec<Outgoing>>) -> BoxFuture<'_, Vec<Published>> {
         Box::pin(async move {
             let ids: HashSet<_> = batch.iter().map(|order| &order.message.order_id).collect();
             assert_eq!(ids.len(), batch.len(), "one order twice in a batch");

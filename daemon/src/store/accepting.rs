@@ -10,7 +10,7 @@ use super::Store;
 use super::error::{Fault, WriteError};
 use super::placing::{Candidate, decide_all};
 use super::queue::{enqueue, not_aside};
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::queue::{Consuming, Outgoing};
 
 impl Store {
@@ -23,8 +23,8 @@ impl Store {
     /// [`WriteError::Overloaded`] at once when too many writes wait; see there for the others.
     pub async fn accept(
         &self,
-        orders: Arc<[Outgoing]>,
-        consuming: impl FnOnce() -> Consuming + Send + 'static,
+        orders: Arc<Vec<Outgoing>>,
+        consuming: impl Fn() -> Consuming + Send + 'static,
     ) -> Result<(), WriteError> {
         let count = orders.len();
         self.writer().try_write(count, move |tx| accept(tx, &orders, consuming())).await

@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::{CommandError, Fault, ListError};
-use super::writer::Tx;
+use super::tx::Tx;
 use super::{Store, page_limit, unsigned};
 
 /// Who gives a command, by the kernel's word.
@@ -123,11 +123,11 @@ impl Store {
     where
         F: FnOnce(&Tx<'_>, &Command) -> Result<Effect, Fault> + Send + 'static,
     {
-        let job = move |tx: &Tx<'_>| match tx.in_savepoint(|tx| carry_out(tx, &command, work)) {
+        let job = move |tx: &Tx<'_>| match tx.undoable(|tx| carry_out(tx, &command, work)) {
             Err(Fault::Refused(refusal)) => Ok(Err(*refusal)),
             carried => carried.map(Ok),
         };
-        self.writer().write(1, job).await?.map_err(CommandError::Refused)
+        self.writer().write_once(1, job).await?.map_err(CommandError::Refused)
     }
 
     /// What this very command came to, where it was carried out before.
@@ -143,7 +143,7 @@ impl Store {
                 found => found.map(Ok),
             }
         };
-        self.writer().write(1, job).await?.map_err(CommandError::Refused)
+        self.writer().write_once(1, job).await?.map_err(CommandError::Refused)
     }
 
     /// What operators did, newest first: up to `limit` (1 to 500) entries after the cursor `after`.

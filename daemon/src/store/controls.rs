@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Store;
 use super::audit::{Carried, Command, Effect};
 use super::error::{CommandError, Fault, ReadError};
-use super::writer::Tx;
+use super::tx::Tx;
 
 /// What can be done with the switches. Doing what is done already is fine, and changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

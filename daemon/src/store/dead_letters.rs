@@ -7,7 +7,7 @@ use protocol::{DeadLetterView, DeadLettersPage, EpochMs, OrderMessage, mask_phon
 use rusqlite::{Connection, Row};
 
 use super::error::{Fault, ListError, ReadError};
-use super::writer::Tx;
+use super::tx::Tx;
 use super::{Store, page_limit, unsigned};
 
 /// Characters of a letter's content that are shown.

@@ -14,7 +14,7 @@ use super::product_commands::Shelf;
 use super::products::{Balance, Seed};
 use super::queue::{Backoff, Pending, Taken, Terms};
 use super::queue_index::{Key, QueueIndex};
-use super::writer::Tx;
+use super::tx::{Tx, Undoing};
 use super::{
     accepting, decisions, letter_commands, migrations, orders, placing, product_commands, products,
     queue,
@@ -88,9 +88,9 @@ impl InlineStore {
     ) -> Option<T> {
         self.writes.set(self.writes.get() + 1);
         let queue_index = self.queue_index.borrow();
-        let tx = Tx::new(&self.connection, &queue_index, self.now.get());
+        let tx = Tx::new(&self.connection, &queue_index, self.now.get(), Undoing::Each);
         let mut done = None;
-        let ended = tx.in_savepoint(|tx| {
+        let ended = tx.undoable(|tx| {
             done = Some(work(tx)?);
             match commit {
                 Commit::Done => Ok(()),
@@ -121,7 +121,7 @@ impl InlineStore {
 
     pub(crate) fn place(&self, deliveries: Vec<Delivery>, commit: Commit) -> Option<Outcomes> {
         let read: Vec<_> = deliveries.into_iter().map(placing::read).collect();
-        self.write(commit, |tx| placing::place(tx, read))
+        self.write(commit, |tx| placing::place(tx, &read))
     }
 
     pub(crate) fn change_stock(&self, prod_id: &str, delta: i64) -> bool {

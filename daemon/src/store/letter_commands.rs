@@ -14,7 +14,7 @@ use super::dead_letters::{self, Resolution};
 use super::error::{CommandError, Fault};
 use super::placing::{self, Candidate};
 use super::queue::{self, Returning};
-use super::writer::Tx;
+use super::tx::Tx;
 
 /// Letters that one command puts back: they are moved in one transaction, and the consumer walks
 /// over those that aren't due yet. The state says how many are left; the next command takes them.

@@ -37,7 +37,7 @@ impl Store {
     /// See [`WriteError`].
     pub async fn set_meta(&self, key: &str, value: Vec<u8>) -> Result<(), WriteError> {
         let key = key.to_owned();
-        self.writer().write(1, move |tx| Ok(set(tx.connection, &key, &value)?)).await
+        self.writer().write_once(1, move |tx| Ok(set(tx.connection, &key, &value)?)).await
     }
 }
 

@@ -44,6 +44,7 @@ mod reload;
 mod restore;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tx;
 mod unconfirmed;
 mod writer;
 

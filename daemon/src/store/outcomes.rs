@@ -5,7 +5,7 @@ use protocol::Reason;
 use rusqlite::Connection;
 
 use super::error::{Fault, ReadError};
-use super::writer::Tx;
+use super::tx::Tx;
 use super::{Store, unsigned};
 
 /// Outcomes of deliveries, of one batch or of all time.

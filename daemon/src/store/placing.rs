@@ -2,8 +2,8 @@
 //! verdict. Where the orders come from, and what becomes of a message that can't be decided, is the
 //! callers' business.
 //!
-//! A batch is decided in one savepoint. Only when something in it fails unexpectedly is it done
-//! over, one savepoint per order, to find the order at fault and spare the others.
+//! A batch is decided as a whole. Only when something in it fails unexpectedly is it done over, each
+//! order by itself, to find the order at fault and spare the others.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use rusqlite::{CachedStatement, OptionalExtension};
 use super::dead_letters::{self, DeadLetter, Resolution};
 use super::error::{Fault, WriteError};
 use super::outcomes::Outcomes;
-use super::writer::Tx;
+use super::tx::Tx;
 use super::{Store, unsigned};
 use crate::domain::ordering::{Facts, Offer, Verdict, decide};
 use crate::queue::Delivery;
@@ -28,6 +28,15 @@ pub(super) struct Candidate<'m> {
     pub(super) charged_at: EpochMs,
     /// When the queue had it, where that is known.
     pub(super) queued_at: Option<EpochMs>,
+}
+
+impl Candidate<'_> {
+    /// The same, its message borrowed.
+    fn lent(&self) -> Candidate<'_> {
+        let Self { message, charged_at, queued_at } = self;
+        let message = Cow::Borrowed(&**message);
+        Candidate { message, charged_at: *charged_at, queued_at: *queued_at }
+    }
 }
 
 /// What became of a batch.
@@ -52,7 +61,7 @@ impl Store {
     pub fn place_blocking(&self, deliveries: Vec<Delivery>) -> Result<Outcomes, WriteError> {
         // Decoded here, on the caller's thread: the writer's time is everybody's.
         let read: Vec<_> = deliveries.into_iter().map(read).collect();
-        self.writer().write_blocking(read.len(), move |tx| place(tx, read))
+        self.writer().write_blocking(read.len(), move |tx| place(tx, &read))
     }
 }
 
@@ -67,7 +76,7 @@ pub(super) fn read(delivery: Delivery) -> Read {
     (delivery, read.map_err(|malformed| malformed.to_string()))
 }
 
-pub(super) fn place(tx: &Tx<'_>, deliveries: Vec<Read>) -> Result<Outcomes, Fault> {
+pub(super) fn place(tx: &Tx<'_>, deliveries: &[Read]) -> Result<Outcomes, Fault> {
     let mut outcomes = Outcomes::default();
     let mut candidates = Vec::with_capacity(deliveries.len());
     let mut sources = Vec::with_capacity(deliveries.len());
@@ -75,10 +84,10 @@ pub(super) fn place(tx: &Tx<'_>, deliveries: Vec<Read>) -> Result<Outcomes, Faul
         tx.note_delivery(delivery.redeliveries);
         match read {
             Ok(candidate) => {
-                candidates.push(candidate);
+                candidates.push(candidate.lent());
                 sources.push(delivery);
             }
-            Err(reason) => bury(tx, &delivery, None, &reason, &mut outcomes)?,
+            Err(reason) => bury(tx, delivery, None, reason, &mut outcomes)?,
         }
     }
     let decided = decide_all(tx, &candidates)?;
@@ -118,7 +127,7 @@ fn bury(
 /// Decides the orders in their sequence. The outcomes are returned, not yet counted in the
 /// database.
 pub(super) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, Fault> {
-    match tx.in_savepoint(|tx| decide_group(tx, candidates)) {
+    match tx.undoable(|tx| decide_group(tx, candidates)) {
         Ok(outcomes) => Ok(Decided { outcomes, at_fault: Vec::new() }),
         Err(fault) if gives_up(tx, &fault) => Err(fault),
         Err(_) => decide_each(tx, candidates),
@@ -128,7 +137,7 @@ pub(super) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<De
 fn decide_each(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, Fault> {
     let mut decided = Decided::default();
     for (at, candidate) in candidates.iter().enumerate() {
-        match tx.in_savepoint(|tx| decide_group(tx, std::slice::from_ref(candidate))) {
+        match tx.undoable(|tx| decide_group(tx, std::slice::from_ref(candidate))) {
             Ok(outcomes) => decided.outcomes = decided.outcomes.plus(&outcomes),
             Err(fault) if gives_up(tx, &fault) => return Err(fault),
             Err(fault) => decided.at_fault.push((at, fault)),
@@ -139,7 +148,7 @@ fn decide_each(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, Fau
 
 /// Whether the whole transaction is lost, so that looking for the order at fault is pointless.
 fn gives_up(tx: &Tx<'_>, fault: &Fault) -> bool {
-    !fault.is_of_the_work() || tx.connection.is_autocommit()
+    !fault.is_of_the_work() || tx.is_spoiled() || tx.connection.is_autocommit()
 }
 
 fn decide_group(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Outcomes, Fault> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::audit::{Carried, Command, Effect, refused, refused_with};
 use super::error::{CommandError, Fault};
-use super::writer::Tx;
+use super::tx::Tx;
 use super::{Store, unsigned};
 
 /// The largest stock of a product: a gateway's desk counts it in 32 bits.

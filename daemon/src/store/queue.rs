@@ -13,7 +13,7 @@ use super::error::{Fault, ReadError, WriteError};
 use super::outcomes::Outcomes;
 use super::placing::{Candidate, decide_all};
 use super::queue_index::{Key, Places};
-use super::writer::Tx;
+use super::tx::Tx;
 use super::{Store, unsigned};
 use crate::queue::{Lag, Outgoing, QueueLag};
 

@@ -4,10 +4,11 @@
 use protocol::ReloadState;
 use serde_json::{Value, json};
 
+use super::Store;
 use super::audit::{Carried, Command, Effect};
 use super::error::CommandError;
 use super::products::{self, Seed};
-use super::{Store, writer};
+use super::tx::Tx;
 
 impl Store {
     /// Puts in those products that are absent and logs the reload, whose answer is `state` with
@@ -23,7 +24,7 @@ impl Store {
         generation: u64,
         mut state: ReloadState,
     ) -> Result<Carried, CommandError> {
-        let work = move |tx: &writer::Tx<'_>, _: &Command| {
+        let work = move |tx: &Tx<'_>, _: &Command| {
             let added = products::seed(tx.connection, &seeds, tx.now.0)?;
             if !added.is_empty() {
                 tx.note_change();

@@ -1,26 +1,24 @@
 //! The one thread that writes to the database. It takes all jobs that wait as one transaction and
 //! answers them after the commit, so that many orders share one fsync without an artificial wait.
 //!
-//! What a job does is the business of the other files here. Each job runs in a savepoint of its
-//! own: one that fails, or panics, undoes itself and nobody else.
+//! What a job does is the business of the other files here. One that fails, or panics, undoes
+//! itself and nobody else: jobs that can be done over run without a savepoint, and if anything
+//! fails the whole transaction is done over with one for each job.
 
-use std::any::Any;
-use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use protocol::EpochMs;
-use rusqlite::{CachedStatement, Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::checkpoint::Checkpointer;
 use super::clock::Clock;
 use super::error::{CloseError, Fault, WriteError};
-use super::meters::{StoreMeters, Tally};
-use super::queue_index::{Entry, QueueIndex};
+use super::meters::StoreMeters;
+use super::queue_index::QueueIndex;
+use super::tx::{Effects, Tx, Undoing};
 use crate::fault_points::{Commit, Point, around_commit, reach};
 use crate::queue::Cause;
 use crate::vitals::Pulse;
@@ -28,164 +26,12 @@ use crate::vitals::Pulse;
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
 const ORDERS_PER_COMMIT_MAX: usize = 1_024;
 
-/// What a job sees of the transaction it runs in.
-pub(super) struct Tx<'a> {
-    /// The writing connection, inside the job's savepoint.
-    pub(super) connection: &'a Connection,
-    /// The moment of the transaction.
-    pub(super) now: EpochMs,
-    /// Where the queue's rows are.
-    pub(super) queue_index: &'a QueueIndex,
-    /// What it does to the queue's rows.
-    moves: RefCell<Moves>,
-    /// What it has done so far, for the meters.
-    tally: RefCell<Tally>,
-    effects: Cell<Effects>,
-    /// What a job of this transaction found wrong with the database as a whole.
-    trouble: Cell<Option<Cause>>,
-}
-
-/// Rows of the queue that a transaction adds, which the index knows at once, and removes, which it
-/// learns after the commit.
-#[derive(Debug, Default)]
-struct Moves {
-    added: Vec<Entry>,
-    removed: Vec<Entry>,
-}
-
-/// What others have to be told of once it is committed.
-#[derive(Debug, Clone, Copy, Default)]
-struct Effects {
-    changed: bool,
-    queued: bool,
-}
-
-impl<'a> Tx<'a> {
-    /// Inside a transaction that has begun.
-    pub(super) fn new(
-        connection: &'a Connection,
-        queue_index: &'a QueueIndex,
-        now: EpochMs,
-    ) -> Self {
-        Self {
-            connection,
-            now,
-            queue_index,
-            moves: RefCell::default(),
-            tally: RefCell::default(),
-            effects: Cell::default(),
-            trouble: Cell::new(None),
-        }
-    }
-
-    /// A statement that is compiled once per connection.
-    pub(super) fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
-        self.connection.prepare_cached(sql)
-    }
-
-    /// Notes that `count` orders were decided, and how long the buyers of those that were placed
-    /// had waited, in milliseconds.
-    pub(super) fn note_decided(&self, count: u64, waits_ms: &[i64]) {
-        let mut tally = self.tally.borrow_mut();
-        tally.counts.decided += count;
-        tally.waits_ms.extend_from_slice(waits_ms);
-        self.note_change();
-    }
-
-    /// Notes a delivery, which counts when it isn't the first of its message.
-    pub(super) fn note_delivery(&self, redeliveries: u32) {
-        self.tally.borrow_mut().counts.redeliveries += u64::from(0 < redeliveries);
-    }
-
-    /// Notes that a product changed, or an order was decided.
-    pub(super) fn note_change(&self) {
-        self.effects.set(Effects { changed: true, ..self.effects.get() });
-    }
-
-    /// Notes a row that was put into the embedded queue.
-    pub(super) fn note_queued(&self, row: Entry) {
-        self.tally.borrow_mut().counts.queued += 1;
-        self.queue_index.add(row);
-        self.moves.borrow_mut().added.push(row);
-        self.effects.set(Effects { queued: true, ..self.effects.get() });
-    }
-
-    /// Notes orders that were accepted and decided, without having been in the queue.
-    pub(super) fn note_accepted(&self, count: u64) {
-        self.tally.borrow_mut().counts.accepted += count;
-    }
-
-    /// Whether the queue has no row, as far as this transaction has come.
-    pub(super) fn queue_is_empty(&self) -> bool {
-        let moves = self.moves.borrow();
-        self.queue_index.committed() + moves.added.len() as u64 == moves.removed.len() as u64
-    }
-
-    /// Notes a row that was taken out of the embedded queue.
-    pub(super) fn note_unqueued(&self, row: Entry) {
-        self.moves.borrow_mut().removed.push(row);
-    }
-
-    /// Tells the index that all of it is committed.
-    pub(super) fn settle_moves(&self) {
-        let moves = self.moves.take();
-        self.queue_index.settle(&moves.added, &moves.removed);
-    }
-
-    /// Tells the index that what was done beyond so many rows is undone.
-    pub(super) fn undo_moves(&self, added: usize, removed: usize) {
-        let mut moves = self.moves.borrow_mut();
-        self.queue_index.undo(&moves.added.split_off(added));
-        moves.removed.truncate(removed);
-    }
-
-    /// Runs `work` in a savepoint, which is undone when it fails or panics, with all that was noted
-    /// in it.
-    pub(super) fn in_savepoint<T>(
-        &self,
-        work: impl FnOnce(&Self) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        let (effects, mark) = (self.effects.get(), self.tally.borrow().mark());
-        let (added, removed) = (self.moves.borrow().added.len(), self.moves.borrow().removed.len());
-        self.statement("SAVEPOINT job")?.execute([])?;
-        let done = catch_unwind(AssertUnwindSafe(|| work(self)))
-            .unwrap_or_else(|panic| Err(Fault::Panic(panic_text(panic.as_ref()))));
-        match done {
-            Ok(value) => {
-                self.statement("RELEASE job")?.execute([])?;
-                Ok(value)
-            }
-            Err(fault) => {
-                self.undo_savepoint();
-                self.effects.set(effects);
-                self.tally.borrow_mut().return_to(&mark);
-                self.undo_moves(added, removed);
-                Err(fault)
-            }
-        }
-    }
-
-    /// SQLite gives up the whole transaction on some errors, and then there is no savepoint to
-    /// return to; where there is one and it can't be returned to, the transaction has to go as
-    /// well, or half a job would be committed.
-    fn undo_savepoint(&self) {
-        let undone = self.connection.execute_batch("ROLLBACK TO job; RELEASE job");
-        if undone.is_err() && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
-}
-
 /// A unit of work whose result waits for the commit.
 trait Job: Send {
     /// How much of a commit's bound it takes.
     fn orders(&self) -> usize;
+    /// Whether it can be run again in another transaction, when the first is undone.
+    fn is_repeatable(&self) -> bool;
     /// Does the work and keeps its result.
     fn run(&mut self, tx: &Tx<'_>);
     /// Answers, now that the commit's outcome is known.
@@ -194,7 +40,8 @@ trait Job: Send {
 
 struct Task<T, F> {
     orders: usize,
-    work: Option<F>,
+    is_repeatable: bool,
+    work: F,
     done: Option<Result<T, Fault>>,
     reply: oneshot::Sender<Result<T, WriteError>>,
 }
@@ -202,14 +49,18 @@ struct Task<T, F> {
 impl<T, F> Job for Task<T, F>
 where
     T: Send,
-    F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send,
+    F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send,
 {
     fn orders(&self) -> usize {
         self.orders
     }
 
+    fn is_repeatable(&self) -> bool {
+        self.is_repeatable
+    }
+
     fn run(&mut self, tx: &Tx<'_>) {
-        self.done = self.work.take().map(|work| tx.in_savepoint(work));
+        self.done = Some(tx.undoable(&mut self.work));
         if let Some(Err(fault)) = &self.done
             && !fault.is_of_the_work()
         {
@@ -218,14 +69,17 @@ where
     }
 
     fn settle(self: Box<Self>, commit: Result<(), WriteError>) {
-        let answer = match (self.done, commit) {
+        let Self { work, done, reply, .. } = *self;
+        // Whoever is answered has what the work was done with to himself again.
+        drop(work);
+        let answer = match (done, commit) {
             (Some(Err(fault)), _) => Err(WriteError::Rejected(fault.cause())),
             (_, Err(error)) => Err(error),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (None, Ok(())) => Err(WriteError::Closed),
         };
         // Whoever asked may have stopped waiting; what is stored is stored.
-        let _ = self.reply.send(answer);
+        let _ = reply.send(answer);
     }
 }
 
@@ -241,13 +95,34 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Does `work` in the next transaction; waits for a place in the row when it is full.
+    /// Does `work` in the next transaction; waits for a place in the row when it is full. Where that
+    /// transaction is undone it is done again, and has to come to the same.
     pub(super) async fn write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.send(task(orders, true, work)).await
+    }
+
+    /// As `write`, for work that can be done only once.
+    pub(super) async fn write_once<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
         F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let (message, reply) = task(orders, work);
+        let mut work = Some(work);
+        let once = move |tx: &Tx<'_>| match work.take() {
+            Some(work) => work(tx),
+            None => Err(Fault::Panic("work that is done once was asked for again".to_owned())),
+        };
+        self.send(task(orders, false, once)).await
+    }
+
+    async fn send<T>(
+        &self,
+        (message, reply): (Message, oneshot::Receiver<Result<T, WriteError>>),
+    ) -> Result<T, WriteError> {
         self.messages.send(message).await.map_err(|_| WriteError::Closed)?;
         reply.await.unwrap_or_else(|_| Err(lost()))
     }
@@ -256,9 +131,9 @@ impl Writer {
     pub(super) async fn try_write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
-        F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let (message, reply) = task(orders, work);
+        let (message, reply) = task(orders, true, work);
         self.messages.try_send(message).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriteError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => WriteError::Closed,
@@ -270,9 +145,9 @@ impl Writer {
     pub(super) fn write_blocking<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
-        F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let (message, reply) = task(orders, work);
+        let (message, reply) = task(orders, true, work);
         self.messages.blocking_send(message).map_err(|_| WriteError::Closed)?;
         reply.blocking_recv().unwrap_or_else(|_| Err(lost()))
     }
@@ -289,14 +164,18 @@ impl Writer {
     }
 }
 
-fn task<T, F>(orders: usize, work: F) -> (Message, oneshot::Receiver<Result<T, WriteError>>)
+fn task<T, F>(
+    orders: usize,
+    is_repeatable: bool,
+    work: F,
+) -> (Message, oneshot::Receiver<Result<T, WriteError>>)
 where
     T: Send + 'static,
-    F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
     let orders = orders.max(1);
-    (Message::Job(Box::new(Task { orders, work: Some(work), done: None, reply })), answer)
+    (Message::Job(Box::new(Task { orders, is_repeatable, work, done: None, reply })), answer)
 }
 
 /// The thread took the job and died: it may have been in the middle of the commit.
@@ -422,39 +301,50 @@ impl Loop {
         jobs: &mut [Box<dyn Job>],
         trouble: &mut Option<Cause>,
     ) -> Result<Effects, WriteError> {
-        let rejected = |error: rusqlite::Error| WriteError::Rejected(Cause(error.to_string()));
-        let execute = |sql| self.connection.prepare_cached(sql)?.execute([]);
         let began = Instant::now();
-        execute("BEGIN IMMEDIATE").map_err(rejected)?;
-        let tx = Tx::new(&self.connection, &self.queue_index, (self.clock)());
-        for job in jobs {
-            job.run(&tx);
-            if self.connection.is_autocommit() {
-                tx.undo_moves(0, 0);
-                let cause = tx.trouble.take().unwrap_or_else(|| {
-                    Cause("another write of the same transaction undid it all".to_owned())
-                });
-                return Err(WriteError::Rejected(cause));
-            }
+        let repeatable = jobs.iter().all(|job| job.is_repeatable());
+        let tx = self.begin(if repeatable { Undoing::Whole } else { Undoing::Each })?;
+        let mut tx = run(jobs, tx);
+        if tx.is_spoiled() {
+            tx.undo_moves(0, 0);
+            self.roll_back();
+            tx = run(jobs, self.begin(Undoing::Each)?);
         }
         *trouble = tx.trouble.take();
-        let counts = tx.tally.borrow().counts;
-        around_commit(Commit::Ahead, counts.queued + counts.accepted, counts.decided);
-        execute("COMMIT").map_err(|error| {
+        if self.connection.is_autocommit() {
             tx.undo_moves(0, 0);
-            self.give_up(&error)
+            let cause = trouble.take().unwrap_or_else(|| {
+                Cause("another write of the same transaction undid it all".to_owned())
+            });
+            return Err(WriteError::Rejected(cause));
+        }
+        let counts = tx.counts();
+        around_commit(Commit::Ahead, counts.queued + counts.accepted, counts.decided);
+        self.execute("COMMIT").map_err(|error| {
+            tx.undo_moves(0, 0);
+            self.roll_back();
+            commit_failed(&error)
         })?;
-        tx.settle_moves();
+        let (tally, effects) = tx.committed();
         around_commit(Commit::Done, counts.queued + counts.accepted, counts.decided);
-        self.signals.meters.count(&tx.tally.take(), began.elapsed());
-        Ok(tx.effects.get())
+        self.signals.meters.count(&tally, began.elapsed());
+        Ok(effects)
     }
 
-    fn give_up(&self, error: &rusqlite::Error) -> WriteError {
+    fn begin(&self, undoing: Undoing) -> Result<Tx<'_>, WriteError> {
+        self.execute("BEGIN IMMEDIATE")
+            .map_err(|error| WriteError::Rejected(Cause(error.to_string())))?;
+        Ok(Tx::new(&self.connection, &self.queue_index, (self.clock)(), undoing))
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<usize> {
+        self.connection.prepare_cached(sql)?.execute([])
+    }
+
+    fn roll_back(&self) {
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
-        commit_failed(error)
     }
 
     fn tell(&self, effects: Effects) {
@@ -465,6 +355,17 @@ impl Loop {
             self.signals.queued.send_modify(|count| *count += 1);
         }
     }
+}
+
+/// Runs the jobs, for as long as there is a transaction that can be committed.
+fn run<'a>(jobs: &mut [Box<dyn Job>], tx: Tx<'a>) -> Tx<'a> {
+    for job in jobs {
+        job.run(&tx);
+        if tx.is_spoiled() || tx.connection.is_autocommit() {
+            break;
+        }
+    }
+    tx
 }
 
 /// A full disk fails the commit before its last frame is in the log, so nothing can be replayed;

@@ -1,5 +1,7 @@
 //! Accounts: the right one works, and each wrong one is told what to mend.
 
+use std::sync::Arc;
+
 use seckill_e2e::broker::{ACCESS_KEY, BrokerOptions, SECRET_KEY};
 use seckilld::queue::Published;
 use seckilld::queue::rocketmq::{Health, RocketmqQueue};
@@ -40,7 +42,10 @@ async fn each_fault_of_an_account_says_what_to_mend() {
         assert!(health.degraded[0].contains(wanted), "{health:?}");
         assert!(!health.degraded[0].contains(secret), "a secret is never told");
         assert!(producer.ready().is_err());
-        assert!(matches!(producer.publish([order(2)].into()).await[0], Published::Rejected(_)));
+        assert!(matches!(
+            producer.publish(Arc::new([order(2)].into())).await[0],
+            Published::Rejected(_)
+        ));
         assert!(queue.lag_reader().read_lag().await.is_err(), "a lag that can't be read is no 0");
         shut(&queue).await;
     }

@@ -1,5 +1,6 @@
 //! Orders out and in again: bytes, lag, pauses, stops.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,7 @@ async fn orders_flow_from_a_fresh_topic_on() {
     let batch = orders(2..602);
     assert!(
         producer
-            .publish(batch.clone().into())
+            .publish(Arc::new(batch.clone().into()))
             .await
             .iter()
             .all(|result| *result == Published::Stored)
@@ -75,7 +76,11 @@ async fn pauses_lag_and_stops_keep_every_order() {
     // A group that never consumed: everything there is waits.
     until_sent(&*producer, order(0)).await;
     assert!(
-        producer.publish(orders(1..40).into()).await.iter().all(|sent| *sent == Published::Stored)
+        producer
+            .publish(Arc::new(orders(1..40)))
+            .await
+            .iter()
+            .all(|sent| *sent == Published::Stored)
     );
     let waiting = lag.read_lag().await.unwrap();
     assert_eq!(waiting.messages, 40, "{waiting:?}");
@@ -95,7 +100,7 @@ async fn pauses_lag_and_stops_keep_every_order() {
     // Paused at once, and at once on again.
     queue.set_consuming(Consuming::Paused).await;
     assert!(!queue.health().borrow().consumer_running);
-    producer.publish(orders(40..140).into()).await;
+    producer.publish(Arc::new(orders(40..140))).await;
     until("the lag shows it", async || lag.read_lag().await.unwrap().messages == 100).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(recorder.count(), 40, "nothing is placed in a pause");
@@ -105,7 +110,7 @@ async fn pauses_lag_and_stops_keep_every_order() {
 
     // Stopped with a batch under way and others waiting: what was placed stays acknowledged.
     recorder.slow_ms.store(200, Ordering::SeqCst);
-    producer.publish(orders(140..440).into()).await;
+    producer.publish(Arc::new(orders(140..440))).await;
     until("some are placed", async || 140 < recorder.count()).await;
     println!("stop under load took {:?}", shut(&queue).await);
     let (before, ids) = (recorder.count(), recorder.ids());

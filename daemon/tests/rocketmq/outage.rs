@@ -1,6 +1,7 @@
 //! Brokers that aren't there yet, go, freeze and come back. Recovery times are printed; the promise
 //! for sending is checked.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use seckill_e2e::broker::{Broker, BrokerOptions};
@@ -21,7 +22,10 @@ async fn a_broker_that_comes_late() {
     let health = until_health(&queue, "a fault", |health| !health.degraded.is_empty()).await;
     println!("{}", health.degraded[0]);
     assert!(health.degraded[0].contains(&port.to_string()), "{health:?}");
-    assert!(matches!(producer.publish([order(1)].into()).await[0], Published::Rejected(_)));
+    assert!(matches!(
+        producer.publish(Arc::new([order(1)].into())).await[0],
+        Published::Rejected(_)
+    ));
     assert!(queue.lag_reader().read_lag().await.is_err());
 
     let dir = tempfile::tempdir().unwrap();
@@ -57,7 +61,7 @@ async fn a_broker_that_is_killed_and_comes_back() {
     println!("outage noticed after {:?}", killed.elapsed());
     // Asked all the time, as buyers do: refused, and definitely.
     while killed.elapsed() < Duration::from_secs(12) {
-        let result = producer.publish([order(1)].into()).await.remove(0);
+        let result = producer.publish(Arc::new([order(1)].into())).await.remove(0);
         assert!(matches!(result, Published::Rejected(_)), "{result:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -77,7 +81,11 @@ async fn a_broker_that_is_killed_and_comes_back() {
     });
     health.await;
     until("all of a batch", async || {
-        producer.publish(orders(2..50).into()).await.iter().all(|sent| *sent == Published::Stored)
+        producer
+            .publish(Arc::new(orders(2..50)))
+            .await
+            .iter()
+            .all(|sent| *sent == Published::Stored)
     })
     .await;
     until("placed", async || recorder.ids().len() == 50).await;
@@ -96,7 +104,7 @@ async fn a_frozen_broker_leaves_unknown_results_that_arrive_later() {
 
     rig.broker.freeze().unwrap();
     let asked = Instant::now();
-    let result = producer.publish([order(1)].into()).await.remove(0);
+    let result = producer.publish(Arc::new([order(1)].into())).await.remove(0);
     println!("frozen: {result:?} after {:?}", asked.elapsed());
     assert!(matches!(result, Published::Unknown(_)), "{result:?}");
     // One time-out of 3 s: the client, left to itself, tries three times.
@@ -104,7 +112,10 @@ async fn a_frozen_broker_leaves_unknown_results_that_arrive_later() {
     // From then on the gateway needn't wait for it: nothing is sent to a silent broker.
     let noticed = until("the silence is noticed", async || producer.ready().is_err()).await;
     println!("silence noticed {noticed:?} after the first time-out");
-    assert!(matches!(producer.publish([order(2)].into()).await[0], Published::Rejected(_)));
+    assert!(matches!(
+        producer.publish(Arc::new([order(2)].into())).await[0],
+        Published::Rejected(_)
+    ));
 
     rig.broker.thaw().unwrap();
     let thawed = Instant::now();
@@ -148,7 +159,7 @@ async fn after_a_freeze_the_rest_is_placed_within_seconds() {
     rig.broker.freeze().unwrap();
     let frozen = Instant::now();
     while frozen.elapsed() < Duration::from_secs(10) {
-        producer.publish([order(1)].into()).await;
+        producer.publish(Arc::new([order(1)].into())).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     rig.broker.thaw().unwrap();

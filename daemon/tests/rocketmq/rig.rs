@@ -180,7 +180,7 @@ pub(crate) async fn until_health(
 pub(crate) async fn until_sent(producer: &dyn Producer, order: Outgoing) -> Duration {
     let (batch, start) = ([order], Instant::now());
     loop {
-        let result = producer.publish(batch.clone().into()).await;
+        let result = producer.publish(Arc::new(batch.clone().into())).await;
         if result == [Published::Stored] {
             return start.elapsed();
         }

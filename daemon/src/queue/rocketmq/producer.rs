@@ -169,7 +169,7 @@ impl RocketmqProducer {
 }
 
 impl Producer for RocketmqProducer {
-    fn publish(&self, batch: Arc<[Outgoing]>) -> BoxFuture<'_, Vec<Published>> {
+    fn publish(&self, batch: Arc<Vec<Outgoing>>) -> BoxFuture<'_, Vec<Published>> {
         Box::pin(async move { self.publish_all(&batch).await })
     }
 

@@ -1,5 +1,7 @@
 //! Orders that go past the embedded queue: only where nothing waits ahead and nothing is paused.
 
+use std::sync::Arc;
+
 use protocol::{OrderStatus, Reason};
 
 use super::placing::POISON;
@@ -8,7 +10,7 @@ use crate::queue::Consuming;
 
 async fn accept(fixture: &Fixture, orders: &[(&str, u32)]) {
     let orders = orders.iter().map(|(id, user)| outgoing(id, *user)).collect();
-    fixture.store.accept(orders, || Consuming::Running).await.unwrap();
+    fixture.store.accept(Arc::new(orders), || Consuming::Running).await.unwrap();
 }
 
 async fn pending(fixture: &Fixture) -> Vec<String> {
@@ -38,7 +40,7 @@ async fn where_nothing_waits_an_order_is_decided_in_the_commit_that_accepts_it()
 #[tokio::test]
 async fn behind_others_and_in_a_pause_it_waits_its_turn() {
     let fixture = Fixture::with_stock(5);
-    fixture.store.accept([outgoing("a", 1)].into(), || Consuming::Paused).await.unwrap();
+    fixture.store.accept(Arc::new(vec![outgoing("a", 1)]), || Consuming::Paused).await.unwrap();
     accept(&fixture, &[("b", 2)]).await;
     assert_eq!(pending(&fixture).await, ["a", "b"]);
     assert_eq!(fixture.store.outcomes().await.unwrap().decided(), 0);

@@ -3,14 +3,17 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use protocol::EpochMs;
 use rusqlite::Connection;
+use tokio::task::JoinHandle;
 
 use super::{Fixture, order, outgoing, settings};
+use crate::queue::Consuming;
 use crate::store::clock::Clock;
 use crate::store::error::Fault;
-use crate::store::writer::Tx;
+use crate::store::tx::Tx;
 use crate::store::{Backoff, CloseError, Settings, Store, WriteError};
 
 fn insert(tx: &Tx<'_>, key: &str) -> Result<(), Fault> {
@@ -19,15 +22,35 @@ fn insert(tx: &Tx<'_>, key: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_job_that_fails_or_panics_undoes_itself_and_no_other() {
-    let fixture = Fixture::with_stock(1);
-    let (gate, closed) = std::sync::mpsc::sync_channel::<()>(1);
-    // Holds the writer until the others wait, so that they share one transaction.
-    let holding = fixture.write(move |_| {
-        let _ = closed.recv();
-        Ok(())
+/// Holds the writer until the gate is dropped, so that what comes meanwhile shares the next
+/// transaction. Returns once it does.
+async fn hold(store: &Store) -> (SyncSender<()>, JoinHandle<Result<(), WriteError>>) {
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let (gate, closed) = sync_channel::<()>(1);
+    let holder = store.clone();
+    let holding = tokio::spawn(async move {
+        let hold = move |_: &Tx<'_>| {
+            let _ = began.send(());
+            let _ = closed.recv();
+            Ok(())
+        };
+        holder.writer().write_once(1, hold).await
     });
+    begun.await.unwrap();
+    (gate, holding)
+}
+
+/// Runs good, bad and panicking jobs in one transaction: those of `write`, which is for work that can
+/// be done again, and one by `write_once` beside them where `beside_one` says so.
+async fn only_the_bad_are_undone(beside_one: bool) {
+    let fixture = Fixture::with_stock(1);
+    let commits = fixture.store.meters().commits.total();
+    let (gate, holding) = hold(&fixture.store).await;
+    let once = async {
+        if beside_one {
+            fixture.write_once(|tx| insert(tx, "once")).await.unwrap();
+        }
+    };
     let good = fixture.write(|tx| insert(tx, "good"));
     let bad = fixture.write(|tx| insert(tx, "bad").and_then(|()| insert(tx, "good")));
     let panicking = fixture.write(|tx| -> Result<(), Fault> {
@@ -39,14 +62,48 @@ async fn a_job_that_fails_or_panics_undoes_itself_and_no_other() {
         tokio::task::yield_now().await;
         drop(gate);
     };
-    let (_, good, bad, panicking, last, ()) =
-        tokio::join!(holding, good, bad, panicking, last, release);
+    let (_, (), good, bad, panicking, last, ()) =
+        tokio::join!(holding, once, good, bad, panicking, last, release);
     assert_eq!((good, last), (Ok(()), Ok(())));
     assert!(matches!(bad, Err(WriteError::Rejected(_))), "{bad:?}");
     assert!(matches!(&panicking, Err(WriteError::Rejected(cause)) if cause.0.contains("purpose")));
-    for (key, stored) in [("good", true), ("bad", false), ("panicking", false), ("last", true)] {
+    let stored = [
+        ("good", true),
+        ("bad", false),
+        ("panicking", false),
+        ("last", true),
+        ("once", beside_one),
+    ];
+    for (key, stored) in stored {
         assert_eq!(fixture.store.meta(key).await.unwrap().is_some(), stored, "{key}");
     }
+    // The holder's, and theirs: what was done over was committed once.
+    assert_eq!(fixture.store.meters().commits.total(), commits + 2);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_or_panics_undoes_itself_and_no_other() {
+    only_the_bad_are_undone(false).await;
+    only_the_bad_are_undone(true).await;
+}
+
+#[tokio::test]
+async fn a_job_beside_one_that_fails_is_done_over_and_counted_once() {
+    let fixture = Fixture::with_stock(5);
+    let (gate, holding) = hold(&fixture.store).await;
+    let orders = Arc::new(vec![outgoing("a", 1), outgoing("b", 2)]);
+    let queued = fixture.store.accept(orders, || Consuming::Paused);
+    let bad = fixture.write(|tx| insert(tx, "bad").and_then(|()| insert(tx, "bad")));
+    let release = async {
+        tokio::task::yield_now().await;
+        drop(gate);
+    };
+    let (_, queued, bad, ()) = tokio::join!(holding, queued, bad, release);
+    assert_eq!(queued, Ok(()));
+    assert!(matches!(bad, Err(WriteError::Rejected(_))), "{bad:?}");
+    let lag = fixture.store.embedded_lag().await.unwrap();
+    assert_eq!((lag.messages, fixture.store.pending().await.unwrap().len()), (2, 2));
+    assert_eq!(fixture.store.meters().orders.total(), 2);
 }
 
 #[tokio::test]
@@ -85,18 +142,7 @@ async fn when_too_much_waits_the_next_is_refused_at_once() {
     let path = folder.path().join("store.db");
     let settings = Settings { path, readers: 1, writes_waiting_max: 1 };
     let store = Store::open(&settings, &[]).unwrap();
-    let (began, begun) = tokio::sync::oneshot::channel();
-    let (gate, closed) = std::sync::mpsc::sync_channel::<()>(1);
-    let holder = store.clone();
-    let holding = tokio::spawn(async move {
-        let hold = move |_: &Tx<'_>| {
-            let _ = began.send(());
-            let _ = closed.recv();
-            Ok(())
-        };
-        holder.writer().write(1, hold).await
-    });
-    begun.await.unwrap();
+    let (gate, holding) = hold(&store).await;
     let waiter = store.clone();
     let waiting = async move { waiter.enqueue(vec![outgoing("a", 1)]).await };
     let refused = async {

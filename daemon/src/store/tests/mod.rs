@@ -25,7 +25,7 @@ use tempfile::TempDir;
 
 use super::clock::Clock;
 use super::error::Fault;
-use super::writer::Tx;
+use super::tx::Tx;
 use super::{Actor, Backoff, Balance, Command, Outcomes, Seed, Settings, Store, Taken, WriteError};
 use crate::queue::{Consuming, Delivery, Outgoing};
 
@@ -97,9 +97,16 @@ impl Fixture {
 
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, WriteError> {
         self.store.writer().write(1, work).await
+    }
+
+    pub(super) async fn write_once<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, WriteError> {
+        self.store.writer().write_once(1, work).await
     }
 
     /// Places from a thread that may block.
@@ -119,7 +126,7 @@ impl Fixture {
 impl Store {
     /// Puts orders into the queue, as if consumption were paused.
     pub(crate) async fn enqueue(&self, orders: Vec<Outgoing>) -> Result<(), WriteError> {
-        self.accept(orders.into(), || Consuming::Paused).await
+        self.accept(Arc::new(orders), || Consuming::Paused).await
     }
 }
 
