@@ -6,9 +6,8 @@ use hyper::{Method, StatusCode};
 use protocol::Phase;
 use serde::Serialize;
 use warp::reply::Response;
-use warp::{Filter, Rejection};
 
-use crate::http::{self, Call, route};
+use crate::http::{self, Call, Route, route};
 use crate::status::Status;
 
 #[derive(Serialize)]
@@ -20,9 +19,7 @@ struct Readiness {
 }
 
 /// Both paths.
-pub fn routes(
-    status: Arc<Status>,
-) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+pub fn routes(status: Arc<Status>) -> Vec<Route> {
     let alive = route("/healthz", &[Method::GET], |_: Call| async {
         http::write(StatusCode::OK, &serde_json::json!({ "alive": true }))
     });
@@ -30,7 +27,7 @@ pub fn routes(
         let response = readiness(&status);
         async move { response }
     });
-    alive.or(ready).unify()
+    vec![alive, ready]
 }
 
 /// 200 when everything works, else 503; either way with what is wrong.

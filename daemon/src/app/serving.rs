@@ -8,14 +8,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use warp::reply::Response;
-use warp::{Filter, Rejection};
 
 use super::StartError;
 use super::gateway::GatewayParts;
 use crate::admin::{self, AdminSocket};
 use crate::config::{Config, Role};
-use crate::http::{self, EdgeCounters, Limits, Listener, LiveLimits};
+use crate::http::{self, EdgeCounters, Limits, Listener, LiveLimits, Route};
 use crate::meter::AnswerMeter;
 use crate::metrics::Scraper;
 use crate::order_side::OrderSide;
@@ -153,7 +151,7 @@ impl Serving {
         Self { tasks: Vec::new(), cancel, counters: Vec::new(), order_queries: Arc::default() }
     }
 
-    fn answer<R, F>(
+    fn answer<R>(
         &mut self,
         role: &'static str,
         listener: TcpListener,
@@ -162,14 +160,14 @@ impl Serving {
         status: &Arc<Status>,
     ) -> Result<(), StartError>
     where
-        R: Fn() -> F + Send + Sync + 'static,
-        F: Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static,
+        R: Fn() -> Vec<Route> + Send + Sync + 'static,
     {
         let address = listener.local_addr()?;
         let status = Arc::clone(status);
         let service = move || {
-            let routes = routes().or(health::routes(Arc::clone(&status))).unify();
-            warp::service(routes.recover(http::recover).unify())
+            let mut routes = routes();
+            routes.extend(health::routes(Arc::clone(&status)));
+            warp::service(http::table(routes))
         };
         let counters = Arc::new(EdgeCounters::default());
         self.counters.push((role, Arc::clone(&counters)));

@@ -6,12 +6,11 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 use protocol::{Code, EpochMs, Reply};
 use warp::reply::Response;
-use warp::{Filter, Rejection};
 
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::tally::Tally;
-use crate::http::{self, Call, route};
+use crate::http::{self, Call, Route, route};
 use crate::request::fields::{FieldFault, read_fields};
 use crate::request::{self, PhonePattern};
 
@@ -34,10 +33,8 @@ pub struct Desks {
 }
 
 /// All paths of the gateway.
-pub fn routes(
-    desks: Desks,
-) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
-    // One count for all of them: the filters are cloned for each request, on several processors.
+pub fn routes(desks: Desks) -> Vec<Route> {
+    // One count for all of them, instead of one for each.
     let desks = Arc::new(desks);
     let for_charge = Arc::clone(&desks);
     let charge = route("/api/charge.do", &[Method::POST], move |call: Call| {
@@ -48,7 +45,7 @@ pub fn routes(
         let desks = Arc::clone(&desks);
         async move { query(&desks, &call).await }
     });
-    charge.or(query).unify()
+    vec![charge, query]
 }
 
 async fn charge(desks: &Desks, call: &Call) -> Response {

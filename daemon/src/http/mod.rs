@@ -39,5 +39,5 @@ pub use listener::{Listener, serve};
 pub use reject::recover;
 pub(crate) use reply::write;
 pub use reply::{fault, json};
-pub use route::{Call, anywhere, route};
+pub use route::{Call, Route, anywhere, route, table};
 pub(crate) use route::{allow_header, unhandled};

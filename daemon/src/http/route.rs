@@ -1,8 +1,11 @@
-//! One filter per path, which answers every method: the listed ones by its handler, `OPTIONS` by
-//! the list, all others by 405. Warp's own method filters reject, and from a pile of rejections the
-//! methods that a path has can't be told any more.
+//! A listener's paths as a table behind one filter, which answers every method of a path: the listed
+//! ones by its handler, `OPTIONS` by the list, all others by 405. Warp's own method filters reject,
+//! and from a pile of rejections the methods that a path has can't be told any more.
 
+use std::convert::Infallible;
 use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{ALLOW, HeaderValue};
@@ -11,7 +14,7 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::{UnixPeer, reply};
+use super::{UnixPeer, recover, reply};
 
 /// A request as a handler gets it.
 #[derive(Debug, Clone)]
@@ -31,36 +34,43 @@ pub struct Call {
     pub peer: Option<UnixPeer>,
 }
 
-/// The filter of one path. The path is compared as it came: nothing is decoded, and a slash at the
-/// end makes another path.
-pub fn route<H, F>(
+/// An answer that is being made.
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// One path: its methods, and what answers them.
+pub struct Route {
     path: &'static str,
     methods: &'static [Method],
-    handler: H,
-) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static
+    handler: Box<dyn Fn(Call) -> Answering + Send + Sync>,
+}
+
+/// A path with its methods and their handler. The path is compared as it came: nothing is decoded,
+/// and a slash at the end makes another path.
+pub fn route<H, F>(path: &'static str, methods: &'static [Method], handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response> + Send,
+    H: Fn(Call) -> F + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
 {
-    warp::path::full()
-        .and_then(move |full: FullPath| {
-            ready(if full.as_str() == path { Ok(()) } else { Err(warp::reject::not_found()) })
-        })
-        .untuple_one()
-        .and(call())
-        .then(move |call: Call| {
-            let handled = if allows(methods, &call.method) {
-                Ok(handler(call))
-            } else {
-                Err(unhandled(&call.method, &allow_header(methods)))
-            };
-            async move {
-                match handled {
-                    Ok(answer) => answer.await,
-                    Err(response) => response,
-                }
-            }
-        })
+    Route { path, methods, handler: Box::new(move |call| Box::pin(handler(call))) }
+}
+
+/// The filter of all these paths, which answers every request: of warp's own `or`, each request
+/// would pass every path before its own, in a future as large as all of them.
+pub fn table(
+    routes: Vec<Route>,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let routes: Arc<[Route]> = routes.into();
+    anywhere(move |call: Call| answer(&routes, call)).recover(recover).unify()
+}
+
+fn answer(routes: &[Route], call: Call) -> Answering {
+    let found = routes.iter().find(|route| route.path == call.path);
+    let refusal = match found {
+        Some(route) if allows(route.methods, &call.method) => return (route.handler)(call),
+        Some(route) => unhandled(&call.method, &allow_header(route.methods)),
+        None => reply::fault(StatusCode::NOT_FOUND),
+    };
+    Box::pin(ready(refusal))
 }
 
 /// The filter of all paths and methods, for a handler that has a table of its own.

@@ -18,12 +18,11 @@ use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use warp::Filter;
 use warp::reply::Response;
 
 use super::{
-    Call, EdgeCounters, EdgeReadings, Limits, Listener, LiveLimits, bind_tcp, json, recover, route,
-    serve,
+    Call, EdgeCounters, EdgeReadings, Limits, Listener, LiveLimits, bind_tcp, json, route, serve,
+    table,
 };
 
 /// How long a test waits for what must happen before it is called a failure.
@@ -88,19 +87,17 @@ fn start(limits: impl Into<LiveLimits>) -> Server {
             }
         }
     };
-    let routes = route("/echo", &[Method::POST], echo)
-        .or(route("/read", &[Method::GET, Method::POST], echo))
-        .unify()
-        .or(route("/burst", &[Method::POST], burst))
-        .unify()
-        .or(route("/hold", &[Method::POST], hold))
-        .unify()
-        .recover(recover);
+    let table = table(vec![
+        route("/echo", &[Method::POST], echo),
+        route("/read", &[Method::GET, Method::POST], echo),
+        route("/burst", &[Method::POST], burst),
+        route("/hold", &[Method::POST], hold),
+    ]);
     let counters = Arc::new(EdgeCounters::default());
     let cancel = CancellationToken::new();
     let serving = tokio::spawn(serve(
         Listener::Tcp(listener),
-        move || warp::service(routes.clone()),
+        move || warp::service(table.clone()),
         limits.into(),
         Arc::clone(&counters),
         cancel.clone(),
@@ -187,15 +184,14 @@ async fn a_unix_peer_is_told_by_the_kernel() {
     let path = folder.path().join("s");
     let listener = UnixListener::bind(&path).unwrap();
     let (told, mut peers) = mpsc::channel(64);
-    let routes = route("/", &[Method::GET], move |call: Call| {
+    let table = table(vec![route("/", &[Method::GET], move |call: Call| {
         told.try_send(call.peer).unwrap();
         echo(call)
-    });
-    let routes = routes.recover(recover);
+    })]);
     let cancel = CancellationToken::new();
     let serving = tokio::spawn(serve(
         Listener::Unix(listener),
-        move || warp::service(routes.clone()),
+        move || warp::service(table.clone()),
         LIMITS,
         Arc::default(),
         cancel.clone(),

@@ -28,7 +28,6 @@ use protocol::Snapshot;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use warp::Filter;
 use warp::reply::Response;
 
 use crate::http::{self, Call, EdgeCounters, EdgeReadings, Limits, Listener};
@@ -145,15 +144,15 @@ pub async fn serve(
     scraper: Arc<Scraper>,
     cancel: CancellationToken,
 ) -> io::Result<()> {
-    let routes = http::route("/metrics", &[Method::GET], move |_: Call| {
+    let route = http::route("/metrics", &[Method::GET], move |_: Call| {
         let scraper = Arc::clone(&scraper);
         async move {
             let answer = scraper.answer().await;
             answer.unwrap_or_else(|TooSlow| http::fault(StatusCode::SERVICE_UNAVAILABLE))
         }
     });
-    let routes = routes.recover(http::recover).unify();
-    let service = move || warp::service(routes.clone());
+    let table = http::table(vec![route]);
+    let service = move || warp::service(table.clone());
     let counters = Arc::new(EdgeCounters::default());
     http::serve(Listener::Tcp(listener), service, LIMITS, counters, cancel).await
 }

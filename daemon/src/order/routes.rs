@@ -8,19 +8,15 @@ use hyper::{Method, StatusCode};
 use protocol::{Code, QueryData, Reply, mask_phone};
 use tracing::warn;
 use warp::reply::Response;
-use warp::{Filter, Rejection};
 
-use crate::http::{self, Call, route};
+use crate::http::{self, Call, Route, route};
 use crate::meter::AnswerMeter;
 use crate::order_side::{Known, OrderSide};
 use crate::request::fields::{FieldFault, read_fields};
 use crate::request::{self, QueryRequest};
 
 /// All paths of the order node. `queries` measures the answers to `query.do`.
-pub fn routes(
-    orders: Arc<dyn OrderSide>,
-    queries: Arc<AnswerMeter>,
-) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+pub fn routes(orders: Arc<dyn OrderSide>, queries: Arc<AnswerMeter>) -> Vec<Route> {
     let queried = Arc::clone(&orders);
     let query = route("/api/query.do", &[Method::POST], move |call: Call| {
         let (orders, queries) = (Arc::clone(&queried), Arc::clone(&queries));
@@ -35,7 +31,7 @@ pub fn routes(
         let orders = Arc::clone(&orders);
         async move { decisions(&*orders, &call).await }
     });
-    query.or(decisions).unify()
+    vec![query, decisions]
 }
 
 async fn query(orders: &dyn OrderSide, call: &Call) -> (Code, Response) {
