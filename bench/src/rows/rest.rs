@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use seckill_e2e::daemon::Daemon;
 
 use crate::load::{Report, ratio_of};
 use crate::stage::{
@@ -110,37 +109,49 @@ pub(super) async fn accepted(stage: &Stage) -> Result<Vec<Row>> {
     Ok(vec![row.note(cost.note())])
 }
 
-/// Charges for a while, and waits until all that were accepted are placed.
-async fn sell(daemon: &Daemon, watch: &Watch, first: u64, seconds: f64) -> Result<(Report, f64)> {
-    let before = watch.sold()?;
-    let start = Instant::now();
-    let report = load(&gateway(daemon)?, &crowd(first, seconds, MANY)).await?.only("10000")?;
-    let done = watch.until_sold(before + report.of("10000")).await?;
-    let rate = ratio_of(report.of("10000"), (done - start).as_secs_f64());
-    Ok((report, rate))
+/// One sale from an empty database: charges for a while, and waits until all that were accepted are
+/// placed. What a database costs that has grown is another row's.
+struct Sale {
+    report: Report,
+    /// Orders accepted and placed per second.
+    rate: f64,
+    /// What the daemon took meanwhile.
+    cpu: Duration,
+}
+
+impl Sale {
+    async fn hold(stage: &Stage) -> Result<Self> {
+        let daemon = stage.daemon(embedded(1)).await?;
+        let watch = Watch::over(&daemon.database())?;
+        let (before, start) = (daemon.usage()?.cpu, Instant::now());
+        let charges = crowd(0, stage.size.seconds, MANY);
+        let report = load(&gateway(&daemon)?, &charges).await?.only("10000")?;
+        let done = watch.until_sold(report.of("10000")).await?;
+        let cpu = daemon.usage()?.cpu.saturating_sub(before);
+        let rate = ratio_of(report.of("10000"), (done - start).as_secs_f64());
+        stop(daemon).await?;
+        Ok(Self { report, rate, cpu })
+    }
 }
 
 pub(super) async fn swing(stage: &Stage) -> Result<Vec<Row>> {
-    let (daemon, bare) = (stage.daemon(embedded(1)).await?, stage.bare().await?);
-    let watch = Watch::over(&daemon.database())?;
+    let bare = stage.bare().await?;
     let (mut rounds, mut cost) = (Rounds::default(), Cost::default());
-    let (mut slowest, mut first_buyer) = (Vec::new(), 0);
+    let (mut slowest, mut orders) = (Vec::new(), Vec::new());
     for _ in 0..stage.size.rounds {
-        let before = daemon.usage()?.cpu;
-        let (report, rate) = sell(&daemon, &watch, first_buyer, stage.size.seconds).await?;
-        let charges = crowd(first_buyer, stage.size.seconds, MANY);
-        first_buyer += APART;
-        cost.ours.push(micros_each(daemon.usage()?.cpu.saturating_sub(before), report.answers));
+        let Sale { report, rate, cpu } = Sale::hold(stage).await?;
+        cost.ours.push(micros_each(cpu, report.answers));
         slowest.push(milliseconds(report.latency.max_us));
+        orders.push(report.of("10000") as f64);
         rounds.ours.push(rate);
+        let charges = crowd(0, stage.size.seconds, MANY);
         rounds.other.push(bare_turn(&bare, &charges, &mut cost).await?);
     }
-    stop(daemon).await?;
     let what = "charges accepted and placed, until the last is placed";
     let row = Row::compared("swing", what, BARE, &rounds, Wanted::AtLeast(0.4));
-    let slowest = Spread::of(&slowest);
-    let hiccup = format!("slowest answer of a round: {:.0} ms (median)", slowest.median);
-    Ok(vec![row.note(cost.note()).note(hiccup)])
+    let (slowest, orders) = (Spread::of(&slowest).median, Spread::of(&orders).median);
+    let sale = format!("{orders:.0} orders in a round, slowest answer {slowest:.0} ms (medians)");
+    Ok(vec![row.note(cost.note()).note(sale)])
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
@@ -179,27 +190,23 @@ pub(super) async fn query(stage: &Stage) -> Result<Vec<Row>> {
 }
 
 pub(super) async fn latency(stage: &Stage) -> Result<Vec<Row>> {
-    let daemon = stage.daemon(embedded(1)).await?;
-    let watch = Watch::over(&daemon.database())?;
-    let (mut highest, mut first_buyer) = (0.0_f64, 0);
+    let mut highest = 0.0_f64;
     for _ in 0..stage.size.rounds {
-        let (_, rate) = sell(&daemon, &watch, first_buyer, stage.size.seconds).await?;
-        highest = highest.max(rate);
-        first_buyer += APART;
+        highest = highest.max(Sale::hold(stage).await?.rate);
     }
     let (mut p99, mut p50, mut longest, mut unsent) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for _ in 0..stage.size.rounds {
-        let mut half = charges(first_buyer, stage.size.seconds * 2.0);
+        let daemon = stage.daemon(embedded(1)).await?;
+        let mut half = charges(0, stage.size.seconds * 2.0);
         half.push(("rate", format!("{:.0}", highest / 2.0)));
         half.push(("connections", "256".to_owned()));
-        first_buyer += APART;
         let report = load(&gateway(&daemon)?, &half).await?.only("10000")?;
         p99.push(milliseconds(report.latency.p99_us));
         p50.push(milliseconds(report.latency.p50_us));
         longest.push(milliseconds(report.latency.max_us));
         unsent += report.unsent;
+        stop(daemon).await?;
     }
-    stop(daemon).await?;
     let what =
         format!("p99 of charge.do at {:.0}/s, half the highest rate, open loop", highest / 2.0);
     let row = Row::told("latency", &what, "ms", &p99, Wanted::Below(10.0));
