@@ -18,7 +18,7 @@ pub(super) const APART: u64 = 10_000_000;
 pub(super) const FEW: usize = 64;
 
 /// Connections of a measurement whose answers wait for a commit: buyers who wait together.
-pub(super) const MANY: usize = 512;
+pub(super) const MANY: usize = 1_024;
 
 /// The bare route's name in the table.
 pub(super) const BARE: &str = "bare warp route";
