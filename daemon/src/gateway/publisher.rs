@@ -17,8 +17,8 @@ use crate::gateway::confirmer::Doubts;
 use crate::queue::{Cause, Outgoing, Producer, Published};
 use crate::vitals::Pulse;
 
-/// One batch's claims and orders, side by side. Their room is used again by later batches: made anew
-/// each time, it is memory that the system has to clear each time.
+/// One batch's claims and orders, side by side. Their room is used again by later batches: made
+/// anew each time, it is memory that the system has to clear each time.
 #[derive(Default)]
 struct Batch {
     claims: Vec<Claim>,

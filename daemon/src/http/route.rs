@@ -1,6 +1,6 @@
-//! A listener's paths as a table behind one filter, which answers every method of a path: the listed
-//! ones by its handler, `OPTIONS` by the list, all others by 405. Warp's own method filters reject,
-//! and from a pile of rejections the methods that a path has can't be told any more.
+//! A listener's paths as a table behind one filter, which answers every method of a path: the
+//! listed ones by its handler, `OPTIONS` by the list, all others by 405. Warp's own method filters
+//! reject, and from a pile of rejections the methods that a path has can't be told any more.
 
 use std::convert::Infallible;
 use std::future::{Future, ready};

@@ -2,8 +2,8 @@
 //! verdict. Where the orders come from, and what becomes of a message that can't be decided, is the
 //! callers' business.
 //!
-//! A batch is decided as a whole. Only when something in it fails unexpectedly is it done over, each
-//! order by itself, to find the order at fault and spare the others.
+//! A batch is decided as a whole. Only when something in it fails unexpectedly is it done over,
+//! each order by itself, to find the order at fault and spare the others.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

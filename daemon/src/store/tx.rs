@@ -15,7 +15,7 @@ use crate::queue::Cause;
 
 /// What a job sees of the transaction it runs in.
 pub(super) struct Tx<'a> {
-    /// The writing connection, inside the job's savepoint.
+    /// The writing connection.
     pub(super) connection: &'a Connection,
     /// The moment of the transaction.
     pub(super) now: EpochMs,
@@ -158,8 +158,8 @@ impl<'a> Tx<'a> {
         self.spoiled.get()
     }
 
-    /// Runs `work`, which is undone when it fails or panics, with all that was noted in it: at once,
-    /// or with the whole transaction, which is spoiled then and does no more.
+    /// Runs `work`, which is undone when it fails or panics, with all that was noted in it: at
+    /// once, or with the whole transaction, which is spoiled then and does no more.
     pub(super) fn undoable<T>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, Fault>,

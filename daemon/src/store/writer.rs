@@ -95,8 +95,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Does `work` in the next transaction; waits for a place in the row when it is full. Where that
-    /// transaction is undone it is done again, and has to come to the same.
+    /// Does `work` in the next transaction; waits for a place in the row when it is full. Where
+    /// that transaction is undone it is done again, and has to come to the same.
     pub(super) async fn write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,

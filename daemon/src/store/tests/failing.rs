@@ -40,8 +40,8 @@ async fn hold(store: &Store) -> (SyncSender<()>, JoinHandle<Result<(), WriteErro
     (gate, holding)
 }
 
-/// Runs good, bad and panicking jobs in one transaction: those of `write`, which is for work that can
-/// be done again, and one by `write_once` beside them where `beside_one` says so.
+/// Runs good, bad and panicking jobs in one transaction: those of `write`, which is for work that
+/// can be done again, and one by `write_once` beside them where `beside_one` says so.
 async fn only_the_bad_are_undone(beside_one: bool) {
     let fixture = Fixture::with_stock(1);
     let commits = fixture.store.meters().commits.total();
