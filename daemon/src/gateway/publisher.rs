@@ -39,32 +39,28 @@ pub async fn run(
     let mut spare: Vec<Batch> = Vec::new();
     let failing = Arc::<AtomicBool>::default();
     loop {
-        if in_flight.len() < producer.batches_in_flight_max() {
-            tokio::select! {
-                biased;
-                Some(done) = in_flight.join_next() => {
-                    spare.extend(done);
-                    beat(&pulse, &in_flight);
-                }
-                count = claims.recv_many(&mut taken, batch_max.count()) => {
-                    if count == 0 {
-                        break;
-                    }
-                    let mut batch = spare.pop().unwrap_or_default();
-                    for (claim, order) in taken.drain(..) {
-                        batch.claims.push(claim);
-                        batch.orders.push(order);
-                    }
-                    if in_flight.is_empty() {
-                        pulse.begin();
-                    }
-                    let (producer, doubts) = (Arc::clone(&producer), Arc::clone(&doubts));
-                    in_flight.spawn(publish(batch, producer, doubts, Arc::clone(&failing)));
-                }
+        let has_room = in_flight.len() < producer.batches_in_flight_max();
+        tokio::select! {
+            biased;
+            Some(done) = in_flight.join_next() => {
+                spare.extend(done);
+                beat(&pulse, &in_flight);
             }
-        } else {
-            spare.extend(in_flight.join_next().await.and_then(Result::ok));
-            beat(&pulse, &in_flight);
+            count = claims.recv_many(&mut taken, batch_max.count()), if has_room => {
+                if count == 0 {
+                    break;
+                }
+                let mut batch = spare.pop().unwrap_or_default();
+                for (claim, order) in taken.drain(..) {
+                    batch.claims.push(claim);
+                    batch.orders.push(order);
+                }
+                if in_flight.is_empty() {
+                    pulse.begin();
+                }
+                let (producer, doubts) = (Arc::clone(&producer), Arc::clone(&doubts));
+                in_flight.spawn(publish(batch, producer, doubts, Arc::clone(&failing)));
+            }
         }
     }
     in_flight.join_all().await;

@@ -41,8 +41,8 @@ enum Stream {
 /// Idle connections are closed at once, answers given meanwhile carry `Connection: close`.
 ///
 /// There is no deadline here: dropping the future cuts whatever is left, so the caller puts one
-/// over it. `make_service` gives `warp::service(routes)`, once for each connection, with nothing in
-/// it that another's service counts, locks or clones as well: its filters are cloned for each
+/// over it. `make_service` gives `warp::service(filter)`, once for each connection, with nothing in
+/// it that another's service counts, locks or clones as well: its filter is cloned for each
 /// request, and processors that share a count wait for each other. `limits` are
 /// [`Limits`](super::Limits), or [`LiveLimits`] that somebody else may change meanwhile.
 ///

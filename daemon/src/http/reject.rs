@@ -1,5 +1,5 @@
-//! What no route took, in JSON. Routes made by `route` reject only by "no such path"; the rest is
-//! here so that a filter of warp's own can't slip a plain-text answer through.
+//! What a filter rejected, in JSON. A table of paths rejects nothing; this is here so that a filter
+//! of warp's own can't slip a plain-text answer through.
 
 use std::convert::Infallible;
 
@@ -13,7 +13,7 @@ use warp::reply::Response;
 
 use super::reply;
 
-/// Turns a rejection into a JSON answer; for `Filter::recover`, last on each listener's routes.
+/// Turns a rejection into a JSON answer; for `Filter::recover`, last on each listener's filter.
 ///
 /// # Errors
 /// Never: the type is what `recover` wants.

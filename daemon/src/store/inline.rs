@@ -99,7 +99,7 @@ impl InlineStore {
         });
         match ended {
             Ok(()) => {
-                tx.settle_moves();
+                tx.committed();
                 done
             }
             Err(Fault::Refused(_)) => None,

@@ -129,14 +129,8 @@ impl<'a> Tx<'a> {
         self.moves.borrow_mut().removed.push(row);
     }
 
-    /// Tells the index that all of it is committed.
-    pub(super) fn settle_moves(&self) {
-        let moves = self.moves.take();
-        self.queue_index.settle(&moves.added, &moves.removed);
-    }
-
     /// Tells the index that what was done beyond so many rows is undone.
-    pub(super) fn undo_moves(&self, added: usize, removed: usize) {
+    fn undo_moves(&self, added: usize, removed: usize) {
         let mut moves = self.moves.borrow_mut();
         self.queue_index.undo(&moves.added.split_off(added));
         moves.removed.truncate(removed);
@@ -149,8 +143,21 @@ impl<'a> Tx<'a> {
 
     /// What it did, and whom that concerns; its rows of the queue are settled in the index.
     pub(super) fn committed(self) -> (Tally, Effects) {
-        self.settle_moves();
+        let moves = self.moves.take();
+        self.queue_index.settle(&moves.added, &moves.removed);
         (self.tally.into_inner(), self.effects.get())
+    }
+
+    /// Undoes the whole transaction, where SQLite hasn't already.
+    pub(super) fn undo(&self) {
+        self.undo_moves(0, 0);
+        self.roll_back();
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
     }
 
     /// Whether something failed that can only be undone with the whole transaction.
@@ -203,8 +210,8 @@ impl<'a> Tx<'a> {
     /// well, or half a job would be committed.
     fn undo_savepoint(&self) {
         let undone = self.connection.execute_batch("ROLLBACK TO job; RELEASE job");
-        if undone.is_err() && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
+        if undone.is_err() {
+            self.roll_back();
         }
     }
 }

@@ -306,13 +306,12 @@ impl Loop {
         let tx = self.begin(if repeatable { Undoing::Whole } else { Undoing::Each })?;
         let mut tx = run(jobs, tx);
         if tx.is_spoiled() {
-            tx.undo_moves(0, 0);
-            self.roll_back();
+            tx.undo();
             tx = run(jobs, self.begin(Undoing::Each)?);
         }
         *trouble = tx.trouble.take();
         if self.connection.is_autocommit() {
-            tx.undo_moves(0, 0);
+            tx.undo();
             let cause = trouble.take().unwrap_or_else(|| {
                 Cause("another write of the same transaction undid it all".to_owned())
             });
@@ -321,8 +320,7 @@ impl Loop {
         let counts = tx.counts();
         around_commit(Commit::Ahead, counts.queued + counts.accepted, counts.decided);
         self.execute("COMMIT").map_err(|error| {
-            tx.undo_moves(0, 0);
-            self.roll_back();
+            tx.undo();
             commit_failed(&error)
         })?;
         let (tally, effects) = tx.committed();
@@ -339,12 +337,6 @@ impl Loop {
 
     fn execute(&self, sql: &str) -> rusqlite::Result<usize> {
         self.connection.prepare_cached(sql)?.execute([])
-    }
-
-    fn roll_back(&self) {
-        if !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
     }
 
     fn tell(&self, effects: Effects) {

@@ -69,7 +69,7 @@ fn parsed(mut bytes: &[u8]) -> Option<Entry> {
 }
 
 /// A command in a /run of its own. An error where nobody may have one.
-pub(crate) fn in_its_own_run(command: &Command, socket: Option<&Path>) -> Result<Command> {
+fn in_its_own_run(command: &Command, socket: Option<&Path>) -> Result<Command> {
     let own = || {
         let mut own = Command::new("unshare");
         own.args(["--mount", "--map-root-user", "sh", "-c", WITH_ITS_OWN_RUN]);
