@@ -111,7 +111,7 @@ impl Default for Rocketmq {
             send_timeout_ms: 3_000,
             sends_in_flight_max: 256,
             consume_batch_max: 256,
-            consume_threads: 4,
+            consume_threads: 32,
             create_topic: true,
         }
     }

@@ -141,6 +141,12 @@ async fn a_paused_start_and_a_namespace() {
     until_sent(&*producer, order(7)).await;
     until("the lag shows it", async || lag.read_lag().await.unwrap().messages == 1).await;
     assert_eq!(recorder.count(), 0);
+    // Paused, it has its share of the queues all the same, and places at once when it goes on.
+    until("it has its queues", async || {
+        let queues = lag.read_lag().await.unwrap().queues;
+        !queues.is_empty() && queues.iter().all(|queue| queue.owner.is_some())
+    })
+    .await;
     queue.set_consuming(Consuming::Running).await;
     until("it is placed", async || recorder.count() == 1).await;
     // The body names the plain topic, as everyone's does.

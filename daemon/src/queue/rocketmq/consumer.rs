@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,7 +54,12 @@ impl RunningConsumer {
         let gate = Arc::new(Gate::default());
         gate.set(consuming);
         let placed = Arc::new(Notify::new());
-        let listener = Listener { placer, gate: gate.clone(), placed: placed.clone() };
+        let listener = Listener {
+            placer,
+            gate: gate.clone(),
+            placed: placed.clone(),
+            failing: AtomicBool::default(),
+        };
         let client = Box::pin(clients.consumer(listener)).await?;
         let inner = client.default_mq_push_consumer_impl().cloned();
         let persister = inner.map(|inner| {
@@ -66,21 +72,15 @@ impl RunningConsumer {
             };
             tokio::spawn(persist).abort_handle()
         });
-        let running = Self { client, gate, persister };
-        if consuming == Consuming::Paused {
-            Box::pin(running.client.suspend()).await;
-        }
-        Ok(running)
+        Ok(Self { client, gate, persister })
     }
 
-    /// Pauses or goes on. The gate stops what was pulled already, at once; the client stops
-    /// pulling.
-    pub(super) async fn set(&self, consuming: Consuming) {
+    /// Pauses or goes on, at once: the gate holds what was pulled, and the client pulls until it
+    /// has a thousand messages of each queue. The client's own pause isn't used: it looks only once
+    /// a second whether it is over, and while it lasts takes no queues over from a consumer that
+    /// died.
+    pub(super) fn set(&self, consuming: Consuming) {
         self.gate.set(consuming);
-        match consuming {
-            Consuming::Running => Box::pin(self.client.resume()).await,
-            Consuming::Paused => Box::pin(self.client.suspend()).await,
-        }
     }
 
     /// The queues that it has now, each as `broker/topic/number`.
@@ -154,6 +154,8 @@ struct Listener {
     placer: Arc<dyn Placer>,
     gate: Arc<Gate>,
     placed: Arc<Notify>,
+    /// Whether the last batch couldn't be placed.
+    failing: AtomicBool,
 }
 
 impl MessageListenerConcurrently for Listener {
@@ -165,7 +167,7 @@ impl MessageListenerConcurrently for Listener {
         // A batch is acknowledged or given back whole (the listener can't set an acknowledge
         // index), which is why the placer gives every message a durable outcome of its own.
         let deliveries: Vec<Delivery> = messages.iter().map(|message| delivery(message)).collect();
-        match self.gate.through(|| place(&*self.placer, &deliveries)) {
+        match self.gate.through(|| place(&*self.placer, &deliveries, &self.failing)) {
             Passed::Done => {
                 reach(Point::AckBefore);
                 self.placed.notify_one();
@@ -176,15 +178,26 @@ impl MessageListenerConcurrently for Listener {
     }
 }
 
-/// One try.
-fn place(placer: &dyn Placer, deliveries: &[Delivery]) -> Tried {
+/// One try. Only the first failure of a row is worth a warning: every thread has a batch that it
+/// tries again and again.
+fn place(placer: &dyn Placer, deliveries: &[Delivery], failing: &AtomicBool) -> Tried {
     match catch_unwind(AssertUnwindSafe(|| placer.place(deliveries.to_vec()))) {
-        Ok(Ok(())) => Tried::Done,
+        Ok(Ok(())) => {
+            if failing.swap(false, Ordering::Relaxed) {
+                tracing::info!(target: "seckilld::queue", "orders can be placed again");
+            }
+            Tried::Done
+        }
         Ok(Err(cause)) => {
-            tracing::warn!(
-                target: "seckilld::queue",
-                orders = deliveries.len(), "orders wait because they can't be placed now: {cause}"
-            );
+            let orders = deliveries.len();
+            if failing.swap(true, Ordering::Relaxed) {
+                tracing::debug!(target: "seckilld::queue", orders, %cause, "more orders wait");
+            } else {
+                tracing::warn!(
+                    target: "seckilld::queue",
+                    orders, "orders wait because they can't be placed now: {cause}"
+                );
+            }
             Tried::Again
         }
         // A fault of ours that the same batch would meet again: the broker counts the redeliveries.

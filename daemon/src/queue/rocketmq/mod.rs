@@ -176,7 +176,7 @@ impl RocketmqQueue {
     pub async fn set_consuming(&self, consuming: Consuming) {
         self.shared.wants().consuming = consuming;
         if let Some(consumer) = self.shared.consumer.lock().await.as_ref() {
-            Box::pin(consumer.set(consuming)).await;
+            consumer.set(consuming);
             self.shared.tell_consuming();
         }
     }

@@ -1,7 +1,7 @@
 //! The gate: what is held, what is tried again, and that an end always comes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Consuming, Gate, Passed, Tried, place};
@@ -114,5 +114,21 @@ fn a_panic_of_the_placer_gives_the_batch_back() {
             panic!("as asked")
         }
     }
-    assert_eq!(place(&Panics, &[]), Tried::GiveUp);
+    assert_eq!(place(&Panics, &[], &AtomicBool::default()), Tried::GiveUp);
+}
+
+#[test]
+fn a_row_of_failures_is_told_once_and_its_end_too() {
+    /// Fails until there are none left.
+    struct Fails(AtomicUsize);
+    impl Placer for Fails {
+        fn place(&self, _deliveries: Vec<Delivery>) -> Result<(), Cause> {
+            let left =
+                self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+            left.map_or(Ok(()), |_| Err(Cause("the disk is full".to_owned())))
+        }
+    }
+    let (placer, failing) = (Fails(AtomicUsize::new(2)), AtomicBool::default());
+    let tries = [0; 3].map(|_| (place(&placer, &[], &failing), failing.load(Ordering::SeqCst)));
+    assert_eq!(tries, [(Tried::Again, true), (Tried::Again, true), (Tried::Done, false)]);
 }
