@@ -16,26 +16,37 @@ use rusqlite::Connection;
 use super::reader::BUSY_TIMEOUT;
 use crate::fault_points::{Point, reach};
 
-/// Pages of write-ahead log (4 KiB each) after which they are moved into the database file. Pages
-/// that are changed again and again are moved once for all of that, so more is less work. The
-/// build that dies at fault points does it early: a test's short sale must get there.
+/// Pages of write-ahead log (4 KiB each) after which they are moved into the database file while
+/// jobs wait for the writer. Pages that are changed again and again are moved once for all of that,
+/// so more is less work. The build that dies at fault points does it early: a test's short sale
+/// must get there.
 const EVERY_PAGES: i64 = if cfg!(feature = "fault-points") { 64 } else { 4_000 };
+
+/// The same while no job waits. Less is more work, for which there is time then; and while a piece
+/// is synced each commit waits at the disk behind it, the shorter the smaller the piece is.
+const EVERY_PAGES_AT_LEISURE: i64 = EVERY_PAGES / 8;
 
 /// Pages of log from which on the writer sees to it that it is begun anew: everything has to be
 /// moved for that, which takes the buyers of that moment some milliseconds. The helper alone moves
 /// what it finds.
-const ANEW_AT_PAGES: i64 = 2 * EVERY_PAGES;
+const ANEW_AT_PAGES: i64 = 4 * EVERY_PAGES;
 
 /// Pages that may come while the helper is at work. Then the writer waits for it: the log stays
 /// bounded.
 const HELPING_PAGES_MAX: i64 = 3 * EVERY_PAGES;
+
+/// Bytes that the log's file keeps when the log is begun anew. It is longer than the log gets with
+/// no reader in its way: a file that grows costs each commit a change of the file system's own.
+pub(super) const FILE_BYTES_MAX: i64 = 128 << 20;
+const _: () = assert!((ANEW_AT_PAGES + HELPING_PAGES_MAX) * 4_120 < FILE_BYTES_MAX);
 
 /// Decides when the log is moved, and has it done.
 pub(super) struct Checkpointer {
     /// `None` where it couldn't be started: the writer does all of it then.
     helper: Option<Helper>,
     stage: Stage,
-    at_pages: i64,
+    /// The log's length in pages when it was last looked after.
+    moved_at: i64,
 }
 
 struct Helper {
@@ -65,15 +76,16 @@ impl Checkpointer {
         if let Err(error) = &helper {
             tracing::warn!(%error, "the write-ahead log will be moved between two commits");
         }
-        Self { helper: helper.ok(), stage: Stage::Resting, at_pages: EVERY_PAGES }
+        Self { helper: helper.ok(), stage: Stage::Resting, moved_at: 0 }
     }
 
-    /// Called by the writer between two transactions, when everybody has been answered.
-    pub(super) fn after_commit(&mut self, connection: &Connection) {
+    /// Called by the writer between two transactions, when everybody has been answered;
+    /// `jobs_wait` tells whether the next one can begin at once.
+    pub(super) fn after_commit(&mut self, connection: &Connection, jobs_wait: bool) {
         let pages = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)").unwrap_or(0);
         if self.stage == Stage::Helping {
             let done = match &self.helper {
-                Some(helper) if self.at_pages - EVERY_PAGES + HELPING_PAGES_MAX <= pages => {
+                Some(helper) if self.moved_at + HELPING_PAGES_MAX <= pages => {
                     helper.wait();
                     true
                 }
@@ -88,13 +100,17 @@ impl Checkpointer {
             }
             return;
         }
-        if pages < self.at_pages {
-            self.at_pages = self.at_pages.min(pages + EVERY_PAGES);
+        if pages < self.moved_at {
+            // It was begun anew.
+            self.moved_at = 0;
+        }
+        let every = if jobs_wait { EVERY_PAGES } else { EVERY_PAGES_AT_LEISURE };
+        if pages < self.moved_at + every {
             return;
         }
         // A reader may hold the log's end back, or the disk be full: try again after as many pages
         // more.
-        self.at_pages = pages + EVERY_PAGES;
+        self.moved_at = pages;
         match &self.helper {
             Some(helper) if helper.wake.try_send(()).is_ok() => self.stage = Stage::Helping,
             _ => passively(connection),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::checkpoint::FILE_BYTES_MAX;
 use super::holder::holder;
 use super::migrations::{self, APPLICATION_ID, KNOWN};
 use super::reader::BUSY_TIMEOUT;
@@ -289,7 +290,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     // KiB. A whole transaction fits, so none of it is written to the log before its commit.
     connection.pragma_update(None, "cache_size", -16_384)?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", FILE_BYTES_MAX)?;
     Ok(connection)
 }
 

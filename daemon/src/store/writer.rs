@@ -245,7 +245,7 @@ impl Loop {
             self.signals.pulse.begin();
             let jobs = self.gather(first);
             self.commit(jobs);
-            checkpointer.after_commit(&self.connection);
+            checkpointer.after_commit(&self.connection, !self.messages.is_empty());
             self.signals.pulse.rest();
         }
         reach(Point::StopBeforeCheckpoint);

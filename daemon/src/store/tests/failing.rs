@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
 
 use protocol::EpochMs;
 use rusqlite::Connection;
@@ -203,6 +204,22 @@ async fn the_write_ahead_log_is_moved_into_the_database_as_it_grows() {
     let log = fs::metadata(fixture.folder.path().join("store.db-wal")).unwrap().len();
     assert!(log < 80 * MIB, "{log} bytes after 120 MiB of writes");
     assert_eq!(fixture.store.meta("large").await.unwrap().unwrap()[0], 119);
+}
+
+#[tokio::test]
+async fn the_write_ahead_log_is_moved_in_small_pieces_while_nobody_waits() {
+    let fixture = Fixture::with_stock(1);
+    let size = |name| fs::metadata(fixture.folder.path().join(name)).unwrap().len();
+    let before = size("store.db");
+    let mut byte = 0_u8;
+    while size("store.db") == before {
+        let log = size("store.db-wal");
+        assert!(log < 8 << 20, "nothing is moved of {log} bytes, though nobody waits");
+        fixture.store.set_meta("small", vec![byte; 64 << 10]).await.unwrap();
+        byte = byte.wrapping_add(1);
+        // The helper's time between two writes.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
