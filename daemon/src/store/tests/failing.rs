@@ -161,7 +161,7 @@ async fn when_too_much_waits_the_next_is_refused_at_once() {
 async fn a_database_that_another_program_locks_rejects_writes_and_recovers() {
     let fixture = Fixture::with_stock(1);
     fixture.sql("SELECT 1").await;
-    fixture.write(|tx| Ok(tx.connection.busy_timeout(std::time::Duration::ZERO)?)).await.unwrap();
+    fixture.write(|tx| Ok(tx.connection.busy_timeout(Duration::ZERO)?)).await.unwrap();
     let other = Connection::open(fixture.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let rejected = fixture.store.set_meta("key", vec![1]).await;
