@@ -67,16 +67,7 @@ impl BareClient {
             topic: "SECKILL_BENCH_TOPIC".to_owned(),
             producer_group: "GID_SECKILL_BENCH".to_owned(),
             consumer_group: "GID_SECKILL_BENCH".to_owned(),
-            namespace: String::new(),
-            access_key_file: "access_key".into(),
-            secret_key_file: "secret_key".into(),
-            tls: false,
-            tls_ca_file: "".into(),
-            send_timeout_ms: 3_000,
-            sends_in_flight_max: 256,
-            consume_batch_max: 256,
-            consume_threads: 32,
-            create_topic: true,
+            ..Rocketmq::default()
         };
         let queue = RocketmqQueue::open(&settings, None).map_err(|cause| failed(&cause))?;
         let counter = Arc::new(Counter::default());
