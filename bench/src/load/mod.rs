@@ -2,6 +2,7 @@
 //! it. It is a process of its own, so that its time is nobody else's, and speaks HTTP by hand,
 //! because on two cores a well-furnished client would cost more than the server that it measures.
 
+mod pace;
 mod run;
 mod wire;
 

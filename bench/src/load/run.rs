@@ -1,10 +1,10 @@
-//! Sending and timing. One thread and one task per connection; all of them draw their request from
+//! Sending and timing. One thread, and one task per connection; all of them draw their request from
 //! one number, so that the load doesn't depend on which connection is quick.
 //!
 //! In the open loop request number `n` is due at `n / rate`, whatever became of those before it,
 //! and its time counts from then: a target that stalls is charged for everybody who would have come
-//! meanwhile (no coordinated omission). Tokio wakes to the millisecond, so such a time can be up to
-//! 1 ms too long, never too short.
+//! meanwhile (no coordinated omission). It leaves up to a third of a millisecond late (`pace`), so such a
+//! time can be that much too long, never too short.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,8 +14,10 @@ use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::pace::Pace;
 use super::wire::{answer, request};
 use super::{Latency, Plan, Report};
 
@@ -31,6 +33,7 @@ struct Field {
     start: Instant,
     end: Instant,
     score: RefCell<Score>,
+    pace: Pace,
 }
 
 struct Score {
@@ -61,7 +64,7 @@ pub async fn run(plan: Plan) -> Result<Report> {
         last: start,
     });
     let end = start + Duration::from_secs_f64(plan.seconds);
-    let field = Rc::new(Field { plan, start, end, score });
+    let field = Rc::new(Field { plan, start, end, score, pace: Pace::default() });
     let mut connections = JoinSet::new();
     for stream in streams {
         connections.spawn_local(converse(Rc::clone(&field), stream));
@@ -73,16 +76,20 @@ pub async fn run(plan: Plan) -> Result<Report> {
         anyhow::Ok(())
     };
     let most = Duration::from_secs_f64(field.plan.seconds) + LAST_ANSWERS_MAX;
-    tokio::time::timeout(most, all).await.context("the last answers don't come")??;
+    tokio::select! {
+        ended = tokio::time::timeout(most, all) => ended.context("the last answers don't come")??,
+        () = field.pace.tick(), if field.plan.rate.is_some() => {}
+    }
     Ok(field.report())
 }
 
 async fn converse(field: Rc<Field>, mut stream: TcpStream) -> Result<()> {
     let (mut sending, mut read) = (Vec::with_capacity(512), Vec::with_capacity(4096));
+    let wake = Rc::new(Notify::new());
     while let Some(number) = field.draw() {
         let since = match field.due(number) {
             Some(due) => {
-                tokio::time::sleep_until(due.into()).await;
+                field.pace.until(due, &wake).await;
                 due
             }
             None => Instant::now(),
