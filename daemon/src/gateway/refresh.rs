@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::DecisionsPage;
 use tokio::sync::watch;
@@ -13,6 +14,10 @@ use crate::dial::Dial;
 use crate::gateway::book::Book;
 use crate::order_side::OrderSide;
 use crate::queue::Cause;
+
+/// Between two readings. A change is read at once after a rest; in a sale there is one with each
+/// commit, and a page of a few milliseconds' decisions costs little more than a page of ten.
+const REST: Duration = Duration::from_millis(10);
 
 /// Follows the order side's decisions.
 pub struct Refresh {
@@ -102,6 +107,10 @@ impl Refresh {
             }
             tokio::select! {
                 () = cancel.cancelled() => return,
+                () = tokio::time::sleep(REST) => {}
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return,
                 () = changed(&mut changes) => {}
                 () = tokio::time::sleep(self.every.milliseconds()) => {}
             }
@@ -161,4 +170,72 @@ async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
     // Without a notifier, or with its sender gone, the timer alone wakes the loop.
     *changes = None;
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::{Duration, Instant};
+
+    use protocol::DecisionsPage;
+    use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
+
+    use super::{REST, Refresh};
+    use crate::domain::order_id::OrderIdKey;
+    use crate::gateway::book::Book;
+    use crate::gateway::testing::FakeOrders;
+    use crate::order_side::{Known, OrderSide};
+    use crate::queue::{BoxFuture, Cause};
+
+    /// An order side on which something is decided whenever it is asked, as in a sale.
+    struct Busy {
+        orders: Arc<FakeOrders>,
+        changes: watch::Sender<u64>,
+        readings: AtomicU32,
+    }
+
+    impl OrderSide for Busy {
+        fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
+            self.readings.fetch_add(1, Ordering::SeqCst);
+            self.changes.send_modify(|count| *count += 1);
+            self.orders.decisions(after)
+        }
+
+        fn find<'a>(
+            &'a self,
+            prod_id: &'a str,
+            user_phone: &'a str,
+        ) -> BoxFuture<'a, Result<Known, Cause>> {
+            self.orders.find(prod_id, user_phone)
+        }
+
+        fn changes(&self) -> Option<watch::Receiver<u64>> {
+            Some(self.changes.subscribe())
+        }
+    }
+
+    #[tokio::test]
+    async fn in_a_sale_a_rest_lies_between_two_readings_and_each_change_is_read() {
+        const READINGS: u32 = 6;
+        let busy = Arc::new(Busy {
+            orders: FakeOrders::with_stock(1),
+            changes: watch::Sender::new(0),
+            readings: AtomicU32::new(0),
+        });
+        let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
+        let (mut changes, cancel) = (busy.changes.subscribe(), CancellationToken::new());
+        // So long an interval that only changes wake it.
+        let every = Duration::from_secs(3_600);
+        let refresh = Refresh::new(book, Arc::clone(&busy) as _, every);
+        let start = Instant::now();
+        let running = tokio::spawn(refresh.run(cancel.clone()));
+        let enough = changes.wait_for(|count| u64::from(READINGS) <= *count);
+        tokio::time::timeout(Duration::from_secs(30), enough).await.unwrap().unwrap();
+        assert!(REST * (READINGS - 1) <= start.elapsed());
+        assert!(READINGS <= busy.readings.load(Ordering::SeqCst));
+        cancel.cancel();
+        running.await.unwrap();
+    }
 }
