@@ -31,7 +31,7 @@ use arc_swap::ArcSwap;
 use protocol::{Phase, SwitchView};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::admin::{AdminSocket, StatusSource};
 use crate::config::{Config, Loaded, Role};
@@ -47,7 +47,7 @@ use crate::shutdown::{Hangups, Signals, Stop};
 use crate::status::{Condition, Part, Status};
 use crate::store::{Seed, Store};
 use crate::telemetry::{self, LogHandle, Sink};
-use crate::{admin, args, config, groups, http, store, systemd};
+use crate::{admin, args, config, groups, http, memory, store, systemd};
 use dials::Dials;
 use gateway::GatewayParts;
 use operations::Operations;
@@ -129,6 +129,9 @@ pub fn run(loaded: &Loaded) -> Exit {
         Ok(log) => Arc::new(log),
         Err(fault) => return args::complain(&fault, Exit::Config),
     };
+    if let Err(error) = memory::without_huge_pages() {
+        debug!(%error, "huge pages can't be turned off: a buyer may wait some milliseconds longer");
+    }
     let _armed = fault_points::arm();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -25,6 +25,7 @@ pub mod groups;
 pub mod health;
 pub mod http;
 pub mod inherited;
+pub mod memory;
 pub mod meter;
 pub mod metrics;
 pub mod order;

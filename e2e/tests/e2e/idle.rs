@@ -28,3 +28,11 @@ async fn idling_is_cheap() -> Result<()> {
     assert!(0.0 < wakes && wakes < WAKES_PER_S_MAX, "{wakes:.0} wakes/s");
     Ok(())
 }
+
+#[tokio::test]
+async fn no_page_of_its_memory_is_a_huge_one() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid()))?;
+    assert!(status.lines().any(|line| line == "THP_enabled:\t0"), "{status}");
+    Ok(())
+}

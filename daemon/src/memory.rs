@@ -1,0 +1,28 @@
+//! How the system hands memory to this process.
+
+use std::io;
+
+/// Has all of it come in ordinary pages of a few kilobytes. A huge one is 2 MiB that the system
+/// clears at its first touch, on the thread that touches it: on a virtual machine that takes up to
+/// 8 ms, in which every buyer waits (`docs/performance.md`). The allocator asks for such pages
+/// where the system gives them on request only.
+///
+/// # Errors
+/// The system doesn't know of it: waits are longer now and then, and nothing else.
+pub fn without_huge_pages() -> io::Result<()> {
+    Ok(rustix::thread::disable_transparent_huge_pages(true)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::thread::transparent_huge_pages_are_disabled;
+
+    use super::without_huge_pages;
+
+    #[test]
+    fn huge_pages_are_off_for_the_whole_process() {
+        without_huge_pages().unwrap();
+        let elsewhere = std::thread::spawn(|| transparent_huge_pages_are_disabled().unwrap());
+        assert!(elsewhere.join().unwrap());
+    }
+}
