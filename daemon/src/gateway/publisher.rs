@@ -1,6 +1,7 @@
 //! Publishes claimed orders by group commit: whatever waits when a batch is done becomes the next
-//! one, with no artificial delay. It owns the end of every claim, so that a buyer who hangs up
-//! changes nothing: each order ends stored, abandoned, or with the confirmer.
+//! one, with no artificial delay; another goes beside it where enough wait for one. It owns the end
+//! of every claim, so that a buyer who hangs up changes nothing: each order ends stored, abandoned,
+//! or with the confirmer.
 
 use std::mem;
 use std::sync::Arc;
@@ -39,14 +40,16 @@ pub async fn run(
     let mut spare: Vec<Batch> = Vec::new();
     let failing = Arc::<AtomicBool>::default();
     loop {
-        let has_room = in_flight.len() < producer.batches_in_flight_max();
+        let may_send = in_flight.is_empty()
+            || in_flight.len() < producer.batches_in_flight_max()
+                && producer.batch_min_beside_another() <= claims.len();
         tokio::select! {
             biased;
             Some(done) = in_flight.join_next() => {
                 spare.extend(done);
                 beat(&pulse, &in_flight);
             }
-            count = claims.recv_many(&mut taken, batch_max.count()), if has_room => {
+            count = claims.recv_many(&mut taken, batch_max.count()), if may_send => {
                 if count == 0 {
                     break;
                 }

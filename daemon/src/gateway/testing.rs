@@ -27,6 +27,8 @@ pub(crate) struct FakeQueue {
     pub(crate) open: watch::Sender<bool>,
     pub(crate) away: Mutex<Option<Cause>>,
     pub(crate) panics: Mutex<bool>,
+    /// Batches in flight at most, and the orders that have to wait for one beside another.
+    pub(crate) beside: Mutex<(usize, usize)>,
 }
 
 impl FakeQueue {
@@ -37,6 +39,7 @@ impl FakeQueue {
             open: watch::Sender::new(true),
             away: Mutex::default(),
             panics: Mutex::default(),
+            beside: Mutex::new((1, 0)),
         })
     }
 
@@ -67,7 +70,11 @@ impl Producer for FakeQueue {
     }
 
     fn batches_in_flight_max(&self) -> usize {
-        1
+        self.beside.lock().unwrap().0
+    }
+
+    fn batch_min_beside_another(&self) -> usize {
+        self.beside.lock().unwrap().1
     }
 }
 

@@ -217,6 +217,28 @@ async fn a_full_publisher_answers_overloaded_and_keeps_no_unit() {
 }
 
 #[tokio::test]
+async fn few_orders_wait_for_the_batch_before_theirs_and_many_do_not() {
+    for (buyers, sent_at_once) in [(5, 4), (6, 6)] {
+        let gateway = gateway(9, ROOMY).await;
+        *gateway.queue.beside.lock().unwrap() = (2, 2);
+        gateway.queue.open.send_replace(false);
+        let phones = (0..buyers).map(|buyer| format!("1520000{buyer:04}"));
+        let charges: Vec<_> = phones.map(|phone| gateway.charging(&phone)).collect();
+        until("the first batch to be sent", || !gateway.queue.sent_ids().is_empty()).await;
+        // Time enough for another batch, should one be sent.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(gateway.queue.sent_ids().len(), sent_at_once);
+        gateway.queue.open.send_replace(true);
+        for charge in charges {
+            assert_eq!(charge.await.unwrap().0, Code::Queued);
+        }
+        assert_eq!(gateway.queue.sent_ids().len(), buyers);
+    }
+}
+
+#[tokio::test]
 async fn limits_hold_as_they_are_turned() {
     let dial = Dial::from(1_u32);
     let sizes = Sizes { unconfirmed: 0, ..ROOMY };
