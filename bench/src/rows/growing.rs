@@ -83,7 +83,7 @@ pub(super) async fn products(stage: &Stage) -> Result<Vec<Row>> {
 
 pub(super) async fn orders(stage: &Stage) -> Result<Vec<Row>> {
     let (mut grown, mut placing) = (Vec::new(), Vec::new());
-    for orders in [1_000, 10_000, 100_000, 1_000_000] {
+    for orders in [1_000, 10_000, 100_000, 1_000_000, 10_000_000] {
         let orders = (orders / stage.size.divisor).max(100);
         let folder = stage.folder()?;
         fill(&folder, orders).await?;

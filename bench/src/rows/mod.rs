@@ -35,7 +35,7 @@ pub enum Name {
     Start,
     /// 1 to 1,000 products.
     Products,
-    /// 1,000 to 1,000,000 orders in the database.
+    /// 1,000 to 10,000,000 orders in the database.
     Orders,
     /// What reading and counting the metrics takes of the answers.
     Metrics,
