@@ -66,8 +66,8 @@ pub trait Producer: Send + Sync + 'static {
 
     /// How many orders have to wait before a batch of them is published beside one that is under
     /// way. Fewer wait for its end, and share the next one with whoever comes until then. Right
-    /// where batches end one after the other anyway; where each takes its own time, a slow one would
-    /// hold up the rest.
+    /// where batches end one after the other anyway; where each takes its own time, a slow one
+    /// would hold up the rest.
     fn batch_min_beside_another(&self) -> usize {
         0
     }
