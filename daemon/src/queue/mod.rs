@@ -64,10 +64,10 @@ pub trait Producer: Send + Sync + 'static {
     /// How many `publish` calls may usefully be under way at once.
     fn batches_in_flight_max(&self) -> usize;
 
-    /// How many orders have to wait before a batch of them is published beside one that is under
-    /// way. Fewer wait for its end, and share the next one with whoever comes until then. Right
-    /// where batches end one after the other anyway; where each takes its own time, a slow one
-    /// would hold up the rest.
+    /// How many orders have to wait, at the moment when a batch is sent or ends, for another to be
+    /// sent beside those that are under way. Fewer wait for the next such moment, and share a batch
+    /// with whoever comes until then. That suits a queue where batches end one after the other;
+    /// where each takes its own time, a slow one would hold up the rest: 0 sends them at once.
     fn batch_min_beside_another(&self) -> usize {
         0
     }
