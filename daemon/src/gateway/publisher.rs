@@ -102,7 +102,7 @@ async fn publish(
     for ((claim, order), result) in batch.claims.drain(..).zip(&*orders).zip(results) {
         match result {
             Published::Stored => claim.store(order),
-            Published::Rejected(cause) => {
+            Published::Rejected(_, cause) => {
                 claim.reject(order, &cause);
                 rejected += 1;
                 why = Some(cause);

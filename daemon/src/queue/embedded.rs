@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{BoxFuture, Cause, Consuming, Lag, LagReader, Outgoing, Producer, Published};
+use super::{Blame, BoxFuture, Cause, Consuming, Lag, LagReader, Outgoing, Producer, Published};
 use crate::store::{Store, WriteError};
 
 /// How long a publisher waits for a commit. A disk that hangs longer leaves the result unknown; the
@@ -50,7 +50,9 @@ impl Producer for EmbeddedQueue {
                 Ok(Err(error @ WriteError::Unknown(_))) => {
                     Published::Unknown(Cause(error.to_string()))
                 }
-                Ok(Err(error)) => Published::Rejected(Cause(error.to_string())),
+                // Orders that fail by themselves go into the queue's table: what refuses the batch is
+                // the database.
+                Ok(Err(error)) => Published::Rejected(Blame::Queue, Cause(error.to_string())),
                 Err(_) => {
                     let seconds = PUBLISH_TIMEOUT.as_secs();
                     Published::Unknown(Cause(format!("the database took more than {seconds} s")))
@@ -92,7 +94,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::EmbeddedQueue;
-    use crate::queue::{LagReader, Producer, Published};
+    use crate::queue::{Blame, LagReader, Producer, Published};
     use crate::store::tests::{Fixture, outgoing};
 
     #[tokio::test]
@@ -111,7 +113,7 @@ mod tests {
         assert!(queue.ready().is_err());
         assert!(queue.read_lag().await.is_err());
         let published = queue.publish(Arc::new(batch.clone().into())).await;
-        assert!(published.iter().all(|one| matches!(one, Published::Rejected(_))));
+        assert!(published.iter().all(|one| matches!(one, Published::Rejected(Blame::Queue, _))));
     }
 
     #[tokio::test]
@@ -126,7 +128,7 @@ mod tests {
             .await;
         let published = queue.publish(Arc::new([outgoing("a", 1), outgoing("b", 2)].into())).await;
         assert_eq!(published.len(), 2);
-        assert!(published.iter().all(|one| matches!(one, Published::Rejected(_))));
+        assert!(published.iter().all(|one| matches!(one, Published::Rejected(Blame::Queue, _))));
         assert_eq!(fixture.store.pending().await.unwrap(), []);
     }
 }

@@ -33,9 +33,19 @@ pub enum Published {
     /// Durable in the queue.
     Stored,
     /// Definitely not in the queue, now or later.
-    Rejected(Cause),
+    Rejected(Blame, Cause),
     /// It may have arrived, or may yet.
     Unknown(Cause),
+}
+
+/// Whose fault a definite refusal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The queue's, or the way's to it: whoever comes next is refused as well.
+    Queue,
+    /// This order's own, such as a message that the broker finds illegal: the next order has
+    /// nothing to fear, and the queue is no worse for it.
+    Order,
 }
 
 /// Why a send didn't succeed: for the log and the admin views, never for a buyer.

@@ -12,7 +12,7 @@ use super::history::{Deed, Shape, Step};
 use super::ports::{Answer, Ask, Ports, lost};
 use super::promises::{Promises, books_balance};
 use crate::gateway::charge::IntakePaused;
-use crate::queue::{Cause, Consuming, Delivery, Lag, Outgoing, Published};
+use crate::queue::{Blame, Cause, Consuming, Delivery, Lag, Outgoing, Published};
 use crate::store::inline::{Commit, InlineStore};
 use crate::store::{Seed, Shelf};
 
@@ -416,7 +416,7 @@ impl<'a> World<'a> {
             let length = batch.len();
             let result = match how % 16 {
                 0..=9 => Published::Stored,
-                10 | 11 => Published::Rejected(cause()),
+                10 | 11 => Published::Rejected(Blame::Queue, cause()),
                 _ => Published::Unknown(cause()),
             };
             match how % 16 {
@@ -433,7 +433,7 @@ impl<'a> World<'a> {
             fates = fates.rotate_right(5);
             results.push(match fate {
                 0..=9 => Published::Stored,
-                10 | 11 => Published::Rejected(cause()),
+                10 | 11 => Published::Rejected(Blame::Queue, cause()),
                 _ => Published::Unknown(cause()),
             });
             match fate {

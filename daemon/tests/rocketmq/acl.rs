@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use seckill_e2e::broker::{ACCESS_KEY, BrokerOptions, SECRET_KEY};
-use seckilld::queue::Published;
 use seckilld::queue::rocketmq::{Health, RocketmqQueue};
+use seckilld::queue::{Blame, Published};
 
 use crate::rig::{Rig, consume, open, open_as, order, shut, until, until_health, until_sent};
 
@@ -44,7 +44,7 @@ async fn each_fault_of_an_account_says_what_to_mend() {
         assert!(producer.ready().is_err());
         assert!(matches!(
             producer.publish(Arc::new([order(2)].into())).await[0],
-            Published::Rejected(_)
+            Published::Rejected(Blame::Queue, _)
         ));
         assert!(queue.lag_reader().read_lag().await.is_err(), "a lag that can't be read is no 0");
         shut(&queue).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use seckill_e2e::broker::{Broker, BrokerOptions};
-use seckilld::queue::Published;
+use seckilld::queue::{Blame, Published};
 
 use crate::rig::{
     Rig, consume, open, order, orders, settings, shut, until, until_health, until_sent, version,
@@ -24,7 +24,7 @@ async fn a_broker_that_comes_late() {
     assert!(health.degraded[0].contains(&port.to_string()), "{health:?}");
     assert!(matches!(
         producer.publish(Arc::new([order(1)].into())).await[0],
-        Published::Rejected(_)
+        Published::Rejected(Blame::Queue, _)
     ));
     assert!(queue.lag_reader().read_lag().await.is_err());
 
@@ -62,7 +62,7 @@ async fn a_broker_that_is_killed_and_comes_back() {
     // Asked all the time, as buyers do: refused, and definitely.
     while killed.elapsed() < Duration::from_secs(12) {
         let result = producer.publish(Arc::new([order(1)].into())).await.remove(0);
-        assert!(matches!(result, Published::Rejected(_)), "{result:?}");
+        assert!(matches!(result, Published::Rejected(Blame::Queue, _)), "{result:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(queue.lag_reader().read_lag().await.is_err(), "unknown, not 0");
@@ -114,7 +114,7 @@ async fn a_frozen_broker_leaves_unknown_results_that_arrive_later() {
     println!("silence noticed {noticed:?} after the first time-out");
     assert!(matches!(
         producer.publish(Arc::new([order(2)].into())).await[0],
-        Published::Rejected(_)
+        Published::Rejected(Blame::Queue, _)
     ));
 
     rig.broker.thaw().unwrap();

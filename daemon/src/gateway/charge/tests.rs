@@ -12,7 +12,7 @@ use crate::domain::order_id::OrderIdKey;
 use crate::gateway::publisher;
 use crate::gateway::refresh::Refresh;
 use crate::gateway::testing::{FakeDoubts, FakeOrders, FakeQueue, PHONE, PROD, cause};
-use crate::queue::Published;
+use crate::queue::{Blame, Published};
 
 const PRICE: Money = Money::from_milli(5_999_000);
 
@@ -147,7 +147,7 @@ async fn buyers_who_click_four_times_take_one_unit_each() {
 #[tokio::test]
 async fn a_definite_failure_returns_the_unit_and_the_buyer_may_try_again() {
     let gateway = gateway(1, ROOMY).await;
-    gateway.queue.then(Published::Rejected(cause("refused")));
+    gateway.queue.then(Published::Rejected(Blame::Queue, cause("refused")));
     assert_eq!(gateway.charge(PHONE).await, (Code::BizError, None));
     assert_eq!(gateway.held(), 0);
     assert_eq!(gateway.charge(PHONE).await.0, Code::Queued);
@@ -164,7 +164,7 @@ async fn an_unknown_result_keeps_unit_and_id_until_it_is_confirmed() {
     assert_eq!(gateway.charge(PHONE).await, (Code::Unconfirmed, id.clone()));
     assert_eq!(gateway.kept.0.lock().unwrap().len(), 1);
     // A definite failure of a later try proves nothing about the first.
-    gateway.queue.then(Published::Rejected(cause("refused")));
+    gateway.queue.then(Published::Rejected(Blame::Queue, cause("refused")));
     let cancel = CancellationToken::new();
     let confirmer = tokio::spawn(Arc::clone(&gateway.doubts).run(
         Arc::clone(&gateway.queue) as _,

@@ -5,13 +5,15 @@ use std::error::Error;
 
 use rocketmq_client_rust::{ClientError, MQClientException};
 
-use super::Cause;
+use super::{Blame, Cause};
 
 /// The broker refuses the account.
 pub(super) const NO_PERMISSION: i32 = 16;
 /// The broker's general code. Brokers before 5.3 refuse accounts by it, too, which refusal.rs turns
 /// into the code above: as it comes here it says nothing.
 pub(super) const SYSTEM_ERROR: i32 = 1;
+/// Our own code for an order that makes no message.
+pub(super) const ILLEGAL: &str = "unsent.illegal";
 /// The broker won't take this message: too long, no such topic, an illegal name.
 const MESSAGE_ILLEGAL: i32 = 13;
 const TOPIC_NOT_EXIST: i32 = 17;
@@ -63,6 +65,15 @@ impl Facts {
                 matches!(self.broker_code, Some(NO_PERMISSION | MESSAGE_ILLEGAL | TOPIC_NOT_EXIST))
             }
             _ => false,
+        }
+    }
+
+    /// Whose fault a definite failure is.
+    pub(super) fn blame(&self) -> Blame {
+        let is_refused = self.code == "broker.operation.failed";
+        match self.code == ILLEGAL || is_refused && self.broker_code == Some(MESSAGE_ILLEGAL) {
+            true => Blame::Order,
+            false => Blame::Queue,
         }
     }
 
@@ -131,7 +142,7 @@ fn texts(error: &ClientError) -> String {
 mod tests {
     use rocketmq_client_rust::{ClientError, MQBrokerException, MQClientException};
 
-    use super::{Facts, says_acl};
+    use super::{Blame, Facts, says_acl};
 
     fn transport(code: &str, phase: Option<&str>) -> Facts {
         Facts { code: code.to_owned(), phase: phase.map(str::to_owned), ..Facts::default() }
@@ -173,6 +184,16 @@ mod tests {
         assert!(!refused(1, "store failed"));
         assert!(!refused(2, "busy"));
         assert!(!refused(14, "service not available now"));
+    }
+
+    #[test]
+    fn an_illegal_message_is_the_orders_own_fault_and_every_other_refusal_the_queues() {
+        let blame = |code| Facts::of(&ClientError::from(MQBrokerException::new(code, ""))).blame();
+        assert_eq!(blame(13), Blame::Order);
+        for code in [1, 2, 14, 16, 17] {
+            assert_eq!(blame(code), Blame::Queue, "{code}");
+        }
+        assert_eq!(transport("transport.connection.failed", Some("connect")).blame(), Blame::Queue);
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub use health::Health;
 pub use trial::Tried;
 
 use super::{
-    BoxFuture, Cause, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published, QueueLag,
+    Blame, BoxFuture, Cause, Delivery, Lag, LagReader, Outgoing, Placer, Producer, Published,
+    QueueLag,
 };
 use crate::config::{self, Account};
 use client::Clients;

@@ -11,9 +11,9 @@ use rocketmq_model::common::message::message_single::Message;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::classify::{Facts, cause};
+use super::classify::{Facts, ILLEGAL, cause};
 use super::delivery::ACCEPT_TIME;
-use super::{BoxFuture, Cause, Outgoing, Producer, Published, Shared};
+use super::{Blame, BoxFuture, Cause, Outgoing, Producer, Published, Shared};
 use crate::fault_points::{Point, reach};
 
 /// Between 512 and 1,024 requests in flight the transport refuses, and floods break its connection.
@@ -94,12 +94,11 @@ impl RocketmqProducer {
     async fn publish_some(&self, orders: &[Outgoing], deadline: Instant) -> Published {
         // Known to be down: nothing is tried, so nothing can have arrived.
         if let Err(cause) = self.shared.producer.ready() {
-            return Published::Rejected(cause);
+            return Published::Rejected(Blame::Queue, cause);
         }
         let Ok(permit) = tokio::time::timeout_at(deadline, self.sends.acquire()).await else {
-            return Published::Rejected(Cause(
-                "all sends were taken until the time-out".to_owned(),
-            ));
+            let cause = Cause("all sends were taken until the time-out".to_owned());
+            return Published::Rejected(Blame::Queue, cause);
         };
         let first = self.send(orders, deadline).await;
         // In a cluster the next queue may lie on another broker; and what was definitely not sent
@@ -126,7 +125,7 @@ impl RocketmqProducer {
         let settings = &self.shared.clients.settings;
         let messages: Result<Vec<Message>, _> =
             orders.iter().map(|order| message(order, &settings.topic)).collect();
-        let messages = messages.map_err(|error| unsent(&format!("illegal message: {error}")))?;
+        let messages = messages.map_err(|error| illegal(&error))?;
         match tokio::time::timeout(left + GRACE, send(&client, messages, left_ms)).await {
             Ok(Ok(Some(result))) => Ok(result.send_status),
             Ok(Ok(None)) => Err(unknown("the broker's answer holds no result")),
@@ -162,7 +161,7 @@ impl RocketmqProducer {
                 if facts.code == "broker.operation.failed" {
                     self.shared.note_refusal(Some(&cause));
                 }
-                Published::Rejected(cause)
+                Published::Rejected(facts.blame(), cause)
             }
         }
     }
@@ -218,6 +217,11 @@ fn unsent(text: &str) -> Facts {
     }
 }
 
+/// An order that makes no message.
+fn illegal(error: &impl std::fmt::Display) -> Facts {
+    Facts { code: ILLEGAL.to_owned(), ..unsent(&format!("illegal message: {error}")) }
+}
+
 /// A failure to learn how it ended.
 fn unknown(text: &str) -> Facts {
     Facts {
@@ -232,7 +236,7 @@ mod tests {
     use protocol::{EpochMs, OrderMessage};
     use rocketmq_model::common::message::MessageTrait;
 
-    use super::{Outgoing, message, unknown, unsent};
+    use super::{Blame, Outgoing, illegal, message, unknown, unsent};
 
     #[test]
     fn a_message_carries_the_javas_body_the_key_and_the_accept_time() {
@@ -254,6 +258,9 @@ mod tests {
     #[test]
     fn our_own_failures_are_judged_like_the_clients() {
         assert!(unsent("no connection").is_definite());
+        assert_eq!(unsent("no connection").blame(), Blame::Queue);
+        assert!(illegal(&"too long").is_definite());
+        assert_eq!(illegal(&"too long").blame(), Blame::Order);
         assert!(!unknown("no end").is_definite());
     }
 }
