@@ -53,6 +53,12 @@ pub fn rules() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("contrib").join("alerts.yml")
 }
 
+/// What each of them fires at, and what it doesn't, for `promtool test rules`.
+#[must_use]
+pub fn cases() -> PathBuf {
+    rules().with_file_name("alerts.test.yml")
+}
+
 impl Prometheus {
     /// Starts one that scrapes `target` each second and judges the project's rules as often.
     ///

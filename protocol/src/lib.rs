@@ -8,6 +8,7 @@
 mod admin;
 mod code;
 mod decisions;
+mod http_fault;
 mod mask;
 mod message;
 mod money;
@@ -27,6 +28,7 @@ pub use admin::{
 };
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};
+pub use http_fault::HttpFault;
 pub use mask::mask_phone;
 pub use message::{Malformed, ORDER_TOPIC, OrderMessage, TEXT_CHARS_MAX};
 pub use money::{Money, MoneyError};

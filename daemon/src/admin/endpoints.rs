@@ -4,6 +4,8 @@
 use hyper::Method;
 use protocol::EndpointView;
 
+use crate::http::percent_decoded;
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Name {
@@ -139,31 +141,13 @@ fn captured(pattern: &str, path: &str) -> Option<Option<String>> {
         match (wanted.next(), given.next()) {
             (None, None) => return Some(value),
             (Some(wanted), Some(given)) if wanted.starts_with('{') => {
-                value = Some(decoded(given)?).filter(|value| !value.is_empty());
+                value = Some(percent_decoded(given)?).filter(|value| !value.is_empty());
                 value.as_ref()?;
             }
             (Some(wanted), Some(given)) if wanted == given => {}
             _ => return None,
         }
     }
-}
-
-/// A part of a path without its percent signs. `+` means itself there.
-fn decoded(part: &str) -> Option<String> {
-    let bytes = part.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        if *byte == b'%' {
-            let digits = std::str::from_utf8(bytes.get(at + 1..at + 3)?).ok()?;
-            plain.push(u8::from_str_radix(digits, 16).ok()?);
-            at += 3;
-        } else {
-            plain.push(*byte);
-            at += 1;
-        }
-    }
-    String::from_utf8(plain).ok()
 }
 
 #[cfg(test)]

@@ -157,7 +157,8 @@ pub async fn serve(
     let switching = tokio::sync::Mutex::default();
     let desk = Arc::new(Desk { parts, observatory, switching, cancel: cancel.clone() });
     let service = move || warp::service(routes::routes(Arc::clone(&desk)));
-    let served = http::serve(listener, service, LIMITS, counters, cancel).await;
+    let gate = Box::new(routes::wants_body);
+    let served = http::serve(listener, service, gate, LIMITS, counters, cancel).await;
     looking.abort();
     served
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, ORIGIN, REFERER};
+use hyper::http::request::Parts;
 use protocol::{Permission, Refusal, RefusalCode};
 use warp::Filter;
 use warp::reply::Response;
@@ -30,14 +31,24 @@ pub(super) fn routes(
     // A page can't reach a Unix socket, but somebody will put a proxy before it, and then a browser
     // would lend its user's rights to any page.
     let from_browser = warp::header::headers_cloned().and_then(|headers: HeaderMap| {
-        let is_browsers = headers.contains_key(ORIGIN) || headers.contains_key(REFERER);
-        std::future::ready(if is_browsers { Ok(()) } else { Err(warp::reject::not_found()) })
+        let refused = if is_browsers(&headers) { Ok(()) } else { Err(warp::reject::not_found()) };
+        std::future::ready(refused)
     });
     let refused = from_browser.untuple_one().map(|| {
         let msg = "requests with Origin or Referer are refused";
         refuse(&Refusal::new(RefusalCode::NotPermitted, msg))
     });
     refused.or(answered).unify().recover(http::recover).unify()
+}
+
+fn is_browsers(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key(REFERER)
+}
+
+/// The gate: whether a request's head leads to an endpoint at all.
+pub(super) fn wants_body(head: &Parts) -> bool {
+    let found = || endpoints::find(&head.method, head.uri.path());
+    !is_browsers(&head.headers) && matches!(found(), Found::Endpoint(..))
 }
 
 async fn answer(desk: Arc<Desk>, call: Call) -> Result<Response, Refusal> {
@@ -61,6 +72,9 @@ async fn answer(desk: Arc<Desk>, call: Call) -> Result<Response, Refusal> {
         permit(&caller, Permission::View)?;
     } else {
         permit(&caller, Permission::Operate)?;
+    }
+    if call.body_left_out {
+        return Ok(http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     if name == Name::Events {
         let cancel = desk.cancel.clone();

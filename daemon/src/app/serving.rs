@@ -14,7 +14,7 @@ use super::gateway::GatewayParts;
 use crate::admin::{self, AdminSocket};
 use crate::config::{Config, Role};
 use crate::http::{self, EdgeCounters, Limits, Listener, LiveLimits, Route};
-use crate::meter::AnswerMeter;
+use crate::meter::{AnswerMeter, Endpoint};
 use crate::metrics::Scraper;
 use crate::order_side::OrderSide;
 use crate::status::Status;
@@ -148,7 +148,8 @@ impl Serving {
     }
 
     fn nothing(cancel: CancellationToken) -> Self {
-        Self { tasks: Vec::new(), cancel, counters: Vec::new(), order_queries: Arc::default() }
+        let order_queries = Arc::new(AnswerMeter::new(Endpoint::OrderQuery));
+        Self { tasks: Vec::new(), cancel, counters: Vec::new(), order_queries }
     }
 
     fn answer<R>(
@@ -164,15 +165,17 @@ impl Serving {
     {
         let address = listener.local_addr()?;
         let status = Arc::clone(status);
-        let service = move || {
+        let all = move || {
             let mut routes = routes();
             routes.extend(health::routes(Arc::clone(&status)));
-            warp::service(http::table(routes))
+            routes
         };
+        let gate = http::gate(all());
+        let service = move || warp::service(http::table(all()));
         let counters = Arc::new(EdgeCounters::default());
         self.counters.push((role, Arc::clone(&counters)));
         let (limits, cancel) = (limits.clone(), self.cancel.clone());
-        let serving = http::serve(Listener::Tcp(listener), service, limits, counters, cancel);
+        let serving = http::serve(Listener::Tcp(listener), service, gate, limits, counters, cancel);
         self.tasks.push(tokio::spawn(async move {
             if let Err(fault) = serving.await {
                 error!(role, %fault, "the listener is broken");

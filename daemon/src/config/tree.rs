@@ -160,7 +160,8 @@ keys! {
         /// so also how long a kept-alive connection may idle. Clients that pool connections should
         /// let idle ones go sooner.
         pub header_timeout_ms: u64,
-        /// Milliseconds in which a request's body must have arrived: 408.
+        /// Milliseconds in which a request's body must have arrived: 408. After an answer that came
+        /// before it, what still comes is thrown away for as long.
         pub body_timeout_ms: u64,
         /// Bytes of a request's head: 431.
         pub header_bytes_max: usize,

@@ -11,7 +11,7 @@ use crate::gateway::charge::ChargeDesk;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::tally::Tally;
 use crate::http::{self, Call, Route, route};
-use crate::request::fields::{FieldFault, read_fields};
+use crate::request::fields::{FieldFault, has_readable_body, read_fields};
 use crate::request::{self, PhonePattern};
 
 /// Seconds after which a charge that the queue didn't take may be tried again.
@@ -45,7 +45,7 @@ pub fn routes(desks: Desks) -> Vec<Route> {
         let desks = Arc::clone(&desks);
         async move { query(&desks, &call).await }
     });
-    vec![charge, query]
+    vec![charge.of_the_contract(has_readable_body), query.of_the_contract(has_readable_body)]
 }
 
 async fn charge(desks: &Desks, call: &Call) -> Response {
@@ -59,6 +59,9 @@ async fn charged(desks: &Desks, call: &Call) -> (Code, Response) {
     let invalid = |fault: &FieldFault| {
         (Code::InvalidInput, refuse(fault, &Reply::<()>::refusal(Code::InvalidInput)))
     };
+    if call.body_left_out {
+        return invalid(&FieldFault::UnreadableType);
+    }
     let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
         Ok(fields) => fields,
         Err(fault) => return invalid(&fault),
@@ -88,6 +91,9 @@ async fn queried(desks: &Desks, call: &Call) -> (Code, Response) {
     let invalid = |fault: &FieldFault| {
         (Code::InvalidInput, refuse(fault, &Reply::<()>::bare(Code::InvalidInput)))
     };
+    if call.body_left_out {
+        return invalid(&FieldFault::UnreadableType);
+    }
     let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
         Ok(fields) => fields,
         Err(fault) => return invalid(&fault),

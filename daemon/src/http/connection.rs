@@ -1,6 +1,5 @@
-//! One connection from its first byte to its close: hyper's HTTP/1 machine, the answer it leaves
-//! out when a head is late, leaving while draining, and a close that doesn't destroy the last
-//! answer.
+//! One connection from its first byte to its last answer: hyper's HTTP/1 machine, the answer it
+//! leaves out when a head is late, and leaving while draining. How it is closed is `linger`'s.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -10,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -18,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tower_service::Service;
@@ -26,19 +25,13 @@ use warp::reply::Response;
 
 use super::counters::{EdgeCounters, Event};
 use super::edge::{Answered, Edge, Limits, UnixPeer};
-use super::reply;
+use super::linger::{End, hang_up};
 use super::stream::EdgeStream;
 
 /// While draining, how long a new connection may take over its first request, and how long one may
 /// sit with half a head before it is cut: nothing was asked on it yet, so no answer is owed. A peer
 /// that reads its last answer too slowly is cut likewise.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
-
-/// After an answer to a request that wasn't read to its end, how long and how much of the rest is
-/// read and thrown away. Closing with unread bytes makes the kernel send a reset, which can
-/// overtake the answer and delete it on the client's side.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES_MAX: usize = 256 * 1024;
 
 /// hyper's own lower limit for its buffer.
 const BUFFER_BYTES_MIN: usize = 8192;
@@ -129,17 +122,6 @@ struct Exchange<M, S> {
     progress: Progress,
 }
 
-/// How a connection came to its end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// Everything was read and answered, or the peer is gone.
-    Clean,
-    /// Answered, but bytes of the request may be on their way.
-    Unread,
-    /// No request was read, and hyper closes without a word: say this.
-    Unanswered(StatusCode),
-}
-
 /// Serves one connection to its end.
 pub(super) async fn drive<I, M, S>(io: I, peer: Option<UnixPeer>, edge: Arc<Edge<M>>)
 where
@@ -174,6 +156,8 @@ where
     let stream = parts.io.into_inner();
     let end = match finished {
         Finished::ByItself(Ok(())) if progress.unread.load(Relaxed) => End::Unread,
+        // Sent behind a request that was to be the last.
+        Finished::ByItself(Ok(())) if !parts.read_buf.is_empty() => End::Unread,
         Finished::ByItself(Ok(())) => End::Clean,
         Finished::ByItself(Err(error)) => failed(&counters, &error),
         // Silence between two requests is how kept connections end: no fault, and nothing to
@@ -184,7 +168,7 @@ where
             End::Unanswered(StatusCode::REQUEST_TIMEOUT)
         }
     };
-    hang_up(stream, end).await;
+    hang_up(stream, end, limits.body_timeout, &exchange.edge.closing).await;
 }
 
 /// Why a connection isn't driven any more.
@@ -337,36 +321,6 @@ fn failed(counters: &EdgeCounters, error: &hyper::Error) -> End {
     };
     counters.count(event);
     end
-}
-
-/// Sends what is still to be said, and closes.
-async fn hang_up<I>(mut stream: EdgeStream<I>, end: End)
-where
-    I: AsyncRead + AsyncWrite + Unpin,
-{
-    if let End::Unanswered(status) = end {
-        let answer = reply::raw_fault(status);
-        if stream.write_all(answer.as_bytes()).await.is_err() {
-            return;
-        }
-    }
-    if stream.shutdown().await.is_err() || end == End::Clean {
-        return;
-    }
-    // Also while draining: an answer that the close destroys wasn't given.
-    let _ = tokio::time::timeout(LINGER, discard(&mut stream)).await;
-}
-
-async fn discard(stream: &mut (impl AsyncRead + Unpin)) {
-    let mut rest = LINGER_BYTES_MAX;
-    let mut buffer = BytesMut::with_capacity(BUFFER_BYTES_MIN);
-    while 0 < rest {
-        buffer.clear();
-        match stream.read_buf(&mut buffer).await {
-            Ok(0) | Err(_) => return,
-            Ok(count) => rest = rest.saturating_sub(count),
-        }
-    }
 }
 
 #[cfg(test)]

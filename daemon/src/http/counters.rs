@@ -42,6 +42,44 @@ pub struct EdgeReadings {
     pub accept_failures: u64,
 }
 
+/// Why the edge refused a request at one of its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// A head or a body didn't arrive in time (408).
+    Timeout,
+    /// A body (413) or a head (431) over the limit.
+    TooLarge,
+    /// No HTTP/1.x, or a broken body (400).
+    Malformed,
+}
+
+impl Refused {
+    /// All reasons.
+    pub const ALL: [Self; 3] = [Self::Timeout, Self::TooLarge, Self::Malformed];
+
+    /// The reason as it stands in a metric's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+impl EdgeReadings {
+    /// Requests refused for this reason since the start.
+    #[must_use]
+    pub const fn refused(&self, reason: Refused) -> u64 {
+        match reason {
+            Refused::Timeout => self.timeouts,
+            Refused::TooLarge => self.too_large,
+            Refused::Malformed => self.malformed,
+        }
+    }
+}
+
 /// What there is to count, but for the open connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Event {

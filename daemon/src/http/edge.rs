@@ -14,7 +14,10 @@ use bytes::Bytes;
 use futures_util::poll;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, EXPECT, HeaderMap, HeaderValue,
+};
+use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -101,11 +104,20 @@ pub struct UnixPeer {
     pub pid: Option<i32>,
 }
 
+/// Tells by a request's head alone whether its body is of use. Where it isn't, the service is asked
+/// at once and answers without it, so that no client sends in vain.
+pub type Gate = Box<dyn Fn(&Parts) -> bool + Send + Sync>;
+
+/// In the extensions of a request whose body was left out, because its head tells the answer: the
+/// path, the method, the type or the coding of the body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeftOut;
+
 /// What all connections of a listener share.
-#[derive(Debug)]
 pub(super) struct Edge<M> {
     /// Makes the service of one connection.
     pub(super) make_service: M,
+    pub(super) gate: Gate,
     pub(super) limits: LiveLimits,
     pub(super) counters: Arc<EdgeCounters>,
     pub(super) closing: Closing,
@@ -162,26 +174,73 @@ impl<M> Edge<M> {
     {
         self.counters.count(Event::Request);
         let (mut parts, body) = request.into_parts();
-        let body = match self.read_body(body).await {
-            Ok(body) => body,
-            Err(status) => return Answered::Unread(closing_fault(status)),
-        };
         if let Some(peer) = peer {
             parts.extensions.insert(peer);
         }
-        let request = Request::from_parts(parts, Full::new(body));
+        let coded = !body.is_end_stream() && is_coded(&parts.headers);
+        if coded || !(self.gate)(&parts) {
+            return self.answer_without(service, parts, body, coded).await;
+        }
+        match self.read_body(body).await {
+            Ok(body) => {
+                let request = Request::from_parts(parts, Full::new(body));
+                Answered::Whole(self.call(service, request).await)
+            }
+            Err(status) => Answered::Unread(closed_after(reply::fault(status))),
+        }
+    }
+
+    /// Answers a request whose body is of no use, before it has come: a client that waits for
+    /// `100 Continue` isn't told to go on.
+    async fn answer_without<S>(
+        &self,
+        service: &Mutex<S>,
+        mut parts: Parts,
+        body: Incoming,
+        coded: bool,
+    ) -> Answered
+    where
+        S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible>,
+    {
+        let is_read = if body.is_end_stream() {
+            true
+        } else {
+            parts.extensions.insert(LeftOut);
+            !parts.headers.contains_key(EXPECT) && self.is_here(body).await
+        };
+        let mut response = self.call(service, Request::from_parts(parts, Full::default())).await;
+        if coded && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            // What would be read instead (RFC 9110, 12.5.3).
+            let identity = HeaderValue::from_static("identity");
+            response.headers_mut().insert(ACCEPT_ENCODING, identity);
+        }
+        if is_read { Answered::Whole(response) } else { Answered::Unread(closed_after(response)) }
+    }
+
+    /// Whether a body, within the limit, came together with its head: then it is over, and the
+    /// connection can go on.
+    async fn is_here(&self, body: Incoming) -> bool {
+        let mut reading = pin!(Limited::new(body, self.limits.now().body_bytes_max).collect());
+        matches!(poll!(reading.as_mut()), Poll::Ready(Ok(_)))
+    }
+
+    /// Calls the service; its panic is an answer too.
+    async fn call<S>(&self, service: &Mutex<S>, request: Request<Full<Bytes>>) -> Response
+    where
+        S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible>,
+    {
         let mut handling = pin!(async {
             // Held for the call alone; a panic in it leaves nothing behind that matters.
             let answer = service.lock().unwrap_or_else(PoisonError::into_inner).call(request);
             answer.await
         });
         match contain(handling.as_mut()).await {
-            Ok(Ok(response)) => Answered::Whole(response),
+            Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
             Err(panicked) => {
                 self.counters.count(Event::Panic);
                 tracing::error!(message = panicked.0, "a request handler panicked");
-                Answered::Whole(reply::fault(StatusCode::INTERNAL_SERVER_ERROR))
+                reply::fault(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
     }
@@ -222,8 +281,16 @@ impl<M> Edge<M> {
     }
 }
 
-fn closing_fault(status: StatusCode) -> Response {
-    let mut response = reply::fault(status);
+/// Whether the body was compressed or otherwise coded. Nobody here undoes that.
+fn is_coded(headers: &HeaderMap) -> bool {
+    let is_plain = |value: &HeaderValue| {
+        let mut codings = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
+    };
+    !headers.get_all(CONTENT_ENCODING).iter().all(is_plain)
+}
+
+fn closed_after(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -17,7 +17,7 @@ use warp::reply::Response;
 
 use super::connection::drive;
 use super::counters::{EdgeCounters, Event};
-use super::edge::{Closing, Edge, LiveLimits, UnixPeer};
+use super::edge::{Closing, Edge, Gate, LiveLimits, UnixPeer};
 
 /// How long accepting rests when the process or the machine is out of descriptors or memory: time
 /// for connections to end. Until then the kernel queues.
@@ -43,8 +43,9 @@ enum Stream {
 /// There is no deadline here: dropping the future cuts whatever is left, so the caller puts one
 /// over it. `make_service` gives `warp::service(filter)`, once for each connection, with nothing in
 /// it that another's service counts, locks or clones as well: its filter is cloned for each
-/// request, and processors that share a count wait for each other. `limits` are
-/// [`Limits`](super::Limits), or [`LiveLimits`] that somebody else may change meanwhile.
+/// request, and processors that share a count wait for each other. `gate` looks at each head before
+/// the body is read. `limits` are [`Limits`](super::Limits), or [`LiveLimits`] that somebody else
+/// may change meanwhile.
 ///
 /// # Errors
 /// The listener is broken for good (not: out of descriptors, which is waited out). What was in
@@ -52,6 +53,7 @@ enum Stream {
 pub async fn serve<M, S>(
     listener: Listener,
     make_service: M,
+    gate: Gate,
     limits: impl Into<LiveLimits>,
     counters: Arc<EdgeCounters>,
     cancel: CancellationToken,
@@ -65,6 +67,7 @@ where
     let mut connections = JoinSet::new();
     let edge = Arc::new(Edge {
         make_service,
+        gate,
         limits: limits.into(),
         counters,
         closing: Closing::default(),

@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use protocol::{Code, Reply};
+use protocol::{HttpFault, Reply};
 use serde::Serialize;
 use warp::reply::Response;
 
@@ -22,10 +22,10 @@ pub fn json<T: Serialize>(reply: &Reply<T>) -> Response {
     response
 }
 
-/// An answer of HTTP itself (4xx, 5xx), with the business code of its class.
+/// An answer of HTTP itself (4xx, 5xx), with the business code of its class and its own message.
 #[must_use]
 pub fn fault(status: StatusCode) -> Response {
-    write(status, &Reply::<()>::refusal(code_of(status)))
+    whole(status, fault_body(status).into_bytes())
 }
 
 /// Writes any value with our content type; what can't be serialised is a fault of ours.
@@ -39,6 +39,10 @@ pub(crate) fn write<T: Serialize>(status: StatusCode, value: &T) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
+    whole(status, bytes)
+}
+
+fn whole(status: StatusCode, bytes: Vec<u8>) -> Response {
     // The body's length is known, so hyper writes Content-Length itself.
     let mut response = Response::new(bytes.into());
     *response.status_mut() = status;
@@ -57,29 +61,28 @@ pub(super) fn raw_fault(status: StatusCode) -> String {
 }
 
 fn fault_body(status: StatusCode) -> String {
-    let code = code_of(status);
+    let fault = HttpFault::of(status.as_u16());
     // Codes and messages are constants without a character that JSON escapes.
-    format!(r#"{{"code":"{}","msg":"{}","data":null}}"#, code.as_str(), code.message())
-}
-
-fn code_of(status: StatusCode) -> Code {
-    if status.is_client_error() { Code::InvalidInput } else { Code::ServerError }
+    format!(r#"{{"code":"{}","msg":"{}","data":null}}"#, fault.code().as_str(), fault.message())
 }
 
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
     use hyper::StatusCode;
-    use protocol::{Code, Reply};
+    use protocol::{Code, HttpFault, Reply};
     use serde::{Serialize, Serializer, ser};
 
     use super::{fault, fault_body, json, write};
 
     #[tokio::test]
-    async fn the_two_ways_to_write_a_fault_agree() {
-        for status in [StatusCode::NOT_FOUND, StatusCode::INTERNAL_SERVER_ERROR] {
+    async fn every_fault_is_json_with_its_own_message() {
+        for known in HttpFault::ALL {
+            let status = StatusCode::from_u16(known.status()).unwrap();
             let bytes = fault(status).into_body().collect().await.unwrap().to_bytes();
             assert_eq!(bytes, fault_body(status));
+            let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            assert_eq!((&json["msg"], &json["data"]), (&known.message().into(), &().into()));
         }
         assert_eq!(
             fault_body(StatusCode::INTERNAL_SERVER_ERROR),

@@ -1,6 +1,8 @@
 //! A listener's paths as a table behind one filter, which answers every method of a path: the
 //! listed ones by its handler, `OPTIONS` by the list, all others by 405. Warp's own method filters
 //! reject, and from a pile of rejections the methods that a path has can't be told any more.
+//!
+//! The same table is the listener's gate: it tells by the head alone whether a body is of use.
 
 use std::convert::Infallible;
 use std::future::{Future, ready};
@@ -8,13 +10,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::header::{ALLOW, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::{UnixPeer, recover, reply};
+use super::edge::{Gate, LeftOut};
+use super::{UnixPeer, path, recover, reply};
 
 /// A request as a handler gets it.
 #[derive(Debug, Clone)]
@@ -30,6 +34,9 @@ pub struct Call {
     pub content_type: Option<String>,
     /// The whole body, within the edge's limit.
     pub body: Bytes,
+    /// The body was left out because it couldn't be read: its type isn't one of the route's, or it
+    /// is compressed. To whom the body matters, this is a 415.
+    pub body_left_out: bool,
     /// The process that asks; `None` for somebody on the network.
     pub peer: Option<UnixPeer>,
 }
@@ -37,21 +44,71 @@ pub struct Call {
 /// An answer that is being made.
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
+/// How a request may spell a route's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    /// As it is.
+    Exact,
+    /// As the Java services' framework reads it.
+    Lenient,
+}
+
+/// Whether a body of this `Content-Type`, in a request with this query string, is of use.
+type Reads = fn(content_type: Option<&str>, query: &str) -> bool;
+
 /// One path: its methods, and what answers them.
 pub struct Route {
     path: &'static str,
+    spelling: Spelling,
     methods: &'static [Method],
+    reads: Reads,
     handler: Box<dyn Fn(Call) -> Answering + Send + Sync>,
 }
 
 /// A path with its methods and their handler. The path is compared as it came: nothing is decoded,
-/// and a slash at the end makes another path.
+/// and a slash at the end makes another path, unless it is [`Route::of_the_contract`].
 pub fn route<H, F>(path: &'static str, methods: &'static [Method], handler: H) -> Route
 where
     H: Fn(Call) -> F + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    Route { path, methods, handler: Box::new(move |call| Box::pin(handler(call))) }
+    Route {
+        path,
+        spelling: Spelling::Exact,
+        methods,
+        reads: |_, _| true,
+        handler: Box::new(move |call| Box::pin(handler(call))),
+    }
+}
+
+impl Route {
+    /// The path is one of the contract with the Java services' clients: what their framework takes
+    /// for it is taken, and a body that `reads` says no to isn't waited for.
+    #[must_use]
+    pub fn of_the_contract(self, reads: Reads) -> Self {
+        Self { spelling: Spelling::Lenient, reads, ..self }
+    }
+}
+
+/// The gate of a listener that answers from a [`table`] of these routes.
+pub fn gate(routes: Vec<Route>) -> Gate {
+    Box::new(move |head: &Parts| {
+        let Some(route) = find(&routes, head.uri.path()) else { return false };
+        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        allows(route.methods, &head.method)
+            && (route.reads)(content_type, head.uri.query().unwrap_or_default())
+    })
+}
+
+/// The route of a path as it came.
+fn find<'r>(routes: &'r [Route], path: &str) -> Option<&'r Route> {
+    // Nearly every path is spelled as it is: nothing is made of it then.
+    let exact = routes.iter().find(|route| route.path == path);
+    exact.or_else(|| {
+        let mut lenient = routes.iter().filter(|route| route.spelling == Spelling::Lenient);
+        let plain = path::lenient(path)?;
+        lenient.find(|route| route.path == plain)
+    })
 }
 
 /// The filter of all these paths, which answers every request: of warp's own `or`, each request
@@ -64,8 +121,7 @@ pub fn table(
 }
 
 fn answer(routes: &[Route], call: Call) -> Answering {
-    let found = routes.iter().find(|route| route.path == call.path);
-    let refusal = match found {
+    let refusal = match find(routes, &call.path) {
         Some(route) if allows(route.methods, &call.method) => return (route.handler)(call),
         Some(route) => unhandled(&call.method, &allow_header(route.methods)),
         None => reply::fault(StatusCode::NOT_FOUND),
@@ -92,12 +148,14 @@ fn call() -> impl Filter<Extract = (Call,), Error = Rejection> + Copy {
         .and(warp::header::optional::<String>("content-type"))
         .and(warp::body::bytes())
         .and(warp::ext::optional::<UnixPeer>())
-        .map(|method, path: FullPath, query, content_type, body, peer| Call {
+        .and(warp::ext::optional::<LeftOut>())
+        .map(|method, path: FullPath, query, content_type, body, peer, left_out| Call {
             method,
             path: path.as_str().to_owned(),
             query,
             content_type,
             body,
+            body_left_out: Option::<LeftOut>::is_some(&left_out),
             peer,
         })
 }

@@ -2,6 +2,7 @@
 //! Unix peer is. Requests are written byte by byte where a client library would be too
 //! well-behaved.
 
+mod early;
 mod endings;
 mod hostile;
 mod limits;
@@ -11,8 +12,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Method;
-use protocol::{ChargeData, Code, Money, Reply};
+use hyper::{Method, StatusCode};
+use protocol::{ChargeData, Code, HttpFault, Money, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, mpsc};
@@ -21,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 use warp::reply::Response;
 
 use super::{
-    Call, EdgeCounters, EdgeReadings, Limits, Listener, LiveLimits, bind_tcp, json, route, serve,
-    table,
+    Call, EdgeCounters, EdgeReadings, Limits, Listener, LiveLimits, bind_tcp, fault, gate, json,
+    route, serve, table,
 };
 
 /// How long a test waits for what must happen before it is called a failure.
@@ -39,8 +40,6 @@ const LIMITS: Limits = Limits {
     header_bytes_max: 16 * 1024,
     body_bytes_max: 16 * 1024,
 };
-
-const FAULT: &str = r#"{"code":"40005","msg":"入参校验失败","data":null}"#;
 
 /// A running listener with a handful of routes.
 struct Server {
@@ -67,6 +66,11 @@ async fn echo(call: Call) -> Response {
     ))
 }
 
+/// Of a path that reads no body but text.
+async fn text(call: Call) -> Response {
+    if call.body_left_out { fault(StatusCode::UNSUPPORTED_MEDIA_TYPE) } else { echo(call).await }
+}
+
 async fn burst(_: Call) -> Response {
     panic!("as the test asked")
 }
@@ -87,17 +91,26 @@ fn start(limits: impl Into<LiveLimits>) -> Server {
             }
         }
     };
-    let table = table(vec![
-        route("/echo", &[Method::POST], echo),
-        route("/read", &[Method::GET, Method::POST], echo),
-        route("/burst", &[Method::POST], burst),
-        route("/hold", &[Method::POST], hold),
-    ]);
+    let routes = move || {
+        let is_text = |kind: Option<&str>, _: &str| kind.is_none_or(|kind| kind == "text/plain");
+        let methods = &[Method::GET, Method::POST];
+        vec![
+            route("/echo", &[Method::POST], echo),
+            route("/read", methods, echo),
+            route("/burst", &[Method::POST], burst),
+            route("/hold", &[Method::POST], hold.clone()),
+            route("/api/query.do", methods, text).of_the_contract(is_text),
+        ]
+    };
     let counters = Arc::new(EdgeCounters::default());
     let cancel = CancellationToken::new();
     let serving = tokio::spawn(serve(
         Listener::Tcp(listener),
-        move || warp::service(table.clone()),
+        {
+            let routes = routes.clone();
+            move || warp::service(table(routes()))
+        },
+        gate(routes()),
         limits.into(),
         Arc::clone(&counters),
         cancel.clone(),
@@ -175,7 +188,10 @@ fn request(line: &str, headers: &str, body: &str) -> String {
 fn assert_fault(answer: &str, status: &str) {
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     assert!(answer.contains("\r\ncontent-type: application/json;charset=UTF-8\r\n"), "{answer}");
-    assert!(answer.ends_with(&format!("\r\n\r\n{FAULT}")), "{answer}");
+    let fault = HttpFault::of(status.parse().unwrap());
+    let (code, msg) = (fault.code().as_str(), fault.message());
+    let body = format!(r#"{{"code":"{code}","msg":"{msg}","data":null}}"#);
+    assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
 }
 
 #[tokio::test]
@@ -184,14 +200,21 @@ async fn a_unix_peer_is_told_by_the_kernel() {
     let path = folder.path().join("s");
     let listener = UnixListener::bind(&path).unwrap();
     let (told, mut peers) = mpsc::channel(64);
-    let table = table(vec![route("/", &[Method::GET], move |call: Call| {
-        told.try_send(call.peer).unwrap();
-        echo(call)
-    })]);
+    let routes = move || {
+        let told = told.clone();
+        vec![route("/", &[Method::GET], move |call: Call| {
+            told.try_send(call.peer).unwrap();
+            echo(call)
+        })]
+    };
     let cancel = CancellationToken::new();
     let serving = tokio::spawn(serve(
         Listener::Unix(listener),
-        move || warp::service(table.clone()),
+        {
+            let routes = routes.clone();
+            move || warp::service(table(routes()))
+        },
+        gate(routes()),
         LIMITS,
         Arc::default(),
         cancel.clone(),
@@ -203,6 +226,12 @@ async fn a_unix_peer_is_told_by_the_kernel() {
     assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
     assert_eq!(peer.gid, rustix::process::getegid().as_raw());
     assert_eq!(peer.pid, Some(rustix::process::getpid().as_raw_nonzero().get()));
+    for _ in 0..20 {
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        let large = request("POST /nowhere", "", &"a".repeat(2_000_000));
+        within(stream.write_all(large.as_bytes())).await.unwrap();
+        assert_fault(&read_to_close(&mut stream).await, "404");
+    }
     cancel.cancel();
     within(serving).await.unwrap().unwrap();
 }

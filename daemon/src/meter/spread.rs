@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use protocol::Code;
 
+use super::endpoint::Endpoint;
 use super::per_thread::PerThread;
 
 /// Upper ends of the buckets of durations, in microseconds: from what a refusal takes to the time
@@ -80,6 +81,11 @@ impl SpreadMeter {
 }
 
 impl Spread {
+    /// Nothing in it, over these bounds.
+    fn nothing(bounds: &'static [u64]) -> Self {
+        Self { bounds, counts: vec![0; bounds.len() + 1], sum: 0 }
+    }
+
     /// How many values there were.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -88,10 +94,6 @@ impl Spread {
 
     /// Takes in another that was counted over the same bounds.
     fn add(&mut self, other: &Self) {
-        if self.counts.is_empty() {
-            self.clone_from(other);
-            return;
-        }
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;
         }
@@ -101,18 +103,30 @@ impl Spread {
 
 /// How long the answers of one endpoint took, by the code of each.
 #[derive(Debug)]
-pub struct AnswerMeter(PerThread<[SpreadMeter; CODES]>);
-
-impl Default for AnswerMeter {
-    fn default() -> Self {
-        Self(PerThread::new(|| std::array::from_fn(|_| SpreadMeter::new(&DURATIONS_US))))
-    }
+pub struct AnswerMeter {
+    endpoint: Endpoint,
+    measured: PerThread<[SpreadMeter; CODES]>,
 }
 
 impl AnswerMeter {
+    /// Nothing measured yet of this endpoint.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        let nothing = || std::array::from_fn(|_| SpreadMeter::new(&DURATIONS_US));
+        Self { endpoint, measured: PerThread::new(nothing) }
+    }
+
+    /// The endpoint that is measured.
+    #[must_use]
+    pub const fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
     /// An answer with this code took so long.
     pub fn record(&self, code: Code, duration: Duration) {
-        self.0.own()[code as usize].record_duration(duration);
+        let endpoint = self.endpoint;
+        debug_assert!(endpoint.codes().contains(&code), "{endpoint:?} has no {code:?}");
+        self.measured.own()[code as usize].record_duration(duration);
     }
 
     /// How many there were since the start, by code; codes that never came are left out.
@@ -124,18 +138,21 @@ impl AnswerMeter {
         })
     }
 
-    /// How long they took, by code, likewise.
+    /// How long they took, by code: every code that the endpoint has, also those that never came,
+    /// as a counter that begins with its first event hides that event from every rate.
     #[must_use]
     pub fn read(&self) -> BTreeMap<&'static str, Spread> {
-        self.seen().fold(BTreeMap::new(), |mut spreads, (code, meter)| {
-            spreads.entry(code.as_str()).or_insert_with(Spread::default).add(&meter.read());
+        let nothing = || Spread::nothing(&DURATIONS_US);
+        let known = self.endpoint.codes().iter().map(|code| (code.as_str(), nothing())).collect();
+        self.seen().fold(known, |mut spreads: BTreeMap<_, _>, (code, meter)| {
+            spreads.entry(code.as_str()).or_insert_with(nothing).add(&meter.read());
             spreads
         })
     }
 
     fn seen(&self) -> impl Iterator<Item = (Code, &SpreadMeter)> {
         let all = self
-            .0
+            .measured
             .all()
             .flat_map(|meters| Code::ALL.into_iter().map(|code| (code, &meters[code as usize])));
         all.filter(|(_, meter)| 0 < meter.count())
@@ -149,6 +166,7 @@ mod tests {
     use protocol::Code;
 
     use super::{AnswerMeter, DURATIONS_US, ORDERS, SpreadMeter};
+    use crate::meter::Endpoint;
 
     #[test]
     fn a_value_at_its_bound_is_below_it_and_the_largest_are_in_the_last_bucket() {
@@ -163,16 +181,34 @@ mod tests {
     }
 
     #[test]
-    fn the_two_successes_have_one_code_and_one_spread() {
-        let meter = AnswerMeter::default();
+    fn every_code_of_an_endpoint_is_there_before_its_first_answer() {
+        for endpoint in Endpoint::ALL {
+            let meter = AnswerMeter::new(endpoint);
+            let read = meter.read();
+            assert_eq!(read.len(), endpoint.codes().len(), "{endpoint:?}");
+            for spread in read.values() {
+                assert_eq!((spread.count(), spread.counts.len()), (0, DURATIONS_US.len() + 1));
+            }
+            assert!(meter.counts().is_empty(), "the views leave out what never came");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "Charge has no NeverOrdered")]
+    fn a_code_that_an_endpoint_does_not_have_is_a_mistake() {
+        AnswerMeter::new(Endpoint::Charge).record(Code::NeverOrdered, Duration::ZERO);
+    }
+
+    #[test]
+    fn answers_are_measured_by_code() {
+        let meter = AnswerMeter::new(Endpoint::Charge);
         meter.record(Code::Queued, Duration::from_micros(100));
-        meter.record(Code::Found, Duration::from_micros(101));
+        meter.record(Code::Queued, Duration::from_micros(101));
         meter.record(Code::SoldOut, Duration::from_secs(61));
         let read = meter.read();
         let success = &read["10000"];
         assert_eq!((&success.counts[..3], success.sum), (&[1, 1, 0][..], 201));
         assert_eq!(read["40006"].counts.last(), Some(&1));
-        assert_eq!(read.len(), 2);
         assert_eq!(meter.counts().into_values().collect::<Vec<_>>(), [2, 1]);
     }
 }

@@ -1,5 +1,13 @@
 //! Every metric in one table: its name, type, labels and help. A test holds docs/metrics.md,
 //! contrib/grafana.json and contrib/alerts.yml to it.
+//!
+//! A counter with labels names the table of its series, `from` which all are there, at 0, before
+//! their first event: a rate sees nothing of a series that begins with it.
+
+use protocol::{Reason, ReloadOutcome};
+
+use crate::http::Refused;
+use crate::meter::Endpoint;
 
 /// The types of Prometheus that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,12 +17,18 @@ pub(super) enum Kind {
     Histogram,
 }
 
+/// The labels' values of every series that a metric can have, in the order of its labels.
+pub(super) type Rows = Vec<Vec<&'static str>>;
+
 /// A metric with all its series.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Family {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) labels: &'static [&'static str],
+    /// What series there are; `None` where there are no labels, or where a gauge's series come and
+    /// go.
+    pub(super) rows: Option<fn() -> Rows>,
     pub(super) help: &'static str,
 }
 
@@ -30,12 +44,18 @@ impl Kind {
 
 /// A constant for each family, and the table of them all.
 macro_rules! families {
-    ($( $constant:ident: $kind:ident $name:literal [$($label:literal),*] $help:literal; )+) => {
+    (@rows) => { None };
+    (@rows $rows:ident) => { Some($rows) };
+    ($(
+        $constant:ident: $kind:ident $name:literal [$($label:literal),*] $(from $rows:ident)?
+            $help:literal;
+    )+) => {
         $(
             pub(super) const $constant: &Family = &Family {
                 name: $name,
                 kind: Kind::$kind,
                 labels: &[$($label),*],
+                rows: families!(@rows $($rows)?),
                 help: $help,
             };
         )+
@@ -44,6 +64,34 @@ macro_rules! families {
         #[cfg(test)]
         pub(super) const ALL: &[&Family] = &[$($constant),+];
     };
+}
+
+fn by_outcome_of_a_reload() -> Rows {
+    ReloadOutcome::ALL.into_iter().map(|outcome| vec![outcome.as_str()]).collect()
+}
+
+fn by_reason_of_an_order() -> Rows {
+    Reason::ALL.into_iter().map(|reason| vec![reason.as_str()]).collect()
+}
+
+fn by_answer() -> Rows {
+    let of_one = |endpoint: Endpoint| {
+        let codes = endpoint.codes().iter();
+        codes.map(move |code| vec![endpoint.role(), endpoint.name(), code.as_str()])
+    };
+    Endpoint::ALL.into_iter().flat_map(of_one).collect()
+}
+
+/// Roles with a REST listener.
+const ROLES: [&str; 2] = ["gateway", "order"];
+
+fn by_role() -> Rows {
+    ROLES.into_iter().map(|role| vec![role]).collect()
+}
+
+fn by_refusal() -> Rows {
+    let of_one = |role| Refused::ALL.into_iter().map(move |reason| vec![role, reason.as_str()]);
+    ROLES.into_iter().flat_map(of_one).collect()
 }
 
 families! {
@@ -66,12 +114,12 @@ families! {
 
     CONFIG_GENERATION: Gauge "seckill_config_generation" []
         "The configuration in force: 1 at the start, one more with each reload that changes something.";
-    CONFIG_RELOADS: Counter "seckill_config_reloads_total" ["outcome"]
+    CONFIG_RELOADS: Counter "seckill_config_reloads_total" ["outcome"] from by_outcome_of_a_reload
         "Reloads of the configuration since the start, by how they ended.";
 
-    REQUESTS: Counter "seckill_requests_total" ["role", "endpoint", "code"]
+    REQUESTS: Counter "seckill_requests_total" ["role", "endpoint", "code"] from by_answer
         "Answers since the start, by business code.";
-    REQUEST_DURATION: Histogram "seckill_request_duration_seconds" ["role", "endpoint", "code"]
+    REQUEST_DURATION: Histogram "seckill_request_duration_seconds" ["role", "endpoint", "code"] from by_answer
         "From a request's last byte to its answer.";
     IN_FLIGHT: Gauge "seckill_requests_in_flight" []
         "Charges and queries that the gateway is answering.";
@@ -83,15 +131,15 @@ families! {
         "Connections open.";
     CONNECTIONS_LIMIT: Gauge "seckill_http_connections_limit" ["role"]
         "How many connections may be open at once; more wait in the kernel.";
-    CONNECTIONS: Counter "seckill_http_connections_total" ["role"]
+    CONNECTIONS: Counter "seckill_http_connections_total" ["role"] from by_role
         "Connections accepted since the start.";
-    HTTP_REQUESTS: Counter "seckill_http_requests_total" ["role"]
+    HTTP_REQUESTS: Counter "seckill_http_requests_total" ["role"] from by_role
         "Requests of any path whose head was read since the start.";
-    HTTP_REFUSED: Counter "seckill_http_refused_total" ["role", "reason"]
+    HTTP_REFUSED: Counter "seckill_http_refused_total" ["role", "reason"] from by_refusal
         "Requests refused at a limit of the HTTP edge since the start.";
-    HTTP_PANICS: Counter "seckill_http_panics_total" ["role"]
+    HTTP_PANICS: Counter "seckill_http_panics_total" ["role"] from by_role
         "Handlers that panicked since the start, each answered 500: faults of the program.";
-    ACCEPT_FAILURES: Counter "seckill_http_accept_failures_total" ["role"]
+    ACCEPT_FAILURES: Counter "seckill_http_accept_failures_total" ["role"] from by_role
         "Connections that couldn't be accepted since the start, as when files run out.";
 
     INITIAL: Gauge "seckill_product_initial_units" ["product"]
@@ -115,7 +163,7 @@ families! {
 
     PLACED: Counter "seckill_orders_placed_total" []
         "Orders that got a unit; goes on over restarts.";
-    FAILED: Counter "seckill_orders_failed_total" ["reason"]
+    FAILED: Counter "seckill_orders_failed_total" ["reason"] from by_reason_of_an_order
         "Orders that got none; goes on over restarts.";
     DUPLICATE_ORDERS: Counter "seckill_duplicate_orders_total" []
         "Further orders of buyers who had one, set aside; goes on over restarts.";

@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use warp::reply::Response;
 
 use crate::http::{self, Call, EdgeCounters, EdgeReadings, Limits, Listener};
-use crate::meter::Spread;
+use crate::meter::{Endpoint, Spread};
 use crate::queue::BoxFuture;
 use process::Process;
 
@@ -69,10 +69,8 @@ pub struct Figures {
 /// How long the answers of one endpoint with one code took.
 #[derive(Debug, Clone)]
 pub struct Answers {
-    /// `gateway` or `order`.
-    pub role: &'static str,
-    /// The last part of its path.
-    pub endpoint: &'static str,
+    /// Whose answers.
+    pub endpoint: Endpoint,
     /// The business code.
     pub code: &'static str,
     /// Microseconds from a request's last byte to its answer.
@@ -144,15 +142,19 @@ pub async fn serve(
     scraper: Arc<Scraper>,
     cancel: CancellationToken,
 ) -> io::Result<()> {
-    let route = http::route("/metrics", &[Method::GET], move |_: Call| {
+    let routes = move || {
         let scraper = Arc::clone(&scraper);
-        async move {
-            let answer = scraper.answer().await;
-            answer.unwrap_or_else(|TooSlow| http::fault(StatusCode::SERVICE_UNAVAILABLE))
-        }
-    });
-    let table = http::table(vec![route]);
-    let service = move || warp::service(table.clone());
+        let metrics = http::route("/metrics", &[Method::GET], move |_: Call| {
+            let scraper = Arc::clone(&scraper);
+            async move {
+                let answer = scraper.answer().await;
+                answer.unwrap_or_else(|TooSlow| http::fault(StatusCode::SERVICE_UNAVAILABLE))
+            }
+        });
+        vec![metrics]
+    };
+    let gate = http::gate(routes());
+    let service = move || warp::service(http::table(routes()));
     let counters = Arc::new(EdgeCounters::default());
-    http::serve(Listener::Tcp(listener), service, LIMITS, counters, cancel).await
+    http::serve(Listener::Tcp(listener), service, gate, LIMITS, counters, cancel).await
 }

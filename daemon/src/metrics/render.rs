@@ -6,7 +6,7 @@ use super::families::{self as f, Family};
 use super::process::Process;
 use super::text::{Page, Unit, seconds};
 use super::{Figures, Writes};
-use crate::http::EdgeReadings;
+use crate::http::{EdgeReadings, Refused};
 
 /// Milliseconds, as times in the snapshot are.
 const MILLISECONDS: u64 = 1_000;
@@ -51,11 +51,12 @@ fn of_the_process(page: &mut Page, figures: &Figures) {
     let config = &snapshot.config;
     page.single(f::CONFIG_GENERATION, Some(config.generation));
     let mut reloads = page.family(f::CONFIG_RELOADS);
-    for (outcome, count) in [
-        (ReloadOutcome::Changed, config.generation.saturating_sub(1)),
-        (ReloadOutcome::Unchanged, config.reloads_unchanged),
-        (ReloadOutcome::Refused, config.reloads_refused),
-    ] {
+    for outcome in ReloadOutcome::ALL {
+        let count = match outcome {
+            ReloadOutcome::Changed => config.generation.saturating_sub(1),
+            ReloadOutcome::Unchanged => config.reloads_unchanged,
+            ReloadOutcome::Refused => config.reloads_refused,
+        };
         reloads.put(&[outcome.as_str()], count);
     }
 }
@@ -63,12 +64,12 @@ fn of_the_process(page: &mut Page, figures: &Figures) {
 fn answers(page: &mut Page, figures: &Figures) {
     let mut counts = page.family(f::REQUESTS);
     for answers in &figures.answers {
-        let labels = [answers.role, answers.endpoint, answers.code];
+        let labels = [answers.endpoint.role(), answers.endpoint.name(), answers.code];
         counts.put(&labels, answers.durations.count());
     }
     let mut durations = page.family(f::REQUEST_DURATION);
     for answers in &figures.answers {
-        let labels = [answers.role, answers.endpoint, answers.code];
+        let labels = [answers.endpoint.role(), answers.endpoint.name(), answers.code];
         durations.histogram(&labels, &answers.durations, Unit::Microseconds);
     }
     let gateway = figures.snapshot.gateway.as_ref();
@@ -92,9 +93,9 @@ fn edges(page: &mut Page, edges: &[(&'static str, EdgeReadings)]) {
     each(f::ACCEPT_FAILURES, |edge| edge.accept_failures);
     let mut refused = page.family(f::HTTP_REFUSED);
     for (role, edge) in edges {
-        refused.put(&[role, "timeout"], edge.timeouts);
-        refused.put(&[role, "too_large"], edge.too_large);
-        refused.put(&[role, "malformed"], edge.malformed);
+        for reason in Refused::ALL {
+            refused.put(&[role, reason.as_str()], edge.refused(reason));
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{
-    Controls, EpochMs, GatewayView, Money, OrdersView, OverdueView, Phase, ProductView, QueuePart,
-    QueueView, RocketmqView, Snapshot, StoreView, SwitchView, UnconfirmedView,
+    Code, Controls, EpochMs, GatewayView, Money, OrdersView, OverdueView, Phase, ProductView,
+    QueuePart, QueueView, Reason, RocketmqView, Snapshot, StoreView, SwitchView, UnconfirmedView,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,7 +16,7 @@ use super::families::{ALL, Family, Kind};
 use super::process::Process;
 use super::{Answers, Figures, Scraper, Source, Writes, render};
 use crate::http::{EdgeReadings, bind_tcp};
-use crate::meter::{DURATIONS_US, ORDERS, Spread, SpreadMeter};
+use crate::meter::{AnswerMeter, DURATIONS_US, Endpoint, ORDERS, Spread, SpreadMeter};
 use crate::queue::BoxFuture;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -171,6 +171,18 @@ fn product(prod_id: &str, held: Option<u64>) -> ProductView {
     }
 }
 
+/// What an endpoint has answered: a charge thrice with 10000, nothing else.
+fn answers(endpoint: Endpoint) -> Vec<Answers> {
+    let meter = AnswerMeter::new(endpoint);
+    if endpoint == Endpoint::Charge {
+        for duration_us in [100, 101, 70_000_000] {
+            meter.record(Code::Queued, Duration::from_micros(duration_us));
+        }
+    }
+    let all = meter.read().into_iter();
+    all.map(|(code, durations)| Answers { endpoint, code, durations }).collect()
+}
+
 /// A state in which every figure is known, over RocketMQ so that there are some of it.
 fn figures() -> Figures {
     let switch = |paused| Some(SwitchView { paused, ..SwitchView::default() });
@@ -196,7 +208,11 @@ fn figures() -> Figures {
         }),
         orders: Some(OrdersView {
             placed: 31,
-            failed: BTreeMap::from([("sold_out".to_owned(), 5)]),
+            failed: Reason::ALL
+                .map(|reason| {
+                    (reason.as_str().to_owned(), 5 * u64::from(reason == Reason::SoldOut))
+                })
+                .into(),
             duplicate_orders: 1,
             dead_lettered: 2,
             ..OrdersView::default()
@@ -223,17 +239,14 @@ fn figures() -> Figures {
         overdue: Some(OverdueView { count: 2, bound_ms: 30_000, oldest_at: Some(EpochMs(5)) }),
         ..Snapshot::default()
     };
-    let charges = Answers {
-        role: "gateway",
-        endpoint: "charge.do",
-        code: "10000",
-        durations: spread(&DURATIONS_US, &[100, 101, 70_000_000]),
-    };
     Figures {
         snapshot,
         degraded: vec![("queue", 1), ("store", 0)],
-        answers: vec![charges],
-        edges: vec![("gateway", EdgeReadings { requests: 9, timeouts: 1, ..Default::default() })],
+        answers: Endpoint::ALL.into_iter().flat_map(answers).collect(),
+        edges: vec![
+            ("gateway", EdgeReadings { requests: 9, timeouts: 1, ..Default::default() }),
+            ("order", EdgeReadings::default()),
+        ],
         writes: Writes {
             commits: spread(&DURATIONS_US, &[2_000, 3_000, 1_000_000]),
             orders_per_commit: spread(&ORDERS, &[0, 3, 256]),
@@ -310,6 +323,28 @@ fn figures_are_those_of_the_state_in_base_units() {
         told.value(&format!("{name}{{{answers},le=\"{le}\"}}"))
     };
     assert_eq!((bucket("0.0001"), bucket("60"), bucket("+Inf")), (1.0, 2.0, 3.0));
+}
+
+/// A rate sees nothing of a series that begins with its first event.
+#[test]
+fn every_series_of_a_counter_is_there_before_its_first_event() {
+    let told = read(&render::text(&figures(), &process()));
+    for Family { name, kind, labels, rows, .. } in ALL {
+        let counted = *kind != Kind::Gauge && !labels.is_empty();
+        assert_eq!(counted, rows.is_some(), "{name} needs the table of its series");
+        let Some(rows) = rows else { continue };
+        let series = match kind {
+            Kind::Histogram => vec![format!("{name}_count"), format!("{name}_sum")],
+            _ => vec![(*name).to_owned()],
+        };
+        for name in series {
+            let told: BTreeSet<Vec<&str>> = (told.series.keys())
+                .filter(|(known, _)| *known == name)
+                .map(|(_, values)| labels.iter().map(|label| values[*label].as_str()).collect())
+                .collect();
+            assert_eq!(told, rows().into_iter().collect(), "{name}");
+        }
+    }
 }
 
 #[test]
@@ -425,8 +460,15 @@ fn every_alert_says_what_is_wrong_and_where_the_remedy_stands() {
     let alerts: Vec<&str> = rules.split("- alert: ").skip(1).collect();
     assert!(15 <= alerts.len(), "{}", alerts.len());
     let mut names = BTreeSet::new();
+    let cases = include_str!("../../../contrib/alerts.test.yml");
     for alert in alerts {
-        assert!(names.insert(alert.lines().next().unwrap()), "{alert} comes twice");
+        let name = alert.lines().next().unwrap();
+        assert!(names.insert(name), "{alert} comes twice");
+        // e2e has promtool judge them.
+        for case in ["fires", "quiet"] {
+            let named = format!("- name: \"{name}: {case}");
+            assert!(cases.contains(&named), "alerts.test.yml has no case {named}");
+        }
         for key in ["expr: ", "severity: ", "summary: ", "description: "] {
             assert!(alert.contains(key), "no {key} in {alert}");
         }

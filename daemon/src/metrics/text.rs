@@ -3,11 +3,11 @@
 
 use std::fmt::{Display, Write};
 
-use super::families::{Family, Kind};
+use super::families::{Family, Kind, Rows};
 use crate::meter::Spread;
 
 /// Room for the figures of a small sale without the text growing.
-const PAGE_BYTES: usize = 32 * 1024;
+const PAGE_BYTES: usize = 96 * 1024;
 
 /// A text that grows by families.
 pub(super) struct Page {
@@ -81,8 +81,10 @@ impl Series<'_> {
     }
 
     fn line(&mut self, suffix: &str, values: &[&str], le: Option<&str>, value: impl Display) {
-        let Family { name, labels, .. } = self.family;
+        let Family { name, labels, rows, .. } = *self.family;
         debug_assert_eq!(labels.len(), values.len(), "{name}");
+        let is_known = |rows: fn() -> Rows| rows().iter().any(|row| row == values);
+        debug_assert!(rows.is_none_or(is_known), "{name} has no series {values:?}");
         let _ = write!(self.text, "{name}{suffix}");
         let pairs = labels.iter().zip(values).map(|(label, value)| (*label, *value));
         let mut before = '{';

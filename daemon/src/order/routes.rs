@@ -12,7 +12,7 @@ use warp::reply::Response;
 use crate::http::{self, Call, Route, route};
 use crate::meter::AnswerMeter;
 use crate::order_side::{Known, OrderSide};
-use crate::request::fields::{FieldFault, read_fields};
+use crate::request::fields::{FieldFault, has_readable_body, read_fields};
 use crate::request::{self, QueryRequest};
 
 /// All paths of the order node. `queries` measures the answers to `query.do`.
@@ -31,16 +31,18 @@ pub fn routes(orders: Arc<dyn OrderSide>, queries: Arc<AnswerMeter>) -> Vec<Rout
         let orders = Arc::clone(&orders);
         async move { decisions(&*orders, &call).await }
     });
-    vec![query, decisions]
+    vec![query.of_the_contract(has_readable_body), decisions]
 }
 
 async fn query(orders: &dyn OrderSide, call: &Call) -> (Code, Response) {
     let invalid = || (Code::InvalidInput, refused());
+    let unreadable = || (Code::InvalidInput, http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    if call.body_left_out {
+        return unreadable();
+    }
     let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
         Ok(fields) => fields,
-        Err(FieldFault::UnreadableType) => {
-            return (Code::InvalidInput, http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-        }
+        Err(FieldFault::UnreadableType) => return unreadable(),
         Err(_) => return invalid(),
     };
     match request::query_request(&fields) {

@@ -84,9 +84,9 @@ pub enum FieldFault {
     /// The body is not what its content type says.
     #[error("the body is no sound {0}")]
     BadBody(&'static str),
-    /// The body is of a type that isn't read here, and there is no query string: HTTP 415. All
-    /// other faults are 40005.
-    #[error("a body of this content type is not read here")]
+    /// The body is compressed, or of a type that isn't read here and there is no query string: HTTP
+    /// 415. All other faults are 40005.
+    #[error("a body of this content type or coding is not read here")]
     UnreadableType,
 }
 
@@ -137,6 +137,13 @@ impl BodyKind {
             Self::Unreadable
         }
     }
+}
+
+/// Whether a body of this type says anything here: with a query string, one that can't be read is
+/// passed over.
+#[must_use]
+pub fn has_readable_body(content_type: Option<&str>, query: &str) -> bool {
+    !query.is_empty() || BodyKind::of(content_type) != BodyKind::Unreadable
 }
 
 /// Reads the fields of a request, whatever its method.

@@ -1,14 +1,15 @@
 //! The HTTP edge: what is answered below the business codes, and what an unruly client can't do.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 use hyper::Method;
 use seckill_e2e::daemon::{Daemon, Options};
 use seckill_e2e::http::raw;
 use seckill_e2e::until;
-use serde_json::Value;
+use serde_json::json;
 
 #[tokio::test]
 async fn health_and_readiness_are_told_on_both_listeners() -> Result<()> {
@@ -26,23 +27,91 @@ async fn unknown_paths_and_methods_are_told_in_json() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
     let client = daemon.client();
     for base in [daemon.gateway_url(), daemon.order_url()] {
-        for path in
-            ["/", "/api", "/api/charge.dox", "/api/query.do/more", "/%00", "/api//charge.do"]
-        {
+        for path in ["/", "/api", "/api/charge.dox", "/api/query.do/more", "/%00"] {
             let answer = client.get(&format!("{base}{path}")).await?;
-            assert_eq!(answer.status, 404, "{path}");
-            assert!(matches!(answer.json()?, Value::Object(_)), "{path}: {}", answer.text());
+            let told = json!({"code": "40005", "msg": "请求路径不存在", "data": null});
+            assert_eq!((answer.status, answer.json()?), (404, told), "{path}");
         }
     }
     let charge = format!("{}/api/charge.do", daemon.gateway_url());
     for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
         let answer = client.bytes(method.clone(), &charge, "", Bytes::new()).await?;
         assert_eq!((answer.status, answer.header("allow")), (405, "POST"), "{method}");
+        let told = json!({"code": "40005", "msg": "请求方法不支持", "data": null});
+        assert_eq!(answer.json()?, told, "{method}");
     }
     let query = format!("{}/api/query.do", daemon.gateway_url());
     let answer = client.bytes(Method::DELETE, &query, "", Bytes::new()).await?;
     let allow = answer.header("allow");
     assert!(answer.status == 405 && allow.contains("GET") && allow.contains("POST"), "{allow:?}");
+    Ok(())
+}
+
+/// A request on a connection of its own, and all that comes back.
+async fn told(address: SocketAddr, line: &str, headers: &str, body: &str) -> Result<String> {
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    raw(address, request.as_bytes(), Duration::from_secs(60)).await
+}
+
+fn order_address(daemon: &Daemon) -> Result<SocketAddr> {
+    Ok(daemon.order_url().trim_start_matches("http://").parse()?)
+}
+
+const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
+
+#[tokio::test]
+async fn a_path_of_the_contract_is_taken_as_the_java_services_take_it() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let gateway = daemon.gateway_address()?;
+    let order = order_address(&daemon)?;
+    let charge = "userPhoneNum=15200000001&chargePrice=5999.000&prodId=pid_0001";
+    let query = "userPhoneNum=15200000001&prodId=pid_0001";
+    for path in [
+        "/api/charge.do/",
+        "//api/charge.do",
+        "/api//charge.do",
+        "/api/charge.do;jsessionid=AB12",
+        "/api/charge%2Edo",
+        "/%61pi/charge.do",
+        "http://shop.test/api/charge.do",
+    ] {
+        let answer = told(gateway, &format!("POST {path}"), FORM, charge).await?;
+        ensure!(answer.contains("\"code\":\"10000\""), "{path}: {answer}");
+        let path = path.replace("charge", "query");
+        for address in [gateway, order] {
+            let answer = told(address, &format!("POST {path}"), FORM, query).await?;
+            ensure!(answer.contains("\"code\":\"10000\""), "{path}: {answer}");
+        }
+    }
+    for path in [
+        "/api%2Fquery.do",
+        "/api/query%252Edo",
+        "/api/./query.do",
+        "/api/../api/query.do",
+        "/api/%2e%2e/api/query.do",
+        "/internal/..;/api/query.do",
+        "/API/query.do",
+        "/api/query.do%3Bjsessionid=AB12",
+        "//internal/v1/decisions",
+        "/internal/v1/decisions/",
+        "/internal;x/v1/decisions",
+        "/%69nternal/v1/decisions",
+        "/api/../internal/v1/decisions",
+        "/api/..;/internal/v1/decisions",
+        "//healthz",
+        "/healthz/",
+        "/readyz;x",
+        "/v1/status",
+    ] {
+        for address in [gateway, order] {
+            let answer = told(address, &format!("GET {path}"), "", "").await?;
+            ensure!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
+        }
+    }
     Ok(())
 }
 
@@ -53,6 +122,38 @@ async fn a_body_that_nothing_can_read_is_415() -> Result<()> {
     let xml = Bytes::from_static(b"<charge/>");
     let answer = daemon.client().bytes(Method::POST, &url, "application/xml", xml).await?;
     assert_eq!(answer.status, 415, "{}", answer.text());
+    let coded = format!("{FORM}content-encoding: gzip\r\n");
+    for address in [daemon.gateway_address()?, order_address(&daemon)?] {
+        let answer = told(address, "POST /api/query.do", &coded, "\x1f").await?;
+        ensure!(answer.starts_with("HTTP/1.1 415 "), "{answer}");
+        ensure!(answer.contains("\r\naccept-encoding: identity\r\n"), "{answer}");
+    }
+    Ok(())
+}
+
+/// Every listener of the daemon, as whoever sends all of a large body before it looks for an answer.
+#[tokio::test]
+async fn an_early_answer_arrives_on_every_listener() -> Result<()> {
+    let options = Options::embedded().set("metrics.listen", "127.0.0.1:0");
+    let daemon = Daemon::start(options).await?;
+    let large = "userPhoneNum=".to_owned() + &"1".repeat(2_000_000);
+    let (gateway, order) = (daemon.gateway_address()?, order_address(&daemon)?);
+    for (address, line, status) in [
+        (gateway, "POST /api/charge.do", "413"),
+        (gateway, "POST /nowhere", "404"),
+        (order, "POST /api/query.do", "413"),
+        (order, "PUT /api/query.do", "405"),
+        (daemon.metrics_address()?, "POST /metrics", "405"),
+    ] {
+        for _ in 0..20 {
+            let answer = told(address, line, FORM, &large).await?;
+            ensure!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer:?}");
+        }
+    }
+    let expecting = "expect: 100-continue\r\ncontent-length: 9\r\n\r\n";
+    let asked = format!("POST /nowhere HTTP/1.1\r\nhost: a\r\n{expecting}");
+    let answer = raw(gateway, asked.as_bytes(), Duration::from_secs(60)).await?;
+    ensure!(answer.starts_with("HTTP/1.1 404 "), "{answer:?}");
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use protocol::Snapshot;
 use seckill_e2e::buyers::Crowd;
 use seckill_e2e::daemon::{Daemon, Options};
-use seckill_e2e::http::Answer;
+use seckill_e2e::http::{Answer, raw};
 use seckill_e2e::until;
 
 const WITHIN: Duration = Duration::from_secs(30);
@@ -160,6 +160,64 @@ fn costs_are_true(figures: &Series, daemon: &Daemon) -> Result<()> {
     let started = figures["process_start_time_seconds"];
     let now = std::time::UNIX_EPOCH.elapsed()?.as_secs_f64();
     ensure!((0.0..600.0).contains(&(now - started)), "started {started}, now {now}");
+    Ok(())
+}
+
+/// A rate sees nothing of a series that begins with its first event: whatever happens, no counter
+/// has a series that it hadn't at the start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_counter_gets_another_series_after_the_start() -> Result<()> {
+    let daemon = Daemon::start(with_a_port()).await?;
+    let at_start = by_port(&daemon).await?;
+    for series in [
+        r#"seckill_requests_total{role="gateway",endpoint="charge.do",code="20000"}"#,
+        r#"seckill_requests_total{role="gateway",endpoint="charge.do",code="40004"}"#,
+        r#"seckill_requests_total{role="gateway",endpoint="charge.do",code="42001"}"#,
+        r#"seckill_requests_total{role="gateway",endpoint="query.do",code="20000"}"#,
+        r#"seckill_requests_total{role="order",endpoint="query.do",code="20000"}"#,
+        r#"seckill_http_refused_total{role="gateway",reason="timeout"}"#,
+        r#"seckill_http_refused_total{role="order",reason="malformed"}"#,
+        r#"seckill_http_accept_failures_total{role="gateway"}"#,
+        r#"seckill_config_reloads_total{outcome="refused"}"#,
+        r#"seckill_orders_failed_total{reason="discarded"}"#,
+    ] {
+        assert_eq!(at_start.get(series), Some(&0.0), "{series}");
+    }
+    let counted = |series: &Series| -> BTreeMap<String, f64> {
+        let is_counted = |name: &str| {
+            let family = name.split('{').next().unwrap_or_default();
+            ["_total", "_bucket", "_count"].iter().any(|end| family.ends_with(end))
+        };
+        series.iter().filter(|(name, _)| is_counted(name)).map(|(n, v)| (n.clone(), *v)).collect()
+    };
+    let labelled = counted(&at_start).into_iter().filter(|(name, _)| name.contains('{'));
+    // That it answers was asked already.
+    let asked = ["seckill_http_connections_total", "seckill_http_requests_total"];
+    for (name, value) in labelled.filter(|(name, _)| !asked.iter().any(|at| name.starts_with(at))) {
+        // The migrations were commits.
+        if name.starts_with("seckill_store_") {
+            continue;
+        }
+        ensure!(value == 0.0, "{name} is {value} at the start");
+    }
+
+    let _ = Crowd::of_the_sale(vec![daemon.gateway_url()]).run(Arc::default()).await?;
+    for (phone, product, price) in
+        [("1", "pid_0001", "1"), ("15200000001", "pid_none", "1"), ("15200000002", "pid_0002", "1")]
+    {
+        let _ = daemon.charge(phone, product, price).await?;
+        let _ = daemon.query(phone, product).await?;
+        let _ = daemon.query_order_node(phone, product).await?;
+    }
+    daemon.admin().command("/v1/intake/pause", serde_json::json!({})).await?;
+    let _ = daemon.charge("15200000003", "pid_0001", "5999.000").await?;
+    let address = daemon.gateway_address()?;
+    let _ = raw(address, b"no http\r\n\r\n", WITHIN).await?;
+    let large = b"POST /api/charge.do HTTP/1.1\r\nhost: a\r\ncontent-length: 99999\r\n\r\n";
+    let _ = raw(address, large, WITHIN).await?;
+    let later = counted(&by_port(&daemon).await?);
+    let born: Vec<_> = later.keys().filter(|name| !at_start.contains_key(*name)).collect();
+    ensure!(born.is_empty(), "born with their first event: {born:?}");
     Ok(())
 }
 

@@ -49,6 +49,9 @@ pub enum ReloadOutcome {
 }
 
 impl ReloadOutcome {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Changed, Self::Unchanged, Self::Refused];
+
     /// The outcome as it stands in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -153,11 +153,11 @@ pub(super) fn edge(role: &str, readings: &EdgeReadings) -> EdgeView {
 pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
     let mut answered = Vec::new();
     if let Some(gateway) = &view.gateway {
-        answered.extend(answers("gateway", "charge.do", gateway.tally.charge_durations()));
-        answered.extend(answers("gateway", "query.do", gateway.tally.query_durations()));
+        answered.extend(answers(gateway.tally.charge_durations()));
+        answered.extend(answers(gateway.tally.query_durations()));
     }
     if view.has(Role::Order) {
-        answered.extend(answers("order", "query.do", &view.order_queries));
+        answered.extend(answers(&view.order_queries));
     }
     let meters = view.store.meters();
     let degraded = view.status.degraded_parts();
@@ -175,11 +175,8 @@ pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
     }
 }
 
-fn answers(
-    role: &'static str,
-    endpoint: &'static str,
-    meter: &AnswerMeter,
-) -> impl Iterator<Item = Answers> {
+fn answers(meter: &AnswerMeter) -> impl Iterator<Item = Answers> {
+    let endpoint = meter.endpoint();
     let by_code = meter.read().into_iter();
-    by_code.map(move |(code, durations)| Answers { role, endpoint, code, durations })
+    by_code.map(move |(code, durations)| Answers { endpoint, code, durations })
 }

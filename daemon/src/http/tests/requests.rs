@@ -1,6 +1,7 @@
 //! Requests as HTTP has them, each with its answer: bodies, paths, methods, many on one connection,
 //! and what is no HTTP.
 
+use super::super::path::tests::{REFUSED, TAKEN};
 use super::*;
 
 #[tokio::test]
@@ -42,8 +43,12 @@ async fn a_get_may_have_a_body() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_are_not_there_are_told_in_json() {
+async fn paths_and_methods_that_are_not_there_are_told_in_json_and_in_words_of_their_own() {
     let server = start(LIMITS);
+    let told = server.exchange(request("GET /nowhere", "", "")).await;
+    assert!(told.ends_with(r#"{"code":"40005","msg":"请求路径不存在","data":null}"#), "{told}");
+    let told = server.exchange(request("GET /echo", "", "")).await;
+    assert!(told.ends_with(r#"{"code":"40005","msg":"请求方法不支持","data":null}"#), "{told}");
     for path in ["/", "/nowhere", "/echo/", "/ECHO", "/echo/x"] {
         assert_fault(&server.exchange(request(&format!("POST {path}"), "", "")).await, "404");
     }
@@ -137,5 +142,29 @@ async fn a_polite_client_is_told_to_continue() {
     assert!(read_one(&mut stream).await.starts_with("HTTP/1.1 100 Continue"));
     stream.write_all(b"ok").await.unwrap();
     assert!(read_one(&mut stream).await.contains(r#""orderId":"POST  ok""#));
+    server.stop().await;
+}
+
+/// The path of the contract in every spelling that the Java services take; the other paths, and
+/// what could lead past a proxy's rule, as they are.
+#[tokio::test]
+async fn a_path_of_the_contract_is_taken_as_the_java_services_take_it() {
+    let server = start(LIMITS);
+    for path in TAKEN {
+        let answer = server.exchange(request(&format!("POST {path}?q=1"), "", "a=b")).await;
+        assert!(answer.contains(r#""orderId":"POST q=1 a=b""#), "{path}: {answer}");
+        let absolute = format!("GET http://shop.test{path}");
+        let answer = server.exchange(request(&absolute, "", "")).await;
+        assert!(answer.contains(r#""orderId":"GET  ""#), "{absolute}: {answer}");
+    }
+    for path in REFUSED.into_iter().filter(|path| path.starts_with('/') && !path.contains('\\')) {
+        assert_fault(&server.exchange(request(&format!("GET {path}"), "", "")).await, "404");
+    }
+    let refused = server.exchange(request("PUT //api/query.do;a=b/", "", "")).await;
+    assert_fault(&refused, "405");
+    assert!(refused.contains("\r\nallow: GET, POST, HEAD\r\n"), "{refused}");
+    for path in ["//read", "/read/", "/read;a=b", "/r%65ad", "/api/../read", "/api/..;/read"] {
+        assert_fault(&server.exchange(request(&format!("GET {path}"), "", "")).await, "404");
+    }
     server.stop().await;
 }

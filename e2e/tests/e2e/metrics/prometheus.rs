@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use seckill_e2e::buyers::Crowd;
 use seckill_e2e::daemon::Daemon;
-use seckill_e2e::prometheus::{Prometheus, program, rules};
+use seckill_e2e::prometheus::{Prometheus, cases, program, rules};
 use seckill_e2e::until;
 use serde_json::json;
 
@@ -17,7 +17,17 @@ use super::{WITHIN, with_a_port};
 fn promtool_accepts_the_rules() -> Result<()> {
     let told = Command::new(program("promtool")?).args(["check", "rules"]).arg(rules()).output()?;
     let words = String::from_utf8_lossy(&told.stdout) + String::from_utf8_lossy(&told.stderr);
-    ensure!(told.status.success() && words.contains("SUCCESS: 20 rules found"), "{words}");
+    ensure!(told.status.success() && words.contains("SUCCESS: 21 rules found"), "{words}");
+    Ok(())
+}
+
+/// Each rule fires where it should, at the first burst that a daemon ever sees as well, and doesn't
+/// where it shouldn't. That each has its cases is the daemon's own test.
+#[test]
+fn every_rule_fires_in_its_case_and_in_no_other() -> Result<()> {
+    let told = Command::new(program("promtool")?).args(["test", "rules"]).arg(cases()).output()?;
+    let words = String::from_utf8_lossy(&told.stdout) + String::from_utf8_lossy(&told.stderr);
+    ensure!(told.status.success() && words.contains("SUCCESS"), "{words}");
     Ok(())
 }
 
@@ -86,7 +96,7 @@ async fn rules_are_judged(prometheus: &Prometheus) -> Result<()> {
     until("every rule judged", WITHIN, || async {
         let data = prometheus.ask("rules", &[]).await?;
         let rules = data["groups"][0]["rules"].as_array().context("no rules")?;
-        ensure!(rules.len() == 20, "{} rules", rules.len());
+        ensure!(rules.len() == 21, "{} rules", rules.len());
         let failed = rules.iter().find(|rule| rule["health"] == "err");
         ensure!(failed.is_none(), "{failed:?}");
         Ok(rules.iter().all(|rule| rule["health"] == "ok").then_some(()))
