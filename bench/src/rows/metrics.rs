@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use protocol::Code;
 use seckill_e2e::http::Client;
-use seckilld::meter::AnswerMeter;
+use seckilld::meter::{AnswerMeter, Endpoint};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::rest::{FEW, crowd, micros_each};
@@ -87,7 +87,7 @@ async fn read(client: &Client, metrics: SocketAddr) -> Result<()> {
 
 /// What counting one answer takes while others count too, in nanoseconds of a thread's time.
 fn one_count() -> f64 {
-    let meter = AnswerMeter::default();
+    let meter = AnswerMeter::new(Endpoint::Charge);
     let start = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
