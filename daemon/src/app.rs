@@ -44,10 +44,11 @@ use crate::metrics::Scraper;
 use crate::order::OrderBook;
 use crate::order_side::OrderSide;
 use crate::shutdown::{Hangups, Signals, Stop};
+use crate::signals::Meaningless;
 use crate::status::{Condition, Part, Status};
 use crate::store::{Seed, Store};
 use crate::telemetry::{self, LogHandle, Sink};
-use crate::{admin, args, config, groups, http, memory, store, systemd};
+use crate::{admin, args, config, groups, http, memory, signals, store, systemd};
 use dials::Dials;
 use gateway::GatewayParts;
 use operations::Operations;
@@ -56,6 +57,10 @@ use reload::Reloader;
 use serving::{Bound, RestLimits, Serving};
 use switches::Switches;
 use view::{Shown, View};
+
+/// How long the end of the process waits for the log's last lines to be taken. It is over at once
+/// where somebody reads them; where nobody does, the process ends without them.
+const LAST_LINES_MAX: Duration = Duration::from_secs(1);
 
 /// Time that is left to threads of the runtime after everything was stopped in order.
 const RUNTIME_LEFTOVERS: Duration = Duration::from_millis(200);
@@ -120,6 +125,8 @@ impl StartError {
 /// Runs the daemon until it is asked to stop.
 #[must_use]
 pub fn run(loaded: &Loaded) -> Exit {
+    signals::hold_back();
+    systemd::tell_at(loaded.manager.notify_socket.as_deref());
     let names = loaded.manager.socket_names.as_deref();
     let inherited = match inherited::take(names, &loaded.config.roles) {
         Ok(inherited) => inherited,
@@ -129,27 +136,38 @@ pub fn run(loaded: &Loaded) -> Exit {
         Ok(log) => Arc::new(log),
         Err(fault) => return args::complain(&fault, Exit::Config),
     };
+    let _last_lines = LastLines(Arc::clone(&log));
     if let Err(error) = memory::without_huge_pages() {
         debug!(%error, "huge pages can't be turned off: a buyer may wait some milliseconds longer");
     }
     let _armed = fault_points::arm();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(fault) => return args::complain(&fault, Exit::Software),
+        Err(fault) => return refuse(&fault.into(), Exit::Software),
     };
     let exit = runtime.block_on(live(loaded, inherited, &log));
     runtime.shutdown_timeout(RUNTIME_LEFTOVERS);
     exit
 }
 
+/// Has the log's last lines written, whichever way the process ends.
+struct LastLines(Arc<LogHandle>);
+
+impl Drop for LastLines {
+    fn drop(&mut self) {
+        self.0.flush(LAST_LINES_MAX);
+    }
+}
+
 async fn live(loaded: &Loaded, inherited: Inherited, log: &Arc<LogHandle>) -> Exit {
     let stop = Stop::default();
     // Before anything starts, so that no signal is lost; one that asks for a reload waits.
-    let (signals, hangups) = match (Signals::install(), Hangups::install()) {
-        (Ok(signals), Ok(hangups)) => (signals, hangups),
-        (Err(fault), _) | (_, Err(fault)) => return refuse(&fault.into()),
+    let (signals, hangups, meaningless) = match take_over_signals() {
+        Ok(taken) => taken,
+        Err(fault) => return refuse(&fault.into(), Exit::Io),
     };
     let watching = tokio::spawn(signals.watch(stop.clone()));
+    let ignoring = tokio::spawn(meaningless.tell());
     announce(loaded);
     let started = tokio::select! {
         started = Box::pin(App::start(loaded, inherited, log, &stop, hangups)) => started,
@@ -163,15 +181,22 @@ async fn live(loaded: &Loaded, inherited: Inherited, log: &Arc<LogHandle>) -> Ex
             stop.asked.cancelled().await;
             app.stop_within(&stop).await
         }
-        Err(fault) => refuse(&fault),
+        Err(fault) => refuse(&fault, fault.exit()),
     };
     watching.abort();
-    exit
+    ignoring.abort();
+    // An order to stop that no operator gave is no success, so that a service manager starts anew.
+    if exit == Exit::Ok && stop.is_out_of_time() { Exit::OsErr } else { exit }
+}
+
+fn take_over_signals() -> std::io::Result<(Signals, Hangups, Meaningless)> {
+    let taken = (Signals::install()?, Hangups::install()?, Meaningless::install()?);
+    signals::heed()?;
+    Ok(taken)
 }
 
 /// Says why the daemon doesn't start.
-fn refuse(fault: &StartError) -> Exit {
-    let exit = fault.exit();
+fn refuse(fault: &StartError, exit: Exit) -> Exit {
     error!(exit_code = exit.code(), "{fault}");
     exit
 }

@@ -1,10 +1,11 @@
 //! Containing a panic within the piece of work that it happened in.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
+
+use crate::telemetry::text_of;
 
 /// A future panicked; with the message, where it is text.
 #[derive(Debug)]
@@ -24,14 +25,6 @@ pub(crate) fn contain<F: Future + ?Sized>(
         Ok(poll) => poll.map(Ok),
         Err(payload) => Poll::Ready(Err(Panicked(text_of(payload.as_ref())))),
     })
-}
-
-fn text_of(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a payload that is no text".to_owned())
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub enum Exit {
     Unavailable,
     /// 70
     Software,
+    /// 71
+    OsErr,
     /// 73
     CantCreate,
     /// 74
@@ -37,7 +39,7 @@ pub enum Exit {
 impl Exit {
     /// All of them, by rising code.
     #[must_use]
-    pub const fn all() -> [Self; 13] {
+    pub const fn all() -> [Self; 14] {
         [
             Self::Ok,
             Self::Warnings,
@@ -47,6 +49,7 @@ impl Exit {
             Self::NoInput,
             Self::Unavailable,
             Self::Software,
+            Self::OsErr,
             Self::CantCreate,
             Self::Io,
             Self::TempFail,
@@ -67,6 +70,7 @@ impl Exit {
             Self::NoInput => 66,
             Self::Unavailable => 69,
             Self::Software => 70,
+            Self::OsErr => 71,
             Self::CantCreate => 73,
             Self::Io => 74,
             Self::TempFail => 75,
@@ -87,6 +91,7 @@ impl Exit {
             Self::NoInput => "`backup`, `restore`: there is nothing to copy.",
             Self::Unavailable => "An address to listen on is taken or can't be had.",
             Self::Software => "A fault in the program itself.",
+            Self::OsErr => "The limit on processor time was reached; it stopped in order.",
             Self::CantCreate => "A file, folder or socket can't be made.",
             Self::Io => "Reading or writing failed: the disk is full or broken.",
             Self::TempFail => "Another process holds the database or the admin socket.",
@@ -127,6 +132,6 @@ mod tests {
     #[test]
     fn codes_are_those_of_sysexits_and_two_of_doctor() {
         let codes = Exit::all().map(Exit::code);
-        assert_eq!(codes, [0, 1, 2, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78]);
+        assert_eq!(codes, [0, 1, 2, 64, 65, 66, 69, 70, 71, 73, 74, 75, 77, 78]);
     }
 }

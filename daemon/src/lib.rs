@@ -33,6 +33,7 @@ pub mod order_side;
 pub mod queue;
 pub mod request;
 pub mod shutdown;
+pub mod signals;
 #[cfg(test)]
 mod simulation;
 pub mod status;

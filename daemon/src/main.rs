@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use seckilld::args::{self, Verb};
 use seckilld::exit::Exit;
-use seckilld::{app, backup, config, doctor};
+use seckilld::{app, backup, config, doctor, signals};
 
 /// Every request allocates a little; this allocator does it in less time than glibc's
 /// (`docs/performance.md`).
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
 }
 
 fn perform() -> Exit {
+    signals::fail_at_file_size_limit();
     let asked = match args::parse(std::env::args_os()) {
         Ok(asked) => asked,
         Err(exit) => return exit,

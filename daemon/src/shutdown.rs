@@ -1,11 +1,15 @@
-//! Signals. How a stop begins: SIGTERM or SIGINT asks for it, a second one forces it. What is done
+//! Signals that are orders. How a stop begins: SIGTERM, SIGINT or SIGQUIT asks for it, a second one
+//! forces it; SIGXCPU asks for it too, as the limit on processor time ends in a kill. What is done
 //! in between, and in which order, is `app`'s business. SIGHUP asks for a reload.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::process::{Resource, getrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
 /// The two stages of a stop.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +18,31 @@ pub struct Stop {
     pub asked: CancellationToken,
     /// Stop now: whatever isn't durable yet was not promised to anyone.
     pub forced: CancellationToken,
+    is_out_of_time: Arc<AtomicBool>,
+}
+
+impl Stop {
+    /// Whether it was the limit on processor time that asked first.
+    #[must_use]
+    pub fn is_out_of_time(&self) -> bool {
+        self.is_out_of_time.load(Ordering::Relaxed)
+    }
+
+    /// The system counts the seconds of processor time, and says so each second from its soft limit
+    /// on until it kills at the hard one.
+    fn ran_out_of_time(&self) {
+        if self.asked.is_cancelled() {
+            return;
+        }
+        let limit = getrlimit(Resource::Cpu).current;
+        error!(
+            signal = "SIGXCPU",
+            limit_s = limit,
+            "the limit on processor time (ulimit -t, LimitCPU=) is reached: asked to stop"
+        );
+        self.is_out_of_time.store(true, Ordering::Relaxed);
+        self.asked.cancel();
+    }
 }
 
 /// Listens for SIGHUP. What comes while nobody waits counts once.
@@ -40,27 +69,41 @@ impl Hangups {
 pub struct Signals {
     term: Signal,
     int: Signal,
+    quit: Signal,
+    out_of_time: Signal,
 }
 
 impl Signals {
-    /// Takes over SIGTERM and SIGINT. To be called before anything starts, so that no signal is
-    /// lost.
+    /// Takes them over. To be called before anything starts, so that no signal is lost.
     ///
     /// # Errors
     /// The handlers can't be installed.
     pub fn install() -> io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            out_of_time: signal(SignalKind::from_raw(rustix::process::Signal::XCPU.as_raw()))?,
+        })
     }
 
-    /// Turns the first signal into `stop.asked` and the second into `stop.forced`.
+    /// Turns the first order into `stop.asked` and the second into `stop.forced`.
     pub async fn watch(mut self, stop: Stop) {
         for token in [&stop.asked, &stop.forced] {
-            let name = tokio::select! {
-                _ = self.term.recv() => "SIGTERM",
-                _ = self.int.recv() => "SIGINT",
-            };
+            let name = self.next(&stop).await;
             warn!(signal = name, forced = stop.asked.is_cancelled(), "asked to stop");
             token.cancel();
+        }
+    }
+
+    async fn next(&mut self, stop: &Stop) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return "SIGTERM",
+                _ = self.int.recv() => return "SIGINT",
+                _ = self.quit.recv() => return "SIGQUIT",
+                _ = self.out_of_time.recv() => stop.ran_out_of_time(),
+            }
         }
     }
 }

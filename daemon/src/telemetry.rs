@@ -1,11 +1,15 @@
 //! Sets up `tracing` once per process: pretty on a terminal, the journal's own protocol under
 //! systemd, JSON lines elsewhere. It owns the filter, which can be changed while running; what is
-//! logged is everyone else's.
+//! logged is everyone else's. Nobody who logs waits for whoever reads: `handover` says how.
 
+mod handover;
 mod journal;
+mod panics;
+mod stderr;
 
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -14,7 +18,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
-use self::journal::FieldsInMessage;
+pub use handover::Dropped;
+use handover::HandOver;
+pub(crate) use panics::text_of;
+
 use crate::config::{Log, LogDirectives, LogFormat, NoDirective};
 
 /// In an outage the RocketMQ crates log several errors per second and per failed request. What they
@@ -28,9 +35,6 @@ const QUIETED: [&str; 6] = [
     "rocketmq_runtime",
     "rocketmq_transport",
 ];
-const JOURNAL_IDENTIFIER: &str = "seckilld";
-/// Fields are `SECKILL_ORDER_ID` and so on in the journal.
-const JOURNAL_FIELD_PREFIX: &str = "SECKILL";
 
 /// Why logging couldn't be set up or changed.
 #[derive(Debug, thiserror::Error)]
@@ -41,16 +45,19 @@ pub enum LogError {
     /// `log.format` asks for the journal, which can't be reached.
     #[error("the journal can't be reached: {0}")]
     Journal(io::Error),
+    /// Standard error can't be had, or no thread that writes there.
+    #[error("the log can't be written: {0}")]
+    Output(io::Error),
     /// Another subscriber is set already, or was dropped.
     #[error("logging can't be set: {0}")]
     Set(String),
 }
 
-/// Changes the level of a running process.
-#[derive(Debug)]
+/// Changes the level of a running process, and knows how its log flows.
 pub struct LogHandle {
     filter: reload::Handle<Targets, Registry>,
     level: Mutex<String>,
+    lines: HandOver,
 }
 
 impl LogHandle {
@@ -71,20 +78,41 @@ impl LogHandle {
         level.clone_into(&mut current);
         Ok(())
     }
+
+    /// Lines that were lost since the start, because nobody took them in time or they couldn't be
+    /// written.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.lines.dropped()
+    }
+
+    /// Whether lines were lost of which the log itself couldn't tell yet.
+    #[must_use]
+    pub fn is_losing(&self) -> bool {
+        self.lines.is_losing()
+    }
+
+    /// Waits until the last lines are written, but no longer than this: whoever should read them
+    /// may be gone.
+    pub fn flush(&self, within: Duration) {
+        self.lines.flush(within);
+    }
 }
 
-/// Starts logging for the whole process. `sink` says where standard error goes.
+/// Starts logging for the whole process, panics included. `sink` says where standard error goes.
 ///
-/// # Errors The level isn't understood, the journal was asked for and can't be reached, or logging
-/// was set up before.
+/// # Errors The level isn't understood, the journal was asked for and can't be reached, nothing can
+/// be written, or logging was set up before.
 pub fn init(log: &Log, sink: Sink) -> Result<LogHandle, LogError> {
     let (filter, handle) = reload::Layer::new(filter(&log.level)?);
+    let (output, lines) = output(log.format, sink)?;
     registry()
         .with(filter)
-        .with(output(log.format, sink)?)
+        .with(output)
         .try_init()
         .map_err(|error| LogError::Set(error.to_string()))?;
-    Ok(LogHandle { filter: handle, level: Mutex::new(log.level.clone()) })
+    panics::tell();
+    Ok(LogHandle { filter: handle, level: Mutex::new(log.level.clone()), lines })
 }
 
 /// Where standard error goes.
@@ -110,7 +138,8 @@ impl Sink {
     }
 }
 
-type Output<S> = Box<dyn Layer<S> + Send + Sync>;
+/// What makes lines of events, and where it leaves them.
+type Output<S> = (Box<dyn Layer<S> + Send + Sync>, HandOver);
 
 fn output<S>(format: LogFormat, sink: Sink) -> Result<Output<S>, LogError>
 where
@@ -119,36 +148,38 @@ where
     match (format, sink) {
         (LogFormat::Journald, _) => journal().map_err(LogError::Journal),
         // Better in the journal as text than not at all.
-        (LogFormat::Auto, Sink::Journal) => Ok(journal().unwrap_or_else(|_| json())),
-        (LogFormat::Pretty, _) | (LogFormat::Auto, Sink::Terminal) => Ok(pretty(sink)),
-        (LogFormat::Json, _) | (LogFormat::Auto, Sink::Other) => Ok(json()),
+        (LogFormat::Auto, Sink::Journal) => journal().or_else(|_| json()).map_err(LogError::Output),
+        (LogFormat::Pretty, _) | (LogFormat::Auto, Sink::Terminal) => {
+            pretty(sink).map_err(LogError::Output)
+        }
+        (LogFormat::Json, _) | (LogFormat::Auto, Sink::Other) => json().map_err(LogError::Output),
     }
 }
 
-fn journal<S>() -> io::Result<Output<S>>
-where
-    S: Subscriber + for<'a> registry::LookupSpan<'a>,
-{
-    let layer = tracing_journald::layer()?
-        .with_syslog_identifier(JOURNAL_IDENTIFIER.to_owned())
-        .with_field_prefix(Some(JOURNAL_FIELD_PREFIX.to_owned()));
-    Ok(FieldsInMessage(layer).boxed())
+fn journal<S: Subscriber>() -> io::Result<Output<S>> {
+    let lines = HandOver::start(journal::Journal::open()?)?;
+    Ok((journal::Entries(lines.clone()).boxed(), lines))
 }
 
-fn pretty<S>(sink: Sink) -> Output<S>
+fn pretty<S>(sink: Sink) -> io::Result<Output<S>>
 where
     S: Subscriber + for<'a> registry::LookupSpan<'a>,
 {
-    let layer = fmt::layer().with_writer(io::stderr);
+    let lines = HandOver::start(stderr::StandardError::open()?)?;
+    let layer = fmt::layer().with_writer(stderr::Lines(lines.clone()));
     // On a terminal the layer's own rule holds, which minds NO_COLOR.
-    if sink == Sink::Terminal { layer.boxed() } else { layer.with_ansi(false).boxed() }
+    let layer = if sink == Sink::Terminal { layer.boxed() } else { layer.with_ansi(false).boxed() };
+    Ok((layer, lines))
 }
 
-fn json<S>() -> Output<S>
+fn json<S>() -> io::Result<Output<S>>
 where
     S: Subscriber + for<'a> registry::LookupSpan<'a>,
 {
-    fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(io::stderr).boxed()
+    let lines = HandOver::start(stderr::StandardError::open()?)?;
+    let writer = stderr::Lines(lines.clone());
+    let layer = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(writer);
+    Ok((layer.boxed(), lines))
 }
 
 fn filter(level: &str) -> Result<Targets, NoDirective> {
@@ -169,7 +200,16 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::{Registry, registry, reload};
 
-    use super::{LogHandle, Mutex, filter};
+    use super::handover::{HandOver, Sink};
+    use super::{LogHandle, Mutex, filter, io};
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn write(&mut self, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     #[test]
     fn the_rocketmq_crates_are_quiet_unless_they_are_named() {
@@ -189,7 +229,8 @@ mod tests {
     #[test]
     fn the_level_changes_while_running_and_a_wrong_one_changes_nothing() {
         let (layer, handle) = reload::Layer::<_, Registry>::new(filter("warn").unwrap());
-        let log = LogHandle { filter: handle, level: Mutex::new("warn".to_owned()) };
+        let lines = HandOver::start(Nowhere).unwrap();
+        let log = LogHandle { filter: handle, level: Mutex::new("warn".to_owned()), lines };
         tracing::subscriber::with_default(registry().with(layer), || {
             assert!(!tracing::enabled!(Level::DEBUG));
             log.set_level("debug").unwrap();

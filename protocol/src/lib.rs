@@ -13,18 +13,19 @@ mod mask;
 mod message;
 mod money;
 mod rest;
+mod text;
 mod time;
 
 pub use admin::{
     AddStock, AuditEntry, AuditPage, Bucket, Change, ConfigChange, ConfigEntry, ConfigPage,
     ConfigView, Controls, ControlsState, CreateProduct, DeadLetterView, DeadLettersPage, Discard,
     Done, DrainView, EdgeView, EndpointView, Endpoints, Gap, GatewayView, Health, HistoryStep,
-    LatencyView, Line, LogLevelState, NOTABLES_MAX, Notable, NotableKind, OrderHistory, OrderState,
-    OrderView, OrdersPage, OrdersView, OverdueView, PeerView, Permission, Phase, ProductView,
-    ProductsPage, QueuePart, QueueView, Rate, Reasoned, Refusal, RefusalCode, ReloadOutcome,
-    ReloadState, ReloadView, ResendAll, ResentState, RocketmqBroker, RocketmqView, SECONDS_KEPT,
-    Seconds, SetLogLevel, SetPrice, SetShelf, Severity, Shutdown, ShutdownState, Snapshot,
-    StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
+    LatencyView, Line, LogLevelState, LogView, NOTABLES_MAX, Notable, NotableKind, OrderHistory,
+    OrderState, OrderView, OrdersPage, OrdersView, OverdueView, PeerView, Permission, Phase,
+    ProductView, ProductsPage, QueuePart, QueueView, Rate, Reasoned, Refusal, RefusalCode,
+    ReloadOutcome, ReloadState, ReloadView, ResendAll, ResentState, RocketmqBroker, RocketmqView,
+    SECONDS_KEPT, Seconds, SetLogLevel, SetPrice, SetShelf, Severity, Shutdown, ShutdownState,
+    Snapshot, StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
 };
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};
@@ -33,4 +34,5 @@ pub use mask::mask_phone;
 pub use message::{Malformed, ORDER_TOPIC, OrderMessage, TEXT_CHARS_MAX};
 pub use money::{Money, MoneyError};
 pub use rest::{ChargeData, OrderStatus, QueryData, ReadReply, Reply};
+pub use text::{Flaw, escaped, flaw, flaw_of_name, flaw_of_sentence};
 pub use time::EpochMs;

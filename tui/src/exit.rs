@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use protocol::RefusalCode;
+use protocol::{Flaw, RefusalCode};
 
 /// An exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,16 @@ pub(crate) enum Fault {
     /// More than one daemon could be meant.
     #[error("found several admin sockets; name one with --socket PATH: {}", list(.0))]
     Several(Vec<PathBuf>),
+    /// The socket was named with a character that can't be seen.
+    #[error("{by} is {named:?}, which {flaw}")]
+    Misspelt {
+        /// The option, or the variable.
+        by: &'static str,
+        /// What it says.
+        named: PathBuf,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
     /// There is no daemon behind the path.
     #[error("{socket}: {reason}", socket = .socket.display())]
     Unreachable {
@@ -140,7 +150,7 @@ impl Fault {
     /// The exit code that tells of it. A reader that has seen enough (`| head`) is no fault.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Several(_) | Self::NeedsYes(_) => Exit::Usage,
+            Self::Several(_) | Self::Misspelt { .. } | Self::NeedsYes(_) => Exit::Usage,
             Self::NotFound(_) | Self::Unreachable { .. } | Self::Lost { .. } | Self::Start(_) => {
                 Exit::Unreachable
             }

@@ -10,6 +10,10 @@ use tokio::net::UnixStream;
 
 use crate::exit::Fault;
 
+/// What names a socket.
+const OPTION: &str = "--socket";
+const VARIABLE: &str = "SECKILLCTL_SOCKET";
+
 const SOCKET_NAME: &str = "admin.sock";
 
 /// What standard output leads to.
@@ -41,7 +45,7 @@ impl Surroundings {
     pub(crate) fn of_process() -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         Self {
-            named: variable("SECKILLCTL_SOCKET"),
+            named: variable(VARIABLE),
             user_run: variable("XDG_RUNTIME_DIR"),
             term: variable("TERM"),
             run: PathBuf::from("/run"),
@@ -81,8 +85,13 @@ pub(crate) async fn socket(
     given: Option<PathBuf>,
     surroundings: &Surroundings,
 ) -> Result<PathBuf, Fault> {
-    if let Some(named) = given.or_else(|| surroundings.named.clone().map(PathBuf::from)) {
-        return Ok(named);
+    let given = given.map(|path| (OPTION, path));
+    let named = || Some((VARIABLE, PathBuf::from(surroundings.named.clone()?)));
+    if let Some((by, named)) = given.or_else(named) {
+        return match named.to_str().and_then(protocol::flaw) {
+            None => Ok(named),
+            Some(flaw) => Err(Fault::Misspelt { by, named, flaw }),
+        };
     }
     let places = surroundings.places();
     let mut found: Vec<PathBuf> =
@@ -154,6 +163,23 @@ mod tests {
         let given = socket(Some("/given".into()), &surroundings).await.unwrap();
         assert_eq!(given, Path::new("/given"));
         assert_eq!(socket(None, &surroundings).await.unwrap(), Path::new("/named"));
+    }
+
+    /// As an environment file with another system's line ends has it.
+    #[tokio::test]
+    async fn a_name_with_what_cannot_be_seen_is_refused_by_its_source() {
+        let root = tempfile::tempdir().unwrap();
+        let mut surroundings = surroundings(root.path());
+        surroundings.named = Some("/named\r".into());
+        let fault = socket(None, &surroundings).await.unwrap_err();
+        assert_eq!(fault.exit(), Exit::Usage);
+        let told = "SECKILLCTL_SOCKET is \"/named\\r\", which ends with a carriage return (U+000D)";
+        assert_eq!(fault.to_string(), told);
+        let fault = socket(Some(" /given".into()), &surroundings).await.unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "--socket is \" /given\", which begins with a blank (U+0020)"
+        );
     }
 
     #[tokio::test]

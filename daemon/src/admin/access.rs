@@ -12,6 +12,7 @@ use protocol::{PeerView, Permission};
 use crate::config::Others;
 use crate::groups::{self, Known};
 use crate::http::UnixPeer;
+use crate::store::Actor;
 
 /// How long a user's groups are remembered: an operator who is taken out of the group loses the
 /// right this soon.
@@ -38,6 +39,13 @@ pub(super) struct Caller {
     pub(super) view: PeerView,
     /// Its process: for the log only.
     pub(super) pid: Option<i32>,
+}
+
+impl Caller {
+    /// As the audit log keeps it.
+    pub(super) fn actor(&self) -> Actor {
+        Actor { uid: self.view.uid, user: self.view.user.clone(), pid: self.pid }
+    }
 }
 
 /// Applies the rules.

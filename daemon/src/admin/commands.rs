@@ -6,6 +6,7 @@ use hyper::header::HeaderValue;
 use protocol::{
     AddStock, Controls, CreateProduct, Discard, Done, LogLevelState, Phase, Reasoned, Refusal,
     RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf, Shutdown, ShutdownState,
+    flaw_of_sentence,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,7 +21,7 @@ use super::query::{Query, bad};
 use crate::config::{LogDirectives, Role};
 use crate::http::{self, Call};
 use crate::store::{
-    Actor, Carried, Command, CommandError, ControlVerb, Firstness, Shelf, Store, WriteError,
+    Carried, Command, CommandError, ControlVerb, Firstness, Shelf, Store, WriteError,
 };
 
 /// Longest `request_id` and `reason`, in characters.
@@ -141,17 +142,16 @@ impl Asked<'_> {
         {
             return Err(bad(format!("reason must have 1 to {REASON_CHARS_MAX} characters")));
         }
+        if let Some(flaw) = reason.and_then(flaw_of_sentence) {
+            return Err(bad(format!("reason {flaw}; it is one line of text")));
+        }
         let command = Command {
             request_id: id.to_owned(),
             verb,
             object: self.object.clone(),
             arguments: arguments(&body),
             reason: reason.map(str::to_owned),
-            actor: Actor {
-                uid: self.caller.view.uid,
-                user: self.caller.view.user.clone(),
-                pid: self.caller.pid,
-            },
+            actor: self.caller.actor(),
         };
         Ok((body, command))
     }
@@ -358,7 +358,7 @@ const fn phrase(which: ControlVerb) -> &'static str {
 }
 
 /// What the store made of a command.
-fn stored(result: Result<Carried, CommandError>) -> Result<Carried, Refusal> {
+pub(super) fn stored(result: Result<Carried, CommandError>) -> Result<Carried, Refusal> {
     result.map_err(|error| match error {
         CommandError::Refused(refusal) => refusal,
         CommandError::Store(error @ WriteError::Unknown(_)) => {

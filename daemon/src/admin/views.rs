@@ -7,17 +7,19 @@ use protocol::{
     Refusal, RefusalCode, Snapshot, StepKind, mask_phone,
 };
 use serde::Serialize;
+use serde_json::{Value, json};
 use tracing::info;
 use warp::reply::Response;
 
 use super::access::Caller;
+use super::commands::stored;
 use super::endpoints::{Name, listed};
 use super::query::{Query, bad};
 use super::routes::too_slow;
 use super::{Desk, UndecidedOrder};
 use crate::config::Role;
 use crate::http::{self, Call};
-use crate::store::{ListError, OrderDetail, OrderFilter};
+use crate::store::{Command, ListError, OrderDetail, OrderFilter};
 
 /// Answers a `GET`.
 pub(super) async fn view(
@@ -125,12 +127,32 @@ async fn order(
             .map(|order| undecided(order_id, order))
             .ok_or_else(|| nothing(unknown_order(desk, order_id)))?,
     };
-    if reveal {
-        // Not in the audit log, which is for what was changed.
-        info!(uid = caller.view.uid, pid = caller.pid, order_id, "a phone number was shown");
+    if reveal && phone.is_some() {
+        note_shown_phone(desk, caller, order_id).await?;
         history.phone = phone;
     }
     shown(&history)
+}
+
+/// Whoever is shown a whole number stands in the audit log before, durably: a line of the log may
+/// be dropped.
+async fn note_shown_phone(desk: &Desk, caller: &Caller, order_id: &str) -> Result<(), Refusal> {
+    let mut number = [0; 16];
+    let unable = |error: getrandom::Error| Refusal::new(RefusalCode::Internal, error.to_string());
+    getrandom::fill(&mut number).map_err(unable)?;
+    let command = Command {
+        // Looking has no number of the asker's making, and each look is one of its own.
+        request_id: format!("reveal-{:032x}", u128::from_ne_bytes(number)),
+        verb: "order.reveal",
+        object: order_id.to_owned(),
+        arguments: json!({ "reveal": "phone" }),
+        reason: None,
+        actor: caller.actor(),
+    };
+    let noted = desk.parts.store.note_command(command, Value::Null, Value::Null, Value::Null).await;
+    stored(noted)?;
+    info!(uid = caller.view.uid, pid = caller.pid, order_id, "a phone number was shown");
+    Ok(())
 }
 
 fn unknown_order(desk: &Desk, order_id: &str) -> String {

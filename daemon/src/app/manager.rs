@@ -72,6 +72,7 @@ pub(super) async fn show(source: Arc<dyn StatusSource>, cancel: CancellationToke
                 systemd::status(&now.0);
                 told = now;
             }
+            systemd::tell_kept();
             tokio::time::sleep(LINE_EVERY).await;
         }
     };
@@ -113,8 +114,9 @@ pub(super) fn watchers(
     status: &Arc<Status>,
     cancel: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let line = manager.listens.then(|| show(source, cancel.clone()));
-    let signs = manager.watchdog.filter(|_| manager.listens);
+    let listens = manager.notify_socket.is_some();
+    let line = listens.then(|| show(source, cancel.clone()));
+    let signs = manager.watchdog.filter(|_| listens);
     let signs = signs.map(|period| live(Arc::clone(status), period, cancel.clone()));
     async move {
         let line = async {

@@ -38,6 +38,10 @@ use paced::Paced;
 /// Live orders are counted, and buyers looked through, at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
+/// Told where the log can't be. Without the count, so that it stays the same sentence.
+const LOSING: &str = "nobody takes the log's lines, or they can't be written: what is beyond their \
+                      room is dropped and counted, and the sale goes on";
+
 /// Undecided orders on these shelves that were accepted before `bound`, and when the oldest was.
 fn waiting_before(shelves: &[Arc<Shelf>], bound: EpochMs) -> (u64, Option<EpochMs>) {
     shelves.iter().map(|shelf| shelf.waiting_since_before(bound)).fold(
@@ -218,6 +222,9 @@ impl View {
                 Vec::new()
             }
         };
+        if self.log.is_losing() {
+            condition.warnings.push(LOSING.to_owned());
+        }
         let unconfirmed = self.gateway.as_ref().map(|gateway| gateway.doubts.count());
         let lag = self.status.lag();
         let name = |role: &Role| match role {
@@ -234,6 +241,7 @@ impl View {
             started_at: self.status.started_at(),
             phase: self.status.phase(),
             log_level: self.log.level(),
+            log: parts::log(&self.log),
             config: self.status.config(),
             degraded: condition.degraded,
             warnings: condition.warnings,

@@ -11,9 +11,10 @@ use super::faults::{Fault, Source};
 use super::layers::Layer;
 use super::ranges;
 use super::shape::{self, Form, Key};
+use super::texts;
 
 /// How the names of keys end that name a file with a secret.
-const SECRET_FILE: &str = "_key_file";
+pub(super) const SECRET_FILE: &str = "_key_file";
 
 /// Where each key's value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,6 +48,9 @@ pub(super) fn extract(layers: &[Layer], faults: &mut Vec<Fault>) -> (Config, Sou
             .and_then(|metadata| known.get(metadata.name.as_ref()))
             .map_or(Source::Default, Source::clone);
         sources.set(&path, source.clone());
+        if texts::judge(&path, key, &value, &source, faults) {
+            continue;
+        }
         let fits = |value: &Value| with(&sound, &path, value).extract::<Config>().is_ok();
         if fits(&value) {
             sound = with(&sound, &path, &value);

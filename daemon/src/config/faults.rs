@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use figment::value::Value;
+use protocol::escaped;
 
 use super::EnvType;
 
@@ -44,8 +45,8 @@ impl fmt::Display for Source {
         match self {
             Self::Default => f.write_str("built-in default"),
             Self::Profile(env_type) => write!(f, "built-in profile {env_type}"),
-            Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::File(path) => write!(f, "file {}", escaped(&path.to_string_lossy())),
+            Self::Variable(name) => write!(f, "environment variable {}", escaped(name)),
             Self::CommandLine => f.write_str("--set"),
             Self::Machine(chosen_by) => write!(f, "chosen for this machine: {chosen_by}"),
         }
@@ -90,7 +91,7 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.key)?;
+        f.write_str(&escaped(&self.key))?;
         if let Some(value) = &self.value {
             write!(f, " = {value}")?;
         }
@@ -119,7 +120,15 @@ impl fmt::Display for Faults {
 /// A value as TOML on one line, cut where it is long.
 pub(super) fn shown(value: &Value) -> String {
     let text = as_toml(value).map_or_else(|| "?".to_owned(), |value| value.to_string());
-    let line = text.replace('\n', " ");
+    cut(text.replace('\n', " "))
+}
+
+/// A text on one line, with what can't be seen made visible, cut where it is long.
+pub(super) fn shown_text(text: &str) -> String {
+    cut(format!("{text:?}"))
+}
+
+fn cut(line: String) -> String {
     match line.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,

@@ -15,6 +15,7 @@ use figment::{Metadata, Profile, Provider};
 use super::faults::{CONFIG_OPTION, Fault, Source};
 use super::shape::{self, Form, Key};
 use super::surroundings::{Surroundings, key_of_variable};
+use super::texts;
 use super::unknown;
 use super::{Config, EnvType, Options};
 
@@ -42,6 +43,7 @@ pub(super) fn gather(
     around: &Surroundings,
     env_type: EnvType,
     faults: &mut Vec<Fault>,
+    notes: &mut Vec<String>,
 ) -> Vec<Layer> {
     let mut layers = Vec::new();
     match Value::serialize(Config::default()).map(Value::into_dict) {
@@ -49,7 +51,7 @@ pub(super) fn gather(
         _ => faults.push(Fault::hiding("", Source::Default, "can't be read")),
     }
     layers.extend(parse_file(Source::Profile(env_type), env_type.profile(), faults));
-    layers.extend(file(options.file.as_deref(), around, env_type, faults));
+    layers.extend(file(options.file.as_deref(), around, env_type, faults, notes));
     for (name, value) in &around.variables {
         let source = Source::Variable(name.clone());
         layers.extend(assignment(&key_of_variable(name), value, source, faults));
@@ -78,12 +80,30 @@ fn file(
     around: &Surroundings,
     env_type: EnvType,
     faults: &mut Vec<Fault>,
+    notes: &mut Vec<String>,
 ) -> Option<Layer> {
     let own = around.config_folder.join(format!("{env_type}.toml"));
     let path = named.unwrap_or(&own);
     let source = Source::File(path.to_owned());
+    let flaw = named.and_then(Path::to_str).and_then(|text| {
+        let flaw = texts::judge_plain(CONFIG_OPTION, text, &Source::CommandLine)?;
+        Some(Fault { source: None, ..flaw })
+    });
+    if flaw.is_some() {
+        faults.extend(flaw);
+        return None;
+    }
     match fs::read_to_string(path) {
-        Ok(text) => parse_file(source, &text, faults),
+        Ok(text) => {
+            let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) else {
+                return parse_file(source, &text, faults);
+            };
+            notes.push(format!(
+                "{source} begins with a byte order mark (U+FEFF), which is passed over: save it as \
+                 UTF-8 without one"
+            ));
+            parse_file(source, rest, faults)
+        }
         Err(error) if named.is_none() && is_absence(error.kind()) => None,
         Err(error) => {
             let key = if named.is_some() { CONFIG_OPTION } else { "" };
@@ -97,6 +117,9 @@ fn file(
         }
     }
 }
+
+/// What some editors put before a text in UTF-8.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 fn is_absence(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
@@ -138,7 +161,16 @@ fn assignment(path: &str, text: &OsStr, source: Source, faults: &mut Vec<Fault>)
         faults.push(Fault::hiding(path, source, "must be UTF-8"));
         return None;
     };
-    let value = parse_value(shape::find(path), text)?;
+    let key = shape::find(path);
+    let value = parse_value(key, text)?;
+    if key.is_some_and(|key| key.form == Form::Text)
+        && value.as_str() != Some(text)
+        && let Some(fault) = texts::judge_plain(path, text, &source)
+    {
+        // Around a quoted text; in one that isn't it is the value's own.
+        faults.push(fault);
+        return None;
+    }
     let values = figment::util::nest(path, value).into_dict()?;
     Some(Layer { source, values })
 }

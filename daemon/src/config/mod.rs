@@ -14,6 +14,7 @@ mod reload;
 mod secrets;
 mod shape;
 mod surroundings;
+mod texts;
 mod tree;
 mod unknown;
 mod validate;
@@ -100,7 +101,7 @@ fn load_within(options: &Options, around: &Surroundings) -> Result<Loaded, Fault
     let mut notes = Vec::new();
     let env_type = env_type(options, around, &mut notes).map_err(|fault| Faults(vec![fault]))?;
     let mut faults = Vec::new();
-    let layers = layers::gather(options, around, env_type, &mut faults);
+    let layers = layers::gather(options, around, env_type, &mut faults, &mut notes);
     let (mut config, mut sources) = extract::extract(&layers, &mut faults);
     places::settle(&mut config, &mut sources, around, env_type, &mut notes);
     let known = faults.len();
@@ -136,6 +137,11 @@ fn env_type(
         (None, []) => None,
     };
     let Some((key, name)) = chosen else { return Ok(EnvType::default()) };
+    if let Some(flaw) = protocol::flaw(name) {
+        let (key, value) = (key.to_owned(), Some(faults::shown_text(name)));
+        let problem = format!("{flaw}; {UnknownEnvType}");
+        return Err(Fault { key, value, source: None, problem });
+    }
     name.parse().map_err(|problem: UnknownEnvType| Fault {
         key: key.to_owned(),
         value: Some(format!("{name:?}")),

@@ -138,6 +138,11 @@ a quoted TOML string is taken as it stands.
 Unknown keys are refused in every layer. (Kubernetes sets variables such as `SECKILL_PORT` for a
 service that is called `seckill`: switch that off by `enableServiceLinks: false`.)
 
+In a text, control characters and those that can't be seen are refused in every layer, and so are
+blanks at its ends: a carriage return, which an environment file from another system has at the end
+of each line, would make another database of `store.path`. A byte order mark before a file is
+noted and passed over.
+
 ## Secrets
 
 Secrets are never in a configuration's text or in the environment. Keys that end in `_key_file`
@@ -145,7 +150,7 @@ name the file with the secret. A path with a slash is taken as it is. A bare nam
 credential (`LoadCredential=`) and is looked up in `$CREDENTIALS_DIRECTORY`; only where that isn't
 set, in the working directory. `check-config` can't see a service's credentials and says so
 instead of refusing them. A file must have at most 4 KiB; line ends at its end are cut off.
-Placeholders such as `changeme` are refused, and a file that everyone can read is warned about.
+Placeholders such as `changeme` and a byte order mark are refused, and a file that everyone can read is warned about.
 
 ## Reload
 

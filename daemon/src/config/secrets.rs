@@ -11,6 +11,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use protocol::flaw;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{ACCESS_KEY_FILE, Rocketmq, SECRET_KEY_FILE};
@@ -18,6 +19,8 @@ use crate::domain::order_id::OrderIdKey;
 
 /// A file with a longer secret is the wrong file.
 const FILE_BYTES_MAX: usize = 4096;
+/// What some editors put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const ORDER_ID_KEY_BYTES_MIN: usize = OrderIdKey::BYTES_MIN;
 /// What a pasted secret has at least; shorter names are taken for file names.
 const PASTED_SECRET_CHARS_MIN: usize = 16;
@@ -138,6 +141,9 @@ pub(super) enum Refusal {
     TooLong { path: PathBuf },
     #[error("{} must hold one line of text", .path.display())]
     NoText { path: PathBuf },
+    #[error("{} begins with a byte order mark (U+FEFF), which would be part of the secret: save it \
+        without one", .path.display())]
+    Mark { path: PathBuf },
     #[error("{} holds a placeholder instead of a secret", .path.display())]
     Placeholder { path: PathBuf },
     #[error("{} must hold {ORDER_ID_KEY_BYTES_MIN} bytes or more: `openssl rand -hex 32`",
@@ -202,7 +208,7 @@ impl Located {
         let bytes = self.read()?;
         let text = std::str::from_utf8(&bytes)
             .ok()
-            .filter(|text| !text.chars().any(|letter| letter.is_control() || letter == ' '))
+            .filter(|text| flaw(text).is_none() && !text.contains(char::is_whitespace))
             .ok_or_else(|| Refusal::NoText { path: self.path.clone() })?;
         Ok(Secret(Zeroizing::new(text.to_owned())))
     }
@@ -236,6 +242,9 @@ impl Located {
         let line_ends = |byte: &&u8| matches!(byte, b'\r' | b'\n');
         let cut = bytes[..length].iter().rev().take_while(line_ends).count();
         bytes.truncate(length - cut);
+        if bytes.starts_with(BYTE_ORDER_MARK) {
+            return Err(Refusal::Mark { path: path() });
+        }
         if bytes.trim_ascii().is_empty() {
             return Err(Refusal::Empty { path: path() });
         }

@@ -22,8 +22,8 @@ const CONFIG_FOLDER: &str = "/etc/seckill";
 /// The service manager that started this process, if one did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manager {
-    /// Whether it wants to be told how the process is.
-    pub listens: bool,
+    /// The socket where it wants to be told how the process is, as `NOTIFY_SOCKET` names it.
+    pub notify_socket: Option<OsString>,
     /// After how long a silence it ends the process; `None` when it doesn't.
     pub watchdog: Option<Duration>,
     /// The names of the sockets that it passed, with colons between them.
@@ -63,15 +63,14 @@ impl Surroundings {
             env_types: ENV_TYPE_VARIABLES
                 .into_iter()
                 .filter_map(|name| Some((name, variable(name)?)))
-                .map(|(name, value)| (name, value.to_string_lossy().trim().to_owned()))
-                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
                 .collect(),
             credentials_folder: folder("CREDENTIALS_DIRECTORY"),
             service_state_folder: variable("STATE_DIRECTORY").map(first_of_several),
             service_runtime_folder: variable("RUNTIME_DIRECTORY").map(first_of_several),
             user_runtime_folder: folder("XDG_RUNTIME_DIR"),
             manager: Manager {
-                listens: variable("NOTIFY_SOCKET").is_some(),
+                notify_socket: variable("NOTIFY_SOCKET"),
                 watchdog: sd_notify::watchdog_enabled(),
                 socket_names: variable("LISTEN_FDNAMES")
                     .map(|names| names.to_string_lossy().into_owned()),

@@ -42,7 +42,7 @@ pub(super) fn loaded(options: &Options) -> Loaded {
 }
 
 /// The lines of the faults.
-fn faults(options: &Options) -> Vec<String> {
+pub(super) fn faults(options: &Options) -> Vec<String> {
     match load_within(options, &around()) {
         Ok(_) => Vec::new(),
         Err(faults) => faults.0.iter().map(ToString::to_string).collect(),

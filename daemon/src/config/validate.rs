@@ -196,6 +196,14 @@ impl Judge<'_> {
     }
 
     fn places(&mut self) {
+        for (key, path) in
+            [("store.path", &self.config.store.path), ("admin.socket", &self.config.admin.socket)]
+        {
+            // Only one that was chosen for this machine wasn't judged before.
+            if let Some(flaw) = path.to_str().and_then(protocol::flaw) {
+                self.refuse(key, flaw.to_string());
+            }
+        }
         let path = &self.config.store.path;
         if path.is_empty() || path.file_name().is_none() || path.is_dir() {
             self.refuse("store.path", "must be the path of a file");

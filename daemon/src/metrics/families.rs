@@ -8,6 +8,7 @@ use protocol::{Reason, ReloadOutcome};
 
 use crate::http::Refused;
 use crate::meter::Endpoint;
+use crate::telemetry::Dropped;
 
 /// The types of Prometheus that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,10 @@ fn by_outcome_of_a_reload() -> Rows {
     ReloadOutcome::ALL.into_iter().map(|outcome| vec![outcome.as_str()]).collect()
 }
 
+fn by_level_of_the_log() -> Rows {
+    Dropped::LEVELS.into_iter().map(|level| vec![level]).collect()
+}
+
 fn by_reason_of_an_order() -> Rows {
     Reason::ALL.into_iter().map(|reason| vec![reason.as_str()]).collect()
 }
@@ -116,6 +121,9 @@ families! {
         "The configuration in force: 1 at the start, one more with each reload that changes something.";
     CONFIG_RELOADS: Counter "seckill_config_reloads_total" ["outcome"] from by_outcome_of_a_reload
         "Reloads of the configuration since the start, by how they ended.";
+
+    LOG_DROPPED: Counter "seckill_log_lines_dropped_total" ["level"] from by_level_of_the_log
+        "Lines of the log that nobody took in time, or that couldn't be written, since the start.";
 
     REQUESTS: Counter "seckill_requests_total" ["role", "endpoint", "code"] from by_answer
         "Answers since the start, by business code.";

@@ -33,6 +33,7 @@ use warp::reply::Response;
 use crate::http::{self, Call, EdgeCounters, EdgeReadings, Limits, Listener};
 use crate::meter::{Endpoint, Spread};
 use crate::queue::BoxFuture;
+use crate::telemetry::Dropped;
 use process::Process;
 
 /// The version of the text format.
@@ -58,6 +59,8 @@ pub struct Figures {
     pub snapshot: Snapshot,
     /// Each part of the process, and how many reasons it has for not doing its work.
     pub degraded: Vec<(&'static str, usize)>,
+    /// Lines of the log that were lost since the start.
+    pub log: Dropped,
     /// Answers to buyers since the start.
     pub answers: Vec<Answers>,
     /// What came to each REST listener, by its role.

@@ -59,6 +59,10 @@ fn of_the_process(page: &mut Page, figures: &Figures) {
         };
         reloads.put(&[outcome.as_str()], count);
     }
+    let mut lost = page.family(f::LOG_DROPPED);
+    for (level, count) in figures.log.by_level() {
+        lost.put(&[level], count);
+    }
 }
 
 fn answers(page: &mut Page, figures: &Figures) {

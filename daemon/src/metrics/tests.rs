@@ -20,6 +20,7 @@ use super::{Answers, Figures, Scraper, Source, Writes, render};
 use crate::http::{EdgeReadings, bind_tcp};
 use crate::meter::{AnswerMeter, DURATIONS_US, Endpoint, ORDERS, Spread, SpreadMeter};
 use crate::queue::BoxFuture;
+use crate::telemetry::Dropped;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 /// An id that an operator may choose, with everything that has to be escaped.
@@ -244,6 +245,7 @@ fn figures() -> Figures {
     Figures {
         snapshot,
         degraded: vec![("queue", 1), ("store", 0)],
+        log: Dropped::default(),
         answers: Endpoint::ALL.into_iter().flat_map(answers).collect(),
         edges: vec![
             ("gateway", EdgeReadings { requests: 9, timeouts: 1, ..Default::default() }),

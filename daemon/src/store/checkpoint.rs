@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
+use super::limits;
 use super::reader::BUSY_TIMEOUT;
 use crate::fault_points::{Point, reach};
 
@@ -40,6 +41,9 @@ const HELPING_PAGES_MAX: i64 = 3 * EVERY_PAGES;
 pub(super) const FILE_BYTES_MAX: i64 = 128 << 20;
 const _: () = assert!((ANEW_AT_PAGES + HELPING_PAGES_MAX) * 4_120 < FILE_BYTES_MAX);
 
+/// What a page takes in the log.
+const PAGE_BYTES: u64 = 4_120;
+
 /// Decides when the log is moved, and has it done.
 pub(super) struct Checkpointer {
     /// `None` where it couldn't be started: the writer does all of it then.
@@ -47,6 +51,9 @@ pub(super) struct Checkpointer {
     stage: Stage,
     /// The log's length in pages when it was last looked after.
     moved_at: i64,
+    /// Pages from which on the log is begun anew so that its file stays below the limit on file
+    /// sizes, where there is one.
+    limit_pages: Option<i64>,
 }
 
 struct Helper {
@@ -76,13 +83,18 @@ impl Checkpointer {
         if let Err(error) = &helper {
             tracing::warn!(%error, "the write-ahead log will be moved between two commits");
         }
-        Self { helper: helper.ok(), stage: Stage::Resting, moved_at: 0 }
+        let limit_pages =
+            limits::bytes().and_then(|bytes| i64::try_from(bytes / 2 / PAGE_BYTES).ok());
+        Self { helper: helper.ok(), stage: Stage::Resting, moved_at: 0, limit_pages }
     }
 
     /// Called by the writer between two transactions, when everybody has been answered;
     /// `jobs_wait` tells whether the next one can begin at once.
     pub(super) fn after_commit(&mut self, connection: &Connection, jobs_wait: bool) {
         let pages = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)").unwrap_or(0);
+        if self.limit_pages.is_some_and(|most| most <= pages) {
+            self.make_room(connection);
+        }
         if self.stage == Stage::Helping {
             let done = match &self.helper {
                 Some(helper) if self.moved_at + HELPING_PAGES_MAX <= pages => {
@@ -114,6 +126,15 @@ impl Checkpointer {
         match &self.helper {
             Some(helper) if helper.wake.try_send(()).is_ok() => self.stage = Stage::Helping,
             _ => passively(connection),
+        }
+    }
+
+    /// Called by the writer when a write has failed. Where the log can't grow, because the disk is
+    /// full or a file as large as it may be, it may still be begun anew, if what it holds can be
+    /// moved into the database file. Where that can't be, the write's own failure has told of it.
+    pub(super) fn make_room(&self, connection: &Connection) {
+        if self.stage == Stage::Resting {
+            let _ = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
         }
     }
 

@@ -26,6 +26,7 @@ mod holder;
 #[cfg(test)]
 pub(crate) mod inline;
 mod letter_commands;
+mod limits;
 mod meta;
 mod meters;
 mod migrations;

@@ -2,7 +2,9 @@
 //! price. Stock is never overwritten, only added to or withdrawn from, so that sales meanwhile
 //! can't get lost.
 
-use protocol::{CreateProduct, Money, ProductView, RefusalCode, TEXT_CHARS_MAX};
+use protocol::{
+    CreateProduct, Money, ProductView, RefusalCode, TEXT_CHARS_MAX, flaw, flaw_of_name,
+};
 use rusqlite::OptionalExtension;
 use serde_json::{Value, json};
 
@@ -129,11 +131,14 @@ pub(super) fn create(tx: &Tx<'_>, product: &CreateProduct) -> Result<Effect, Fau
 
 fn check(product: &CreateProduct) -> Result<(), Fault> {
     let too_long = |text: &str| TEXT_CHARS_MAX < text.chars().count();
-    let unfit = |text: &str| text.trim().is_empty() || text.contains(char::is_control);
-    let id = product.prod_id.as_str();
-    let wrong = if unfit(id) || too_long(id) || id.contains(char::is_whitespace) {
+    let (id, name) = (product.prod_id.as_str(), product.prod_name.as_str());
+    let wrong = if let Some(flaw) = flaw(id) {
+        format!("prod_id is {id:?}, which {flaw}: 1 to {TEXT_CHARS_MAX} characters without blanks")
+    } else if id.is_empty() || too_long(id) || id.contains(char::is_whitespace) {
         format!("prod_id: 1 to {TEXT_CHARS_MAX} characters without blanks")
-    } else if unfit(&product.prod_name) || too_long(&product.prod_name) {
+    } else if let Some(flaw) = flaw_of_name(name) {
+        format!("prod_name is {name:?}, which {flaw}: 1 to {TEXT_CHARS_MAX} characters of one line")
+    } else if name.is_empty() || too_long(name) {
         format!("prod_name: 1 to {TEXT_CHARS_MAX} characters, not all blank")
     } else {
         return check_price(product.price);

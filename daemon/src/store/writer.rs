@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::checkpoint::Checkpointer;
 use super::clock::Clock;
 use super::error::{CloseError, Fault, WriteError};
+use super::limits;
 use super::meters::StoreMeters;
 use super::queue_index::QueueIndex;
 use super::tx::{Effects, Tx, Undoing};
@@ -64,7 +65,7 @@ where
         if let Some(Err(fault)) = &self.done
             && !fault.is_of_the_work()
         {
-            tx.trouble.set(Some(fault.cause()));
+            tx.trouble.set(Some(limits::cause_of(tx.connection, fault)));
         }
     }
 
@@ -246,6 +247,9 @@ impl Loop {
             let jobs = self.gather(first);
             self.commit(jobs);
             checkpointer.after_commit(&self.connection, !self.messages.is_empty());
+            if self.is_in_trouble() {
+                checkpointer.make_room(&self.connection);
+            }
             self.signals.pulse.rest();
         }
         reach(Point::StopBeforeCheckpoint);
@@ -296,6 +300,10 @@ impl Loop {
         });
     }
 
+    fn is_in_trouble(&self) -> bool {
+        self.signals.trouble.borrow().is_some()
+    }
+
     fn transact(
         &self,
         jobs: &mut [Box<dyn Job>],
@@ -321,7 +329,7 @@ impl Loop {
         around_commit(Commit::Ahead, counts.queued + counts.accepted, counts.decided);
         self.execute("COMMIT").map_err(|error| {
             tx.undo();
-            commit_failed(&error)
+            commit_failed(&error, &self.connection)
         })?;
         let (tally, effects) = tx.committed();
         around_commit(Commit::Done, counts.queued + counts.accepted, counts.decided);
@@ -331,7 +339,7 @@ impl Loop {
 
     fn begin(&self, undoing: Undoing) -> Result<Tx<'_>, WriteError> {
         self.execute("BEGIN IMMEDIATE")
-            .map_err(|error| WriteError::Rejected(Cause(error.to_string())))?;
+            .map_err(|error| WriteError::Rejected(limits::cause(&self.connection, &error)))?;
         Ok(Tx::new(&self.connection, &self.queue_index, (self.clock)(), undoing))
     }
 
@@ -360,31 +368,33 @@ fn run<'a>(jobs: &mut [Box<dyn Job>], tx: Tx<'a>) -> Tx<'a> {
     tx
 }
 
-/// A full disk fails the commit before its last frame is in the log, so nothing can be replayed;
-/// after any other failure, notably of fsync, the frames may lie there complete.
-fn commit_failed(error: &rusqlite::Error) -> WriteError {
-    let cause = Cause(error.to_string());
+/// A full disk, or a file as large as it may be, fails the commit before its last frame is in the
+/// log, so nothing can be replayed; after any other failure, notably of fsync, the frames may lie
+/// there complete.
+fn commit_failed(error: &rusqlite::Error, connection: &Connection) -> WriteError {
+    let cause = limits::cause(connection, error);
     match error.sqlite_error_code() {
-        Some(
-            ErrorCode::DiskFull
-            | ErrorCode::DatabaseBusy
-            | ErrorCode::ReadOnly
-            | ErrorCode::ConstraintViolation,
-        ) => WriteError::Rejected(cause),
+        _ if limits::is_full(connection, error) => WriteError::Rejected(cause),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::ReadOnly | ErrorCode::ConstraintViolation) => {
+            WriteError::Rejected(cause)
+        }
         _ => WriteError::Unknown(cause),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
+    use rusqlite::{Connection, ffi};
 
     use super::{WriteError, commit_failed};
 
     #[test]
     fn a_commit_that_may_be_replayed_is_unknown_and_a_full_disk_is_not() {
-        let failed =
-            |code| commit_failed(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        let connection = Connection::open_in_memory().unwrap();
+        let failed = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            commit_failed(&error, &connection)
+        };
         for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_NOMEM] {
             assert!(matches!(failed(code), WriteError::Unknown(_)), "{code}");
         }

@@ -1,71 +1,151 @@
-//! Lines for the journal. `journalctl` and `systemctl status` show an entry's `MESSAGE` and none of
-//! its other fields, and what an event is about often stands in its fields alone: `listening`. So
-//! they are told behind the message as well. As the journal's own fields they stay, for
-//! `journalctl -o json` and matches; where the event came from is in those only.
+//! Entries for systemd's journal, in its own protocol: structured fields, texts of several lines,
+//! large ones. They are made where the event happens and sent by the hand-over's thread, because
+//! the journal's socket blocks once a dozen entries wait in it.
+//!
+//! `journalctl` and `systemctl status` show an entry's `MESSAGE` and none of its other fields, and
+//! what an event is about often stands in its fields alone: `listening`. So they are told behind
+//! the message as well. As the journal's own fields they stay, for `journalctl -o json` and
+//! matches; where the event came from is in those only.
 
 use std::fmt::{Debug, Write};
+use std::io::{self, IoSlice, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 
-use tracing::field::{Field, Value, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::net::{
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, sendmsg_addr,
+};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
+use super::handover::{HandOver, Sink};
+
+/// Where the journal listens.
+const SOCKET: &str = "/run/systemd/journal/socket";
+/// The program's name in the journal.
+const IDENTIFIER: &str = "seckilld";
+/// Fields are `SECKILL_ORDER_ID` and so on in the journal.
+const FIELD_PREFIX: &str = "SECKILL_";
 const MESSAGE: &str = "message";
 
-/// Hands events on with their fields told in the message, as `listening role=order`.
-///
-/// An event without a message goes on as it is: it has no place for the text. Of a layer's
-/// questions only those are passed on that the journal's layer answers in a way of its own.
-#[derive(Debug)]
-pub(super) struct FieldsInMessage<L>(pub(super) L);
+/// The journal as the log's sink. Each entry finds its way by name, so that a journal that is
+/// started anew gets the next one.
+pub(super) struct Journal(UnixDatagram);
 
-impl<S: Subscriber, L: Layer<S>> Layer<S> for FieldsInMessage<L> {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        self.0.on_new_span(attributes, id, context);
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        self.0.on_record(id, values, context);
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let metadata = event.metadata();
-        let fields = metadata.fields();
-        let Some(message) = fields.field(MESSAGE) else {
-            return self.0.on_event(event, context);
-        };
-        let mut texts = Texts { values: vec![None; fields.len()], told: String::new() };
-        event.record(&mut texts);
-        texts.values[message.index()].get_or_insert_default().push_str(&texts.told);
-        let values: Vec<Option<&dyn Value>> =
-            texts.values.iter().map(|text| text.as_ref().map(|text| text as &dyn Value)).collect();
-        // Hidden from tracing's documentation, but what its own macros make of every event.
-        let values = fields.value_set_all(&values);
-        let told = match event.is_contextual() {
-            true => Event::new(metadata, &values),
-            false => Event::new_child_of(event.parent().cloned(), metadata, &values),
-        };
-        self.0.on_event(&told, context);
+impl Journal {
+    /// Finds out whether the journal is there.
+    pub(super) fn open() -> io::Result<Self> {
+        // Connecting asks without sending, so it doesn't wait either.
+        UnixDatagram::unbound()?.connect(SOCKET)?;
+        Ok(Self(UnixDatagram::unbound()?))
     }
 }
 
-/// An event's values, each as the journal would be given it.
+impl Sink for Journal {
+    fn write(&mut self, entry: &[u8]) -> io::Result<()> {
+        send(&self.0, entry, Path::new(SOCKET))
+    }
+}
+
+/// Sends an entry. What is too large for a datagram goes as a file in memory, sealed, as the
+/// journal wants it.
+fn send(socket: &UnixDatagram, entry: &[u8], to: &Path) -> io::Result<()> {
+    match socket.send_to(entry, to) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.raw_os_error() == Some(TOO_LARGE) => {}
+        Err(error) => return Err(error),
+    }
+    let file = memfd_create("log", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut file = std::fs::File::from(file);
+    file.write_all(entry)?;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    fcntl_add_seals(&file, seals)?;
+    let files = [file.as_fd()];
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut attached = SendAncillaryBuffer::new(&mut room);
+    attached.push(SendAncillaryMessage::ScmRights(&files));
+    let to = SocketAddrUnix::new(to)?;
+    sendmsg_addr(socket, &to, &[IoSlice::new(&[])], &mut attached, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// What the kernel says of a datagram that is too large.
+const TOO_LARGE: i32 = rustix::io::Errno::MSGSIZE.raw_os_error();
+
+/// Makes events into entries and leaves them in the hand-over.
+pub(super) struct Entries(pub(super) HandOver);
+
+impl<S: Subscriber> Layer<S> for Entries {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        self.0.leave(*event.metadata().level(), entry(event));
+    }
+}
+
+/// An event as an entry.
+fn entry(event: &Event<'_>) -> Vec<u8> {
+    let metadata = event.metadata();
+    let mut entry = Vec::with_capacity(512);
+    put(&mut entry, "PRIORITY", priority(*metadata.level()));
+    put(&mut entry, "TARGET", metadata.target());
+    if let Some(file) = metadata.file() {
+        put(&mut entry, "CODE_FILE", file);
+    }
+    if let Some(line) = metadata.line() {
+        put(&mut entry, "CODE_LINE", &line.to_string());
+    }
+    put(&mut entry, "SYSLOG_IDENTIFIER", IDENTIFIER);
+    let mut texts = Texts { entry, message: None, told: String::new() };
+    event.record(&mut texts);
+    let Texts { mut entry, message, told } = texts;
+    if let Some(message) = message {
+        put(&mut entry, "MESSAGE", &(message + &told));
+    }
+    entry
+}
+
+/// The priorities that the journal knows; what is ordinary is "notice" there.
+const fn priority(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "3",
+        Level::WARN => "4",
+        Level::INFO => "5",
+        Level::DEBUG => "6",
+        Level::TRACE => "7",
+    }
+}
+
+/// Adds a field with the value's length before it, so that the value may hold anything.
+fn put(entry: &mut Vec<u8>, name: &str, value: &str) {
+    entry.extend_from_slice(name.as_bytes());
+    entry.push(b'\n');
+    entry.extend_from_slice(&(value.len() as u64).to_le_bytes());
+    entry.extend_from_slice(value.as_bytes());
+    entry.push(b'\n');
+}
+
+/// An event's values on their way into an entry.
 struct Texts {
-    /// By the fields' numbers.
-    values: Vec<Option<String>>,
+    entry: Vec<u8>,
+    /// What goes at the beginning of the entry's message.
+    message: Option<String>,
     /// All but the message, each with a blank before it.
     told: String,
 }
 
 impl Texts {
     fn take(&mut self, field: &Field, text: String) {
-        if field.name() != MESSAGE {
-            tell(&mut self.told, field.name(), &text);
+        if field.name() == MESSAGE {
+            self.message = Some(text);
+            return;
         }
-        if let Some(value) = self.values.get_mut(field.index()) {
-            *value = Some(text);
-        }
+        let name = field.name().trim_start_matches("r#");
+        tell(&mut self.told, name, &text);
+        put(&mut self.entry, &name_in_journal(name), &text);
     }
 }
 
@@ -79,10 +159,16 @@ impl Visit for Texts {
     }
 }
 
+/// A field's name as the journal takes it: capitals, digits and `_`.
+fn name_in_journal(name: &str) -> String {
+    let letters = name.chars().map(|letter| if letter == '.' { '_' } else { letter });
+    let letters = letters.filter(|letter| *letter == '_' || letter.is_ascii_alphanumeric());
+    FIELD_PREFIX.chars().chain(letters.map(|letter| letter.to_ascii_uppercase())).collect()
+}
+
 /// Adds ` name=value`. A value whose end or beginning could be mistaken is quoted as Rust does it,
 /// so that a field never takes a second line.
 fn tell(line: &mut String, name: &str, value: &str) {
-    let name = name.trim_start_matches("r#");
     let is_doubtful = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '=');
     // A `String` takes everything.
     let _ = match value.is_empty() || value.contains(is_doubtful) {
@@ -94,75 +180,76 @@ fn tell(line: &mut String, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::fmt::Debug;
-    use std::io;
+    use std::io::{self, Read};
+    use std::os::unix::net::UnixDatagram;
     use std::sync::{Arc, Mutex};
 
-    use tracing::field::{Field, Visit};
-    use tracing::{Event, Level, Subscriber, info, warn};
+    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+    use tracing::{Event, Subscriber, info, warn};
     use tracing_subscriber::layer::{Context, SubscriberExt};
     use tracing_subscriber::{Layer, registry};
 
-    use super::FieldsInMessage;
-
     type Fields = BTreeMap<String, String>;
 
-    /// Stands in for the journal's layer.
+    /// Keeps entries instead of sending them.
     #[derive(Clone, Default)]
-    struct Journal(Arc<Mutex<Vec<(Level, String, Fields)>>>);
+    struct Kept(Arc<Mutex<Vec<Vec<u8>>>>);
 
-    impl<S: Subscriber> Layer<S> for Journal {
+    impl<S: Subscriber> Layer<S> for Kept {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-            let mut fields = Read::default();
-            event.record(&mut fields);
-            let metadata = event.metadata();
-            let entry = (*metadata.level(), metadata.target().to_owned(), fields.0);
-            self.0.lock().unwrap().push(entry);
+            self.0.lock().unwrap().push(super::entry(event));
         }
     }
 
-    #[derive(Default)]
-    struct Read(Fields);
-
-    impl Visit for Read {
-        fn record_str(&mut self, field: &Field, value: &str) {
-            self.0.insert(field.name().to_owned(), value.to_owned());
+    /// What the journal would read of an entry.
+    fn read(mut entry: &[u8]) -> Fields {
+        let mut fields = Fields::new();
+        while !entry.is_empty() {
+            let end = entry.iter().position(|byte| *byte == b'\n').unwrap();
+            let name = std::str::from_utf8(&entry[..end]).unwrap();
+            let (length, rest) = entry[end + 1..].split_first_chunk().unwrap();
+            let (value, rest) =
+                rest.split_at(usize::try_from(u64::from_le_bytes(*length)).unwrap());
+            fields.insert(name.to_owned(), String::from_utf8(value.to_vec()).unwrap());
+            entry = rest.strip_prefix(b"\n").unwrap();
         }
-
-        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-            self.0.insert(field.name().to_owned(), format!("{value:?}"));
-        }
+        fields
     }
 
     /// What the journal would get of the one event.
-    fn entry(event: impl FnOnce()) -> (Level, String, Fields) {
-        let journal = Journal::default();
-        let subscriber = registry().with(FieldsInMessage(journal.clone()));
-        tracing::subscriber::with_default(subscriber, event);
-        let [entry] = std::mem::take(&mut *journal.0.lock().unwrap()).try_into().unwrap();
-        entry
+    fn entry(event: impl FnOnce()) -> Fields {
+        let kept = Kept::default();
+        tracing::subscriber::with_default(registry().with(kept.clone()), event);
+        let [entry] = std::mem::take(&mut *kept.0.lock().unwrap()).try_into().unwrap();
+        read(&entry)
     }
 
     fn message(event: impl FnOnce()) -> String {
-        entry(event).2.remove("message").unwrap()
+        entry(event).remove("MESSAGE").unwrap()
     }
 
     #[test]
     fn fields_are_told_behind_the_message_and_stay_fields() {
-        let (level, target, fields) = entry(|| {
+        let fields = entry(|| {
             let (address, count) = ("127.0.0.1:8070", 7);
             warn!(target: "seckilld::here", role = "gateway", %address, count, on = true, "listening");
         });
-        assert_eq!((level, target.as_str()), (Level::WARN, "seckilld::here"));
         let wanted = [
-            ("address", "127.0.0.1:8070"),
-            ("count", "7"),
-            ("message", "listening role=gateway address=127.0.0.1:8070 count=7 on=true"),
-            ("on", "true"),
-            ("role", "gateway"),
+            ("MESSAGE", "listening role=gateway address=127.0.0.1:8070 count=7 on=true"),
+            ("PRIORITY", "4"),
+            ("SECKILL_ADDRESS", "127.0.0.1:8070"),
+            ("SECKILL_COUNT", "7"),
+            ("SECKILL_ON", "true"),
+            ("SECKILL_ROLE", "gateway"),
+            ("SYSLOG_IDENTIFIER", "seckilld"),
+            ("TARGET", "seckilld::here"),
         ];
-        let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(fields, Fields::from(wanted));
+        for (name, value) in wanted {
+            assert_eq!(fields[name], value, "{name}");
+        }
+        assert!(fields["CODE_FILE"].ends_with("journal.rs"), "{fields:?}");
+        assert!(fields["CODE_LINE"].parse::<u32>().is_ok(), "{fields:?}");
+        assert_eq!(fields.len(), wanted.len() + 2, "{fields:?}");
     }
 
     #[test]
@@ -180,9 +267,10 @@ mod tests {
     #[test]
     fn absent_values_are_left_out_and_raw_names_lose_their_mark() {
         let none: Option<u32> = None;
-        let (_, _, fields) = entry(|| info!(none, some = Some(5), r#type = "x", "m"));
-        assert_eq!(fields["message"], "m some=5 type=x");
-        assert!(!fields.contains_key("none"), "{fields:?}");
+        let fields = entry(|| info!(none, some = Some(5), r#type = "x", "m"));
+        assert_eq!(fields["MESSAGE"], "m some=5 type=x");
+        assert_eq!((&*fields["SECKILL_SOME"], &*fields["SECKILL_TYPE"]), ("5", "x"));
+        assert!(!fields.contains_key("SECKILL_NONE"), "{fields:?}");
     }
 
     #[test]
@@ -193,8 +281,33 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_a_message_goes_on_as_it_is() {
-        let (_, _, fields) = entry(|| info!(a = 1));
-        assert_eq!(fields, Fields::from([("a".to_owned(), "1".to_owned())]));
+    fn an_event_without_a_message_has_its_fields() {
+        let fields = entry(|| info!(a.b = 1));
+        assert_eq!(fields["SECKILL_A_B"], "1");
+        assert!(!fields.contains_key("MESSAGE"), "{fields:?}");
+    }
+
+    #[test]
+    fn what_is_too_large_for_a_datagram_comes_as_a_sealed_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let journal = UnixDatagram::bind(&path).unwrap();
+        let socket = UnixDatagram::unbound().unwrap();
+        let large = vec![b'x'; 8 << 20];
+        super::send(&socket, &large, &path).unwrap();
+        let mut room = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut attached = RecvAncillaryBuffer::new(&mut room);
+        recvmsg(&journal, &mut [], &mut attached, RecvFlags::empty()).unwrap();
+        let files = attached.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+            _ => None,
+        });
+        let mut file = std::fs::File::from(files.unwrap());
+        let mut came = Vec::new();
+        io::Seek::rewind(&mut file).unwrap();
+        file.read_to_end(&mut came).unwrap();
+        assert!(came == large, "{} bytes came", came.len());
+        let seals = rustix::fs::fcntl_get_seals(&file).unwrap();
+        assert!(seals.contains(rustix::fs::SealFlags::WRITE), "{seals:?}");
     }
 }

@@ -18,6 +18,8 @@ use tempfile::TempDir;
 use tokio::net::UnixDatagram;
 use tokio::time::timeout;
 
+use crate::log;
+
 /// How long anything may take to be heard.
 const LONG: Duration = Duration::from_secs(30);
 /// The configuration has a fault.
@@ -130,6 +132,33 @@ async fn a_line_of_the_journal_tells_its_fields_and_has_them_as_fields() -> Resu
     });
     ensure!(stopped.await?.success());
     Ok(())
+}
+
+/// The kernel keeps a dozen entries for whoever listens there.
+#[tokio::test]
+async fn a_journal_that_nobody_reads_holds_nobody_up() -> Result<()> {
+    let folder = TempDir::new()?;
+    let socket = folder.path().join("journal");
+    let journal = Journal(UnixDatagram::bind(&socket)?);
+    let options = Options::embedded().set("log.format", "journald");
+    let (command, desk) = log::told(folder.path(), options)?;
+    let mut command = in_its_own_run(&command, Some(&socket))?;
+    let mut daemon = Running(command.spawn()?);
+    desk.until_ready().await?;
+    desk.flood().await?;
+    desk.serves().await?;
+    let dropped = desk.dropped().await?;
+    ensure!(0 < dropped, "nothing was lost");
+    // It reads again.
+    let lost = loop {
+        let entry = journal.entry().await?;
+        if let Some(lines) = entry.get("SECKILL_LINES") {
+            break lines.clone();
+        }
+    };
+    assert_eq!(lost, dropped.to_string());
+    desk.signal(Signal::TERM).await?;
+    log::ended(&mut daemon).await
 }
 
 #[tokio::test]

@@ -15,11 +15,13 @@ mod desk;
 mod doctor;
 mod edge;
 mod idle;
+mod log;
 mod metrics;
 mod refusals;
 mod reload;
 mod sale;
 mod service;
+mod signals;
 mod soak;
 mod upgrade;
 

@@ -2,13 +2,15 @@
 //! it keeps over a restart. The manager is the test; a real systemd has its own tests.
 
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rusqlite::Connection;
 use seckill_e2e::admin::Admin;
+use seckill_e2e::buyers::phone;
 use seckill_e2e::daemon::{Daemon, Options};
 use seckill_e2e::http::Client;
 use seckill_e2e::process::{Ended, ended};
@@ -73,6 +75,44 @@ async fn a_service_manager_hears_how_the_sale_goes_and_how_it_ends() -> Result<(
     let end = manager.until("the stop", |line| line == "STOPPING=1").await?;
     assert!(end.iter().any(|line| line.starts_with("STATUS=")), "{end:?}");
     manager.until("more time", |line| line == "EXTEND_TIMEOUT_USEC=4000000").await?;
+    Ok(())
+}
+
+/// The manager may have a name that is no path.
+#[tokio::test]
+async fn a_service_manager_at_an_abstract_name_hears_too() -> Result<()> {
+    let name = format!("seckill-e2e-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name)?;
+    let socket = std::os::unix::net::UnixDatagram::bind_addr(&address)?;
+    socket.set_nonblocking(true)?;
+    let manager = Manager(UnixDatagram::from_std(socket)?);
+    let mut daemon = Daemon::start(under(format!("@{name}"))).await?;
+    assert_eq!(manager.heard().await?[0], "READY=1");
+    manager.until("a sign of life", |line| line == "WATCHDOG=1").await?;
+    assert!(daemon.terminate().await?.status.success());
+    manager.until("the stop", |line| line == "STOPPING=1").await?;
+    Ok(())
+}
+
+/// It hears what matters once it reads; meanwhile all are served.
+#[tokio::test]
+async fn a_service_manager_that_does_not_read_holds_nobody_up() -> Result<()> {
+    let folder = TempDir::new()?;
+    let (manager, notify) = Manager::at(folder.path())?;
+    let period = Duration::from_millis(80).as_micros().to_string();
+    let options = under(notify).variable("WATCHDOG_USEC", period);
+    let mut daemon = Daemon::start(options).await?;
+    for number in 0..40 {
+        let told = daemon.charge(&phone(number), "pid_0001", "5999.000").await?.json()?;
+        assert_eq!(told["code"], "10000", "{told}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(daemon.admin().get("/v1/health").await?.status, 200);
+    assert_eq!(manager.heard().await?[0], "READY=1");
+    let reading = async { manager.until("the stop", |line| line == "STOPPING=1").await };
+    let (heard, stopped) = tokio::join!(reading, daemon.terminate());
+    heard?;
+    assert!(stopped?.status.success());
     Ok(())
 }
 

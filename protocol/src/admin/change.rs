@@ -11,8 +11,8 @@ use super::configuration::ConfigView;
 use super::history::{NOTABLES_MAX, Notable, Seconds};
 use super::listing::PeerView;
 use super::snapshot::{
-    Controls, EdgeView, GatewayView, OrdersView, OverdueView, Phase, ProductView, QueueView,
-    RocketmqView, Snapshot, StoreView, UnconfirmedView,
+    Controls, EdgeView, GatewayView, LogView, OrdersView, OverdueView, Phase, ProductView,
+    QueueView, RocketmqView, Snapshot, StoreView, UnconfirmedView,
 };
 use crate::EpochMs;
 
@@ -58,6 +58,8 @@ pub enum Change {
     Phase(Phase),
     /// The log's directives.
     LogLevel(String),
+    /// How the log flows.
+    Log(LogView),
     /// The configuration in force.
     Config(ConfigView),
     /// What keeps it from full service.
@@ -103,9 +105,10 @@ pub enum Change {
 }
 
 /// The parts, as they are named in JSON.
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 20] = [
     "phase",
     "log_level",
+    "log",
     "config",
     "degraded",
     "warnings",
@@ -175,6 +178,7 @@ impl Snapshot {
         };
         note(self.phase != newer.phase, &|| Change::Phase(newer.phase));
         note(self.log_level != newer.log_level, &|| Change::LogLevel(newer.log_level.clone()));
+        note(self.log != newer.log, &|| Change::Log(newer.log));
         note(self.config != newer.config, &|| Change::Config(newer.config.clone()));
         note(self.degraded != newer.degraded, &|| Change::Degraded(newer.degraded.clone()));
         note(self.warnings != newer.warnings, &|| Change::Warnings(newer.warnings.clone()));
@@ -255,6 +259,7 @@ impl Snapshot {
         match change {
             Change::Phase(now) => self.phase = now,
             Change::LogLevel(now) => self.log_level = now,
+            Change::Log(now) => self.log = now,
             Change::Config(now) => self.config = now,
             Change::Degraded(now) => self.degraded = now,
             Change::Warnings(now) => self.warnings = now,

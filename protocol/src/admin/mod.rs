@@ -25,7 +25,7 @@ pub use listing::{
     Permission, ProductsPage, StepKind,
 };
 pub use snapshot::{
-    Bucket, Controls, DrainView, EdgeView, GatewayView, LatencyView, OrdersView, OverdueView,
-    Phase, ProductView, QueuePart, QueueView, Rate, RocketmqBroker, RocketmqView, Snapshot,
-    StoreView, SwitchView, Trend, UnconfirmedView,
+    Bucket, Controls, DrainView, EdgeView, GatewayView, LatencyView, LogView, OrdersView,
+    OverdueView, Phase, ProductView, QueuePart, QueueView, Rate, RocketmqBroker, RocketmqView,
+    Snapshot, StoreView, SwitchView, Trend, UnconfirmedView,
 };

@@ -70,6 +70,9 @@ pub struct Snapshot {
     /// The directives of the log that are in force.
     #[serde(default)]
     pub log_level: String,
+    /// How the log flows.
+    #[serde(default)]
+    pub log: LogView,
     /// The configuration in force.
     #[serde(default)]
     pub config: ConfigView,
@@ -145,6 +148,19 @@ impl Snapshot {
         let milliseconds = at.0.saturating_sub(self.started_at.0);
         self.uptime_s = u64::try_from(milliseconds / 1_000).unwrap_or(0);
     }
+}
+
+/// How the log flows. Nobody waits for it: what isn't taken in time is dropped and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogView {
+    /// Lines that were lost since the start, because nobody took them in time or they couldn't be
+    /// written.
+    pub dropped: u64,
+    /// Warnings and errors among them.
+    pub dropped_grave: u64,
+    /// Whether lines were lost of which the log itself couldn't tell yet.
+    pub is_losing: bool,
 }
 
 /// What an operator may switch; each survives a restart.

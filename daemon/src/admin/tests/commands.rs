@@ -232,3 +232,27 @@ async fn a_reload_is_its_owners_business_and_a_refusal_comes_back_whole() {
     assert_eq!(answer["msg"], msg);
     served.end().await;
 }
+
+#[tokio::test]
+async fn texts_with_what_cannot_be_seen_are_refused_by_name() {
+    let served = Served::operated().await;
+    let product = |number, id: &str, name: &str| {
+        with(number, &json!({ "prod_id": id, "prod_name": name, "price": "9.900", "stock": 1 }))
+    };
+    for (number, id, name, told) in [
+        (1, "p\r", "P", "prod_id is \"p\\r\", which ends with a carriage return (U+000D)"),
+        (2, "p\u{200b}1", "P", "prod_id is \"p\\u{200b}1\", which holds a zero-width space"),
+        (3, "p", "P\n", "prod_name is \"P\\n\", which ends with a line feed (U+000A)"),
+        (4, "p", " P", "prod_name is \" P\", which begins with a blank (U+0020)"),
+    ] {
+        let (status, answer) = served.post("/v1/products", &product(number, id, name)).await;
+        assert_eq!((status, &answer["code"]), (400, &json!("bad_request")), "{answer}");
+        assert!(answer["msg"].as_str().unwrap().contains(told), "{answer}");
+    }
+    let why = with(5, &json!({ "reason": "two\nlines" }));
+    let (status, answer) = served.post("/v1/intake/pause", &why).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("bad_request")), "{answer}");
+    let told = "reason holds a line feed (U+000A); it is one line of text";
+    assert_eq!(answer["msg"], json!(told));
+    served.end().await;
+}

@@ -114,6 +114,50 @@ async fn an_order_is_listed_masked_and_its_number_shown_on_demand() {
 }
 
 #[tokio::test]
+async fn whoever_is_shown_a_whole_number_stands_in_the_audit_log() {
+    let served = Served::operated().await;
+    served.fixture.store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
+    let (_, body) = served.get("/v1/orders?state=queued").await;
+    let page: OrdersPage = serde_json::from_value(body).unwrap();
+    let order_id = &page.orders[0].order_id;
+    for path in [order_id.clone(), format!("{order_id}?reveal=phone"), "x?reveal=phone".into()] {
+        served.get(&format!("/v1/orders/{path}")).await;
+    }
+    let (_, audit) = served.get("/v1/audit").await;
+    let entries = audit["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 1, "masked looks and unknown orders aren't in it: {audit}");
+    assert_eq!(entries[0]["verb"], json!("order.reveal"));
+    assert_eq!(entries[0]["object"], json!(order_id));
+    assert!(entries[0]["uid"].is_u64(), "{audit}");
+    assert!(!audit.to_string().contains("1520000"), "{audit}");
+    served.get(&format!("/v1/orders/{order_id}?reveal=phone")).await;
+    let (_, audit) = served.get("/v1/audit").await;
+    assert_eq!(audit["entries"].as_array().unwrap().len(), 2, "each look is one of its own");
+    served.end().await;
+}
+
+/// The number comes after the entry, or not at all.
+#[tokio::test]
+async fn no_number_is_shown_while_the_audit_log_cannot_be_written() {
+    let served = Served::operated().await;
+    served.fixture.store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
+    let (_, body) = served.get("/v1/orders?state=queued").await;
+    let page: OrdersPage = serde_json::from_value(body).unwrap();
+    let other = rusqlite::Connection::open(served.fixture.path()).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER no_audit BEFORE INSERT ON seckill_audit
+               BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+        )
+        .unwrap();
+    let path = format!("/v1/orders/{}?reveal=phone", page.orders[0].order_id);
+    let (status, body) = served.get(&path).await;
+    assert_eq!((status, &body["code"]), (503, &json!("store_failed")), "{body}");
+    assert!(!body.to_string().contains("1520000"), "{body}");
+    served.end().await;
+}
+
+#[tokio::test]
 async fn what_only_the_gateway_knows_is_told_too() {
     let served = Served::with(We::Operate, &[Role::Gateway]).await;
     let (status, body) = served.get("/v1/orders/far").await;

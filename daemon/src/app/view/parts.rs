@@ -5,7 +5,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
 use protocol::{
-    EdgeView, GatewayView, OrdersView, QueuePart, QueueView, Reason, Snapshot, StoreView, Trend,
+    EdgeView, GatewayView, LogView, OrdersView, QueuePart, QueueView, Reason, Snapshot, StoreView,
+    Trend,
 };
 
 use super::{Gateway, View};
@@ -16,6 +17,7 @@ use crate::metrics::{Answers, Figures, Writes};
 use crate::queue::{Cause, QueueLag};
 use crate::status::LagReading;
 use crate::store::ReadError;
+use crate::telemetry::LogHandle;
 
 pub(super) fn gateway(gateway: &Gateway) -> GatewayView {
     let tally = &gateway.tally;
@@ -30,6 +32,12 @@ pub(super) fn gateway(gateway: &Gateway) -> GatewayView {
         publish_waiting: waiting as u64,
         publish_waiting_max: waiting_max as u64,
     }
+}
+
+pub(super) fn log(log: &LogHandle) -> LogView {
+    let dropped = log.dropped();
+    let (dropped, dropped_grave) = (dropped.lines(), dropped.grave());
+    LogView { dropped, dropped_grave, is_losing: log.is_losing() }
 }
 
 impl View {
@@ -164,6 +172,7 @@ pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
     Figures {
         snapshot,
         degraded: degraded.into_iter().map(|(part, count)| (part.as_str(), count)).collect(),
+        log: view.log.dropped(),
         answers: answered,
         edges: view.edges.iter().map(|(role, edge)| (*role, edge.read())).collect(),
         writes: Writes {

@@ -36,7 +36,7 @@ fn each_refusal_names_the_file_and_not_its_content() {
     let folder = folder();
     let path = folder.path().join("file");
     let long = CONTENT.repeat(400);
-    let cases: [(&[u8], Refusal); 7] = [
+    let cases: [(&[u8], Refusal); 10] = [
         (b"", Refusal::Empty { path: path.clone() }),
         (b" \n\n", Refusal::Empty { path: path.clone() }),
         (long.as_bytes(), Refusal::TooLong { path: path.clone() }),
@@ -44,6 +44,9 @@ fn each_refusal_names_the_file_and_not_its_content() {
         (b"s3cr3t c0nt3nt", Refusal::NoText { path: path.clone() }),
         (b"s3cr3t\xff", Refusal::NoText { path: path.clone() }),
         (b"s3cr3t\0", Refusal::NoText { path: path.clone() }),
+        ("\u{feff}s3cr3t".as_bytes(), Refusal::Mark { path: path.clone() }),
+        ("s3cr3t\u{a0}".as_bytes(), Refusal::NoText { path: path.clone() }),
+        ("s3\u{200b}cr3t".as_bytes(), Refusal::NoText { path: path.clone() }),
     ];
     for (content, refusal) in cases {
         let found = file(&folder, content).read_text().unwrap_err();
@@ -138,4 +141,14 @@ fn a_pasted_secret_is_refused_without_being_shown() {
     for name in ["seckill_access_key_2026", "access_key", "/etc/Seckill/access1234567"] {
         assert!(Located::new(Path::new(name), None).is_ok(), "{name}");
     }
+}
+
+/// Some gateways' files would have it and some not, and their order ids would differ.
+#[test]
+fn a_byte_order_mark_before_the_key_of_order_ids_is_told() {
+    let folder = folder();
+    let key = format!("\u{feff}{}", "k".repeat(20) + &"0123456789ab".repeat(4));
+    let refused = file(&folder, key).read_order_id_key().unwrap_err();
+    assert_eq!(refused, Refusal::Mark { path: folder.path().join("file") });
+    assert!(refused.to_string().contains("begins with a byte order mark (U+FEFF)"), "{refused}");
 }

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::{
-    Bucket, ConfigView, Controls, DrainView, EdgeView, EpochMs, GatewayView, LatencyView, Money,
-    NOTABLES_MAX, Notable, NotableKind, OrdersView, OverdueView, Phase, ProductView, QueuePart,
-    QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker, RocketmqView, SECONDS_KEPT,
-    Seconds, Severity, Snapshot, StoreView, SwitchView, Trend, UnconfirmedView,
+    Bucket, ConfigView, Controls, DrainView, EdgeView, EpochMs, GatewayView, LatencyView, LogView,
+    Money, NOTABLES_MAX, Notable, NotableKind, OrdersView, OverdueView, Phase, ProductView,
+    QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker, RocketmqView,
+    SECONDS_KEPT, Seconds, Severity, Snapshot, StoreView, SwitchView, Trend, UnconfirmedView,
 };
 
 /// Up to the year 2100.
@@ -87,6 +87,16 @@ fn config() -> BoxedStrategy<ConfigView> {
             reloads_unchanged: unchanged,
             reloads_refused: refused,
             last_reload,
+        })
+        .boxed()
+}
+
+fn log() -> BoxedStrategy<LogView> {
+    (count(), count(), any::<bool>())
+        .prop_map(|(dropped, dropped_grave, is_losing)| LogView {
+            dropped,
+            dropped_grave,
+            is_losing,
         })
         .boxed()
 }
@@ -288,15 +298,16 @@ fn notables() -> BoxedStrategy<Vec<Notable>> {
 
 /// Any state, but for its history.
 fn present() -> BoxedStrategy<Snapshot> {
-    let words = (phase(), text(), texts(), texts(), controls(), products());
+    let words = (phase(), text(), log(), texts(), texts(), controls(), products());
     let roles = (gateway(), orders(), queue(), store(), rocketmq());
     (words, roles, config(), unconfirmed(), overdue(), edges())
         .prop_map(|(words, roles, config, unconfirmed, overdue, edges)| {
-            let (phase, log_level, degraded, warnings, controls, products) = words;
+            let (phase, log_level, log, degraded, warnings, controls, products) = words;
             let (gateway, orders, queue, store, rocketmq) = roles;
             Snapshot {
                 phase,
                 log_level,
+                log,
                 config,
                 degraded,
                 warnings,
@@ -380,7 +391,7 @@ pub(super) fn two_states() -> BoxedStrategy<(Snapshot, Snapshot)> {
     let later = |older: Snapshot| {
         let seconds = later_seconds(older.seconds.clone());
         let passed_ms = 0_i64..100_000;
-        (Just(older), present(), any::<[bool; 15]>(), seconds, notables(), passed_ms)
+        (Just(older), present(), any::<[bool; 16]>(), seconds, notables(), passed_ms)
     };
     state()
         .prop_flat_map(later)
@@ -397,11 +408,12 @@ pub(super) fn two_states() -> BoxedStrategy<(Snapshot, Snapshot)> {
 }
 
 /// Leaves parts as they were.
-fn keep(newer: &mut Snapshot, older: &Snapshot, is_same: [bool; 15]) {
+fn keep(newer: &mut Snapshot, older: &Snapshot, is_same: [bool; 16]) {
     let mut kept = older.clone();
-    let pairs: [&mut dyn FnMut(); 15] = [
+    let pairs: [&mut dyn FnMut(); 16] = [
         &mut || std::mem::swap(&mut newer.phase, &mut kept.phase),
         &mut || std::mem::swap(&mut newer.log_level, &mut kept.log_level),
+        &mut || std::mem::swap(&mut newer.log, &mut kept.log),
         &mut || std::mem::swap(&mut newer.config, &mut kept.config),
         &mut || std::mem::swap(&mut newer.degraded, &mut kept.degraded),
         &mut || std::mem::swap(&mut newer.warnings, &mut kept.warnings),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{assert_golden, assert_line, text};
 use crate::{
     Bucket, Change, ConfigView, Controls, DrainView, EdgeView, EpochMs, GatewayView, LatencyView,
-    Line, Money, Notable, NotableKind, OrdersView, OverdueView, PeerView, Permission, Phase,
-    ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker,
+    Line, LogView, Money, Notable, NotableKind, OrdersView, OverdueView, PeerView, Permission,
+    Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker,
     RocketmqView, Seconds, Severity, Snapshot, StoreView, SwitchView, Trend, UnconfirmedView,
 };
 
@@ -189,6 +189,7 @@ pub(super) fn snapshot() -> Snapshot {
         uptime_s: 100,
         phase: Phase::Serving,
         log_level: text("info"),
+        log: LogView { dropped: 7, dropped_grave: 1, is_losing: true },
         config: config(),
         degraded: vec![text("the disk is full")],
         warnings: vec![text("a stranger consumes in our group")],
@@ -242,6 +243,7 @@ fn each_change() {
     let changes = vec![
         Change::Phase(Phase::Stopping),
         Change::LogLevel(text("debug")),
+        Change::Log(LogView { dropped: 7, dropped_grave: 1, is_losing: true }),
         Change::Config(config()),
         Change::Degraded(vec![text("the disk is full")]),
         Change::Warnings(Vec::new()),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use protocol::{
     Bucket, ConfigView, Controls, DeadLetterView, EdgeView, EpochMs, GatewayView, HistoryStep,
-    LatencyView, Line, Money, Notable, NotableKind, OrderHistory, OrderState, OrderView,
+    LatencyView, Line, LogView, Money, Notable, NotableKind, OrderHistory, OrderState, OrderView,
     OrdersView, OverdueView, PeerView, Permission, Phase, ProductView, QueuePart, QueueView, Rate,
     ReloadOutcome, ReloadView, Seconds, Severity, Snapshot, StepKind, StoreView, SwitchView, Trend,
     UnconfirmedView,
@@ -145,6 +145,7 @@ pub(crate) fn sale() -> Snapshot {
         uptime_s: 3_720,
         phase: Phase::Serving,
         log_level: "info".to_owned(),
+        log: LogView::default(),
         config: ConfigView { generation: 3, since: ago(600), ..ConfigView::default() },
         degraded: Vec::new(),
         warnings: Vec::new(),

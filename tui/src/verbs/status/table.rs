@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    Controls, DrainView, GatewayView, OrdersView, Phase, ProductView, QueueView, Rate,
+    Controls, DrainView, GatewayView, LogView, OrdersView, Phase, ProductView, QueueView, Rate,
     ReloadOutcome, Snapshot, StoreView, SwitchView,
 };
 
@@ -60,6 +60,7 @@ fn lines(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     }
     lines.extend(latencies(snapshot));
     lines.push(("store", store(&snapshot.store)));
+    lines.extend(lost_lines(snapshot.log).map(|lost| ("log", lost)));
     if let Some(rocketmq) = &snapshot.rocketmq {
         let brokers = rocketmq.brokers.iter().map(|broker| printable(&broker.name));
         let brokers = brokers.collect::<Vec<_>>().join(", ");
@@ -67,6 +68,14 @@ fn lines(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
             .push(("rocketmq", format!("{}; brokers: {brokers}", printable(&rocketmq.connection))));
     }
     lines
+}
+
+/// Lines that the log has lost, if it has.
+fn lost_lines(log: LogView) -> Option<String> {
+    let LogView { dropped, dropped_grave, is_losing } = log;
+    let now = if is_losing { "; NOBODY TAKES THEM NOW" } else { "" };
+    let lines = counted(dropped, "line");
+    (0 < dropped).then(|| format!("{lines} lost, {dropped_grave} of them warnings or errors{now}"))
 }
 
 /// Whether a buyer could buy, or the first thing that keeps all of them from it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    DrainView, EpochMs, GatewayView, LatencyView, Money, OrdersView, OverdueView, Phase,
+    DrainView, EpochMs, GatewayView, LatencyView, LogView, Money, OrdersView, OverdueView, Phase,
     ProductView, QueueView, Rate, RocketmqBroker, RocketmqView, Snapshot, StoreView, SwitchView,
     Trend, UnconfirmedView,
 };
@@ -261,4 +261,15 @@ fn who_is_wronged_comes_with_how_long() {
     state.overdue = Some(OverdueView { count: 1, bound_ms: 90_000, oldest_at: None });
     assert_eq!(wronged(&state), "1 buyer OVERDUE (over 1m 30s)");
     assert!(heading(&state).ends_with("up 1h 2m\n"));
+}
+
+#[test]
+fn lost_lines_of_the_log_are_told_if_there_are_any() {
+    let mut state = Snapshot::default();
+    assert!(!render(&state).contains("lost"));
+    state.log = LogView { dropped: 12, dropped_grave: 1, is_losing: true };
+    let told = "12 lines lost, 1 of them warnings or errors; NOBODY TAKES THEM NOW";
+    assert!(render(&state).contains(told), "{}", render(&state));
+    state.log.is_losing = false;
+    assert!(!render(&state).contains("NOBODY"), "{}", render(&state));
 }

@@ -1,0 +1,80 @@
+//! The limit on file sizes (`ulimit -f`, `LimitFSIZE=`). SQLite calls a write beyond it an
+//! input/output error like any other; that it was the limit shows in the files' sizes.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode};
+use rustix::process::{Resource, getrlimit};
+
+use super::error::Fault;
+use super::open::beside;
+use crate::queue::Cause;
+
+/// What the database writes to.
+const WRITTEN: [&str; 3] = ["", "-wal", "-journal"];
+
+/// The cause in words: where it is the limit on file sizes, with that.
+pub(super) fn cause(connection: &Connection, error: &rusqlite::Error) -> Cause {
+    match reached_by(connection, error) {
+        Some(limit) => Cause(format!(
+            "{error}: a file of the database has reached the limit on file sizes (ulimit -f, \
+             LimitFSIZE=) of {limit} bytes"
+        )),
+        None => Cause(error.to_string()),
+    }
+}
+
+/// Likewise for what ended a job.
+pub(super) fn cause_of(connection: &Connection, fault: &Fault) -> Cause {
+    match fault {
+        Fault::Sqlite(error) => cause(connection, error),
+        _ => fault.cause(),
+    }
+}
+
+/// Whether the database's files could take no more, so that nothing of a commit that failed can
+/// turn up later: the write that ends it is the last one.
+pub(super) fn is_full(connection: &Connection, error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || reached_by(connection, error).is_some()
+}
+
+/// The limit on each file's bytes, where there is one.
+pub(super) fn bytes() -> Option<u64> {
+    getrlimit(Resource::Fsize).current
+}
+
+/// The limit in bytes, where it is why the write failed.
+fn reached_by(connection: &Connection, error: &rusqlite::Error) -> Option<u64> {
+    if error.sqlite_error_code() != Some(ErrorCode::SystemIoFailure) {
+        return None;
+    }
+    reached(Path::new(connection.path()?), bytes()?)
+}
+
+/// The limit, where one of the files has it. A write across it fills the file up to it first.
+fn reached(path: &Path, limit: u64) -> Option<u64> {
+    let size = |end: &&str| fs::metadata(beside(path, end)).map_or(0, |file| file.len());
+    WRITTEN.iter().any(|end| limit <= size(end)).then_some(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::reached;
+
+    #[test]
+    fn the_limit_is_reached_by_any_file_that_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.db");
+        File::create(&path).unwrap().set_len(4_096).unwrap();
+        assert_eq!(reached(&path, 8_192), None);
+        assert_eq!(reached(&path, 4_096), Some(4_096));
+        File::create(folder.path().join("s.db-wal")).unwrap().set_len(8_192).unwrap();
+        assert_eq!(reached(&path, 8_192), Some(8_192));
+        File::create(folder.path().join("s.db-shm")).unwrap().set_len(32_768).unwrap();
+        assert_eq!(reached(&path, 8_193), None);
+    }
+}
