@@ -62,6 +62,8 @@ pub struct BrokerOptions {
     /// The broker's port; none for a free one. The broker also opens the second below and the next
     /// above.
     pub broker_port: Option<u16>,
+    /// More lines of the broker's configuration, `KEY=VALUE` each with its end; they win.
+    pub conf: String,
 }
 
 /// A name server and a broker that end when this is dropped.

@@ -59,6 +59,26 @@ impl SmallDisk {
         }
     }
 
+    /// Fills it but for about so many MiB: for those who map files, and would be killed by a page
+    /// that can't be had.
+    ///
+    /// # Errors
+    /// There is less room than that already, or it fails.
+    pub fn fill_but(&self, mib: u64) -> Result<()> {
+        const PIECE: usize = 1 << 20;
+        let mut filler = File::create(self.filler())?;
+        while u64::try_from(PIECE)? * mib < self.room()? {
+            filler.write_all(&vec![0; PIECE])?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that are left.
+    fn room(&self) -> Result<u64> {
+        let system = rustix::fs::statvfs(self.path())?;
+        Ok(system.f_bavail * system.f_frsize)
+    }
+
     /// Gives the space back.
     ///
     /// # Errors

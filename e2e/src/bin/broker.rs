@@ -84,6 +84,7 @@ fn start(up: Up) -> anyhow::Result<()> {
         tls,
         dir: up.dir.clone(),
         advertised_ip: None,
+        conf: String::new(),
         name_server_port: Some(up.name_server_port),
         broker_port: Some(up.broker_port),
     })?;

@@ -56,6 +56,7 @@ pub(super) fn write(options: &BrokerOptions, name_server: u16, broker: u16) -> R
         secret(&dir.join("access_key"), ACCESS_KEY)?;
         secret(&dir.join("secret_key"), SECRET_KEY)?;
     }
+    conf.push_str(&options.conf);
     fs::write(dir.join("conf/broker.conf"), conf)?;
     for name in ["namesrv", "broker"] {
         // 4.x wants these files; 5.x has its own.

@@ -2,8 +2,10 @@
 //! on the topic, and with broker or daemon killed, frozen or stopped in its midst.
 
 mod away;
+mod closed;
 mod doctor;
 mod lag;
+mod moved;
 mod network;
 mod old;
 mod outage;

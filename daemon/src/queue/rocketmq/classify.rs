@@ -1,25 +1,26 @@
-//! What a failed send tells: that nothing can have reached the broker, or that nobody knows. Pure;
-//! whatever isn't proven definite here is unknown.
+//! What the client's errors tell: whether nothing can have reached the broker or nobody knows, and
+//! in words what went wrong. Pure; whatever isn't proven definite here, or by the table of
+//! `answers.rs`, is unknown.
 
 use std::error::Error;
 
 use rocketmq_client_rust::{ClientError, MQClientException};
 
-use super::{Blame, Cause};
+use super::Blame;
+use super::answers::{Kept, meaning};
 
-/// The broker refuses the account.
-pub(super) const NO_PERMISSION: i32 = 16;
-/// The broker's general code. Brokers before 5.3 refuse accounts by it, too, which refusal.rs turns
-/// into the code above: as it comes here it says nothing.
-pub(super) const SYSTEM_ERROR: i32 = 1;
-/// Our own code for an order that makes no message.
-pub(super) const ILLEGAL: &str = "unsent.illegal";
-/// The broker won't take this message: too long, no such topic, an illegal name.
-const MESSAGE_ILLEGAL: i32 = 13;
-const TOPIC_NOT_EXIST: i32 = 17;
-
-/// The client's own codes for "I found nobody to send it to". It gives them before it sends.
-const NO_ROUTE: [i32; 4] = [TOPIC_NOT_EXIST, 10_003, 10_004, 10_005];
+/// The client's own codes for "I found nobody to send it to", with what each says. It gives them
+/// before it sends.
+const NOBODY: [(i32, &str); 4] = [
+    (17, "the name servers know no broker for the topic"),
+    (10_003, "no broker takes orders for the topic: none has a queue of it that may be written to"),
+    (10_004, "no name server is configured"),
+    (10_005, "the name servers know no broker for the topic"),
+];
+/// The catalogue's code for an error that the client raised about what it was given.
+const ARGUMENT: &str = "core.argument.invalid";
+/// The catalogue's code for a broker's answer that is an error.
+const REFUSED: &str = "broker.operation.failed";
 
 /// The parts of a client error that tell anything. Its text is redacted; these aren't.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,8 +29,10 @@ pub(super) struct Facts {
     pub(super) code: String,
     /// How far the request got, where the error says so.
     pub(super) phase: Option<String>,
-    /// The broker's response code.
+    /// The broker's response code, or the row that `answers.rs` has for it.
     pub(super) broker_code: Option<i32>,
+    /// `HOST:PORT` of the broker that answered, where the error tells.
+    pub(super) broker: Option<String>,
     /// The client's code from below the catalogue's.
     pub(super) client_code: Option<i32>,
     /// The texts of the causes, outermost first.
@@ -42,6 +45,7 @@ impl Facts {
             code: error.descriptor().code().to_string(),
             phase: phase(error),
             broker_code: error.broker_response_code(),
+            broker: error.broker_addr().map(str::to_owned),
             client_code: error
                 .source_ref::<MQClientException>()
                 .map(MQClientException::response_code),
@@ -58,33 +62,44 @@ impl Facts {
         }
         match self.code.as_str() {
             "transport.admission.queue_saturated" => true,
-            "core.argument.invalid" => {
-                self.client_code.is_some_and(|code| NO_ROUTE.contains(&code))
-            }
-            "broker.operation.failed" => {
-                matches!(self.broker_code, Some(NO_PERMISSION | MESSAGE_ILLEGAL | TOPIC_NOT_EXIST))
-            }
+            ARGUMENT => self.nobody().is_some(),
+            REFUSED => self.answer().is_some_and(|code| meaning(code).kept == Kept::No),
             _ => false,
         }
     }
 
-    /// Whose fault a definite failure is.
+    /// Whose fault it is.
     pub(super) fn blame(&self) -> Blame {
-        let is_refused = self.code == "broker.operation.failed";
-        match self.code == ILLEGAL || is_refused && self.broker_code == Some(MESSAGE_ILLEGAL) {
-            true => Blame::Order,
-            false => Blame::Queue,
+        match self.answer() {
+            _ if self.code == ILLEGAL => Blame::Order,
+            Some(code) => meaning(code).blame,
+            None => Blame::Queue,
         }
+    }
+
+    /// The broker's answer, where it is what failed.
+    pub(super) fn answer(&self) -> Option<i32> {
+        self.broker_code.filter(|_| self.code == REFUSED)
+    }
+
+    /// What the client says where it found nobody to send to.
+    pub(super) fn nobody(&self) -> Option<&'static str> {
+        let code = self.client_code.filter(|_| self.code == ARGUMENT)?;
+        NOBODY.iter().find(|(known, _)| *known == code).map(|(_, words)| *words)
     }
 
     /// Whether the way to the broker is in doubt, so that it is worth looking at.
     pub(super) fn doubts_the_way(&self) -> bool {
         self.code.starts_with("transport.") && self.code != "transport.admission.queue_saturated"
             || self.code == "core.operation.timed_out"
+            || self.code == UNENDED
     }
 
-    /// A sentence for the log.
+    /// A sentence on what is wrong. A broker's answer has its own in `answers.rs`.
     pub(super) fn sentence(&self) -> String {
+        if let Some(words) = self.words() {
+            return words;
+        }
         let mut sentence = self.code.clone();
         if let Some(phase) = &self.phase {
             sentence.push_str(&format!(" ({phase})"));
@@ -98,12 +113,47 @@ impl Facts {
         }
         sentence
     }
+
+    /// The client's codes in words, as far as they are met.
+    fn words(&self) -> Option<String> {
+        let words = match (self.code.as_str(), self.phase.as_deref()) {
+            (UNSENT | ILLEGAL | UNENDED, _) => return Some(self.texts.clone()),
+            (ARGUMENT, _) => self.nobody()?,
+            ("transport.connection.failed" | "transport.session.failed", phase) => match phase {
+                Some("connect") => "no connection to it can be made",
+                Some("before_write") => "the connection broke before anything was sent",
+                _ => "the connection broke before an answer came",
+            },
+            ("transport.connection.timeout", _) => "no connection to it was made in time",
+            ("transport.response.timeout" | "core.operation.timed_out", _) => {
+                "no answer came in time"
+            }
+            ("transport.write.timeout", _) => "the connection took no more bytes in time",
+            ("transport.admission.queue_saturated", _) => {
+                "more requests are under way than a connection takes"
+            }
+            ("transport.dns.failed", _) => "its name can't be resolved",
+            ("transport.endpoint.invalid", _) => "its address is none",
+            (
+                "core.serialization.failed" | "protocol.body.invalid" | "protocol.header.invalid",
+                _,
+            ) => "its answer can't be read: it speaks another version of the protocol",
+            (code, _) if code.starts_with("client.lifecycle.") => {
+                "the client is being stopped or replaced"
+            }
+            (REFUSED, _) => return Some(format!("it answers with error code {}", self.answer()?)),
+            _ => return None,
+        };
+        Some(words.to_owned())
+    }
 }
 
-/// What a send failed with, for the publisher and the log.
-pub(super) fn cause(facts: &Facts) -> Cause {
-    Cause(facts.sentence())
-}
+/// The code of a failure of ours before the client was asked.
+pub(super) const UNSENT: &str = "unsent";
+/// The code of an order that makes no message.
+pub(super) const ILLEGAL: &str = "unsent.illegal";
+/// The code of a failure to learn how a send ended.
+pub(super) const UNENDED: &str = "unended";
 
 /// Whether a broker's remark speaks of accounts and permissions.
 pub(super) fn says_acl(remark: &str) -> bool {
@@ -142,6 +192,7 @@ fn texts(error: &ClientError) -> String {
 mod tests {
     use rocketmq_client_rust::{ClientError, MQBrokerException, MQClientException};
 
+    use super::super::answers::marked;
     use super::{Blame, Facts, says_acl};
 
     fn transport(code: &str, phase: Option<&str>) -> Facts {
@@ -174,38 +225,52 @@ mod tests {
     }
 
     #[test]
-    fn the_brokers_refusals_are_definite_and_its_troubles_are_not() {
+    fn a_brokers_answer_is_judged_by_the_table() {
         let refused = |code, text: &str| {
-            Facts::of(&ClientError::from(MQBrokerException::new(code, text))).is_definite()
+            let facts = Facts::of(&ClientError::from(MQBrokerException::new(code, text)));
+            (facts.is_definite(), facts.blame())
         };
-        assert!(refused(16, "User:someone has no permission"));
-        assert!(refused(13, "message too long"));
-        assert!(refused(17, "no such topic"));
-        assert!(!refused(1, "store failed"));
-        assert!(!refused(2, "busy"));
-        assert!(!refused(14, "service not available now"));
+        assert_eq!(refused(16, "User:someone has no permission"), (true, Blame::Queue));
+        assert_eq!(refused(13, "message too long"), (true, Blame::Order));
+        assert_eq!(refused(17, "no such topic"), (true, Blame::Queue));
+        assert_eq!(refused(14, "service not available now"), (true, Blame::Queue));
+        assert_eq!(refused(1, "store failed"), (false, Blame::Queue));
+        assert_eq!(refused(2, "busy"), (false, Blame::Queue));
+        let busy = marked(2, "[REJECTREQUEST]system busy");
+        assert_eq!(refused(busy, ""), (true, Blame::Queue));
     }
 
     #[test]
-    fn an_illegal_message_is_the_orders_own_fault_and_every_other_refusal_the_queues() {
-        let blame = |code| Facts::of(&ClientError::from(MQBrokerException::new(code, ""))).blame();
-        assert_eq!(blame(13), Blame::Order);
-        for code in [1, 2, 14, 16, 17] {
-            assert_eq!(blame(code), Blame::Queue, "{code}");
-        }
-        assert_eq!(transport("transport.connection.failed", Some("connect")).blame(), Blame::Queue);
-    }
-
-    #[test]
-    fn no_route_is_definite_and_other_bad_arguments_are_not() {
+    fn nobody_to_send_to_is_definite_and_told_in_words() {
         let local = |code| {
             Facts::of(&ClientError::from(MQClientException::new_with_code(code, "no route")))
         };
         for code in [17, 10_003, 10_004, 10_005] {
-            assert!(local(code).is_definite(), "{code}");
+            let facts = local(code);
+            assert!(facts.is_definite(), "{code}");
+            let told = facts.sentence();
+            assert!(!told.contains("core.argument") && !told.contains("code 1"), "{told}");
         }
+        assert!(local(10_003).sentence().contains("no broker takes orders"));
         assert!(!local(-1).is_definite());
-        assert!(local(17).sentence().contains("no route"), "{}", local(17).sentence());
+        assert!(local(-1).sentence().contains("no route"), "{}", local(-1).sentence());
+    }
+
+    #[test]
+    fn the_clients_codes_are_put_into_words() {
+        for (code, phase, words) in [
+            ("transport.connection.failed", Some("connect"), "no connection to it can be made"),
+            ("transport.connection.failed", Some("closed"), "before an answer came"),
+            ("transport.response.timeout", None, "no answer came in time"),
+            ("core.operation.timed_out", None, "no answer came in time"),
+            ("core.serialization.failed", None, "can't be read"),
+            ("client.lifecycle.shutting_down", None, "stopped or replaced"),
+        ] {
+            let told = transport(code, phase).sentence();
+            assert!(told.contains(words) && !told.contains(code), "{told}");
+        }
+        // One that was never met is told as it is.
+        assert_eq!(transport("rpc.request.failed", None).sentence(), "rpc.request.failed");
     }
 
     #[test]

@@ -15,7 +15,8 @@ use rocketmq_observability::TelemetryRuntimeGuard;
 use rocketmq_runtime::{RuntimeConfig, RuntimeOwner};
 
 use super::Cause;
-use super::refusal::RefusalHook;
+use super::offsets::Handled;
+use super::refusal::{RefusalHook, Remarks};
 use super::share::AmongTheLiving;
 use super::signer::Signer;
 use crate::clock;
@@ -76,6 +77,10 @@ pub(super) struct Clients {
     runtime: Arc<ClientRuntime>,
     owner: Mutex<Option<RuntimeOwner>>,
     signer: Arc<Signer>,
+    /// What brokers said beside the sends that they refused.
+    pub(super) remarks: Arc<Remarks>,
+    /// How far this process's consumers have come.
+    pub(super) handled: Arc<Handled>,
     made: AtomicU64,
     identity: String,
     pub(super) settings: Rocketmq,
@@ -101,6 +106,8 @@ impl Clients {
             runtime,
             owner: Mutex::new(Some(owner)),
             signer: Signer::new(Account::new(&settings, credentials)),
+            remarks: Arc::default(),
+            handled: Arc::default(),
             made: AtomicU64::new(0),
             identity: identity(),
             settings,
@@ -143,7 +150,10 @@ impl Clients {
             .default_topic_queue_nums(4)
             .retry_times_when_send_failed(0)
             .retry_times_when_send_async_failed(0)
-            .rpc_hook(Arc::new(RefusalHook { signer: self.signer.clone() }))
+            .rpc_hook(Arc::new(RefusalHook {
+                signer: self.signer.clone(),
+                remarks: self.remarks.clone(),
+            }))
             .build();
         producer.start().await?;
         Ok(producer)

@@ -20,6 +20,7 @@ use tokio::task::AbortHandle;
 
 use super::client::Clients;
 use super::delivery::delivery;
+use super::offsets::Handled;
 use super::{Consuming, Delivery, Placer};
 use crate::fault_points::{Point, reach};
 
@@ -59,6 +60,10 @@ impl RunningConsumer {
             gate: gate.clone(),
             placed: placed.clone(),
             failing: AtomicBool::default(),
+            progress: Progress {
+                handled: clients.handled.clone(),
+                topic: clients.names.topic.clone(),
+            },
         };
         let client = Box::pin(clients.consumer(listener)).await?;
         let inner = client.default_mq_push_consumer_impl().cloned();
@@ -156,6 +161,24 @@ struct Listener {
     placed: Arc<Notify>,
     /// Whether the last batch couldn't be placed.
     failing: AtomicBool,
+    progress: Progress,
+}
+
+/// Notes how far the orders' topic has been handled.
+struct Progress {
+    handled: Arc<Handled>,
+    topic: String,
+}
+
+impl Progress {
+    /// A batch comes from one queue. One that comes again comes by way of the retry topic, and
+    /// bears the name of the orders' topic with places of the other.
+    fn note(&self, messages: &[&MessageExt]) {
+        let fresh = messages.iter().filter(|message| message.reconsume_times() == 0);
+        let Some(last) = fresh.max_by_key(|message| message.queue_offset()) else { return };
+        let queue = format!("{}/{}/{}", last.broker_name(), self.topic, last.queue_id());
+        self.handled.note(&queue, last.queue_offset() + 1);
+    }
 }
 
 impl MessageListenerConcurrently for Listener {
@@ -167,7 +190,10 @@ impl MessageListenerConcurrently for Listener {
         // A batch is acknowledged or given back whole (the listener can't set an acknowledge
         // index), which is why the placer gives every message a durable outcome of its own.
         let deliveries: Vec<Delivery> = messages.iter().map(|message| delivery(message)).collect();
-        match self.gate.through(|| place(&*self.placer, &deliveries, &self.failing)) {
+        let passed = self.gate.through(|| place(&*self.placer, &deliveries, &self.failing));
+        // Before the acknowledgement, so that nobody takes our progress for another's.
+        self.progress.note(messages);
+        match passed {
             Passed::Done => {
                 reach(Point::AckBefore);
                 self.placed.notify_one();

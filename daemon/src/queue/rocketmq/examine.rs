@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::client::Clients;
 use super::line::connect;
 use super::probe::{Fault, account_fault, from_name_server};
-use super::requests::{Broker, RequestError, Requests};
-use super::{broker_clock, round_trip};
+use super::requests::{Broker, Closes, RequestError, Requests};
+use super::{broker_clock, permissions, round_trip};
 use crate::config;
 use crate::findings::Finding;
 
@@ -162,6 +162,9 @@ impl Look<'_> {
             if heard.account {
                 findings.push(self.open_broker(broker).await);
             }
+            if heard.account && known {
+                findings.extend(self.closed(broker).await);
+            }
             heard_all.push(heard);
         }
         if reached.is_empty() || !heard_all.iter().any(|heard| heard.account) {
@@ -227,6 +230,16 @@ impl Look<'_> {
                 TOPIC_RIGHT,
                 format!("{name} lets us subscribe to {} with group {}", names.topic, names.group),
             )),
+            Err(error) if error.closes() == Some(Closes::Group) => {
+                let sentence = permissions::group_closed(&names.group, broker);
+                heard.findings.push(permissions::told(
+                    self.wanted.consumes,
+                    GROUP_RIGHT,
+                    &sentence,
+                ));
+            }
+            // Closed to everybody: a line of its own tells how.
+            Err(error) if error.closes().is_some() => {}
             Err(error) => self.refused(&mut heard, broker, TOPIC_RIGHT, &error),
         }
         heard
@@ -271,6 +284,13 @@ impl Look<'_> {
         });
     }
 
+    /// What the broker closes to everybody.
+    async fn closed(&self, broker: &Broker) -> Vec<Finding> {
+        let Examination { publishes, consumes, .. } = *self.wanted;
+        let lines = permissions::lines(self.clients, self.requests, broker, publishes, consumes);
+        timely(lines).await.unwrap_or_else(|| vec![silent(TOPIC_RIGHT)])
+    }
+
     /// Whether a secret that nobody has is taken too.
     async fn open_broker(&self, broker: &Broker) -> Finding {
         const CHECK: &str = "open broker";
@@ -305,8 +325,9 @@ impl Look<'_> {
     fn topic(&self, brokers: &[Broker], known: bool, makers: bool) -> Finding {
         let topic = &self.clients.names.topic;
         if known {
-            let queues: u32 = brokers.iter().map(|broker| broker.queues).sum();
-            let found = format!("{topic} is there: {queues} queues, {} brokers", brokers.len());
+            let queues: u32 = brokers.iter().map(|broker| broker.access.readable()).sum();
+            let found =
+                format!("{topic} is there: {queues} queues to read, {} brokers", brokers.len());
             return Finding::ok(TOPIC, found);
         }
         if makers {

@@ -30,9 +30,9 @@ impl HealthBoard {
     }
 
     /// Something is wrong; orders may still be sent where the way is known from before.
-    pub(super) fn degrade(&self, sentence: String, sending: Running) {
+    pub(super) fn degrade(&self, sentences: Vec<String>, sending: Running) {
         self.change(|health| {
-            health.degraded = vec![sentence];
+            health.degraded = sentences;
             health.producer_ready = sending == Running::Yes;
         });
     }
@@ -98,7 +98,7 @@ mod tests {
         let mut seen = board.subscribe();
         board.producer_ready();
         board.consumer(Running::Yes);
-        board.degrade("broker away".to_owned(), Running::No);
+        board.degrade(vec!["broker away".to_owned()], Running::No);
         assert_eq!(
             *seen.borrow_and_update(),
             Health {
@@ -108,7 +108,7 @@ mod tests {
                 consumer_running: true,
             }
         );
-        board.degrade("broker away".to_owned(), Running::No);
+        board.degrade(vec!["broker away".to_owned()], Running::No);
         assert!(!seen.has_changed().unwrap());
         board.clear();
         assert!(seen.has_changed().unwrap());

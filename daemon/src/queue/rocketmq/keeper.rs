@@ -10,6 +10,7 @@ use rocketmq_client_rust::{ClientError, DefaultMQProducer};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::access::Closed;
 use super::classify::Facts;
 use super::consumer::RunningConsumer;
 use super::line::{Line, Port, Ports};
@@ -25,6 +26,8 @@ const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
 const PROBE_AFTER_MAX_UNATTENDED: Duration = Duration::from_millis(500);
 /// Waits between two probes while all is well: who else consumes, brokers that came or went.
 const PROBE_AFTER_WELL: Duration = Duration::from_secs(30);
+/// While a broker closes something to everybody: whoever opens it again watches for it.
+const PROBE_AFTER_CLOSED: Duration = Duration::from_secs(1);
 /// Between two probes while something is under way that takes a moment.
 const SETTLING: Duration = Duration::from_millis(100);
 /// A producer behind which the ports answer isn't replaced more often than this.
@@ -63,6 +66,10 @@ pub(super) struct Keeper {
     /// The producer from before the outage was tried without its broker in the name server's list,
     /// and met a dead connection.
     known_way_spent: bool,
+    /// It is being tried.
+    known_way_tried: bool,
+    /// No broker took orders when it was looked last.
+    closed_to_writers: bool,
     wait: Duration,
 }
 
@@ -88,6 +95,8 @@ impl Keeper {
             producer_renewed: None,
             any_secret: AnySecret::Unasked,
             known_way_spent: false,
+            known_way_tried: false,
+            closed_to_writers: false,
             wait: PROBE_AFTER_MIN,
         }
     }
@@ -121,25 +130,39 @@ impl Keeper {
             self.wait = PROBE_AFTER_MIN;
         }
         match self.look_and_mend(suspected).await {
-            Ok(Topic::Exists) => {
-                self.known_way_spent = false;
-                self.wait = PROBE_AFTER_MIN;
-                self.shared.health.clear();
-                PROBE_AFTER_WELL
-            }
-            Ok(Topic::MadeByFirstOrder) => {
-                self.wait = PROBE_AFTER_MIN;
-                self.shared.health.clear();
-                PROBE_AFTER_MIN
-            }
+            Ok(found) => self.settle(found),
             Err(fault) => {
-                self.known_way_spent |= suspected;
-                let sending = match self.known_way_works(&fault).await {
+                // Before it is tried it can't fail: the end of a connection is how an outage begins.
+                self.known_way_spent |= suspected && self.known_way_tried;
+                self.known_way_tried = self.known_way_works(&fault).await;
+                let sending = match self.known_way_tried {
                     true => Running::Yes,
                     false => Running::No,
                 };
                 self.postpone(&fault, sending)
             }
+        }
+    }
+
+    /// The way is there. What brokers close to everybody stands in it all the same.
+    fn settle(&mut self, found: Found) -> Duration {
+        (self.known_way_spent, self.known_way_tried) = (false, false);
+        self.wait = PROBE_AFTER_MIN;
+        let Closed { degraded, to_writers, .. } = found.closed;
+        let is_closed = !degraded.is_empty();
+        if is_closed {
+            let sending = match to_writers || !self.shared.wants().producer {
+                true => Running::No,
+                false => Running::Yes,
+            };
+            self.shared.health.degrade(degraded, sending);
+        } else {
+            self.shared.health.clear();
+        }
+        match found.topic {
+            Topic::MadeByFirstOrder => PROBE_AFTER_MIN,
+            Topic::Exists if is_closed => PROBE_AFTER_CLOSED,
+            Topic::Exists => PROBE_AFTER_WELL,
         }
     }
 
@@ -174,7 +197,7 @@ impl Keeper {
         if sending == Running::No {
             self.shared.producer.set_unready(Cause(sentence.clone()));
         }
-        self.shared.health.degrade(sentence, sending);
+        self.shared.health.degrade(vec![sentence], sending);
         let max = if fault.needs_a_person() { PROBE_AFTER_MAX } else { PROBE_AFTER_MAX_UNATTENDED };
         let wait = self.wait.min(max);
         self.wait = (wait * 2).min(PROBE_AFTER_MAX);
@@ -204,13 +227,13 @@ impl Keeper {
         }
     }
 
-    async fn look_and_mend(&mut self, suspected: bool) -> Result<Topic, Fault> {
+    async fn look_and_mend(&mut self, suspected: bool) -> Result<Found, Fault> {
         let name_servers = self.shared.clients.settings.name_servers.clone();
         let down = self.line.down_among(&name_servers).await;
         if down.len() == name_servers.len() {
             return Err(Fault::NameServers(down));
         }
-        let found = self.look().await?;
+        let mut found = self.look().await?;
         let addresses: Vec<String> =
             found.brokers.iter().map(|broker| broker.address.clone()).collect();
         if self.brokers != addresses {
@@ -221,10 +244,22 @@ impl Keeper {
         let renewable = self.producer_renewed.is_none_or(|at| RENEW_AFTER < at.elapsed());
         self.stale.producer |= suspected && renewable;
         self.stale.registration |= suspected;
-        self.mend_producer(found.topic).await?;
+        match found.closed.to_writers {
+            true => self.close_to_writers(&found.closed),
+            false => self.mend_producer(found.topic).await?,
+        }
         self.mend_consumer(found.topic).await?;
         self.mend_registration().await;
-        self.warn(found).await
+        self.warn(&mut found).await;
+        Ok(found)
+    }
+
+    /// Refuses orders that nobody would take. When they are taken again a fresh producer knows of
+    /// it at once; the old one asks for the way each 10 s.
+    fn close_to_writers(&mut self, closed: &Closed) {
+        self.closed_to_writers = true;
+        let why = closed.degraded.first().cloned().unwrap_or_default();
+        self.shared.producer.set_unready(Cause(why));
     }
 
     async fn look(&mut self) -> Result<Found, Fault> {
@@ -233,7 +268,8 @@ impl Keeper {
             Some(_) => Consumes::Yes,
             None => Consumes::No,
         };
-        let found = Box::pin(probe(&self.shared.clients, &requests, &self.line, consumes)).await;
+        let (clients, shut) = (&self.shared.clients, self.shared.shut.told());
+        let found = Box::pin(probe(clients, &requests, &self.line, consumes, &shut)).await;
         if matches!(found, Err(Fault::Silent { .. } | Fault::Other(_))) {
             // A fresh connection next time: the breaker mustn't judge for us.
             self.stale.requests = true;
@@ -260,6 +296,7 @@ impl Keeper {
         if !self.shared.wants().producer {
             return Ok(());
         }
+        self.stale.producer |= std::mem::take(&mut self.closed_to_writers);
         if self.shared.producer.is_empty() || self.stale.producer {
             let mut fresh =
                 Box::pin(self.shared.clients.producer()).await.map_err(|error| other(&error))?;
@@ -328,21 +365,19 @@ impl Keeper {
         }
     }
 
-    async fn warn(&mut self, found: Found) -> Result<Topic, Fault> {
+    async fn warn(&mut self, found: &mut Found) {
         if self.any_secret == AnySecret::Unasked
             && let Some(broker) = found.brokers.first()
         {
             let warning = Box::pin(takes_any_secret(&self.shared.clients, broker)).await;
             self.any_secret = AnySecret::Answered(warning);
         }
-        let mut warnings = found.warnings;
+        let mut warnings = std::mem::take(&mut found.closed.warnings);
         if let AnySecret::Answered(Some(warning)) = &self.any_secret {
             warnings.push(warning.clone());
         }
-        let refusal = self.shared.refusal.lock();
-        warnings.extend(refusal.unwrap_or_else(std::sync::PoisonError::into_inner).clone());
+        warnings.extend(self.shared.skipped());
         self.shared.health.warn(warnings);
-        Ok(found.topic)
     }
 }
 

@@ -1,19 +1,23 @@
-//! How much of the topic is not consumed yet, the retries included. A reading shared by callers is
-//! taken after each of them asked; what can't be read is an error, never 0.
+//! How much of the topic is not consumed yet, the retries included, and queues that nobody may read
+//! as well (`queues.rs`). A reading shared by callers is taken after each of them asked; what can't
+//! be counted is an error, never 0.
 //!
 //! One place is out of sight: a message that a *Java* consumer gave back waits in the broker's
 //! schedule before it comes to the retry topic. Our own consumer gives nothing back while it runs
 //! (`consumer.rs`), unless placing panics; so its messages hardly ever go there.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
-use super::requests::{Broker, Glance, RequestError, Requests};
+use super::access::{Access, Shut};
+use super::offsets::{Offsets, Place};
+use super::queues::{Beyond, Depth, Spot};
+use super::requests::{Broker, RequestError, Requests, Route};
 use super::view::own_queues;
-use super::{BoxFuture, Cause, Lag, LagReader, QueueLag, Shared};
+use super::{BoxFuture, Cause, Lag, LagReader, QueueLag, Shared, moves};
 use crate::clock;
 
 /// A reading that takes longer than this is given up.
@@ -26,16 +30,34 @@ const DISPATCH_DELAY: Duration = Duration::from_millis(50);
 /// Reads the lag for everyone who asks.
 pub(super) struct RocketmqLag {
     shared: Arc<Shared>,
+    memory: Mutex<Memory>,
+    readings: Readings<Result<Lag, Cause>>,
+}
+
+/// What earlier readings saw.
+#[derive(Default)]
+struct Memory {
     /// Every broker that ever had a part of the topic, by name. The name server forgets one that
     /// goes away, and with it the orders that wait there; we don't. One that is taken out of
     /// service for good is forgotten by a restart.
-    seen: Mutex<BTreeSet<String>>,
-    readings: Readings<Result<Lag, Cause>>,
+    brokers: BTreeSet<String>,
+    /// Queues beyond those that a topic has, by broker and topic.
+    beyond: BTreeMap<(String, String), Beyond>,
+    offsets: Offsets,
+}
+
+/// What one reading adds up.
+#[derive(Default)]
+struct Reading {
+    lag: Lag,
+    shut: Vec<Shut>,
+    /// Queues of the orders' topic with their committed offsets, for who moves them.
+    places: Vec<(String, Broker, Place)>,
 }
 
 impl RocketmqLag {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, seen: Mutex::default(), readings: Readings::default() }
+        Self { shared, memory: Mutex::default(), readings: Readings::default() }
     }
 
     /// A reading of 0 is taken twice: the broker acknowledges a message some milliseconds before
@@ -73,28 +95,138 @@ impl RocketmqLag {
 
     async fn read_all(&self, requests: &Requests) -> Result<Lag, RequestError> {
         let names = &self.shared.clients.names;
-        let Some(brokers) = requests.brokers_of(&names.topic).await? else {
+        let Some(route) = requests.route_of(&names.topic).await? else {
             return self.without_topic(requests).await;
         };
-        self.all_seen_are_among(&brokers)?;
-        let (mut lag, own) = (Lag::default(), own_queues(&self.shared).await);
-        for broker in &brokers {
-            read_topic(requests, broker, &names.group, &names.topic, &mut lag).await?;
-            // The broker keeps one retry queue per group; there is none before the first consumer.
-            let retries = broker.with_one_queue();
-            read_topic(requests, &retries, &names.group, &names.retry_topic, &mut lag).await?;
+        self.all_seen_are_among(&route)?;
+        let own = own_queues(&self.shared).await;
+        // The broker keeps a retry queue per group; there is none before the first consumer.
+        let retries = requests.route_of(&names.retry_topic).await?.unwrap_or_default();
+        let mut reading = Reading::default();
+        let read = async {
+            for broker in &route.brokers {
+                self.read_topic(requests, broker, &names.topic, &mut reading).await?;
+                let known = retries.brokers.iter().find(|part| part.name == broker.name);
+                let access = known.map_or(Access::open(1), |part| part.access);
+                let broker = Broker { access, ..broker.clone() };
+                self.read_topic(requests, &broker, &names.retry_topic, &mut reading).await?;
+            }
+            Ok(())
+        };
+        let read = read.await;
+        let is_whole = matches!(read, Ok(()) | Err(RequestError::Uncounted(_)));
+        if is_whole && self.shared.shut.note(std::mem::take(&mut reading.shut), Instant::now()) {
+            self.shared.look();
         }
-        for queue in lag.queues.iter_mut().filter(|queue| own.contains(&queue.name)) {
+        read?;
+        self.watch_moves(requests, &own, &reading.places).await;
+        for queue in reading.lag.queues.iter_mut().filter(|queue| own.contains(&queue.name)) {
             queue.owner = Some(self.shared.clients.identity().to_owned());
         }
-        Ok(lag)
+        Ok(reading.lag)
+    }
+
+    /// One topic at one broker.
+    async fn read_topic(
+        &self,
+        requests: &Requests,
+        broker: &Broker,
+        topic: &str,
+        reading: &mut Reading,
+    ) -> Result<(), RequestError> {
+        let names = &self.shared.clients.names;
+        let key = (broker.name.clone(), topic.to_owned());
+        let spot = Spot { requests, broker, group: &names.group, topic };
+        // Readings come one after the other: nobody else has it meanwhile.
+        let mut beyond = self.memory().beyond.get(&key).cloned().unwrap_or_default();
+        let depths = spot.depths(&mut beyond).await;
+        self.memory().beyond.insert(key, beyond);
+        let mut shut = Shut {
+            broker: broker.name.clone(),
+            topic: topic.to_owned(),
+            waiting: None,
+            queues: vec![],
+        };
+        let depths = match depths {
+            Ok(depths) => depths.unwrap_or_default(),
+            Err(error) => {
+                if let RequestError::Uncounted(_) = error {
+                    let Access { read_queues, .. } = broker.access;
+                    let first = broker.access.readable();
+                    shut.queues = (first..broker.access.queues().max(read_queues)).collect();
+                    reading.shut.push(shut);
+                }
+                return Err(error);
+            }
+        };
+        for depth in depths {
+            let name = format!("{}/{topic}/{}", broker.name, depth.number);
+            if !depth.is_open && 0 < depth.waiting() {
+                shut.waiting = Some(shut.waiting.unwrap_or(0) + depth.waiting());
+                shut.queues.push(depth.number);
+            }
+            if topic == names.topic {
+                let place = self.place(&name, &depth);
+                reading.places.push((name.clone(), broker.clone(), place));
+            }
+            reading.lag.add(name, broker, &depth);
+        }
+        if !shut.queues.is_empty() {
+            reading.shut.push(shut);
+        }
+        Ok(())
+    }
+
+    fn place(&self, name: &str, depth: &Depth) -> Place {
+        let oldest = depth.glance.min_offset;
+        let handled = self.shared.clients.handled.up_to(name);
+        Place { committed: depth.committed.unwrap_or(oldest), oldest, handled }
+    }
+
+    /// Tells of offsets that somebody else moved. Where others of the group consume, they do it.
+    async fn watch_moves(
+        &self,
+        requests: &Requests,
+        own: &HashSet<String>,
+        places: &[(String, Broker, Place)],
+    ) {
+        if self.shared.wants().placer.is_none() {
+            return;
+        }
+        for (name, broker, place) in places {
+            let (name, place) = (name.as_str(), *place);
+            let moved = {
+                let mut memory = self.memory();
+                let before = memory.offsets.clone();
+                let moved = memory.offsets.observe(name, place);
+                if moved.is_some() {
+                    memory.offsets = before;
+                }
+                moved
+            };
+            let Some(moved) = moved else { continue };
+            let group = &self.shared.clients.names.group;
+            let consumers = requests.consumers(&broker.address, group).await;
+            let others = consumers.is_ok_and(|consumers| {
+                consumers.iter().any(|consumer| !self.shared.clients.is_ours(consumer))
+            });
+            let mut memory = self.memory();
+            if others && !own.contains(name) {
+                memory.offsets.trust(name, place);
+            } else {
+                memory.offsets.observe(name, place);
+                moves::tell(name, group, &moved);
+            }
+        }
+        let skipped = moves::sentences(&self.shared.clients.names, &self.memory().offsets);
+        self.shared.note_skipped(skipped);
     }
 
     /// The name server doesn't know the topic. Where every broker it knows says so too, nothing was
     /// ever sent; where it knows none, or we have seen the topic, it has forgotten a broker.
     async fn without_topic(&self, requests: &Requests) -> Result<Lag, RequestError> {
         let names = &self.shared.clients.names;
-        self.all_seen_are_among(&[])?;
+        self.all_seen_are_among(&Route::default())?;
         let brokers = requests.all_brokers().await?;
         for broker in &brokers {
             let glance = requests.glance(&broker.address, &names.group, &names.topic, 0, 0).await?;
@@ -108,11 +240,18 @@ impl RocketmqLag {
         }
     }
 
-    fn all_seen_are_among(&self, brokers: &[Broker]) -> Result<(), RequestError> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.extend(brokers.iter().map(|broker| broker.name.clone()));
-        let away = seen.iter().find(|name| !brokers.iter().any(|broker| broker.name == **name));
+    /// A broker without its master keeps what it has, and tells us nothing of it.
+    fn all_seen_are_among(&self, route: &Route) -> Result<(), RequestError> {
+        let mut memory = self.memory();
+        memory.brokers.extend(route.brokers.iter().map(|broker| broker.name.clone()));
+        memory.brokers.extend(route.headless.iter().cloned());
+        let is_there = |name: &String| route.brokers.iter().any(|broker| broker.name == *name);
+        let away = memory.brokers.iter().find(|name| !is_there(name));
         away.map_or(Ok(()), |name| Err(RequestError::Away(name.clone())))
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,72 +261,28 @@ impl LagReader for RocketmqLag {
     }
 }
 
-async fn read_topic(
-    requests: &Requests,
-    broker: &Broker,
-    group: &str,
-    topic: &str,
-    lag: &mut Lag,
-) -> Result<(), RequestError> {
-    for queue in 0..broker.queues {
-        // The committed offset before the end of the queue: what is consumed in between counts as
-        // waiting, and what isn't never counts as consumed.
-        let committed = requests.committed(&broker.address, group, topic, queue).await?;
-        let from = committed.unwrap_or(0);
-        let glance = requests.glance(&broker.address, group, topic, queue, from).await?;
-        let Some(glance) = glance else { return Ok(()) };
-        let glance = at_the_oldest(requests, broker, group, topic, queue, from, glance).await?;
-        let messages = waiting(committed, glance);
-        let age = (messages != 0).then_some(glance.born_ms).flatten().map(age_ms);
-        lag.messages += messages;
-        lag.oldest_age_ms = lag.oldest_age_ms.max(age);
-        let name = format!("{}/{topic}/{queue}", broker.name);
+impl Lag {
+    /// Counts a queue in.
+    fn add(&mut self, name: String, broker: &Broker, depth: &Depth) {
+        let messages = depth.waiting();
+        let age = (messages != 0).then_some(depth.glance.born_ms).flatten().map(age_ms);
+        self.messages += messages;
+        self.oldest_age_ms = self.oldest_age_ms.max(age);
         let offset = |offset: i64| u64::try_from(offset).ok();
-        lag.queues.push(QueueLag {
+        self.queues.push(QueueLag {
             name,
             messages,
             oldest_age_ms: age,
             broker: Some(broker.name.clone()),
-            end_offset: offset(glance.max_offset),
-            consumed_offset: committed.and_then(offset),
+            end_offset: offset(depth.glance.max_offset),
+            consumed_offset: depth.committed.and_then(offset),
             owner: None,
         });
     }
-    Ok(())
-}
-
-/// Where the broker has dropped what stood at the committed offset, the oldest stands at its first.
-async fn at_the_oldest(
-    requests: &Requests,
-    broker: &Broker,
-    group: &str,
-    topic: &str,
-    queue: u32,
-    from: i64,
-    glance: Glance,
-) -> Result<Glance, RequestError> {
-    if glance.min_offset <= from || glance.min_offset == glance.max_offset {
-        return Ok(glance);
-    }
-    let again = requests.glance(&broker.address, group, topic, queue, glance.min_offset).await?;
-    Ok(again.unwrap_or(glance))
-}
-
-/// Messages between what the group has consumed and the end. A group that never committed starts at
-/// the first message that is left.
-fn waiting(committed: Option<i64>, glance: Glance) -> u64 {
-    let from = committed.unwrap_or(0).max(glance.min_offset);
-    u64::try_from(glance.max_offset.saturating_sub(from)).unwrap_or(0)
 }
 
 fn age_ms(born_ms: i64) -> u64 {
     u64::try_from(clock::now().0.saturating_sub(born_ms)).unwrap_or(0)
-}
-
-impl Broker {
-    fn with_one_queue(&self) -> Self {
-        Self { queues: 1, ..self.clone() }
-    }
 }
 
 /// Shares readings: who comes while one is under way waits for the next, together with all others.
@@ -223,7 +318,7 @@ impl<T: Clone> Readings<T> {
         }
     }
 
-    fn next(&self) -> std::sync::MutexGuard<'_, Arc<OnceCell<T>>> {
+    fn next(&self) -> MutexGuard<'_, Arc<OnceCell<T>>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -235,19 +330,7 @@ mod tests {
 
     use tokio::sync::Semaphore;
 
-    use super::{Glance, Readings, waiting};
-
-    #[test]
-    fn what_waits_is_counted_from_the_committed_or_the_first_offset() {
-        let glance = Glance { min_offset: 10, max_offset: 25, ..Glance::default() };
-        assert_eq!(waiting(Some(20), glance), 5);
-        assert_eq!(waiting(Some(25), glance), 0);
-        assert_eq!(waiting(None, glance), 15);
-        // The broker dropped what was committed last, and a topic that was made anew.
-        assert_eq!(waiting(Some(3), glance), 15);
-        assert_eq!(waiting(Some(90), glance), 0);
-        assert_eq!(waiting(None, Glance::default()), 0);
-    }
+    use super::Readings;
 
     #[tokio::test]
     async fn a_reading_begins_after_each_of_its_callers() {

@@ -9,13 +9,19 @@
 //! keeper.rs    the background task: probes, makes, replaces
 //! producer.rs  consumer.rs  lag.rs      behind the traits
 //! classify.rs  delivery.rs              pure: definite or unknown; message to delivery
+//! answers.rs   access.rs                pure: what brokers' answers mean; what they close
 //! view.rs      what the admin views show beside the lag
-//! refusal.rs                            signs, and levels the brokers' ways to refuse an account
+//! refusal.rs                            signs, and keeps what a broker says of a refused send
+//! queues.rs                             each queue of a topic, whether it may be read or not
+//! offsets.rs   moves.rs                 pure: whether somebody else moved what is consumed; told
 //! share.rs                              pure: which queues are this consumer's
 //! signer.rs    the account, whose keys may change   trial.rs   whether brokers take another
-//! examine.rs   doctor's look at all of it, line by line (round_trip.rs, broker_clock.rs)
+//! examine.rs   doctor's look at all of it, line by line (permissions.rs, round_trip.rs,
+//!              broker_clock.rs)
 //! ```
 
+mod access;
+mod answers;
 mod broker_clock;
 mod classify;
 mod client;
@@ -26,8 +32,12 @@ mod health;
 mod keeper;
 mod lag;
 mod line;
+mod moves;
+mod offsets;
+mod permissions;
 mod probe;
 mod producer;
+mod queues;
 mod refusal;
 mod requests;
 mod round_trip;
@@ -88,8 +98,10 @@ struct Shared {
     requests: ArcSwapOption<Requests>,
     consumer: tokio::sync::Mutex<Option<RunningConsumer>>,
     wants: Mutex<Wants>,
-    /// Why the broker refuses our sends, where it does: only sending shows it.
-    refusal: Mutex<Option<String>>,
+    /// Orders that lie where nobody may read.
+    shut: access::ShutBoard,
+    /// Orders that somebody passed over, in sentences.
+    skipped: Mutex<Vec<String>>,
     /// Someone met a connection that doesn't work.
     suspected: AtomicBool,
     /// The account is another one.
@@ -129,7 +141,8 @@ impl RocketmqQueue {
                 placer: None,
                 consuming: Consuming::Running,
             }),
-            refusal: Mutex::new(None),
+            shut: access::ShutBoard::default(),
+            skipped: Mutex::default(),
             suspected: AtomicBool::new(false),
             account_changed: AtomicBool::new(false),
             seen: view::SeenBoard::default(),
@@ -208,7 +221,6 @@ impl RocketmqQueue {
     pub fn change_account(&self, account: Account) {
         self.shared.clients.change_account(account);
         self.shared.account_changed.store(true, Ordering::Release);
-        self.shared.note_refusal(None);
         self.shared.wake.notify_one();
     }
 
@@ -268,14 +280,27 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// Notes that the broker refuses sends, or that it takes them.
-    fn note_refusal(&self, cause: Option<&Cause>) {
-        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = cause.map(|cause| probe::send_refused(&self.clients, cause));
-        if *refusal != now {
-            *refusal = now;
-            self.wake.notify_one();
+    /// Has the keeper look soon: something may have changed, and no connection is in doubt.
+    fn look(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Notes which orders somebody passed over.
+    fn note_skipped(&self, now: Vec<String>) {
+        let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+        if *skipped != now {
+            *skipped = now;
+            self.look();
         }
+    }
+
+    fn skipped(&self) -> Vec<String> {
+        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A broker for words: its name where the address is known, and the address.
+    fn named(&self, address: &str) -> String {
+        view::named(self, address)
     }
 
     fn tell_consuming(&self) {

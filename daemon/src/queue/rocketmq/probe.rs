@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Cause;
+use super::access::{Closed, Shut};
 use super::client::Clients;
 use super::line::Line;
-use super::requests::{Broker, RequestError, Requests};
+use super::permissions;
+use super::requests::{Broker, Closes, RequestError, Requests};
 use crate::config::Account;
 
 /// What a probe found working.
@@ -15,7 +16,8 @@ use crate::config::Account;
 pub(super) struct Found {
     pub(super) brokers: Vec<Broker>,
     pub(super) topic: Topic,
-    pub(super) warnings: Vec<String>,
+    /// What the brokers close to everybody, and what works but isn't as it should be.
+    pub(super) closed: Closed,
 }
 
 /// The order topic.
@@ -102,17 +104,22 @@ pub(super) enum Consumes {
     No,
 }
 
-/// Looks at everything between us and the topic.
+/// Looks at everything between us and the topic. `shut` are orders that were found where nobody may
+/// read.
 pub(super) async fn probe(
     clients: &Clients,
     requests: &Requests,
     line: &Line,
     consumes: Consumes,
+    shut: &[Shut],
 ) -> Result<Found, Fault> {
-    let known = requests.brokers_of(&clients.names.topic).await.map_err(from_name_server)?;
-    let brokers = match &known {
-        Some(brokers) => brokers.clone(),
-        None => candidates(requests).await?,
+    let topic = &clients.names.topic;
+    let route = requests.route_of(topic).await.map_err(from_name_server)?;
+    let known = route.as_ref().is_some_and(|route| !route.brokers.is_empty());
+    let headless = route.as_ref().map(|route| route.headless.clone()).unwrap_or_default();
+    let brokers = match route {
+        Some(route) if known || !headless.is_empty() => route.brokers,
+        _ => candidates(requests).await?,
     };
     if brokers.is_empty() {
         return Err(Fault::NoBroker);
@@ -123,40 +130,73 @@ pub(super) async fn probe(
     if down.len() == addresses.len() {
         return Err(Fault::Brokers(down));
     }
-    let mut warnings: Vec<String> = Vec::new();
+    let mut closed = match known {
+        true => permissions::closed(requests, topic, &brokers, shut).await,
+        false => Closed::default(),
+    };
     if !down.is_empty() {
-        warnings.push(format!("a part of the RocketMQ brokers doesn't answer: {}", listed(&down)));
+        closed
+            .warnings
+            .push(format!("a part of the RocketMQ brokers doesn't answer: {}", listed(&down)));
+    }
+    if !headless.is_empty() {
+        closed.warnings.push(format!(
+            "the master of {} is away: what waits there is unknown, and only replicas answer. Start it",
+            headless.join(", ")
+        ));
     }
     let reachable = || brokers.iter().filter(|broker| !down.contains_key(&broker.address));
     let mut there = false;
     for broker in reachable() {
-        match account(clients, requests, broker).await {
-            Ok(exists) => there |= exists,
-            Err(Fault::Rights { sentence }) if consumes == Consumes::No => {
-                warnings.push(format!("the lag can't be read: {sentence}"));
-                there |= known.is_some();
-            }
-            Err(fault) => return Err(fault),
-        }
-        if consumes == Consumes::Yes {
-            warnings.extend(others(clients, requests, broker).await);
-        }
+        there |= usable(clients, requests, broker, known, consumes, &mut closed).await?;
     }
-    if known.is_some() {
-        return Ok(Found { brokers, topic: Topic::Exists, warnings });
+    if known {
+        return Ok(Found { brokers, topic: Topic::Exists, closed });
     }
     if there {
         // The broker has it and the name server doesn't know yet: it registers in a moment.
         return Err(Fault::Settling("waiting for the name server to know the topic"));
     }
-    let topic = make_topic(clients, requests, reachable()).await?;
-    if topic == Topic::MadeByFirstOrder && consumes == Consumes::Yes {
-        warnings.push(format!(
-            "the topic {} doesn't exist yet; the first order sent makes it",
-            clients.names.topic
-        ));
+    let made = make_topic(clients, requests, reachable()).await?;
+    if made == Topic::MadeByFirstOrder && consumes == Consumes::Yes {
+        closed
+            .warnings
+            .push(format!("the topic {topic} doesn't exist yet; the first order sent makes it"));
     }
-    Ok(Found { brokers, topic, warnings })
+    Ok(Found { brokers, topic: made, closed })
+}
+
+/// Whether the broker takes us and has the topic; who else consumes there.
+async fn usable(
+    clients: &Clients,
+    requests: &Requests,
+    broker: &Broker,
+    known: bool,
+    consumes: Consumes,
+    closed: &mut Closed,
+) -> Result<bool, Fault> {
+    let there = match account(clients, requests, broker, known).await {
+        Ok(Here::Open) => true,
+        Ok(Here::GroupClosed) => {
+            closed.degraded.extend(group_closed(clients, broker, consumes));
+            true
+        }
+        Ok(Here::NoTopic) => false,
+        Err(Fault::Rights { sentence }) if consumes == Consumes::No => {
+            closed.warnings.push(format!("the lag can't be read: {sentence}"));
+            known
+        }
+        Err(fault) => return Err(fault),
+    };
+    if consumes == Consumes::Yes {
+        closed.warnings.extend(others(clients, requests, broker).await);
+    }
+    Ok(there)
+}
+
+/// The group as a whole may not consume; no matter to who only publishes.
+fn group_closed(clients: &Clients, broker: &Broker, consumes: Consumes) -> Option<String> {
+    (consumes == Consumes::Yes).then(|| permissions::group_closed(&clients.names.group, broker))
 }
 
 /// Brokers to ask when the name server doesn't know the topic.
@@ -168,16 +208,44 @@ pub(super) async fn candidates(requests: &Requests) -> Result<Vec<Broker>, Fault
     Ok(makers)
 }
 
+/// What a broker has for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Here {
+    Open,
+    NoTopic,
+    GroupClosed,
+}
+
 /// Whether the broker takes our account and rights, and has the topic.
-async fn account(clients: &Clients, requests: &Requests, broker: &Broker) -> Result<bool, Fault> {
+async fn account(
+    clients: &Clients,
+    requests: &Requests,
+    broker: &Broker,
+    known: bool,
+) -> Result<Here, Fault> {
     let names = &clients.names;
-    let glance = requests.glance(&broker.address, &names.group, &names.topic, 0, 0).await;
-    match glance {
-        Ok(glance) => Ok(glance.is_some()),
+    // Where nobody may read, who has the account is asked in another way.
+    let asked = match known && broker.access.readable() == 0 {
+        true => {
+            let committed = requests.committed(&broker.address, &names.group, &names.topic, 0);
+            committed.await.map(|_| Here::Open)
+        }
+        false => {
+            let glance = requests.glance(&broker.address, &names.group, &names.topic, 0, 0).await;
+            glance.map(|glance| if glance.is_some() { Here::Open } else { Here::NoTopic })
+        }
+    };
+    match asked {
+        Ok(here) => Ok(here),
         Err(error) if error.is_acl() => {
             Err(account_fault(clients, &clients.account(), &error.to_string()))
         }
-        Err(error @ RequestError::Refused { .. }) => Err(Fault::Other(error.to_string())),
+        Err(error @ RequestError::Refused { .. }) => match error.closes() {
+            Some(Closes::Group) => Ok(Here::GroupClosed),
+            // Since the name server was asked; it tells in a moment.
+            Some(Closes::Queue) => Ok(Here::Open),
+            None => Err(Fault::Other(error.to_string())),
+        },
         Err(error) => {
             Err(Fault::Silent { address: broker.address.clone(), detail: error.to_string() })
         }
@@ -216,14 +284,6 @@ pub(super) fn account_fault(clients: &Clients, account: &Account, remark: &str) 
         };
     };
     Fault::Account { sentence }
-}
-
-/// What a refused send says.
-pub(super) fn send_refused(clients: &Clients, cause: &Cause) -> String {
-    format!(
-        "the RocketMQ broker refuses orders ({cause}): allow the account to publish to topic {}",
-        clients.names.topic
-    )
 }
 
 /// Everyone else in our group takes a part of the orders, and places them in another database.

@@ -11,7 +11,8 @@ use rocketmq_model::common::message::message_single::Message;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::classify::{Facts, ILLEGAL, cause};
+use super::answers::{self, Answering, unvouched};
+use super::classify::{Facts, ILLEGAL, UNENDED, UNSENT};
 use super::delivery::ACCEPT_TIME;
 use super::{Blame, BoxFuture, Cause, Outgoing, Producer, Published, Shared};
 use crate::fault_points::{Point, reach};
@@ -85,10 +86,30 @@ impl RocketmqProducer {
         let deadline = Instant::now() + timeout;
         let mut results = Vec::with_capacity(batch.len());
         for orders in batch.chunks(ORDERS_PER_SEND_MAX) {
-            let result = self.publish_some(orders, deadline).await;
-            results.extend(std::iter::repeat_n(result, orders.len()));
+            self.publish_parts(orders, deadline, &mut results).await;
         }
         results
+    }
+
+    /// One send, and two of half the size where the broker finds it illegal: it says so of a whole
+    /// batch for one order, or because together they are more than it takes. Nothing of such a
+    /// batch is stored.
+    async fn publish_parts(
+        &self,
+        orders: &[Outgoing],
+        deadline: Instant,
+        results: &mut Vec<Published>,
+    ) {
+        let mut parts = vec![orders];
+        while let Some(part) = parts.pop() {
+            let result = self.publish_some(part, deadline).await;
+            if matches!(result, Published::Rejected(Blame::Order, _)) && 1 < part.len() {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            } else {
+                results.extend(std::iter::repeat_n(result, part.len()));
+            }
+        }
     }
 
     async fn publish_some(&self, orders: &[Outgoing], deadline: Instant) -> Published {
@@ -114,7 +135,7 @@ impl RocketmqProducer {
         self.judge(result)
     }
 
-    async fn send(&self, orders: &[Outgoing], deadline: Instant) -> Result<SendStatus, Facts> {
+    async fn send(&self, orders: &[Outgoing], deadline: Instant) -> Result<Sent, Facts> {
         let client = self.shared.producer.client().clone();
         let Some(client) = client else { return Err(unsent("no connection to RocketMQ")) };
         let left = deadline.saturating_duration_since(Instant::now());
@@ -127,43 +148,73 @@ impl RocketmqProducer {
             orders.iter().map(|order| message(order, &settings.topic)).collect();
         let messages = messages.map_err(|error| illegal(&error))?;
         match tokio::time::timeout(left + GRACE, send(&client, messages, left_ms)).await {
-            Ok(Ok(Some(result))) => Ok(result.send_status),
+            Ok(Ok(Some(result))) => Ok(Sent::of(&result)),
             Ok(Ok(None)) => Err(unknown("the broker's answer holds no result")),
             Ok(Err(error)) => Err(Facts::of(&error)),
             Err(_) => Err(unknown("no end of the send within its time-out")),
         }
     }
 
-    fn judge(&self, result: Result<SendStatus, Facts>) -> Published {
-        match result {
-            Ok(SendStatus::SendOk) => {
-                reach(Point::SendConfirmed);
-                self.shared.note_refusal(None);
-                Published::Stored
-            }
-            // Taken in, but not as safely as the broker is set up for: it may be lost or arrive.
-            Ok(status) => Published::Unknown(Cause(format!("the broker says {status:?}"))),
-            Err(facts) => {
-                if facts.doubts_the_way() {
-                    self.shared.suspect();
+    fn judge(&self, result: Result<Sent, Facts>) -> Published {
+        let facts = match result {
+            Ok(Sent { status, broker }) => match unvouched(status, &broker) {
+                None => {
+                    reach(Point::SendConfirmed);
+                    return Published::Stored;
                 }
-                if facts.phase.as_deref() == Some("connect") {
-                    // Until the keeper has looked: five failed connects close the client's breaker
-                    // for half a minute, and the next sends would fail as well.
-                    self.shared
-                        .producer
-                        .set_unready(Cause("the RocketMQ broker is away".to_owned()));
-                }
-                let cause = cause(&facts);
-                if !facts.is_definite() {
-                    return Published::Unknown(cause);
-                }
-                if facts.code == "broker.operation.failed" {
-                    self.shared.note_refusal(Some(&cause));
-                }
-                Published::Rejected(facts.blame(), cause)
-            }
+                Some(why) => return Published::Unknown(Cause(why)),
+            },
+            Err(facts) => facts,
+        };
+        if facts.doubts_the_way() {
+            self.shared.suspect();
+        } else if facts.nobody().is_some() {
+            self.shared.look();
         }
+        if facts.phase.as_deref() == Some("connect") {
+            // Until the keeper has looked: five failed connects close the client's breaker for half
+            // a minute, and the next sends would fail as well.
+            self.shared.producer.set_unready(Cause("the RocketMQ broker is away".to_owned()));
+        }
+        let cause = Cause(self.sentence(&facts));
+        match facts.is_definite() {
+            true => Published::Rejected(facts.blame(), cause),
+            false => Published::Unknown(cause),
+        }
+    }
+
+    /// What is wrong, and what to do where that is known.
+    fn sentence(&self, facts: &Facts) -> String {
+        let Some(code) = facts.answer() else {
+            return format!("orders can't be sent to RocketMQ: {}", facts.sentence());
+        };
+        let clients = &self.shared.clients;
+        let address = facts.broker.clone().unwrap_or_default();
+        answers::sentence(
+            code,
+            &Answering {
+                broker: self.shared.named(&address),
+                topic: clients.names.topic.clone(),
+                remark: clients.remarks.of(&address, code),
+                address,
+            },
+        )
+    }
+}
+
+/// How a send ended that the broker gave a result for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sent {
+    status: SendStatus,
+    /// The broker's name; empty where the result doesn't tell.
+    broker: String,
+}
+
+impl Sent {
+    fn of(result: &SendResult) -> Self {
+        let queue = result.message_queue.as_ref();
+        let broker = queue.map(|queue| queue.broker_name().to_string()).unwrap_or_default();
+        Self { status: result.send_status, broker }
     }
 }
 
@@ -210,7 +261,7 @@ fn message(order: &Outgoing, topic: &str) -> rocketmq_error::Result<Message> {
 /// A failure of ours before the client was even asked.
 fn unsent(text: &str) -> Facts {
     Facts {
-        code: "unsent".to_owned(),
+        code: UNSENT.to_owned(),
         phase: Some("before_write".to_owned()),
         texts: text.to_owned(),
         ..Facts::default()
@@ -224,11 +275,7 @@ fn illegal(error: &impl std::fmt::Display) -> Facts {
 
 /// A failure to learn how it ended.
 fn unknown(text: &str) -> Facts {
-    Facts {
-        code: "core.operation.timed_out".to_owned(),
-        texts: text.to_owned(),
-        ..Facts::default()
-    }
+    Facts { code: UNENDED.to_owned(), texts: text.to_owned(), ..Facts::default() }
 }
 
 #[cfg(test)]
@@ -259,8 +306,10 @@ mod tests {
     fn our_own_failures_are_judged_like_the_clients() {
         assert!(unsent("no connection").is_definite());
         assert_eq!(unsent("no connection").blame(), Blame::Queue);
+        assert_eq!(unsent("no connection").sentence(), "no connection");
         assert!(illegal(&"too long").is_definite());
         assert_eq!(illegal(&"too long").blame(), Blame::Order);
+        assert!(unknown("no end").doubts_the_way());
         assert!(!unknown("no end").is_definite());
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use rocketmq_client_rust::{ClientError, ClientInstanceHandle};
 use rocketmq_protocol::common::message::message_decoder;
 use rocketmq_protocol::protocol::remoting_command::RemotingCommand;
-use rocketmq_protocol::protocol::route::route_data_view::QueueData;
 use rocketmq_protocol::protocol::route::topic_route_data::TopicRouteData;
 
+use super::access::{Access, OPEN};
 use super::classify::Facts;
 
 const SEND: i32 = 10;
@@ -19,6 +19,8 @@ const PULL: i32 = 11;
 const QUERY_COMMITTED: i32 = 14;
 const CREATE_TOPIC: i32 = 17;
 const BROKER_RUNTIME_INFO: i32 = 28;
+const QUEUE_END: i32 = 30;
+const QUEUE_START: i32 = 31;
 const CONSUMERS_OF_GROUP: i32 = 38;
 
 const SUCCESS: i32 = 0;
@@ -49,6 +51,17 @@ pub(super) enum RequestError {
     Unreadable(&'static str),
     /// A broker that has a part of the topic has left the name server's list.
     Away(String),
+    /// Orders may lie where nobody may read, and can't be counted either; and why.
+    Uncounted(String),
+}
+
+/// What a broker closes to consumers, whoever they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closes {
+    /// Itself, or the topic, or this queue of it: the route tells which.
+    Queue,
+    /// The group.
+    Group,
 }
 
 /// A broker that holds a part of a topic.
@@ -57,8 +70,16 @@ pub(super) struct Broker {
     pub(super) name: String,
     /// `HOST:PORT` of its master.
     pub(super) address: String,
-    /// Its queues of the topic that can be read.
-    pub(super) queues: u32,
+    /// What may be done with its part.
+    pub(super) access: Access,
+}
+
+/// Where a topic lies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Route {
+    pub(super) brokers: Vec<Broker>,
+    /// Names of brokers that have a part of it, and of which only replicas are there.
+    pub(super) headless: Vec<String>,
 }
 
 /// A look at a queue from one offset on.
@@ -88,8 +109,21 @@ impl Requests {
         &self,
         topic: &str,
     ) -> Result<Option<Vec<Broker>>, RequestError> {
+        Ok(self.route_of(topic).await?.map(|route| route.brokers))
+    }
+
+    /// The same with the brokers that have lost their masters.
+    pub(super) async fn route_of(&self, topic: &str) -> Result<Option<Route>, RequestError> {
         let route = Box::pin(self.handle.topic_route(topic, timeout_ms())).await;
-        route.map(|route| route.map(|route| brokers(&route))).map_err(|error| failed(&error))
+        route.map(|route| route.map(|route| sorted(&route))).map_err(|error| failed(&error))
+    }
+
+    /// The bits of a broker's own permission: each has a topic of its own name, which nothing else
+    /// closes. All of them where that isn't known.
+    pub(super) async fn own_permission(&self, broker: &Broker) -> u32 {
+        let brokers = self.brokers_of(&broker.name).await.ok().flatten().unwrap_or_default();
+        let own = brokers.iter().find(|own| own.name == broker.name);
+        own.map_or(OPEN, |own| own.access.perm)
     }
 
     /// Brokers that make topics by themselves.
@@ -105,7 +139,8 @@ impl Requests {
             .values()
             .filter_map(|broker| {
                 let address = broker.broker_addrs().get(&0)?.to_string();
-                Some(Broker { name: broker.broker_name().to_string(), address, queues: 0 })
+                let access = Access::default();
+                Some(Broker { name: broker.broker_name().to_string(), address, access })
             })
             .collect();
         brokers.sort();
@@ -178,6 +213,39 @@ impl Requests {
             NO_COMMITTED_OFFSET => Ok(None),
             _ => Err(refused(&answer)),
         }
+    }
+
+    /// The offset after the newest message of a queue, whether it may be read or not; 0 for one that
+    /// isn't there.
+    pub(super) async fn end_of(
+        &self,
+        address: &str,
+        topic: &str,
+        queue: u32,
+    ) -> Result<i64, RequestError> {
+        self.border(QUEUE_END, address, topic, queue).await
+    }
+
+    /// The offset of the oldest message of a queue, whether it may be read or not.
+    pub(super) async fn start_of(
+        &self,
+        address: &str,
+        topic: &str,
+        queue: u32,
+    ) -> Result<i64, RequestError> {
+        self.border(QUEUE_START, address, topic, queue).await
+    }
+
+    async fn border(
+        &self,
+        code: i32,
+        address: &str,
+        topic: &str,
+        queue: u32,
+    ) -> Result<i64, RequestError> {
+        let queue = queue.to_string();
+        let answer = self.ask(address, code, &[("topic", topic), ("queueId", &queue)]).await?;
+        if answer.code() == SUCCESS { number(&answer, "offset") } else { Err(refused(&answer)) }
     }
 
     /// The client ids of the group's consumers at a broker. A group without consumers is an error
@@ -313,12 +381,27 @@ impl Requests {
 }
 
 impl RequestError {
+    /// Whether it is the account that is refused.
     pub(super) fn is_acl(&self) -> bool {
         match self {
+            Self::Refused { .. } if self.closes().is_some() => false,
             Self::Refused { code, remark } => {
                 *code == 16 || *code == 1 && super::classify::says_acl(remark)
             }
-            Self::Failed(_) | Self::Unreadable(_) | Self::Away(_) => false,
+            Self::Failed(_) | Self::Unreadable(_) | Self::Away(_) | Self::Uncounted(_) => false,
+        }
+    }
+
+    /// What is closed to everybody, where that is why it was refused.
+    pub(super) fn closes(&self) -> Option<Closes> {
+        let Self::Refused { code, remark } = self else { return None };
+        let says = |words: &str| remark.contains(words);
+        match *code {
+            16 if says("pulling message is forbidden") => Some(Closes::Queue),
+            16 if says("subscription group no permission") => Some(Closes::Group),
+            // 4.9 has the general code for it.
+            1 | 29 if says("queueId[") => Some(Closes::Queue),
+            _ => None,
         }
     }
 
@@ -335,6 +418,7 @@ impl std::fmt::Display for RequestError {
             Self::Refused { code, remark } => write!(f, "the broker refused: {remark} ({code})"),
             Self::Failed(facts) => f.write_str(&facts.sentence()),
             Self::Away(broker) => write!(f, "{broker} is away, and what waits there is unknown"),
+            Self::Uncounted(what) => f.write_str(what),
             Self::Unreadable(what) => write!(f, "the broker's {what} can't be read"),
         }
     }
@@ -368,21 +452,27 @@ fn times(answer: &mut RemotingCommand) -> Option<(i64, i64)> {
     messages.first().map(|message| (message.born_timestamp(), message.store_timestamp()))
 }
 
-fn brokers(route: &TopicRouteData) -> Vec<Broker> {
-    // The bit of a queue's permissions that allows reading.
-    const READ: u32 = 4;
-    let mut brokers: Vec<Broker> = route
-        .broker_datas
-        .iter()
-        .filter_map(|broker| {
-            let address = broker.broker_addrs().get(&0)?.to_string();
-            let readable = route.queue_datas.iter().filter(|queues| {
-                queues.broker_name() == broker.broker_name() && queues.perm() & READ != 0
-            });
-            let queues = readable.map(QueueData::read_queue_nums).sum();
-            Some(Broker { name: broker.broker_name().to_string(), address, queues })
-        })
-        .collect();
-    brokers.sort();
-    brokers
+fn sorted(route: &TopicRouteData) -> Route {
+    let mut sorted = Route::default();
+    for broker in &route.broker_datas {
+        let name = broker.broker_name().to_string();
+        let mut access = Access::default();
+        let parts = route.queue_datas.iter();
+        for part in parts.filter(|part| part.broker_name() == broker.broker_name()) {
+            access.read_queues += part.read_queue_nums();
+            access.write_queues += part.write_queue_nums();
+            access.perm |= part.perm();
+        }
+        match broker.broker_addrs().get(&0) {
+            Some(address) => {
+                sorted.brokers.push(Broker { name, address: address.to_string(), access });
+            }
+            None => sorted.headless.push(name),
+        }
+    }
+    sorted.brokers.sort();
+    sorted
 }
+
+#[cfg(test)]
+mod tests;

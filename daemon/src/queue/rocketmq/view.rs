@@ -25,12 +25,15 @@ pub(super) struct Seen {
     /// that fails meanwhile forgets it.
     versions: HashMap<String, String>,
     dead_letters: Result<u64, Cause>,
+    /// The topic's brokers as the name server told of them last.
+    route: Vec<Broker>,
 }
 
 impl Default for Seen {
     fn default() -> Self {
         let dead_letters = Err(Cause("not read yet".to_owned()));
-        Self { brokers: Vec::new(), versions: HashMap::new(), dead_letters }
+        let (brokers, versions) = Default::default();
+        Self { brokers, versions, dead_letters, route: Vec::new() }
     }
 }
 
@@ -90,6 +93,13 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     shared.stop.run_until_cancelled(looking).await;
 }
 
+/// `broker-a (127.0.0.1:10911)`, or the address alone.
+pub(super) fn named(shared: &Shared, address: &str) -> String {
+    let seen = shared.seen();
+    let known = seen.route.iter().find(|broker| broker.address == address);
+    known.map_or_else(|| address.to_owned(), |broker| format!("{} ({address})", broker.name))
+}
+
 fn forget(shared: &Shared, why: String) {
     let mut seen = shared.seen();
     seen.versions.clear();
@@ -106,6 +116,10 @@ async fn look(shared: &Shared) -> Result<(), RequestError> {
     };
     let names = &shared.clients.names;
     let brokers = requests.brokers_of(&names.topic).await?.unwrap_or_default();
+    if std::mem::replace(&mut shared.seen().route, brokers.clone()) != brokers {
+        // Permissions or numbers of queues are others: the keeper judges them.
+        shared.look();
+    }
     let mut views = Vec::with_capacity(brokers.len());
     for Broker { name, address, .. } in &brokers {
         let known = shared.seen().versions.get(address).cloned();

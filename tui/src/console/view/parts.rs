@@ -6,6 +6,7 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Widget};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::console::theme::{Styles, symbol};
 
@@ -29,6 +30,29 @@ pub(super) fn put(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
         Alignment::Right => room,
     };
     buffer.set_line(x + indent, y, line, width - indent);
+}
+
+/// A text of at most `width` columns: a longer one loses its middle, for what both ends are needed
+/// of.
+pub(super) fn cut_in_the_middle(text: &str, width: u16) -> String {
+    let width = usize::from(width);
+    if text.width() <= width || width == 0 {
+        return text.to_owned();
+    }
+    let (kept, ellipsis) = (width - 1, symbol::ELLIPSIS);
+    let head = within(text.chars(), kept / 2);
+    let tail: String = within(text.chars().rev(), kept - head.width()).chars().rev().collect();
+    format!("{head}{ellipsis}{tail}")
+}
+
+/// The first characters that take no more than so many columns.
+fn within(characters: impl Iterator<Item = char>, width: usize) -> String {
+    let mut taken = 0;
+    let fits = |character: &char| {
+        taken += character.width().unwrap_or(0);
+        taken <= width
+    };
+    characters.take_while(fits).collect()
 }
 
 /// Draws lines one below the other, as many as there is room for.
@@ -122,4 +146,23 @@ pub(super) fn labelled(
     let label = Span::styled(label.to_owned(), styles.quiet);
     let room = usize::from(width).saturating_sub(label.width() + value.width()).max(1);
     Line::from(vec![label, Span::raw(" ".repeat(room)), value])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut_in_the_middle;
+
+    #[test]
+    fn a_long_name_keeps_both_ends() {
+        let name = "broker-a/SECKILL_CHARGE_ORDER_TOPIC/13";
+        assert_eq!(cut_in_the_middle(name, 38), name);
+        assert_eq!(cut_in_the_middle(name, 16), "broker-…TOPIC/13");
+        assert_eq!(cut_in_the_middle(name, 17), "broker-a…TOPIC/13");
+        assert_eq!(cut_in_the_middle(name, 3), "b…3");
+        assert_eq!(cut_in_the_middle(name, 2), "…3");
+        assert_eq!(cut_in_the_middle(name, 1), "…");
+        assert_eq!(cut_in_the_middle(name, 0), name);
+        // A wide character that would stick out is left out.
+        assert_eq!(cut_in_the_middle("华为手机/旗舰/7", 8), "华…舰/7");
+    }
 }

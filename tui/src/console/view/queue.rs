@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::headline;
-use super::parts::{fit, panel, put, title};
+use super::parts::{cut_in_the_middle, fit, panel, put, title};
 use super::products::about;
 use super::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::console::model::{Model, Pane};
@@ -17,13 +17,18 @@ use crate::console::text::{
 use crate::console::theme::{Styles, symbol};
 
 const QUEUES: &[Column<QueuePart>] = &[
-    left("queue", Width::Rest(16), 0, |part, _| Line::raw(printable(&part.name))),
+    left("queue", Width::Rest(16), 0, |part, pen| {
+        // The number at its end tells one queue from another.
+        Line::raw(cut_in_the_middle(&printable(&part.name), pen.width))
+    }),
     left("broker", Width::Fixed(14), 3, |part, _| Line::raw(known_text(part.broker.as_deref()))),
     right("consumed", 12, 2, |part, _| Line::raw(known(part.consumed_offset))),
     right("end", 12, 2, |part, _| Line::raw(known(part.end_offset))),
     right("lag", 9, 0, lag),
     right("age", 8, 0, oldest),
-    left("owner", Width::Fixed(24), 1, |part, _| Line::raw(known_text(part.owner.as_deref()))),
+    left("owner", Width::Fixed(24), 1, |part, pen| {
+        Line::raw(cut_in_the_middle(&known_text(part.owner.as_deref()), pen.width))
+    }),
 ];
 
 const LETTERS: &[Column<DeadLetterView>] = &[

@@ -1,0 +1,194 @@
+//! Whether somebody else moved the place up to which a queue is consumed: an operator's
+//! `resetOffsetByTime`, or a broker that dropped what nobody had read. Orders that are passed over
+//! so are never placed, and nothing else would tell. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// How far this process's consumers have come, by broker, topic and queue. Noted before a message
+/// is acknowledged: what the broker calls consumed beyond it was consumed by nobody here.
+#[derive(Debug, Default)]
+pub(super) struct Handled(Mutex<BTreeMap<String, i64>>);
+
+impl Handled {
+    /// Everything before the offset `next` has been handled.
+    pub(super) fn note(&self, queue: &str, next: i64) {
+        let mut handled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match handled.get_mut(queue) {
+            Some(known) => *known = next.max(*known),
+            None => drop(handled.insert(queue.to_owned(), next)),
+        }
+    }
+
+    /// The offset after the last that was handled; none when nothing was.
+    pub(super) fn up_to(&self, queue: &str) -> Option<i64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(queue).copied()
+    }
+}
+
+/// What a reading told of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The group's committed offset.
+    pub(super) committed: i64,
+    /// The oldest message that is left.
+    pub(super) oldest: i64,
+    /// How far this process has come, read after `committed`.
+    pub(super) handled: Option<i64>,
+}
+
+/// A move by somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Move {
+    /// Orders from the first offset up to the second won't be placed.
+    Skipped { from: i64, to: i64 },
+    /// Orders from the second offset up to the first will come again, which does no harm.
+    Back { from: i64, to: i64 },
+    /// The broker has dropped these before anybody read them.
+    Dropped { from: i64, to: i64 },
+}
+
+/// What is known of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    /// Consumed up to here, by the broker's word or ours.
+    consumed: i64,
+    committed: i64,
+    /// Passed over, and not yet put right.
+    skipped: Option<(i64, i64)>,
+}
+
+/// The queues that are watched, by their names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Offsets(BTreeMap<String, Known>);
+
+impl Offsets {
+    /// Takes a reading in; what was moved since the last one.
+    pub(super) fn observe(&mut self, queue: &str, place: Place) -> Option<Move> {
+        let Place { committed, oldest, handled } = place;
+        let Some(known) = self.0.get_mut(queue) else {
+            let consumed = committed.max(handled.unwrap_or(committed));
+            let known = Known { consumed, committed, skipped: None };
+            self.0.insert(queue.to_owned(), known);
+            return None;
+        };
+        let (consumed, before) = (known.consumed.max(handled.unwrap_or(0)), known.committed);
+        known.committed = committed;
+        known.consumed = consumed.max(committed);
+        if committed < before {
+            known.consumed = committed;
+            if known.skipped.is_some_and(|(from, _)| committed <= from) {
+                known.skipped = None;
+            }
+            return Some(Move::Back { from: before, to: committed });
+        }
+        // What the broker dropped in between is its own matter: it isn't there to be read.
+        let (left, to) = (consumed.max(oldest), committed.max(oldest));
+        if left < committed {
+            let from = known.skipped.map_or(left, |(from, _)| from);
+            known.skipped = Some((from, committed));
+            return Some(Move::Skipped { from: left, to: committed });
+        }
+        if consumed < to && consumed < oldest {
+            known.consumed = oldest;
+            return Some(Move::Dropped { from: consumed, to: oldest });
+        }
+        None
+    }
+
+    /// Takes the queue as it is: somebody of the group has it, and knows what it does.
+    pub(super) fn trust(&mut self, queue: &str, place: Place) {
+        let consumed = place.committed.max(place.handled.unwrap_or(place.committed));
+        let skipped = self.0.get(queue).and_then(|known| known.skipped);
+        let known = Known { consumed, committed: place.committed, skipped };
+        self.0.insert(queue.to_owned(), known);
+    }
+
+    /// What is passed over and not put right: queue, first offset, the one after the last.
+    pub(super) fn skipped(&self) -> impl Iterator<Item = (&str, i64, i64)> {
+        self.0
+            .iter()
+            .filter_map(|(queue, known)| known.skipped.map(|(from, to)| (queue.as_str(), from, to)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Handled, Move, Offsets, Place};
+
+    const Q: &str = "broker-a/T/3";
+
+    const fn at(committed: i64, handled: Option<i64>) -> Place {
+        Place { committed, oldest: 0, handled }
+    }
+
+    #[test]
+    fn what_we_consumed_ourselves_is_no_move() {
+        let mut offsets = Offsets::default();
+        assert_eq!(offsets.observe(Q, at(40, None)), None, "the first reading is taken as it is");
+        assert_eq!(offsets.observe(Q, at(40, Some(70))), None);
+        assert_eq!(offsets.observe(Q, at(70, Some(90))), None);
+        assert_eq!(offsets.observe(Q, at(90, Some(90))), None);
+        assert_eq!(offsets.skipped().count(), 0);
+    }
+
+    #[test]
+    fn a_jump_forward_is_told_once_with_what_it_passed_over() {
+        let mut offsets = Offsets::default();
+        offsets.observe(Q, at(40, Some(45)));
+        assert_eq!(offsets.observe(Q, at(60, Some(45))), Some(Move::Skipped { from: 45, to: 60 }));
+        assert_eq!(offsets.observe(Q, at(60, Some(45))), None);
+        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 45, 60)]);
+        // Another one adds to it.
+        assert_eq!(offsets.observe(Q, at(80, Some(45))), Some(Move::Skipped { from: 60, to: 80 }));
+        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 45, 80)]);
+        // What came later was consumed by us.
+        assert_eq!(offsets.observe(Q, at(90, Some(90))), None);
+        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 45, 80)]);
+    }
+
+    #[test]
+    fn setting_it_back_puts_it_right() {
+        let mut offsets = Offsets::default();
+        offsets.observe(Q, at(40, None));
+        offsets.observe(Q, at(60, None));
+        assert_eq!(offsets.observe(Q, at(50, None)), Some(Move::Back { from: 60, to: 50 }));
+        assert_eq!(offsets.skipped().count(), 1, "40 to 50 are still passed over");
+        assert_eq!(offsets.observe(Q, at(40, None)), Some(Move::Back { from: 50, to: 40 }));
+        assert_eq!(offsets.skipped().count(), 0);
+        assert_eq!(offsets.observe(Q, at(60, Some(60))), None, "read again, by us");
+    }
+
+    #[test]
+    fn a_broker_that_drops_what_nobody_read_is_told() {
+        let mut offsets = Offsets::default();
+        offsets.observe(Q, at(40, None));
+        let dropped = Place { committed: 40, oldest: 55, handled: None };
+        assert_eq!(offsets.observe(Q, dropped), Some(Move::Dropped { from: 40, to: 55 }));
+        assert_eq!(offsets.observe(Q, dropped), None);
+        // The consumer goes on with the oldest that is left.
+        assert_eq!(offsets.observe(Q, Place { committed: 55, ..dropped }), None);
+        // Moved beyond that one, only what was there is passed over.
+        let moved = Place { committed: 60, ..dropped };
+        assert_eq!(offsets.observe(Q, moved), Some(Move::Skipped { from: 55, to: 60 }));
+    }
+
+    #[test]
+    fn what_others_of_the_group_consume_is_trusted() {
+        let mut offsets = Offsets::default();
+        offsets.observe(Q, at(40, None));
+        offsets.trust(Q, at(60, None));
+        assert_eq!(offsets.observe(Q, at(60, None)), None);
+        assert_eq!(offsets.skipped().count(), 0);
+    }
+
+    #[test]
+    fn how_far_we_have_come_only_grows() {
+        let handled = Handled::default();
+        assert_eq!(handled.up_to(Q), None);
+        for next in [5, 9, 7] {
+            handled.note(Q, next);
+        }
+        assert_eq!(handled.up_to(Q), Some(9));
+    }
+}

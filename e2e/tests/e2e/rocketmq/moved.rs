@@ -1,0 +1,50 @@
+//! Offsets that somebody else moves under us: orders that are passed over are told, with the queue
+//! and the count, until they can be reached again.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use seckill_e2e::buyers::phone;
+use seckill_e2e::daemon::Daemon;
+use seckill_e2e::topic::{GROUP, TOPIC};
+use seckill_e2e::until;
+use serde_json::json;
+
+use super::{on, plain_broker, topic_drained};
+
+const WITHIN: Duration = Duration::from_secs(120);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offset_that_is_set_forward_passes_over_orders_and_is_told() -> Result<()> {
+    const BUYERS: u32 = 12;
+    let (_folder, broker) = plain_broker().await?;
+    let daemon = Daemon::start(on(&broker)).await?;
+    let admin = daemon.admin();
+    let charge = async |buyer: u32| daemon.charge(&phone(buyer), "pid_0001", "5999.000").await;
+    for buyer in 0..8 {
+        assert_eq!(charge(buyer).await?.code(), "10000");
+    }
+    topic_drained(&broker).await?;
+    let before = broker.mqadmin(&["topicStatus", "-t", TOPIC]).await?;
+    admin.command("/v1/consumption/pause", json!({ "reason": "orders are to wait" })).await?;
+    for buyer in 8..8 + BUYERS {
+        assert_eq!(charge(buyer).await?.code(), "10000");
+    }
+    until("the backlog to be seen", WITHIN, || async {
+        let state = admin.status().await?;
+        Ok((state.queue.lag_messages == Some(u64::from(BUYERS))).then_some(()))
+    })
+    .await?;
+    // What skips a backlog, as an operator would by mistake.
+    let told =
+        broker.mqadmin(&["resetOffsetByTime", "-g", GROUP, "-t", TOPIC, "-s", "now"]).await?;
+    println!("{before}\n{told}");
+    until("orders passed over to be told", WITHIN, || async {
+        let state = admin.status().await?;
+        Ok(state.warnings.iter().any(|why| why.contains("passed over")).then_some(()))
+    })
+    .await?;
+    let logs = daemon.logs()?;
+    assert!(logs.contains("moved the consumed offset"), "{logs}");
+    Ok(())
+}
