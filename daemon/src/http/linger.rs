@@ -25,7 +25,7 @@ use super::stream::EdgeStream;
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A client that has sent nothing for so long has its answer, or isn't there.
-const SILENCE_MAX: Duration = Duration::from_secs(1);
+const SILENCE_MAX: Duration = Duration::from_secs(2);
 
 /// While draining, how long a client that is still sending has for its answer.
 const WHILE_DRAINING_MAX: Duration = Duration::from_millis(500);

@@ -21,6 +21,14 @@ pub(super) enum Kind {
 /// The labels' values of every series that a metric can have, in the order of its labels.
 pub(super) type Rows = Vec<Vec<&'static str>>;
 
+/// In a row: each value that the state has, such as every product.
+pub(super) const EACH: &str = "*";
+
+/// Whether a series with these values is one of the row's.
+pub(super) fn fits(row: &[&str], values: &[&str]) -> bool {
+    row.iter().zip(values).all(|(row, value)| *row == EACH || row == value)
+}
+
 /// A metric with all its series.
 #[derive(Debug)]
 pub(super) struct Family {
