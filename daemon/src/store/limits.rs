@@ -14,14 +14,31 @@ use crate::queue::Cause;
 /// What the database writes to.
 const WRITTEN: [&str; 3] = ["", "-wal", "-journal"];
 
+/// Tells of the limit, where there is one: the database can't grow for ever then.
+pub(super) fn tell() {
+    if let Some(limit_bytes) = bytes() {
+        tracing::warn!(
+            limit_bytes,
+            "files may not be larger than this (ulimit -f, LimitFSIZE=): once the database is, no \
+             order is taken any more"
+        );
+    }
+}
+
 /// The cause in words: where it is the limit on file sizes, with that.
 pub(super) fn cause(connection: &Connection, error: &rusqlite::Error) -> Cause {
-    match reached_by(connection, error) {
-        Some(limit) => Cause(format!(
+    let path = connection.path().map(Path::new);
+    Cause(path.map_or_else(|| error.to_string(), |path| cause_at(path, error)))
+}
+
+/// Likewise, by the database's path.
+pub(super) fn cause_at(path: &Path, error: &rusqlite::Error) -> String {
+    match reached_by(path, error) {
+        Some(limit) => format!(
             "{error}: a file of the database has reached the limit on file sizes (ulimit -f, \
              LimitFSIZE=) of {limit} bytes"
-        )),
-        None => Cause(error.to_string()),
+        ),
+        None => error.to_string(),
     }
 }
 
@@ -36,8 +53,9 @@ pub(super) fn cause_of(connection: &Connection, fault: &Fault) -> Cause {
 /// Whether the database's files could take no more, so that nothing of a commit that failed can
 /// turn up later: the write that ends it is the last one.
 pub(super) fn is_full(connection: &Connection, error: &rusqlite::Error) -> bool {
+    let path = connection.path().map(Path::new);
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
-        || reached_by(connection, error).is_some()
+        || path.and_then(|path| reached_by(path, error)).is_some()
 }
 
 /// The limit on each file's bytes, where there is one.
@@ -46,11 +64,11 @@ pub(super) fn bytes() -> Option<u64> {
 }
 
 /// The limit in bytes, where it is why the write failed.
-fn reached_by(connection: &Connection, error: &rusqlite::Error) -> Option<u64> {
+fn reached_by(path: &Path, error: &rusqlite::Error) -> Option<u64> {
     if error.sqlite_error_code() != Some(ErrorCode::SystemIoFailure) {
         return None;
     }
-    reached(Path::new(connection.path()?), bytes()?)
+    reached(path, bytes()?)
 }
 
 /// The limit, where one of the files has it. A write across it fills the file up to it first.

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::checkpoint::FILE_BYTES_MAX;
 use super::holder::holder;
+use super::limits;
 use super::migrations::{self, APPLICATION_ID, KNOWN};
 use super::reader::BUSY_TIMEOUT;
 
@@ -95,6 +96,7 @@ pub(super) struct Opened {
 
 /// Opens or makes the database.
 pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
+    limits::tell();
     let path = resolve(path)?;
     let lock = hold(&path)?;
     match size(&path)? {
@@ -296,7 +298,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 /// What an error of SQLite means for the opening.
 pub(super) fn classify(path: &Path, error: &rusqlite::Error) -> OpenError {
-    let (path, why) = (path.to_owned(), error.to_string());
+    let (path, why) = (path.to_owned(), limits::cause_at(path, error));
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
         Some(ErrorCode::DatabaseCorrupt) => OpenError::Corrupt { path, why },
