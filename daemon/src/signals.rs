@@ -1,5 +1,6 @@
-//! Signals whose default would kill the daemon, or stop it where it stands, without a word. README's
-//! table of signals is what comes of each. Those that end or reload it on purpose are `shutdown`'s.
+//! Signals whose default would kill the daemon, or stop it where it stands, without a word. What
+//! comes of each is README's table of signals. Those that end or reload it on purpose are
+//! `shutdown`'s.
 //!
 //! A signal that is blocked in every thread does nothing, and the system call behind it fails
 //! instead. It is blocked before the first thread is started, which all others take over.

@@ -150,7 +150,8 @@ name the file with the secret. A path with a slash is taken as it is. A bare nam
 credential (`LoadCredential=`) and is looked up in `$CREDENTIALS_DIRECTORY`; only where that isn't
 set, in the working directory. `check-config` can't see a service's credentials and says so
 instead of refusing them. A file must have at most 4 KiB; line ends at its end are cut off.
-Placeholders such as `changeme` and a byte order mark are refused, and a file that everyone can read is warned about.
+Placeholders such as `changeme` and a byte order mark are refused, and a file that everyone can
+read is warned about.
 
 ## Reload
 

@@ -1,6 +1,6 @@
-//! Texts in settings: control characters, invisible ones and blanks at the ends are refused by name,
-//! in every key and from every source. An environment file with another system's line ends made a
-//! second database of `store.path`, and all was for sale again.
+//! Texts in settings: control characters, invisible ones and blanks at the ends are refused by
+//! name, in every key and from every source. An environment file with another system's line ends
+//! made a second database of `store.path`, and all was for sale again.
 
 use figment::value::Value;
 use protocol::{Flaw, flaw, flaw_of_name};

@@ -11,7 +11,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::handover::{HandOver, Sink};
 
-/// Between two tries where the descriptor says that it would block: whoever shares it has made it so.
+/// Between two tries where the descriptor would block and says so: whoever shares it has made it
+/// so.
 const AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// Standard error, by a descriptor of its own: whoever holds the standard library's lock on it,
