@@ -131,7 +131,7 @@ async fn a_body_that_nothing_can_read_is_415() -> Result<()> {
     Ok(())
 }
 
-/// Every listener of the daemon, as whoever sends all of a large body before it looks for an answer.
+/// Every listener, met by a client that sends all of a large body before it looks for an answer.
 #[tokio::test]
 async fn an_early_answer_arrives_on_every_listener() -> Result<()> {
     let options = Options::embedded().set("metrics.listen", "127.0.0.1:0");
