@@ -30,15 +30,13 @@ impl Stop {
 
     /// The system counts the seconds of processor time, and says so each second from its soft limit
     /// on until it kills at the hard one.
-    fn ran_out_of_time(&self) {
+    fn ran_out_of_time(&self, limit_s: Option<u64>) {
         if self.asked.is_cancelled() {
             return;
         }
-        let limit = getrlimit(Resource::Cpu).current;
         error!(
             signal = "SIGXCPU",
-            limit_s = limit,
-            "the limit on processor time (ulimit -t, LimitCPU=) is reached: asked to stop"
+            limit_s, "the limit on processor time (ulimit -t, LimitCPU=) is reached: asked to stop"
         );
         self.is_out_of_time.store(true, Ordering::Relaxed);
         self.asked.cancel();
@@ -71,6 +69,9 @@ pub struct Signals {
     int: Signal,
     quit: Signal,
     out_of_time: Signal,
+    /// Seconds of processor time, as limited at the start: the system raises the limit with each
+    /// SIGXCPU.
+    time_limit_s: Option<u64>,
 }
 
 impl Signals {
@@ -84,6 +85,7 @@ impl Signals {
             int: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             out_of_time: signal(SignalKind::from_raw(rustix::process::Signal::XCPU.as_raw()))?,
+            time_limit_s: getrlimit(Resource::Cpu).current,
         })
     }
 
@@ -102,7 +104,7 @@ impl Signals {
                 _ = self.term.recv() => return "SIGTERM",
                 _ = self.int.recv() => return "SIGINT",
                 _ = self.quit.recv() => return "SIGQUIT",
-                _ = self.out_of_time.recv() => stop.ran_out_of_time(),
+                _ = self.out_of_time.recv() => stop.ran_out_of_time(self.time_limit_s),
             }
         }
     }
