@@ -18,6 +18,7 @@ mod gateway;
 mod manager;
 mod operations;
 mod queue;
+mod refused;
 mod reload;
 mod serving;
 mod switches;
@@ -253,6 +254,8 @@ impl App {
         let switches = restored(config, &store, &queue, gateway.as_ref()).await?;
         let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
+        let tally = gateway.as_ref().map(|gateway| Arc::clone(&gateway.desks.tally));
+        watchers.spawn(refused::tell(tally, rest.order_tally(), watchers_end.clone()));
         let (lag, every) = (queue.whole_lag(config, &store), dials.lag_every.clone());
         watchers.spawn(watch_store(store.clone(), Arc::clone(&status), watchers_end.clone()));
         if config.roles.contains(&Role::Order) {

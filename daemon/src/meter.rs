@@ -72,7 +72,13 @@ impl RateMeter {
 
     /// Counts `events` now.
     pub fn add(&self, events: u64) {
-        self.add_in(self.second(), events);
+        self.add_at(Instant::now(), events);
+    }
+
+    /// Counts `events` at a moment that was read already: reading the clock costs more than
+    /// counting.
+    pub fn add_at(&self, now: Instant, events: u64) {
+        self.add_in(self.second_of(now), events);
     }
 
     fn add_in(&self, second: u32, events: u64) {
@@ -124,7 +130,12 @@ impl RateMeter {
 
     /// The second that is being counted; they begin with 1, as an unused slot says 0.
     fn second(&self) -> u32 {
-        u32::try_from(self.base.elapsed().as_secs() + 1).unwrap_or(u32::MAX)
+        self.second_of(Instant::now())
+    }
+
+    fn second_of(&self, now: Instant) -> u32 {
+        let since = now.saturating_duration_since(self.base);
+        u32::try_from(since.as_secs() + 1).unwrap_or(u32::MAX)
     }
 }
 
@@ -142,6 +153,31 @@ impl CountMeter {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.all().map(|count| count.load(Relaxed)).sum()
+    }
+}
+
+/// Counts what happened since the start, by which of `N` kinds it was.
+#[derive(Debug)]
+pub struct KindMeter<const N: usize>(PerThread<[AtomicU64; N]>);
+
+impl<const N: usize> Default for KindMeter<N> {
+    fn default() -> Self {
+        Self(PerThread::new(|| [const { AtomicU64::new(0) }; N]))
+    }
+}
+
+impl<const N: usize> KindMeter<N> {
+    /// The kind of this number happened once more; a number that none has counts nothing.
+    pub fn add_one(&self, kind: usize) {
+        if let Some(count) = self.0.own().get(kind) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// How often the kind happened.
+    #[must_use]
+    pub fn total(&self, kind: usize) -> u64 {
+        self.0.all().filter_map(|counts| counts.get(kind)).map(|count| count.load(Relaxed)).sum()
     }
 }
 
@@ -199,9 +235,15 @@ impl LatencyMeter {
         Self { base, shards: PerThread::default() }
     }
 
+    /// Takes in one duration that ended at a moment that was read already.
+    pub fn record_at(&self, now: Instant, duration: Duration) {
+        let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.record_in(self.slice_of(now), duration_us);
+    }
+
     /// Takes in one duration.
     pub fn record(&self, duration: Duration) {
-        self.record_us(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+        self.record_at(Instant::now(), duration);
     }
 
     /// Takes in one duration in microseconds.
@@ -253,7 +295,12 @@ impl LatencyMeter {
     }
 
     fn slice(&self) -> u32 {
-        u32::try_from(self.base.elapsed().as_secs() / u64::from(SLICE_S)).unwrap_or(u32::MAX)
+        self.slice_of(Instant::now())
+    }
+
+    fn slice_of(&self, now: Instant) -> u32 {
+        let since = now.saturating_duration_since(self.base);
+        u32::try_from(since.as_secs() / u64::from(SLICE_S)).unwrap_or(u32::MAX)
     }
 }
 
@@ -283,7 +330,7 @@ mod tests {
 
     use protocol::{Bucket, Rate, SECONDS_KEPT};
 
-    use super::{GaugeMeter, LONGEST_US, LatencyMeter, RateMeter, SLICES};
+    use super::{GaugeMeter, KindMeter, LONGEST_US, LatencyMeter, RateMeter, SLICES};
 
     #[test]
     fn a_rate_counts_whole_seconds_only() {
@@ -319,6 +366,18 @@ mod tests {
             }
         });
         assert_eq!(meter.rate_at(10).last_1s, 4_000);
+    }
+
+    #[test]
+    fn kinds_are_counted_apart_over_all_threads() {
+        let meter = KindMeter::<2>::default();
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| meter.add_one(1));
+            }
+        });
+        meter.add_one(2);
+        assert_eq!([0, 1, 2].map(|kind| meter.total(kind)), [0, 3, 0]);
     }
 
     #[test]

@@ -17,15 +17,15 @@ mod text;
 mod time;
 
 pub use admin::{
-    AddStock, AuditEntry, AuditPage, Bucket, Change, ConfigChange, ConfigEntry, ConfigPage,
-    ConfigView, Controls, ControlsState, CreateProduct, DeadLetterView, DeadLettersPage, Discard,
-    Done, DrainView, EdgeView, EndpointView, Endpoints, Gap, GatewayView, Health, HistoryStep,
-    LatencyView, Line, LogLevelState, LogView, NOTABLES_MAX, Notable, NotableKind, OrderHistory,
-    OrderState, OrderView, OrdersPage, OrdersView, OverdueView, PeerView, Permission, Phase,
-    ProductView, ProductsPage, QueuePart, QueueView, Rate, Reasoned, Refusal, RefusalCode,
-    ReloadOutcome, ReloadState, ReloadView, ResendAll, ResentState, RocketmqBroker, RocketmqView,
-    SECONDS_KEPT, Seconds, SetLogLevel, SetPrice, SetShelf, Severity, Shutdown, ShutdownState,
-    Snapshot, StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
+    AddStock, AuditEntry, AuditPage, Bucket, Change, ChargeOutcome, ChargesView, ConfigChange,
+    ConfigEntry, ConfigPage, ConfigView, Controls, ControlsState, Counted, CreateProduct,
+    DeadLetterView, DeadLettersPage, Discard, Done, DrainView, EdgeView, EndpointView, Endpoints,
+    Gap, GatewayView, Health, HistoryStep, LatencyView, Line, LogLevelState, LogView, NOTABLES_MAX,
+    Notable, NotableKind, OrderHistory, OrderState, OrderView, OrdersPage, OrdersView, OverdueView,
+    PeerView, Permission, Phase, ProductView, ProductsPage, QueuePart, QueueView, Rate, Reasoned,
+    Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView, ResendAll, ResentState,
+    RocketmqBroker, RocketmqView, SECONDS_KEPT, Seconds, SetLogLevel, SetPrice, SetShelf, Severity,
+    Shutdown, ShutdownState, Snapshot, StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
 };
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};

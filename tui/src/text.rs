@@ -18,6 +18,11 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
+/// `sold_out` as words.
+pub(crate) fn words(name: &str) -> String {
+    printable(name).replace('_', " ")
+}
+
 /// One or several: `1 order`, `2 orders`.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })

@@ -221,6 +221,7 @@ mod tests {
             balanced: true,
             missing: 0,
             version: 3,
+            charges: None,
         };
         let mut state = Snapshot { phase: Phase::Serving, ..Snapshot::default() };
         state.products.push(product);

@@ -56,7 +56,8 @@ impl GatewayParts {
     ) -> Result<Self, StartError> {
         let settings = &config.gateway;
         let key = key.map_or_else(|| store.order_id_key().to_vec(), |key| key.expose().clone());
-        let book = Arc::new(Book::new(OrderIdKey::new(key)));
+        let book = Book::counting_from(OrderIdKey::new(key), store.meter_base());
+        let book = Arc::new(book);
         let order_side = orders.unwrap_or_else(|| {
             Arc::new(OrderNode::new(&settings.order_url, dials.order_timeout.clone()))
         });

@@ -14,7 +14,6 @@ use super::gateway::GatewayParts;
 use crate::admin::{self, AdminSocket};
 use crate::config::{Config, Role};
 use crate::http::{self, EdgeCounters, Limits, Listener, LiveLimits, Route};
-use crate::meter::{AnswerMeter, Endpoint};
 use crate::metrics::Scraper;
 use crate::order_side::OrderSide;
 use crate::status::Status;
@@ -92,7 +91,7 @@ pub(super) struct Serving {
     tasks: Vec<JoinHandle<()>>,
     cancel: CancellationToken,
     counters: Vec<(&'static str, Arc<EdgeCounters>)>,
-    order_queries: Arc<AnswerMeter>,
+    order_tally: Arc<order::Tally>,
 }
 
 impl Serving {
@@ -112,8 +111,8 @@ impl Serving {
             serving.answer("gateway", listener, routes, limits, status)?;
         }
         if let (Some(listener), Some(orders)) = (bound.order, orders) {
-            let answers = Arc::clone(&serving.order_queries);
-            let routes = move || order::routes::routes(Arc::clone(&orders), Arc::clone(&answers));
+            let tally = Arc::clone(&serving.order_tally);
+            let routes = move || order::routes::routes(Arc::clone(&orders), Arc::clone(&tally));
             serving.answer("order", listener, routes, limits, status)?;
         }
         Ok(serving)
@@ -148,8 +147,7 @@ impl Serving {
     }
 
     fn nothing(cancel: CancellationToken) -> Self {
-        let order_queries = Arc::new(AnswerMeter::new(Endpoint::OrderQuery));
-        Self { tasks: Vec::new(), cancel, counters: Vec::new(), order_queries }
+        Self { tasks: Vec::new(), cancel, counters: Vec::new(), order_tally: Arc::default() }
     }
 
     fn answer<R>(
@@ -190,9 +188,9 @@ impl Serving {
         self.counters.clone()
     }
 
-    /// How the order node's answers to `query.do` are measured.
-    pub(super) fn order_queries(&self) -> Arc<AnswerMeter> {
-        Arc::clone(&self.order_queries)
+    /// What the order node counts.
+    pub(super) fn order_tally(&self) -> Arc<order::Tally> {
+        Arc::clone(&self.order_tally)
     }
 
     /// Stops accepting; returns when every request that was begun is answered.

@@ -27,8 +27,8 @@ use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
 use crate::http::EdgeCounters;
-use crate::meter::AnswerMeter;
 use crate::metrics::{Figures, Source};
+use crate::order;
 use crate::queue::BoxFuture;
 use crate::status::Status;
 use crate::store::{Balance, Outcomes, ReadError, Store};
@@ -71,7 +71,7 @@ pub(super) struct View {
     log: Arc<LogHandle>,
     gateway: Option<Gateway>,
     edges: Vec<(&'static str, Arc<EdgeCounters>)>,
-    order_queries: Arc<AnswerMeter>,
+    order_tally: Arc<order::Tally>,
     balances: Paced<Result<Arc<HashMap<String, Balance>>, ReadError>>,
     overdue: Paced<OverdueView>,
     /// The last durable counts that could be read.
@@ -122,7 +122,7 @@ impl View {
                 desk: Arc::downgrade(&gateway.desks.charge),
             }),
             edges: shown.rest.counters(),
-            order_queries: shown.rest.order_queries(),
+            order_tally: shown.rest.order_tally(),
             balances: Paced::new(COUNT_EVERY),
             overdue: Paced::new(COUNT_EVERY),
             outcomes: Mutex::default(),
@@ -174,6 +174,7 @@ impl View {
             balanced: in_row == 0 && counted.is_none_or(Balance::holds),
             missing: i64::try_from(missing).unwrap_or(i64::MAX),
             version: product.version,
+            charges: self.gateway.as_ref().and_then(|it| it.book.charges(&product.prod_id)),
         }
     }
 

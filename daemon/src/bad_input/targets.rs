@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use crate::admin::query_string_is_judged;
 use crate::config::tests::load_text;
 use crate::queue::Delivery;
-use crate::request::fields::{Field, FieldFault, Fields, read_fields};
-use crate::request::{PhonePattern, charge_request, query_request};
+use crate::request::fields::{Field, Fields, read_fields};
+use crate::request::{FieldFault, PhonePattern, charge_request, query_request};
 use crate::store::Seed;
 use crate::store::inline::{Commit, InlineStore};
 

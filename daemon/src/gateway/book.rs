@@ -14,15 +14,21 @@
 //! Publishing, Queued and Unconfirmed hold one unit of the shelf's stock each; Claimed doesn't yet.
 //! A decision may arrive at any of them: another gateway may have published the same order.
 
+mod apart;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use papaya::{Compute, Operation};
 use protocol::{Decision, EpochMs, Money, Outcome, ProductState};
 
+use self::apart::Apart;
+pub use self::apart::{APART_MAX, OTHER};
 use crate::domain::order_id::{OrderId, OrderIdKey};
 use crate::domain::stock::DeskStock;
+use crate::gateway::outcomes::Outcomes;
 use crate::gateway::ticket::Ticket;
 
 /// Standings that a thread replaces before it looks whether the old ones may be freed. Each look
@@ -41,6 +47,8 @@ pub struct Book {
     shelves: ArcSwap<HashMap<Box<str>, Arc<Shelf>>>,
     products: ArcSwap<Vec<ProductState>>,
     key: OrderIdKey,
+    meter_base: Instant,
+    elsewhere: Outcomes,
 }
 
 /// The shelves of one moment.
@@ -60,6 +68,7 @@ pub struct Shelf {
     card: ArcSwap<Card>,
     /// Units, as this gateway knows them.
     pub stock: DeskStock,
+    apart: Apart,
     buyers: papaya::HashMap<Box<str>, Buyer>,
 }
 
@@ -135,7 +144,7 @@ impl Book {
     /// A book with no shelves yet.
     #[must_use]
     pub fn new(key: OrderIdKey) -> Self {
-        Self { shelves: ArcSwap::default(), products: ArcSwap::default(), key }
+        Self::counting_from(key, Instant::now())
     }
 
     /// The shelf of a product.
@@ -186,21 +195,27 @@ impl Book {
             self.products.store(Arc::new(products.to_vec()));
         }
         let known = self.shelves.load();
-        if products.iter().any(|product| !known.contains_key(product.prod_id.as_str())) {
+        let is_unknown = |product: &ProductState| !known.contains_key(product.prod_id.as_str());
+        let mut shelf_changed = products.iter().any(is_unknown);
+        if shelf_changed {
             self.shelves.rcu(|shelves| {
                 let mut shelves = HashMap::clone(shelves);
                 for product in products {
                     shelves
                         .entry(product.prod_id.as_str().into())
-                        .or_insert_with(|| Arc::new(Shelf::new(product)));
+                        .or_insert_with(|| Arc::new(Shelf::new(product, self.meter_base)));
                 }
                 shelves
             });
         }
         for product in products {
             if let Some(shelf) = known.get(product.prod_id.as_str()) {
+                shelf_changed |= shelf.terms().0 != product.on_shelf;
                 shelf.renew_card(product);
             }
+        }
+        if shelf_changed {
+            self.choose_apart(products);
         }
     }
 }
@@ -217,11 +232,12 @@ fn buyers(product: &ProductState) -> papaya::HashMap<Box<str>, Buyer> {
 }
 
 impl Shelf {
-    fn new(product: &ProductState) -> Self {
+    fn new(product: &ProductState, meter_base: Instant) -> Self {
         Self {
             prod_id: product.prod_id.as_str().into(),
             card: ArcSwap::from_pointee(Card::of(product)),
             stock: DeskStock::default(),
+            apart: Apart::new(meter_base),
             buyers: buyers(product),
         }
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use protocol::{ChargeData, Code, EpochMs, OrderMessage, Reply};
+use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
 use crate::dial::Dial;
@@ -32,11 +32,23 @@ pub struct ChargeDesk {
     under_way: Arc<AtomicUsize>,
 }
 
+const OVERLOADED: Admitted = Admitted::Refused(ChargeOutcome::Overloaded);
+
 /// What can be said of a charge at once.
 enum Admitted {
-    Refused(Code),
-    Known(OrderId, Code),
+    Refused(ChargeOutcome),
+    Known(OrderId, ChargeOutcome),
     Waiting(OrderId, Arc<Ticket>),
+}
+
+impl Admitted {
+    /// What is said, unless that is still open.
+    const fn outcome(&self) -> Option<ChargeOutcome> {
+        match self {
+            Self::Refused(outcome) | Self::Known(_, outcome) => Some(*outcome),
+            Self::Waiting(..) => None,
+        }
+    }
 }
 
 impl ChargeDesk {
@@ -92,61 +104,91 @@ impl ChargeDesk {
         (room - self.claims.capacity(), room.min(self.waiting_max.count()))
     }
 
-    /// Charges, and answers when the order is durably queued or known not to be.
-    pub async fn charge(&self, request: ChargeRequest<'_>, now: EpochMs) -> Reply<ChargeData> {
-        let (id, code) = match self.admit(&request, now) {
-            Admitted::Refused(code) => return Reply::refusal(code),
-            Admitted::Known(id, code) => (id, code),
-            Admitted::Waiting(id, ticket) => (id, ticket.wait().await),
+    /// Charges, and answers when the order is durably queued or known not to be. What became of
+    /// it is counted for its product.
+    pub async fn charge(
+        &self,
+        request: ChargeRequest<'_>,
+        now: EpochMs,
+    ) -> (ChargeOutcome, Reply<ChargeData>) {
+        let (id, outcome) = match self.admit(&request, now) {
+            Admitted::Refused(outcome) => return (outcome, Reply::refusal(outcome.code())),
+            Admitted::Known(id, outcome) => (id, outcome),
+            Admitted::Waiting(id, ticket) => {
+                let outcome = settled(ticket.wait().await);
+                let shelves = self.book.look();
+                self.book.count(shelves.get(request.prod_id).map(Arc::as_ref), outcome);
+                (id, outcome)
+            }
         };
-        match code {
-            Code::Queued | Code::Unconfirmed => Reply::with(code, charge_data(&id, &request)),
+        let reply = match outcome.code() {
+            code @ (Code::Queued | Code::Unconfirmed) => {
+                Reply::with(code, charge_data(&id, &request))
+            }
             refused => Reply::refusal(refused),
+        };
+        (outcome, reply)
+    }
+
+    /// Counts a charge that no product was looked up for.
+    pub fn count_unread(&self, outcome: ChargeOutcome) {
+        self.book.count(None, outcome);
+    }
+
+    /// Admits, and counts what can be said at once.
+    fn admit(&self, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
+        let shelves = self.book.look();
+        let shelf = shelves.get(request.prod_id);
+        let admitted = match shelf {
+            Some(shelf) => self.judge(shelf, request, now),
+            // Before the first reading of the order side nothing is known of any product.
+            None if self.never_read() => Admitted::Refused(ChargeOutcome::Starting),
+            None => Admitted::Refused(ChargeOutcome::UnknownProduct),
+        };
+        if let Some(outcome) = admitted.outcome() {
+            self.book.count(shelf.map(Arc::as_ref), outcome);
         }
+        admitted
     }
 
     /// The checks, in the order of the REST contract; the first that fails answers.
-    fn admit(&self, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
-        let shelves = self.book.look();
-        let Some(shelf) = shelves.get(request.prod_id) else {
-            // Before the first reading of the order side nothing is known of any product.
-            let code = if self.never_read() { Code::Overloaded } else { Code::NoSuchProduct };
-            return Admitted::Refused(code);
-        };
+    fn judge(&self, shelf: &Arc<Shelf>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
         let (on_shelf, price) = shelf.terms();
         if !on_shelf {
-            return Admitted::Refused(Code::NoSuchProduct);
+            return Admitted::Refused(ChargeOutcome::OffTheShelf);
         }
         if price != request.charge_price {
-            return Admitted::Refused(Code::InvalidInput);
+            return Admitted::Refused(ChargeOutcome::WrongPrice);
         }
         if let Some(known) = shelf.buyer(request.user_phone_num).and_then(known) {
             return known;
         }
-        if let Some(code) = self.closed() {
-            return Admitted::Refused(code);
+        if let Some(outcome) = self.closed() {
+            return Admitted::Refused(outcome);
         }
         if shelf.stock.figures().free() == 0 {
             // The unit that was just taken may be this very buyer's: their claim came before it.
             let known = shelf.buyer(request.user_phone_num).and_then(known);
-            return known.unwrap_or(Admitted::Refused(Code::SoldOut));
+            return known.unwrap_or(Admitted::Refused(ChargeOutcome::SoldOut));
         }
         if self.producer.ready().is_err() {
-            return Admitted::Refused(Code::BizError);
+            return Admitted::Refused(ChargeOutcome::QueueAway);
         }
         self.claim(shelf, request, now)
     }
 
     /// Why nobody can be admitted at the moment.
-    fn closed(&self) -> Option<Code> {
+    fn closed(&self) -> Option<ChargeOutcome> {
         if self.intake_paused.load(Ordering::Relaxed) {
-            return Some(Code::IntakePaused);
+            return Some(ChargeOutcome::Paused);
+        }
+        if self.never_read() {
+            return Some(ChargeOutcome::Starting);
         }
         let (waiting, waiting_max) = self.waiting();
-        let overloaded = self.never_read()
-            || self.unconfirmed_max.count() <= self.doubts.count()
-            || waiting_max <= waiting;
-        overloaded.then_some(Code::Overloaded)
+        let overloaded =
+            self.unconfirmed_max.count() <= self.doubts.count() || waiting_max <= waiting;
+        overloaded.then_some(ChargeOutcome::Overloaded)
     }
 
     fn never_read(&self) -> bool {
@@ -166,23 +208,23 @@ impl ChargeDesk {
         });
         let id = match claimed {
             Ok(id) => id,
-            Err(buyer) => return known(buyer).unwrap_or(Admitted::Refused(Code::Overloaded)),
+            Err(buyer) => return known(buyer).unwrap_or(OVERLOADED),
         };
-        let give_up = |code| {
+        let give_up = |outcome: ChargeOutcome| {
             shelf.abandon(request.user_phone_num, &id);
-            ticket.settle(code);
-            Admitted::Refused(code)
+            ticket.settle(outcome.code());
+            Admitted::Refused(outcome)
         };
         match shelf.hold(request.user_phone_num, &id) {
             Ok(()) => {}
-            Err(NotHeld::SoldOut) => return give_up(Code::SoldOut),
+            Err(NotHeld::SoldOut) => return give_up(ChargeOutcome::SoldOut),
             Err(NotHeld::Decided) => {
                 let decided = shelf.buyer(request.user_phone_num).and_then(known);
-                let is_live = matches!(decided, Some(Admitted::Known(_, Code::Queued)));
+                let is_live = matches!(decided, Some(Admitted::Known(_, ChargeOutcome::Accepted)));
                 // Whoever waits on this claim gets the same answer; where it failed, they ask
                 // again.
                 ticket.settle(if is_live { Code::Queued } else { Code::Overloaded });
-                return decided.unwrap_or(Admitted::Refused(Code::Overloaded));
+                return decided.unwrap_or(OVERLOADED);
             }
         }
         let claim = Claim {
@@ -193,7 +235,7 @@ impl ChargeDesk {
         };
         match self.claims.try_send((claim, outgoing(&id, request, now))) {
             Ok(()) => Admitted::Waiting(id, ticket),
-            Err(_full_or_stopping) => give_up(Code::Overloaded),
+            Err(_full_or_stopping) => give_up(ChargeOutcome::Overloaded),
         }
     }
 }
@@ -214,9 +256,21 @@ fn known(buyer: Buyer) -> Option<Admitted> {
         Standing::Claimed(order, ticket) | Standing::Publishing(order, ticket) => {
             Some(Admitted::Waiting(order.id, ticket))
         }
-        Standing::Queued(order) => Some(Admitted::Known(order.id, Code::Queued)),
-        Standing::Unconfirmed(order) => Some(Admitted::Known(order.id, Code::Unconfirmed)),
-        Standing::Live(id) => Some(Admitted::Known(id, Code::Queued)),
+        Standing::Queued(order) => Some(Admitted::Known(order.id, ChargeOutcome::Accepted)),
+        Standing::Unconfirmed(order) => Some(Admitted::Known(order.id, ChargeOutcome::Unconfirmed)),
+        Standing::Live(id) => Some(Admitted::Known(id, ChargeOutcome::Accepted)),
+    }
+}
+
+/// What a ticket's answer says of the charge that waited for it.
+const fn settled(code: Code) -> ChargeOutcome {
+    match code {
+        Code::Queued => ChargeOutcome::Accepted,
+        Code::Unconfirmed => ChargeOutcome::Unconfirmed,
+        Code::SoldOut => ChargeOutcome::SoldOut,
+        Code::Overloaded => ChargeOutcome::Overloaded,
+        Code::BizError => ChargeOutcome::NotQueued,
+        _ => ChargeOutcome::ServerError,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod claim;
 pub mod confirmer;
 pub mod opening;
 pub mod order_node;
+pub mod outcomes;
 pub mod publisher;
 pub mod query;
 pub mod refresh;

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use hyper::Method;
 use hyper::header::{HeaderValue, RETRY_AFTER};
-use hyper::{Method, StatusCode};
-use protocol::{Code, EpochMs, Reply};
+use protocol::{ChargeOutcome, Code, EpochMs, Reply};
 use warp::reply::Response;
 
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::tally::Tally;
 use crate::http::{self, Call, Route, route};
-use crate::request::fields::{FieldFault, has_readable_body, read_fields};
-use crate::request::{self, PhonePattern};
+use crate::request::fields::{Fields, has_readable_body, read_fields};
+use crate::request::{self, FieldFault, PhonePattern};
 
 /// Seconds after which a charge that the queue didn't take may be tried again.
 const QUEUE_AWAY_RETRY_S: u32 = 1;
@@ -50,34 +50,39 @@ pub fn routes(desks: Desks) -> Vec<Route> {
 
 async fn charge(desks: &Desks, call: &Call) -> Response {
     let being_answered = desks.tally.begin();
-    let (code, response) = charged(desks, call).await;
-    being_answered.charged(code);
+    let (outcome, response) = charged(desks, call).await;
+    being_answered.charged(outcome);
     response
 }
 
-async fn charged(desks: &Desks, call: &Call) -> (Code, Response) {
-    let invalid = |fault: &FieldFault| {
-        (Code::InvalidInput, refuse(fault, &Reply::<()>::refusal(Code::InvalidInput)))
+async fn charged(desks: &Desks, call: &Call) -> (ChargeOutcome, Response) {
+    let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
+        desks.tally.invalid_charges().note(fault, given);
+        desks.charge.count_unread(fault.outcome());
+        (fault.outcome(), http::invalid(fault, &Reply::<()>::refusal(Code::InvalidInput)))
     };
     if call.body_left_out {
-        return invalid(&FieldFault::UnreadableType);
+        return invalid(FieldFault::UnreadableType, None);
     }
     let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
         Ok(fields) => fields,
-        Err(fault) => return invalid(&fault),
+        Err(fault) => return invalid(fault, None),
     };
-    match request::charge_request(&fields, &desks.phones) {
-        Ok(request) => {
-            let reply = desks.charge.charge(request, (desks.now)()).await;
-            let mut response = http::json(&reply);
-            // The code is final elsewhere; here it says that the queue is away, which passes.
-            if reply.code == Code::BizError {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(QUEUE_AWAY_RETRY_S));
-            }
-            (reply.code, response)
-        }
-        Err(fault) => invalid(&fault),
+    let request = match request::charge_request(&fields, &desks.phones) {
+        Ok(request) => request,
+        Err(fault) => return invalid(fault, Some(&fields)),
+    };
+    let (outcome, reply) = desks.charge.charge(request, (desks.now)()).await;
+    if outcome == ChargeOutcome::WrongPrice {
+        desks.tally.invalid_charges().note_price(request.charge_price, request.prod_id);
+        return (outcome, http::invalid(FieldFault::NotThePrice, &reply));
     }
+    let mut response = http::json(&reply);
+    // The code is final elsewhere; here it says that the queue is away, which passes.
+    if reply.code == Code::BizError {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(QUEUE_AWAY_RETRY_S));
+    }
+    (outcome, response)
 }
 
 async fn query(desks: &Desks, call: &Call) -> Response {
@@ -88,29 +93,26 @@ async fn query(desks: &Desks, call: &Call) -> Response {
 }
 
 async fn queried(desks: &Desks, call: &Call) -> (Code, Response) {
-    let invalid = |fault: &FieldFault| {
-        (Code::InvalidInput, refuse(fault, &Reply::<()>::bare(Code::InvalidInput)))
+    let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
+        desks.tally.invalid_queries().note(fault, given);
+        let reply = Reply::<()>::bare(Code::InvalidInput);
+        (Code::InvalidInput, http::invalid(fault, &reply))
     };
     if call.body_left_out {
-        return invalid(&FieldFault::UnreadableType);
+        return invalid(FieldFault::UnreadableType, None);
     }
     let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
         Ok(fields) => fields,
-        Err(fault) => return invalid(&fault),
+        Err(fault) => return invalid(fault, None),
     };
     match request::query_request(&fields) {
         Ok(asked) => {
             let reply = desks.query.query(asked.prod_id, asked.user_phone_num).await;
             (reply.code, http::json(&reply))
         }
-        Err(fault) => invalid(&fault),
+        Err(fault) => invalid(fault, Some(&fields)),
     }
 }
 
-fn refuse(fault: &FieldFault, reply: &Reply<()>) -> Response {
-    tracing::debug!(%fault, "a request's fields can't be used");
-    match fault {
-        FieldFault::UnreadableType => http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        _ => http::json(reply),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,14 @@
-//! What the gateway counts of its own work, for the admin views: answers by code, rates, how long a
-//! charge takes. Nothing is decided by it.
+//! What the gateway counts of its own work, for the admin views: answers by code and outcome, what
+//! was wrong with requests, rates, how long a charge takes. Nothing is decided by it.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use protocol::{Code, LatencyView, Rate};
+use protocol::{ChargeOutcome, Code, LatencyView, Rate};
 
+use crate::gateway::outcomes::Outcomes;
 use crate::meter::{AnswerMeter, Endpoint, GaugeMeter, LatencyMeter, RateMeter};
+use crate::request::InvalidRequests;
 
 /// The gateway's counters. Shared by its routes.
 #[derive(Debug)]
@@ -14,7 +16,9 @@ pub struct Tally {
     charges: AnswerMeter,
     queries: AnswerMeter,
     charged: RateMeter,
-    accepted: RateMeter,
+    outcomes: Outcomes,
+    invalid_charges: InvalidRequests,
+    invalid_queries: InvalidRequests,
     latency: LatencyMeter,
     in_flight: GaugeMeter,
 }
@@ -33,7 +37,9 @@ impl Tally {
             charges: AnswerMeter::new(Endpoint::Charge),
             queries: AnswerMeter::new(Endpoint::GatewayQuery),
             charged: RateMeter::new(base),
-            accepted: RateMeter::new(base),
+            outcomes: Outcomes::new(base),
+            invalid_charges: InvalidRequests::new(Endpoint::Charge),
+            invalid_queries: InvalidRequests::new(Endpoint::GatewayQuery),
             latency: LatencyMeter::new(base),
             in_flight: GaugeMeter::default(),
         }
@@ -84,7 +90,25 @@ impl Tally {
     /// Charges answered 10000.
     #[must_use]
     pub fn accepted_rate(&self) -> Rate {
-        self.accepted.rate()
+        self.outcomes.rate(ChargeOutcome::Accepted)
+    }
+
+    /// What became of all charges.
+    #[must_use]
+    pub const fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
+    }
+
+    /// Charges answered 40005.
+    #[must_use]
+    pub const fn invalid_charges(&self) -> &InvalidRequests {
+        &self.invalid_charges
+    }
+
+    /// Queries answered 40005.
+    #[must_use]
+    pub const fn invalid_queries(&self) -> &InvalidRequests {
+        &self.invalid_queries
     }
 
     /// From a charge's last byte to its answer, over the last minute.
@@ -102,14 +126,13 @@ impl Tally {
 
 impl InFlight<'_> {
     /// A charge was answered.
-    pub fn charged(self, code: Code) {
-        let took = self.since.elapsed();
-        self.tally.charges.record(code, took);
-        self.tally.charged.add(1);
-        if code == Code::Queued {
-            self.tally.accepted.add(1);
-        }
-        self.tally.latency.record(took);
+    pub fn charged(self, outcome: ChargeOutcome) {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.since);
+        self.tally.charges.record(outcome.code(), took);
+        self.tally.charged.add_at(now, 1);
+        self.tally.outcomes.count(outcome, now);
+        self.tally.latency.record_at(now, took);
     }
 
     /// A query was answered.
@@ -128,26 +151,25 @@ impl Drop for InFlight<'_> {
 mod tests {
     use std::time::Instant;
 
-    use protocol::Code;
+    use protocol::{ChargeOutcome, Code};
 
     use super::Tally;
-    use crate::meter::Endpoint;
 
     #[test]
-    fn answers_are_counted_by_code() {
+    fn answers_are_counted_by_code_and_by_outcome() {
         let tally = Tally::new(Instant::now());
-        for code in Endpoint::Charge.codes() {
-            tally.begin().charged(*code);
+        for outcome in ChargeOutcome::ALL {
+            tally.begin().charged(outcome);
         }
-        tally.begin().charged(Code::Queued);
         tally.begin().queried(Code::NeverOrdered);
         let open = tally.begin();
         assert_eq!(tally.in_flight(), 1);
         drop(open);
         assert_eq!(tally.in_flight(), 0);
         let charges = tally.charges();
-        assert_eq!((charges["10000"], charges["40006"], charges.len()), (2, 1, 9));
+        assert_eq!((charges["10000"], charges["40006"], charges["40005"]), (1, 1, 3));
+        assert_eq!(tally.outcomes().view().all().total, 14);
         assert_eq!(tally.queries().into_iter().collect::<Vec<_>>(), [("41004".to_owned(), 1)]);
-        assert_eq!(tally.charge_latency().unwrap().count, 10);
+        assert_eq!(tally.charge_latency().unwrap().count, 14);
     }
 }

@@ -2,12 +2,14 @@
 //! contrib/grafana.json and contrib/alerts.yml to it.
 //!
 //! A counter with labels names the table of its series, `from` which all are there, at 0, before
-//! their first event: a rate sees nothing of a series that begins with it.
+//! their first event: a rate sees nothing of a series that begins with it. Those of products are
+//! there as long as the product is on the shelf.
 
 use protocol::{Reason, ReloadOutcome};
 
 use crate::http::Refused;
 use crate::meter::Endpoint;
+use crate::request::InvalidRequests;
 use crate::telemetry::Dropped;
 
 /// The types of Prometheus that are used.
@@ -95,6 +97,14 @@ fn by_answer() -> Rows {
     Endpoint::ALL.into_iter().flat_map(of_one).collect()
 }
 
+fn by_fault() -> Rows {
+    let of_one = |endpoint: Endpoint| {
+        InvalidRequests::of(endpoint)
+            .map(move |fault| vec![endpoint.role(), endpoint.name(), fault.field(), fault.reason()])
+    };
+    Endpoint::ALL.into_iter().flat_map(of_one).collect()
+}
+
 /// Roles with a REST listener.
 const ROLES: [&str; 2] = ["gateway", "order"];
 
@@ -137,6 +147,8 @@ families! {
         "Answers since the start, by business code.";
     REQUEST_DURATION: Histogram "seckill_request_duration_seconds" ["role", "endpoint", "code"] from by_answer
         "From a request's last byte to its answer.";
+    INVALID: Counter "seckill_invalid_requests_total" ["role", "endpoint", "field", "reason"] from by_fault
+        "Answers 40005 since the start, by the field that is wrong and how.";
     IN_FLIGHT: Gauge "seckill_requests_in_flight" []
         "Charges and queries that the gateway is answering.";
     PUBLISH_WAITING: Gauge "seckill_publish_waiting" []
@@ -176,6 +188,9 @@ families! {
         "Whether initial + added = stock + sold, live orders counted one by one.";
     MISSING: Gauge "seckill_product_missing_units" ["product"]
         "Units unaccounted for; negative where more were sold than there were.";
+
+    CHARGES: Counter "seckill_product_charges_total" ["product", "outcome"]
+        "Charges answered since the start, by what became of them; all but 100 products on the shelf are other.";
 
     PLACED: Counter "seckill_orders_placed_total" []
         "Orders that got a unit; goes on over restarts.";

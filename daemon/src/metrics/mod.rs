@@ -33,6 +33,7 @@ use warp::reply::Response;
 use crate::http::{self, Call, EdgeCounters, EdgeReadings, Limits, Listener};
 use crate::meter::{Endpoint, Spread};
 use crate::queue::BoxFuture;
+use crate::request::FieldFault;
 use crate::telemetry::Dropped;
 use process::Process;
 
@@ -63,6 +64,10 @@ pub struct Figures {
     pub log: Dropped,
     /// Answers to buyers since the start.
     pub answers: Vec<Answers>,
+    /// Answers 40005 since the start, by what was wrong.
+    pub invalid: Vec<Invalid>,
+    /// What became of the charges for each product, and for all that aren't counted apart.
+    pub charges: Vec<Charges>,
     /// What came to each REST listener, by its role.
     pub edges: Vec<(&'static str, EdgeReadings)>,
     /// What the writer did since the start.
@@ -78,6 +83,26 @@ pub struct Answers {
     pub code: &'static str,
     /// Microseconds from a request's last byte to its answer.
     pub durations: Spread,
+}
+
+/// How many requests of one endpoint had one fault.
+#[derive(Debug, Clone, Copy)]
+pub struct Invalid {
+    /// Whose requests.
+    pub endpoint: Endpoint,
+    /// What was wrong.
+    pub fault: FieldFault,
+    /// How many.
+    pub count: u64,
+}
+
+/// What became of the charges for one product.
+#[derive(Debug, Clone)]
+pub struct Charges {
+    /// Its id, or `other`.
+    pub product: String,
+    /// How many, by outcome.
+    pub outcomes: Vec<(&'static str, u64)>,
 }
 
 /// What the writer did since the start.

@@ -5,7 +5,7 @@ use protocol::{Phase, ProductView, ReloadOutcome, Snapshot, SwitchView};
 use super::families::{self as f, Family};
 use super::process::Process;
 use super::text::{Page, Unit, seconds};
-use super::{Figures, Writes};
+use super::{Charges, Figures, Invalid, Writes};
 use crate::http::{EdgeReadings, Refused};
 
 /// Milliseconds, as times in the snapshot are.
@@ -21,6 +21,7 @@ pub(super) fn text(figures: &Figures, process: &Process) -> String {
     answers(&mut page, figures);
     edges(&mut page, &figures.edges);
     products(&mut page, &snapshot.products);
+    charges(&mut page, &figures.charges);
     orders(&mut page, snapshot, writes);
     queue(&mut page, snapshot);
     store(&mut page, snapshot, writes);
@@ -76,6 +77,10 @@ fn answers(page: &mut Page, figures: &Figures) {
         let labels = [answers.endpoint.role(), answers.endpoint.name(), answers.code];
         durations.histogram(&labels, &answers.durations, Unit::Microseconds);
     }
+    let mut invalid = page.family(f::INVALID);
+    for Invalid { endpoint, fault, count } in &figures.invalid {
+        invalid.put(&[endpoint.role(), endpoint.name(), fault.field(), fault.reason()], count);
+    }
     let gateway = figures.snapshot.gateway.as_ref();
     page.single(f::IN_FLIGHT, gateway.map(|gateway| gateway.in_flight));
     page.single(f::PUBLISH_WAITING, gateway.map(|gateway| gateway.publish_waiting));
@@ -121,6 +126,15 @@ fn products(page: &mut Page, products: &[ProductView]) {
     each(f::ON_SHELF, |product| Some(product.on_shelf.into()));
     each(f::BALANCED, |product| Some(product.balanced.into()));
     each(f::MISSING, |product| Some(product.missing.into()));
+}
+
+fn charges(page: &mut Page, charges: &[Charges]) {
+    let mut series = page.family(f::CHARGES);
+    for Charges { product, outcomes } in charges {
+        for (outcome, count) in outcomes {
+            series.put(&[product, outcome], count);
+        }
+    }
 }
 
 fn orders(page: &mut Page, snapshot: &Snapshot, writes: &Writes) {

@@ -5,6 +5,8 @@ pub mod consumer;
 mod placement;
 pub(crate) mod query;
 pub mod routes;
+mod tally;
 
 pub use placement::StorePlacer;
 pub use query::OrderBook;
+pub use tally::Tally;

@@ -9,21 +9,21 @@ use protocol::{Code, QueryData, Reply, mask_phone};
 use tracing::warn;
 use warp::reply::Response;
 
+use super::Tally;
 use crate::http::{self, Call, Route, route};
-use crate::meter::AnswerMeter;
 use crate::order_side::{Known, OrderSide};
-use crate::request::fields::{FieldFault, has_readable_body, read_fields};
-use crate::request::{self, QueryRequest};
+use crate::request::fields::{Fields, has_readable_body, read_fields};
+use crate::request::{self, FieldFault, QueryRequest};
 
-/// All paths of the order node. `queries` measures the answers to `query.do`.
-pub fn routes(orders: Arc<dyn OrderSide>, queries: Arc<AnswerMeter>) -> Vec<Route> {
+/// All paths of the order node. `tally` counts the answers to `query.do`.
+pub fn routes(orders: Arc<dyn OrderSide>, tally: Arc<Tally>) -> Vec<Route> {
     let queried = Arc::clone(&orders);
     let query = route("/api/query.do", &[Method::POST], move |call: Call| {
-        let (orders, queries) = (Arc::clone(&queried), Arc::clone(&queries));
+        let (orders, tally) = (Arc::clone(&queried), Arc::clone(&tally));
         async move {
             let since = Instant::now();
-            let (code, response) = query(&*orders, &call).await;
-            queries.record(code, since.elapsed());
+            let (code, response) = query(&*orders, &tally, &call).await;
+            tally.queries.record(code, since.elapsed());
             response
         }
     });
@@ -34,28 +34,26 @@ pub fn routes(orders: Arc<dyn OrderSide>, queries: Arc<AnswerMeter>) -> Vec<Rout
     vec![query.of_the_contract(has_readable_body), decisions]
 }
 
-async fn query(orders: &dyn OrderSide, call: &Call) -> (Code, Response) {
-    let invalid = || (Code::InvalidInput, refused());
-    let unreadable = || (Code::InvalidInput, http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+async fn query(orders: &dyn OrderSide, tally: &Tally, call: &Call) -> (Code, Response) {
+    let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
+        tally.invalid_queries.note(fault, given);
+        let reply = Reply::<()>::refusal(Code::InvalidInput);
+        (Code::InvalidInput, http::invalid(fault, &reply))
+    };
     if call.body_left_out {
-        return unreadable();
+        return invalid(FieldFault::UnreadableType, None);
     }
     let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
         Ok(fields) => fields,
-        Err(FieldFault::UnreadableType) => return unreadable(),
-        Err(_) => return invalid(),
+        Err(fault) => return invalid(fault, None),
     };
     match request::query_request(&fields) {
         Ok(asked) => {
             let reply = find(orders, asked).await;
             (reply.code, http::json(&reply))
         }
-        Err(_) => invalid(),
+        Err(fault) => invalid(fault, Some(&fields)),
     }
-}
-
-fn refused() -> Response {
-    http::json(&Reply::<()>::refusal(Code::InvalidInput))
 }
 
 async fn find(orders: &dyn OrderSide, asked: QueryRequest<'_>) -> Reply<QueryData> {

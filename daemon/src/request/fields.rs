@@ -17,6 +17,8 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::fault::{FieldFault, Place};
+
 #[cfg(test)]
 mod tests;
 
@@ -60,36 +62,6 @@ impl fmt::Display for Field {
     }
 }
 
-/// What is wrong with the fields. The texts never hold a value, so they may be logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FieldFault {
-    /// Not given.
-    #[error("{0} is missing")]
-    Missing(Field),
-    /// Given, but empty or only blanks.
-    #[error("{0} is blank")]
-    Blank(Field),
-    /// Given more than once.
-    #[error("{0} is given twice")]
-    Twice(Field),
-    /// Not of the form that the field has.
-    #[error("{0} is malformed")]
-    Malformed(Field),
-    /// More than `FIELDS_MAX` fields.
-    #[error("more than {FIELDS_MAX} fields")]
-    TooMany,
-    /// A bad percent escape, or text that is not UTF-8.
-    #[error("bad percent-encoding or UTF-8")]
-    BadEncoding,
-    /// The body is not what its content type says.
-    #[error("the body is no sound {0}")]
-    BadBody(&'static str),
-    /// The body is compressed, or of a type that isn't read here and there is no query string: HTTP
-    /// 415. All other faults are 40005.
-    #[error("a body of this content type or coding is not read here")]
-    UnreadableType,
-}
-
 /// The fields that were given.
 #[derive(Debug, Default)]
 pub struct Fields<'a> {
@@ -108,6 +80,12 @@ impl Fields<'_> {
             return Err(FieldFault::Blank(field));
         }
         Ok(value)
+    }
+
+    /// The field's value as it was given, to be shown where it is wrong.
+    #[must_use]
+    pub fn given(&self, field: Field) -> Option<&str> {
+        self.values[field as usize].as_deref()
     }
 }
 
@@ -156,12 +134,12 @@ pub async fn read_fields<'a>(
     body: &'a Bytes,
 ) -> Result<Fields<'a>, FieldFault> {
     let mut fields = Fields::default();
-    fields.read_form(query.as_bytes())?;
+    fields.read_form(query.as_bytes(), Place::Query)?;
     if body.is_empty() {
         return Ok(fields);
     }
     match BodyKind::of(content_type) {
-        BodyKind::Form => fields.read_form(body)?,
+        BodyKind::Form => fields.read_form(body, Place::Body)?,
         BodyKind::Json => fields.read_json(body)?,
         // Boxed, because it is large and rare: a charge shouldn't carry its state about.
         BodyKind::Multipart => {
@@ -186,15 +164,17 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn read_form(&mut self, form: &'a [u8]) -> Result<(), FieldFault> {
+    fn read_form(&mut self, form: &'a [u8], place: Place) -> Result<(), FieldFault> {
         for pair in form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             self.count_one()?;
             let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
                 None => (pair, &[][..]),
             };
-            let (name, value) = (decode(name)?, decode(value)?);
-            if let Some(field) = Field::named(&name) {
+            let field = Field::named(&decode(name).map_err(|fault| fault.at(place))?);
+            let value = decode(value);
+            let value = value.map_err(|fault| fault.at(field.map_or(place, Place::Field)))?;
+            if let Some(field) = field {
                 self.put(field, value)?;
             }
         }
@@ -206,11 +186,11 @@ impl<'a> Fields<'a> {
         let mut json = serde_json::Deserializer::from_slice(body);
         json.deserialize_map(JsonObject { fields: self, fault: &mut fault })
             .and_then(|()| json.end())
-            .map_err(|_| fault.unwrap_or(FieldFault::BadBody("JSON object")))
+            .map_err(|_| fault.unwrap_or(FieldFault::NotAnObject))
     }
 
     async fn read_multipart(&mut self, content_type: &str, body: &Bytes) -> Result<(), FieldFault> {
-        const BAD: FieldFault = FieldFault::BadBody("multipart/form-data");
+        const BAD: FieldFault = FieldFault::NotMultipart;
         let boundary = multer::parse_boundary(content_type).map_err(|_| BAD)?;
         let stream = BodyDataStream::new(Full::new(body.clone()));
         let mut parts = multer::Multipart::new(stream, boundary);
@@ -220,7 +200,8 @@ impl<'a> Fields<'a> {
             let field = part.name().filter(|_| part.file_name().is_none()).and_then(Field::named);
             let bytes = part.bytes().await.map_err(|_| BAD)?;
             if let Some(field) = field {
-                let text = String::from_utf8(bytes.into()).map_err(|_| FieldFault::BadEncoding)?;
+                let not_utf8 = |_| FieldFault::NotUtf8(Place::Field(field));
+                let text = String::from_utf8(bytes.into()).map_err(not_utf8)?;
                 self.put(field, Cow::Owned(text))?;
             }
         }
@@ -228,13 +209,27 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Why a text can't be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DecodeError {
+    Escape,
+    Utf8,
+}
+
+impl DecodeError {
+    const fn at(self, place: Place) -> FieldFault {
+        match self {
+            Self::Escape => FieldFault::BadEscape(place),
+            Self::Utf8 => FieldFault::NotUtf8(place),
+        }
+    }
+}
+
 /// Undoes the form's encoding, strictly: a lone `%` or bytes that aren't UTF-8 are faults, where
 /// the lenient reading of browsers would guess. (That is also why this isn't `form_urlencoded`.)
-fn decode(encoded: &[u8]) -> Result<Cow<'_, str>, FieldFault> {
+fn decode(encoded: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
     if !encoded.iter().any(|byte| matches!(byte, b'%' | b'+')) {
-        return std::str::from_utf8(encoded)
-            .map(Cow::Borrowed)
-            .map_err(|_| FieldFault::BadEncoding);
+        return std::str::from_utf8(encoded).map(Cow::Borrowed).map_err(|_| DecodeError::Utf8);
     }
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
@@ -248,22 +243,22 @@ fn decode(encoded: &[u8]) -> Result<Cow<'_, str>, FieldFault> {
                         rest = after;
                         (hex_digit(*high)?, hex_digit(*low)?)
                     }
-                    _ => return Err(FieldFault::BadEncoding),
+                    _ => return Err(DecodeError::Escape),
                 };
                 decoded.push(high << 4 | low);
             }
             other => decoded.push(*other),
         }
     }
-    String::from_utf8(decoded).map(Cow::Owned).map_err(|_| FieldFault::BadEncoding)
+    String::from_utf8(decoded).map(Cow::Owned).map_err(|_| DecodeError::Utf8)
 }
 
-const fn hex_digit(byte: u8) -> Result<u8, FieldFault> {
+const fn hex_digit(byte: u8) -> Result<u8, DecodeError> {
     match byte {
         b'0'..=b'9' => Ok(byte - b'0'),
         b'a'..=b'f' => Ok(byte - b'a' + 10),
         b'A'..=b'F' => Ok(byte - b'A' + 10),
-        _ => Err(FieldFault::BadEncoding),
+        _ => Err(DecodeError::Escape),
     }
 }
 

@@ -1,11 +1,16 @@
 //! What the fields of a charge or a query must be, before any rule of the sale looks at them.
 
+mod excerpt;
+mod fault;
 pub mod fields;
+mod refused;
 
 use protocol::{Money, TEXT_CHARS_MAX};
 use regex_lite::Regex;
 
-use self::fields::{Field, FieldFault, Fields};
+pub use self::fault::{FieldFault, Place};
+use self::fields::{Field, Fields};
+pub use self::refused::{InvalidRequests, TOLD_EVERY};
 
 /// A charge whose fields are sound. Whether the product exists and has this price is asked later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +67,7 @@ fn text<'f>(fields: &'f Fields<'_>, field: Field) -> Result<&'f str, FieldFault>
     let text = fields.get(field)?;
     // A character is a byte at least, so most texts needn't be counted.
     if TEXT_CHARS_MAX < text.len() && TEXT_CHARS_MAX < text.chars().count() {
-        return Err(FieldFault::Malformed(field));
+        return Err(FieldFault::TooLong(field));
     }
     Ok(text)
 }
@@ -133,7 +138,8 @@ mod tests {
     use protocol::Money;
 
     use super::{ChargeRequest, PhonePattern, QueryRequest, charge_request, query_request};
-    use crate::request::fields::{Field, FieldFault, read_fields};
+    use crate::request::FieldFault;
+    use crate::request::fields::{Field, read_fields};
 
     async fn charge(query: &str) -> Result<(String, Money, String), FieldFault> {
         let phones = PhonePattern::new(PhonePattern::DEFAULT).unwrap();
@@ -155,7 +161,7 @@ mod tests {
     #[tokio::test]
     async fn every_malformed_field_is_named() {
         use Field::{ChargePrice, ProdId, UserPhoneNum};
-        use FieldFault::{Blank, Malformed, Missing};
+        use FieldFault::{Blank, Malformed, Missing, TooLong};
         let long = "p".repeat(65);
         let phone = "userPhoneNum=15200008881";
         for (query, fault) in [
@@ -167,7 +173,7 @@ mod tests {
                 "userPhoneNum=+15200008881&chargePrice=1&prodId=p".to_owned(),
                 Malformed(UserPhoneNum),
             ),
-            (format!("userPhoneNum={long}&chargePrice=1&prodId=p"), Malformed(UserPhoneNum)),
+            (format!("userPhoneNum={long}&chargePrice=1&prodId=p"), TooLong(UserPhoneNum)),
             (format!("{phone}&prodId=p"), Missing(ChargePrice)),
             (format!("{phone}&chargePrice=abc&prodId=p"), Malformed(ChargePrice)),
             (format!("{phone}&chargePrice=1.0000&prodId=p"), Malformed(ChargePrice)),
@@ -176,7 +182,7 @@ mod tests {
             (format!("{phone}&chargePrice=１２&prodId=p"), Malformed(ChargePrice)),
             (format!("{phone}&chargePrice=1"), Missing(ProdId)),
             (format!("{phone}&chargePrice=1&prodId=%E3%80%80"), Blank(ProdId)),
-            (format!("{phone}&chargePrice=1&prodId={long}"), Malformed(ProdId)),
+            (format!("{phone}&chargePrice=1&prodId={long}"), TooLong(ProdId)),
         ] {
             assert_eq!(charge(&query).await, Err(fault), "{query}");
         }

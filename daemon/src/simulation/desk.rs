@@ -151,7 +151,7 @@ impl Gateway {
                 charge_price: price,
                 prod_id: &wish.prod_id,
             };
-            let reply = desk.charge(request, now).await;
+            let (_, reply) = desk.charge(request, now).await;
             answers.lock().unwrap().push((index, Told::Charged(wish, reply)));
         }));
     }

@@ -255,6 +255,7 @@ fn row(tx: &Tx<'_>, prod_id: &str) -> Result<Option<ProductView>, Fault> {
                 balanced: missing == 0,
                 missing,
                 version: unsigned(row.get(8)?),
+                charges: None,
             })
         })
         .optional()?;

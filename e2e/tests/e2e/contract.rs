@@ -3,6 +3,7 @@
 mod charge;
 mod deviations;
 mod query;
+mod reasons;
 
 use std::time::Duration;
 

@@ -1,9 +1,10 @@
 //! What passes over the admin socket: the state of a running daemon and its changes (`snapshot`,
-//! `history`, `change`), the lists and details one can ask for (`listing`), the commands with their
+//! `charges`, `history`, `change`), the lists and details one can ask for (`listing`), the commands with their
 //! answers (`command`), and how the configuration is reloaded (`configuration`). What can't be read
 //! is `null`, never 0.
 
 mod change;
+mod charges;
 mod command;
 mod configuration;
 mod history;
@@ -13,6 +14,7 @@ mod snapshot;
 mod tests;
 
 pub use change::{Change, Gap, Line};
+pub use charges::{ChargeOutcome, ChargesView, Counted};
 pub use command::{
     AddStock, ControlsState, CreateProduct, Discard, Done, LogLevelState, Reasoned, Refusal,
     RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf, Shutdown, ShutdownState,

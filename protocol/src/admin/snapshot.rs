@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::charges::ChargesView;
 use super::configuration::ConfigView;
 use super::history::{Notable, Seconds};
 use crate::{EpochMs, Money};
@@ -230,6 +231,10 @@ pub struct ProductView {
     /// Counts the row's changes, sales included.
     #[serde(default)]
     pub version: u64,
+    /// What became of the charges for it since the gateway has counted them apart; `None` without
+    /// the gateway role, and for a product that isn't counted apart.
+    #[serde(default)]
+    pub charges: Option<ChargesView>,
 }
 
 /// A count over the last second and the last minute; both end with the last whole second.
@@ -277,6 +282,13 @@ pub struct GatewayView {
     pub charges: BTreeMap<String, u64>,
     /// Answers to `query.do` since the start, by code.
     pub queries: BTreeMap<String, u64>,
+    /// What became of all charges.
+    pub outcomes: ChargesView,
+    /// Charges answered 40005 since the start, by field and reason as in the header
+    /// `Seckill-Reason`.
+    pub invalid_charges: BTreeMap<String, u64>,
+    /// Queries answered 40005, likewise.
+    pub invalid_queries: BTreeMap<String, u64>,
     /// Charges answered, whatever the answer.
     pub charge_rate: Rate,
     /// Charges answered 10000.
@@ -314,6 +326,9 @@ pub struct OrdersView {
     /// From the buyer's request to the placed order; `None` when none was placed in the last
     /// minute.
     pub accept_to_placed: Option<LatencyView>,
+    /// Queries at the order node answered 40005 since the start, by field and reason as in the
+    /// header `Seckill-Reason`.
+    pub invalid_queries: BTreeMap<String, u64>,
     /// Why the durable counts can't be read; they are those of the last reading then.
     pub unreadable: Option<String>,
 }

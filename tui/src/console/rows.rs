@@ -2,8 +2,9 @@
 //! stays on one. How a row looks is `view`'s.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
-use protocol::{DeadLetterView, Notable, OrderView, ProductView, QueuePart};
+use protocol::{Code, DeadLetterView, GatewayView, Notable, OrderView, ProductView, QueuePart};
 
 use super::model::{Model, Pane, Screen};
 
@@ -159,13 +160,58 @@ pub(crate) fn event_keys(rows: &[&Notable]) -> Vec<String> {
     rows.iter().map(|event| format!("{}/{}/{}", event.id, event.at.0, event.text)).collect()
 }
 
-/// What the Gateway screen counts, in the order of its rows: the codes of both kinds of answers.
+/// What the Gateway screen counts.
+pub(crate) struct Answered {
+    /// What was answered.
+    pub(crate) kind: &'static str,
+    pub(crate) code: String,
+    /// Where and what the fault was, for a part of the answers of this code.
+    pub(crate) fault: Option<String>,
+    pub(crate) count: u64,
+    /// All answers of its kind.
+    pub(crate) of: u64,
+}
+
+/// The codes of both kinds of answers; below 40005 what was wrong, the most frequent first.
+pub(crate) fn answers(gateway: &GatewayView) -> Vec<Answered> {
+    let mut rows = answers_to("charge", &gateway.charges, &gateway.invalid_charges);
+    rows.extend(answers_to("query", &gateway.queries, &gateway.invalid_queries));
+    rows
+}
+
+fn answers_to(
+    kind: &'static str,
+    codes: &BTreeMap<String, u64>,
+    faults: &BTreeMap<String, u64>,
+) -> Vec<Answered> {
+    let of = codes.values().sum();
+    let row = |code: &String, fault: Option<&String>, count: u64| Answered {
+        kind,
+        code: code.clone(),
+        fault: fault.cloned(),
+        count,
+        of,
+    };
+    let mut faults: Vec<(&String, u64)> = faults.iter().map(|(fault, n)| (fault, *n)).collect();
+    faults.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut rows = Vec::new();
+    for (code, count) in codes {
+        rows.push(row(code, None, *count));
+        if code == Code::InvalidInput.as_str() {
+            rows.extend(faults.iter().map(|(fault, count)| row(code, Some(fault), *count)));
+        }
+    }
+    rows
+}
+
+/// The keys of the Gateway screen's rows.
 pub(crate) fn gateway_keys(model: &Model) -> Vec<String> {
     let gateway = model.shown().and_then(|snapshot| snapshot.gateway.as_ref());
-    gateway.map_or_else(Vec::new, |gateway| {
-        let charges = gateway.charges.keys().map(|code| format!("charge {code}"));
-        charges.chain(gateway.queries.keys().map(|code| format!("query {code}"))).collect()
-    })
+    let rows = gateway.map(answers).unwrap_or_default();
+    let key = |row: &Answered| {
+        format!("{} {} {}", row.kind, row.code, row.fault.as_deref().unwrap_or_default())
+    };
+    rows.iter().map(key).collect()
 }
 
 pub(crate) fn selected_product(model: &Model) -> Option<&ProductView> {

@@ -2,7 +2,8 @@
 //! is changed by a difference, never overwritten.
 
 use protocol::{
-    AddStock, Code, CreateProduct, Done, Money, ProductView, ProductsPage, SetPrice, SetShelf,
+    AddStock, Code, Counted, CreateProduct, Done, Money, ProductView, ProductsPage, SetPrice,
+    SetShelf,
 };
 
 use crate::args::{
@@ -10,8 +11,8 @@ use crate::args::{
     Terms,
 };
 use crate::exit::Fault;
-use crate::table::{number, table, text};
-use crate::text::{counted, known, printable};
+use crate::table::{facts, number, table, text};
+use crate::text::{counted, known, printable, words};
 use crate::verbs::command::{give, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
 use crate::verbs::desk::{Answer, Desk, Printed, encoded};
@@ -27,9 +28,9 @@ pub(crate) async fn run(desk: &Desk, product: Product) -> Result<Printed, Fault>
     match product {
         Product::Show { id, shape } => {
             let answer = desk.ask::<ProductView>(&path(&id, "")).await?;
-            Ok(Printed::fine(
-                answer.print(shape, |product| products(std::slice::from_ref(product))),
-            ))
+            Ok(Printed::fine(answer.print(shape, |product| {
+                format!("{}{}", products(std::slice::from_ref(product)), charges(product))
+            })))
         }
         Product::Add(options) => add(desk, options).await,
         Product::Stock(options) => stock(desk, options).await,
@@ -156,6 +157,27 @@ fn products(products: &[ProductView]) -> String {
         text("BALANCED"),
     ];
     table(columns, products.iter().map(cells).collect())
+}
+
+/// What became of the charges for it, where they are counted apart: in the last second and minute
+/// and since the start.
+fn charges(product: &ProductView) -> String {
+    let Some(charges) = &product.charges else { return String::new() };
+    let line = |label: &'static str, figure: fn(&Counted) -> u64| {
+        let mut told = vec![
+            counted(figure(&charges.all()), "charge"),
+            format!("{} accepted", figure(&charges.accepted())),
+        ];
+        let refused = charges.refusals(figure).into_iter();
+        told.extend(refused.map(|(why, count)| format!("{count} {}", words(why))));
+        (label, told.join(", "))
+    };
+    let lines = [
+        line("last second", |counted| counted.last_1s),
+        line("last minute", |counted| counted.last_60s),
+        line("since start", |counted| counted.total),
+    ];
+    format!("\n{}", facts(&lines))
 }
 
 /// Id, name, shelf, price, initial, added, stock, held, free, sold, version, balanced.

@@ -34,6 +34,7 @@ pub(crate) fn product() -> ProductView {
         balanced: true,
         missing: 0,
         version: 40,
+        charges: None,
     }
 }
 

@@ -45,6 +45,29 @@ fn product_show() {
 }
 
 #[test]
+fn product_show_has_the_products_own_rates_and_refusals() {
+    let counted = |name: &str, total, last_1s, last_60s| {
+        (name.to_owned(), protocol::Counted { total, last_1s, last_60s })
+    };
+    let charges = protocol::ChargesView(
+        [
+            counted("accepted", 40, 0, 1),
+            counted("sold_out", 900, 150, 800),
+            counted("wrong_price", 120, 120, 120),
+        ]
+        .into(),
+    );
+    let product = protocol::ProductView { charges: Some(charges), ..product() };
+    let shown = table_and_json(&["product", "show", "p"], "GET /v1/products/p", product);
+    let told = "
+last second  270 charges, 0 accepted, 150 sold out, 120 wrong price
+last minute  921 charges, 1 accepted, 800 sold out, 120 wrong price
+since start  1060 charges, 40 accepted, 900 sold out, 120 wrong price
+";
+    assert!(shown.ends_with(told), "{shown}");
+}
+
+#[test]
 fn orders_newest_first() {
     let expected = include_str!("golden/orders_newest_first.txt");
     let line = "GET /v1/orders?limit=50";

@@ -5,16 +5,19 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
 use protocol::{
-    EdgeView, GatewayView, LogView, OrdersView, QueuePart, QueueView, Reason, Snapshot, StoreView,
-    Trend,
+    ChargeOutcome, EdgeView, GatewayView, LogView, OrdersView, QueuePart, QueueView, Reason,
+    Snapshot, StoreView, Trend,
 };
 
 use super::{Gateway, View};
 use crate::config::{QueueKind, Role};
+use crate::gateway::book::{Book, OTHER};
+use crate::gateway::outcomes::Outcomes;
 use crate::http::EdgeReadings;
 use crate::meter::AnswerMeter;
-use crate::metrics::{Answers, Figures, Writes};
+use crate::metrics::{Answers, Charges, Figures, Invalid, Writes};
 use crate::queue::{Cause, QueueLag};
+use crate::request::InvalidRequests;
 use crate::status::LagReading;
 use crate::store::ReadError;
 use crate::telemetry::LogHandle;
@@ -25,6 +28,9 @@ pub(super) fn gateway(gateway: &Gateway) -> GatewayView {
     GatewayView {
         charges: tally.charges(),
         queries: tally.queries(),
+        outcomes: tally.outcomes().view(),
+        invalid_charges: told(tally.invalid_charges()),
+        invalid_queries: told(tally.invalid_queries()),
         charge_rate: tally.charge_rate(),
         accepted_rate: tally.accepted_rate(),
         charge_latency: tally.charge_latency(),
@@ -38,6 +44,12 @@ pub(super) fn log(log: &LogHandle) -> LogView {
     let dropped = log.dropped();
     let (dropped, dropped_grave) = (dropped.lines(), dropped.grave());
     LogView { dropped, dropped_grave, is_losing: log.is_losing() }
+}
+
+/// Those that came, named as clients are told of them.
+fn told(invalid: &InvalidRequests) -> BTreeMap<String, u64> {
+    let came = invalid.counts().filter(|(_, count)| 0 < *count);
+    came.map(|(fault, count)| (format!("{} {}", fault.field(), fault.reason()), count)).collect()
 }
 
 impl View {
@@ -69,6 +81,7 @@ impl View {
             placed_rate: meters.placed.rate(),
             decided_rate: meters.decided.rate(),
             accept_to_placed: meters.accept_to_placed.view(),
+            invalid_queries: told(&self.order_tally.invalid_queries),
             unreadable,
         })
     }
@@ -165,8 +178,10 @@ pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
         answered.extend(answers(gateway.tally.query_durations()));
     }
     if view.has(Role::Order) {
-        answered.extend(answers(&view.order_queries));
+        answered.extend(answers(&view.order_tally.queries));
     }
+    let invalid = invalid_requests(view).into_iter().flat_map(invalid).collect();
+    let charges = view.gateway.as_ref().map_or_else(Vec::new, |it| charges(&it.book));
     let meters = view.store.meters();
     let degraded = view.status.degraded_parts();
     Figures {
@@ -174,6 +189,8 @@ pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
         degraded: degraded.into_iter().map(|(part, count)| (part.as_str(), count)).collect(),
         log: view.log.dropped(),
         answers: answered,
+        invalid,
+        charges,
         edges: view.edges.iter().map(|(role, edge)| (*role, edge.read())).collect(),
         writes: Writes {
             commits: meters.commit_durations.read(),
@@ -182,6 +199,44 @@ pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
             placed_after: meters.placed_after.read(),
         },
     }
+}
+
+/// What is counted of the requests of each endpoint that is served here.
+fn invalid_requests(view: &View) -> Vec<&InvalidRequests> {
+    let mut all = Vec::new();
+    if let Some(Gateway { tally, .. }) = &view.gateway {
+        all.extend([tally.invalid_charges(), tally.invalid_queries()]);
+    }
+    if view.has(Role::Order) {
+        all.push(&view.order_tally.invalid_queries);
+    }
+    all
+}
+
+/// Every fault that an endpoint's requests can have, those that never came included.
+fn invalid(requests: &InvalidRequests) -> impl Iterator<Item = Invalid> {
+    let endpoint = requests.endpoint();
+    requests.counts().map(move |(fault, count)| Invalid { endpoint, fault, count })
+}
+
+/// What became of the charges for each product that is counted apart, and for all others.
+fn charges(book: &Book) -> Vec<Charges> {
+    let of = |product: &str, outcomes: &Outcomes, can_be: fn(ChargeOutcome) -> bool| Charges {
+        product: product.to_owned(),
+        outcomes: ChargeOutcome::ALL
+            .into_iter()
+            .filter(|outcome| can_be(*outcome))
+            .map(|outcome| (outcome.as_str(), outcomes.total(outcome)))
+            .collect(),
+    };
+    let mut shelves = book.shelves();
+    shelves.sort_by(|one, other| one.prod_id().cmp(other.prod_id()));
+    let apart = shelves.iter().filter_map(|shelf| {
+        Some(of(shelf.prod_id(), shelf.outcomes()?, ChargeOutcome::is_of_a_product))
+    });
+    let mut all: Vec<Charges> = apart.collect();
+    all.push(of(OTHER, book.elsewhere(), |_| true));
+    all
 }
 
 fn answers(meter: &AnswerMeter) -> impl Iterator<Item = Answers> {

@@ -1,7 +1,7 @@
 //! Tests of the book: each event on each standing.
 
 use super::*;
-use protocol::Reason;
+use protocol::{ChargeOutcome, Reason};
 
 const PHONE: &str = "15200008881";
 
@@ -20,7 +20,7 @@ fn product() -> ProductState {
 }
 
 fn shelf() -> Shelf {
-    let shelf = Shelf::new(&product());
+    let shelf = Shelf::new(&product(), Instant::now());
     shelf.stock.refresh(100, 0);
     shelf
 }
@@ -192,4 +192,81 @@ fn decided_elsewhere_between_claim_and_hold_costs_no_unit() {
     assert_eq!(shelf.hold(PHONE, &"a".into()), Err(NotHeld::Decided));
     assert_eq!(shelf.stock.figures().held, 0);
     assert_eq!(standing(&shelf).as_deref(), Some("live a"));
+}
+
+/// A product of this number, on the shelf or off.
+fn numbered(number: usize, on_shelf: bool) -> ProductState {
+    ProductState { prod_id: format!("p{number:03}"), on_shelf, ..product() }
+}
+
+fn charge(book: &Book, prod_id: &str, outcome: ChargeOutcome) {
+    book.count(book.look().get(prod_id).map(Arc::as_ref), outcome);
+}
+
+fn counted(book: &Book, prod_id: &str, outcome: ChargeOutcome) -> Option<u64> {
+    Some(book.shelf(prod_id)?.outcomes()?.total(outcome))
+}
+
+#[test]
+fn charges_are_counted_by_product_while_it_is_on_the_shelf() {
+    use ChargeOutcome::{SoldOut, UnknownProduct, WrongPrice};
+    let book = Book::new(OrderIdKey::new(vec![1; 32]));
+    book.renew_cards(&[numbered(1, true), numbered(2, true)]);
+    assert_eq!(counted(&book, "p002", SoldOut), Some(0), "from 0, before anybody asks");
+    charge(&book, "p001", SoldOut);
+    charge(&book, "p001", WrongPrice);
+    charge(&book, "nobody's", UnknownProduct);
+    assert_eq!(counted(&book, "p001", SoldOut), Some(1));
+    assert_eq!(counted(&book, "p002", SoldOut), Some(0));
+    assert_eq!(book.elsewhere().total(UnknownProduct), 1);
+    // What leaves the shelf is told no more, and nothing that was counted goes elsewhere.
+    book.renew_cards(&[numbered(1, false), numbered(2, true)]);
+    assert_eq!(counted(&book, "p001", SoldOut), None);
+    assert_eq!(book.charges("p001"), None);
+    assert_eq!(book.elsewhere().total(SoldOut), 0);
+    charge(&book, "p001", ChargeOutcome::OffTheShelf);
+    assert_eq!(book.elsewhere().total(ChargeOutcome::OffTheShelf), 1);
+    // Back on it, it goes on where it was: a counter never falls.
+    book.renew_cards(&[numbered(1, true), numbered(2, true)]);
+    charge(&book, "p001", SoldOut);
+    assert_eq!(counted(&book, "p001", SoldOut), Some(2));
+    assert_eq!(book.charges("p001").unwrap().all().total, 3);
+}
+
+#[test]
+fn a_hundred_products_are_counted_apart_and_whoever_is_stays_it() {
+    let book = Book::new(OrderIdKey::new(vec![1; 32]));
+    let all = |on_shelf: &dyn Fn(usize) -> bool| {
+        (0..150).map(|number| numbered(number, on_shelf(number))).collect::<Vec<_>>()
+    };
+    let apart = || {
+        let shelves = book.shelves();
+        let apart = shelves.iter().filter(|shelf| shelf.outcomes().is_some());
+        let mut ids: Vec<String> = apart.map(|shelf| shelf.prod_id().to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    // The first ten are off the shelf.
+    book.renew_cards(&all(&|number| 10 <= number));
+    let first = apart();
+    assert_eq!((first.len(), first[0].as_str(), first[99].as_str()), (100, "p010", "p109"));
+    charge(&book, "p149", ChargeOutcome::SoldOut);
+    assert_eq!(book.elsewhere().total(ChargeOutcome::SoldOut), 1);
+    // Those that come later take nobody's place, though their ids are lower.
+    book.renew_cards(&all(&|_| true));
+    assert_eq!(apart(), first);
+    // A place that gets free is taken.
+    book.renew_cards(&all(&|number| number != 50));
+    let now = apart();
+    assert_eq!((now.len(), now[0].as_str()), (100, "p000"));
+    assert!(!now.contains(&"p050".to_owned()));
+}
+
+#[test]
+fn a_product_that_is_called_other_is_one_of_them() {
+    let book = Book::new(OrderIdKey::new(vec![1; 32]));
+    book.renew_cards(&[ProductState { prod_id: OTHER.to_owned(), ..product() }]);
+    charge(&book, OTHER, ChargeOutcome::SoldOut);
+    assert_eq!(counted(&book, OTHER, ChargeOutcome::SoldOut), None);
+    assert_eq!(book.elsewhere().total(ChargeOutcome::SoldOut), 1);
 }

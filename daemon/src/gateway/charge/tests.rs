@@ -71,12 +71,12 @@ async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeDoubts>, sizes: Sizes)
 
 impl Gateway {
     async fn charge(&self, phone: &str) -> (Code, Option<String>) {
-        told(&self.desk.charge(request(phone), EpochMs(1)).await)
+        told(&self.desk.charge(request(phone), EpochMs(1)).await.1)
     }
 
     fn charging(&self, phone: &str) -> JoinHandle<(Code, Option<String>)> {
         let (desk, phone) = (Arc::clone(&self.desk), phone.to_owned());
-        tokio::spawn(async move { told(&desk.charge(request(&phone), EpochMs(1)).await) })
+        tokio::spawn(async move { told(&desk.charge(request(&phone), EpochMs(1)).await.1) })
     }
 
     fn held(&self) -> u32 {
@@ -113,7 +113,7 @@ async fn the_checks_come_in_the_contracts_order() {
     let unknown = ChargeRequest { prod_id: "pid_9999", ..request(PHONE) };
     let wrong_price = ChargeRequest { charge_price: Money::from_milli(1), ..request(PHONE) };
     for (request, code) in [(unknown, Code::NoSuchProduct), (wrong_price, Code::InvalidInput)] {
-        assert_eq!(told(&gateway.desk.charge(request, EpochMs(1)).await), (code, None));
+        assert_eq!(told(&gateway.desk.charge(request, EpochMs(1)).await.1), (code, None));
     }
     let (code, id) = gateway.charge(PHONE).await;
     assert_eq!(code, Code::Queued);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{BodyKind, FIELDS_MAX, Field, FieldFault, Fields, decode, read_fields};
+use super::{BodyKind, FIELDS_MAX, Field, FieldFault, Fields, Place, decode, read_fields};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -95,19 +95,23 @@ async fn encoded_text_is_decoded_and_bad_encoding_refused() {
         let read = read(FORM, "", form.as_bytes()).await;
         assert_eq!(read, Ok(format!("-|-|{value}")), "{form}");
     }
-    for form in [
-        &b"prodId=%"[..],
-        b"prodId=%4",
-        b"prodId=%zz",
-        b"prodId=%FF",
-        b"prodId=\xff",
-        b"%=1",
-        b"x=%",
+    let product = Place::Field(Field::ProdId);
+    for (form, fault) in [
+        (&b"prodId=%"[..], FieldFault::BadEscape(product)),
+        (b"prodId=%4", FieldFault::BadEscape(product)),
+        (b"prodId=%zz", FieldFault::BadEscape(product)),
+        (b"prodId=%FF", FieldFault::NotUtf8(product)),
+        (b"prodId=\xff", FieldFault::NotUtf8(product)),
+        (b"%=1", FieldFault::BadEscape(Place::Body)),
+        (b"x=%", FieldFault::BadEscape(Place::Body)),
+        (b"\xff=1", FieldFault::NotUtf8(Place::Body)),
     ] {
-        assert_eq!(read(FORM, "", form).await, Err(FieldFault::BadEncoding), "{form:?}");
+        assert_eq!(read(FORM, "", form).await, Err(fault), "{form:?}");
     }
+    let in_query = Err(FieldFault::NotUtf8(Place::Query));
+    assert_eq!(read("", "x=%FF", b"").await, in_query);
     let latin = b"--XX\r\nContent-Disposition: form-data; name=\"prodId\"\r\n\r\n\xff\r\n--XX--";
-    assert_eq!(read(MULTIPART, "", latin).await, Err(FieldFault::BadEncoding));
+    assert_eq!(read(MULTIPART, "", latin).await, Err(FieldFault::NotUtf8(product)));
 }
 
 #[tokio::test]
@@ -126,17 +130,11 @@ async fn json_takes_strings_and_numbers_only() {
     let deep = format!("{{\"x\":{}", "[".repeat(10_000));
     for body in ["", " ", "[]", "1", "{", "{}x", r#"{"prodId":01}"#, "{'a':1}", "\u{feff}{}", &deep]
     {
-        let bad = if body.is_empty() {
-            Ok("-|-|-".to_owned())
-        } else {
-            Err(FieldFault::BadBody("JSON object"))
-        };
+        let bad =
+            if body.is_empty() { Ok("-|-|-".to_owned()) } else { Err(FieldFault::NotAnObject) };
         assert_eq!(read(JSON, "", body.as_bytes()).await, bad, "{body:.20}");
     }
-    assert_eq!(
-        read(JSON, "", b"{\"prodId\":\"\xff\"}").await,
-        Err(FieldFault::BadBody("JSON object"))
-    );
+    assert_eq!(read(JSON, "", b"{\"prodId\":\"\xff\"}").await, Err(FieldFault::NotAnObject));
 }
 
 #[tokio::test]
@@ -144,7 +142,7 @@ async fn multipart_ignores_files_and_refuses_what_is_broken() {
     let file =
         parts(&[("name=\"prodId\"; filename=\"a.txt\"", "x"), ("name=\"chargePrice\"", "1")]);
     assert_eq!(read(MULTIPART, "", &file).await, Ok("-|1|-".to_owned()));
-    let bad = Err(FieldFault::BadBody("multipart/form-data"));
+    let bad = Err(FieldFault::NotMultipart);
     let whole = parts(&[("name=\"prodId\"", "x")]);
     assert_eq!(read(MULTIPART, "", &whole[..whole.len() - 12]).await, bad);
     assert_eq!(read(MULTIPART, "", b"prodId=x").await, bad);
@@ -176,7 +174,7 @@ async fn there_is_a_limit_on_fields() {
 #[test]
 fn a_plain_form_is_borrowed() {
     let mut fields = Fields::default();
-    fields.read_form(b"userPhoneNum=15200008881&prodId=pid_0001").unwrap();
+    fields.read_form(b"userPhoneNum=15200008881&prodId=pid_0001", Place::Query).unwrap();
     for value in fields.values.iter().flatten() {
         assert!(matches!(value, std::borrow::Cow::Borrowed(_)), "{value}");
     }

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::{
-    Bucket, ConfigView, Controls, DrainView, EdgeView, EpochMs, GatewayView, LatencyView, LogView,
-    Money, NOTABLES_MAX, Notable, NotableKind, OrdersView, OverdueView, Phase, ProductView,
-    QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker, RocketmqView,
-    SECONDS_KEPT, Seconds, Severity, Snapshot, StoreView, SwitchView, Trend, UnconfirmedView,
+    Bucket, ChargesView, ConfigView, Controls, Counted, DrainView, EdgeView, EpochMs, GatewayView,
+    LatencyView, LogView, Money, NOTABLES_MAX, Notable, NotableKind, OrdersView, OverdueView,
+    Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker,
+    RocketmqView, SECONDS_KEPT, Seconds, Severity, Snapshot, StoreView, SwitchView, Trend,
+    UnconfirmedView,
 };
 
 /// Up to the year 2100.
@@ -101,30 +102,39 @@ fn log() -> BoxedStrategy<LogView> {
         .boxed()
 }
 
+fn charges() -> BoxedStrategy<ChargesView> {
+    let counted = [count(), count(), count()].prop_map(|[total, last_1s, last_60s]| Counted {
+        total,
+        last_1s,
+        last_60s,
+    });
+    btree_map(text(), counted, 0..3).prop_map(ChargesView).boxed()
+}
+
 fn product(prod_id: String) -> BoxedStrategy<ProductView> {
     let counts = [count(), count(), count(), count()];
     let flags = [any::<bool>(), any::<bool>()];
     let known = [maybe_count(), maybe_count()];
-    (text(), 0..=i64::MAX, flags, counts, any::<[i64; 2]>(), known)
-        .prop_map(
-            move |(prod_name, price, flags, [initial, stock, sold, version], signed, known)| {
-                ProductView {
-                    prod_id: prod_id.clone(),
-                    prod_name,
-                    price: Money::from_milli(price),
-                    on_shelf: flags[0],
-                    balanced: flags[1],
-                    initial,
-                    stock,
-                    sold,
-                    version,
-                    added: signed[0],
-                    missing: signed[1],
-                    held: known[0],
-                    free: known[1],
-                }
-            },
-        )
+    (text(), 0..=i64::MAX, flags, counts, any::<[i64; 2]>(), known, option::of(charges()))
+        .prop_map(move |(prod_name, price, flags, counts, signed, known, charges)| {
+            let [initial, stock, sold, version] = counts;
+            ProductView {
+                prod_id: prod_id.clone(),
+                prod_name,
+                price: Money::from_milli(price),
+                on_shelf: flags[0],
+                balanced: flags[1],
+                initial,
+                stock,
+                sold,
+                version,
+                added: signed[0],
+                missing: signed[1],
+                held: known[0],
+                free: known[1],
+                charges: charges.clone(),
+            }
+        })
         .boxed()
 }
 
@@ -138,11 +148,16 @@ fn products() -> BoxedStrategy<Vec<ProductView>> {
 
 fn gateway() -> BoxedStrategy<Option<GatewayView>> {
     let counts = || btree_map(text(), count(), 0..3);
-    let view = (counts(), counts(), rate(), rate(), latency(), [count(), count(), count()])
-        .prop_map(|(charges, queries, charge_rate, accepted_rate, charge_latency, now)| {
+    let answers = [counts(), counts(), counts(), counts()];
+    let view = (answers, charges(), rate(), rate(), latency(), [count(), count(), count()])
+        .prop_map(|(answers, outcomes, charge_rate, accepted_rate, charge_latency, now)| {
+            let [charges, queries, invalid_charges, invalid_queries] = answers;
             GatewayView {
                 charges,
                 queries,
+                outcomes,
+                invalid_charges,
+                invalid_queries,
                 charge_rate,
                 accepted_rate,
                 charge_latency,
@@ -156,19 +171,23 @@ fn gateway() -> BoxedStrategy<Option<GatewayView>> {
 
 fn orders() -> BoxedStrategy<Option<OrdersView>> {
     let counts = [count(), count(), count(), count(), count()];
-    let failed = btree_map(text(), count(), 0..3);
+    let failed = [btree_map(text(), count(), 0..3), btree_map(text(), count(), 0..3)];
     let view = (counts, failed, rate(), rate(), latency(), maybe_text()).prop_map(
-        |(counts, failed, placed_rate, decided_rate, accept_to_placed, unreadable)| OrdersView {
-            placed: counts[0],
-            failed,
-            duplicate_orders: counts[1],
-            duplicate_deliveries: counts[2],
-            dead_lettered: counts[3],
-            redeliveries: counts[4],
-            placed_rate,
-            decided_rate,
-            accept_to_placed,
-            unreadable,
+        |(counts, by_name, placed_rate, decided_rate, accept_to_placed, unreadable)| {
+            let [failed, invalid_queries] = by_name;
+            OrdersView {
+                placed: counts[0],
+                failed,
+                duplicate_orders: counts[1],
+                duplicate_deliveries: counts[2],
+                dead_lettered: counts[3],
+                redeliveries: counts[4],
+                placed_rate,
+                decided_rate,
+                accept_to_placed,
+                invalid_queries,
+                unreadable,
+            }
         },
     );
     option::of(view).boxed()

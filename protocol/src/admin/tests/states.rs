@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{assert_golden, assert_line, text};
 use crate::{
-    Bucket, Change, ConfigView, Controls, DrainView, EdgeView, EpochMs, GatewayView, LatencyView,
-    Line, LogView, Money, Notable, NotableKind, OrdersView, OverdueView, PeerView, Permission,
-    Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker,
-    RocketmqView, Seconds, Severity, Snapshot, StoreView, SwitchView, Trend, UnconfirmedView,
+    Bucket, Change, ChargesView, ConfigView, Controls, Counted, DrainView, EdgeView, EpochMs,
+    GatewayView, LatencyView, Line, LogView, Money, Notable, NotableKind, OrdersView, OverdueView,
+    PeerView, Permission, Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome,
+    ReloadView, RocketmqBroker, RocketmqView, Seconds, Severity, Snapshot, StoreView, SwitchView,
+    Trend, UnconfirmedView,
 };
 
 const NOW: EpochMs = EpochMs(1_795_444_100_572);
@@ -28,6 +29,7 @@ pub(super) fn product() -> ProductView {
         balanced: false,
         missing: 1,
         version: 40,
+        charges: Some(outcomes()),
     }
 }
 
@@ -50,6 +52,11 @@ fn counts(name: &str) -> BTreeMap<String, u64> {
     BTreeMap::from([(text(name), 7)])
 }
 
+fn outcomes() -> ChargesView {
+    let counted = |name, total| (text(name), Counted { total, last_1s: 2, last_60s: 5 });
+    ChargesView([counted("accepted", 36), counted("sold_out", 7)].into())
+}
+
 fn controls() -> Controls {
     let intake = SwitchView {
         paused: true,
@@ -65,6 +72,9 @@ fn gateway() -> GatewayView {
     GatewayView {
         charges: counts("10000"),
         queries: counts("41004"),
+        outcomes: outcomes(),
+        invalid_charges: counts("chargePrice not_the_price"),
+        invalid_queries: counts("prodId blank"),
         charge_rate: rate(7),
         accepted_rate: rate(6),
         charge_latency: Some(latency()),
@@ -85,6 +95,7 @@ fn orders() -> OrdersView {
         placed_rate: rate(5),
         decided_rate: rate(6),
         accept_to_placed: None,
+        invalid_queries: counts("body not_an_object"),
         unreadable: Some(text("the database is locked")),
     }
 }

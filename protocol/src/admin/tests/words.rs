@@ -1,13 +1,14 @@
 //! Words that stand for one of a few: the text in JSON is the text that programs print.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    NotableKind, OrderState, Permission, Phase, RefusalCode, ReloadOutcome, Severity, StepKind,
-    Trend,
+    ChargeOutcome, ChargesView, Counted, NotableKind, OrderState, Permission, Phase, RefusalCode,
+    ReloadOutcome, Severity, StepKind, Trend,
 };
 
 /// Asserts each word in both directions, and that another is refused.
@@ -55,6 +56,34 @@ fn are_the_same_in_json_and_in_print() {
     assert_words(steps.map(|step| (step, step.as_str())));
     let trends = ["draining", "steady", "growing"];
     assert_words([Trend::Draining, Trend::Steady, Trend::Growing].into_iter().zip(trends));
+}
+
+#[test]
+fn each_outcome_of_a_charge_has_a_name_of_its_own_and_its_code() {
+    let names: BTreeSet<&str> = ChargeOutcome::ALL.map(ChargeOutcome::as_str).into();
+    assert_eq!(names.len(), ChargeOutcome::ALL.len());
+    let is_token = |name: &&str| name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_'));
+    assert!(names.iter().all(is_token));
+    let codes: BTreeSet<&str> = ChargeOutcome::ALL.map(|outcome| outcome.code().as_str()).into();
+    let expected =
+        ["10000", "20000", "40004", "40005", "40006", "40007", "42001", "42002", "42003"];
+    assert_eq!(codes, expected.into());
+}
+
+#[test]
+fn refusals_come_by_how_often_they_happened_and_only_then() {
+    let counted = |last_1s, last_60s| Counted { total: last_60s, last_1s, last_60s };
+    let charges = ChargesView(
+        [("accepted", 900, 901), ("paused", 0, 80), ("sold_out", 7, 9), ("wrong_price", 8, 8)]
+            .map(|(name, second, minute)| (name.to_owned(), counted(second, minute)))
+            .into(),
+    );
+    let last_second = charges.refusals(|counted| counted.last_1s);
+    assert_eq!(last_second, [("wrong_price", 8), ("sold_out", 7)]);
+    let last_minute = charges.refusals(|counted| counted.last_60s);
+    assert_eq!(last_minute, [("paused", 80), ("sold_out", 9), ("wrong_price", 8)]);
+    assert_eq!((charges.accepted().last_1s, charges.all().last_1s), (900, 915));
+    assert!(ChargesView::default().refusals(|counted| counted.total).is_empty());
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use protocol::{
-    Bucket, ConfigView, Controls, DeadLetterView, EdgeView, EpochMs, GatewayView, HistoryStep,
-    LatencyView, Line, LogView, Money, Notable, NotableKind, OrderHistory, OrderState, OrderView,
-    OrdersView, OverdueView, PeerView, Permission, Phase, ProductView, QueuePart, QueueView, Rate,
-    ReloadOutcome, ReloadView, Seconds, Severity, Snapshot, StepKind, StoreView, SwitchView, Trend,
-    UnconfirmedView,
+    Bucket, ChargesView, ConfigView, Controls, Counted, DeadLetterView, EdgeView, EpochMs,
+    GatewayView, HistoryStep, LatencyView, Line, LogView, Money, Notable, NotableKind,
+    OrderHistory, OrderState, OrderView, OrdersView, OverdueView, PeerView, Permission, Phase,
+    ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, Seconds, Severity,
+    Snapshot, StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
 };
 
 use ratatui::buffer::{Buffer, Cell};
@@ -46,6 +46,7 @@ pub(crate) fn product(prod_id: &str, prod_name: &str, stock: u64, sold: u64) -> 
         balanced: true,
         missing: 0,
         version: sold,
+        charges: None,
     }
 }
 
@@ -67,10 +68,28 @@ fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
     pairs.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
+pub(crate) fn counted(name: &str, total: u64, last_1s: u64) -> (String, Counted) {
+    (name.to_owned(), Counted { total, last_1s, last_60s: 40 * last_1s })
+}
+
+fn outcomes() -> ChargesView {
+    let outcomes = [
+        counted("accepted", 48_210, 640),
+        counted("sold_out", 102_377, 150),
+        counted("wrong_price", 290, 20),
+        counted("invalid", 20, 2),
+        counted("overloaded", 12, 0),
+    ];
+    ChargesView(outcomes.into())
+}
+
 fn gateway() -> GatewayView {
     GatewayView {
         charges: counts(&[("10000", 48_210), ("40005", 310), ("40006", 102_377), ("42002", 12)]),
         queries: counts(&[("10000", 22_004), ("41004", 9)]),
+        outcomes: outcomes(),
+        invalid_charges: counts(&[("chargePrice not_the_price", 290), ("prodId blank", 20)]),
+        invalid_queries: BTreeMap::new(),
         charge_rate: Rate { last_1s: 812, last_60s: 40_100 },
         accepted_rate: Rate { last_1s: 640, last_60s: 36_900 },
         charge_latency: Some(latency()),
@@ -91,6 +110,7 @@ fn orders() -> OrdersView {
         placed_rate: Rate { last_1s: 638, last_60s: 36_411 },
         decided_rate: Rate { last_1s: 655, last_60s: 37_000 },
         accept_to_placed: Some(LatencyView { p50_us: 41_000, p99_us: 1_830_000, ..latency() }),
+        invalid_queries: BTreeMap::new(),
         unreadable: None,
     }
 }

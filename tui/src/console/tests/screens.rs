@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use protocol::{EpochMs, Notable, NotableKind, PeerView, Severity, Snapshot};
+use protocol::{ChargesView, EpochMs, Notable, NotableKind, PeerView, Severity, Snapshot};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::fixtures::{
-    connected, dead_letters, history, lines_of, onlooker, operator, orders_of_all_states, pass,
-    press, sale, trouble,
+    connected, counted, dead_letters, history, lines_of, onlooker, operator, orders_of_all_states,
+    pass, press, sale, trouble,
 };
 use crate::console::looks::{Characters, Colours};
 use crate::console::model::{Access, Model, Screen};
@@ -254,6 +254,74 @@ fn a_sale_that_refuses_everybody_is_not_called_open() {
     assert!(shown(refusing).contains("✗ NOTHING ACCEPTED"));
 }
 
+/// The first line of a sale with these figures by outcome, at a width.
+fn first_line(width: u16, outcomes: &[(&str, u64)]) -> String {
+    let mut state = sale();
+    let gateway = state.gateway.as_mut().unwrap();
+    let all = outcomes.iter().map(|(name, last_second)| counted(name, 9_000, *last_second));
+    gateway.outcomes = ChargesView(all.collect());
+    gateway.charge_rate.last_1s = gateway.outcomes.all().last_1s;
+    gateway.accepted_rate.last_1s = gateway.outcomes.accepted().last_1s;
+    let screen = text(&loaded(state, operator(), Screen::Overview), width, 24);
+    let line = screen.lines().find(|line| line.starts_with(" Sale")).unwrap();
+    line.trim_start_matches(" Sale").trim_start().to_owned()
+}
+
+#[test]
+fn the_first_line_says_why_nobody_gets_one() {
+    let nobody = [("accepted", 0), ("sold_out", 150), ("wrong_price", 120), ("paused", 1)];
+    for (width, line) in [
+        (
+            120,
+            "✓ open · 271 charges/s · 0 accepted/s · 150 sold out/s · 120 wrong price/s · 638 placed/s",
+        ),
+        (80, "✓ open · 0 of 271 accepted/s · 150 sold out/s · 120 wrong price/s"),
+        (90, "✓ open · 271 charges/s · 0 accepted/s · 150 sold out/s · 120 wrong price/s"),
+        (60, "✓ open · 0 of 271 accepted/s · 150 sold out/s"),
+    ] {
+        assert_eq!(first_line(width, &nobody), line, "{width}");
+    }
+    let other_way_round = [("accepted", 7), ("sold_out", 3), ("wrong_price", 4)];
+    let line =
+        "✓ open · 14 charges/s · 7 accepted/s · 4 wrong price/s · 3 sold out/s · 638 placed/s";
+    assert_eq!(first_line(120, &other_way_round), line);
+    let whatever_comes = [("accepted", 0), ("of_a_later_version", 12_345)];
+    let line = "✓ open · 12,345 charges/s · 0 accepted/s · 12,345 of a later version/s";
+    assert_eq!(first_line(80, &whatever_comes), line);
+    let all = [("accepted", 5), ("sold_out", 0)];
+    assert_eq!(first_line(120, &all), "✓ open · 5 charges/s · 5 accepted/s · 638 placed/s");
+}
+
+#[test]
+fn an_earlier_daemon_that_tells_no_reasons_has_the_line_as_it_was() {
+    let line = "✓ open · 0 charges/s · 0 accepted/s · 638 placed/s";
+    assert_eq!([80, 120].map(|width| first_line(width, &[])), [line, line]);
+}
+
+#[test]
+fn what_is_wrong_with_requests_stands_below_their_code() {
+    let mut state = sale();
+    let gateway = state.gateway.as_mut().unwrap();
+    gateway.queries.insert("40005".to_owned(), 2);
+    gateway.invalid_queries.insert("body not_a_json_object".to_owned(), 2);
+    let mut model = loaded(state, operator(), Screen::Gateway);
+    let screen = text(&model, 120, 40);
+    let at = |words: &str| {
+        let found = screen.lines().position(|line| line.contains(words));
+        found.unwrap_or_else(|| panic!("{words} isn't in\n{screen}"))
+    };
+    let code = at("invalid input or price");
+    assert_eq!(at("  chargePrice: not the price"), code + 1);
+    assert_eq!(at("  prodId: blank"), code + 2);
+    assert_eq!(at("sold out"), code + 3);
+    let body = at("query      40005    body: not a json object");
+    assert!(code < body && !screen.lines().nth(body).unwrap().contains('%'), "{screen}");
+    // The bar moves over each of these rows.
+    press(&mut model, "jj");
+    let below = text(&model, 120, 40);
+    assert!(below.lines().nth(code + 1).unwrap().starts_with('▌'), "{below}");
+}
+
 #[test]
 fn nothing_from_outside_is_obeyed() {
     let bad = "x\u{1b}[2J\u{202e}\u{7}y";
@@ -262,6 +330,9 @@ fn nothing_from_outside_is_obeyed() {
     state.env_type = bad.to_owned();
     state.degraded = vec![bad.to_owned()];
     state.queue.unreadable = Some(bad.to_owned());
+    let gateway = state.gateway.as_mut().unwrap();
+    gateway.outcomes.0.extend([counted(bad, 9_000, 9_000)]);
+    gateway.invalid_charges.insert(bad.to_owned(), 9_000);
     for part in &mut state.queue.queues {
         part.owner = Some(bad.to_owned());
         part.name = bad.to_owned();

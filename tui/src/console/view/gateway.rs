@@ -1,7 +1,5 @@
 //! The Gateway screen: how fast it answers, what it answers, who is connected.
 
-use std::collections::BTreeMap;
-
 use protocol::{Code, EdgeView, GatewayView, LatencyView, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -11,26 +9,31 @@ use super::bars::{self, Part};
 use super::parts::{figure, fit, panel, put, put_all, title};
 use super::table::{Column, Focus, Table, Width, left, right};
 use crate::console::model::Model;
-use crate::console::rows;
-use crate::console::text::{grouped, latency, printable};
+use crate::console::rows::{self, Answered};
+use crate::console::text::{grouped, latency, printable, words};
 use crate::console::theme::{Styles, symbol};
-
-/// One row of the answers.
-struct Answered {
-    kind: &'static str,
-    code: String,
-    count: u64,
-    /// All answers of its kind.
-    of: u64,
-}
 
 const COLUMNS: &[Column<Answered>] = &[
     left("answer to", Width::Fixed(9), 0, |row, _| Line::raw(row.kind)),
     left("code", Width::Fixed(5), 0, |row, _| Line::raw(printable(&row.code))),
-    left("meaning", Width::Rest(20), 0, |row, _| Line::raw(meaning(row))),
-    right("count", 11, 0, |row, pen| Line::styled(grouped(row.count), pen.styles.strong)),
+    left("meaning", Width::Rest(20), 0, |row, pen| match &row.fault {
+        Some(fault) => Line::styled(format!("  {}", fault_words(fault)), pen.styles.quiet),
+        None => Line::raw(meaning(row)),
+    }),
+    right("count", 11, 0, |row, pen| {
+        let style = if row.fault.is_some() { pen.styles.quiet } else { pen.styles.strong };
+        Line::styled(grouped(row.count), style)
+    }),
     right("share", 6, 1, |row, _| Line::raw(share(row))),
 ];
+
+/// `chargePrice not_the_price` as words: the field's name as it is.
+fn fault_words(fault: &str) -> String {
+    match fault.split_once(' ') {
+        Some((field, reason)) => format!("{}: {}", printable(field), words(reason)),
+        None => printable(fault),
+    }
+}
 
 /// In the operator's words; the buyer's are in the README.
 fn meaning(row: &Answered) -> &'static str {
@@ -55,28 +58,16 @@ fn meaning(row: &Answered) -> &'static str {
     }
 }
 
+/// Of all answers of its kind; those below a code are a part of its share.
 fn share(row: &Answered) -> String {
+    if row.fault.is_some() {
+        return String::new();
+    }
     if 0 < row.count && row.count.saturating_mul(1_000) < row.of {
         return "<0.1%".to_owned();
     }
     let tenths = u128::from(row.count) * 1_000 / u128::from(row.of.max(1));
     format!("{}.{}%", tenths / 10, tenths % 10)
-}
-
-fn answered(gateway: &GatewayView) -> Vec<Answered> {
-    let of_kind = |kind: &'static str, counts: &BTreeMap<String, u64>| {
-        let of = counts.values().sum();
-        let row = |(code, count): (&String, &u64)| Answered {
-            kind,
-            code: code.clone(),
-            count: *count,
-            of,
-        };
-        counts.iter().map(row).collect::<Vec<_>>()
-    };
-    let mut rows = of_kind("charge", &gateway.charges);
-    rows.extend(of_kind("query", &gateway.queries));
-    rows
 }
 
 pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
@@ -150,7 +141,7 @@ fn answer_table(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let all = answered(gateway);
+    let all = rows::answers(gateway);
     let since = ["since the start".to_owned()];
     let inner = panel(title("Answers", &since, styles), styles, area, buffer);
     if all.is_empty() {

@@ -6,6 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
 
 use super::edges::worry;
 use super::parts::{figure, fit, put};
@@ -17,12 +18,16 @@ type Parts = Vec<Vec<Span<'static>>>;
 /// Columns of the labels.
 const LABEL: u16 = 8;
 
+/// Reasons for refusals that the first line has.
+const REASONS_MAX: usize = 2;
+
 /// How many lines there are.
 pub(super) const LINES: u16 = 4;
 
 pub(super) fn draw(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let room = area.width.saturating_sub(LABEL + 1);
     let lines = [
-        ("Sale", sale(snapshot, styles)),
+        ("Sale", sale(snapshot, room, styles)),
         ("Queue", queue(snapshot, styles)),
         ("Books", books(snapshot, styles)),
         ("Buyers", buyers(snapshot, styles)),
@@ -52,7 +57,7 @@ fn since_words(since: protocol::EpochMs, snapshot: &Snapshot) -> String {
     format!(" for {}", crate::console::text::age(between(since, snapshot.at)))
 }
 
-fn sale(snapshot: &Snapshot, styles: &Styles) -> Parts {
+fn sale(snapshot: &Snapshot, room: u16, styles: &Styles) -> Parts {
     let mut parts = match (&snapshot.controls.intake, &snapshot.controls.drain) {
         (None, _) => vec![sign(UNKNOWN, "no gateway role here", styles.quiet)],
         (Some(_), Some(drain)) => {
@@ -69,16 +74,41 @@ fn sale(snapshot: &Snapshot, styles: &Styles) -> Parts {
         }
         (Some(_), None) => vec![sign(symbol::GOOD, selling(snapshot), styles.good)],
     };
-    let rates = [
-        (snapshot.gateway.as_ref().map(|gateway| gateway.charge_rate), "charges/s"),
-        (snapshot.gateway.as_ref().map(|gateway| gateway.accepted_rate), "accepted/s"),
-        (snapshot.orders.as_ref().map(|orders| orders.placed_rate), "placed/s"),
-    ];
-    let known_rates = rates.into_iter().filter_map(|(rate, unit)| rate.map(|rate| (rate, unit)));
-    parts.extend(
-        known_rates.map(|(rate, unit)| figure(grouped(rate.last_1s), unit, styles.strong, styles)),
-    );
+    let room = usize::from(room).saturating_sub(width(&parts) + symbol::DOT.width());
+    parts.extend(rates(snapshot, room, styles));
     parts
+}
+
+/// How wide the parts are in a line.
+fn width(parts: &Parts) -> usize {
+    let spans: usize = parts.iter().flatten().map(Span::width).sum();
+    spans + symbol::DOT.width() * parts.len().saturating_sub(1)
+}
+
+/// Who asks, who gets one, and why the others get none, the most frequent reasons first. Where
+/// there is little room, orders placed go first; then `0 of 270 accepted/s` says two things in one,
+/// and then the second reason goes: that nobody gets one and why is what the line is for.
+fn rates(snapshot: &Snapshot, room: usize, styles: &Styles) -> Parts {
+    let per_second = |count, unit: &str| figure(grouped(count), unit, styles.strong, styles);
+    let gateway = snapshot.gateway.as_ref();
+    let asked = gateway.map(|view| per_second(view.charge_rate.last_1s, "charges/s"));
+    let accepted = gateway.map(|view| per_second(view.accepted_rate.last_1s, "accepted/s"));
+    let refused = gateway.map(|view| view.outcomes.refusals(|counted| counted.last_1s));
+    let refused = refused.unwrap_or_default().into_iter().take(REASONS_MAX);
+    let reasons: Parts =
+        refused.map(|(why, count)| per_second(count, &format!("{}/s", words(why)))).collect();
+    let orders = snapshot.orders.as_ref();
+    let placed = orders.map(|orders| per_second(orders.placed_rate.last_1s, "placed/s"));
+    let separate: Parts = asked.into_iter().chain(accepted).chain(reasons.clone()).collect();
+    let whole: Parts = separate.iter().cloned().chain(placed).collect();
+    let Some(first) = reasons.first().filter(|_| room < width(&whole)) else { return whole };
+    let of_all = gateway.map(|view| {
+        let unit = format!("of {} accepted/s", grouped(view.charge_rate.last_1s));
+        per_second(view.accepted_rate.last_1s, &unit)
+    });
+    let shorter: Parts = of_all.iter().chain(&reasons).cloned().collect();
+    let shortest: Parts = of_all.iter().chain([first]).cloned().collect();
+    [separate, shorter].into_iter().find(|parts| width(parts) <= room).unwrap_or(shortest)
 }
 
 fn selling(snapshot: &Snapshot) -> &'static str {
@@ -230,7 +260,7 @@ pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'stati
     degraded.into_iter().map(|text| line(symbol::BAD, text, styles.bad)).chain(warnings).collect()
 }
 
-/// The outcomes of orders: placed, then each reason for none, then what was set aside.
+/// What was decided of orders: placed, then each reason for none, then what was set aside.
 pub(super) fn outcomes(snapshot: &Snapshot) -> Vec<(String, u64)> {
     let Some(orders) = &snapshot.orders else { return Vec::new() };
     let mut rows = vec![("placed".to_owned(), orders.placed)];

@@ -1,5 +1,5 @@
 //! The Overview: the headline, the stock of each product, two minutes of charges and placed orders,
-//! outcomes, and how fast things go.
+//! what was decided of orders, and how fast things go.
 
 use protocol::{LatencyView, Snapshot};
 use ratatui::buffer::Buffer;
@@ -93,7 +93,8 @@ fn graph(
 
 fn outcomes(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let rows = headline::outcomes(snapshot);
-    let inner = panel(title("Outcomes", &[], styles), styles, area, buffer);
+    let elsewhere = ["answers: screen 5".to_owned()];
+    let inner = panel(title("Orders decided", &elsewhere, styles), styles, area, buffer);
     if rows.is_empty() {
         put(buffer, inner, &Line::styled(" no order role here", styles.quiet));
         return;

@@ -1,6 +1,6 @@
 //! Products: the stock of each as a bar on the Overview, all figures on its own screen.
 
-use protocol::ProductView;
+use protocol::{ChargesView, Counted, ProductView};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -36,10 +36,19 @@ const ALL: &[Column<ProductView>] = &[
     right("held", 7, 0, |product, _| Line::raw(known(product.held))),
     right("free", 9, 0, |product, _| Line::raw(known(product.free))),
     right("sold", 9, 0, |product, _| Line::raw(grouped(product.sold))),
+    right("asked/s", 9, 9, |product, _| Line::raw(known(last_second(product, ChargesView::all)))),
+    right("got/s", 7, 8, |product, _| {
+        Line::raw(known(last_second(product, ChargesView::accepted)))
+    }),
     right("version", 9, 7, |product, _| Line::raw(grouped(product.version))),
     left("books", Width::Fixed(16), 4, books),
     left("", Width::Fixed(1), 0, sign),
 ];
+
+/// Charges for a product in the last second; not known of one that isn't counted apart.
+fn last_second(product: &ProductView, which: fn(&ChargesView) -> Counted) -> Option<u64> {
+    product.charges.as_ref().map(|charges| which(charges).last_1s)
+}
 
 fn id(product: &ProductView, _: &Pen<'_>) -> Line<'static> {
     Line::raw(printable(&product.prod_id))

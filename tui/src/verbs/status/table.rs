@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    Controls, DrainView, GatewayView, LogView, OrdersView, Phase, ProductView, QueueView, Rate,
-    ReloadOutcome, Snapshot, StoreView, SwitchView,
+    ChargesView, Controls, Counted, DrainView, GatewayView, LogView, OrdersView, Phase,
+    ProductView, QueueView, Rate, ReloadOutcome, Snapshot, StoreView, SwitchView,
 };
 
 use super::overdue;
 use crate::table::{facts, number, table, text};
-use crate::text::{UNKNOWN, counted, known, latency, moment, printable, size, span, trend};
+use crate::text::{UNKNOWN, counted, known, latency, moment, printable, size, span, trend, words};
 use crate::verbs::products::{cells, difference};
+
+/// Reasons for refusals that the first line has.
+const REASONS_MAX: usize = 2;
 
 /// The whole state.
 pub(super) fn render(snapshot: &Snapshot) -> String {
@@ -84,17 +87,25 @@ fn selling(snapshot: &Snapshot) -> String {
         return format!("{UNKNOWN}, this process has no gateway role");
     };
     let rates = format!(
-        "{} charges/s, {} accepted/s; last minute {} and {}",
+        "{} charges/s, {} accepted/s{}; last minute {} and {}{}",
         gateway.charge_rate.last_1s,
         gateway.accepted_rate.last_1s,
+        reasons(&gateway.outcomes, |counted| counted.last_1s, "/s"),
         gateway.charge_rate.last_60s,
         gateway.accepted_rate.last_60s,
+        reasons(&gateway.outcomes, |counted| counted.last_60s, ""),
     );
     match hindrance(snapshot) {
         Some(hindrance) => format!("NO, {hindrance}; {rates}"),
         None if !snapshot.degraded.is_empty() => format!("in doubt, degraded; {rates}"),
         None => format!("yes; {rates}"),
     }
+}
+
+/// Why most of the others got none: `, 150 sold out/s, 120 wrong price/s`.
+fn reasons(charges: &ChargesView, figure: fn(&Counted) -> u64, unit: &str) -> String {
+    let most_frequent = charges.refusals(figure).into_iter().take(REASONS_MAX);
+    most_frequent.map(|(why, count)| format!(", {count} {}{unit}", words(why))).collect()
 }
 
 fn hindrance(snapshot: &Snapshot) -> Option<String> {
@@ -215,13 +226,21 @@ fn drain(drain: Option<&DrainView>) -> String {
 }
 
 fn outcomes(orders: &OrdersView) -> [(&'static str, String); 2] {
+    // Of orders, as their label says: what buyers were told is among the answers.
     let mut outcomes = vec![format!("placed {} ({}/s)", orders.placed, orders.placed_rate.last_1s)];
     outcomes.extend(by_name(&orders.failed));
     let aside = format!(
         "duplicates {}, dead letters {}, redeliveries {}",
         orders.duplicate_orders, orders.dead_lettered, orders.redeliveries,
     );
-    [("outcomes", outcomes.join(", ")), ("set aside", aside)]
+    [("decided", format!("orders {}", outcomes.join(", "))), ("set aside", aside)]
+}
+
+/// The most frequent first.
+fn by_frequency(counts: &BTreeMap<String, u64>) -> Vec<String> {
+    let mut counts: Vec<(&String, u64)> = counts.iter().map(|(name, n)| (name, *n)).collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.into_iter().map(|(name, count)| format!("{} {count}", printable(name))).collect()
 }
 
 /// Those that happened at all.
@@ -230,7 +249,7 @@ fn by_name(counts: &BTreeMap<String, u64>) -> impl Iterator<Item = String> {
     happened.map(|(name, count)| format!("{} {count}", printable(name)))
 }
 
-fn charges(gateway: &GatewayView, snapshot: &Snapshot) -> [(&'static str, String); 2] {
+fn charges(gateway: &GatewayView, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let mut answers: Vec<String> = by_name(&gateway.charges).collect();
     if answers.is_empty() {
         answers.push("none yet".to_owned());
@@ -240,7 +259,15 @@ fn charges(gateway: &GatewayView, snapshot: &Snapshot) -> [(&'static str, String
         limited("to publish", gateway.publish_waiting, gateway.publish_waiting_max),
     ];
     now.extend(snapshot.unconfirmed.map(|sends| limited("unconfirmed", sends.count, sends.limit)));
-    [("charges", answers.join(", ")), ("gateway", now.join(", "))]
+    let mut lines = vec![("answers", format!("to charges {}", answers.join(", ")))];
+    let faults = [("charges", &gateway.invalid_charges), ("queries", &gateway.invalid_queries)];
+    let faults = faults.into_iter().filter(|(_, faults)| !faults.is_empty());
+    lines.extend(faults.map(|(of, faults)| {
+        let faults = by_frequency(faults).join(", ");
+        ("40005", format!("{of}: {faults}"))
+    }));
+    lines.push(("gateway", now.join(", ")));
+    lines
 }
 
 fn limited(name: &str, count: u64, limit: u64) -> String {

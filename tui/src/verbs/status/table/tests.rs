@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    DrainView, EpochMs, GatewayView, LatencyView, LogView, Money, OrdersView, OverdueView, Phase,
-    ProductView, QueueView, Rate, RocketmqBroker, RocketmqView, Snapshot, StoreView, SwitchView,
-    Trend, UnconfirmedView,
+    ChargesView, Counted, DrainView, EpochMs, GatewayView, LatencyView, LogView, Money, OrdersView,
+    OverdueView, Phase, ProductView, QueueView, Rate, RocketmqBroker, RocketmqView, Snapshot,
+    StoreView, SwitchView, Trend, UnconfirmedView,
 };
 
 use super::{heading, render, selling, wronged};
@@ -28,6 +28,7 @@ fn product(prod_id: &str, prod_name: &str) -> ProductView {
         balanced: true,
         missing: 0,
         version: 3,
+        charges: None,
     }
 }
 
@@ -46,9 +47,24 @@ fn counts<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u64> {
     counts.map(|(name, count)| (name.to_owned(), count)).into()
 }
 
+fn outcomes() -> ChargesView {
+    let counted = |name: &str, total, last_1s, last_60s| {
+        (name.to_owned(), Counted { total, last_1s, last_60s })
+    };
+    let outcomes = [
+        counted("accepted", 4100, 1180, 59_830),
+        counted("sold_out", 120, 15, 372),
+        counted("wrong_price", 7, 0, 7),
+        counted("wrong_phone_number", 2, 2, 2),
+    ];
+    ChargesView(outcomes.into())
+}
+
 fn gateway() -> GatewayView {
     GatewayView {
-        charges: counts([("10000", 4100), ("40006", 120)]),
+        charges: counts([("10000", 4100), ("40005", 9), ("40006", 120)]),
+        outcomes: outcomes(),
+        invalid_charges: counts([("chargePrice not_the_price", 7), ("userPhoneNum blank", 2)]),
         charge_rate: Rate { last_1s: 1203, last_60s: 60_211 },
         accepted_rate: Rate { last_1s: 1180, last_60s: 59_830 },
         charge_latency: Some(latency(812)),
@@ -114,16 +130,18 @@ fn a_sale_that_runs() {
     let expected = "\
 seckilld 0.1.0: serving, profile embedded, roles gateway and order, up 1h 2m
 
-selling      yes; 1203 charges/s, 1180 accepted/s; last minute 60211 and 59830
+selling      yes; 1203 charges/s, 1180 accepted/s, 15 sold out/s, 2 wrong phone number/s; \
+last minute 60211 and 59830, 372 sold out, 7 wrong price
 queue        lag 1204, oldest 2.3 s, draining 310/s; dead letters 1; 893 decided/s
 wronged      nobody: no buyer waits for more than 30.0 s
 stock        balanced: initial + added = stock + sold (2 products)
 intake       on
 consumption  on
 drain        no
-outcomes     placed 4000 (890/s), price_differs 3, sold_out 97
+decided      orders placed 4000 (890/s), price_differs 3, sold_out 97
 set aside    duplicates 7, dead letters 1, redeliveries 0
-charges      10000 4100, 40006 120
+answers      to charges 10000 4100, 40005 9, 40006 120
+40005        charges: chargePrice not_the_price 7, userPhoneNum blank 2
 gateway      in flight 4, to publish 0 of at most 4096, unconfirmed 0 of at most 1000
 answered in  p50 0.8 ms, p99 3.2 ms, p99.9 7.3 ms
 placed in    p50 9.0 ms, p99 36.0 ms, p99.9 81.0 ms
@@ -174,16 +192,18 @@ fn a_sale_in_trouble() {
     let expected = "\
 seckilld 0.1.0: serving (degraded), profile embedded, roles gateway and order, up 1h 2m
 
-selling      NO, intake is paused; 1203 charges/s, 1180 accepted/s; last minute 60211 and 59830
+selling      NO, intake is paused; 1203 charges/s, 1180 accepted/s, 15 sold out/s, \
+2 wrong phone number/s; last minute 60211 and 59830, 372 sold out, 7 wrong price
 queue        lag –, oldest –, trend –; dead letters – and 4 at the broker; 893 decided/s
 wronged      2 buyers OVERDUE (over 30.0 s, the oldest for 1m 35s); the books don't balance
 stock        OUT OF BALANCE: p oversold by 2
 intake       PAUSED since 2026-11-23 14:28:20Z by root: broker\u{fffd}is away
 consumption  on
 drain        GOING ON since 2026-11-23 14:28:20Z
-outcomes     placed 4000 (890/s), price_differs 3, sold_out 97
+decided      orders placed 4000 (890/s), price_differs 3, sold_out 97
 set aside    duplicates 7, dead letters 1, redeliveries 0
-charges      10000 4100, 40006 120
+answers      to charges 10000 4100, 40005 9, 40006 120
+40005        charges: chargePrice not_the_price 7, userPhoneNum blank 2
 gateway      in flight 4, to publish 0 of at most 4096, unconfirmed 0 of at most 1000
 answered in  p50 0.8 ms, p99 3.2 ms, p99.9 7.3 ms
 placed in    p50 9.0 ms, p99 36.0 ms, p99.9 81.0 ms

@@ -1,0 +1,32 @@
+//! Has the log told of requests answered 40005 that no line was due for when they came.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway::tally::Tally;
+use crate::order;
+use crate::request::{InvalidRequests, TOLD_EVERY};
+
+/// Tells of them until `cancel`, and then of the last ones.
+pub(super) async fn tell(
+    gateway: Option<Arc<Tally>>,
+    order: Arc<order::Tally>,
+    cancel: CancellationToken,
+) {
+    let each = |tell: fn(&InvalidRequests)| {
+        if let Some(tally) = &gateway {
+            tell(tally.invalid_charges());
+            tell(tally.invalid_queries());
+        }
+        tell(&order.invalid_queries);
+    };
+    let telling = async {
+        loop {
+            tokio::time::sleep(TOLD_EVERY).await;
+            each(InvalidRequests::tell_others);
+        }
+    };
+    cancel.run_until_cancelled(telling).await;
+    each(InvalidRequests::tell_last);
+}

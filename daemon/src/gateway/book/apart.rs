@@ -1,0 +1,94 @@
+//! Which products' charges are counted apart: those on the shelf, a hundred at most. All others
+//! are counted together, so that figures take bounded room whatever anybody asks for.
+//!
+//! A charge is counted in one place, by what holds when it comes, and no count is ever moved: each
+//! only rises. A product that leaves the shelf isn't told any more; back on it, it goes on where it
+//! was.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use protocol::{ChargeOutcome, ChargesView, ProductState};
+
+use super::{Book, Shelf};
+use crate::domain::order_id::OrderIdKey;
+use crate::gateway::outcomes::Outcomes;
+
+/// Products counted apart at once.
+pub const APART_MAX: usize = 100;
+
+/// What all others are told as. A product of this id is counted among them.
+pub const OTHER: &str = "other";
+
+/// What became of one product's charges.
+#[derive(Debug)]
+pub(super) struct Apart {
+    is_now: AtomicBool,
+    outcomes: Outcomes,
+}
+
+impl Apart {
+    pub(super) const fn new(base: Instant) -> Self {
+        Self { is_now: AtomicBool::new(false), outcomes: Outcomes::new(base) }
+    }
+}
+
+impl Shelf {
+    /// Its outcomes, while they are counted apart.
+    #[must_use]
+    pub fn outcomes(&self) -> Option<&Outcomes> {
+        self.apart.is_now.load(Relaxed).then_some(&self.apart.outcomes)
+    }
+}
+
+impl Book {
+    /// A book with no shelves yet, whose meters are shown beside others of this base.
+    #[must_use]
+    pub fn counting_from(key: OrderIdKey, meter_base: Instant) -> Self {
+        Self {
+            shelves: ArcSwap::default(),
+            products: ArcSwap::default(),
+            key,
+            meter_base,
+            elsewhere: Outcomes::new(meter_base),
+        }
+    }
+
+    /// Counts a charge for the product on this shelf, or for one that has none.
+    pub fn count(&self, shelf: Option<&Shelf>, outcome: ChargeOutcome) {
+        let shelf = shelf.filter(|_| outcome.is_of_a_product());
+        let outcomes = shelf.and_then(Shelf::outcomes).unwrap_or(&self.elsewhere);
+        outcomes.count(outcome, Instant::now());
+    }
+
+    /// What became of charges for products that aren't counted apart, and of those that named none.
+    #[must_use]
+    pub const fn elsewhere(&self) -> &Outcomes {
+        &self.elsewhere
+    }
+
+    /// What became of the charges for a product; `None` where they aren't counted apart.
+    #[must_use]
+    pub fn charges(&self, prod_id: &str) -> Option<ChargesView> {
+        let shelves = self.look();
+        Some(shelves.get(prod_id)?.outcomes()?.view())
+    }
+
+    /// Chooses whose charges are counted apart: whoever is stays it while on the shelf, and free
+    /// places go by the id.
+    pub(super) fn choose_apart(&self, products: &[ProductState]) {
+        let shelves = self.look();
+        let on_shelf = |product: &&ProductState| product.on_shelf && product.prod_id != OTHER;
+        let mut chosen: Vec<&ProductState> = products.iter().filter(on_shelf).collect();
+        let is_apart = |prod_id: &str| shelves.get(prod_id).is_some_and(|s| s.outcomes().is_some());
+        chosen.sort_by_cached_key(|product| (!is_apart(&product.prod_id), &product.prod_id));
+        chosen.truncate(APART_MAX);
+        let mut chosen: Vec<&str> = chosen.iter().map(|product| product.prod_id.as_str()).collect();
+        chosen.sort_unstable();
+        for (prod_id, shelf) in shelves.0.iter() {
+            let is_now = chosen.binary_search(&&**prod_id).is_ok();
+            shelf.apart.is_now.store(is_now, Relaxed);
+        }
+    }
+}
