@@ -15,6 +15,7 @@
 
 mod dials;
 mod gateway;
+mod in_place;
 mod manager;
 mod operations;
 mod queue;
@@ -47,7 +48,7 @@ use crate::order_side::OrderSide;
 use crate::shutdown::{Hangups, Signals, Stop};
 use crate::signals::Meaningless;
 use crate::status::{Condition, Part, Status};
-use crate::store::{Seed, Store};
+use crate::store::{CloseError, Seed, Store, Take};
 use crate::telemetry::{self, LogHandle, Sink};
 use crate::{admin, args, config, groups, http, memory, signals, store, systemd};
 use dials::Dials;
@@ -108,6 +109,8 @@ impl StartError {
                 store::OpenError::NewerSchema { .. }
                 | store::OpenError::NotADatabase { .. }
                 | store::OpenError::Foreign { .. }
+                | store::OpenError::Gone { .. }
+                | store::OpenError::Another { .. }
                 | store::OpenError::Corrupt { .. } => Exit::DataErr,
                 store::OpenError::Unwritable { .. } => Exit::CantCreate,
                 store::OpenError::Io { .. } => Exit::Io,
@@ -123,9 +126,9 @@ impl StartError {
     }
 }
 
-/// Runs the daemon until it is asked to stop.
+/// Runs the daemon until it is asked to stop, on the store that `take` allows.
 #[must_use]
-pub fn run(loaded: &Loaded) -> Exit {
+pub fn run(loaded: &Loaded, take: Take) -> Exit {
     signals::hold_back();
     systemd::tell_at(loaded.manager.notify_socket.as_deref());
     let names = loaded.manager.socket_names.as_deref();
@@ -146,7 +149,7 @@ pub fn run(loaded: &Loaded) -> Exit {
         Ok(runtime) => runtime,
         Err(fault) => return refuse(&fault.into(), Exit::Software),
     };
-    let exit = runtime.block_on(live(loaded, inherited, &log));
+    let exit = runtime.block_on(live(loaded, take, inherited, &log));
     runtime.shutdown_timeout(RUNTIME_LEFTOVERS);
     exit
 }
@@ -160,7 +163,7 @@ impl Drop for LastLines {
     }
 }
 
-async fn live(loaded: &Loaded, inherited: Inherited, log: &Arc<LogHandle>) -> Exit {
+async fn live(loaded: &Loaded, take: Take, inherited: Inherited, log: &Arc<LogHandle>) -> Exit {
     let stop = Stop::default();
     // Before anything starts, so that no signal is lost; one that asks for a reload waits.
     let (signals, hangups, meaningless) = match take_over_signals() {
@@ -171,7 +174,7 @@ async fn live(loaded: &Loaded, inherited: Inherited, log: &Arc<LogHandle>) -> Ex
     let ignoring = tokio::spawn(meaningless.tell());
     announce(loaded);
     let started = tokio::select! {
-        started = Box::pin(App::start(loaded, inherited, log, &stop, hangups)) => started,
+        started = Box::pin(App::start(loaded, take, inherited, log, &stop, hangups)) => started,
         () = stop.forced.cancelled() => {
             warn!("stopped by force before the start was complete");
             return Exit::Ok;
@@ -228,6 +231,7 @@ struct App {
 impl App {
     async fn start(
         loaded: &Loaded,
+        take: Take,
         inherited: Inherited,
         log: &Arc<LogHandle>,
         stop: &Stop,
@@ -235,7 +239,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let (config, status) = (&loaded.config, Arc::new(Status::default()));
         let dials = Dials::new(config);
-        let store = open_store(config, &status).await?;
+        let store = open_store(config, take, &status).await?;
         let Inherited { gateway, order, admin } = inherited;
         let mut bound = Bound::bind(config, gateway, order)?;
         let (metrics_port, limits) = (bound.metrics.take(), RestLimits::new(config, &bound));
@@ -300,7 +304,7 @@ impl App {
 
     /// Stops in order, within the deadline.
     async fn stop_within(self, stop: &Stop) -> Exit {
-        let deadline = self.deadline.milliseconds();
+        let (deadline, store) = (self.deadline.milliseconds(), self.store.clone());
         self.status.enter(Phase::Stopping);
         systemd::stopping("finishing what is in flight");
         info!(deadline_ms = deadline.as_millis(), "stopping");
@@ -312,7 +316,7 @@ impl App {
             () = stop.forced.cancelled() => warn!("stopped by force: what was in flight is cut off"),
             () = ask_for_time() => {}
         }
-        Exit::Ok
+        left(&store, stop).await
     }
 
     async fn stop(self) {
@@ -328,13 +332,43 @@ impl App {
         self.watchers.close();
         self.watchers.wait().await;
         self.queue.shutdown().await;
-        if let Err(fault) = self.store.close().await {
-            warn!(%fault, "the database was closed in disorder; the next start repairs it");
+        match self.store.close().await {
+            // `left` tells of it, at the very end.
+            Ok(()) | Err(CloseError::Displaced { .. }) => {}
+            Err(fault) => {
+                warn!(%fault, "the database was closed in disorder; the next start repairs it");
+            }
         }
         self.status.enter(Phase::Stopped);
         for last in self.metrics.into_iter().chain(self.admin) {
             last.stop().await;
         }
+    }
+}
+
+/// How the process ends after its stop. A database that wasn't at its path any more has been
+/// copied, or is being copied still: there is no deadline to that, as nothing else has its orders.
+async fn left(store: &Store, stop: &Stop) -> Exit {
+    let closed = match (store.closed(), store.displaced()) {
+        (Some(closed), _) => closed,
+        // Cut off at the deadline or by force: what was stored is found where it was.
+        (None, None) => return Exit::Ok,
+        (None, Some(cause)) => tokio::select! {
+            biased;
+            () = stop.forced.cancelled() => {
+                error!(%cause, "stopped by force: what was stored isn't copied anywhere");
+                return Exit::Io;
+            }
+            closed = store.close() => closed,
+            () = ask_for_time() => return Exit::Io,
+        },
+    };
+    match closed {
+        Err(fault @ CloseError::Displaced { .. }) => {
+            error!(exit_code = Exit::Io.code(), "{fault}");
+            Exit::Io
+        }
+        _ => Exit::Ok,
     }
 }
 
@@ -423,8 +457,18 @@ fn desk(
         config: page,
         roles: config.roles.clone(),
         resend_per_s: shown.dials.resend_per_s.clone(),
+        tell_trouble: tell_socket(shown.status),
     };
     (reloader, parts)
+}
+
+/// Operators who don't find the socket keep nobody from buying: a warning.
+fn tell_socket(status: &Arc<Status>) -> admin::TellTrouble {
+    let status = Arc::clone(status);
+    Arc::new(move |trouble| {
+        let warnings = trouble.into_iter().collect();
+        status.report(Part::AdminSocket, Condition { warnings, ..Condition::default() });
+    })
 }
 
 /// Who may do what on the admin socket. Asks the name service.
@@ -446,11 +490,12 @@ async fn ask_for_time() {
     }
 }
 
-async fn open_store(config: &Config, status: &Status) -> Result<Store, StartError> {
+async fn open_store(config: &Config, take: Take, status: &Status) -> Result<Store, StartError> {
     let settings = store::Settings {
         path: config.store.path.clone(),
         readers: config.store.readers,
         writes_waiting_max: config.store.writes_waiting_max,
+        take,
     };
     // The products are the order role's: a gateway of its own reads them from its order node.
     let seeds = if config.roles.contains(&Role::Order) { seeds(config) } else { Vec::new() };
@@ -463,6 +508,7 @@ async fn open_store(config: &Config, status: &Status) -> Result<Store, StartErro
 /// Reports whether the database can be written. While it can't, a small write of our own finds out
 /// when it can again, as nobody else may come to try.
 async fn watch_store(store: Store, status: Arc<Status>, cancel: CancellationToken) {
+    let mut place = store.watch_place();
     let watching = async {
         loop {
             let condition = match store.trouble() {
@@ -471,7 +517,11 @@ async fn watch_store(store: Store, status: Arc<Status>, cancel: CancellationToke
             };
             let is_troubled = condition != Condition::default();
             status.report(Part::Store, condition);
-            tokio::time::sleep(STORE_LOOK_EVERY).await;
+            tokio::select! {
+                () = tokio::time::sleep(STORE_LOOK_EVERY) => {}
+                // An error says that the store is gone, and `trouble` as well.
+                Ok(()) = place.changed() => continue,
+            }
             if is_troubled {
                 // What it finds shows in the next look.
                 let _ = store.probe().await;

@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Faults, Loaded, Options, QueueKind, Role};
 use crate::exit::Exit;
+use crate::store::Take;
 
 /// The version with the commit that it was built from, by `build/commit.rs`.
 pub const BUILD: &str = env!("BUILT_FROM");
@@ -26,7 +27,7 @@ pub struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verb {
     /// Be the daemon.
-    Run,
+    Run(Take),
     /// Judge the configuration.
     CheckConfig,
     /// Show the configuration.
@@ -82,6 +83,10 @@ enum Command {
     Run {
         #[command(flatten)]
         config: ConfigArgs,
+        /// Take whichever store lies at store.path, or begin with a new one, where another was
+        /// before. Nothing of it is changed or removed
+        #[arg(long)]
+        new_store: bool,
     },
     /// Judge the configuration: a summary, or every fault and exit code 78
     CheckConfig {
@@ -172,8 +177,10 @@ impl From<CopyingArgs> for Copying {
 impl Cli {
     fn asked(self) -> Asked {
         let (verb, config) = match self.command {
-            None => (Verb::Run, None),
-            Some(Command::Run { config }) => (Verb::Run, Some(config)),
+            None => (Verb::Run(Take::Known), None),
+            Some(Command::Run { config, new_store }) => {
+                (Verb::Run(if new_store { Take::Any } else { Take::Known }), Some(config))
+            }
             Some(Command::CheckConfig { config }) => (Verb::CheckConfig, Some(config)),
             Some(Command::PrintConfig { config, docs: false }) => (Verb::PrintConfig, Some(config)),
             Some(Command::PrintConfig { config, docs: true }) => (Verb::PrintDocs, Some(config)),
@@ -263,7 +270,9 @@ mod tests {
     #[test]
     fn no_verb_means_run() {
         assert_eq!(parsed("seckilld").unwrap(), parsed("seckilld run").unwrap());
-        assert_eq!(parsed("seckilld").unwrap().verb, Verb::Run);
+        assert_eq!(parsed("seckilld").unwrap().verb, Verb::Run(Take::Known));
+        assert_eq!(parsed("seckilld run").unwrap().verb, Verb::Run(Take::Known));
+        assert_eq!(parsed("seckilld run --new-store").unwrap().verb, Verb::Run(Take::Any));
     }
 
     #[test]

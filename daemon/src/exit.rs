@@ -87,13 +87,17 @@ impl Exit {
             Self::Warnings => "`doctor`: it would run, and some lines are warnings.",
             Self::Failures => "`doctor`: something fails, the configuration included.",
             Self::Usage => "The command line is wrong.",
-            Self::DataErr => "The database is corrupt, or of a newer version of the program.",
+            Self::DataErr => {
+                "The database is corrupt, of a newer version of the program, gone, or another than before."
+            }
             Self::NoInput => "`backup`, `restore`: there is nothing to copy.",
             Self::Unavailable => "An address to listen on is taken or can't be had.",
             Self::Software => "A fault in the program itself.",
             Self::OsErr => "The limit on processor time was reached; it stopped in order.",
             Self::CantCreate => "A file, folder or socket can't be made.",
-            Self::Io => "Reading or writing failed: the disk is full or broken.",
+            Self::Io => {
+                "Reading or writing failed, or the database was taken from its path in mid-run."
+            }
             Self::TempFail => "Another process holds the database or the admin socket.",
             Self::NoPerm => "The permission for a port is missing.",
             Self::Config => "The configuration has faults; each is told.",

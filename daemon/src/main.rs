@@ -37,6 +37,8 @@ fn perform() -> Exit {
         Verb::PrintConfig => args::print(&config::effective(&loaded)),
         Verb::Backup(copying) => backup::run(&loaded.config, &copying),
         Verb::Restore(copying) => backup::restore(&loaded.config, &copying),
-        Verb::Run | Verb::PrintDocs | Verb::Doctor { .. } => app::run(&loaded),
+        Verb::Run(take) => app::run(&loaded, take),
+        // Done above.
+        Verb::PrintDocs | Verb::Doctor { .. } => Exit::Ok,
     }
 }

@@ -56,11 +56,13 @@ pub enum Part {
     OrderSide,
     /// The database.
     Store,
+    /// The way in for operators.
+    AdminSocket,
 }
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 3] = [Self::Queue, Self::OrderSide, Self::Store];
+    pub const ALL: [Self; 4] = [Self::Queue, Self::OrderSide, Self::Store, Self::AdminSocket];
 
     /// The part in a word, as it stands in a metric's label.
     #[must_use]
@@ -69,6 +71,7 @@ impl Part {
             Self::Queue => "queue",
             Self::OrderSide => "order_side",
             Self::Store => "store",
+            Self::AdminSocket => "admin_socket",
         }
     }
 }

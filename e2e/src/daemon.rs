@@ -49,6 +49,7 @@ pub struct Options {
     roles: Vec<&'static str>,
     settings: Vec<(String, String)>,
     left_out: Vec<String>,
+    arguments: Vec<String>,
     fault_points: String,
     variables: Vec<(String, String)>,
     passed: Option<(String, Arc<OwnedFd>)>,
@@ -72,6 +73,7 @@ impl Options {
             roles: vec!["gateway", "order"],
             settings: Vec::new(),
             left_out: Vec::new(),
+            arguments: Vec::new(),
             fault_points: String::new(),
             variables: Vec::new(),
             passed: None,
@@ -113,6 +115,13 @@ impl Options {
     #[must_use]
     pub fn leave_out(mut self, key: &str) -> Self {
         self.left_out.push(key.to_owned());
+        self
+    }
+
+    /// Gives the subcommand an argument of its own.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
         self
     }
 
@@ -163,7 +172,7 @@ impl Options {
     /// The program isn't built.
     pub fn command(&self, folder: &Path, subcommand: &str) -> Result<Command> {
         let mut command = bare_command(folder)?;
-        command.args([subcommand, "--env-type", &self.env_type]);
+        command.args([subcommand, "--env-type", &self.env_type]).args(&self.arguments);
         if let Some(file) = &self.file {
             command.arg("--config").arg(file);
         }

@@ -19,6 +19,7 @@ use serde::Serialize;
 use tokio::net::UnixStream;
 
 use crate::exit::Fault;
+use crate::holders;
 
 /// How long the daemon may take, from connecting to the last byte; itself it gives up after 5 s.
 const TIMEOUT: Duration = Duration::from_secs(7);
@@ -119,15 +120,22 @@ fn refused(socket: &Path, error: &io::Error) -> Fault {
         },
         io::ErrorKind::ConnectionRefused => Fault::unreachable(
             socket,
-            "no daemon listens there (it was killed, or is starting). Start it with \
-                 `seckilld`, or with `systemctl start seckilld@PROFILE`",
+            absent(socket, "no daemon listens there", " (it was killed, or is starting)."),
         ),
-        io::ErrorKind::NotFound => Fault::unreachable(
-            socket,
-            "no such socket; is seckilld running? Start it with `seckilld`, or with \
-             `systemctl start seckilld@PROFILE`",
-        ),
+        io::ErrorKind::NotFound => {
+            Fault::unreachable(socket, absent(socket, "no such socket", "; is seckilld running?"))
+        }
         _ => Fault::unreachable(socket, error.to_string()),
+    }
+}
+
+/// That nobody answers, and who holds a database all the same; else `guess`, and how to start one.
+fn absent(socket: &Path, what: &str, guess: &str) -> String {
+    match holders::told(&[socket.to_owned()]) {
+        Some(told) => format!("{what}, but {told}"),
+        None => format!(
+            "{what}{guess} Start it with `seckilld`, or with `systemctl start seckilld@PROFILE`"
+        ),
     }
 }
 

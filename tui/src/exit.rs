@@ -79,11 +79,16 @@ impl Exit {
 pub(crate) enum Fault {
     /// Nothing is at any of the default places.
     #[error(
-        "found no admin socket at {}; is seckilld running? Start it with `seckilld`, or with \
-         `systemctl start seckilld@PROFILE`, or name its socket with --socket PATH",
-        list(.0)
+        "found no admin socket at {}{}",
+        list(.places),
+        elsewhere(.holders.as_deref())
     )]
-    NotFound(Vec<PathBuf>),
+    NotFound {
+        /// Where it was looked for.
+        places: Vec<PathBuf>,
+        /// Who holds a database all the same, in words.
+        holders: Option<String>,
+    },
     /// More than one daemon could be meant.
     #[error("found several admin sockets; name one with --socket PATH: {}", list(.0))]
     Several(Vec<PathBuf>),
@@ -151,15 +156,25 @@ impl Fault {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Several(_) | Self::Misspelt { .. } | Self::NeedsYes(_) => Exit::Usage,
-            Self::NotFound(_) | Self::Unreachable { .. } | Self::Lost { .. } | Self::Start(_) => {
-                Exit::Unreachable
-            }
+            Self::NotFound { .. }
+            | Self::Unreachable { .. }
+            | Self::Lost { .. }
+            | Self::Start(_) => Exit::Unreachable,
             Self::NotPermitted { .. } => Exit::NotPermitted,
             Self::Refused(_, exit) => *exit,
             Self::Declined => Exit::Declined,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
             Self::Output(_) => Exit::Output,
         }
+    }
+}
+
+fn elsewhere(holders: Option<&str>) -> String {
+    match holders {
+        Some(told) => format!(", but {told}; name its socket with --socket PATH"),
+        None => "; is seckilld running? Start it with `seckilld`, or with `systemctl start \
+                 seckilld@PROFILE`, or name its socket with --socket PATH"
+            .to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ mod args;
 mod client;
 mod console;
 mod exit;
+mod holders;
 mod place;
 mod table;
 mod text;

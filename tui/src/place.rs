@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
 
 use crate::exit::Fault;
+use crate::holders;
 
 /// What names a socket.
 const OPTION: &str = "--socket";
@@ -100,7 +101,10 @@ pub(crate) async fn socket(
         found = without_dead(found).await;
     }
     match found.len() {
-        0 => Err(Fault::NotFound(places)),
+        0 => {
+            let holders = holders::told(&places);
+            Err(Fault::NotFound { places, holders })
+        }
         1 => Ok(found.swap_remove(0)),
         _ => Err(Fault::Several(found)),
     }

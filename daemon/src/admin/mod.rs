@@ -11,6 +11,7 @@ mod access;
 mod commands;
 mod endpoints;
 mod events;
+mod keeper;
 mod notables;
 mod observatory;
 mod query;
@@ -36,7 +37,7 @@ pub use socket::{AdminSocket, SocketError};
 
 use crate::config::Role;
 use crate::dial::Dial;
-use crate::http::{self, EdgeCounters, Limits, Listener};
+use crate::http::{self, EdgeCounters, Limits, Listener, UnixPlace};
 use crate::metrics::Scraper;
 use crate::queue::BoxFuture;
 use crate::store::{Carried, Command, CommandError, Store};
@@ -125,7 +126,12 @@ pub struct Parts {
     pub roles: Vec<Role>,
     /// Dead letters per second that go back at most.
     pub resend_per_s: Dial,
+    /// Hears why clients don't find the socket.
+    pub tell_trouble: TellTrouble,
 }
+
+/// Hears what is wrong with something, and with `None` that nothing is any more.
+pub type TellTrouble = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
 /// What all requests share.
 struct Desk {
@@ -147,8 +153,11 @@ pub async fn serve(
     counters: Arc<EdgeCounters>,
     cancel: CancellationToken,
 ) -> io::Result<()> {
-    let (listener, _file) = socket.into_parts();
-    let listener = Listener::Unix(tokio::net::UnixListener::from_std(listener)?);
+    let (listener, file) = socket.into_parts();
+    let place = Arc::new(UnixPlace::from(tokio::net::UnixListener::from_std(listener)?));
+    let listener = Listener::Unix(Arc::clone(&place));
+    let tell = Arc::clone(&parts.tell_trouble);
+    let keeping = tokio::spawn(keeper::keep(file, place, tell, cancel.clone()));
     let observatory = Arc::new(Observatory::new(Arc::clone(&parts.source)).await);
     let looking = {
         let (observatory, cancel) = (Arc::clone(&observatory), cancel.clone());
@@ -160,5 +169,7 @@ pub async fn serve(
     let gate = Box::new(routes::wants_body);
     let served = http::serve(listener, service, gate, LIMITS, counters, cancel).await;
     looking.abort();
+    // The file goes with the end of serving.
+    drop(keeping.await);
     served
 }

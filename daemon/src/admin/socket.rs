@@ -48,20 +48,35 @@ pub enum SocketError {
     },
 }
 
-/// A bound admin socket. Dropping it removes the file, if the path still leads to it.
+/// A bound admin socket. Dropping it removes the file, if it is ours and the path still leads to it.
 #[derive(Debug)]
 pub struct AdminSocket {
     listener: StdUnixListener,
-    /// `None` where the file is another's, who bound it and keeps it.
-    file: Option<SocketFile>,
+    file: SocketFile,
 }
 
-/// The file of a bound socket, known by device and inode: a path alone may lead to another's by
-/// now.
+/// The file of a bound socket.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub(super) enum SocketFile {
+    /// Made by this process, and removed when it is dropped.
+    Ours(OurFile),
+    /// The service manager's, who bound it and keeps it; `None` where it has no path.
+    Managers(Option<BoundFile>),
+}
+
+/// A file known by device and inode: a path alone may lead to another's by now. While the socket is
+/// open, no other file gets the same number.
+#[derive(Debug)]
+pub(super) struct BoundFile {
     path: PathBuf,
     identity: (u64, u64),
+}
+
+/// One of ours.
+#[derive(Debug)]
+pub(super) struct OurFile {
+    file: BoundFile,
+    group: Option<u32>,
 }
 
 impl AdminSocket {
@@ -105,28 +120,67 @@ impl AdminSocket {
             .map_err(failed("cannot set its mode"))?;
         listener.set_nonblocking(true).map_err(failed("cannot bind"))?;
         fs::rename(&cradle, path).map_err(failed("cannot put it into place"))?;
-        Ok(Self { listener, file: Some(SocketFile { path: path.to_owned(), identity }) })
+        let file = BoundFile { path: path.to_owned(), identity };
+        Ok(Self { listener, file: SocketFile::Ours(OurFile { file, group }) })
     }
 
     /// One that the service manager bound and keeps: its file, with group and mode, is that one's
     /// business.
     #[must_use]
-    pub const fn inherited(listener: StdUnixListener) -> Self {
-        Self { listener, file: None }
+    pub fn inherited(listener: StdUnixListener) -> Self {
+        let address = listener.local_addr().ok();
+        let path = address.and_then(|address| address.as_pathname().map(Path::to_owned));
+        let file = path.and_then(|path| {
+            let found = fs::symlink_metadata(&path).ok()?;
+            Some(BoundFile { path, identity: (found.dev(), found.ino()) })
+        });
+        Self { listener, file: SocketFile::Managers(file) }
     }
 
     /// Parts into the listener, for the runtime, and the file, which is removed when it is dropped.
-    pub(super) fn into_parts(self) -> (StdUnixListener, Option<SocketFile>) {
+    pub(super) fn into_parts(self) -> (StdUnixListener, SocketFile) {
         (self.listener, self.file)
     }
 }
 
-impl Drop for SocketFile {
+impl SocketFile {
+    /// Looks whether the path leads to it still. One of ours that is lost is made anew, where that
+    /// takes nobody's place who is alive; it comes with another listener.
+    ///
+    /// # Errors
+    /// Says why clients don't find the socket.
+    pub(super) fn kept(&mut self) -> Result<Option<StdUnixListener>, String> {
+        match self {
+            Self::Ours(ours) if ours.file.is_there() => Ok(None),
+            Self::Ours(OurFile { file, group }) => {
+                let made = AdminSocket::bind(&file.path, *group).map_err(|e| e.to_string())?;
+                *self = made.file;
+                Ok(Some(made.listener))
+            }
+            Self::Managers(Some(file)) if !file.is_there() => Err(format!(
+                "{}: is gone or another file; the service manager made it: stop the service, then \
+                 start its socket unit and it anew",
+                file.path.display()
+            )),
+            Self::Managers(_) => Ok(None),
+        }
+    }
+}
+
+impl BoundFile {
+    fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path)
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity)
+    }
+}
+
+impl Drop for OurFile {
     fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
-        if ours && let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "cannot remove the admin socket");
+        let path = &self.file.path;
+        if self.file.is_there()
+            && let Err(error) = fs::remove_file(path)
+        {
+            tracing::warn!(path = %path.display(), %error, "cannot remove the admin socket");
         }
     }
 }

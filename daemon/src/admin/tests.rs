@@ -151,6 +151,7 @@ impl Served {
             config: Arc::new(ArcSwap::from_pointee(ConfigPage { keys: vec![entry] })),
             roles: roles.to_vec(),
             resend_per_s: 100_u32.into(),
+            tell_trouble: Arc::new(|_| ()),
         };
         let socket = AdminSocket::bind(&folder.path().join("admin.sock"), None).unwrap();
         let cancel = CancellationToken::new();

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::StartError;
 use super::dials::Dials;
+use super::in_place::InPlace;
 use super::queue::QueueParts;
 use crate::config::{Config, PUBLISH_WAITING_MOST, Secret};
 use crate::dial::Dial;
@@ -25,7 +26,7 @@ use crate::gateway::routes::Desks;
 use crate::gateway::tally::Tally;
 use crate::gateway::{opening, publisher};
 use crate::order_side::OrderSide;
-use crate::queue::{BoxFuture, Cause, Outgoing};
+use crate::queue::{BoxFuture, Cause, Outgoing, Producer};
 use crate::request::PhonePattern;
 use crate::status::{Condition, Part, Status};
 use crate::store::{Pending, Store, Unconfirmed};
@@ -65,7 +66,7 @@ impl GatewayParts {
         let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every.clone());
         let doubt_store = Arc::new(StoredDoubts { store: store.clone() });
         let doubts = Arc::new(Doubts::new(Arc::clone(&book), doubt_store));
-        let producer = queue.producer();
+        let producer: Arc<dyn Producer> = Arc::new(InPlace::new(queue.producer(), store.clone()));
         // So that a reload can raise the limit. Room that isn't used costs nothing.
         let (claims, waiting) = mpsc::channel(PUBLISH_WAITING_MOST);
         let charge = ChargeDesk::new(

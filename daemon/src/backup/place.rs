@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use crate::store::{BESIDE, LOCK, beside};
+use crate::store::{BESIDE, ID, LOCK, beside};
 
 /// Why a backup can't be there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +78,7 @@ impl Place {
         })?;
         let whole = folder.join(name);
         let real = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
-        let mut parts = BESIDE.iter().chain([&LOCK]).map(|suffix| beside(&real, suffix));
+        let mut parts = BESIDE.iter().chain([&LOCK, &ID]).map(|suffix| beside(&real, suffix));
         if whole == real || parts.any(|part| whole == part) {
             let (file, database) = (file.to_owned(), database.to_owned());
             return Err(PlaceError::Database { file, database });
@@ -172,9 +172,9 @@ mod tests {
         symlink("nowhere", folder.path().join("dangling")).unwrap();
         symlink(folder.path(), folder.path().join("here")).unwrap();
         let told = |file: &str| Place::at(&folder.path().join(file), &database).unwrap_err();
-        for part in
-            ["store.db", "store.db-wal", "store.db-shm", "store.db-journal", "store.db.lock"]
-        {
+        let parts = ["", "-wal", "-shm", "-journal", ".lock", ".id"];
+        for part in parts.map(|end| format!("store.db{end}")) {
+            let part = part.as_str();
             assert!(matches!(told(part), PlaceError::Database { .. }), "{part}");
             assert!(matches!(told(&format!("here/{part}")), PlaceError::Database { .. }), "{part}");
         }

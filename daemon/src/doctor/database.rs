@@ -36,6 +36,7 @@ pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
             (vec![Finding::fail("database", "the look at it broke off", advice)], None)
         }
     };
+    findings.extend(elsewhere(loaded, running));
     // Only the order role's database has products of account.
     let stored = stored.filter(|_| loaded.config.roles.contains(&Role::Order));
     findings.extend(products(profile, stored.as_deref()));
@@ -69,8 +70,32 @@ pub(super) fn closed(loaded: &Loaded) -> Option<Finding> {
     ))
 }
 
+/// That the daemon which has the database open doesn't have it at this path any more.
+fn elsewhere(loaded: &Loaded, running: &Running) -> Option<Finding> {
+    let path = &loaded.config.store.path;
+    let pid =
+        running.holder().or_else(|| running.pid().filter(|_| running.shares("store.path")))?;
+    let off = store::out_of_place(pid, path).filter(|off| !off.is_empty())?;
+    Some(Finding::fail(
+        "database",
+        format!(
+            "process {pid} has a database open that isn't the one at its path any more: {}; it \
+             accepts nothing",
+            off.join(", ")
+        ),
+        format!(
+            "put the files back, and it goes on; or stop it: it copies what it has to \
+             {}.rescued-TIME, for seckilld restore",
+            path.display()
+        ),
+    ))
+}
+
 fn absent(loaded: &Loaded) -> Finding {
     let path = &loaded.config.store.path;
+    if let Err(error) = store::recognise(path) {
+        return refused(&error);
+    }
     let (shown, place) = (path.display(), existing(path));
     match writable_folder(&place) {
         Ok(()) => Finding::ok(
@@ -94,6 +119,9 @@ fn refused(error: &OpenError) -> Finding {
         OpenError::Corrupt { .. } => {
             "keep a copy of it, and restore the last good one: docs/backup.md"
         }
+        OpenError::Gone { .. } | OpenError::Another { .. } => {
+            "take one of the ways out: docs/backup.md, Another store, or none"
+        }
         OpenError::Held { .. } => "end what locks it, or try again",
         OpenError::Unwritable { .. } | OpenError::Io { .. } => {
             "run doctor as the daemon's user; look at the file's owner and disk"
@@ -104,6 +132,9 @@ fn refused(error: &OpenError) -> Finding {
 
 fn present(loaded: &Loaded, running: &Running, examined: &Examined) -> Vec<Finding> {
     let path = &loaded.config.store.path;
+    if let Err(error) = store::recognise(path) {
+        return vec![refused(&error)];
+    }
     let Examined { schema, known, bytes, .. } = examined;
     let held = match running.pid() {
         Some(pid) if running.shares("store.path") => format!(", in use by process {pid}"),

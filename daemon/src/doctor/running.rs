@@ -60,6 +60,11 @@ impl Running {
         self.answer.as_ref().map(|answer| answer.pid)
     }
 
+    /// The process that holds the database.
+    pub(super) const fn holder(&self) -> Option<u32> {
+        self.holder
+    }
+
     pub(super) fn findings(&self) -> Vec<Finding> {
         let Some(Answer { pid, phase, differing }) = &self.answer else {
             return vec![match self.holder {

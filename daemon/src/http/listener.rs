@@ -5,11 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
@@ -29,7 +31,41 @@ pub enum Listener {
     /// The network.
     Tcp(TcpListener),
     /// This machine.
-    Unix(UnixListener),
+    Unix(Arc<UnixPlace>),
+}
+
+/// A Unix listener in whose place another may be put while connections are accepted: its file may
+/// be lost, and only a new one has a file again. Connections that were accepted go on.
+#[derive(Debug)]
+pub struct UnixPlace {
+    current: ArcSwap<UnixListener>,
+    replaced: Notify,
+}
+
+impl From<UnixListener> for UnixPlace {
+    fn from(listener: UnixListener) -> Self {
+        Self { current: ArcSwap::from_pointee(listener), replaced: Notify::new() }
+    }
+}
+
+impl UnixPlace {
+    /// Accepts on another one from now on.
+    pub fn replace(&self, listener: UnixListener) {
+        self.current.store(Arc::new(listener));
+        self.replaced.notify_waiters();
+    }
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        loop {
+            // Asked for before the look, so that no replacement is missed.
+            let replaced = self.replaced.notified();
+            let current = self.current.load_full();
+            tokio::select! {
+                accepted = current.accept() => return accepted.map(|(stream, _)| stream),
+                () = replaced => {}
+            }
+        }
+    }
 }
 
 enum Stream {
@@ -152,7 +188,7 @@ async fn accept_one(listener: &Listener) -> io::Result<(Stream, Option<UnixPeer>
             Ok((Stream::Tcp(stream), None))
         }
         Listener::Unix(listener) => {
-            let (stream, _) = listener.accept().await?;
+            let stream = listener.accept().await?;
             // Without credentials nobody could be let in, so it counts as a connection gone.
             let credentials = stream
                 .peer_cred()

@@ -45,7 +45,7 @@ pub use bind::{BindError, bind_tcp};
 pub use counters::{EdgeCounters, EdgeReadings, Refused};
 pub use edge::{Gate, Limits, LiveLimits, UnixPeer};
 pub use invalid::invalid;
-pub use listener::{Listener, serve};
+pub use listener::{Listener, UnixPlace, serve};
 pub(crate) use path::percent_decoded;
 pub use reject::recover;
 pub(crate) use reply::write;

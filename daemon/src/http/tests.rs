@@ -209,7 +209,7 @@ async fn a_unix_peer_is_told_by_the_kernel() {
     };
     let cancel = CancellationToken::new();
     let serving = tokio::spawn(serve(
-        Listener::Unix(listener),
+        Listener::Unix(Arc::new(listener.into())),
         {
             let routes = routes.clone();
             move || warp::service(table(routes()))

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::error::{CommandError, Fault, ListError};
 use super::tx::Tx;
+use super::writer::Writer;
 use super::{Store, page_limit, unsigned};
 
 /// Who gives a command, by the kernel's word.
@@ -110,7 +111,9 @@ impl Store {
         after: Value,
         state: Value,
     ) -> Result<Carried, CommandError> {
-        self.carry_out(command, move |_, _| Effect::new(before, after, &state)).await
+        // The stop above all has to be possible where the database isn't in its place.
+        let writer = self.writer().anywhere();
+        carry_out_by(&writer, command, move |_, _| Effect::new(before, after, &state)).await
     }
 
     /// Carries out a command unless it was before. `work` ends with [`refused`] where it can't be
@@ -123,11 +126,7 @@ impl Store {
     where
         F: FnOnce(&Tx<'_>, &Command) -> Result<Effect, Fault> + Send + 'static,
     {
-        let job = move |tx: &Tx<'_>| match tx.undoable(|tx| carry_out(tx, &command, work)) {
-            Err(Fault::Refused(refusal)) => Ok(Err(*refusal)),
-            carried => carried.map(Ok),
-        };
-        self.writer().write_once(1, job).await?.map_err(CommandError::Refused)
+        carry_out_by(self.writer(), command, work).await
     }
 
     /// What this very command came to, where it was carried out before.
@@ -157,6 +156,21 @@ impl Store {
         };
         Ok(self.read(move |connection| page(connection, before, page_limit(limit))).await?)
     }
+}
+
+async fn carry_out_by<F>(
+    writer: &Writer,
+    command: Command,
+    work: F,
+) -> Result<Carried, CommandError>
+where
+    F: FnOnce(&Tx<'_>, &Command) -> Result<Effect, Fault> + Send + 'static,
+{
+    let job = move |tx: &Tx<'_>| match tx.undoable(|tx| carry_out(tx, &command, work)) {
+        Err(Fault::Refused(refusal)) => Ok(Err(*refusal)),
+        carried => carried.map(Ok),
+    };
+    writer.write_once(1, job).await?.map_err(CommandError::Refused)
 }
 
 fn carry_out(

@@ -138,12 +138,11 @@ impl Checkpointer {
         }
     }
 
-    /// Ends the helper, then moves the whole log and cuts it off.
-    pub(super) fn finish(self, connection: &Connection) -> rusqlite::Result<()> {
+    /// Ends the helper.
+    pub(super) fn end_helper(self) {
         if self.helper.is_some_and(Helper::ended_in_disorder) {
             tracing::error!("the thread that moves the write-ahead log has died");
         }
-        checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").map(|_| ())
     }
 }
 
@@ -203,7 +202,13 @@ fn help(connection: &Connection, data: &File) {
     }
 }
 
-fn passively(connection: &Connection) {
+/// Moves the whole log and cuts it off.
+pub(super) fn whole(connection: &Connection) -> rusqlite::Result<()> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").map(|_| ())
+}
+
+/// Moves what can be moved without waiting for anybody.
+pub(super) fn passively(connection: &Connection) {
     if let Err(error) = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
         tracing::warn!(%error, "the write-ahead log could not be moved into the database");
     }

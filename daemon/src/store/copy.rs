@@ -122,6 +122,51 @@ pub(super) fn copy_for(purpose: Purpose, from: &Path, to: &Path) -> Result<Copie
     Ok(Copied { examined, moment, log_bytes })
 }
 
+/// The end of the name of a copy that is made when the database isn't at its path any more.
+pub(super) const RESCUED: &str = ".rescued-";
+
+/// Copies a database by the connection that has it open: into the folder where it belongs, or the
+/// working folder where that is gone or takes no copy. The error says why it is in neither.
+pub(super) fn rescue(source: &Connection, path: &Path) -> Result<PathBuf, String> {
+    let name = path.file_name().map(Path::new).unwrap_or(Path::new("seckill.db"));
+    let end = format!("{RESCUED}{}", open::stamp());
+    let beside = open::beside(path, &end);
+    let why = match rescue_to(source, &beside) {
+        Ok(()) => return Ok(beside),
+        Err(error) => format!("{}: {}", beside.display(), told(&error)),
+    };
+    let here = std::path::absolute(open::beside(name, &end));
+    let here = here.map_err(|error| format!("{why}; the working folder is gone, too ({error})"))?;
+    match rescue_to(source, &here) {
+        Ok(()) => Ok(here),
+        Err(error) => Err(format!("{why}; {}: {}", here.display(), told(&error))),
+    }
+}
+
+/// Until it is whole and on the disk it has another name.
+fn rescue_to(source: &Connection, to: &Path) -> rusqlite::Result<()> {
+    let begun = open::beside(to, ".unfinished");
+    let target = make(&begun).map_err(|error| failed_to_write(io::Error::other(error)))?;
+    let copied = copy_begun(source, &begun, &target).and_then(|()| {
+        settle(Purpose::Keep, &begun, clock::system()())?;
+        target.sync_all().map_err(failed_to_write)?;
+        std::fs::rename(&begun, to).and_then(|()| open::sync_folder(to)).map_err(failed_to_write)
+    });
+    if copied.is_err() {
+        // The error that counts is told.
+        let _ = std::fs::remove_file(&begun);
+    }
+    copied
+}
+
+/// All of it of one moment.
+fn copy_begun(source: &Connection, to: &Path, target: &File) -> rusqlite::Result<()> {
+    source.execute_batch("BEGIN")?;
+    let copied = copy_pages(source, to, target);
+    source.execute_batch("COMMIT")?;
+    copied
+}
+
 /// A connection in the one transaction of which everything is read.
 fn begin(path: &Path) -> Result<Connection, CopyError> {
     let has_log = open::beside(path, "-wal").exists();

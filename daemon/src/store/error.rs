@@ -1,6 +1,7 @@
 //! How a write, a read or a close of the store can fail, and which side of the commit that was on.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use protocol::Refusal;
 use rusqlite::ErrorCode;
@@ -86,6 +87,24 @@ pub enum CloseError {
     /// The writing thread had died earlier.
     #[error("the writing thread had died")]
     WriterDied,
+    /// The files that were open weren't those at their paths any more, which were left as they are.
+    #[error("{cause}; {}", told_of(rescued))]
+    Displaced {
+        /// How that showed.
+        cause: Cause,
+        /// Where everything that was stored is now; the error says why it isn't anywhere.
+        rescued: Result<PathBuf, String>,
+    },
+}
+
+fn told_of(rescued: &Result<PathBuf, String>) -> String {
+    match rescued {
+        Ok(path) => {
+            let path = path.display();
+            format!("all that was stored is in {path}: seckilld restore {path}")
+        }
+        Err(why) => format!("what was stored could not be copied: {why}"),
+    }
 }
 
 /// Why the work of one job didn't come to its end.

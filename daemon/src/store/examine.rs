@@ -11,6 +11,8 @@ use protocol::ProductState;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::id_file::IdFiles;
+use super::meta;
 use super::migrations::KNOWN;
 use super::open::{self, OpenError};
 use super::products::{self, Balance};
@@ -73,6 +75,21 @@ pub fn examine(path: &Path, timeout: Duration) -> Result<Option<Examined>, OpenE
         seen = look(path, &blank, true, timeout);
     }
     seen.map(Some)
+}
+
+/// Whether a start would find the store that was there. It changes nothing.
+///
+/// # Errors
+/// It would be refused, or can't be told.
+pub fn recognise(named: &Path) -> Result<(), OpenError> {
+    let path = open::real(named);
+    let expected = IdFiles::of(named, &path).expected()?;
+    if open::size(&path).is_ok_and(|size| size.unwrap_or(0) == 0) {
+        return open::was_none(&path, &expected).and_then(|()| open::has_no_log(&path));
+    }
+    let has_log = open::beside(&path, "-wal").exists();
+    let id = connect(&path, has_log).and_then(|connection| meta::store_id(&connection));
+    open::belongs(&path, id.map_err(|error| open::classify(&path, &error))?, &expected)
 }
 
 fn look(

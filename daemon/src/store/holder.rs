@@ -1,16 +1,26 @@
 //! Who holds a database: read from the kernel's list of locks, as trying the lock could be in the
-//! way of a daemon that starts at that moment.
+//! way of a daemon that starts at that moment; and which files a process has open, from its own
+//! list of them.
 
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::open::{LOCK, beside};
+use super::open::{LOCK, beside, real};
+
+/// Device and number of a file: two names of one file have the same.
+pub(super) type FileNumber = (u64, u64);
+
+/// That of a file that was found.
+pub(super) fn number(found: &Metadata) -> FileNumber {
+    (found.dev(), found.ino())
+}
 
 /// The process that has the lock file beside the database locked: the daemon, or a restore.
 #[must_use]
 pub fn holder(database: &Path) -> Option<u32> {
-    let real = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
+    let real = real(database);
     let inode = fs::metadata(beside(&real, LOCK)).ok()?.ino();
     holder_in(&fs::read_to_string("/proc/locks").ok()?, inode)
 }
@@ -25,9 +35,69 @@ fn holder_in(locks: &str, inode: u64) -> Option<u32> {
     })
 }
 
+/// Another process that has a file open that was at this path and was removed. Only those whose
+/// files this user may look at are found.
+pub(super) fn holder_of_removed(path: &Path) -> Option<u32> {
+    let mut removed = OsString::from(path);
+    removed.push(" (deleted)");
+    let own = std::process::id();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| *pid != own).find(|pid| {
+        open_files(&pid.to_string()).any(|file| {
+            fs::read_link(&file).is_ok_and(|target| target.as_os_str() == removed.as_os_str())
+        })
+    })
+}
+
+/// The number of a file that this process has open and that was opened by this path: looked at by
+/// the descriptor, without opening it once more.
+pub(super) fn number_of_open(path: &Path) -> Option<FileNumber> {
+    let file = open_files("self").find(|file| fs::read_link(file).is_ok_and(|to| to == path))?;
+    fs::metadata(file).ok().as_ref().map(number)
+}
+
+/// Which of the database and what SQLite keeps beside it are no longer, at their paths, the files
+/// that a process has open; in words. `None` where its files can't be looked at.
+#[must_use]
+pub fn out_of_place(pid: u32, database: &Path) -> Option<Vec<String>> {
+    fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let open: Vec<FileNumber> = open_files(&pid.to_string())
+        .filter_map(|file| fs::metadata(file).ok().as_ref().map(number))
+        .collect();
+    let real = real(database);
+    let off = ["", "-wal", "-shm"].into_iter().filter_map(|end| {
+        let path = beside(&real, end);
+        off(&path, |found| open.contains(&found))
+    });
+    Some(off.collect())
+}
+
+/// What is wrong with a path that is to lead to a file that is open; `None` when nothing is.
+pub(super) fn off(path: &Path, is_open: impl Fn(FileNumber) -> bool) -> Option<String> {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Ok(found) if is_open(number(&found)) => None,
+        Ok(_) => Some(format!("{shown} is another file")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Some(format!("{shown} is gone"))
+        }
+        Err(error) => Some(format!("{shown} can't be looked at ({error})")),
+    }
+}
+
+/// The files that a process has open, as the links in its list of them.
+fn open_files(process: &str) -> impl Iterator<Item = PathBuf> + use<> {
+    let files = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    files.map(|entry| entry.path())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::holder_in;
+    use std::fs::{self, File};
+    use std::path::Path;
+
+    use super::{holder_in, number, number_of_open, out_of_place};
 
     #[test]
     fn the_holder_of_a_lock_is_found_by_the_files_number() {
@@ -35,5 +105,24 @@ mod tests {
                      2: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF\n";
         assert_eq!(holder_in(locks, 12345), Some(4711));
         assert_eq!(holder_in(locks, 7), None);
+    }
+
+    #[test]
+    fn a_file_that_is_open_is_known_by_its_descriptor_and_not_by_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = fs::canonicalize(folder.path()).unwrap();
+        let path = at.join("store.db");
+        let all = ["", "-wal", "-shm"].map(|end| File::create(at.join(format!("store.db{end}"))));
+        let ours = all[0].as_ref().unwrap().metadata().unwrap();
+        assert_eq!(number_of_open(&path), Some(number(&ours)));
+        let off = || out_of_place(std::process::id(), &path).unwrap();
+        assert_eq!(off(), Vec::<String>::new());
+        fs::remove_file(at.join("store.db-wal")).unwrap();
+        fs::rename(&path, at.join("aside")).unwrap();
+        fs::write(&path, "another").unwrap();
+        let [first, second] = off().try_into().unwrap();
+        assert!(first.ends_with("store.db is another file"), "{first}");
+        assert!(second.ends_with("store.db-wal is gone"), "{second}");
+        assert_eq!(out_of_place(0, Path::new("/")), None);
     }
 }

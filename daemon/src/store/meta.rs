@@ -54,6 +54,15 @@ pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<Ident
     Ok(store_id.zip(key).map(|(store_id, order_id_key)| Identity { store_id, order_id_key }))
 }
 
+/// The name of a database of ours, of whatever schema; `None` where it has none yet.
+pub(super) fn store_id(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let has_meta = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'seckill_meta'";
+    if connection.query_row(has_meta, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(None);
+    }
+    Ok(get(connection, STORE_ID)?.and_then(|bytes| String::from_utf8(bytes).ok()))
+}
+
 /// Gives the database a name that none has had.
 fn name(connection: &Connection) -> rusqlite::Result<()> {
     let id = uuid::Builder::from_random_bytes(random()?).into_uuid();

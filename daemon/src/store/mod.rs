@@ -9,6 +9,9 @@
 //!
 //! `accepting` lets orders into the embedded queue, or past it where nothing waits.
 //!
+//! `place` looks whether the open files are still those at their paths; `lock` and `id_file` are what
+//! stands beside the database for the next start.
+//!
 //! `checkpoint` moves the write-ahead log into the database file beside the writer. `copy` makes a
 //! whole copy of one moment beside it, and `restore` puts one in a database's place.
 
@@ -23,10 +26,12 @@ mod decisions;
 mod error;
 mod examine;
 mod holder;
+mod id_file;
 #[cfg(test)]
 pub(crate) mod inline;
 mod letter_commands;
 mod limits;
+mod lock;
 mod meta;
 mod meters;
 mod migrations;
@@ -35,6 +40,7 @@ mod order_history;
 mod order_lists;
 mod orders;
 mod outcomes;
+mod place;
 mod placing;
 mod product_commands;
 mod products;
@@ -50,6 +56,7 @@ mod unconfirmed;
 mod writer;
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -67,16 +74,18 @@ use clock::Clock;
 pub use controls::ControlVerb;
 pub use copy::{Copied, CopyError, copy};
 pub use error::{CloseError, CommandError, ListError, ReadError, WriteError};
-pub use examine::{Examined, examine};
-pub use holder::holder;
+pub use examine::{Examined, examine, recognise};
+pub use holder::{holder, out_of_place};
+pub(crate) use id_file::ID;
 use meta::Identity;
 pub use meters::StoreMeters;
-pub use open::OpenError;
 pub(crate) use open::{BESIDE, LOCK, beside};
+pub use open::{OpenError, Take};
 pub use order_history::OrderDetail;
 pub use order_lists::OrderFilter;
 pub use orders::OrderRow;
 pub use outcomes::Outcomes;
+use place::{Keeper, Place};
 pub use product_commands::Shelf;
 pub use products::{Balance, Seed};
 pub use queue::{Backoff, Pending, Taken};
@@ -98,6 +107,8 @@ pub struct Settings {
     pub readers: usize,
     /// Jobs that may wait for the writer; one more is refused, or waits outside.
     pub writes_waiting_max: usize,
+    /// Which store is taken, where another was.
+    pub take: Take,
 }
 
 /// The store. Clones are handles to the same one; when the last is dropped the writer finishes what
@@ -119,6 +130,7 @@ struct Inner {
     clock: Clock,
     path: PathBuf,
     meter_base: Instant,
+    place: Arc<Place>,
     /// The database file, let go of after every connection to it: see `checkpoint`.
     _data: Arc<File>,
 }
@@ -149,37 +161,42 @@ impl Store {
         seeds: &[Seed],
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let open::Opened { mut connection, path, lock } = open::open(&settings.path)?;
+        let open::Opened { mut connection, path, lock, data, id_files } =
+            open::open(&settings.path, settings.take)?;
         let failed = |error: rusqlite::Error| open::classify(&path, &error);
+        let broken =
+            |error: io::Error| OpenError::Io { path: path.clone(), why: error.to_string() };
         let identity = furnish(&mut connection, seeds, clock().0).map_err(failed)?;
         let identity = identity.ok_or_else(|| OpenError::Corrupt {
             path: path.clone(),
             why: "its identity in seckill_meta is unreadable".to_owned(),
         })?;
+        if let Err(error) = id_files.write(&[&identity.store_id]) {
+            // A disk that is full is no reason not to start; the keeper tries again.
+            tracing::warn!(%error, "the store's id can't be written beside it");
+        }
         check_books(&connection, &path).map_err(failed)?;
         let queue_index = Arc::new(QueueIndex::of(&connection).map_err(failed)?);
         let readers = Readers::open(&path, settings.readers).map_err(failed)?;
         let meter_base = Instant::now();
-        let signals = Signals {
-            changes: watch::Sender::new(0),
-            queued: watch::Sender::new(0),
-            trouble: watch::Sender::new(None),
-            meters: Arc::new(StoreMeters::new(meter_base)),
-            pulse: Arc::default(),
-        };
-        let data = File::open(&path)
-            .map_err(|error| OpenError::Io { path: path.clone(), why: error.to_string() })?;
+        let signals = Signals::new(meter_base);
         let data = Arc::new(data);
+        let checkpointer = Checkpointer::start(&path, Arc::clone(&data));
+        // Every connection has what it needs open by now.
+        let place = Arc::new(Place::of(&settings.path, &path, &data).map_err(broken)?);
+        let lock = Arc::new(lock);
+        let (id, kept) = (identity.store_id.clone(), Arc::clone(&lock));
+        let keeper = Keeper::start(Arc::clone(&place), kept, id_files, id).map_err(broken)?;
         let (writer, thread) = writer::start(
             connection,
             Arc::clone(&queue_index),
-            Checkpointer::start(&path, Arc::clone(&data)),
-            lock,
+            checkpointer,
+            writer::Ground::new(Arc::clone(&place), keeper, lock),
             settings.writes_waiting_max,
             Arc::clone(&clock),
             signals.clone(),
         )
-        .map_err(|error| OpenError::Io { path: path.clone(), why: error.to_string() })?;
+        .map_err(broken)?;
         let thread = Thread(Mutex::new(Some(thread)));
         let inner = Inner {
             writer,
@@ -191,24 +208,50 @@ impl Store {
             clock,
             path,
             meter_base,
+            place,
             _data: data,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Finishes what waits, moves the write-ahead log into the database and lets go of the lock.
-    /// Later reads and writes are answered `Closed`. Closing again, from any handle, is harmless.
+    /// Later reads and writes are answered `Closed`. Closing again, from any handle, is harmless,
+    /// and ends as the first time did.
     ///
     /// # Errors
-    /// What went wrong at the end; everything that was answered is stored all the same.
+    /// What went wrong at the end; everything that was answered is stored all the same, but where
+    /// the error says so: [`CloseError::Displaced`].
     pub async fn close(&self) -> Result<(), CloseError> {
         self.inner.writer.close().await;
         self.inner.readers.close().await;
-        let Some(thread) = self.inner.thread.take() else { return Ok(()) };
-        match tokio::task::spawn_blocking(move || thread.join()).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) | Err(_) => Err(CloseError::WriterDied),
+        if let Some(thread) = self.inner.thread.take() {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(_))) {
+                self.inner.signals.ended.send_replace(Some(Err(CloseError::WriterDied)));
+            }
         }
+        // Somebody else may be at it, or have been and stopped waiting.
+        let mut ended = self.inner.signals.ended.subscribe();
+        let ended = ended.wait_for(Option::is_some).await;
+        ended.map_or(Ok(()), |outcome| outcome.clone().unwrap_or(Ok(())))
+    }
+
+    /// How closing it ended; `None` until it has.
+    #[must_use]
+    pub fn closed(&self) -> Option<Result<(), CloseError>> {
+        self.inner.signals.ended.borrow().clone()
+    }
+
+    /// Why the files that are open aren't those at their paths any more: nothing is accepted then.
+    #[must_use]
+    pub fn displaced(&self) -> Option<Cause> {
+        self.inner.place.displaced()
+    }
+
+    /// Tells of each change of [`Store::displaced`].
+    #[must_use]
+    pub fn watch_place(&self) -> watch::Receiver<Option<Cause>> {
+        self.inner.place.watch()
     }
 
     /// Names the database: a UUID made with it. Decision numbers are comparable within one name
@@ -243,13 +286,14 @@ impl Store {
         Arc::clone(&self.inner.signals.pulse)
     }
 
-    /// Why nothing can be stored at the moment: the last commit failed, or the writer is gone.
+    /// Why nothing can be stored at the moment: the database isn't in its place, the last commit
+    /// failed, or the writer is gone.
     #[must_use]
     pub fn trouble(&self) -> Option<Cause> {
         if self.is_closed() {
             return Some(Cause(WriteError::Closed.to_string()));
         }
-        self.inner.signals.trouble.borrow().clone()
+        self.displaced().or_else(|| self.inner.signals.trouble.borrow().clone())
     }
 
     /// Writes a little, so that `trouble` tells how writing goes now.

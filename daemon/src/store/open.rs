@@ -1,6 +1,6 @@
 //! Opening the database: its lock, its judgement without a change to it, its settings and
-//! migrations. A file that isn't ours, is newer than this build, or is damaged stays as it is, byte
-//! by byte.
+//! migrations. A file that isn't ours, isn't the one that belongs there, is newer than this build,
+//! or is damaged stays as it is, byte by byte.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -11,8 +11,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::checkpoint::FILE_BYTES_MAX;
-use super::holder::holder;
+use super::clock;
+use super::id_file::{Expected, IdFiles};
 use super::limits;
+use super::lock::{Lock, hold};
+use super::meta;
 use super::migrations::{self, APPLICATION_ID, KNOWN};
 use super::reader::BUSY_TIMEOUT;
 
@@ -66,6 +69,38 @@ pub enum OpenError {
         /// What was found.
         why: String,
     },
+    /// There is none, and one was there.
+    #[error(
+        "{}: {why}; put its files back, or restore a copy ({}), or begin with a new one: seckilld \
+         run --new-store",
+        path.display(),
+        copies(path)
+    )]
+    Gone {
+        /// The database.
+        path: PathBuf,
+        /// How that shows.
+        why: String,
+    },
+    /// It is another store than the one that was there.
+    #[error(
+        "{}: this is the store {found}, and by {} another belongs here: {}; put that one back, or \
+         restore a copy ({}), or take this one: seckilld run --new-store",
+        path.display(),
+        file.display(),
+        expected.join(" or "),
+        copies(path)
+    )]
+    Another {
+        /// The database.
+        path: PathBuf,
+        /// Its id.
+        found: String,
+        /// What says which one belongs there.
+        file: PathBuf,
+        /// The ids in it.
+        expected: Vec<String>,
+    },
     /// It, its folder or its lock file can't be made or written.
     #[error("{}: can't be written: {why}", path.display())]
     Unwritable {
@@ -84,6 +119,15 @@ pub enum OpenError {
     },
 }
 
+/// What a start takes for its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// The one that was there; a new one only where none was.
+    Known,
+    /// Whichever lies there, or a new one: an operator says so.
+    Any,
+}
+
 /// A database that is ours, held, and of the schema this build knows.
 pub(super) struct Opened {
     /// The writing connection.
@@ -91,26 +135,94 @@ pub(super) struct Opened {
     /// Where the file really is.
     pub(super) path: PathBuf,
     /// Held until it is dropped.
-    pub(super) lock: File,
+    pub(super) lock: Lock,
+    /// The database file, locked as well; to be dropped after every connection to it, as closing any
+    /// descriptor of a file drops this process's locks on it.
+    pub(super) data: File,
+    /// Where its id is told.
+    pub(super) id_files: IdFiles,
 }
 
 /// Opens or makes the database.
-pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
+pub(super) fn open(named: &Path, take: Take) -> Result<Opened, OpenError> {
     limits::tell();
-    let path = resolve(path)?;
-    let lock = hold(&path)?;
-    match size(&path)? {
-        None => make(&path)?,
-        Some(0) => {}
-        Some(_) => judge(&path)?,
+    let path = resolve(named)?;
+    let lock = Lock::new(&path, hold(&path)?);
+    let id_files = IdFiles::of(named, &path);
+    let expected = match take {
+        Take::Known => id_files.expected()?,
+        Take::Any => Vec::new(),
+    };
+    let size = size(&path)?;
+    match size {
+        None | Some(0) if take == Take::Known => {
+            was_none(&path, &expected)?;
+            has_no_log(&path)?;
+        }
+        None | Some(0) => set_log_aside(&path)?,
+        Some(_) => judge(&path, &expected)?,
     }
+    let data = match size {
+        None => make(&path)?,
+        Some(_) => existing(&path)?,
+    };
     let connect = || {
         let mut connection = connect(&path)?;
         migrations::migrate(&mut connection)?;
         Ok(connection)
     };
     let connection = connect().map_err(|error| classify(&path, &error))?;
-    Ok(Opened { connection, path, lock })
+    Ok(Opened { connection, path, lock, data, id_files })
+}
+
+/// Errs where a store belongs and none is.
+pub(super) fn was_none(path: &Path, expected: &[Expected]) -> Result<(), OpenError> {
+    let Some(Expected { file, ids }) = expected.first() else { return Ok(()) };
+    let (file, ids) = (file.display(), ids.join(" or "));
+    let why = format!("there is no store, and by {file} the store {ids} belongs here");
+    Err(OpenError::Gone { path: path.to_owned(), why })
+}
+
+/// Errs where a log lies beside a database that is gone: SQLite would remove it, with its orders.
+pub(super) fn has_no_log(path: &Path) -> Result<(), OpenError> {
+    let log = beside(path, "-wal");
+    if size(&log)?.unwrap_or(0) == 0 {
+        return Ok(());
+    }
+    let why = format!("there is no database, and {} has changes of one", log.display());
+    Err(OpenError::Gone { path: path.to_owned(), why })
+}
+
+/// Gives the log of a database that is gone another name: SQLite would remove it.
+fn set_log_aside(path: &Path) -> Result<(), OpenError> {
+    let log = beside(path, "-wal");
+    if size(&log)?.unwrap_or(0) == 0 {
+        return Ok(());
+    }
+    let aside = beside(path, &format!(".before-new-store-{}-wal", stamp()));
+    fs::rename(&log, &aside).map_err(|error| unwritable(&aside, &error))?;
+    tracing::warn!(path = %aside.display(), "the log of a database that is gone is kept aside");
+    Ok(())
+}
+
+/// The moment, as it stands in the names of files that are kept: `20261126T081500.123Z`.
+pub(super) fn stamp() -> String {
+    clock::system()().to_wire().replace(['-', ':'], "").replace("+0000", "Z")
+}
+
+/// Copies that could be restored in the place of a database: the newest one that an ordered stop
+/// made when the files were gone, if there is one.
+fn copies(path: &Path) -> String {
+    let named = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let begin = named + super::copy::RESCUED;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let newest = names.filter(|name| name.starts_with(&begin) && name.ends_with('Z')).max();
+    match newest {
+        Some(name) => format!("seckilld restore {}", folder.join(name).display()),
+        None => "seckilld restore FILE".to_owned(),
+    }
 }
 
 /// The file's real place, so that two names of one database can't have two locks.
@@ -137,6 +249,17 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     }
 }
 
+/// The same where nothing is to be made: as far as the path can be followed.
+pub(super) fn real(path: &Path) -> PathBuf {
+    if let Ok(real) = fs::canonicalize(path) {
+        return real;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok();
+    let real = folder.zip(path.file_name()).map(|(folder, name)| folder.join(name));
+    real.unwrap_or_else(|| path.to_owned())
+}
+
 /// A file beside the database that belongs to it.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -150,30 +273,6 @@ pub(crate) const LOCK: &str = ".lock";
 /// The ends of the names of what SQLite may have beside a database.
 pub(crate) const BESIDE: [&str; 3] = ["-wal", "-journal", "-shm"];
 
-/// Takes the lock. The file stays behind: removing it would race with the next daemon's look at it.
-pub(super) fn hold(path: &Path) -> Result<File, OpenError> {
-    let lock = beside(path, LOCK);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock)
-        .map_err(|error| unwritable(&lock, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Held {
-            path: path.to_owned(),
-            why: match holder(path) {
-                None => format!("{} is locked", lock.display()),
-                Some(pid) => format!("{} is locked by process {pid}", lock.display()),
-            },
-        }),
-        Err(TryLockError::Error(error)) => {
-            Err(OpenError::Io { path: lock, why: error.to_string() })
-        }
-    }
-}
-
 /// Bytes of the file, `None` when there is none.
 pub(super) fn size(path: &Path) -> Result<Option<u64>, OpenError> {
     match fs::metadata(path) {
@@ -185,20 +284,58 @@ pub(super) fn size(path: &Path) -> Result<Option<u64>, OpenError> {
 
 /// Makes an empty file that only its owner can read, as it will hold phone numbers and the key of
 /// the order ids. SQLite gives the files beside it the same mode.
-fn make(path: &Path) -> Result<(), OpenError> {
+fn make(path: &Path) -> Result<File, OpenError> {
     let made = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
-    made.map(|_| ()).map_err(|error| unwritable(path, &error))
+    held(path, made.map_err(|error| unwritable(path, &error))?)
+}
+
+/// One that is there. To write: on some file systems a file that was opened to read is another
+/// than the one that is written to.
+fn existing(path: &Path) -> Result<File, OpenError> {
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    held(path, opened.map_err(|error| unwritable(path, &error))?)
+}
+
+/// The file with a lock of its own, beside SQLite's, of which it takes no notice: where the lock
+/// file was removed, or the database has another name by now, a second daemon must not get it.
+fn held(path: &Path, file: File) -> Result<File, OpenError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(OpenError::Held {
+            path: path.to_owned(),
+            why: "the file itself is locked, by a daemon whose lock file was removed or is \
+                  elsewhere"
+                .to_owned(),
+        }),
+        // Not every file system has such locks; the lock file has to do then.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
 }
 
 /// Looks at a file that exists without changing it. It has to be SQLite that looks, since the
 /// newest header may lie in the write-ahead log; and its closing checkpoint has to be off.
-fn judge(path: &Path) -> Result<(), OpenError> {
+fn judge(path: &Path, expected: &[Expected]) -> Result<(), OpenError> {
     is_sqlite(path)?;
-    let (header, damage) = look(path).map_err(|error| classify(path, &error))?;
-    is_ours(path, &header)?;
-    match damage {
-        Some(why) => Err(OpenError::Corrupt { path: path.to_owned(), why }),
+    let found = look(path).map_err(|error| classify(path, &error))?;
+    is_ours(path, &found.header)?;
+    if let Some(why) = found.damage {
+        return Err(OpenError::Corrupt { path: path.to_owned(), why });
+    }
+    belongs(path, found.store_id, expected)
+}
+
+/// Errs where another store belongs there than the one of this id; one without an id is none.
+pub(super) fn belongs(
+    path: &Path,
+    store_id: Option<String>,
+    expected: &[Expected],
+) -> Result<(), OpenError> {
+    let Some(found) = store_id else { return was_none(path, expected) };
+    match expected.iter().find(|expected| !expected.ids.contains(&found)) {
         None => Ok(()),
+        Some(Expected { file, ids }) => {
+            let (path, file, expected) = (path.to_owned(), file.clone(), ids.clone());
+            Err(OpenError::Another { path, found, file, expected })
+        }
     }
 }
 
@@ -255,8 +392,15 @@ pub(super) fn header(connection: &Connection) -> rusqlite::Result<Header> {
     })
 }
 
-/// The header, and the damage that a quick check found.
-fn look(path: &Path) -> rusqlite::Result<(Header, Option<String>)> {
+/// What a look at a database found.
+struct Look {
+    header: Header,
+    /// By a quick check.
+    damage: Option<String>,
+    store_id: Option<String>,
+}
+
+fn look(path: &Path) -> rusqlite::Result<Look> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -265,7 +409,8 @@ fn look(path: &Path) -> rusqlite::Result<(Header, Option<String>)> {
     let small = fs::metadata(path).is_ok_and(|file| file.len() < QUICK_CHECK_BYTES_MAX);
     let ours = header.application_id == APPLICATION_ID && header.user_version <= KNOWN;
     let damage = if small && ours { quick_check(&connection)? } else { None };
-    Ok((header, damage))
+    let store_id = if ours && damage.is_none() { meta::store_id(&connection)? } else { None };
+    Ok(Look { header, damage, store_id })
 }
 
 fn quick_check(connection: &Connection) -> rusqlite::Result<Option<String>> {
@@ -310,6 +455,15 @@ pub(super) fn classify(path: &Path, error: &rusqlite::Error) -> OpenError {
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> OpenError {
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> OpenError {
     OpenError::Unwritable { path: path.to_owned(), why: error.to_string() }
+}
+
+/// Brings the names of files in a file's folder to the disk.
+pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder).and_then(|folder| folder.sync_all())
 }

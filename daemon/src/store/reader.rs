@@ -109,5 +109,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(32);
+    // A connection opens the log with its first reading: not later, when another may lie there.
+    connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?;
     Ok(connection)
 }

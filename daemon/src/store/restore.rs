@@ -10,21 +10,23 @@
 //! 3. The old database gets its second name.
 //! 4. What may still lie beside it goes after it. There is something only when the old one is too
 //!    damaged for step 2.
-//! 5. The copy is given the database's name, which takes it from the old one in the same step.
+//! 5. The file with the store's id says that the copy may be found there, too.
+//! 6. The copy is given the database's name, which takes it from the old one in the same step; then
+//!    its id stands alone.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use protocol::EpochMs;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
 
 use super::copy::{Copied, CopyError, Purpose, copy_for};
-use super::open::{self, OpenError};
-use super::{clock, examine, reader};
+use super::id_file::IdFiles;
+use super::open::{self, OpenError, unwritable};
+use super::{examine, lock, meta, reader};
 
 /// The least that a page of SQLite's has.
 const PAGE_BYTES_MIN: u64 = 512;
@@ -72,12 +74,13 @@ pub fn restore(from: &Path, path: &Path) -> Result<Restored, RestoreError> {
     if open::size(from)?.is_none() {
         return Err(CopyError::Absent(from.to_owned()).into());
     }
-    let path = open::resolve(path)?;
+    let named = path;
+    let path = open::resolve(named)?;
     let fresh = open::beside(&path, ".restoring");
     if same(from, &path) || same(from, &fresh) {
         return Err(RestoreError::Itself(from.to_owned()));
     }
-    let lock = open::hold(&path)?;
+    let lock = lock::hold(&path)?;
     let owner = owner_of(&path)?;
     own(&lock, owner, &open::beside(&path, open::LOCK))?;
     is_replaceable(&path)?;
@@ -85,7 +88,8 @@ pub fn restore(from: &Path, path: &Path) -> Result<Restored, RestoreError> {
     remove_with_all_beside(&fresh)?;
     let made = copy_for(Purpose::Live, from, &fresh).map_err(RestoreError::from);
     let done = made.and_then(|copied| {
-        let aside = replace(&path, &fresh, owner)?;
+        let id_files = IdFiles::of(named, &path);
+        let aside = replace(&path, &fresh, owner, &id_files)?;
         Ok(Restored { path: path.clone(), copied, aside })
     });
     if done.is_err() {
@@ -137,8 +141,13 @@ fn is_replaceable(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Steps 2 to 5.
-fn replace(path: &Path, fresh: &Path, owner: (u32, u32)) -> Result<Aside, OpenError> {
+/// Steps 2 to 6.
+fn replace(
+    path: &Path,
+    fresh: &Path,
+    owner: (u32, u32),
+    id_files: &IdFiles,
+) -> Result<Aside, OpenError> {
     let file = File::open(fresh).map_err(|error| failed(fresh, &error))?;
     own(&file, owner, fresh)?;
     file.sync_all().map_err(|error| failed(fresh, &error))?;
@@ -157,9 +166,46 @@ fn replace(path: &Path, fresh: &Path, owner: (u32, u32)) -> Result<Aside, OpenEr
             moved => moved.map_err(|error| failed(&from, &error))?,
         }
     }
+    let id = id_of(fresh)?;
+    announce(id_files, &id, owner)?;
     fs::rename(fresh, path).map_err(|error| failed(path, &error))?;
     sync_folder(path)?;
+    id_files.write(&[&id])?;
+    own_all(id_files, owner)?;
     Ok(Aside { path: alone.map(|_| aside), damage })
+}
+
+/// The id of a copy that nobody has open.
+fn id_of(fresh: &Path) -> Result<String, OpenError> {
+    let read = examine::connect(fresh, false).and_then(|copy| meta::store_id(&copy));
+    let id = read.map_err(|error| open::classify(fresh, &error))?;
+    id.ok_or_else(|| OpenError::Corrupt { path: fresh.to_owned(), why: "it has no id".to_owned() })
+}
+
+/// Says that the copy may be found as well as the database before it: a start between the two next
+/// steps must take either.
+fn announce(id_files: &IdFiles, id: &str, owner: (u32, u32)) -> Result<(), OpenError> {
+    let expected = id_files.expected()?;
+    if expected.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<&str> = vec![id];
+    for known in expected.iter().flat_map(|expected| &expected.ids) {
+        if !ids.contains(&known.as_str()) {
+            ids.push(known);
+        }
+    }
+    id_files.write(&ids)?;
+    own_all(id_files, owner)
+}
+
+fn own_all(id_files: &IdFiles, owner: (u32, u32)) -> Result<(), OpenError> {
+    for path in id_files.paths() {
+        if let Ok(file) = File::open(path) {
+            own(&file, owner, path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves the log into the database, as a daemon's ordered stop does; closing removes it then. Says
@@ -220,9 +266,7 @@ fn in_use(path: &Path) -> OpenError {
 
 /// Where the old database goes, such as `seckill.db.before-restore-20261126T081500.123Z`.
 fn aside_name(path: &Path) -> PathBuf {
-    let EpochMs(now) = clock::system()();
-    let time = EpochMs(now).to_wire().replace(['-', ':'], "").replace("+0000", "Z");
-    open::beside(path, &format!(".before-restore-{time}"))
+    open::beside(path, &format!(".before-restore-{}", open::stamp()))
 }
 
 fn remove_with_all_beside(path: &Path) -> Result<(), OpenError> {
@@ -238,13 +282,7 @@ fn remove_with_all_beside(path: &Path) -> Result<(), OpenError> {
 
 /// Brings names to the disk.
 fn sync_folder(path: &Path) -> Result<(), OpenError> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| failed(folder, &error))
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> OpenError {
-    OpenError::Unwritable { path: path.to_owned(), why: error.to_string() }
+    open::sync_folder(path).map_err(|error| failed(path.parent().unwrap_or(path), &error))
 }
 
 fn failed(path: &Path, error: &io::Error) -> OpenError {

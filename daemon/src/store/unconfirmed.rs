@@ -29,6 +29,7 @@ impl Store {
     /// See [`WriteError`]; waits where too many writes wait, as these can't be refused.
     pub async fn keep_unconfirmed(&self, sends: Vec<Unconfirmed>) -> Result<(), WriteError> {
         self.writer()
+            .anywhere()
             .write(sends.len(), move |tx| {
                 let mut keep = tx.statement(
                     "INSERT INTO seckill_unconfirmed
@@ -60,6 +61,7 @@ impl Store {
     /// See [`WriteError`]. They are then published once more, which is harmless.
     pub async fn forget_unconfirmed(&self, order_ids: Vec<String>) -> Result<(), WriteError> {
         self.writer()
+            .anywhere()
             .write(order_ids.len(), move |tx| {
                 let mut forget =
                     tx.statement("DELETE FROM seckill_unconfirmed WHERE order_id = ?1")?;

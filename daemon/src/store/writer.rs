@@ -5,19 +5,22 @@
 //! itself and nobody else: jobs that can be done over run without a savepoint, and if anything
 //! fails the whole transaction is done over with one for each job.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{self, Checkpointer};
 use super::clock::Clock;
+use super::copy;
 use super::error::{CloseError, Fault, WriteError};
 use super::limits;
+use super::lock::Lock;
 use super::meters::StoreMeters;
+use super::place::{Keeper, Place};
 use super::queue_index::QueueIndex;
 use super::tx::{Effects, Tx, Undoing};
 use crate::fault_points::{Commit, Point, around_commit, reach};
@@ -33,15 +36,27 @@ trait Job: Send {
     fn orders(&self) -> usize;
     /// Whether it can be run again in another transaction, when the first is undone.
     fn is_repeatable(&self) -> bool;
+    /// Whether it is done where the files aren't in their place, too.
+    fn needs(&self) -> Needs;
     /// Does the work and keeps its result.
     fn run(&mut self, tx: &Tx<'_>);
     /// Answers, now that the commit's outcome is known.
     fn settle(self: Box<Self>, commit: Result<(), WriteError>);
 }
 
+/// What a job needs to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// The open files in their place: its result is relied on after a restart.
+    Place,
+    /// Nothing. It is in what an ordered stop copies.
+    Nothing,
+}
+
 struct Task<T, F> {
     orders: usize,
     is_repeatable: bool,
+    needs: Needs,
     work: F,
     done: Option<Result<T, Fault>>,
     reply: oneshot::Sender<Result<T, WriteError>>,
@@ -58,6 +73,10 @@ where
 
     fn is_repeatable(&self) -> bool {
         self.is_repeatable
+    }
+
+    fn needs(&self) -> Needs {
+        self.needs
     }
 
     fn run(&mut self, tx: &Tx<'_>) {
@@ -93,9 +112,15 @@ enum Message {
 #[derive(Clone)]
 pub(super) struct Writer {
     messages: mpsc::Sender<Message>,
+    needs: Needs,
 }
 
 impl Writer {
+    /// The same, for jobs that are done where the files aren't in their place, too.
+    pub(super) fn anywhere(&self) -> Self {
+        Self { needs: Needs::Nothing, messages: self.messages.clone() }
+    }
+
     /// Does `work` in the next transaction; waits for a place in the row when it is full. Where
     /// that transaction is undone it is done again, and has to come to the same.
     pub(super) async fn write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
@@ -103,7 +128,7 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.send(task(orders, true, work)).await
+        self.send(task(orders, true, self.needs, work)).await
     }
 
     /// As `write`, for work that can be done only once.
@@ -117,7 +142,7 @@ impl Writer {
             Some(work) => work(tx),
             None => Err(Fault::Panic("work that is done once was asked for again".to_owned())),
         };
-        self.send(task(orders, false, once)).await
+        self.send(task(orders, false, self.needs, once)).await
     }
 
     async fn send<T>(
@@ -134,7 +159,7 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let (message, reply) = task(orders, true, work);
+        let (message, reply) = task(orders, true, self.needs, work);
         self.messages.try_send(message).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriteError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => WriteError::Closed,
@@ -148,7 +173,7 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let (message, reply) = task(orders, true, work);
+        let (message, reply) = task(orders, true, self.needs, work);
         self.messages.blocking_send(message).map_err(|_| WriteError::Closed)?;
         reply.blocking_recv().unwrap_or_else(|_| Err(lost()))
     }
@@ -168,6 +193,7 @@ impl Writer {
 fn task<T, F>(
     orders: usize,
     is_repeatable: bool,
+    needs: Needs,
     work: F,
 ) -> (Message, oneshot::Receiver<Result<T, WriteError>>)
 where
@@ -176,7 +202,8 @@ where
 {
     let (reply, answer) = oneshot::channel();
     let orders = orders.max(1);
-    (Message::Job(Box::new(Task { orders, is_repeatable, work, done: None, reply })), answer)
+    let task = Task { orders, is_repeatable, needs, work, done: None, reply };
+    (Message::Job(Box::new(task)), answer)
 }
 
 /// The thread took the job and died: it may have been in the middle of the commit.
@@ -197,11 +224,44 @@ pub(super) struct Signals {
     pub(super) meters: Arc<StoreMeters>,
     /// The writer's sign of life.
     pub(super) pulse: Arc<Pulse>,
+    /// How it ended, when it has.
+    pub(super) ended: watch::Sender<Option<Result<(), CloseError>>>,
+}
+
+impl Signals {
+    /// Nothing has happened yet; the meters' seconds begin at `base`.
+    pub(super) fn new(base: Instant) -> Self {
+        Self {
+            changes: watch::Sender::new(0),
+            queued: watch::Sender::new(0),
+            trouble: watch::Sender::new(None),
+            meters: Arc::new(StoreMeters::new(base)),
+            pulse: Arc::default(),
+            ended: watch::Sender::new(None),
+        }
+    }
+}
+
+/// What the thread stands on, let go of in this sequence when it has ended.
+pub(super) struct Ground {
+    place: Arc<Place>,
+    _keeper: Keeper,
+    _lock: Arc<Lock>,
+}
+
+impl Ground {
+    /// Where the files belong, who looks after that, and the lock, which is held to the very end.
+    pub(super) const fn new(place: Arc<Place>, keeper: Keeper, lock: Arc<Lock>) -> Self {
+        Self { place, _keeper: keeper, _lock: lock }
+    }
 }
 
 /// The writing thread's own things.
 struct Loop {
     connection: Connection,
+    place: Arc<Place>,
+    /// Whether the log was moved into a database that lost it.
+    is_folded: bool,
     queue_index: Arc<QueueIndex>,
     messages: mpsc::Receiver<Message>,
     clock: Clock,
@@ -209,24 +269,28 @@ struct Loop {
 }
 
 /// Starts the thread. It ends when it is told to, or when the last handle is gone, and only then
-/// lets go of `lock`.
+/// lets go of the lock.
 pub(super) fn start(
     connection: Connection,
     queue_index: Arc<QueueIndex>,
     checkpointer: Checkpointer,
-    lock: File,
+    ground: Ground,
     waiting_max: usize,
     clock: Clock,
     signals: Signals,
 ) -> std::io::Result<(Writer, thread::JoinHandle<Result<(), CloseError>>)> {
     let (sender, messages) = mpsc::channel(waiting_max.max(1));
-    let work = Loop { connection, queue_index, messages, clock, signals };
+    let place = Arc::clone(&ground.place);
+    let (is_folded, ended) = (false, signals.ended.clone());
+    let work = Loop { connection, place, is_folded, queue_index, messages, clock, signals };
     let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
-        let _lock = lock;
+        let _ground = ground;
         let _obituary = Obituary;
-        work.run(checkpointer)
+        let outcome = work.run(checkpointer);
+        ended.send_replace(Some(outcome.clone()));
+        outcome
     })?;
-    Ok((Writer { messages: sender }, thread))
+    Ok((Writer { messages: sender, needs: Needs::Place }, thread))
 }
 
 /// Says in the log that the thread has died by a panic; its callers are then told `Closed`.
@@ -245,17 +309,71 @@ impl Loop {
         while let Some(first) = self.messages.blocking_recv() {
             self.signals.pulse.begin();
             let jobs = self.gather(first);
+            let displaced = self.place.look();
+            let jobs = self.admitted(jobs, displaced.as_ref());
             self.commit(jobs);
-            checkpointer.after_commit(&self.connection, !self.messages.is_empty());
-            if self.is_in_trouble() {
-                checkpointer.make_room(&self.connection);
+            if displaced.is_none() {
+                checkpointer.after_commit(&self.connection, !self.messages.is_empty());
+                if self.is_in_trouble() {
+                    checkpointer.make_room(&self.connection);
+                }
             }
             self.signals.pulse.rest();
         }
         reach(Point::StopBeforeCheckpoint);
-        checkpointer
-            .finish(&self.connection)
-            .map_err(|error| CloseError::Checkpoint(Cause(error.to_string())))
+        checkpointer.end_helper();
+        if self.place.look().is_some() {
+            return Err(self.rescue());
+        }
+        let folded = checkpoint::whole(&self.connection);
+        // Closing the last connection would remove what lies at the log's path.
+        if self.place.look().is_some() {
+            return Err(self.rescue());
+        }
+        folded.map_err(|error| CloseError::Checkpoint(Cause(error.to_string())))
+    }
+
+    /// Copies what is open to where it can be found, and leaves alone what lies at its path.
+    fn rescue(&mut self) -> CloseError {
+        let cause = self.place.look().unwrap_or_else(|| Cause("it was for a moment".to_owned()));
+        // Without this, closing would remove the log by its name, which may be another's.
+        let kept = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        if let Err(error) = kept {
+            tracing::error!(%error, "what lies at the log's path may be removed");
+        }
+        let rescued = copy::rescue(&self.connection, self.place.path());
+        self.is_folded = false;
+        self.fold();
+        CloseError::Displaced { cause, rescued }
+    }
+
+    /// The jobs that are done: all of them, or while the files aren't in their place those that
+    /// don't need it. The others are refused.
+    fn admitted(
+        &mut self,
+        jobs: Vec<Box<dyn Job>>,
+        displaced: Option<&Cause>,
+    ) -> Vec<Box<dyn Job>> {
+        let Some(cause) = displaced else {
+            self.is_folded = false;
+            return jobs;
+        };
+        self.fold();
+        let (done, refused): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| job.needs() == Needs::Nothing);
+        for job in refused {
+            job.settle(Err(WriteError::Rejected(cause.clone())));
+        }
+        done
+    }
+
+    /// A database that is in its place and has lost its log gets what is in that, once: whoever
+    /// opens it next finds everything.
+    fn fold(&mut self) {
+        if !self.is_folded && self.place.may_fold() {
+            checkpoint::passively(&self.connection);
+            self.is_folded = true;
+        }
     }
 
     /// The jobs of the next transaction: all that wait, up to the bound.

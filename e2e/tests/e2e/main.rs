@@ -14,6 +14,7 @@ mod crowd;
 mod desk;
 mod doctor;
 mod edge;
+mod files;
 mod idle;
 mod log;
 mod metrics;

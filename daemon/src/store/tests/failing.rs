@@ -15,7 +15,7 @@ use crate::queue::Consuming;
 use crate::store::clock::Clock;
 use crate::store::error::Fault;
 use crate::store::tx::Tx;
-use crate::store::{Backoff, CloseError, Settings, Store, WriteError};
+use crate::store::{Backoff, CloseError, Settings, Store, Take, WriteError};
 
 fn insert(tx: &Tx<'_>, key: &str) -> Result<(), Fault> {
     let sql = "INSERT INTO seckill_meta (key, value) VALUES (?1, x'00')";
@@ -141,7 +141,7 @@ async fn a_full_disk_rejects_writes_and_the_store_recovers_with_it() {
 async fn when_too_much_waits_the_next_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let settings = Settings { path, readers: 1, writes_waiting_max: 1 };
+    let settings = Settings { path, readers: 1, writes_waiting_max: 1, take: Take::Known };
     let store = Store::open(&settings, &[]).unwrap();
     let (gate, holding) = hold(&store).await;
     let waiter = store.clone();

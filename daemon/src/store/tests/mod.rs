@@ -26,7 +26,9 @@ use tempfile::TempDir;
 use super::clock::Clock;
 use super::error::Fault;
 use super::tx::Tx;
-use super::{Actor, Backoff, Balance, Command, Outcomes, Seed, Settings, Store, Taken, WriteError};
+use super::{
+    Actor, Backoff, Balance, Command, Outcomes, Seed, Settings, Store, Take, Taken, WriteError,
+};
 use crate::queue::{Consuming, Delivery, Outgoing};
 
 pub(crate) const PRICE: &str = "1200.000";
@@ -45,7 +47,7 @@ pub(crate) fn seeds(stock: u32) -> Vec<Seed> {
 }
 
 pub(crate) fn settings(path: PathBuf) -> Settings {
-    Settings { path, readers: 2, writes_waiting_max: 64 }
+    Settings { path, readers: 2, writes_waiting_max: 64, take: Take::Known }
 }
 
 impl Fixture {

@@ -1,0 +1,182 @@
+//! Whether the files that are open are still those at their paths. A file that was removed, moved
+//! or replaced goes on taking what is written, and nobody would ever find it again; so nothing is
+//! accepted until it is back. It is looked at by `stat`, as closing a second descriptor of the
+//! database would drop SQLite's locks on it.
+//!
+//! The writer looks before each transaction, and the keeper twice a second, who also keeps the lock
+//! and the file with the store's id where they belong.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::holder::{FileNumber, number, number_of_open, off};
+use super::id_file::IdFiles;
+use super::lock::Lock;
+use super::open::beside;
+use crate::queue::Cause;
+
+/// Between two looks while nothing is written.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The ends of the names of what SQLite has open beside a database while a daemon runs.
+const OPEN_BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// Where the open files belong.
+pub(super) struct Place {
+    /// The database.
+    path: PathBuf,
+    /// Each path with the file that it has to lead to; the database's own is the first.
+    files: Vec<(PathBuf, FileNumber)>,
+    /// Why the lock isn't held by its path.
+    unlocked: Mutex<Option<String>>,
+    displaced: watch::Sender<Option<Cause>>,
+}
+
+impl Place {
+    /// That of the database at `path`, which the configuration calls `named`, when every connection
+    /// to it is open. `data` is the database's file.
+    pub(super) fn of(named: &Path, path: &Path, data: &File) -> io::Result<Self> {
+        let ours = number(&data.metadata()?);
+        let mut files = vec![(path.to_owned(), ours)];
+        for end in OPEN_BESIDE {
+            let beside = beside(path, end);
+            let open = match number_of_open(&beside) {
+                Some(open) => open,
+                // Where the list of open files can't be read.
+                None => number(&std::fs::metadata(&beside)?),
+            };
+            files.push((beside, open));
+        }
+        if named != path {
+            // A link may be turned to another database.
+            files.push((named.to_owned(), ours));
+        }
+        let (unlocked, displaced) = (Mutex::default(), watch::Sender::new(None));
+        Ok(Self { path: path.to_owned(), files, unlocked, displaced })
+    }
+
+    /// The database.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Why they are out of their place, as it was when somebody looked last.
+    pub(super) fn displaced(&self) -> Option<Cause> {
+        self.displaced.borrow().clone()
+    }
+
+    /// Tells whoever waits of each change of that.
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Cause>> {
+        self.displaced.subscribe()
+    }
+
+    /// Looks now.
+    pub(super) fn look(&self) -> Option<Cause> {
+        // Held meanwhile, so that of two who look at once the later one has the last word.
+        let unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        let wrong = |(path, number): &(PathBuf, FileNumber)| off(path, |found| found == *number);
+        let wrong: Vec<String> =
+            self.files.iter().filter_map(wrong).chain(unlocked.clone()).collect();
+        let now = (!wrong.is_empty()).then(|| {
+            Cause(format!("the open database isn't the one at its path: {}", wrong.join(", ")))
+        });
+        let mut was = None;
+        self.displaced.send_if_modified(|told| {
+            let changed = *told != now;
+            if changed {
+                was = Some(std::mem::replace(told, now.clone()).is_some());
+            }
+            changed
+        });
+        match (was, &now) {
+            (Some(false), Some(cause)) => tracing::error!(
+                %cause,
+                "nothing is accepted until the database is back at its path; an ordered stop copies \
+                 what is open"
+            ),
+            (Some(true), None) => {
+                tracing::info!(path = %self.path.display(), "the database is back at its path");
+            }
+            _ => {}
+        }
+        now
+    }
+
+    /// Whether the log may be moved into the database: that lies in its place, and nobody else has
+    /// made a log or shared memory of his own beside it.
+    pub(super) fn may_fold(&self) -> bool {
+        let in_place = |(path, ours): &(PathBuf, FileNumber)| match std::fs::metadata(path) {
+            Ok(found) => number(&found) == *ours,
+            Err(error) => error.kind() == io::ErrorKind::NotFound && *path != self.path,
+        };
+        self.files.iter().take(1 + OPEN_BESIDE.len()).all(in_place)
+    }
+
+    fn note_lock(&self, kept: Result<(), String>) {
+        *self.unlocked.lock().unwrap_or_else(PoisonError::into_inner) = kept.err();
+    }
+}
+
+/// The thread that looks while nobody writes. Ends when it is dropped.
+pub(super) struct Keeper {
+    /// Nothing is ever sent.
+    end: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Starts it for the store of this id.
+    pub(super) fn start(
+        place: Arc<Place>,
+        lock: Arc<Lock>,
+        id_files: IdFiles,
+        id: String,
+    ) -> io::Result<Self> {
+        let (end, ended) = sync_channel::<()>(1);
+        let work = move || {
+            let mut had_id = true;
+            while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                keep_lock(&lock, &place);
+                let is_in_place = place.look().is_none();
+                keep_id(&id_files, &id, is_in_place, &mut had_id);
+            }
+        };
+        let thread = thread::Builder::new().name("store-place".to_owned()).spawn(work)?;
+        Ok(Self { end: Some(end), thread: Some(thread) })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that looks after the database's place has died");
+        }
+    }
+}
+
+fn keep_lock(lock: &Lock, place: &Place) {
+    let kept = lock.keep();
+    if let Ok(true) = kept {
+        tracing::warn!(
+            database = %place.path.display(),
+            "the lock file was removed or replaced; it was made anew"
+        );
+    }
+    place.note_lock(kept.map(|_| ()).map_err(|error| format!("its lock is lost: {error}")));
+}
+
+fn keep_id(id_files: &IdFiles, id: &str, is_in_place: bool, had_id: &mut bool) {
+    let kept = id_files.keep(id, is_in_place);
+    if let (Err(error), true) = (&kept, *had_id) {
+        tracing::warn!(%error, "the store's id can't be kept beside it; trying again");
+    }
+    *had_id = kept.is_ok();
+}
