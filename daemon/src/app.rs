@@ -14,6 +14,7 @@
 //! In between, `reload` puts a changed configuration into effect.
 
 mod dials;
+mod ending;
 mod gateway;
 mod in_place;
 mod manager;
@@ -66,9 +67,6 @@ const LAST_LINES_MAX: Duration = Duration::from_secs(1);
 
 /// Time that is left to threads of the runtime after everything was stopped in order.
 const RUNTIME_LEFTOVERS: Duration = Duration::from_millis(200);
-
-/// The time that a stop asks of the service manager again and again.
-const STOP_EXTENSION: Duration = Duration::from_secs(4);
 
 /// Between two looks at whether the database can be written.
 const STORE_LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -314,9 +312,9 @@ impl App {
                 Err(_) => warn!("stopped at the deadline: what was in flight is cut off"),
             },
             () = stop.forced.cancelled() => warn!("stopped by force: what was in flight is cut off"),
-            () = ask_for_time() => {}
+            () = ending::ask_for_time() => {}
         }
-        left(&store, stop).await
+        ending::exit(&store, stop).await
     }
 
     async fn stop(self) {
@@ -333,7 +331,7 @@ impl App {
         self.watchers.wait().await;
         self.queue.shutdown().await;
         match self.store.close().await {
-            // `left` tells of it, at the very end.
+            // `ending` tells of it.
             Ok(()) | Err(CloseError::Displaced { .. }) => {}
             Err(fault) => {
                 warn!(%fault, "the database was closed in disorder; the next start repairs it");
@@ -343,32 +341,6 @@ impl App {
         for last in self.metrics.into_iter().chain(self.admin) {
             last.stop().await;
         }
-    }
-}
-
-/// How the process ends after its stop. A database that wasn't at its path any more has been
-/// copied, or is being copied still: there is no deadline to that, as nothing else has its orders.
-async fn left(store: &Store, stop: &Stop) -> Exit {
-    let closed = match (store.closed(), store.displaced()) {
-        (Some(closed), _) => closed,
-        // Cut off at the deadline or by force: what was stored is found where it was.
-        (None, None) => return Exit::Ok,
-        (None, Some(cause)) => tokio::select! {
-            biased;
-            () = stop.forced.cancelled() => {
-                error!(%cause, "stopped by force: what was stored isn't copied anywhere");
-                return Exit::Io;
-            }
-            closed = store.close() => closed,
-            () = ask_for_time() => return Exit::Io,
-        },
-    };
-    match closed {
-        Err(fault @ CloseError::Displaced { .. }) => {
-            error!(exit_code = Exit::Io.code(), "{fault}");
-            Exit::Io
-        }
-        _ => Exit::Ok,
     }
 }
 
@@ -479,14 +451,6 @@ fn access_rules(config: &Config) -> admin::Rules {
         own_uid: rustix::process::geteuid().as_raw(),
         operators: operators.map(|gid| (settings.operator_group.clone(), gid)),
         others: settings.others,
-    }
-}
-
-/// Keeps the service manager from ending a stop that is still within its deadline.
-async fn ask_for_time() {
-    loop {
-        systemd::extend_timeout(STOP_EXTENSION);
-        tokio::time::sleep(STOP_EXTENSION / 4).await;
     }
 }
 

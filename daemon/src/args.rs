@@ -261,7 +261,7 @@ pub fn summary(loaded: &Loaded) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, Exit, Verb, parse};
+    use super::{Asked, Exit, Take, Verb, parse};
 
     fn parsed(line: &str) -> Result<Asked, Exit> {
         parse(line.split_whitespace().map(Into::into))

@@ -84,8 +84,13 @@ pub fn examine(path: &Path, timeout: Duration) -> Result<Option<Examined>, OpenE
 pub fn recognise(named: &Path) -> Result<(), OpenError> {
     let path = open::real(named);
     let expected = IdFiles::of(named, &path).expected()?;
-    if open::size(&path).is_ok_and(|size| size.unwrap_or(0) == 0) {
-        return open::was_none(&path, &expected).and_then(|()| open::has_no_log(&path));
+    match open::size(&path) {
+        Ok(None | Some(0)) => {
+            return open::was_none(&path, &expected).and_then(|()| open::has_no_log(&path));
+        }
+        Ok(Some(_)) => {}
+        // Whether it can be made is another question.
+        Err(_) => return Ok(()),
     }
     let has_log = open::beside(&path, "-wal").exists();
     let id = connect(&path, has_log).and_then(|connection| meta::store_id(&connection));

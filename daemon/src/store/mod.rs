@@ -191,7 +191,7 @@ impl Store {
             connection,
             Arc::clone(&queue_index),
             checkpointer,
-            writer::Ground::new(Arc::clone(&place), keeper, lock),
+            writer::Ground::new(Arc::clone(&place), Arc::clone(&data), keeper, lock),
             settings.writes_waiting_max,
             Arc::clone(&clock),
             signals.clone(),
@@ -222,15 +222,13 @@ impl Store {
     /// What went wrong at the end; everything that was answered is stored all the same, but where
     /// the error says so: [`CloseError::Displaced`].
     pub async fn close(&self) -> Result<(), CloseError> {
-        self.inner.writer.close().await;
+        // The writer's connection has to be the last: those that only read can't remove the log.
         self.inner.readers.close().await;
+        self.inner.writer.close().await;
         if let Some(thread) = self.inner.thread.take() {
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            if !matches!(joined, Ok(Ok(_))) {
-                self.inner.signals.ended.send_replace(Some(Err(CloseError::WriterDied)));
-            }
+            // How it ended is told below; joined, it has let go of the lock.
+            drop(tokio::task::spawn_blocking(move || thread.join()).await);
         }
-        // Somebody else may be at it, or have been and stopped waiting.
         let mut ended = self.inner.signals.ended.subscribe();
         let ended = ended.wait_for(Option::is_some).await;
         ended.map_or(Ok(()), |outcome| outcome.clone().unwrap_or(Ok(())))

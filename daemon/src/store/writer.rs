@@ -5,6 +5,7 @@
 //! itself and nobody else: jobs that can be done over run without a savepoint, and if anything
 //! fails the whole transaction is done over with one for each job.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -245,14 +246,28 @@ impl Signals {
 /// What the thread stands on, let go of in this sequence when it has ended.
 pub(super) struct Ground {
     place: Arc<Place>,
+    data: Arc<File>,
     _keeper: Keeper,
     _lock: Arc<Lock>,
 }
 
 impl Ground {
-    /// Where the files belong, who looks after that, and the lock, which is held to the very end.
-    pub(super) const fn new(place: Arc<Place>, keeper: Keeper, lock: Arc<Lock>) -> Self {
-        Self { place, _keeper: keeper, _lock: lock }
+    /// Where the files belong, the database's file, who looks after them, and the lock, which is
+    /// held to the very end.
+    pub(super) const fn new(
+        place: Arc<Place>,
+        data: Arc<File>,
+        keeper: Keeper,
+        lock: Arc<Lock>,
+    ) -> Self {
+        Self { place, data, _keeper: keeper, _lock: lock }
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        // Handles of the store may outlive this and keep the file open.
+        let _ = self.data.unlock();
     }
 }
 
@@ -285,7 +300,7 @@ pub(super) fn start(
     let work = Loop { connection, place, is_folded, queue_index, messages, clock, signals };
     let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
         let _ground = ground;
-        let _obituary = Obituary;
+        let _obituary = Obituary(ended.clone());
         let outcome = work.run(checkpointer);
         ended.send_replace(Some(outcome.clone()));
         outcome
@@ -294,12 +309,13 @@ pub(super) fn start(
 }
 
 /// Says in the log that the thread has died by a panic; its callers are then told `Closed`.
-struct Obituary;
+struct Obituary(watch::Sender<Option<Result<(), CloseError>>>);
 
 impl Drop for Obituary {
     fn drop(&mut self) {
         if thread::panicking() {
             tracing::error!("the store's writing thread has died; nothing can be stored any more");
+            self.0.send_replace(Some(Err(CloseError::WriterDied)));
         }
     }
 }

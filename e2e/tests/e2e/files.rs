@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -62,11 +63,13 @@ impl Ground {
         Daemon::start_in(Arc::clone(&self.folder), options).await
     }
 
-    /// Names of the files beside the database, and the database's.
+    /// Names of the files beside the database, and the database's. What SQLite has beside it comes
+    /// and goes with a look at it.
     fn names(&self) -> Result<Vec<String>> {
         let entries = fs::read_dir(self.data())?.collect::<std::io::Result<Vec<_>>>()?;
         let mut names: Vec<_> =
             entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| !["s.db-wal", "s.db-shm"].contains(&name.as_str()));
         names.sort();
         Ok(names)
     }
@@ -137,10 +140,11 @@ async fn is_shut(daemon: &Daemon, words: &str) -> Result<()> {
 
 /// Waits until buyers are accepted again, and until nothing is told any more.
 async fn is_open(daemon: &Daemon) -> Result<()> {
-    let mut buyer = 3_000;
-    until("buyers to be accepted", LONG, || {
-        buyer += 1;
-        async move { Ok((charge(daemon, buyer).await? == "10000").then_some(())) }
+    // Each is new: a repeat is answered with its order in any case.
+    static NEXT: AtomicU32 = AtomicU32::new(3_000);
+    until("buyers to be accepted", LONG, || async {
+        let buyer = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok((charge(daemon, buyer).await? == "10000").then_some(()))
     })
     .await?;
     until("nothing to be wrong", LONG, || async {

@@ -147,7 +147,7 @@ async fn a_log_that_a_dead_daemon_left_goes_with_its_own_database() {
     let restored = restore(&file, &path).unwrap();
     let aside = restored.aside.path.unwrap();
     let name = aside.file_name().unwrap().to_string_lossy().into_owned();
-    assert_eq!(names(&place), ["store.db".to_owned(), name]);
+    assert_eq!(names(&place), ["store.db".to_owned(), name, "store.db.id".to_owned()]);
     assert_eq!(examine(&aside, std::time::Duration::MAX).unwrap().unwrap().orders, 1);
     assert_eq!(open(&path).pending().await.unwrap().len(), 1);
 }

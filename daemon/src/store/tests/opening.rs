@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::{Fixture, PROD, order, outgoing, phone, seeds, settings};
 use crate::store::migrations::{APPLICATION_ID, KNOWN};
-use crate::store::{CloseError, OpenError, ReadError, Store, WriteError};
+use crate::store::{CloseError, OpenError, ReadError, Settings, Store, Take, WriteError};
 
 fn open(path: &Path) -> Result<Store, OpenError> {
     Store::open(&settings(path.to_owned()), &seeds(7))
@@ -180,4 +180,65 @@ fn a_path_that_cannot_be_written_is_refused() {
         let error = open(&path).err().unwrap();
         assert!(matches!(error, OpenError::Unwritable { .. }), "{error}");
     }
+}
+
+#[test]
+fn another_store_or_none_is_refused_where_one_was_and_while_a_restore_is_at_work_either_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, id_file) = (folder.path().join("store.db"), folder.path().join("store.db.id"));
+    let id = open(&path).unwrap().store_id().to_owned();
+    assert_eq!(fs::read_to_string(&id_file).unwrap(), format!("{id}\n"));
+    fs::write(&id_file, "another\n").unwrap();
+    assert!(matches!(refused(&path), OpenError::Another { found, .. } if found == id));
+    // As a restore that was killed leaves it.
+    fs::write(&id_file, format!("another\n{id}\n")).unwrap();
+    drop(open(&path).unwrap());
+    assert_eq!(fs::read_to_string(&id_file).unwrap(), format!("{id}\n"));
+    // What names no store is no leave to begin anew.
+    fs::write(&id_file, "").unwrap();
+    assert!(matches!(refused(&path), OpenError::Another { .. }));
+    fs::write(&id_file, "another\n").unwrap();
+    let any = Settings { take: Take::Any, ..settings(path.clone()) };
+    assert_eq!(Store::open(&any, &seeds(7)).unwrap().store_id(), id);
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(open(&path), Err(OpenError::Gone { .. })));
+    assert!(!path.exists());
+    assert_ne!(Store::open(&any, &seeds(7)).unwrap().store_id(), id);
+}
+
+/// Between its commit and that of its id a first start may be killed.
+#[test]
+fn a_store_whose_id_was_not_told_yet_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let id = open(&path).unwrap().store_id().to_owned();
+    fs::rename(folder.path().join("store.db.id"), folder.path().join("store.db.id.new")).unwrap();
+    assert_eq!(open(&path).unwrap().store_id(), id);
+    assert!(folder.path().join("store.db.id").exists());
+}
+
+/// Closing the last connection removes the log by its name.
+#[tokio::test]
+async fn what_lies_in_its_place_by_now_is_not_touched_by_a_close() {
+    let fixture = Fixture::with_stock(5);
+    fixture.place(vec![order("a", 1)]).await;
+    for end in ["", "-wal", "-shm"] {
+        let file = fixture.folder.path().join(format!("store.db{end}"));
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, "another's").unwrap();
+    }
+    let refused = fixture.store.enqueue(vec![outgoing("b", 2)]).await;
+    assert!(matches!(refused, Err(WriteError::Rejected(_))), "{refused:?}");
+    assert!(fixture.store.displaced().unwrap().0.contains("store.db-shm is another file"));
+    let closed = fixture.store.close().await;
+    let Err(CloseError::Displaced { rescued: Ok(copy), .. }) = &closed else {
+        panic!("{closed:?}");
+    };
+    assert_eq!(fixture.store.close().await, closed);
+    for end in ["", "-wal", "-shm"] {
+        let file = fixture.folder.path().join(format!("store.db{end}"));
+        assert_eq!(fs::read_to_string(file).unwrap(), "another's", "{end}");
+    }
+    let copy = crate::store::examine(copy, std::time::Duration::MAX).unwrap().unwrap();
+    assert_eq!((copy.orders, copy.queued, copy.faults), (1, 0, Some(Vec::new())));
 }
