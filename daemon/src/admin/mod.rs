@@ -157,7 +157,8 @@ pub async fn serve(
     let place = Arc::new(UnixPlace::from(tokio::net::UnixListener::from_std(listener)?));
     let listener = Listener::Unix(Arc::clone(&place));
     let tell = Arc::clone(&parts.tell_trouble);
-    let keeping = tokio::spawn(keeper::keep(file, place, tell, cancel.clone()));
+    let end = cancel.child_token();
+    let keeping = tokio::spawn(keeper::keep(file, place, tell, end.clone()));
     let observatory = Arc::new(Observatory::new(Arc::clone(&parts.source)).await);
     let looking = {
         let (observatory, cancel) = (Arc::clone(&observatory), cancel.clone());
@@ -170,6 +171,7 @@ pub async fn serve(
     let served = http::serve(listener, service, gate, LIMITS, counters, cancel).await;
     looking.abort();
     // The file goes with the end of serving.
+    end.cancel();
     drop(keeping.await);
     served
 }
