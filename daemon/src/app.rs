@@ -429,18 +429,9 @@ fn desk(
         config: page,
         roles: config.roles.clone(),
         resend_per_s: shown.dials.resend_per_s.clone(),
-        tell_trouble: tell_socket(shown.status),
+        tell_trouble: serving::tell_socket(shown.status),
     };
     (reloader, parts)
-}
-
-/// Operators who don't find the socket keep nobody from buying: a warning.
-fn tell_socket(status: &Arc<Status>) -> admin::TellTrouble {
-    let status = Arc::clone(status);
-    Arc::new(move |trouble| {
-        let warnings = trouble.into_iter().collect();
-        status.report(Part::AdminSocket, Condition { warnings, ..Condition::default() });
-    })
 }
 
 /// Who may do what on the admin socket. Asks the name service.

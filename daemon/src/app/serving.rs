@@ -16,7 +16,7 @@ use crate::config::{Config, Role};
 use crate::http::{self, EdgeCounters, Limits, Listener, LiveLimits, Route};
 use crate::metrics::Scraper;
 use crate::order_side::OrderSide;
-use crate::status::Status;
+use crate::status::{Condition, Part, Status};
 use crate::{descriptors, gateway, health, metrics, order};
 
 /// The addresses of this process's roles, taken but not answering yet.
@@ -48,6 +48,15 @@ impl Bound {
             metrics: config.metrics.listen.0.map(http::bind_tcp).transpose()?,
         })
     }
+}
+
+/// Operators who don't find the socket keep nobody from buying: a warning.
+pub(super) fn tell_socket(status: &Arc<Status>) -> admin::TellTrouble {
+    let status = Arc::clone(status);
+    Arc::new(move |trouble| {
+        let warnings = trouble.into_iter().collect();
+        status.report(Part::AdminSocket, Condition { warnings, ..Condition::default() });
+    })
 }
 
 /// The limits of each of so many listeners, with no more connections than files may be open.

@@ -85,7 +85,7 @@ pub use order_history::OrderDetail;
 pub use order_lists::OrderFilter;
 pub use orders::OrderRow;
 pub use outcomes::Outcomes;
-use place::{Keeper, Place};
+use place::{Ground, Keeper, Place};
 pub use product_commands::Shelf;
 pub use products::{Balance, Seed};
 pub use queue::{Backoff, Pending, Taken};
@@ -191,7 +191,7 @@ impl Store {
             connection,
             Arc::clone(&queue_index),
             checkpointer,
-            writer::Ground::new(Arc::clone(&place), Arc::clone(&data), keeper, lock),
+            Ground::new(Arc::clone(&place), Arc::clone(&data), keeper, lock),
             settings.writes_waiting_max,
             Arc::clone(&clock),
             signals.clone(),

@@ -162,6 +162,39 @@ impl Drop for Keeper {
     }
 }
 
+/// What the writing thread stands on, let go of in this sequence when it has ended.
+pub(super) struct Ground {
+    place: Arc<Place>,
+    data: Arc<File>,
+    _keeper: Keeper,
+    _lock: Arc<Lock>,
+}
+
+impl Ground {
+    /// Where the files belong, the database's file, who looks after them, and the lock, which is
+    /// held to the very end.
+    pub(super) const fn new(
+        place: Arc<Place>,
+        data: Arc<File>,
+        keeper: Keeper,
+        lock: Arc<Lock>,
+    ) -> Self {
+        Self { place, data, _keeper: keeper, _lock: lock }
+    }
+
+    /// Where the files belong.
+    pub(super) fn place(&self) -> Arc<Place> {
+        Arc::clone(&self.place)
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        // Handles of the store may outlive this and keep the file open.
+        let _ = self.data.unlock();
+    }
+}
+
 fn keep_lock(lock: &Lock, place: &Place) {
     let kept = lock.keep();
     if let Ok(true) = kept {

@@ -5,7 +5,6 @@
 //! itself and nobody else: jobs that can be done over run without a savepoint, and if anything
 //! fails the whole transaction is done over with one for each job.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -19,9 +18,8 @@ use super::clock::Clock;
 use super::copy;
 use super::error::{CloseError, Fault, WriteError};
 use super::limits;
-use super::lock::Lock;
 use super::meters::StoreMeters;
-use super::place::{Keeper, Place};
+use super::place::{Ground, Place};
 use super::queue_index::QueueIndex;
 use super::tx::{Effects, Tx, Undoing};
 use crate::fault_points::{Commit, Point, around_commit, reach};
@@ -243,34 +241,6 @@ impl Signals {
     }
 }
 
-/// What the thread stands on, let go of in this sequence when it has ended.
-pub(super) struct Ground {
-    place: Arc<Place>,
-    data: Arc<File>,
-    _keeper: Keeper,
-    _lock: Arc<Lock>,
-}
-
-impl Ground {
-    /// Where the files belong, the database's file, who looks after them, and the lock, which is
-    /// held to the very end.
-    pub(super) const fn new(
-        place: Arc<Place>,
-        data: Arc<File>,
-        keeper: Keeper,
-        lock: Arc<Lock>,
-    ) -> Self {
-        Self { place, data, _keeper: keeper, _lock: lock }
-    }
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        // Handles of the store may outlive this and keep the file open.
-        let _ = self.data.unlock();
-    }
-}
-
 /// The writing thread's own things.
 struct Loop {
     connection: Connection,
@@ -295,7 +265,7 @@ pub(super) fn start(
     signals: Signals,
 ) -> std::io::Result<(Writer, thread::JoinHandle<Result<(), CloseError>>)> {
     let (sender, messages) = mpsc::channel(waiting_max.max(1));
-    let place = Arc::clone(&ground.place);
+    let place = ground.place();
     let (is_folded, ended) = (false, signals.ended.clone());
     let work = Loop { connection, place, is_folded, queue_index, messages, clock, signals };
     let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
