@@ -122,10 +122,14 @@ impl Status {
         &self.vitals
     }
 
-    /// Seconds since the start.
+    /// Whole seconds by which the wall clock, which shows `now`, was set forward since the start
+    /// (negative: back).
     #[must_use]
-    pub fn uptime_s(&self) -> u64 {
-        self.started.elapsed().as_secs()
+    pub fn clock_step_s(&self, now: EpochMs) -> i64 {
+        let lasted = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let by_the_wall = now.0.saturating_sub(self.started_at.0);
+        // To the nearest second: a clock that is only slewed is no step.
+        by_the_wall.saturating_sub(lasted).saturating_add(500).div_euclid(1_000)
     }
 
     /// The phase now.
@@ -262,6 +266,16 @@ mod tests {
         status.note_lag(now, lag(0));
         status.note_lag(now, lag(3));
         assert!(status.was_drained());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_told_by_how_much_and_one_that_is_slewed_is_not() {
+        let status = Status::default();
+        let at = |ms: i64| status.clock_step_s(protocol::EpochMs(status.started_at().0 + ms));
+        // The test itself takes some time: less than the half second that is rounded away, or a few.
+        assert!((-9..=0).contains(&at(400)), "{}", at(400));
+        assert!((3_591..=3_600).contains(&at(3_600_000)), "{}", at(3_600_000));
+        assert!((-3_610..=-3_600).contains(&at(-3_600_000)), "{}", at(-3_600_000));
     }
 
     #[test]

@@ -54,6 +54,32 @@ impl Terminal {
         done(&self.tmux().args(["send-keys", key]).output()?)
     }
 
+    /// Types a text at once, faster than anybody can.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn type_at_once(&self, text: &str) -> Result<()> {
+        done(&self.tmux().args(["send-keys", "-l", text]).output()?)
+    }
+
+    /// Pastes a text as a terminal does that marks pastes, where the program asks for that.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn paste(&self, text: &str) -> Result<()> {
+        done(&self.tmux().args(["set-buffer", text]).output()?)?;
+        done(&self.tmux().args(["paste-buffer", "-p"]).output()?)
+    }
+
+    /// Gives the terminal another size.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn resize(&self, (columns, lines): (u16, u16)) -> Result<()> {
+        let (columns, lines) = (columns.to_string(), lines.to_string());
+        done(&self.tmux().args(["resize-window", "-x", &columns, "-y", &lines]).output()?)
+    }
+
     /// The screen as text.
     ///
     /// # Errors

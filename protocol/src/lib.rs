@@ -24,8 +24,9 @@ pub use admin::{
     Notable, NotableKind, OrderHistory, OrderState, OrderView, OrdersPage, OrdersView, OverdueView,
     PeerView, Permission, Phase, ProductView, ProductsPage, QueuePart, QueueView, Rate, Reasoned,
     Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView, ResendAll, ResentState,
-    RocketmqBroker, RocketmqView, SECONDS_KEPT, Seconds, SetLogLevel, SetPrice, SetShelf, Severity,
-    Shutdown, ShutdownState, Snapshot, StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
+    RocketmqBroker, RocketmqView, SECONDS_KEPT, Seconds, SetLogLevel, SetPrice, SetShelf,
+    SetSwitch, Severity, Shutdown, ShutdownState, Snapshot, StepKind, StoreView, SwitchView, Trend,
+    UnconfirmedView,
 };
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};

@@ -20,7 +20,7 @@ use clap::{CommandFactory, Parser};
 
 use args::{Args, Status, Verb};
 use exit::{Exit, Fault};
-use place::{Screen, Surroundings};
+use place::{Screen, Surroundings, Whereabouts};
 
 /// The command line as clap knows it, for the manual and the completions.
 #[must_use]
@@ -54,14 +54,16 @@ fn run(args: Args) -> Result<Exit, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let surroundings = Surroundings::of_process();
-        let socket = place::socket(args.socket, &surroundings).await?;
         let screen = surroundings.screen();
+        let whereabouts = Whereabouts { given: args.socket, surroundings };
         let verb = match (args.verb, screen) {
             (Some(verb), _) => verb,
-            (None, Screen::Terminal) => return console::run(args.console.into(), socket).await,
+            (None, Screen::Terminal) => {
+                return console::run(args.console.into(), whereabouts).await;
+            }
             (None, Screen::Plain) => Verb::Status(Status::default()),
         };
-        verbs::run(verb, socket, screen, out).await
+        verbs::run(verb, whereabouts.socket().await?, screen, out).await
     })
 }
 

@@ -110,6 +110,28 @@ pub(crate) async fn socket(
     }
 }
 
+/// Where to look for a daemon, as often as it takes.
+#[derive(Debug)]
+pub(crate) struct Whereabouts {
+    /// `--socket`.
+    pub(crate) given: Option<PathBuf>,
+    pub(crate) surroundings: Surroundings,
+}
+
+impl Whereabouts {
+    /// The socket to talk to, as it is found now.
+    pub(crate) async fn socket(&self) -> Result<PathBuf, Fault> {
+        socket(self.given.clone(), &self.surroundings).await
+    }
+
+    /// The place, or the places that are looked at.
+    pub(crate) fn told(&self) -> String {
+        let named = self.given.clone().or_else(|| self.surroundings.named.clone().map(Into::into));
+        let places = named.map_or_else(|| self.surroundings.places(), |named| vec![named]);
+        places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// A folder that we can't look into counts: trying it then tells that we are kept out.
 fn may_be_socket(path: &Path) -> bool {
     match std::fs::symlink_metadata(path) {

@@ -56,13 +56,25 @@ pub(crate) fn moment(at: EpochMs) -> String {
 }
 
 /// Half, most and nearly all took no longer than these.
-pub(crate) fn latency(latency: &LatencyView) -> String {
-    let [p50, p99, p999] = [latency.p50_us, latency.p99_us, latency.p999_us].map(milliseconds);
-    format!("p50 {p50} ms, p99 {p99} ms, p99.9 {p999} ms")
+pub(crate) fn spread(view: &LatencyView, told: fn(u64) -> String) -> String {
+    let [p50, p99, p999] = [view.p50_us, view.p99_us, view.p999_us].map(told);
+    format!("p50 {p50}, p99 {p99}, p99.9 {p999}")
 }
 
-fn milliseconds(microseconds: u64) -> String {
-    format!("{}.{}", microseconds / 1000, microseconds % 1000 / 100)
+/// As [`latency`], of what is measured between two times of a clock that counts milliseconds: from a
+/// buyer's request to the placed order.
+pub(crate) fn whole_latency(microseconds: u64) -> String {
+    if microseconds < 1_000 { "<1ms".to_owned() } else { latency(microseconds) }
+}
+
+/// `250µs`, `1.2ms`, `3.4s`, in verbs and console alike.
+pub(crate) fn latency(microseconds: u64) -> String {
+    match microseconds {
+        0..1_000 => format!("{microseconds}µs"),
+        1_000..10_000 => format!("{}.{}ms", microseconds / 1_000, microseconds % 1_000 / 100),
+        10_000..1_000_000 => format!("{}ms", microseconds / 1_000),
+        _ => format!("{}.{}s", microseconds / 1_000_000, microseconds % 1_000_000 / 100_000),
+    }
 }
 
 /// Bytes in the largest unit that leaves at least one.
@@ -93,7 +105,9 @@ pub(crate) fn trend(trend: Option<Trend>, slope_per_s: Option<i64>) -> String {
 mod tests {
     use protocol::{EpochMs, Trend};
 
-    use super::{counted, duration, known, moment, printable, size, span, trend};
+    use super::{
+        counted, duration, known, latency, moment, printable, size, span, trend, whole_latency,
+    };
 
     #[test]
     fn durations_have_two_units_at_most() {
@@ -116,6 +130,12 @@ mod tests {
         assert_eq!(known(None::<u64>), "–");
         assert_eq!(known(Some(0)), "0");
         assert_eq!(trend(None, None), "trend –");
+    }
+
+    #[test]
+    fn nothing_is_told_finer_than_it_is_measured() {
+        assert_eq!([0, 1, 999, 1_000].map(whole_latency), ["<1ms", "<1ms", "<1ms", "1.0ms"]);
+        assert_eq!([1, 999, 1_000].map(latency), ["1µs", "999µs", "1.0ms"]);
     }
 
     #[test]

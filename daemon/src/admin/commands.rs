@@ -5,8 +5,8 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use protocol::{
     AddStock, Controls, CreateProduct, Discard, Done, LogLevelState, Phase, Reasoned, Refusal,
-    RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf, Shutdown, ShutdownState,
-    flaw_of_sentence,
+    RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf, SetSwitch, Shutdown,
+    ShutdownState, flaw_of_sentence,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -113,6 +113,7 @@ macro_rules! bodies {
 
 bodies! {
     Reasoned, |body| body.reason.as_deref();
+    SetSwitch, |body| body.reason.as_deref();
     CreateProduct, |body| body.reason.as_deref();
     AddStock, |body| Some(&body.reason);
     SetShelf, |body| body.reason.as_deref();
@@ -165,10 +166,10 @@ impl Asked<'_> {
                 self.needs(Role::Order)?;
             }
         }
-        let (body, command) = self.read::<Reasoned>(verb)?;
+        let (body, command) = self.read::<SetSwitch>(verb)?;
         let parts = &self.desk.parts;
         let switching = self.desk.switching.lock().await;
-        let carried = stored(parts.store.set_controls(command, which).await)?;
+        let carried = stored(parts.store.set_controls(command, which, body.if_generation).await)?;
         let controls = of_roles(state(&carried)?, &parts.roles);
         if carried.first == Firstness::Now {
             parts.owners.apply(&controls).await;
@@ -382,12 +383,13 @@ fn state<S: DeserializeOwned>(carried: &Carried) -> Result<S, Refusal> {
 /// The switches of the roles that this process has.
 #[must_use]
 pub fn of_roles(controls: Controls, roles: &[Role]) -> Controls {
-    let Controls { intake, consumption, drain } = controls;
+    let Controls { intake, consumption, drain, generation } = controls;
     let gateway = roles.contains(&Role::Gateway);
     Controls {
         intake: intake.filter(|_| gateway),
         consumption: consumption.filter(|_| roles.contains(&Role::Order)),
         drain: drain.filter(|_| gateway),
+        generation,
     }
 }
 

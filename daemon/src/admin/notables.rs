@@ -2,8 +2,8 @@
 //! phone numbers, as nothing here knows any.
 
 use protocol::{
-    ConfigView, NotableKind, Phase, ProductView, QueueView, ReloadOutcome, Severity, Snapshot,
-    Trend,
+    ConfigView, NotableKind, Phase, ProductView, QueuePart, QueueView, ReloadOutcome, Severity,
+    Snapshot, Trend,
 };
 
 /// A growing queue is worth a word once its oldest order has waited for this long.
@@ -35,6 +35,7 @@ pub(super) fn between(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
         all.extend(earlier.into_iter().flat_map(|earlier| of_product(earlier, product)));
     }
     all.extend(of_queue(&before.queue, &after.queue));
+    all.extend(of_owners(before, after));
     all.extend(of_unconfirmed(before, after));
     all.extend(of_overdue(before, after));
     let drained =
@@ -143,21 +144,32 @@ fn of_queue(before: &QueueView, after: &QueueView) -> Vec<Noticed> {
         let text = format!("the queue grows: {waiting} orders wait, the oldest for {seconds} s");
         all.push(noticed(NotableKind::Queue, Severity::Warning, text));
     }
-    for part in &after.queues {
-        let earlier = before.queues.iter().find(|earlier| earlier.name == part.name);
-        if let Some(earlier) = earlier.filter(|earlier| earlier.owner != part.owner) {
-            let name =
-                |owner: &Option<String>| owner.clone().unwrap_or_else(|| "nobody".to_owned());
-            let text = format!(
-                "{} went from {} to {}",
-                part.name,
-                name(&earlier.owner),
-                name(&part.owner)
-            );
-            all.push(noticed(NotableKind::Queue, Severity::Info, text));
-        }
-    }
     all
+}
+
+/// Whose a queue is. Who has one that isn't ours any more isn't always known, and it isn't well that
+/// we don't have it, unless nothing is to be consumed.
+fn of_owners(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
+    let paused = after.controls.consumption.as_ref().is_some_and(|switch| switch.paused);
+    let lost = match after.phase == Phase::Serving && !paused {
+        true => Severity::Warning,
+        false => Severity::Info,
+    };
+    let turn = |part: &QueuePart| {
+        let earlier = before.queue.queues.iter().find(|earlier| earlier.name == part.name)?;
+        let name = &part.name;
+        let (severity, text) = match (&earlier.owner, &part.owner) {
+            (was, is) if was == is => return None,
+            (Some(was), Some(is)) => (Severity::Info, format!("{name} went from {was} to {is}")),
+            (None, Some(is)) => (Severity::Info, format!("{name} is consumed by {is}")),
+            (Some(was), None) => {
+                (lost, format!("{name} isn't consumed by {was} any more; by whom isn't known"))
+            }
+            (None, None) => return None,
+        };
+        Some(noticed(NotableKind::Queue, severity, text))
+    };
+    after.queue.queues.iter().filter_map(turn).collect()
 }
 
 /// Every queue grows for a moment; one whose oldest order waits as well gets more than is taken.
@@ -200,8 +212,8 @@ fn of_overdue(before: &Snapshot, after: &Snapshot) -> Option<Noticed> {
 #[cfg(test)]
 mod tests {
     use protocol::{
-        EpochMs, Money, OverdueView, Phase, ProductView, ReloadOutcome, ReloadView, Severity,
-        Snapshot, Trend, UnconfirmedView,
+        EpochMs, Money, OverdueView, Phase, ProductView, QueuePart, ReloadOutcome, ReloadView,
+        Severity, Snapshot, SwitchView, Trend, UnconfirmedView,
     };
 
     use super::between;
@@ -235,6 +247,34 @@ mod tests {
         change(&mut after);
         let steps = [between(&before, &after), between(&after, &before)].concat();
         steps.into_iter().map(|noticed| (noticed.severity, noticed.text)).collect()
+    }
+
+    #[test]
+    fn a_queue_that_nobody_has_is_no_good_news() {
+        let owned = |owner: Option<&str>| {
+            let mut state = state();
+            let (name, owner) = ("broker-a:order:0".to_owned(), owner.map(str::to_owned));
+            state.queue.queues.push(QueuePart { name, owner, ..QueuePart::default() });
+            state
+        };
+        let told = |before: &Snapshot, after: &Snapshot| {
+            let told = between(before, after).into_iter();
+            told.map(|noticed| (noticed.severity, noticed.text)).collect::<Vec<_>>()
+        };
+        let (ours, theirs, nobodys) = (owned(Some("us")), owned(Some("them")), owned(None));
+        let lost = "broker-a:order:0 isn't consumed by us any more; by whom isn't known";
+        assert_eq!(told(&ours, &nobodys), [(Severity::Warning, lost.to_owned())]);
+        let taken = "broker-a:order:0 is consumed by us";
+        assert_eq!(told(&nobodys, &ours), [(Severity::Info, taken.to_owned())]);
+        let moved = "broker-a:order:0 went from us to them";
+        assert_eq!(told(&ours, &theirs), [(Severity::Info, moved.to_owned())]);
+        let mut paused = nobodys;
+        paused.controls.consumption = Some(SwitchView { paused: true, ..SwitchView::default() });
+        assert_eq!(
+            told(&ours, &paused),
+            [(Severity::Info, lost.to_owned())],
+            "as it was asked for"
+        );
     }
 
     #[test]

@@ -240,6 +240,7 @@ impl View {
             roles: self.roles.iter().map(name).collect(),
             pid: std::process::id(),
             started_at: self.status.started_at(),
+            clock_step_s: self.status.clock_step_s(now),
             phase: self.status.phase(),
             log_level: self.log.level(),
             log: parts::log(&self.log),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use form_urlencoded::Serializer;
 use protocol::{
     AddStock, CreateProduct, Discard, EpochMs, Money, ORDER_TOPIC, OrderMessage, Reasoned,
-    ResendAll, SetLogLevel, SetShelf, Shutdown, TEXT_CHARS_MAX,
+    ResendAll, SetLogLevel, SetShelf, SetSwitch, Shutdown, TEXT_CHARS_MAX,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -174,6 +174,7 @@ fn admin(input: &[u8]) {
     query_string_is_judged(&String::from_utf8_lossy(&input[..end]));
     let body = input.get(end + 1..).unwrap_or_default();
     stands::<Reasoned>(body);
+    stands::<SetSwitch>(body);
     stands::<SetShelf>(body);
     stands::<ResendAll>(body);
     stands::<Discard>(body);

@@ -227,7 +227,12 @@ fn figures() -> Figures {
         roles: vec!["gateway".to_owned(), "order".to_owned()],
         phase: Phase::Serving,
         degraded: vec!["the broker is away: 15200001234 asked".to_owned()],
-        controls: Controls { intake: switch(true), consumption: switch(false), drain: None },
+        controls: Controls {
+            intake: switch(true),
+            consumption: switch(false),
+            drain: None,
+            generation: None,
+        },
         products: vec![product("pid_0001", Some(4)), product(ODD_PRODUCT, None)],
         gateway: Some(GatewayView {
             in_flight: 2,

@@ -1,14 +1,14 @@
 //! The operator's switches: intake, consumption, and the drain that sets both. They are kept in the
 //! database, so that a pause survives a restart; acting on them is the roles' business.
 
-use protocol::{Controls, DrainView, EpochMs, SwitchView};
+use protocol::{Controls, DrainView, EpochMs, RefusalCode, SwitchView};
 use rusqlite::{Connection, Row};
 use serde_json::Value;
 
-use super::Store;
-use super::audit::{Carried, Command, Effect};
+use super::audit::{Carried, Command, Effect, refused_with};
 use super::error::{CommandError, Fault, ReadError};
 use super::tx::Tx;
+use super::{Store, unsigned};
 
 /// What can be done with the switches. Doing what is done already is fine, and changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,23 +40,40 @@ impl Store {
         self.read(controls).await
     }
 
-    /// Sets the switches. The state is [`Controls`] as in [`Store::controls`]. Commands are
-    /// carried out one after the other, but their answers may cross: whoever acts on the switches
+    /// Sets the switches, if they are of the generation that the asker has seen. The state is
+    /// [`Controls`] as in [`Store::controls`]. Commands are carried out one after the other, but their answers may cross: whoever acts on the switches
     /// should read them again instead of taking an answer for the newest state.
     ///
     /// # Errors
-    /// See [`CommandError`].
+    /// `stale_version` with the current `generation`; see [`CommandError`].
     pub async fn set_controls(
         &self,
         command: Command,
         verb: ControlVerb,
+        if_generation: Option<u64>,
     ) -> Result<Carried, CommandError> {
-        self.carry_out(command, move |tx, command| set_controls(tx, command, verb)).await
+        let work =
+            move |tx: &Tx<'_>, command: &Command| set_controls(tx, command, verb, if_generation);
+        self.carry_out(command, work).await
     }
 }
 
-fn set_controls(tx: &Tx<'_>, command: &Command, verb: ControlVerb) -> Result<Effect, Fault> {
+fn set_controls(
+    tx: &Tx<'_>,
+    command: &Command,
+    verb: ControlVerb,
+    if_generation: Option<u64>,
+) -> Result<Effect, Fault> {
     let before = controls(tx.connection)?;
+    let generation = before.generation.unwrap_or(0);
+    if let Some(asked) = if_generation.filter(|asked| *asked != generation) {
+        let msg = format!(
+            "the switches were set by somebody meanwhile (generation {generation}, not {asked}): \
+             look at them again"
+        );
+        let data = serde_json::json!({ "generation": generation });
+        return Err(refused_with(RefusalCode::StaleVersion, msg, data));
+    }
     match verb {
         ControlVerb::PauseIntake => engage(tx, command, INTAKE)?,
         ControlVerb::ResumeIntake => {
@@ -74,8 +91,11 @@ fn set_controls(tx: &Tx<'_>, command: &Command, verb: ControlVerb) -> Result<Eff
             engage(tx, command, DRAIN)?;
         }
     }
-    let after = controls(tx.connection)?;
-    Effect::new(summary(&before), summary(&after), &after)
+    let mut after = controls(tx.connection)?;
+    let (was, is) = (summary(&before), summary(&after));
+    // Its own entry in the audit log, from which generations are counted, follows.
+    after.generation = Some(generation + u64::from(was != is));
+    Effect::new(was, is, &after)
 }
 
 /// Engages a switch; one that is engaged keeps since when, by whom and why.
@@ -120,7 +140,18 @@ fn controls(connection: &Connection) -> rusqlite::Result<Controls> {
             }
         }
     }
-    Ok(Controls { intake: Some(intake), consumption: Some(consumption), drain })
+    let generation = Some(generation(connection)?);
+    Ok(Controls { intake: Some(intake), consumption: Some(consumption), drain, generation })
+}
+
+/// How often a command has changed a switch, by what the audit log has of it ([`summary`]).
+fn generation(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT COUNT(*) FROM seckill_audit
+              WHERE json_extract(before, '$.draining') IS NOT NULL AND before <> after",
+        )?
+        .query_row([], |row| row.get(0).map(unsigned))
 }
 
 fn switch(row: &Row<'_>) -> rusqlite::Result<SwitchView> {

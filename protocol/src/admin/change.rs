@@ -56,6 +56,8 @@ pub enum Line {
 pub enum Change {
     /// The phase.
     Phase(Phase),
+    /// Seconds by which the wall clock was set since the start.
+    ClockStep(i64),
     /// The log's directives.
     LogLevel(String),
     /// How the log flows.
@@ -105,8 +107,9 @@ pub enum Change {
 }
 
 /// The parts, as they are named in JSON.
-const PARTS: [&str; 20] = [
+const PARTS: [&str; 21] = [
     "phase",
+    "clock_step",
     "log_level",
     "log",
     "config",
@@ -177,6 +180,8 @@ impl Snapshot {
             }
         };
         note(self.phase != newer.phase, &|| Change::Phase(newer.phase));
+        let step = newer.clock_step_s;
+        note(self.clock_step_s != step, &|| Change::ClockStep(step));
         note(self.log_level != newer.log_level, &|| Change::LogLevel(newer.log_level.clone()));
         note(self.log != newer.log, &|| Change::Log(newer.log));
         note(self.config != newer.config, &|| Change::Config(newer.config.clone()));
@@ -238,8 +243,8 @@ impl Snapshot {
             return Err(Gap { due, came: seq });
         }
         self.seq = seq;
-        self.move_to(at);
         self.take(change);
+        self.move_to(at);
         Ok(())
     }
 
@@ -258,6 +263,7 @@ impl Snapshot {
     fn take(&mut self, change: Change) {
         match change {
             Change::Phase(now) => self.phase = now,
+            Change::ClockStep(now) => self.clock_step_s = now,
             Change::LogLevel(now) => self.log_level = now,
             Change::Log(now) => self.log = now,
             Change::Config(now) => self.config = now,

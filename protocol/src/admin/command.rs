@@ -14,7 +14,7 @@ use super::listing::Permission;
 use super::snapshot::{Controls, Phase};
 use crate::Money;
 
-/// Pause, resume, drain, resend one, reload: nothing to say but perhaps why.
+/// Resend one, reload: nothing to say but perhaps why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reasoned {
@@ -23,6 +23,21 @@ pub struct Reasoned {
     /// Why, for the audit log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// `POST /v1/intake/…`, `/v1/consumption/…` and `/v1/drain`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetSwitch {
+    /// The asker's own number for it.
+    pub request_id: String,
+    /// Why, for the audit log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Only if the switches are still of this generation ([`Controls::generation`]): what was
+    /// asked for of an open sale isn't done to one that somebody has begun to drain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_generation: Option<u64>,
 }
 
 /// `POST /v1/products`.
@@ -193,7 +208,8 @@ pub enum RefusalCode {
     NotFound,
     /// 405.
     MethodNotAllowed,
-    /// 409: the product's row isn't at `if_version` any more.
+    /// 409: the product's row isn't at `if_version` any more, or the switches aren't of
+    /// `if_generation`.
     StaleVersion,
     /// 409: the `request_id` was used for another command.
     RequestIdReused,

@@ -17,7 +17,8 @@ pub use change::{Change, Gap, Line};
 pub use charges::{ChargeOutcome, ChargesView, Counted};
 pub use command::{
     AddStock, ControlsState, CreateProduct, Discard, Done, LogLevelState, Reasoned, Refusal,
-    RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf, Shutdown, ShutdownState,
+    RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf, SetSwitch, Shutdown,
+    ShutdownState,
 };
 pub use configuration::{ConfigChange, ConfigView, ReloadOutcome, ReloadState, ReloadView};
 pub use history::{NOTABLES_MAX, Notable, NotableKind, SECONDS_KEPT, Seconds, Severity};

@@ -64,7 +64,10 @@ pub struct Snapshot {
     /// When the process started.
     #[serde(default)]
     pub started_at: EpochMs,
-    /// Whole seconds from `started_at` to `at`.
+    /// Whole seconds by which the wall clock was set forward since the start (negative: back).
+    #[serde(default)]
+    pub clock_step_s: i64,
+    /// Whole seconds since the start: from `started_at` to `at`, without `clock_step_s`.
     pub uptime_s: u64,
     /// Where the process is in its life.
     pub phase: Phase,
@@ -146,7 +149,8 @@ impl Snapshot {
     /// Moves the moment, and the uptime with it.
     pub fn move_to(&mut self, at: EpochMs) {
         self.at = at;
-        let milliseconds = at.0.saturating_sub(self.started_at.0);
+        let stepped = self.clock_step_s.saturating_mul(1_000);
+        let milliseconds = at.0.saturating_sub(self.started_at.0).saturating_sub(stepped);
         self.uptime_s = u64::try_from(milliseconds / 1_000).unwrap_or(0);
     }
 }
@@ -174,6 +178,8 @@ pub struct Controls {
     pub consumption: Option<SwitchView>,
     /// Set while a drain was asked for and not undone.
     pub drain: Option<DrainView>,
+    /// How often any of them was changed, over restarts; `None` from a daemon that doesn't tell.
+    pub generation: Option<u64>,
 }
 
 /// One switch.

@@ -12,6 +12,7 @@ use protocol::Severity;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
 
 use super::link::Link;
 use super::model::Model;
@@ -33,6 +34,8 @@ pub(crate) struct App<B: Backend, I, T> {
     pub(crate) input: I,
     pub(crate) link: Link,
     pub(crate) tty: T,
+    /// The size of a terminal that doesn't tell its own.
+    pub(crate) fallback: Size,
 }
 
 /// Whether to go on.
@@ -44,6 +47,9 @@ enum Flow {
 
 /// What came.
 enum Came {
+    /// From the terminal.
+    Input(Msg),
+    /// From elsewhere, while the terminal had nothing to read.
     Message(Msg),
     Resized,
     Nothing,
@@ -96,14 +102,21 @@ where
     }
 
     fn take_in(&mut self, came: Came, canvas: &mut Canvas) -> io::Result<Flow> {
+        self.model.now = Instant::now();
         let mut message = match came {
             Came::End => return Ok(Flow::Quit),
             Came::Nothing => return Ok(Flow::On),
-            Came::Resized => {
-                canvas.is_behind = true;
-                return Ok(Flow::On);
+            Came::Resized => Msg::Resized,
+            Came::Input(message) => {
+                self.catch_up(canvas)?;
+                message
             }
-            Came::Message(message) => message,
+            Came::Message(message) => {
+                if self.model.rest_at().is_some_and(|at| at <= self.model.now) {
+                    update(&mut self.model, Msg::Tick);
+                }
+                message
+            }
         };
         for _ in 0..MESSAGES_AT_ONCE {
             self.model.now = Instant::now();
@@ -127,8 +140,9 @@ where
             Effect::Suspend => {
                 self.tty.suspend()?;
                 // `clear` would ask the terminal where its cursor is, and `input` takes the answer.
-                let area = self.terminal.size()?.into();
+                let area = self.area()?;
                 self.terminal.resize(area)?;
+                update(&mut self.model, Msg::Resized);
                 canvas.last = None;
             }
             Effect::Resubscribe => self.link.resubscribe(),
@@ -149,18 +163,43 @@ where
                 let outcome = Outcome::Refused("too much waits for the daemon".to_owned());
                 update(&mut self.model, Msg::Commanded { command, outcome });
             }
-            _ => self.model.tell(Severity::Warning, "too much waits for the daemon".to_owned()),
+            _ => self.model.say(Severity::Warning, "too much waits for the daemon".to_owned()),
         }
     }
 
-    /// Draws, unless the last drawing was a moment ago or the screen would be the same.
+    /// The whole screen. A terminal that says 0 doesn't know.
+    fn area(&self) -> io::Result<Rect> {
+        let Size { width, height } = self.terminal.size()?;
+        let known = |told: u16, fallback: u16| if told == 0 { fallback } else { told };
+        let (width, height) =
+            (known(width, self.fallback.width), known(height, self.fallback.height));
+        Ok(Rect::new(0, 0, width, height))
+    }
+
+    /// A key is about what is on the screen, so that is brought up to date before it.
+    fn catch_up(&mut self, canvas: &mut Canvas) -> io::Result<()> {
+        if self.model.drawn.get() != Some(self.area()?.as_size()) {
+            update(&mut self.model, Msg::Resized);
+            canvas.is_behind = true;
+        }
+        if canvas.is_behind { self.draw(canvas) } else { Ok(()) }
+    }
+
+    /// Draws, unless nothing is new or the last drawing was a moment ago.
     fn draw_when_due(&mut self, canvas: &mut Canvas) -> io::Result<()> {
-        let now = Instant::now();
-        if !canvas.is_behind || now < canvas.next {
+        if !canvas.is_behind || Instant::now() < canvas.next {
             return Ok(());
         }
+        self.draw(canvas)
+    }
+
+    /// Draws, unless the screen would be the same.
+    fn draw(&mut self, canvas: &mut Canvas) -> io::Result<()> {
         canvas.is_behind = false;
-        self.terminal.autoresize()?;
+        let area = self.area()?;
+        if self.terminal.get_frame().area() != area {
+            self.terminal.resize(area)?;
+        }
         view(&self.model, &mut self.terminal.get_frame());
         let drawn = self.terminal.current_buffer_mut();
         if canvas.last.as_ref() == Some(drawn) {
@@ -168,7 +207,7 @@ where
             return Ok(());
         }
         canvas.last = Some(drawn.clone());
-        canvas.next = now + FRAME;
+        canvas.next = Instant::now() + FRAME;
         self.terminal.apply_buffer()?;
         Ok(())
     }
@@ -183,9 +222,9 @@ fn from_terminal(event: Option<io::Result<Event>>) -> Came {
     match event {
         None | Some(Err(_)) => Came::End,
         Some(Ok(Event::Key(key))) if key.kind == KeyEventKind::Release => Came::Nothing,
-        Some(Ok(Event::Key(key))) => Came::Message(Msg::Key(key)),
-        Some(Ok(Event::Paste(text))) => Came::Message(Msg::Paste(text)),
-        Some(Ok(Event::Mouse(mouse))) => Came::Message(Msg::Mouse(mouse)),
+        Some(Ok(Event::Key(key))) => Came::Input(Msg::Key(key)),
+        Some(Ok(Event::Paste(text))) => Came::Input(Msg::Paste(text)),
+        Some(Ok(Event::Mouse(mouse))) => Came::Input(Msg::Mouse(mouse)),
         Some(Ok(Event::Resize(..))) => Came::Resized,
         Some(Ok(_)) => Came::Nothing,
     }

@@ -5,7 +5,8 @@
 //! again after a lost answer is the same command.
 
 use protocol::{
-    AddStock, CreateProduct, Discard, Reasoned, ResendAll, SetLogLevel, SetShelf, Shutdown,
+    AddStock, CreateProduct, Discard, Reasoned, ResendAll, SetLogLevel, SetShelf, SetSwitch,
+    Shutdown,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -26,9 +27,24 @@ impl Command {
         Self { path: path.into(), body, what: what.into() }
     }
 
-    /// Those with nothing to say but perhaps why.
-    pub(crate) fn plain(path: &str, what: &str, request_id: String) -> Self {
-        Self::new(path, what, &Reasoned { request_id, reason: None })
+    /// A pause, a resume or a drain, of switches as they were shown. A daemon that doesn't tell
+    /// their generation doesn't take it either.
+    pub(crate) fn switch(
+        path: &str,
+        what: &str,
+        shown_generation: Option<u64>,
+        request_id: String,
+    ) -> Self {
+        let body = SetSwitch { request_id, reason: None, if_generation: shown_generation };
+        Self::new(path, what, &body)
+    }
+
+    /// Where it depends on a version, makes that one of a later state, in which what was shown is
+    /// the same.
+    pub(crate) fn now_at(&mut self, version: u64) {
+        if let Some(shown) = self.body.get_mut("if_version") {
+            *shown = version.into();
+        }
     }
 
     pub(crate) fn shutdown(what: &str, request_id: String) -> Self {

@@ -3,7 +3,7 @@
 //! `update`'s.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -18,6 +18,7 @@ use super::command::Command;
 use super::msg::{Answer, Ask, Msg, Outcome};
 use crate::client::{self, Events};
 use crate::exit::Fault;
+use crate::place::Whereabouts;
 
 /// The first wait after a break; each further one is twice as long.
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
@@ -35,6 +36,51 @@ const ASKS_MAX: usize = 32;
 /// Connections for questions and commands; the daemon takes 16 from all its peers.
 const ASKS_AT_ONCE: usize = 3;
 
+/// The far end: where the daemon is. Once it was found, it isn't looked for elsewhere: what was
+/// shown and confirmed is about that one.
+pub(crate) struct Daemon {
+    whereabouts: Whereabouts,
+    socket: Arc<OnceLock<PathBuf>>,
+    /// A stream that was begun already.
+    begun: Option<Events>,
+}
+
+impl Daemon {
+    pub(crate) fn new(whereabouts: Whereabouts) -> Self {
+        Self { whereabouts, socket: Arc::default(), begun: None }
+    }
+
+    /// Its socket, or where it was looked for.
+    pub(crate) fn place(&self) -> String {
+        match self.socket.get() {
+            Some(socket) => socket.display().to_string(),
+            None => self.whereabouts.told(),
+        }
+    }
+
+    /// Begins the stream.
+    ///
+    /// # Errors
+    /// There is no daemon, or it isn't for this user.
+    pub(crate) async fn begin(&mut self) -> Result<(), Fault> {
+        self.begun = Some(self.events().await?);
+        Ok(())
+    }
+
+    async fn events(&mut self) -> Result<Events, Fault> {
+        if let Some(begun) = self.begun.take() {
+            return Ok(begun);
+        }
+        if let Some(socket) = self.socket.get() {
+            return client::events(socket).await;
+        }
+        let socket = self.whereabouts.socket().await?;
+        let events = client::events(&socket).await?;
+        let _ = self.socket.set(socket);
+        Ok(events)
+    }
+}
+
 /// The near end of the way.
 pub(crate) struct Link {
     pub(crate) messages: mpsc::Receiver<Msg>,
@@ -45,13 +91,14 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Goes on with a stream that was just begun.
-    pub(crate) fn spawn(socket: PathBuf, begun: Events) -> Self {
+    /// Looks for the daemon until it is there, and goes on with its stream.
+    pub(crate) fn spawn(daemon: Daemon) -> Self {
         let (message_sender, messages) = mpsc::channel(MESSAGES_MAX);
         let (asks, ask_receiver) = mpsc::channel(ASKS_MAX);
         let resubscribe = Arc::new(Notify::new());
-        let stream = subscribe(socket.clone(), begun, message_sender.clone(), resubscribe.clone());
-        let task = tokio::spawn(both(stream, answer_all(socket, ask_receiver, message_sender)));
+        let answers = answer_all(daemon.socket.clone(), ask_receiver, message_sender.clone());
+        let stream = subscribe(daemon, message_sender, resubscribe.clone());
+        let task = tokio::spawn(both(stream, answers));
         Self { messages, asks, resubscribe, task }
     }
 
@@ -83,20 +130,14 @@ fn backoff(attempt: u32) -> Duration {
     BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(attempt)).min(BACKOFF_MAX)
 }
 
-async fn subscribe(
-    socket: PathBuf,
-    begun: Events,
-    messages: mpsc::Sender<Msg>,
-    resubscribe: Arc<Notify>,
-) {
-    let mut next = Some(begun);
+async fn subscribe(mut daemon: Daemon, messages: mpsc::Sender<Msg>, resubscribe: Arc<Notify>) {
     let mut attempt = 0;
     loop {
         let asked = async {
-            let mut events = match next.take() {
-                Some(events) => events,
-                None => client::events(&socket).await?,
-            };
+            let mut events = daemon.events().await?;
+            if messages.send(Msg::Found(daemon.place())).await.is_err() {
+                return Ok(String::new());
+            }
             forward(&mut events, &messages, &mut attempt).await
         };
         let fault = tokio::select! {
@@ -140,7 +181,11 @@ async fn forward(
     Ok(why)
 }
 
-async fn answer_all(socket: PathBuf, mut asks: mpsc::Receiver<Ask>, messages: mpsc::Sender<Msg>) {
+async fn answer_all(
+    socket: Arc<OnceLock<PathBuf>>,
+    mut asks: mpsc::Receiver<Ask>,
+    messages: mpsc::Sender<Msg>,
+) {
     let mut running: JoinSet<Msg> = JoinSet::new();
     loop {
         tokio::select! {
@@ -158,7 +203,8 @@ async fn answer_all(socket: PathBuf, mut asks: mpsc::Receiver<Ask>, messages: mp
             }
             ask = asks.recv(), if running.len() < ASKS_AT_ONCE => match ask {
                 Some(ask) => {
-                    let socket = socket.clone();
+                    // Nobody can ask before there is a state to ask about.
+                    let socket = socket.get().cloned().unwrap_or_default();
                     running.spawn(async move { answer(&socket, ask).await });
                 }
                 None => return,

@@ -3,6 +3,8 @@
 
 use std::ffi::OsString;
 
+use ratatui::layout::Size;
+
 /// Whether colours may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colours {
@@ -35,14 +37,34 @@ pub(crate) struct Environment {
     no_color: Option<OsString>,
     /// The first that isn't empty of `$LC_ALL`, `$LC_CTYPE` and `$LANG`.
     locale: Option<OsString>,
+    /// `$COLUMNS` and `$LINES`.
+    columns: Option<OsString>,
+    lines: Option<OsString>,
 }
+
+/// The size of a terminal that nobody knows.
+const SIZE: Size = Size { width: 80, height: 24 };
+
+/// The largest that is believed.
+const SIZE_MAX: u16 = 1_000;
 
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "the daemon's rule; this is another program")]
     pub(crate) fn of_process() -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
-        Self { no_color: variable("NO_COLOR"), locale }
+        let (columns, lines) = (variable("COLUMNS"), variable("LINES"));
+        Self { no_color: variable("NO_COLOR"), locale, columns, lines }
+    }
+
+    /// The size to take where the terminal says 0, as a serial line does.
+    pub(crate) fn size(&self) -> Size {
+        let fits = |size: &u16| (1..=SIZE_MAX).contains(size);
+        let told = |told: Option<&OsString>| told?.to_str()?.parse().ok().filter(fits);
+        Size {
+            width: told(self.columns.as_ref()).unwrap_or(SIZE.width),
+            height: told(self.lines.as_ref()).unwrap_or(SIZE.height),
+        }
     }
 }
 
@@ -70,8 +92,11 @@ mod tests {
     use super::{Characters, Colours, Environment, Looks};
 
     fn looks(no_color: Option<&str>, locale: Option<&str>) -> (Colours, Characters) {
-        let environment =
-            Environment { no_color: no_color.map(Into::into), locale: locale.map(Into::into) };
+        let environment = Environment {
+            no_color: no_color.map(Into::into),
+            locale: locale.map(Into::into),
+            ..Environment::default()
+        };
         let looks = Looks::new(None, None, &environment);
         (looks.colours, looks.characters)
     }
@@ -87,8 +112,23 @@ mod tests {
 
     #[test]
     fn the_command_line_wins() {
-        let environment = Environment { no_color: None, locale: Some("en_US.UTF-8".into()) };
+        let environment =
+            Environment { locale: Some("en_US.UTF-8".into()), ..Environment::default() };
         let asked = Looks::new(Some(Colours::None), Some(Characters::Ascii), &environment);
         assert_eq!(asked, Looks { colours: Colours::None, characters: Characters::Ascii });
+    }
+
+    #[test]
+    fn a_size_that_nobody_knows_is_the_usual_one() {
+        let size = |columns: Option<&str>, lines: Option<&str>| {
+            let columns = columns.map(Into::into);
+            let size =
+                Environment { columns, lines: lines.map(Into::into), ..Environment::default() };
+            (size.size().width, size.size().height)
+        };
+        assert_eq!(size(None, None), (80, 24));
+        assert_eq!(size(Some("132"), Some("43")), (132, 43));
+        assert_eq!(size(Some("0"), Some("x")), (80, 24));
+        assert_eq!(size(Some("65535"), Some("1001")), (80, 24));
     }
 }

@@ -23,13 +23,12 @@ mod view;
 mod tests;
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use crossterm::event::EventStream;
 
 use app::App;
-use link::Link;
+use link::{Daemon, Link};
 use looks::{Environment, Looks};
 use model::{Model, RequestIds};
 use terminal::Taken;
@@ -38,8 +37,8 @@ pub(crate) use looks::{Characters, Colours};
 pub(crate) use model::Access;
 pub(crate) use terminal::Mouse;
 
-use crate::client;
 use crate::exit::{Exit, Fault};
+use crate::place::Whereabouts;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -52,21 +51,26 @@ pub(crate) struct Options {
     pub(crate) mouse: Mouse,
 }
 
-/// Runs the console until the operator quits.
+/// Runs the console until the operator quits. A daemon that isn't there, or goes away, is waited
+/// for.
 ///
 /// # Errors
-/// There is no daemon at the start, or it isn't for this user; the terminal can't be used. Once it
-/// has connected, a daemon that goes away is waited for.
-pub(crate) async fn run(options: Options, socket: PathBuf) -> Result<Exit, Fault> {
-    let begun = client::events(&socket).await?;
-    let looks = Looks::new(options.colours, options.characters, &Environment::of_process());
+/// The daemon isn't for this user, or isn't the only one; the terminal can't be used.
+pub(crate) async fn run(options: Options, whereabouts: Whereabouts) -> Result<Exit, Fault> {
+    let mut daemon = Daemon::new(whereabouts);
+    match daemon.begin().await {
+        Ok(()) | Err(Fault::NotFound(_) | Fault::Unreachable { .. } | Fault::Lost { .. }) => {}
+        Err(fault) => return Err(fault),
+    }
+    let environment = Environment::of_process();
+    let looks = Looks::new(options.colours, options.characters, &environment);
     let run = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
     let ids = RequestIds::new(&format!("{run:016x}"));
-    let model = Model::new(looks, options.access, socket.clone(), ids, Instant::now());
+    let model = Model::new(looks, options.access, daemon.place(), ids, Instant::now());
     let end = terminal::end_signals()?;
     let tty = Taken::take(options.mouse)?;
     let terminal = Taken::canvas()?;
-    let link = Link::spawn(socket, begun);
-    App { model, terminal, input: EventStream::new(), link, tty }.run(end).await?;
+    let (link, fallback) = (Link::spawn(daemon), environment.size());
+    App { model, terminal, input: EventStream::new(), link, tty, fallback }.run(end).await?;
     Ok(Exit::Fine)
 }

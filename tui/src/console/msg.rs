@@ -13,8 +13,12 @@ pub(crate) enum Msg {
     Key(KeyEvent),
     Paste(String),
     Mouse(MouseEvent),
-    /// A moment has come that `Model::next_moment` named.
+    /// A moment has come that `Model::next_moment` named, and no key waits to be read.
     Tick,
+    /// The screen has another size: what was drawn isn't there any more.
+    Resized,
+    /// The daemon was found, at this place.
+    Found(String),
     /// The daemon's next line.
     Line(Box<Line>),
     /// The stream broke; it is asked for again after a while.

@@ -7,4 +7,5 @@ mod flows;
 mod keys;
 mod screens;
 mod stage;
+mod unseen;
 mod updates;

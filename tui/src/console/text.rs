@@ -5,19 +5,22 @@ use std::time::Duration;
 
 use protocol::EpochMs;
 
+pub(crate) use crate::text::{latency, whole_latency};
+
 /// What stands where a value isn't known.
 pub(crate) const UNKNOWN: &str = "–";
 
-/// A text that came from outside, fit to be drawn: control characters and those that turn the
-/// direction of writing would change what an operator sees elsewhere on the screen.
+/// A text that came from outside, fit to be drawn: control characters, and those that turn the
+/// direction of writing or take no room, would change what an operator sees, there or elsewhere.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if is_unfit(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn is_unfit(c: char) -> bool {
-    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns
+    // Marks of direction, blanks without a width, ends of lines.
+    let hides = matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    c.is_control() || hides
 }
 
 /// `1,234,567`.
@@ -92,16 +95,6 @@ pub(crate) fn between(earlier: EpochMs, later: EpochMs) -> Duration {
     Duration::from_millis(u64::try_from(later.0.saturating_sub(earlier.0)).unwrap_or(0))
 }
 
-/// `250µs`, `1.2ms`, `3.4s`.
-pub(crate) fn latency(microseconds: u64) -> String {
-    match microseconds {
-        0..1_000 => format!("{microseconds}µs"),
-        1_000..10_000 => format!("{}.{}ms", microseconds / 1_000, microseconds % 1_000 / 100),
-        10_000..1_000_000 => format!("{}ms", microseconds / 1_000),
-        _ => format!("{}.{}s", microseconds / 1_000_000, microseconds % 1_000_000 / 100_000),
-    }
-}
-
 /// `512 B`, `1.5 KiB`, `3.2 MiB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -117,16 +110,16 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{}.{} {}", scaled / 1_024, scaled % 1_024 * 10 / 1_024, UNITS[unit])
 }
 
-/// The time of day in UTC: `14:28:20`.
+/// The time of day in UTC, which every time on the screen is marked as: `14:28:20Z`.
 pub(crate) fn clock(at: EpochMs) -> String {
-    at.to_wire().get(11..19).map_or_else(|| UNKNOWN.to_owned(), str::to_owned)
+    at.to_wire().get(11..19).map_or_else(|| UNKNOWN.to_owned(), |time| format!("{time}Z"))
 }
 
-/// Day and time in UTC: `11-23 14:28:20`.
+/// Day and time in UTC: `11-23 14:28:20Z`.
 pub(crate) fn day_and_clock(at: EpochMs) -> String {
     let wire = at.to_wire();
     match (wire.get(5..10), wire.get(11..19)) {
-        (Some(day), Some(time)) => format!("{day} {time}"),
+        (Some(day), Some(time)) => format!("{day} {time}Z"),
         _ => UNKNOWN.to_owned(),
     }
 }
@@ -186,14 +179,18 @@ mod tests {
     #[test]
     fn moments_are_in_utc() {
         let at = EpochMs(1_795_444_100_572);
-        assert_eq!(clock(at), "14:28:20");
-        assert_eq!(day_and_clock(at), "11-23 14:28:20");
+        assert_eq!(clock(at), "14:28:20Z");
+        assert_eq!(day_and_clock(at), "11-23 14:28:20Z");
         assert_eq!([bytes(512), bytes(1_536), bytes(3_355_443)], ["512 B", "1.5 KiB", "3.1 MiB"]);
     }
 
     #[test]
     fn nothing_that_a_terminal_obeys_gets_through() {
         assert_eq!(printable("a\u{1b}[2Jb\tc\u{202e}d"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
+        assert_eq!(
+            printable("p\u{200b}i\u{61c}d\u{feff}\u{2028}"),
+            "p\u{fffd}i\u{fffd}d\u{fffd}\u{fffd}"
+        );
         assert_eq!(printable("华为MATE20"), "华为MATE20");
     }
 }

@@ -1,7 +1,7 @@
 //! `seckillctl pause`, `resume`, `drain` and `shutdown`: what an operator turns off and on. Intake
 //! and consumption are two things; each pause survives a restart.
 
-use protocol::{Code, Controls, Done, Reasoned, Shutdown, ShutdownState, Snapshot};
+use protocol::{Code, Controls, Done, SetSwitch, Shutdown, ShutdownState, Snapshot};
 
 use crate::args::{Flow, Plain, Switch};
 use crate::exit::Fault;
@@ -53,7 +53,7 @@ pub(crate) async fn shutdown(desk: &Desk, options: Plain) -> Result<Printed, Fau
 
 async fn switch(desk: &Desk, path: &str, options: Plain) -> Result<Printed, Fault> {
     let Plain { reason, terms } = options;
-    let command = Reasoned { request_id: request_id(&terms)?, reason };
+    let command = SetSwitch { request_id: request_id(&terms)?, reason, if_generation: None };
     let answer = give::<Controls>(desk, path, &command.request_id, &command).await?;
     Ok(Printed::fine(answer.print(terms.shape, |done| facts(&controls(&done.state)))))
 }

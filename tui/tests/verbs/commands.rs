@@ -18,7 +18,11 @@ fn controls() -> Controls {
         by: Some("root".to_owned()),
         reason: Some("broker maintenance".to_owned()),
     };
-    Controls { intake: Some(paused), consumption: Some(SwitchView::default()), drain: None }
+    Controls {
+        intake: Some(paused),
+        consumption: Some(SwitchView::default()),
+        ..Controls::default()
+    }
 }
 
 /// Gives a command as a script would, and returns what was sent (its number taken out) and printed.

@@ -45,14 +45,20 @@ struct Console {
 
 impl Console {
     fn start() -> Self {
+        Self::of_size(80, 24, &[])
+    }
+
+    /// On a terminal that says it has so many columns and lines, with these variables.
+    fn of_size(ws_col: u16, ws_row: u16, variables: &[(&str, &str)]) -> Self {
         let daemon = daemon();
         let (keys, terminal) = terminal();
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&keys, size).unwrap();
         let terminal = OwnedFd::from(terminal);
         let end = || Stdio::from(terminal.try_clone().unwrap());
         let mut command = at(&daemon.socket(), &[]);
         command.env("TERM", "xterm").env("LANG", "C.UTF-8").env("NO_COLOR", "1");
+        command.envs(variables.iter().copied());
         // Ctrl-Z stops the whole group, which must not be ours.
         command.stdin(end()).stdout(end()).stderr(end()).process_group(0);
         let child = command.spawn().unwrap();
@@ -152,12 +158,39 @@ fn without_colours_the_selected_screen_is_still_reversed() {
     }
 }
 
+/// A serial line has no size.
 #[test]
-fn without_a_daemon_it_says_so_before_it_takes_the_terminal() {
-    let (_keys, terminal) = terminal();
+fn a_terminal_without_a_size_is_drawn_on_all_the_same() {
+    let mut console = Console::of_size(0, 0, &[]);
+    console.see("Overview");
+    console.see("\u{1b}[24;");
+    console.press("q");
+    console.see(LEAVE);
+    assert!(console.ended().success());
+    let mut console = Console::of_size(0, 0, &[("COLUMNS", "40"), ("LINES", "10")]);
+    console.see("needs 60x20, has 40x10");
+    console.press("q");
+    assert!(console.ended().success());
+}
+
+/// It may be there before its daemon, and says whom it waits for. Verbs don't wait.
+#[test]
+fn without_a_daemon_it_waits_and_a_verb_does_not() {
+    let (keys, terminal) = terminal();
+    let size = Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&keys, size).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut command = at(&folder.path().join("none.sock"), &[]);
-    command.env("TERM", "xterm").stdin(terminal.try_clone().unwrap()).stdout(terminal);
-    let ended = Ran::of(&command.stderr(Stdio::piped()).output().unwrap());
+    let socket = folder.path().join("none.sock");
+    let ended = Ran::of(&at(&socket, &["status"]).output().unwrap());
     assert!(ended.failed(69).contains("is seckilld running?"));
+
+    let mut command = at(&socket, &[]);
+    let end = || Stdio::from(terminal.try_clone().unwrap());
+    command.env("TERM", "xterm").env("LANG", "C.UTF-8").stdin(end()).stdout(end()).stderr(end());
+    let mut child = command.spawn().unwrap();
+    let mut screen = Text::of(keys.try_clone().unwrap());
+    screen.up_to(&format!("no daemon yet at {}", socket.display()));
+    (&keys).write_all(b"q").unwrap();
+    screen.up_to(LEAVE);
+    assert!(child.wait().unwrap().success());
 }

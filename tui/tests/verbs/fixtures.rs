@@ -50,7 +50,7 @@ pub(crate) fn snapshot() -> Snapshot {
         phase: Phase::Serving,
         uptime_s: 7,
         log_level: text("info"),
-        controls: Controls { intake: switch.clone(), consumption: switch, drain: None },
+        controls: Controls { intake: switch.clone(), consumption: switch, ..Controls::default() },
         products: vec![product()],
         gateway: Some(GatewayView::default()),
         orders: Some(OrdersView { placed: 40, ..OrdersView::default() }),

@@ -221,7 +221,7 @@ async fn products_outside_the_limits_are_refused() {
 
 async fn switch(fixture: &Fixture, request_id: &str, verb: ControlVerb) -> Controls {
     fixture.pass_ms(1);
-    let carried = fixture.store.set_controls(bare(request_id), verb).await.unwrap();
+    let carried = fixture.store.set_controls(bare(request_id), verb, None).await.unwrap();
     let controls: Controls = state(&carried);
     assert_eq!(fixture.store.controls().await.unwrap(), controls);
     controls
@@ -282,6 +282,33 @@ async fn a_drain_is_intake_paused_and_consumption_on_until_it_is_undone() {
             assert_eq!(controls.drain.unwrap().since.0, 1_000_002);
         }
     }
+}
+
+/// What was asked for of the switches as they were isn't done to others: a resume that was meant for
+/// a pause doesn't undo the drain that somebody began meanwhile.
+#[tokio::test]
+async fn switches_of_another_generation_are_left_alone() {
+    use ControlVerb::{Drain, PauseIntake, ResumeIntake};
+    let fixture = Fixture::with_stock(1);
+    let none = fixture.store.controls().await.unwrap();
+    assert_eq!(none.generation, Some(0));
+    let paused = switch(&fixture, "r1", PauseIntake).await;
+    assert_eq!(paused.generation, Some(1));
+    assert_eq!(switch(&fixture, "r2", PauseIntake).await.generation, Some(1), "nothing changed");
+    let draining = switch(&fixture, "r3", Drain).await;
+    assert_eq!(draining.generation, Some(2));
+    let asked = fixture.store.set_controls(bare("r4"), ResumeIntake, paused.generation).await;
+    let refused = refusal(asked);
+    assert_eq!(refused.code, RefusalCode::StaleVersion);
+    assert_eq!(refused.data, json!({ "generation": 2 }));
+    assert_eq!(fixture.store.controls().await.unwrap(), draining);
+    let fixture = fixture.reopened().await;
+    let asked = fixture.store.set_controls(bare("r5"), ResumeIntake, draining.generation).await;
+    let resumed: Controls = state(&asked.unwrap());
+    assert_eq!((shape(&resumed), resumed.generation), ((false, false, false), Some(3)));
+    // Given again after a lost answer, it is the same command still.
+    let again = fixture.store.set_controls(bare("r5"), ResumeIntake, draining.generation).await;
+    assert_eq!(state::<Controls>(&again.unwrap()), resumed);
 }
 
 #[tokio::test]

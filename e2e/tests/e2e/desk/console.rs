@@ -1,5 +1,6 @@
 //! The real console on a real terminal, before a real daemon under load.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,6 +12,8 @@ use seckill_e2e::http::Client;
 use seckill_e2e::process::built;
 use seckill_e2e::terminal::Terminal;
 use seckill_e2e::until;
+use serde_json::json;
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::WITHIN;
@@ -63,6 +66,132 @@ async fn charge_is(daemon: &Daemon, code: &'static str) -> Result<()> {
     .await
 }
 
+/// Waits until the question is there and takes its answer.
+async fn asked(console: &Terminal, title: &str) -> Result<()> {
+    let rests = |screen: &str| screen.contains(title) && !screen.contains("wait a moment");
+    console.shows(title, rests).await?;
+    Ok(())
+}
+
+/// A console of so many columns and lines over this daemon.
+fn open(daemon: &Daemon, size: (u16, u16)) -> Result<Terminal> {
+    open_in(daemon.folder().path(), daemon, size)
+}
+
+/// The same with the terminal's socket in this folder.
+fn open_in(folder: &Path, daemon: &Daemon, size: (u16, u16)) -> Result<Terminal> {
+    let socket = daemon.socket();
+    let socket = socket.to_string_lossy();
+    Terminal::run(folder, size, &built("seckillctl")?, &["--socket", &socket])
+}
+
+async fn ended(console: &Terminal) -> Result<()> {
+    until("the console's end", WITHIN, || async { Ok((!console.is_running()).then_some(())) }).await
+}
+
+/// A paste comes as keys from one terminal and marked from another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_pasted_into_the_console_changes_nothing() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded().set("products", MANY)).await?;
+    let dropped = |screen: &str| screen.contains("a key came too soon: it was dropped");
+    for (opened, pasted) in [("", "Py\ry\r"), ("", "Dseckilld\r"), ("P", "y\ny\n")] {
+        let folder = TempDir::new()?;
+        let console = open_in(folder.path(), &daemon, (120, 40))?;
+        console.shows("the sale", |screen| screen.contains("many")).await?;
+        if opened.is_empty() {
+            console.type_at_once(pasted)?;
+        } else {
+            console.press(opened)?;
+            asked(&console, "Pause intake of seckilld?").await?;
+            console.paste(pasted)?;
+        }
+        console.shows("keys dropped", dropped).await?;
+        let controls = daemon.admin().status().await?.controls;
+        assert_eq!(controls.generation, Some(0), "{pasted:?}: {controls:?}");
+    }
+    charge_is(&daemon, "10000").await
+}
+
+/// On a screen that has no room for it nothing is asked or answered, and `q` quits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tiny_console_shows_the_headline_and_takes_no_action() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded().set("products", MANY)).await?;
+    let console = open(&daemon, (40, 10))?;
+    let headline = |screen: &str| {
+        let labels = ["Sale", "Queue", "Books", "Buyers"];
+        let has = |label: &&str| screen.lines().any(|line| line.trim_start().starts_with(*label));
+        labels.iter().all(has) && screen.contains("needs 60x20, has 40x10")
+    };
+    println!("{}", console.shows("the headline", headline).await?);
+    for keys in ["P", "y", "Q", "seckilld", "Enter", "4", "X", "R", "y"] {
+        console.press(keys)?;
+    }
+    console.resize((80, 24))?;
+    console
+        .shows("no question", |screen| screen.contains("many") && !screen.contains("? ─"))
+        .await?;
+    console.press("P")?;
+    asked(&console, "Pause intake of seckilld?").await?;
+    console.resize((40, 10))?;
+    console.shows("the headline again", headline).await?;
+    console.press("y")?;
+    console.press("Enter")?;
+    console.resize((80, 24))?;
+    asked(&console, "Pause intake of seckilld?").await?;
+    charge_is(&daemon, "10000").await?;
+    console.resize((40, 10))?;
+    console.shows("the headline again", headline).await?;
+    console.press("q")?;
+    ended(&console).await?;
+    assert_eq!(daemon.admin().status().await?.controls.generation, Some(0));
+    Ok(())
+}
+
+/// Two operators: what one is asked is withdrawn when the other has changed what it shows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_is_withdrawn_when_another_operator_drains() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded().set("products", MANY)).await?;
+    let admin = daemon.admin();
+    admin.command("/v1/intake/pause", json!({})).await?;
+    let console = open(&daemon, (100, 30))?;
+    console.shows("the pause", |screen| screen.contains("INTAKE PAUSED")).await?;
+    console.press("Space")?;
+    console.shows("a frozen display", |screen| screen.contains("FROZEN at")).await?;
+    console.press("P")?;
+    asked(&console, "Resume intake of seckilld?").await?;
+    assert!(!console.screen()?.contains("FROZEN"), "freezing ends");
+    admin.command("/v1/drain", json!({ "reason": "the end" })).await?;
+    let withdrawn = |screen: &str| {
+        screen.contains("withdrawn, not sent: resume intake: ") && !screen.contains("Resume intake")
+    };
+    console.shows("the question withdrawn", withdrawn).await?;
+    console.press("y")?;
+    console.press("6")?;
+    console.shows("the reason kept", |screen| screen.contains("the drain is under way")).await?;
+    let controls = admin.status().await?.controls;
+    assert!(controls.drain.is_some() && controls.intake.is_some_and(|intake| intake.paused));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_console_that_starts_first_waits_for_its_daemon() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded().set("products", MANY)).await?;
+    let mut daemon = daemon;
+    daemon.kill9()?;
+    std::fs::remove_file(daemon.socket())?;
+    let console = open(&daemon, (80, 24))?;
+    let socket = daemon.socket();
+    let name = socket.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let waits = |screen: &str| screen.contains("no daemon yet at") && screen.contains(&name);
+    println!("{}", console.shows("the wait", waits).await?);
+    let daemon = daemon.restart().await?;
+    console.shows("the daemon", |screen| screen.contains("many")).await?;
+    console.press("q")?;
+    ended(&console).await?;
+    drop(daemon);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_shows_the_sale_pauses_it_and_outlives_the_daemon() -> Result<()> {
     let mut daemon = Daemon::start(Options::embedded().set("products", MANY)).await?;
@@ -79,20 +208,20 @@ async fn the_console_shows_the_sale_pauses_it_and_outlives_the_daemon() -> Resul
     println!("{screen}");
 
     console.press("P")?;
-    console.shows("the question", |screen| screen.contains("Pause intake of seckilld?")).await?;
+    asked(&console, "Pause intake of seckilld?").await?;
     console.press("Enter")?;
     console.shows("No as the default", |screen| !screen.contains("Pause intake of")).await?;
     charge_is(&daemon, "10000").await?;
 
     console.press("P")?;
-    console.shows("the question", |screen| screen.contains("Pause intake of seckilld?")).await?;
+    asked(&console, "Pause intake of seckilld?").await?;
     console.press("y")?;
     console.shows("the pause", |screen| screen.contains("INTAKE PAUSED")).await?;
     let refused = daemon.charge(&phone(999_998), "many", "1.000").await?;
     assert_eq!(refused.code(), "42003", "{}", refused.text());
 
     console.press("P")?;
-    console.shows("the question", |screen| screen.contains("Resume intake of seckilld?")).await?;
+    asked(&console, "Resume intake of seckilld?").await?;
     console.press("y")?;
     console.shows("the sale running again", |screen| !screen.contains("INTAKE PAUSED")).await?;
     charge_is(&daemon, "10000").await?;

@@ -72,8 +72,13 @@ fn switch() -> BoxedStrategy<Option<SwitchView>> {
 
 fn controls() -> BoxedStrategy<Controls> {
     let drain = (moment(), any::<bool>()).prop_map(|(since, drained)| DrainView { since, drained });
-    (switch(), switch(), option::of(drain))
-        .prop_map(|(intake, consumption, drain)| Controls { intake, consumption, drain })
+    (switch(), switch(), option::of(drain), option::of(count()))
+        .prop_map(|(intake, consumption, drain, generation)| Controls {
+            intake,
+            consumption,
+            drain,
+            generation,
+        })
         .boxed()
 }
 
@@ -317,14 +322,17 @@ fn notables() -> BoxedStrategy<Vec<Notable>> {
 
 /// Any state, but for its history.
 fn present() -> BoxedStrategy<Snapshot> {
-    let words = (phase(), text(), log(), texts(), texts(), controls(), products());
+    let step = select(vec![0, 0, -3_600, 1, 3_600]);
+    let words = (phase(), step, text(), log(), texts(), texts(), controls(), products());
     let roles = (gateway(), orders(), queue(), store(), rocketmq());
     (words, roles, config(), unconfirmed(), overdue(), edges())
         .prop_map(|(words, roles, config, unconfirmed, overdue, edges)| {
-            let (phase, log_level, log, degraded, warnings, controls, products) = words;
+            let (phase, clock_step_s, log_level, log, degraded, warnings, controls, products) =
+                words;
             let (gateway, orders, queue, store, rocketmq) = roles;
             Snapshot {
                 phase,
+                clock_step_s,
                 log_level,
                 log,
                 config,

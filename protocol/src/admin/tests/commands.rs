@@ -9,7 +9,7 @@ use super::{assert_golden, assert_line, text};
 use crate::{
     AddStock, ConfigChange, Controls, CreateProduct, Discard, Done, LogLevelState, Money, Phase,
     Reasoned, Refusal, RefusalCode, ReloadState, ResendAll, ResentState, SetLogLevel, SetPrice,
-    SetShelf, Shutdown, ShutdownState,
+    SetShelf, SetSwitch, Shutdown, ShutdownState,
 };
 
 const ID: &str = "ctl-1";
@@ -34,6 +34,14 @@ fn a_reasoned_command() {
     assert_command(&command, r#"{"request_id":"ctl-1","reason":"补货"}"#);
     let command = Reasoned { request_id: text(ID), reason: None };
     assert_command(&command, r#"{"request_id":"ctl-1"}"#);
+}
+
+#[test]
+fn a_switch() {
+    let command = SetSwitch { request_id: text(ID), reason: None, if_generation: Some(7) };
+    assert_command(&command, r#"{"request_id":"ctl-1","if_generation":7}"#);
+    let command = SetSwitch { reason: Some(text("补货")), if_generation: None, ..command };
+    assert_command(&command, r#"{"request_id":"ctl-1","reason":"补货"}"#);
 }
 
 #[test]
@@ -139,7 +147,7 @@ fn what_was_done() {
     assert_golden(&done(product()), include_str!("golden/done_product.json"));
     assert_line(
         &done(Controls::default()),
-        r#"{"request_id":"ctl-1","audit_id":12,"state":{"intake":null,"consumption":null,"drain":null}}"#,
+        r#"{"request_id":"ctl-1","audit_id":12,"state":{"intake":null,"consumption":null,"drain":null,"generation":null}}"#,
     );
     assert_line(
         &done(ResentState { resent: 3, left: 1, over_ms: 1_500 }),

@@ -93,6 +93,24 @@ fn history_is_bounded_and_forgets_the_oldest() {
     assert_eq!(ids, newest(NOTABLES_MAX));
 }
 
+/// Set forward by an hour, the clock takes the uptime nowhere, for the daemon and its readers alike.
+#[test]
+fn the_uptime_does_not_follow_the_clock() {
+    let mut state = Snapshot { started_at: EpochMs(1_000), ..Snapshot::default() };
+    state.move_to(EpochMs(61_000));
+    assert_eq!(state.uptime_s, 60);
+    for (step, at) in [(3_600, 3_662_000), (-3_600, -3_537_000)] {
+        let mut newer = Snapshot { clock_step_s: step, ..state.clone() };
+        newer.move_to(EpochMs(at));
+        assert!((60..=62).contains(&newer.uptime_s), "{}", newer.uptime_s);
+        let mut read = state.clone();
+        for change in state.changes_to(&newer) {
+            read.apply(read.seq + 1, newer.at, change).unwrap();
+        }
+        assert_eq!(read.uptime_s, newer.uptime_s);
+    }
+}
+
 /// An older reader before a newer daemon goes on with what it knows.
 #[test]
 fn a_part_of_a_later_version_is_passed_over() {

@@ -65,7 +65,7 @@ fn controls() -> Controls {
         reason: Some(text("maintenance")),
     };
     let drain = DrainView { since: NOW, drained: false };
-    Controls { intake: Some(intake), consumption: None, drain: Some(drain) }
+    Controls { intake: Some(intake), consumption: None, drain: Some(drain), generation: Some(4) }
 }
 
 fn gateway() -> GatewayView {
@@ -197,6 +197,7 @@ pub(super) fn snapshot() -> Snapshot {
         roles: vec![text("gateway"), text("order")],
         pid: 4_242,
         started_at: START,
+        clock_step_s: 0,
         uptime_s: 100,
         phase: Phase::Serving,
         log_level: text("info"),
@@ -253,6 +254,7 @@ fn what_an_earlier_daemon_does_not_tell_is_not_known() {
 fn each_change() {
     let changes = vec![
         Change::Phase(Phase::Stopping),
+        Change::ClockStep(-3_600),
         Change::LogLevel(text("debug")),
         Change::Log(LogView { dropped: 7, dropped_grave: 1, is_losing: true }),
         Change::Config(config()),

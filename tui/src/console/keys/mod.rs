@@ -98,6 +98,8 @@ pub(crate) enum Context {
     Screens,
     /// Where no window and no input is open: the daemon's switches.
     Switches,
+    /// On a screen that is too small for more than the headline.
+    Small,
     /// Where something can be scrolled.
     Moving,
     /// Lists that can be filtered.
@@ -122,7 +124,7 @@ pub(crate) enum Context {
 
 impl Context {
     /// All, in the order of the help.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Switches,
         Self::Screens,
         Self::Products,
@@ -135,6 +137,7 @@ impl Context {
         Self::Order,
         Self::Question,
         Self::Typing,
+        Self::Small,
         Self::Anywhere,
     ];
 
@@ -144,6 +147,7 @@ impl Context {
             Self::Anywhere => "Anywhere",
             Self::Screens => "Every screen",
             Self::Switches => "Switches, on every screen",
+            Self::Small => "Under 60x20",
             Self::Moving => "Moving",
             Self::Filtered => "Overview, Products, Orders, Queue, Events",
             Self::Sorted => "Overview, Products, Queue",

@@ -40,6 +40,7 @@ pub(crate) const TABLE: &[Binding] = {
         line(C::Products, A::AddStock, &[c('A')], "add stock", "add or withdraw units"),
         line(C::Products, A::Shelf, &[c('S')], "shelf", "put it on the shelf, or take it off"),
         line(C::Products, A::CreateProduct, &[c('N')], "new", "create a product"),
+        line(C::Products, A::Open, &[k(KeyCode::Enter)], "details", "show all of the product"),
         line(C::Queue, A::Resend, &[c('R')], "resend", "put the dead letter back into the queue"),
         line(
             C::Queue,
@@ -76,6 +77,7 @@ pub(crate) const TABLE: &[Binding] = {
         line(C::Screens, A::Quit, &[c('q')], "quit", "quit; the daemon goes on"),
         line(C::Screens, A::Back, &[k(KeyCode::Esc)], "", "clear the filter; never quits"),
         line(C::Screens, A::Help, &[c('?'), k(KeyCode::F(1))], "", "show this help"),
+        line(C::Small, A::Quit, &[c('q')], "quit", "quit; the daemon goes on"),
         line(C::Moving, A::Down, &[c('j'), k(KeyCode::Down)], "", "go down"),
         line(C::Moving, A::Up, &[c('k'), k(KeyCode::Up)], "", "go up"),
         line(C::Moving, A::PageDown, &[k(KeyCode::PageDown), Key::ctrl('f')], "", "a page down"),

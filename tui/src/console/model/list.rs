@@ -1,7 +1,7 @@
 //! A place in a list whose rows come and go. The cursor stays on its row by the row's key; where
 //! the row is gone it stays at its height. The rows themselves are `rows`'.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use ratatui::layout::Rect;
 
@@ -22,6 +22,9 @@ pub(crate) struct List {
     pub(crate) offset: Cell<usize>,
     /// Where its rows were drawn last; the height is a page.
     pub(crate) area: Cell<Rect>,
+    /// The key of the row whose mark is on the screen, as it was drawn last: an action is about
+    /// that one.
+    pub(crate) marked: RefCell<Option<String>>,
 }
 
 impl List {
@@ -47,6 +50,12 @@ impl List {
     pub(crate) fn step(&mut self, keys: &[String], by: isize) {
         let here = self.selected(keys).unwrap_or(0);
         self.select(keys, here.saturating_add_signed(by));
+    }
+
+    /// The row that is marked on the screen, while it is still the selected one.
+    pub(crate) fn marked(&self, keys: &[String]) -> Option<usize> {
+        let marked = self.marked.borrow();
+        self.selected(keys).filter(|index| keys.get(*index) == marked.as_ref())
     }
 
     /// Rows on a page.

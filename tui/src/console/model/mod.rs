@@ -7,10 +7,13 @@ mod input;
 mod list;
 mod orders;
 mod popup;
+mod question;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use ratatui::layout::Size;
 
 use protocol::{
     DeadLetterView, EpochMs, NOTABLES_MAX, Notable, NotableKind, PeerView, Severity, Snapshot,
@@ -19,12 +22,16 @@ use protocol::{
 pub(crate) use input::Input;
 pub(crate) use list::List;
 pub(crate) use orders::{Orders, OrdersFilter};
-pub(crate) use popup::{
-    Button, Confirmation, Details, Field, Form, FormKind, History, Popup, Reveal, Unanswered,
-};
+pub(crate) use popup::{Details, Field, Form, FormKind, History, Popup, Reveal};
+pub(crate) use question::{Button, Fact, Patience, QUIET, Question, Seen, Subject};
 
 use super::keys::Context;
 use super::looks::Looks;
+
+/// Less than this and lines lose what matters: such a screen shows the headline, and no action is
+/// taken on it.
+pub(crate) const WIDTH_MIN: u16 = 60;
+pub(crate) const HEIGHT_MIN: u16 = 20;
 
 /// How long a message stays in the bottom line.
 pub(crate) const TOAST_LASTS: Duration = Duration::from_secs(5);
@@ -177,7 +184,8 @@ pub(crate) struct DeadLetters {
 pub(crate) struct Model {
     pub(crate) looks: Looks,
     pub(crate) access: Access,
-    pub(crate) socket: PathBuf,
+    /// Where the daemon is, or is looked for.
+    pub(crate) socket: String,
     /// The moment of the message that is being handled, or was last.
     pub(crate) now: Instant,
     pub(crate) connection: Connection,
@@ -188,6 +196,13 @@ pub(crate) struct Model {
     pub(crate) you: Option<PeerView>,
     /// The state that is drawn while the display stands still.
     pub(crate) frozen: Option<Box<Snapshot>>,
+    /// The size of the screen as it was drawn last; `None` until it was, and again after it has
+    /// changed.
+    pub(crate) drawn: Cell<Option<Size>>,
+    /// When a key came last.
+    pub(crate) last_key: Option<Instant>,
+    /// Until when keys are dropped: they were meant for a question that was withdrawn.
+    pub(crate) deaf_until: Option<Instant>,
     pub(crate) screen: Screen,
     pub(crate) products: List,
     pub(crate) orders: Orders,
@@ -210,7 +225,7 @@ impl Model {
     pub(crate) fn new(
         looks: Looks,
         access: Access,
-        socket: PathBuf,
+        socket: String,
         ids: RequestIds,
         now: Instant,
     ) -> Self {
@@ -224,6 +239,9 @@ impl Model {
             heard: now,
             you: None,
             frozen: None,
+            drawn: Cell::new(None),
+            last_key: None,
+            deaf_until: None,
             screen: Screen::Overview,
             products: List::default(),
             orders: Orders::default(),
@@ -249,23 +267,57 @@ impl Model {
         matches!(self.connection, Connection::Up { .. })
     }
 
+    /// Whether the screen is too small for more than the headline.
+    pub(crate) fn is_small(&self) -> bool {
+        self.drawn.get().is_some_and(|size| size.width < WIDTH_MIN || size.height < HEIGHT_MIN)
+    }
+
+    /// What was drawn isn't there any more.
+    pub(crate) fn forget_drawing(&self) {
+        self.drawn.set(None);
+        for list in self.lists() {
+            list.marked.replace(None);
+        }
+        for popup in &self.popups {
+            if let Popup::Question(question) = popup {
+                question.seen.set(Seen::Nothing);
+            }
+        }
+    }
+
+    /// The question that is to be answered.
+    pub(crate) fn question(&self) -> Option<&Question> {
+        match self.popups.last() {
+            Some(Popup::Question(question)) => Some(question),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn question_mut(&mut self) -> Option<&mut Question> {
+        match self.popups.last_mut() {
+            Some(Popup::Question(question)) => Some(question),
+            _ => None,
+        }
+    }
+
     /// The contexts whose keys are in force, the narrowest first.
     pub(crate) fn contexts(&self) -> &'static [Context] {
         use Context as C;
+        if self.is_small() {
+            return &[C::Small, C::Anywhere];
+        }
         if self.typing.is_some() {
             return &[C::Typing, C::Anywhere];
         }
         match self.popups.last() {
             None => self.screen.contexts(),
-            Some(Popup::Help { .. } | Popup::Details(Details::DeadLetter { .. })) => {
-                &[C::Window, C::Moving, C::Anywhere]
-            }
             Some(Popup::Details(Details::Order { .. })) => {
                 &[C::Order, C::Window, C::Moving, C::Anywhere]
             }
-            Some(Popup::Confirmation(asked)) if asked.typed.is_some() => &[C::Typing, C::Anywhere],
+            Some(Popup::Help { .. } | Popup::Details(_)) => &[C::Window, C::Moving, C::Anywhere],
+            Some(Popup::Question(asked)) if asked.typed.is_some() => &[C::Typing, C::Anywhere],
             Some(Popup::Form(_)) => &[C::Typing, C::Anywhere],
-            Some(Popup::Confirmation(_) | Popup::Unanswered(_)) => &[C::Question, C::Anywhere],
+            Some(Popup::Question(_)) => &[C::Question, C::Anywhere],
         }
     }
 
@@ -292,7 +344,14 @@ impl Model {
         }
     }
 
-    /// Says it in the bottom line, and keeps it in the events.
+    /// Every list there is.
+    fn lists(&self) -> [&List; 6] {
+        let (orders, letters) = (&self.orders.list, &self.dead_letters.list);
+        [&self.products, orders, &self.queues, letters, &self.gateway, &self.events]
+    }
+
+    /// Says what became of a command in the bottom line, and keeps it in the events. A key that
+    /// can't be used is only said.
     pub(crate) fn tell(&mut self, severity: Severity, text: String) {
         self.note(NotableKind::Audit, severity, text.clone());
         self.say(severity, text);
@@ -320,12 +379,23 @@ impl Model {
         EpochMs(at.0.saturating_add(i64::try_from(since).unwrap_or(i64::MAX)))
     }
 
+    /// When the question has rested for long enough to be answered, if it hasn't. While it can't be
+    /// seen that doesn't come.
+    pub(crate) fn rest_at(&self) -> Option<Instant> {
+        let question = self.question()?;
+        if question.patience == Patience::Rested || question.seen.get() != Seen::Whole {
+            return None;
+        }
+        let Some(seen) = question.in_sight else { return Some(self.now) };
+        Some(self.last_key.map_or(seen, |key| key.max(seen)) + QUIET)
+    }
+
     /// When something on the screen changes by the clock alone; `None` while nothing does, so that
     /// an idle console sleeps.
     pub(crate) fn next_moment(&self) -> Option<Instant> {
         let second = Duration::from_secs(1);
         let clock = (!self.is_connected()).then(|| self.now + second);
         let toast = self.toast.as_ref().map(|toast| toast.until);
-        clock.into_iter().chain(toast).min()
+        clock.into_iter().chain(toast).chain(self.rest_at()).min()
     }
 }

@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use protocol::{DeadLetterView, OrderHistory};
 
-use super::Input;
-use crate::console::command::Command;
+use super::{Input, Question};
+use crate::console::keys::Action;
 
 /// One window.
 #[derive(Debug)]
@@ -13,15 +13,27 @@ pub(crate) enum Popup {
     Help { scroll: Cell<u16> },
     Details(Details),
     Form(Form),
-    Confirmation(Box<Confirmation>),
-    Unanswered(Box<Unanswered>),
+    Question(Box<Question>),
 }
 
 /// Details of a row.
 #[derive(Debug)]
 pub(crate) enum Details {
-    Order { order_id: String, history: History, reveal: Reveal, scroll: Cell<u16> },
-    DeadLetter { letter: Box<DeadLetterView>, scroll: Cell<u16> },
+    /// Drawn from the state as it is, and not as it was when the window was opened.
+    Product {
+        prod_id: String,
+        scroll: Cell<u16>,
+    },
+    Order {
+        order_id: String,
+        history: History,
+        reveal: Reveal,
+        scroll: Cell<u16>,
+    },
+    DeadLetter {
+        letter: Box<DeadLetterView>,
+        scroll: Cell<u16>,
+    },
 }
 
 /// An order's history, as far as it is there.
@@ -59,6 +71,18 @@ pub(crate) enum FormKind {
     LogLevel,
 }
 
+impl FormKind {
+    /// The action whose question the form leads to.
+    pub(crate) const fn action(&self) -> Action {
+        match self {
+            Self::AddStock { .. } => Action::AddStock,
+            Self::CreateProduct => Action::CreateProduct,
+            Self::Discard { .. } => Action::Discard,
+            Self::LogLevel => Action::LogLevel,
+        }
+    }
+}
+
 /// One line of a form.
 #[derive(Debug)]
 pub(crate) struct Field {
@@ -66,42 +90,4 @@ pub(crate) struct Field {
     /// What may stand there.
     pub(crate) hint: &'static str,
     pub(crate) input: Input,
-}
-
-/// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Button {
-    No,
-    Yes,
-}
-
-impl Button {
-    pub(crate) const fn other(self) -> Self {
-        match self {
-            Self::No => Self::Yes,
-            Self::Yes => Self::No,
-        }
-    }
-}
-
-/// A question before the daemon is changed.
-#[derive(Debug)]
-pub(crate) struct Confirmation {
-    /// What is to be done, to what.
-    pub(crate) title: String,
-    /// The effect, and how many it touches.
-    pub(crate) lines: Vec<String>,
-    pub(crate) focus: Button,
-    /// For what can't be undone: the text that has to be typed, and what was.
-    pub(crate) typed: Option<(String, Input)>,
-    pub(crate) command: Command,
-}
-
-/// A command whose answer was lost: nobody knows whether it was carried out. It can be given again
-/// under the same number without being carried out twice.
-#[derive(Debug)]
-pub(crate) struct Unanswered {
-    pub(crate) command: Command,
-    pub(crate) why: String,
-    pub(crate) focus: Button,
 }

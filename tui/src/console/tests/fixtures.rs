@@ -1,7 +1,6 @@
 //! A sale in full swing, and models of it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -13,13 +12,16 @@ use protocol::{
     Snapshot, StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
 };
 
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::text::Span;
 
 use crate::console::looks::{Characters, Colours, Looks};
-use crate::console::model::{Access, Model, RequestIds};
+use crate::console::model::{Access, Model, QUIET, RequestIds};
 use crate::console::msg::{Effect, Msg};
 use crate::console::update::update;
+use crate::console::view::view;
 
 /// 2026-11-23T14:28:20.572Z.
 pub(crate) const AT: EpochMs = EpochMs(1_795_444_100_572);
@@ -162,6 +164,7 @@ pub(crate) fn sale() -> Snapshot {
         roles: vec!["gateway".to_owned(), "order".to_owned()],
         pid: 4_711,
         started_at: ago(3_720),
+        clock_step_s: 0,
         uptime_s: 3_720,
         phase: Phase::Serving,
         log_level: "info".to_owned(),
@@ -173,6 +176,7 @@ pub(crate) fn sale() -> Snapshot {
             intake: Some(SwitchView::default()),
             consumption: Some(SwitchView::default()),
             drain: None,
+            generation: Some(4),
         },
         products: vec![
             product("pid_0001", "iphoneX2019新款", 2_997, 47_003),
@@ -326,16 +330,36 @@ pub(crate) fn dead_letters() -> Vec<DeadLetterView> {
 /// A console that isn't connected yet.
 pub(crate) fn unconnected() -> Model {
     let ids = RequestIds::new("test");
-    let socket = PathBuf::from("/run/seckill/admin.sock");
+    let socket = "/run/seckill/admin.sock".to_owned();
     Model::new(LOOKS, Access::Full, socket, ids, Instant::now())
 }
 
-/// A console that has just got this state, as this peer.
+/// A console that has just got this state, as this peer, and has drawn it.
 pub(crate) fn connected(snapshot: Snapshot, you: PeerView) -> Model {
     let mut model = unconnected();
     let line = Line::Snapshot { snapshot: Box::new(snapshot), you };
     update(&mut model, Msg::Line(Box::new(line)));
+    drawn(&model, WIDE.0, WIDE.1);
     model
+}
+
+/// The screen on which keys are pressed unless a test says another.
+pub(crate) const WIDE: (u16, u16) = (120, 40);
+
+/// The screen as it is drawn.
+pub(crate) fn drawn(model: &Model, width: u16, height: u16) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    view(model, &mut terminal.get_frame());
+    terminal.current_buffer_mut().clone()
+}
+
+/// The operator looks at the question for as long as it wants.
+pub(crate) fn rest(model: &mut Model) {
+    if model.question().is_some() {
+        update(model, Msg::Tick);
+        pass(model, QUIET);
+        update(model, Msg::Tick);
+    }
 }
 
 /// Time passes.
@@ -377,9 +401,33 @@ fn key(name: &str) -> KeyEvent {
     KeyEvent::new(code, KeyModifiers::NONE)
 }
 
-/// Presses the keys; returns all that is to be done for them.
+/// Presses the keys, as somebody does who looks at what is drawn and takes the time that a question
+/// wants; returns all that is to be done for them.
 pub(crate) fn press(model: &mut Model, text: &str) -> Vec<Effect> {
-    keys(text).into_iter().flat_map(|key| update(model, Msg::Key(key))).collect()
+    press_on(model, WIDE, text)
+}
+
+/// The same on a screen of so many columns and lines.
+pub(crate) fn press_on(model: &mut Model, (width, height): (u16, u16), text: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for key in keys(text) {
+        drawn(model, width, height);
+        rest(model);
+        effects.extend(update(model, Msg::Key(key)));
+    }
+    drawn(model, width, height);
+    effects
+}
+
+/// Presses the keys at once, as a paste does that comes as keys: each is drawn, none is waited for.
+pub(crate) fn press_at_once(model: &mut Model, text: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for key in keys(text) {
+        drawn(model, WIDE.0, WIDE.1);
+        update(model, Msg::Tick);
+        effects.extend(update(model, Msg::Key(key)));
+    }
+    effects
 }
 
 /// A screen as text, without blanks at the lines' ends. A wide character hides the cell after it.

@@ -16,18 +16,26 @@ async fn intake_is_paused_and_resumed_by_key() {
     stage.see("✓ open").await;
     stage.press("P").await;
     stage.see("Pause intake of seckilld?").await;
+    stage.rest().await;
     stage.press("y").await;
     stage.see("INTAKE PAUSED").await;
     stage.see("✓ done: pause intake (no. 17 in the audit log)").await;
     let commands = stage.fake.commands(1).await;
-    let expected = ("/v1/intake/pause".to_owned(), json!({ "request_id": "console-test-1" }));
+    let expected = (
+        "/v1/intake/pause".to_owned(),
+        json!({ "request_id": "console-test-1", "if_generation": 4 }),
+    );
     assert_eq!(commands, [expected]);
     stage.press("P").await;
     stage.see("Resume intake of seckilld?").await;
+    stage.rest().await;
     stage.press("y").await;
     stage.see("✓ open").await;
     let commands = stage.fake.commands(2).await;
-    let expected = ("/v1/intake/resume".to_owned(), json!({ "request_id": "console-test-2" }));
+    let expected = (
+        "/v1/intake/resume".to_owned(),
+        json!({ "request_id": "console-test-2", "if_generation": 4 }),
+    );
     assert_eq!(commands[1], expected);
 }
 
@@ -55,7 +63,9 @@ async fn a_refusal_is_shown_and_kept() {
     stage.see("connected").await;
     let why = "you aren't in the group seckill-operators";
     stage.fake.set_mood(Mood::Refuse(RefusalCode::NotPermitted, why));
-    stage.press("Cy").await;
+    stage.press("C").await;
+    stage.rest().await;
+    stage.press("y").await;
     stage.see(&format!("✗ refused: pause consumption: not permitted: {why}")).await;
     stage.press("6").await;
     let screen = stage.see("newest last").await;
@@ -78,8 +88,10 @@ async fn a_lost_answer_is_asked_for_again_and_done_once() {
     stage.fake.set_mood(Mood::CutOff);
     stage.press("A50<Enter>more came<Enter>").await;
     stage.see("Add 50 units to pid_0001?").await;
+    stage.rest().await;
     stage.press("y").await;
     stage.see("No answer. Ask again?").await;
+    stage.rest().await;
     stage.press("y").await;
     stage.see("✓ done: add 50 units to pid_0001").await;
     let commands = stage.fake.commands(2).await;
@@ -116,6 +128,7 @@ async fn orders_are_looked_through() {
     stage.see("\"sold\" is no state").await;
     stage.press("<Esc>/failed<Enter>").await;
     stage.see("state failed").await;
+    stage.see("152****1001").await;
     let asked = stage.fake.asked();
     assert!(asked.contains(&"/v1/orders?limit=100&state=failed".to_owned()), "{asked:?}");
     stage.press("<C-c>").await;
@@ -131,7 +144,11 @@ async fn a_dead_letter_is_discarded_with_a_reason() {
     stage.see("unknown product").await;
     stage.press("jXpoison<Enter>").await;
     stage.see("Discard dead letter 9?").await;
-    stage.press("<Tab><Enter>").await;
+    stage.rest().await;
+    stage.press("<Tab>").await;
+    stage.see("wait a moment").await;
+    stage.rest().await;
+    stage.press("<Enter>").await;
     stage.see("✓ done: discard dead letter 9").await;
     let commands = stage.fake.commands(1).await;
     assert_eq!(commands[0].0, "/v1/dead-letters/9/discard");
@@ -167,6 +184,13 @@ async fn ctrl_z_suspends_and_everything_is_drawn_again() {
     stage.drawn_more_than(before).await;
     assert_eq!(stage.calls.suspended.load(std::sync::atomic::Ordering::SeqCst), 1);
     stage.see("pid_0001").await;
+    // A question that was left for the shell is looked at anew.
+    stage.press("P").await;
+    stage.see("Pause intake of seckilld?").await;
+    stage.rest().await;
+    stage.press("<C-z>y").await;
+    stage.see("a key came too soon").await;
+    assert_eq!(stage.fake.commands(0).await, []);
 }
 
 #[tokio::test]

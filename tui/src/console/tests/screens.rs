@@ -5,26 +5,17 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use protocol::{ChargesView, EpochMs, Notable, NotableKind, PeerView, Severity, Snapshot};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::fixtures::{
-    connected, counted, dead_letters, history, lines_of, onlooker, operator, orders_of_all_states,
-    pass, press, sale, trouble,
+    connected, counted, dead_letters, drawn, history, lines_of, onlooker, operator,
+    orders_of_all_states, pass, press, sale, trouble,
 };
 use crate::console::looks::{Characters, Colours};
 use crate::console::model::{Access, Model, Screen};
 use crate::console::msg::Msg;
 use crate::console::update::update;
-use crate::console::view::view;
-
-fn drawn(model: &Model, width: u16, height: u16) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    view(model, &mut terminal.get_frame());
-    terminal.current_buffer_mut().clone()
-}
 
 /// The screen as text, without blanks at the lines' ends.
 fn text(model: &Model, width: u16, height: u16) -> String {
@@ -112,6 +103,59 @@ fn a_form() {
 }
 
 #[test]
+fn a_products_details() {
+    let mut model = loaded(trouble(), operator(), Screen::Products);
+    press(&mut model, "j<Enter>");
+    at_all_sizes("product", &model);
+    let screen = text(&model, 80, 24);
+    for words in ["pid_0002", "华为MATE20", "5999.000", "on the shelf", "lacks 3", "version"] {
+        assert!(screen.contains(words), "{words}:\n{screen}");
+    }
+}
+
+/// Whatever is left out where it is narrow, price and shelf aren't.
+#[test]
+fn price_and_shelf_are_on_every_products_screen() {
+    let model = loaded(sale(), operator(), Screen::Products);
+    for width in [60, 66, 80, 100, 120, 200] {
+        let screen = text(&model, width, 24);
+        let row = screen.lines().find(|line| line.contains("pid_0003")).unwrap();
+        assert!(row.contains("5999.000") && row.contains("OFF"), "{width}: {row}");
+    }
+}
+
+/// Every time says that it is UTC.
+#[test]
+fn times_are_marked() {
+    let mut model = loaded(sale(), operator(), Screen::Overview);
+    assert!(text(&model, 80, 24).contains("14:28:15Z"));
+    press(&mut model, "<Space>");
+    assert!(text(&model, 120, 40).contains("FROZEN at 14:28:20Z"));
+    for (screen, keys) in [(Screen::Queue, "<Enter>"), (Screen::Events, ""), (Screen::Orders, "")] {
+        let mut model = loaded(sale(), operator(), screen);
+        press(&mut model, keys);
+        let screen = text(&model, 120, 40);
+        let times = screen.match_indices("11-23 14:2").count();
+        assert!(0 < times && screen.matches("11-23 14:2").count() == times);
+        let marked = screen
+            .match_indices("11-23 14:2")
+            .filter(|(at, _)| screen[at + "11-23 14:2".len()..].chars().nth(4) == Some('Z'));
+        assert_eq!(marked.count(), times, "{screen}");
+    }
+}
+
+#[test]
+fn an_empty_queue_has_no_slope() {
+    let mut state = sale();
+    state.queue.lag_messages = Some(0);
+    state.queue.lag_slope_per_s = Some(-990);
+    for screen in [Screen::Overview, Screen::Queue] {
+        let shown = text(&loaded(state.clone(), operator(), screen), 120, 40);
+        assert!(!shown.contains("990"), "{shown}");
+    }
+}
+
+#[test]
 fn an_orders_history() {
     let mut model = loaded(sale(), operator(), Screen::Orders);
     press(&mut model, "<Enter>");
@@ -158,16 +202,42 @@ fn ascii() {
     }
 }
 
+/// Too small for the console, it still answers whether it is selling, whether the queue drains, the
+/// books balance and anyone is wronged, and says what it takes to do more.
 #[test]
-fn a_small_terminal_says_what_it_needs() {
-    let model = loaded(sale(), operator(), Screen::Overview);
-    for (width, height) in [(59, 20), (60, 19), (24, 1)] {
+fn a_small_terminal_has_the_four_lines_and_says_what_it_needs() {
+    let model = loaded(trouble(), operator(), Screen::Products);
+    for (width, height) in [(59, 20), (60, 19), (40, 10), (200, 6)] {
         let screen = text(&model, width, height);
-        let expected = format!("needs 60x20, has {width}x{height}");
-        assert_eq!(screen.trim(), expected);
+        for words in ["INTAKE PAUSED", "CONSUMPTION PAUSED", "OUT OF BALANCE", "17 OVERDUE"] {
+            assert!(screen.contains(words), "{words} at {width}x{height}:\n{screen}");
+        }
+        let needs = format!("needs 60x20, has {width}x{height}; q quits");
+        assert!(screen.contains(&needs), "{screen}");
     }
-    text(&model, 1, 1);
-    text(&model, 200, 60);
+    assert_snapshot!("small_40x10", text(&model, 40, 10));
+    let lines = text(&model, 30, 4);
+    let labels: Vec<&str> =
+        lines.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(labels, ["Sale", "Queue", "Books", "Buyers"]);
+    for (width, height) in [(1, 1), (24, 1), (7, 3), (200, 1), (1, 50), (200, 60)] {
+        text(&model, width, height);
+    }
+}
+
+#[test]
+fn a_small_terminal_shows_a_lost_connection_and_what_is_live() {
+    let mut model = loaded(sale(), operator(), Screen::Overview);
+    press(&mut model, "<Space>");
+    let mut paused = sale();
+    paused.controls.intake.as_mut().unwrap().paused = true;
+    let line = protocol::Line::Snapshot { snapshot: Box::new(paused), you: operator() };
+    update(&mut model, Msg::Line(Box::new(line)));
+    assert!(text(&model, 120, 40).contains("✓ open"), "frozen");
+    assert!(text(&model, 40, 10).contains("INTAKE PAUSED"), "no key would go on with it");
+    let lost = Msg::Lost { why: "gone".to_owned(), retry_in: Duration::from_secs(2) };
+    update(&mut model, lost);
+    assert!(text(&model, 40, 3).starts_with(" ✗ NO CONNECTION"));
 }
 
 #[test]

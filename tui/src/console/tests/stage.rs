@@ -21,11 +21,11 @@ use tokio::task::JoinHandle;
 
 use super::fake::Fake;
 use super::fixtures::{LOOKS, keys, lines_of};
-use crate::client;
 use crate::console::app::App;
-use crate::console::link::Link;
+use crate::console::link::{Daemon, Link};
 use crate::console::model::{Access, Model, RequestIds};
 use crate::console::terminal::Tty;
+use crate::place::{Surroundings, Whereabouts};
 
 /// How long a test waits for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -146,14 +146,17 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("admin.sock");
         let fake = Fake::start(&socket, snapshot, you);
-        let begun = client::events(&socket).await.unwrap();
-        let model = Model::new(
-            LOOKS,
-            Access::Full,
-            socket.clone(),
-            RequestIds::new("test"),
-            Instant::now(),
-        );
+        let surroundings = Surroundings {
+            named: None,
+            user_run: None,
+            term: None,
+            run: folder.path().to_owned(),
+            here: folder.path().to_owned(),
+        };
+        let whereabouts = Whereabouts { given: Some(socket.clone()), surroundings };
+        let daemon = Daemon::new(whereabouts);
+        let ids = RequestIds::new("test");
+        let model = Model::new(LOOKS, Access::Full, daemon.place(), ids, Instant::now());
         let (shown_sender, shown) = watch::channel(String::new());
         let written = Arc::new(AtomicUsize::new(0));
         let inner = TestBackend::new(120, 40);
@@ -161,7 +164,7 @@ impl Stage {
         let (keys, key_receiver) = mpsc::channel(64);
         let (end, ended) = oneshot::channel();
         let calls = Calls::default();
-        let mut link = Link::spawn(socket, begun);
+        let mut link = Link::spawn(daemon);
         spoil(&mut link);
         let app = App {
             model,
@@ -169,6 +172,7 @@ impl Stage {
             input: Keys(key_receiver),
             link,
             tty: calls.clone(),
+            fallback: Size::new(80, 24),
         };
         let running = tokio::spawn(app.run(async move {
             let _ = ended.await;
@@ -181,6 +185,15 @@ impl Stage {
         for key in keys(text) {
             self.send(Event::Key(key)).await;
         }
+    }
+
+    /// Waits until the question takes its answer.
+    pub(crate) async fn rest(&mut self) {
+        let rests = |screen: &str| {
+            let asks = screen.contains("[ y  Yes ]") || screen.contains("and Enter, or Esc:");
+            asks && !screen.contains("wait a moment")
+        };
+        self.until("a question at rest", rests).await;
     }
 
     pub(crate) async fn send(&self, event: Event) {

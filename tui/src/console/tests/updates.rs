@@ -16,7 +16,7 @@ use super::fixtures::{
     press, product, sale, unconnected,
 };
 use crate::console::keys::Action;
-use crate::console::model::{Access, Connection, Model, Popup, Screen};
+use crate::console::model::{Access, Connection, Model, Popup, Screen, Subject};
 use crate::console::msg::{Ask, Effect, Msg, Outcome};
 use crate::console::rows;
 use crate::console::update::{blocked, update};
@@ -36,9 +36,7 @@ fn live(model: &Model) -> &Snapshot {
 /// The command in the topmost question.
 fn command(model: &Model) -> (String, serde_json::Value) {
     match model.popups.last() {
-        Some(Popup::Confirmation(asked)) => {
-            (asked.command.path.clone(), asked.command.body.clone())
-        }
+        Some(Popup::Question(asked)) => (asked.command.path.clone(), asked.command.body.clone()),
         other => panic!("no confirmation but {other:?}"),
     }
 }
@@ -139,11 +137,12 @@ fn screens_by_digit_and_tab() {
 fn each_command_is_what_its_question_says() {
     let id = "console-test-1";
     let plain = json!({ "request_id": id });
+    let switch = json!({ "request_id": id, "if_generation": 4 });
     let reason = |text: &str| json!({ "request_id": id, "reason": text });
     let cases = [
-        ("P", "/v1/intake/pause", plain.clone()),
-        ("C", "/v1/consumption/pause", plain.clone()),
-        ("D", "/v1/drain", plain.clone()),
+        ("P", "/v1/intake/pause", switch.clone()),
+        ("C", "/v1/consumption/pause", switch.clone()),
+        ("D", "/v1/drain", switch),
         ("Q", "/v1/shutdown", plain.clone()),
         ("S", "/v1/products/pid_0001/shelf", json!({ "request_id": id, "on_shelf": false })),
         (
@@ -164,7 +163,7 @@ fn each_command_is_what_its_question_says() {
                 "stock": 100, "on_shelf": false,
             }),
         ),
-        ("L<C-u>debug<Enter>", "/v1/log-level", json!({ "request_id": id, "level": "debug" })),
+        ("Ldebug<Enter>", "/v1/log-level", json!({ "request_id": id, "level": "debug" })),
         ("4R", "/v1/dead-letters/7/resend", plain.clone()),
         ("4E", "/v1/dead-letters/resend", plain),
         ("4jXpoison<Enter>", "/v1/dead-letters/9/discard", reason("poison")),
@@ -181,7 +180,7 @@ fn each_command_is_what_its_question_says() {
 fn a_question_says_how_many_and_starts_on_no() {
     let mut model = connected(sale(), operator());
     press(&mut model, "P");
-    let Some(Popup::Confirmation(asked)) = model.popups.last() else { panic!("no question") };
+    let asked = model.question().expect("a question");
     assert!(asked.title.contains("seckilld"));
     assert!(asked.lines.iter().any(|line| line.contains("2 products on the shelf")));
     assert_eq!(press(&mut model, "<Enter>"), [], "No is selected");
@@ -254,7 +253,7 @@ fn what_may_not_be_done_says_why() {
         (gateway_only.clone(), operator(), Action::Consumption, "no order role"),
         (gateway_only, operator(), Action::AddStock, "no order role"),
         (order_only, operator(), Action::Drain, "no gateway role"),
-        (sale(), operator(), Action::Resend, "no dead letter is selected"),
+        (sale(), operator(), Action::Resend, "no dead letter is marked"),
         (Snapshot { products: Vec::new(), ..sale() }, operator(), Action::Shelf, "no product"),
     ] {
         let model = connected(state, you);
@@ -293,7 +292,7 @@ fn a_lost_answer_is_asked_for_again_under_the_same_number() {
     let [Effect::Ask(Ask::Command(command))] = &effects[..] else { panic!("{effects:?}") };
     let outcome = Outcome::Unanswered("cut off".to_owned());
     update(&mut model, Msg::Commanded { command: command.clone(), outcome });
-    assert!(matches!(model.popups.last(), Some(Popup::Unanswered(_))));
+    assert_eq!(model.question().unwrap().subject, Subject::Repeat);
     assert_eq!(press(&mut model, "y"), [Effect::Ask(Ask::Command(command.clone()))]);
     let other = press(&mut model, "Py");
     assert_ne!(other, [Effect::Ask(Ask::Command(command.clone()))], "a new one has a new number");
@@ -309,6 +308,17 @@ fn nothing_is_sent_without_a_connection() {
     assert!(model.toast.as_ref().unwrap().text.contains("not sent"));
     press(&mut model, "P");
     assert!(model.popups.is_empty());
+}
+
+/// A key that can't be used is said at once, and is nothing that anybody did.
+#[test]
+fn a_mistaken_key_is_no_event() {
+    let mut model = connected(sale(), onlooker());
+    press(&mut model, "P");
+    assert!(model.toast.as_ref().unwrap().text.contains("group"));
+    press(&mut model, "3/state:sold<Enter>");
+    assert!(model.toast.as_ref().unwrap().text.contains("is no state"));
+    assert!(model.notes.is_empty(), "{:?}", model.notes);
 }
 
 #[test]

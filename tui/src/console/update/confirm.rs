@@ -3,20 +3,14 @@
 
 use protocol::{CreateProduct, DeadLetterView, ProductView, Snapshot};
 
+use super::gate::{place, switch};
 use crate::console::command::{Command, Shelf};
-use crate::console::model::{Button, Confirmation, Input, Model, Popup};
+use crate::console::model::{Input, Model, Question, Subject};
 use crate::console::text::{counted, grouped, known, printable, signed};
 
-fn ask(title: String, lines: Vec<String>, command: Command) -> Popup {
-    let focus = Button::No;
-    Popup::Confirmation(Box::new(Confirmation { title, lines, focus, typed: None, command }))
-}
-
 /// For what one mustn't do by habit: the daemon's name has to be typed.
-fn ask_for_name(name: &str, title: String, lines: Vec<String>, command: Command) -> Popup {
-    let typed = Some((name.to_owned(), Input::default()));
-    let focus = Button::No;
-    Popup::Confirmation(Box::new(Confirmation { title, lines, focus, typed, command }))
+fn by_name(name: &str, question: Question) -> Question {
+    Question { typed: Some((name.to_owned(), Input::default())), ..question }
 }
 
 fn waiting(snapshot: &Snapshot) -> String {
@@ -33,97 +27,130 @@ fn on_sale(snapshot: &Snapshot) -> String {
     format!("{} on the shelf, {} charges in the last second", counted(count, "product"), rate)
 }
 
-pub(super) fn intake(model: &mut Model, snapshot: &Snapshot) -> Popup {
-    let id = model.ids.take();
-    let paused = snapshot.controls.intake.as_ref().is_some_and(|switch| switch.paused);
-    if paused {
-        let mut lines =
-            vec!["Buyers can order again.".to_owned(), format!("Touches: {}.", on_sale(snapshot))];
-        if snapshot.controls.drain.is_some() {
-            lines.push("It ends the drain.".to_owned());
-        }
-        let command = Command::plain("/v1/intake/resume", "resume intake", id);
-        return ask(format!("Resume intake of {}?", printable(&snapshot.name)), lines, command);
+pub(super) fn intake(model: &mut Model, snapshot: &Snapshot) -> Question {
+    let (id, controls) = (model.ids.take(), &snapshot.controls);
+    let name = printable(&snapshot.name);
+    let now = format!("Now: intake is {}.", switch(controls.intake.as_ref(), "open"));
+    if controls.intake.as_ref().is_some_and(|switch| switch.paused) {
+        let mut lines = vec![now, "Buyers can order again.".to_owned()];
+        lines.extend(end_of_drain(snapshot));
+        lines.push(format!("Touches: {}.", on_sale(snapshot)));
+        let command =
+            Command::switch("/v1/intake/resume", "resume intake", controls.generation, id);
+        return Question::new(
+            format!("Resume intake of {name}?"),
+            lines,
+            command,
+            Subject::Switches,
+        );
     }
     let lines = vec![
+        now,
         "New orders are refused (code 42003) until intake is resumed.".to_owned(),
         "Orders already accepted are decided as usual.".to_owned(),
         format!("Touches: {}.", on_sale(snapshot)),
     ];
-    let command = Command::plain("/v1/intake/pause", "pause intake", id);
-    ask(format!("Pause intake of {}?", printable(&snapshot.name)), lines, command)
+    let command = Command::switch("/v1/intake/pause", "pause intake", controls.generation, id);
+    Question::new(format!("Pause intake of {name}?"), lines, command, Subject::Switches)
 }
 
-pub(super) fn consumption(model: &mut Model, snapshot: &Snapshot) -> Popup {
-    let id = model.ids.take();
-    let paused = snapshot.controls.consumption.as_ref().is_some_and(|switch| switch.paused);
-    if paused {
+fn end_of_drain(snapshot: &Snapshot) -> Option<String> {
+    snapshot.controls.drain.as_ref().map(|_| "It ends the drain.".to_owned())
+}
+
+pub(super) fn consumption(model: &mut Model, snapshot: &Snapshot) -> Question {
+    let (id, controls) = (model.ids.take(), &snapshot.controls);
+    let name = printable(&snapshot.name);
+    let state = switch(controls.consumption.as_ref(), "running");
+    let now = format!("Now: consumption is {state}.");
+    if controls.consumption.as_ref().is_some_and(|switch| switch.paused) {
         let lines = vec![
+            now,
             "Orders are taken from the queue and decided again.".to_owned(),
             format!("Touches: {}.", waiting(snapshot)),
         ];
-        let command = Command::plain("/v1/consumption/resume", "resume consumption", id);
-        return ask(
-            format!("Resume consumption of {}?", printable(&snapshot.name)),
-            lines,
-            command,
-        );
+        let path = "/v1/consumption/resume";
+        let command = Command::switch(path, "resume consumption", controls.generation, id);
+        let title = format!("Resume consumption of {name}?");
+        return Question::new(title, lines, command, Subject::Switches);
     }
-    let lines = vec![
+    let mut lines = vec![
+        now,
         "Orders stay in the queue, and their buyers stay \"queueing\".".to_owned(),
         "Intake goes on: the queue grows until consumption is resumed.".to_owned(),
-        format!("Touches: {}, and those that come.", waiting(snapshot)),
     ];
-    let command = Command::plain("/v1/consumption/pause", "pause consumption", id);
-    ask(format!("Pause consumption of {}?", printable(&snapshot.name)), lines, command)
+    lines.extend(end_of_drain(snapshot));
+    lines.push(format!("Touches: {}, and those that come.", waiting(snapshot)));
+    let path = "/v1/consumption/pause";
+    let command = Command::switch(path, "pause consumption", controls.generation, id);
+    Question::new(format!("Pause consumption of {name}?"), lines, command, Subject::Switches)
 }
 
-pub(super) fn drain(model: &mut Model, snapshot: &Snapshot) -> Popup {
+pub(super) fn drain(model: &mut Model, snapshot: &Snapshot) -> Question {
+    let controls = &snapshot.controls;
     let lines = vec![
+        format!(
+            "Now: intake is {}, consumption is {}.",
+            switch(controls.intake.as_ref(), "open"),
+            switch(controls.consumption.as_ref(), "running")
+        ),
         "Intake is paused (code 42003); consumption goes on until nothing waits.".to_owned(),
         "The daemon stays up; resuming intake undoes it.".to_owned(),
         format!("Touches: {}; {}.", waiting(snapshot), on_sale(snapshot)),
     ];
-    let command = Command::plain("/v1/drain", "drain", model.ids.take());
-    ask_for_name(&snapshot.name, format!("Drain {}?", printable(&snapshot.name)), lines, command)
+    let command = Command::switch("/v1/drain", "drain", controls.generation, model.ids.take());
+    let title = format!("Drain {}?", printable(&snapshot.name));
+    by_name(&snapshot.name, Question::new(title, lines, command, Subject::Switches))
 }
 
-pub(super) fn shutdown(model: &mut Model, snapshot: &Snapshot) -> Popup {
+pub(super) fn shutdown(model: &mut Model, snapshot: &Snapshot) -> Question {
     let in_flight = snapshot.gateway.as_ref().map_or(0, |gateway| gateway.in_flight);
+    let (name, phase) = (printable(&snapshot.name), snapshot.phase.as_str());
     let lines = vec![
+        format!("Now: {name} is {phase}, process {}.", snapshot.pid),
         "The process ends in order: what is in flight is answered first.".to_owned(),
         "Nothing is sold until it is started again; what is queued stays.".to_owned(),
         format!("Touches: {} in flight, {}.", counted(in_flight, "request"), waiting(snapshot)),
     ];
     let command = Command::shutdown("shut down", model.ids.take());
-    ask_for_name(
-        &snapshot.name,
-        format!("Shut {} down?", printable(&snapshot.name)),
-        lines,
-        command,
+    let title = format!("Shut {name} down?");
+    by_name(&snapshot.name, Question::new(title, lines, command, Subject::Daemon))
+}
+
+/// What a product is now: its name, where it is, what it costs, what is left of it.
+fn now(product: &ProductView) -> String {
+    format!(
+        "Now: {}, {} at {}, stock {}.",
+        printable(&product.prod_name),
+        place(product.on_shelf),
+        product.price,
+        grouped(product.stock)
     )
 }
 
-pub(super) fn shelf(model: &mut Model, product: &ProductView) -> Popup {
-    let (id, name) = (printable(&product.prod_id), printable(&product.prod_name));
+pub(super) fn shelf(model: &mut Model, product: &ProductView) -> Question {
+    let id = printable(&product.prod_id);
     let held = known(product.held);
+    let subject = Subject::Product(product.prod_id.clone());
     if product.on_shelf {
         let lines = vec![
-            format!("{name}: charges are refused (code 40007) until it is back."),
+            now(product),
+            "Charges are refused (code 40007) until it is back.".to_owned(),
             format!("Touches: {} unsold; {held} held are decided as usual.", units(product.stock)),
         ];
         let what = format!("take {id} off the shelf");
         let command = Command::shelf(&product.prod_id, Shelf::Off, &what, model.ids.take());
-        return ask(format!("Take {id} off the shelf?"), lines, command);
+        return Question::new(format!("Take {id} off the shelf?"), lines, command, subject);
     }
     let lines = vec![
-        format!("{name}: it can be charged at {} from now on.", product.price),
+        now(product),
+        format!("It can be charged at {} from now on.", product.price),
         format!("Touches: {} to sell.", units(product.stock)),
     ];
     let what = format!("put {id} on the shelf");
     let to = Shelf::On { shown_version: product.version };
     let command = Command::shelf(&product.prod_id, to, &what, model.ids.take());
-    ask(format!("Put {id} on the shelf?"), lines, command)
+    Question::new(format!("Put {id} on the shelf?"), lines, command, subject)
 }
 
 fn units(count: u64) -> String {
@@ -136,7 +163,7 @@ pub(super) fn add_stock(
     prod_id: &str,
     delta: i64,
     reason: &str,
-) -> Result<Popup, String> {
+) -> Result<Question, String> {
     let products = model.live.as_ref().map_or(&[][..], |snapshot| &snapshot.products);
     let product = products.iter().find(|product| product.prod_id == prod_id);
     let Some(product) = product else { return Err("the product isn't there any more".to_owned()) };
@@ -147,22 +174,18 @@ pub(super) fn add_stock(
     let (verb, count) = if delta < 0 { ("Withdraw", "from") } else { ("Add", "to") };
     let how_many = units(delta.unsigned_abs());
     let lines = vec![
-        format!(
-            "{}: stock {} {} = {}.",
-            printable(&product.prod_name),
-            grouped(product.stock),
-            signed(delta),
-            grouped(after)
-        ),
+        now(product),
+        format!("Then: stock {} {} = {}.", grouped(product.stock), signed(delta), grouped(after)),
         "What is sold meanwhile counts on top.".to_owned(),
         format!("Reason: {}", printable(reason)),
     ];
     let what = format!("{} {how_many} {count} {id}", verb.to_lowercase());
     let command = Command::add_stock(prod_id, delta, reason, &what, model.ids.take());
-    Ok(ask(format!("{verb} {how_many} {count} {id}?"), lines, command))
+    let title = format!("{verb} {how_many} {count} {id}?");
+    Ok(Question::new(title, lines, command, Subject::Product(prod_id.to_owned())))
 }
 
-pub(super) fn create_product(model: &mut Model, mut product: CreateProduct) -> Popup {
+pub(super) fn create_product(model: &mut Model, mut product: CreateProduct) -> Question {
     product.request_id = model.ids.take();
     let id = printable(&product.prod_id);
     let lines = vec![
@@ -170,10 +193,11 @@ pub(super) fn create_product(model: &mut Model, mut product: CreateProduct) -> P
         format!("Touches: {} to sell; off the shelf until S.", units(product.stock.into())),
     ];
     let command = Command::create_product(&format!("create product {id}"), &product);
-    ask(format!("Create product {id}?"), lines, command)
+    let subject = Subject::NewProduct(product.prod_id);
+    Question::new(format!("Create product {id}?"), lines, command, subject)
 }
 
-pub(super) fn resend(model: &mut Model, letter: &DeadLetterView) -> Popup {
+pub(super) fn resend(model: &mut Model, letter: &DeadLetterView) -> Question {
     let lines = vec![
         format!("Set aside as {}.", printable(&letter.reason)),
         format!("Order {}.", letter.order_id.as_deref().map_or_else(String::new, printable)),
@@ -181,19 +205,24 @@ pub(super) fn resend(model: &mut Model, letter: &DeadLetterView) -> Popup {
     ];
     let what = format!("resend dead letter {}", letter.id);
     let command = Command::resend(letter.id, &what, model.ids.take());
-    ask(format!("Resend dead letter {}?", letter.id), lines, command)
+    let title = format!("Resend dead letter {}?", letter.id);
+    Question::new(title, lines, command, Subject::Letter(letter.id))
 }
 
-pub(super) fn resend_all(model: &mut Model, snapshot: &Snapshot) -> Popup {
-    let lines = vec![
+pub(super) fn resend_all(model: &mut Model, snapshot: &Snapshot) -> Question {
+    let mut lines = vec![
         "Those that hold a readable order go back into the queue, at a capped rate.".to_owned(),
         format!("Touches: up to {} dead letters.", known(snapshot.queue.dead_letters)),
     ];
+    if !model.dead_letters.list.filter.is_empty() {
+        lines.push("Those that the filter hides are touched as well.".to_owned());
+    }
     let command = Command::resend_all("resend every dead letter", model.ids.take());
-    ask("Resend every dead letter?".to_owned(), lines, command)
+    let title = "Resend every dead letter?".to_owned();
+    Question::new(title, lines, command, Subject::Letters)
 }
 
-pub(super) fn discard(model: &mut Model, id: u64, reason: &str) -> Popup {
+pub(super) fn discard(model: &mut Model, id: u64, reason: &str) -> Question {
     let lines = vec![
         "Its hold ends and its order fails (discarded). It can't be undone.".to_owned(),
         "Touches: 1 dead letter.".to_owned(),
@@ -201,10 +230,10 @@ pub(super) fn discard(model: &mut Model, id: u64, reason: &str) -> Popup {
     ];
     let what = format!("discard dead letter {id}");
     let command = Command::discard(id, reason, &what, model.ids.take());
-    ask(format!("Discard dead letter {id}?"), lines, command)
+    Question::new(format!("Discard dead letter {id}?"), lines, command, Subject::Letter(id))
 }
 
-pub(super) fn log_level(model: &mut Model, level: &str) -> Popup {
+pub(super) fn log_level(model: &mut Model, level: &str) -> Question {
     let now = model.live.as_ref().map(|snapshot| printable(&snapshot.log_level));
     let lines = vec![
         format!("Now: {}", now.unwrap_or_default()),
@@ -212,5 +241,6 @@ pub(super) fn log_level(model: &mut Model, level: &str) -> Popup {
     ];
     let what = format!("log at {}", printable(level));
     let command = Command::log_level(level, &what, model.ids.take());
-    ask(format!("Log at {}?", printable(level)), lines, command)
+    let title = format!("Log at {}?", printable(level));
+    Question::new(title, lines, command, Subject::LogLevel)
 }

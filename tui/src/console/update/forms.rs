@@ -3,14 +3,14 @@
 
 use protocol::{CreateProduct, Money};
 
-use super::confirm;
-use crate::console::model::{Field, Form, FormKind, Input, Model, Popup};
+use super::{actions, confirm, gate};
+use crate::console::model::{Field, Form, FormKind, Input, Model, Popup, Question};
 
 /// The longest id and name, by the command's own rules.
 const NAME_CHARS_MAX: usize = 64;
 
 fn field(label: &'static str, hint: &'static str, text: &str) -> Field {
-    Field { label, hint, input: Input::with(text) }
+    Field { label, hint, input: Input::proposing(text) }
 }
 
 fn form(kind: FormKind, title: String, fields: Vec<Field>) -> Popup {
@@ -67,14 +67,22 @@ pub(super) fn enter(model: &mut Model, mut form: Form) -> Popup {
         form.focus = empty;
         return Popup::Form(form);
     }
-    match question(model, &form) {
+    let action = form.kind.action();
+    let put = match actions::forbidden(model, action) {
+        Some(why) => Err((form.focus, why)),
+        None => question(model, &form),
+    };
+    let put = put.and_then(|question| {
+        gate::put(model, action, question).map_err(|fault| (form.focus, fault))
+    });
+    match put {
         Ok(popup) => popup,
         Err((focus, fault)) => Popup::Form(Form { focus, fault: Some(fault), ..form }),
     }
 }
 
 /// The question, or which field is wrong and how.
-fn question(model: &mut Model, form: &Form) -> Result<Popup, (usize, String)> {
+fn question(model: &mut Model, form: &Form) -> Result<Question, (usize, String)> {
     let text = |index: usize| form.fields[index].input.text().trim();
     match &form.kind {
         FormKind::AddStock { prod_id } => {

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyEvent, KeyEventKind};
 use protocol::Severity;
 
-use super::{actions, asking, moving, popups};
+use super::{actions, asking, gate, moving, popups};
 use crate::console::keys::{self, Action, Context};
 use crate::console::model::{
     Access, Connection, Details, History, Input, Model, Pane, Popup, Reveal, Screen,
@@ -16,7 +16,14 @@ pub(super) fn on_key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
         return Vec::new();
     }
     let contexts = model.contexts();
-    match keys::action(contexts, event) {
+    let action = keys::action(contexts, event);
+    let ends = matches!(action, Some(Action::QuitNow | Action::Suspend));
+    let is_heard = ends || model.is_small() || gate::hears(model, action);
+    model.last_key = Some(model.now);
+    if !is_heard {
+        return Vec::new();
+    }
+    match action {
         Some(action) => act(model, action),
         None if contexts.contains(&Context::Typing) => popups::type_key(model, event),
         None => Vec::new(),
@@ -51,7 +58,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         A::PreviousScreen => model.screen = model.screen.step(-1),
         A::Go(screen) => model.screen = screen,
         A::Freeze => freeze(model),
-        A::Filter => model.typing = Some(Input::with(&model.list().filter)),
+        A::Filter => model.typing = Some(Input::proposing(&model.list().filter)),
         A::Sort => {
             let ways = rows::orders_of(model).max(1);
             let list = model.list_mut();
@@ -88,8 +95,8 @@ fn change(model: &mut Model, action: Action) {
         return;
     }
     match actions::question(model, action) {
-        Ok(popup) => model.popups.push(popup),
-        Err(why) => model.tell(Severity::Warning, why),
+        Ok(popup) => gate::open(model, popup),
+        Err(why) => model.say(Severity::Warning, why),
     }
 }
 
@@ -147,6 +154,14 @@ fn copy(model: &mut Model) -> Vec<Effect> {
 
 fn open(model: &mut Model) -> Vec<Effect> {
     match (model.screen, model.pane) {
+        (Screen::Overview | Screen::Products, _) => {
+            if let Some(product) = rows::selected_product(model) {
+                let details =
+                    Details::Product { prod_id: product.prod_id.clone(), scroll: 0.into() };
+                model.popups.push(Popup::Details(details));
+            }
+            Vec::new()
+        }
         (Screen::Orders, _) => {
             let Some(order_id) = rows::selected_order(model).map(|order| order.order_id.clone())
             else {

@@ -5,6 +5,7 @@ mod actions;
 mod asking;
 mod confirm;
 mod forms;
+mod gate;
 mod keys;
 mod lines;
 mod mouse;
@@ -14,8 +15,9 @@ mod popups;
 use protocol::{NotableKind, Severity};
 
 use super::command::Command;
-use super::model::{Connection, Model, Popup, Unanswered};
+use super::model::{Connection, Model, Popup, Question, Subject};
 use super::msg::{Effect, Msg, Outcome};
+use super::text::printable;
 
 pub(crate) use actions::{blocked, not_permitted};
 
@@ -26,7 +28,19 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Key(event) => keys::on_key(model, event),
         Msg::Paste(text) => popups::paste(model, &text),
         Msg::Mouse(event) => mouse::on_mouse(model, event),
-        Msg::Tick => Vec::new(),
+        Msg::Tick => {
+            gate::rest(model);
+            Vec::new()
+        }
+        Msg::Resized => {
+            model.forget_drawing();
+            gate::rest(model);
+            Vec::new()
+        }
+        Msg::Found(place) => {
+            model.socket = place;
+            Vec::new()
+        }
         Msg::Line(line) => lines::on_line(model, *line),
         Msg::Lost { why, retry_in } => {
             lost(model, why, retry_in);
@@ -38,6 +52,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Commanded { command, outcome } => commanded(model, *command, outcome),
     };
     moving::hold(model);
+    gate::withdraw(model);
     effects.extend(asking::keep_fresh(model));
     effects
 }
@@ -70,10 +85,20 @@ fn commanded(model: &mut Model, command: Command, outcome: Outcome) -> Vec<Effec
         Outcome::Unanswered(why) => {
             let text = format!("no answer: {}: {why}", command.what);
             model.note(NotableKind::Audit, Severity::Warning, text);
-            let focus = super::model::Button::No;
-            let unanswered = Unanswered { command, why, focus };
-            model.popups.push(Popup::Unanswered(Box::new(unanswered)));
+            gate::open(model, Popup::Question(Box::new(once_more(command, &why))));
             Vec::new()
         }
     }
+}
+
+/// A command whose answer was lost: nobody knows whether it was carried out. Given again it has the
+/// number that it had, and what it was based on still stands in it.
+fn once_more(command: Command, why: &str) -> Question {
+    let lines = vec![
+        format!("{}: {}", command.what, printable(why)),
+        "It may have been carried out, or not. Asking again is safe: it has the same number, and \
+         is done once at most."
+            .to_owned(),
+    ];
+    Question::new("No answer. Ask again?".to_owned(), lines, command, Subject::Repeat)
 }

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use ratatui::layout::Position;
 
 use super::keys;
-use crate::console::model::Model;
+use crate::console::model::{Model, Popup};
 use crate::console::msg::Effect;
 use crate::console::rows;
 
@@ -12,6 +12,10 @@ use crate::console::rows;
 const NOTCH: usize = 3;
 
 pub(super) fn on_mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
+    if model.is_small() || matches!(model.popups.last(), Some(Popup::Question(_) | Popup::Form(_)))
+    {
+        return Vec::new();
+    }
     match event.kind {
         MouseEventKind::ScrollUp => wheel(model, KeyCode::Up),
         MouseEventKind::ScrollDown => wheel(model, KeyCode::Down),
@@ -23,7 +27,7 @@ pub(super) fn on_mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
     }
 }
 
-/// The arrow keys move whatever has the focus; in a field that is typed they do no harm.
+/// The arrow keys move whatever has the focus.
 fn wheel(model: &mut Model, code: KeyCode) -> Vec<Effect> {
     let key = KeyEvent::new(code, KeyModifiers::NONE);
     (0..NOTCH).flat_map(|_| keys::on_key(model, key)).collect()

@@ -19,7 +19,9 @@ pub(super) fn scroll(model: &mut Model, action: Action) -> Vec<Effect> {
     let text = match model.popups.last() {
         Some(Popup::Help { scroll }) => Some(scroll),
         Some(Popup::Details(
-            Details::Order { scroll, .. } | Details::DeadLetter { scroll, .. },
+            Details::Product { scroll, .. }
+            | Details::Order { scroll, .. }
+            | Details::DeadLetter { scroll, .. },
         )) => Some(scroll),
         _ => None,
     };

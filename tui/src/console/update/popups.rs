@@ -3,32 +3,29 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use protocol::Severity;
 
-use super::{asking, forms};
+use super::{asking, forms, gate};
 use crate::console::command::Command;
 use crate::console::keys::Action;
-use crate::console::model::{Button, Connection, Input, Model, OrdersFilter, Popup, Screen};
+use crate::console::model::{
+    Button, Connection, Input, Model, OrdersFilter, Popup, Question, Screen,
+};
 use crate::console::msg::{Ask, Effect};
 use crate::console::text::printable;
 
 /// A question's keys.
 pub(super) fn question(model: &mut Model, action: Action) -> Vec<Effect> {
-    let focus = match model.popups.last_mut() {
-        Some(Popup::Confirmation(asked)) => &mut asked.focus,
-        Some(Popup::Unanswered(asked)) => &mut asked.focus,
-        _ => return Vec::new(),
-    };
+    let Some(question) = model.question_mut() else { return Vec::new() };
     let answer = match action {
         Action::Yes => Button::Yes,
         Action::No => Button::No,
         Action::OtherButton => {
-            *focus = focus.other();
+            question.focus = question.focus.other();
             return Vec::new();
         }
-        _ => *focus,
+        _ => question.focus,
     };
     match (model.popups.pop(), answer) {
-        (Some(Popup::Confirmation(asked)), Button::Yes) => give(model, asked.command),
-        (Some(Popup::Unanswered(asked)), Button::Yes) => give(model, asked.command),
+        (Some(Popup::Question(question)), Button::Yes) => give(model, question.command),
         _ => Vec::new(),
     }
 }
@@ -87,20 +84,25 @@ fn enter(model: &mut Model) -> Vec<Effect> {
             model.popups.push(popup);
             Vec::new()
         }
-        Some(Popup::Confirmation(asked)) => match &asked.typed {
-            Some((expected, input)) if input.text() == expected => give(model, asked.command),
-            _ => {
-                if let Some((expected, input)) = &asked.typed {
-                    let (given, wanted) = (printable(input.text()), printable(expected));
-                    let text = format!("{given:?} isn't {wanted:?}: nothing is done");
-                    model.say(Severity::Warning, text);
-                }
-                model.popups.push(Popup::Confirmation(asked));
-                Vec::new()
-            }
-        },
+        Some(Popup::Question(question)) => named(model, question),
         other => {
             model.popups.extend(other);
+            Vec::new()
+        }
+    }
+}
+
+/// The name was typed, or something else.
+fn named(model: &mut Model, question: Box<Question>) -> Vec<Effect> {
+    match &question.typed {
+        Some((expected, input)) if input.text() == expected => give(model, question.command),
+        typed => {
+            if let Some((expected, input)) = typed {
+                let (given, wanted) = (printable(input.text()), printable(expected));
+                let text = format!("{given:?} isn't {wanted:?}: nothing is done");
+                model.say(Severity::Warning, text);
+            }
+            model.popups.push(Popup::Question(question));
             Vec::new()
         }
     }
@@ -123,7 +125,7 @@ fn keep_filter(model: &mut Model, typed: Input) {
         }
         Err(why) => {
             model.typing = Some(typed);
-            model.tell(Severity::Warning, why);
+            model.say(Severity::Warning, why);
         }
     }
 }
@@ -156,7 +158,7 @@ fn input(model: &mut Model) -> Option<&mut Input> {
             form.fault = None;
             form.fields.get_mut(form.focus).map(|field| &mut field.input)
         }
-        Popup::Confirmation(asked) => asked.typed.as_mut().map(|(_, input)| input),
+        Popup::Question(asked) => asked.typed.as_mut().map(|(_, input)| input),
         _ => None,
     }
 }
@@ -179,7 +181,13 @@ pub(super) fn type_key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
+/// A paste is as good as keys: it answers nothing, and a question's wait begins anew.
 pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    let is_heard = !model.is_small() && gate::hears(model, None);
+    model.last_key = Some(model.now);
+    if !is_heard {
+        return Vec::new();
+    }
     if let Some(input) = input(model) {
         input.insert(text);
     }

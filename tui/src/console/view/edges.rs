@@ -9,7 +9,7 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::parts::{fit, put};
+use super::parts::{fit, put, put_all, wrapped};
 use crate::console::keys::{self, Action, Binding};
 use crate::console::model::{Access, Connection, Input, Model, Screen};
 use crate::console::text::{age, clock, known, minutes, printable};
@@ -116,6 +116,27 @@ fn generation(config: &ConfigView, styles: &Styles) -> Option<Span<'static>> {
     }
 }
 
+/// Whom the console waits for, as long as it has seen no daemon.
+pub(super) fn waiting(model: &Model, styles: &Styles) -> Line<'static> {
+    let text = match model.connection {
+        Connection::Lost { .. } => format!(" no daemon yet at {}", printable(&model.socket)),
+        _ => " waiting for the daemon's state".to_owned(),
+    };
+    Line::styled(text, styles.quiet)
+}
+
+/// The body of every screen as long as there is no state.
+pub(super) fn nothing_yet(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    let mut texts = vec![waiting(model, styles).to_string()];
+    if let Connection::Lost { why, .. } = &model.connection {
+        texts.push(printable(why));
+        texts.push("It is looked for again and again; q quits.".to_owned());
+    }
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let lines = texts.iter().flat_map(|text| wrapped(text.trim_start(), area.width));
+    put_all(buffer, area, lines.map(Line::raw));
+}
+
 /// How old the data is, why, and when it is tried again.
 pub(super) fn banner(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let Connection::Lost { why, retry_at } = &model.connection else { return };
@@ -125,13 +146,12 @@ pub(super) fn banner(model: &Model, styles: &Styles, area: Rect, buffer: &mut Bu
         0 => "trying again".to_owned(),
         seconds => format!("trying again in {seconds}s"),
     };
-    let text = format!(
-        " {} NO CONNECTION, data is {old} old{}{retry}{}{}",
-        symbol::BAD,
-        symbol::DOT,
-        symbol::DOT,
-        printable(why)
-    );
+    let what = match model.live {
+        Some(_) => format!("NO CONNECTION, data is {old} old"),
+        None => "NO DAEMON YET".to_owned(),
+    };
+    let (bad, dot) = (symbol::BAD, symbol::DOT);
+    let text = format!(" {bad} {what}{dot}{retry}{dot}{}", printable(why));
     put(buffer, area, &Line::styled(text, styles.bad));
 }
 
@@ -147,7 +167,7 @@ pub(super) fn bottom(model: &Model, styles: &Styles, area: Rect, buffer: &mut Bu
             Screen::Orders => "state, product, phone: ",
             _ => "filter: ",
         };
-        put(buffer, area, &typed(what, input, styles));
+        put(buffer, area, &typed(what, input, area.width, styles));
     } else {
         hints(model, styles, area, buffer);
     }
@@ -162,14 +182,21 @@ pub(super) const fn severity(severity: Severity, styles: &Styles) -> (&'static s
     }
 }
 
-/// A line that is typed, with its cursor.
-pub(super) fn typed(label: &str, input: &Input, styles: &Styles) -> Line<'static> {
+/// A line that is typed, with its cursor; of one that is too long, the part that has the cursor. A
+/// text that typing replaces is shown as selected.
+pub(super) fn typed(label: &str, input: &Input, width: u16, styles: &Styles) -> Line<'static> {
     let (before, after) = input.parts();
     let mut rest = after.chars();
     let under = rest.next().unwrap_or(' ');
+    let room = usize::from(width).saturating_sub(Span::raw(label).width() + 2);
+    let mut before = printable(before);
+    while room < Span::raw(&before).width() {
+        before.remove(0);
+    }
+    let style = if input.is_proposed() { styles.selected } else { styles.text };
     Line::from(vec![
         Span::styled(label.to_owned(), styles.quiet),
-        Span::raw(printable(before)),
+        Span::styled(before, style),
         Span::styled(printable(&under.to_string()), styles.selected),
         Span::raw(printable(rest.as_str())),
     ])

@@ -15,7 +15,7 @@ use crate::console::text::{clock, day_and_clock, printable};
 use crate::console::theme::Styles;
 
 const COLUMNS: &[Column<Notable>] = &[
-    left("time (UTC)", Width::Fixed(14), 0, |event, _| Line::raw(day_and_clock(event.at))),
+    left("time", Width::Fixed(15), 0, |event, _| Line::raw(day_and_clock(event.at))),
     left("", Width::Fixed(1), 0, sign),
     left("about", Width::Fixed(9), 1, |event, _| Line::raw(event.kind.as_str())),
     left("what", Width::Rest(30), 0, what),

@@ -63,11 +63,10 @@ fn share(row: &Answered) -> String {
     if row.fault.is_some() {
         return String::new();
     }
-    if 0 < row.count && row.count.saturating_mul(1_000) < row.of {
+    if 0 < row.count && row.share == 0 {
         return "<0.1%".to_owned();
     }
-    let tenths = u128::from(row.count) * 1_000 / u128::from(row.of.max(1));
-    format!("{}.{}%", tenths / 10, tenths % 10)
+    format!("{}.{}%", row.share / 10, row.share % 10)
 }
 
 pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {

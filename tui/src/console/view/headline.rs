@@ -156,7 +156,7 @@ pub(super) fn lag(snapshot: &Snapshot, styles: &Styles) -> Vec<Span<'static>> {
     spans
 }
 
-/// `↘ −80/s`; nothing while the lag stands still at 0.
+/// `↘ −80/s`; nothing of an empty queue: what drained it is over.
 pub(super) fn slope(snapshot: &Snapshot, styles: &Styles) -> Option<Vec<Span<'static>>> {
     let (arrow, style) = match snapshot.queue.trend? {
         Trend::Draining => (symbol::DRAINING, styles.good),
@@ -164,8 +164,8 @@ pub(super) fn slope(snapshot: &Snapshot, styles: &Styles) -> Option<Vec<Span<'st
         Trend::Steady => (symbol::STEADY, styles.text),
     };
     let slope = snapshot.queue.lag_slope_per_s?;
-    let is_still = snapshot.queue.lag_messages == Some(0) && slope == 0;
-    (!is_still).then(|| vec![Span::styled(format!("{arrow} {}/s", signed(slope)), style)])
+    let is_empty = snapshot.queue.lag_messages == Some(0);
+    (!is_empty).then(|| vec![Span::styled(format!("{arrow} {}/s", signed(slope)), style)])
 }
 
 /// The conservation of stock: the sum of all products, or where it is broken and by how much.

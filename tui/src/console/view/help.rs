@@ -24,7 +24,7 @@ pub(super) fn columns(model: &Model, styles: &Styles, width: u16) -> Vec<Vec<Lin
         groups.insert(0, vec![Line::styled(text, styles.warning), Line::default()]);
     }
     let program = concat!("seckillctl ", env!("CARGO_PKG_VERSION"), " at ");
-    let last = Line::raw(format!("{program}{}", printable(&model.socket.to_string_lossy())));
+    let last = Line::raw(format!("{program}{}", printable(&model.socket)));
     if width < TWO_COLUMNS {
         let mut lines = groups.concat();
         lines.push(last);

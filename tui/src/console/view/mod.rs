@@ -1,5 +1,5 @@
-//! `view`: the model as a screen. It changes nothing but the cells in which lists remember how many
-//! rows fitted, reads no clock, and gives the same screen for the same model.
+//! `view`: the model as a screen. It changes nothing but the cells in which the model remembers
+//! what is on the screen, reads no clock, and gives the same screen for the same model.
 
 mod bars;
 mod edges;
@@ -12,41 +12,34 @@ mod overview;
 mod parts;
 mod popups;
 mod products;
+mod questions;
 mod queue;
+mod small;
 mod table;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::Line;
 
 use super::looks::Characters;
 use super::model::{Connection, Model, Screen};
 use super::theme::{self, Styles};
 
-/// Less than this and lines lose what matters.
-pub(crate) const WIDTH_MIN: u16 = 60;
-pub(crate) const HEIGHT_MIN: u16 = 20;
-
-/// Draws everything.
+/// Draws everything, and notes in the model what of it can be acted on.
 pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     let styles = Styles::new(model.looks.colours);
     let buffer = frame.buffer_mut();
-    if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
-        too_small(area, buffer);
+    model.forget_drawing();
+    model.drawn.set(Some(area.as_size()));
+    if model.is_small() {
+        small::draw(model, &styles, area, buffer);
     } else {
         screen(model, &styles, area, buffer);
     }
     if model.looks.characters == Characters::Ascii {
         theme::ascii(buffer);
     }
-}
-
-fn too_small(area: Rect, buffer: &mut Buffer) {
-    let text = format!("needs {WIDTH_MIN}x{HEIGHT_MIN}, has {}x{}", area.width, area.height);
-    let middle = Rect { y: area.y + area.height / 2, height: area.height.min(1), ..area };
-    parts::put(buffer, middle, &Line::raw(text).centered());
 }
 
 fn screen(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
@@ -63,6 +56,7 @@ fn screen(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     edges::tabs(model, styles, tabs, buffer);
     edges::banner(model, styles, banner, buffer);
     match model.screen {
+        _ if model.shown().is_none() => edges::nothing_yet(model, styles, body, buffer),
         Screen::Overview => overview::draw(model, styles, body, buffer),
         Screen::Products => products::draw(model, styles, body, buffer),
         Screen::Orders => orders::draw(model, styles, body, buffer),

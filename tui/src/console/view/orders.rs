@@ -13,7 +13,7 @@ use crate::console::text::{UNKNOWN, day_and_clock, grouped, printable, words};
 use crate::console::theme::{Styles, symbol};
 
 const COLUMNS: &[Column<OrderView>] = &[
-    left("time (UTC)", Width::Fixed(14), 0, |order, _| Line::raw(day_and_clock(order.charge_time))),
+    left("time", Width::Fixed(15), 0, |order, _| Line::raw(day_and_clock(order.charge_time))),
     left("state", Width::Fixed(13), 0, |order, pen| Line::from(state(order.state, pen.styles))),
     left("reason", Width::Fixed(17), 2, reason),
     left("product", Width::Fixed(12), 0, |order, _| Line::raw(printable(&order.prod_id))),

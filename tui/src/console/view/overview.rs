@@ -10,17 +10,14 @@ use ratatui::text::{Line, Span};
 use super::parts::{labelled, panel, put, put_all, title};
 use super::{bars, events, headline, products};
 use crate::console::model::Model;
-use crate::console::text::{UNKNOWN, bytes, grouped, latency};
+use crate::console::text::{UNKNOWN, bytes, grouped, latency, whole_latency};
 use crate::console::theme::{Styles, symbol};
 
 /// Sentences of what is wrong that are shown; the Events screen has them all.
 const SENTENCES_MAX: u16 = 3;
 
 pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
-    let Some(snapshot) = model.shown() else {
-        put(buffer, area, &Line::styled(" waiting for the daemon's state", styles.quiet));
-        return;
-    };
+    let Some(snapshot) = model.shown() else { return };
     let sentences = headline::sentences(snapshot, styles);
     let lines = u16::try_from(sentences.len()).unwrap_or(SENTENCES_MAX).min(SENTENCES_MAX);
     let rest = area.height.saturating_sub(headline::LINES + lines);
@@ -125,10 +122,10 @@ fn outcome(name: &str, count: u64, most: u64, area: Rect, styles: &Styles) -> Li
 }
 
 /// ` p50 1.2ms  p99 8ms` as one value.
-fn spread(view: Option<&LatencyView>) -> String {
+fn spread(view: Option<&LatencyView>, told: fn(u64) -> String) -> String {
     view.map_or_else(
         || UNKNOWN.to_owned(),
-        |view| format!("p50 {} p99 {}", latency(view.p50_us), latency(view.p99_us)),
+        |view| format!("p50 {} p99 {}", told(view.p50_us), told(view.p99_us)),
     )
 }
 
@@ -138,8 +135,7 @@ fn speed(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) 
     let orders = snapshot.orders.as_ref();
     let gateway = snapshot.gateway.as_ref();
     let store = &snapshot.store;
-    let per_commit = store.order_rate.last_60s.checked_div(store.commit_rate.last_60s);
-    let per_commit = per_commit.map_or_else(|| UNKNOWN.to_owned(), grouped);
+    let per_commit = per_commit(store.order_rate.last_60s, store.commit_rate.last_60s);
     let publish = gateway.map_or_else(
         || UNKNOWN.to_owned(),
         |gateway| {
@@ -153,9 +149,12 @@ fn speed(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) 
     let decided =
         orders.map_or_else(|| UNKNOWN.to_owned(), |view| grouped(view.decided_rate.last_1s));
     let rows = [
-        ("charge", spread(gateway.and_then(|view| view.charge_latency.as_ref()))),
-        ("to placed", spread(orders.and_then(|view| view.accept_to_placed.as_ref()))),
-        ("commit", spread(store.commit_latency.as_ref())),
+        ("charge", spread(gateway.and_then(|view| view.charge_latency.as_ref()), latency)),
+        (
+            "to placed",
+            spread(orders.and_then(|view| view.accept_to_placed.as_ref()), whole_latency),
+        ),
+        ("commit", spread(store.commit_latency.as_ref(), latency)),
         ("decided/s", decided),
         ("orders a commit", per_commit),
         ("publisher waits", publish),
@@ -168,9 +167,27 @@ fn speed(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) 
     put_all(buffer, inner, lines);
 }
 
+/// Orders that a commit holds, on average; there are commits without any, and minutes without one.
+fn per_commit(orders: u64, commits: u64) -> String {
+    match orders.saturating_mul(10).checked_div(commits) {
+        None => UNKNOWN.to_owned(),
+        Some(0) if orders == 0 => UNKNOWN.to_owned(),
+        Some(0) => "<0.1".to_owned(),
+        Some(tenths @ 0..100) => format!("{}.{}", tenths / 10, tenths % 10),
+        Some(tenths) => grouped(tenths / 10),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Heights, heights};
+    use super::{Heights, heights, per_commit};
+
+    #[test]
+    fn a_commit_without_an_order_has_no_average() {
+        let told = [(0, 0), (0, 7), (7, 0), (3, 5), (14, 10), (640, 10), (1, 100)];
+        let told = told.map(|(orders, commits)| per_commit(orders, commits));
+        assert_eq!(told, ["–", "–", "–", "0.6", "1.4", "64", "<0.1"]);
+    }
 
     #[test]
     fn every_part_keeps_a_place() {

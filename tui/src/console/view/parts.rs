@@ -66,6 +66,27 @@ pub(super) fn put_all<'a>(
     }
 }
 
+/// A text in lines of so many columns, broken at blanks where there are some.
+pub(super) fn wrapped(text: &str, width: u16) -> Vec<String> {
+    let width = usize::from(width.max(2));
+    let columns = |text: &str| Span::raw(text).width();
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split_inclusive(' ') {
+        if width < columns(&line) + columns(word.trim_end()) && !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        for c in word.chars() {
+            // A word without an end is broken where the line ends.
+            if width < columns(&line) + columns(c.encode_utf8(&mut [0; 4])) && c != ' ' {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 /// As many of the parts as fit, the first ones first, with a dot between them.
 pub(super) fn fit(
     parts: impl IntoIterator<Item = Vec<Span<'static>>>,
@@ -150,7 +171,7 @@ pub(super) fn labelled(
 
 #[cfg(test)]
 mod tests {
-    use super::cut_in_the_middle;
+    use super::{cut_in_the_middle, wrapped};
 
     #[test]
     fn a_long_name_keeps_both_ends() {
@@ -164,5 +185,23 @@ mod tests {
         assert_eq!(cut_in_the_middle(name, 0), name);
         // A wide character that would stick out is left out.
         assert_eq!(cut_in_the_middle("华为手机/旗舰/7", 8), "华…舰/7");
+    }
+
+    #[test]
+    fn nothing_of_a_text_is_lost_when_it_is_wrapped() {
+        assert_eq!(wrapped("the sale is open", 8), ["the sale", "is open"]);
+        assert_eq!(wrapped("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrapped("华为手机", 5), ["华为", "手机"]);
+        assert_eq!(wrapped("", 5), [""]);
+        let text = "a bb ccc 华为 dddd eeeee ffffff ggggggg";
+        for width in 2..40 {
+            let lines = wrapped(text, width);
+            let bare = |text: &str| text.replace(' ', "");
+            assert_eq!(bare(&lines.concat()), bare(text), "{width}");
+            let long = lines
+                .iter()
+                .any(|line| usize::from(width) < ratatui::text::Span::raw(line.as_str()).width());
+            assert!(!long, "{width}: {lines:?}");
+        }
     }
 }

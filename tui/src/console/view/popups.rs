@@ -1,4 +1,5 @@
-//! Windows over the screen: help, details, forms, questions.
+//! Windows over the screen, and what help and details say in them; forms and questions are
+//! `questions`'.
 
 use std::cell::Cell;
 
@@ -9,17 +10,14 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget, Wrap};
 
-use super::edges::typed;
-use super::parts::{put, put_all};
-use super::{help, orders};
-use crate::console::model::{
-    Button, Confirmation, Details, Form, History, Model, Popup, Reveal, Unanswered,
-};
+use super::parts::put;
+use super::{help, orders, products, questions};
+use crate::console::model::{Details, History, Model, Popup, Reveal};
 use crate::console::text::{UNKNOWN, bytes, day_and_clock, grouped, known_text, printable, words};
 use crate::console::theme::{Styles, symbol};
 
 /// The widest window of plain words.
-const WORDS: u16 = 76;
+pub(super) const WORDS: u16 = 76;
 
 pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let Some(popup) = model.popups.last() else { return };
@@ -29,6 +27,10 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
             let width = if columns.len() == 1 { 78 } else { 156 };
             text("Help", columns, scroll, width, styles, area, buffer);
         }
+        Popup::Details(Details::Product { prod_id, scroll }) => {
+            let lines = products::details(model, prod_id, styles);
+            text("Product", vec![lines], scroll, 100, styles, area, buffer);
+        }
         Popup::Details(Details::Order { order_id, history, reveal, scroll }) => {
             let lines = order(order_id, history, *reveal, styles);
             text("Order", vec![lines], scroll, 100, styles, area, buffer);
@@ -37,14 +39,13 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
             let name = format!("Dead letter {}", letter.id);
             text(&name, vec![dead_letter(letter, styles)], scroll, 100, styles, area, buffer);
         }
-        Popup::Form(form) => fill_in(form, styles, area, buffer),
-        Popup::Confirmation(asked) => confirmation(asked, styles, area, buffer),
-        Popup::Unanswered(asked) => unanswered(asked, styles, area, buffer),
+        Popup::Form(form) => questions::form(form, styles, area, buffer),
+        Popup::Question(asked) => questions::question(asked, styles, area, buffer),
     }
 }
 
 /// An empty window in the middle; returns its inside.
-fn window(
+pub(super) fn window(
     name: &str,
     width: u16,
     height: u16,
@@ -110,7 +111,7 @@ fn order(order_id: &str, history: &History, reveal: Reveal, styles: &Styles) -> 
     }
 }
 
-fn pair(label: &str, value: Span<'static>, styles: &Styles) -> Line<'static> {
+pub(super) fn pair(label: &str, value: Span<'static>, styles: &Styles) -> Line<'static> {
     Line::from(vec![Span::styled(format!("{label:<12}"), styles.quiet), value])
 }
 
@@ -136,7 +137,7 @@ fn loaded(history: &OrderHistory, reveal: Reveal, styles: &Styles) -> Vec<Line<'
     }
     lines.push(Line::default());
     lines.extend(history.steps.iter().map(|step| {
-        let at = step.at.map_or_else(|| format!("{UNKNOWN:<14}"), day_and_clock);
+        let at = step.at.map_or_else(|| format!("{UNKNOWN:<15}"), day_and_clock);
         Line::from(vec![
             Span::styled(format!("{at}  "), styles.quiet),
             Span::styled(format!("{:<20}", words(step.step.as_str())), styles.strong),
@@ -163,82 +164,4 @@ fn dead_letter(letter: &DeadLetterView, styles: &Styles) -> Vec<Line<'static>> {
         Line::default(),
         Line::raw(printable(&letter.content)),
     ]
-}
-
-fn fill_in(form: &Form, styles: &Styles, area: Rect, buffer: &mut Buffer) {
-    let fields = u16::try_from(form.fields.len()).unwrap_or(u16::MAX);
-    let inner = window(&form.title, WORDS, fields * 2 + 2, styles.strong, area, buffer);
-    let mut lines = Vec::new();
-    for (index, field) in form.fields.iter().enumerate() {
-        let label = format!("{:<8}", field.label);
-        let line = if index == form.focus {
-            typed(&label, &field.input, styles)
-        } else {
-            let text = printable(field.input.text());
-            Line::from(vec![Span::styled(label, styles.quiet), Span::raw(text)])
-        };
-        lines.push(line);
-        lines.push(Line::styled(format!("{:8}{}", "", field.hint), styles.quiet));
-    }
-    lines.push(match &form.fault {
-        Some(fault) => Line::styled(format!("{} {fault}", symbol::BAD), styles.bad),
-        None => Line::default(),
-    });
-    lines.push(Line::raw("Enter goes on, Esc leaves it; a question follows."));
-    put_all(buffer, inner, lines);
-}
-
-/// Wrapped sentences and a last line below them.
-fn asked(
-    name: &str,
-    sentences: &[String],
-    last: &Line<'_>,
-    styles: &Styles,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
-    let inside = WORDS.min(area.width.saturating_sub(4)).saturating_sub(4);
-    let lines: Vec<Line<'_>> = sentences.iter().map(|text| Line::raw(text.clone())).collect();
-    let height = lines.iter().map(|line| rows(line, inside)).sum::<usize>();
-    let height = u16::try_from(height).unwrap_or(u16::MAX);
-    let inner = window(name, WORDS, height.saturating_add(2), styles.warning, area, buffer);
-    let words = Rect { height: inner.height.saturating_sub(2), ..inner };
-    Paragraph::new(lines).wrap(Wrap { trim: false }).render(words, buffer);
-    let bottom = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
-    put(buffer, bottom, last);
-}
-
-fn confirmation(question: &Confirmation, styles: &Styles, area: Rect, buffer: &mut Buffer) {
-    let last = match &question.typed {
-        None => buttons(question.focus, styles),
-        Some((expected, input)) => {
-            let label = format!("Type {} and Enter, or Esc: ", printable(expected));
-            typed(&label, input, styles)
-        }
-    };
-    asked(&question.title, &question.lines, &last, styles, area, buffer);
-}
-
-fn unanswered(question: &Unanswered, styles: &Styles, area: Rect, buffer: &mut Buffer) {
-    let sentences = [
-        format!("{}: {}", question.command.what, printable(&question.why)),
-        "It may have been carried out, or not. Asking again is safe: it has the same number, \
-         and is done once at most."
-            .to_owned(),
-    ];
-    let last = buttons(question.focus, styles);
-    asked("No answer. Ask again?", &sentences, &last, styles, area, buffer);
-}
-
-fn buttons(focus: Button, styles: &Styles) -> Line<'static> {
-    let button = |button: Button, text: &'static str| {
-        let style =
-            if button == focus { styles.strong.patch(styles.selected) } else { styles.text };
-        Span::styled(text, style)
-    };
-    Line::from(vec![
-        button(Button::No, "[ n  No ]"),
-        Span::raw("   "),
-        button(Button::Yes, "[ y  Yes ]"),
-    ])
 }

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::bars::{self, Part};
 use super::headline::off_by;
 use super::parts::{panel, put, title};
+use super::popups::pair;
 use super::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::console::model::{List, Model};
 use crate::console::rows::{self, PRODUCT_ORDERS};
@@ -25,29 +26,63 @@ const STOCK: &[Column<ProductView>] = &[
     left("", Width::Fixed(1), 0, sign),
 ];
 
+/// Price and shelf are what an operator vouches for: they stay where others have to go.
 const ALL: &[Column<ProductView>] = &[
     left("product", Width::Fixed(12), 0, id),
-    left("name", Width::Rest(12), 2, name),
-    right("price", 12, 3, |product, _| Line::raw(product.price.to_string())),
+    left("name", Width::Rest(12), 1, name),
+    right("price", 12, 0, |product, _| Line::raw(product.price.to_string())),
     left("shelf", Width::Fixed(5), 0, shelf),
-    right("initial", 9, 5, |product, _| Line::raw(grouped(product.initial))),
-    right("added", 7, 6, |product, _| Line::raw(signed(product.added))),
-    right("stock", 9, 1, |product, _| Line::raw(grouped(product.stock))),
-    right("held", 7, 0, |product, _| Line::raw(known(product.held))),
-    right("free", 9, 0, |product, _| Line::raw(known(product.free))),
+    right("initial", 9, 6, |product, _| Line::raw(grouped(product.initial))),
+    right("added", 7, 7, |product, _| Line::raw(signed(product.added))),
+    right("stock", 9, 0, |product, _| Line::raw(grouped(product.stock))),
+    right("held", 7, 4, |product, _| Line::raw(known(product.held))),
+    right("free", 9, 2, |product, _| Line::raw(known(product.free))),
     right("sold", 9, 0, |product, _| Line::raw(grouped(product.sold))),
-    right("asked/s", 9, 9, |product, _| Line::raw(known(last_second(product, ChargesView::all)))),
-    right("got/s", 7, 8, |product, _| {
+    right("asked/s", 9, 10, |product, _| Line::raw(known(last_second(product, ChargesView::all)))),
+    right("got/s", 7, 9, |product, _| {
         Line::raw(known(last_second(product, ChargesView::accepted)))
     }),
-    right("version", 9, 7, |product, _| Line::raw(grouped(product.version))),
-    left("books", Width::Fixed(16), 4, books),
+    right("version", 9, 8, |product, _| Line::raw(grouped(product.version))),
+    left("books", Width::Fixed(16), 5, books),
     left("", Width::Fixed(1), 0, sign),
 ];
 
 /// Charges for a product in the last second; not known of one that isn't counted apart.
 fn last_second(product: &ProductView, which: fn(&ChargesView) -> Counted) -> Option<u64> {
     product.charges.as_ref().map(|charges| which(charges).last_1s)
+}
+
+/// All of a product, as it is now.
+pub(super) fn details(model: &Model, prod_id: &str, styles: &Styles) -> Vec<Line<'static>> {
+    let products = model.shown().map_or(&[][..], |snapshot| &snapshot.products);
+    let Some(product) = products.iter().find(|product| product.prod_id == prod_id) else {
+        let text = format!("{} isn't there any more", printable(prod_id));
+        return vec![Line::styled(text, styles.warning)];
+    };
+    let text = |text: String| Span::styled(text, styles.text);
+    let shelf = match product.on_shelf {
+        true => Span::styled("on the shelf: it can be charged", styles.good),
+        false => Span::styled("OFF the shelf: charges are refused (code 40007)", styles.warning),
+    };
+    let books = match product.balanced {
+        true => Span::styled(format!("{} balanced", symbol::GOOD), styles.good),
+        false => Span::styled(format!("{} {}", symbol::BAD, off_by(product)), styles.bad),
+    };
+    vec![
+        pair("product", Span::styled(printable(&product.prod_id), styles.strong), styles),
+        pair("name", text(printable(&product.prod_name)), styles),
+        pair("price", Span::styled(product.price.to_string(), styles.strong), styles),
+        pair("shelf", shelf, styles),
+        Line::default(),
+        pair("initial", text(grouped(product.initial)), styles),
+        pair("added", text(signed(product.added)), styles),
+        pair("stock", text(grouped(product.stock)), styles),
+        pair("held", text(known(product.held)), styles),
+        pair("free", text(known(product.free)), styles),
+        pair("sold", text(grouped(product.sold)), styles),
+        pair("books", books, styles),
+        pair("version", text(grouped(product.version)), styles),
+    ]
 }
 
 fn id(product: &ProductView, _: &Pen<'_>) -> Line<'static> {

@@ -108,13 +108,14 @@ impl<T: 'static> Table<'_, T> {
                 put(buffer, Rect { y, height: 1, ..*place }, &cell);
             }
             if selected == Some(index) {
-                self.mark(Rect { y, height: 1, ..area }, buffer);
+                self.mark(keys.get(index), Rect { y, height: 1, ..area }, buffer);
             }
         }
     }
 
-    fn mark(&self, row: Rect, buffer: &mut Buffer) {
+    fn mark(&self, key: Option<&String>, row: Rect, buffer: &mut Buffer) {
         if self.focus == Focus::Here {
+            self.list.marked.replace(key.cloned());
             buffer.set_string(row.x, row.y, symbol::CURSOR, self.styles.strong);
             buffer.set_style(row, self.styles.selected);
         }

@@ -10,7 +10,10 @@ use protocol::{
 
 use super::overdue;
 use crate::table::{facts, number, table, text};
-use crate::text::{UNKNOWN, counted, known, latency, moment, printable, size, span, trend, words};
+use crate::text::{
+    UNKNOWN, counted, known, latency, moment, printable, size, span, spread, trend, whole_latency,
+    words,
+};
 use crate::verbs::products::{cells, difference};
 
 /// Reasons for refusals that the first line has.
@@ -147,10 +150,14 @@ pub(crate) fn queue_line(queue: &QueueView) -> String {
     let at_broker = queue.broker_dead_letters;
     let at_broker =
         at_broker.map_or_else(String::new, |count| format!(" and {count} at the broker"));
+    // What drained an empty queue is over.
+    let trend = match (queue.lag_messages, queue.trend) {
+        (Some(0), Some(_)) => "empty".to_owned(),
+        _ => trend(queue.trend, queue.lag_slope_per_s),
+    };
     format!(
-        "lag {}{age}, {}; dead letters {}{at_broker}",
+        "lag {}{age}, {trend}; dead letters {}{at_broker}",
         known(queue.lag_messages),
-        trend(queue.trend, queue.lag_slope_per_s),
         known(queue.dead_letters),
     )
 }
@@ -277,8 +284,9 @@ fn limited(name: &str, count: u64, limit: u64) -> String {
 fn latencies(snapshot: &Snapshot) -> impl Iterator<Item = (&'static str, String)> {
     let charge = snapshot.gateway.as_ref().and_then(|gateway| gateway.charge_latency.as_ref());
     let placed = snapshot.orders.as_ref().and_then(|orders| orders.accept_to_placed.as_ref());
-    let known = [("answered in", charge), ("placed in", placed)].into_iter();
-    known.filter_map(|(label, view)| Some((label, latency(view?))))
+    let charge = charge.map(|view| ("answered in", spread(view, latency)));
+    let placed = placed.map(|view| ("placed in", spread(view, whole_latency)));
+    charge.into_iter().chain(placed)
 }
 
 fn store(store: &StoreView) -> String {

@@ -143,8 +143,8 @@ set aside    duplicates 7, dead letters 1, redeliveries 0
 answers      to charges 10000 4100, 40005 9, 40006 120
 40005        charges: chargePrice not_the_price 7, userPhoneNum blank 2
 gateway      in flight 4, to publish 0 of at most 4096, unconfirmed 0 of at most 1000
-answered in  p50 0.8 ms, p99 3.2 ms, p99.9 7.3 ms
-placed in    p50 9.0 ms, p99 36.0 ms, p99.9 81.0 ms
+answered in  p50 812µs, p99 3.2ms, p99.9 7.3ms
+placed in    p50 9.0ms, p99 36ms, p99.9 81ms
 store        21 commits/s, 1790 orders/s, file 3.1 MiB, log 512.0 KiB
 
 PRODUCT   NAME             SHELF  INITIAL  ADDED  STOCK  HELD  FREE  SOLD  BALANCED
@@ -205,8 +205,8 @@ set aside    duplicates 7, dead letters 1, redeliveries 0
 answers      to charges 10000 4100, 40005 9, 40006 120
 40005        charges: chargePrice not_the_price 7, userPhoneNum blank 2
 gateway      in flight 4, to publish 0 of at most 4096, unconfirmed 0 of at most 1000
-answered in  p50 0.8 ms, p99 3.2 ms, p99.9 7.3 ms
-placed in    p50 9.0 ms, p99 36.0 ms, p99.9 81.0 ms
+answered in  p50 812µs, p99 3.2ms, p99.9 7.3ms
+placed in    p50 9.0ms, p99 36ms, p99.9 81ms
 store        0 commits/s, 0 orders/s, file –, log –
 rocketmq     connecting; brokers: broker-a
 

@@ -1,0 +1,127 @@
+//! A question before the daemon is changed: what it says, what it is about, and how far it may be
+//! answered. Who asks and who judges is `update`'s.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use super::Input;
+use crate::console::command::Command;
+use crate::console::keys::Action;
+
+/// A question takes its answer only after so long without any key: what is pasted, or repeated by a
+/// key that is held down, comes faster than that.
+pub(crate) const QUIET: Duration = Duration::from_millis(300);
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Button {
+    No,
+    Yes,
+}
+
+impl Button {
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::No => Self::Yes,
+            Self::Yes => Self::No,
+        }
+    }
+}
+
+/// What a question is about. It keeps to it by its name, wherever the row goes meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Intake, consumption and the drain: each command is about one and touches others.
+    Switches,
+    /// The process as a whole.
+    Daemon,
+    /// What is logged.
+    LogLevel,
+    /// A product that is there.
+    Product(String),
+    /// One that isn't yet.
+    NewProduct(String),
+    /// A dead letter.
+    Letter(u64),
+    /// Every dead letter.
+    Letters,
+    /// The same command once more, under the number that it had: what became of it isn't known, so
+    /// neither is what the state should be.
+    Repeat,
+}
+
+/// Something that a question is based on. When it has changed, the question is another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fact {
+    /// `the price`.
+    pub(crate) what: &'static str,
+    pub(crate) value: String,
+}
+
+/// What of a question is on the screen, as it was drawn last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Nothing,
+    /// It has no room there.
+    Cut,
+    Whole,
+}
+
+/// How far a question's wait has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Not long enough in sight without a key: it takes nothing.
+    New,
+    /// It was at rest, and has taken a key that is no answer: it takes more of those.
+    Touched,
+    /// At rest: it takes its answer.
+    Rested,
+}
+
+/// A question.
+#[derive(Debug)]
+pub(crate) struct Question {
+    /// What is to be done, to what.
+    pub(crate) title: String,
+    /// The object as it is, the effect, and how many it touches.
+    pub(crate) lines: Vec<String>,
+    pub(crate) focus: Button,
+    /// For what can't be undone: the text that has to be typed, and what was.
+    pub(crate) typed: Option<(String, Input)>,
+    pub(crate) command: Command,
+    /// What has to be allowed as long as it stands; `None` where a command is repeated.
+    pub(crate) action: Option<Action>,
+    pub(crate) subject: Subject,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) patience: Patience,
+    /// Whether a key came too soon and was dropped.
+    pub(crate) dropped: bool,
+    /// What of it is on the screen; `view` fills it in.
+    pub(crate) seen: Cell<Seen>,
+    /// Since when it has been there as a whole; `None` while it isn't.
+    pub(crate) in_sight: Option<Instant>,
+}
+
+impl Question {
+    pub(crate) fn new(
+        title: String,
+        lines: Vec<String>,
+        command: Command,
+        subject: Subject,
+    ) -> Self {
+        Self {
+            title,
+            lines,
+            focus: Button::No,
+            typed: None,
+            command,
+            action: None,
+            subject,
+            facts: Vec::new(),
+            patience: Patience::New,
+            dropped: false,
+            seen: Cell::new(Seen::Nothing),
+            in_sight: None,
+        }
+    }
+}
