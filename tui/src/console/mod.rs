@@ -59,7 +59,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options, whereabouts: Whereabouts) -> Result<Exit, Fault> {
     let mut daemon = Daemon::new(whereabouts);
     match daemon.begin().await {
-        Ok(()) | Err(Fault::NotFound(_) | Fault::Unreachable { .. } | Fault::Lost { .. }) => {}
+        Ok(()) | Err(Fault::NotFound { .. } | Fault::Unreachable { .. } | Fault::Lost { .. }) => {}
         Err(fault) => return Err(fault),
     }
     let environment = Environment::of_process();
