@@ -51,6 +51,12 @@ const fn row(
     Answer { code, remark, kept, blame: Blame::Queue, words, advice }
 }
 
+const fn too_large(remark: &'static str) -> Answer {
+    let words = "finds the message too large";
+    Answer { code: 1, remark, kept: Kept::No, blame: Blame::Order, words, advice: SMALL }
+}
+
+const SMALL: &str = "look at its maxMessageSize: an order is well below 1 KiB";
 const BUSY: &str = "is too busy to take orders";
 const LESS_LOAD: &str = "look at its disk and load; orders come again when it keeps up";
 const ALLOW_PUBLISHING: &str = "allow the account to publish to topic {topic}";
@@ -76,6 +82,9 @@ const ANSWERS: &[Answer] = &[
         "takes no orders before its startAcceptSendRequestTimeStamp",
         "wait, or set that to an earlier time",
     ),
+    // The encoder throws before anything is appended; of a batch it counts all together.
+    too_large("java.lang.RuntimeException: message body size exceeded"),
+    too_large("java.lang.RuntimeException: message size exceeded"),
     // msgCheck of 4.9, before code 29 was used for it.
     row(1, "request queueId[", Kept::No, NARROWER, IN_A_MOMENT),
     // Before the append where replicas are counted first; but DLedger says so after it, too.
@@ -114,7 +123,7 @@ const ANSWERS: &[Answer] = &[
         kept: Kept::No,
         blame: Blame::Order,
         words: "finds the message illegal",
-        advice: "look at its maxMessageSize: an order is well below 1 KiB",
+        advice: SMALL,
     },
     // Asked for before the append: the store is shut down, a replica's, or marked as not writable,
     // which it is when its disk is fuller than diskSpaceWarningLevelRatio.
@@ -321,6 +330,7 @@ mod tests {
             (1, "org.apache.rocketmq.acl.common.AclException: No default permission"),
             (1, "create mapped file failed, server is busy or broken."),
             (1, "broker unable to service, until 2026-11-30 20:00:00,000"),
+            (1, "java.lang.RuntimeException: message body size exceeded, org.apache.rocketmq.x"),
             (1, "request queueId[7] is illegal, TopicConfig [topicName=T] Producer: /1.2.3.4"),
             (2, "[REJECTREQUEST]system busy, start flow control for a while"),
             (2, "[OVERLOAD]system busy, start flow control for a while"),
@@ -364,7 +374,8 @@ mod tests {
     #[test]
     fn only_an_illegal_message_is_the_orders_own_fault() {
         for row in ANSWERS {
-            let wanted = if row.code == 13 { Blame::Order } else { Blame::Queue };
+            let is_own = row.code == 13 || row.remark.contains("size exceeded");
+            let wanted = if is_own { Blame::Order } else { Blame::Queue };
             assert_eq!(row.blame, wanted, "{row:?}");
         }
     }

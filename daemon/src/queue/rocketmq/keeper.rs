@@ -240,6 +240,7 @@ impl Keeper {
             self.brokers = addresses;
             self.broker_returns = self.line.returns_of(&self.brokers);
         }
+        super::view::note_route(&self.shared, &found.brokers);
         // The ports answer and so do the brokers, yet a send met a dead connection: the breaker.
         let renewable = self.producer_renewed.is_none_or(|at| RENEW_AFTER < at.elapsed());
         self.stale.producer |= suspected && renewable;

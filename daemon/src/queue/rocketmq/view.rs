@@ -93,6 +93,11 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     shared.stop.run_until_cancelled(looking).await;
 }
 
+/// Takes over what the keeper saw, so that brokers have their names from the first order on.
+pub(super) fn note_route(shared: &Shared, brokers: &[Broker]) {
+    brokers.clone_into(&mut shared.seen().route);
+}
+
 /// `broker-a (127.0.0.1:10911)`, or the address alone.
 pub(super) fn named(shared: &Shared, address: &str) -> String {
     let seen = shared.seen();
