@@ -12,6 +12,8 @@ mod http_fault;
 mod mask;
 mod message;
 mod money;
+mod phone;
+mod printable;
 mod rest;
 mod text;
 mod time;
@@ -26,14 +28,16 @@ pub use admin::{
     Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView, ResendAll, ResentState,
     RocketmqBroker, RocketmqView, SECONDS_KEPT, Seconds, SetLogLevel, SetPrice, SetShelf,
     SetSwitch, Severity, Shutdown, ShutdownState, Snapshot, StepKind, StoreView, SwitchView, Trend,
-    UnconfirmedView,
+    UnconfirmedView, Unlisted, UnlistedPlace,
 };
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};
 pub use http_fault::HttpFault;
-pub use mask::mask_phone;
+pub use mask::{Ending, mask_phone, mask_phones};
 pub use message::{Malformed, ORDER_TOPIC, OrderMessage, TEXT_CHARS_MAX};
 pub use money::{Money, MoneyError};
+pub use phone::{looks_like_phone, normal_phone};
+pub use printable::{grouped, is_unprintable, printable, printable_json, printable_lines};
 pub use rest::{ChargeData, OrderStatus, QueryData, ReadReply, Reply};
 pub use text::{Flaw, escaped, flaw, flaw_of_name, flaw_of_sentence};
 pub use time::EpochMs;

@@ -17,18 +17,24 @@ const REQUEST_ID_CHARS_MAX: usize = 64;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   fine; also when the reader of a pipe has seen enough
-  1   status: not in full service, books out of balance, or buyers overdue; a question answered No
-  64  the command line, or the daemon says so (bad_request); a destructive verb without --yes
+  1   status: not in full service, books out of balance, or buyers overdue; a question answered No;
+      a list without a row that lacks something; drain --wait: dead letters are left undecided
+  64  the command line, or the daemon says so (bad_request, ambiguous); a destructive verb without
+      --yes
   65  refused as things stand: stale_version, not_enough_stock, restart_needed, config_faulty, …
   66  no such product, order or dead letter
-  69  no daemon answers, a stream ended, or a command's answer stays lost
+  69  no daemon answers, or a command's answer stays lost
   70  a fault of the daemon's own
   74  cannot write
-  75  refused for now: the daemon is stopping, its database fails, or it took too long
+  75  refused for now: the daemon is stopping, its database fails, or it took too long;
+      drain --wait: not done within --timeout
   77  not permitted
 
 Destructive verbs (pause, drain, product stock -N, product price, product shelf ID off, dead-letters
-discard, dead-letters resend --all, shutdown) ask first on a terminal and want --yes elsewhere.";
+discard, dead-letters resend --all, shutdown) ask first on a terminal and want --yes elsewhere.
+
+With --json an error is one line of JSON as well, the last on standard error:
+{\"code\":\"not_found\",\"msg\":\"…\",\"data\":null,\"exit\":66}";
 
 /// Looks at a running seckilld over its admin socket, and steers it.
 #[derive(Debug, Parser)]
@@ -99,8 +105,8 @@ pub(crate) enum Verb {
     /// Undo a pause; `resume intake` also undoes a drain.
     Resume(Switch),
     /// Pause intake and go on until no order waits; the daemon stays up.
-    Drain(Plain),
-    /// Follow what happens, until the daemon ends.
+    Drain(Drain),
+    /// Follow what happens, over restarts of the daemon.
     Events(Shape),
     /// Show the effective configuration and where each value comes from.
     Config(Shape),
@@ -150,6 +156,23 @@ pub(crate) struct Plain {
     /// What every command can be given.
     #[command(flatten)]
     pub(crate) terms: Terms,
+}
+
+/// `drain`.
+#[derive(Debug, Options)]
+pub(crate) struct Drain {
+    /// Wait until the queue is empty and every order is decided.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// With --wait: give up after so long; the drain itself goes on.
+    #[arg(
+        long, value_name = "SECONDS", requires = "wait",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) timeout: Option<u64>,
+    /// Terms, and perhaps why.
+    #[command(flatten)]
+    pub(crate) plain: Plain,
 }
 
 /// `status`.
@@ -284,9 +307,12 @@ pub(crate) struct Orders {
     /// Only orders for this product.
     #[arg(long, value_name = "ID")]
     pub(crate) product: Option<String>,
-    /// Only this buyer's orders.
-    #[arg(long)]
+    /// Only this buyer's orders; +86, blanks and dashes in the number make no difference.
+    #[arg(long, value_name = "NUMBER")]
     pub(crate) phone: Option<String>,
+    /// Only orders whose id begins so; neither case nor dashes make a difference.
+    #[arg(long, value_name = "BEGINNING", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: Option<String>,
     /// How many.
     #[command(flatten)]
     pub(crate) extent: Extent,
@@ -312,7 +338,7 @@ pub(crate) struct Extent {
 /// `order`.
 #[derive(Debug, Options)]
 pub(crate) struct Order {
-    /// The order's id.
+    /// The order's id, or as much of its beginning as tells it from others.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
     /// Show the buyer's whole phone number; only for those who may operate.

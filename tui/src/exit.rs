@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use protocol::{Flaw, RefusalCode};
+use protocol::{Flaw, RefusalCode, printable_json};
+use serde_json::{Value, json};
 
 /// An exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,18 +37,7 @@ pub(crate) enum Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Fine => 0,
-            Exit::Degraded | Exit::Declined => 1,
-            Exit::Usage => 64,
-            Exit::Refused => 65,
-            Exit::NotFound => 66,
-            Exit::Unreachable => 69,
-            Exit::Fault => 70,
-            Exit::Output => 74,
-            Exit::Later => 75,
-            Exit::NotPermitted => 77,
-        })
+        Self::from(exit.number())
     }
 }
 
@@ -55,9 +45,10 @@ impl Exit {
     /// The exit code that tells of a refusal.
     pub(crate) const fn of_refusal(code: RefusalCode) -> Self {
         match code {
-            RefusalCode::BadRequest | RefusalCode::MethodNotAllowed | RefusalCode::TooLarge => {
-                Self::Usage
-            }
+            RefusalCode::BadRequest
+            | RefusalCode::MethodNotAllowed
+            | RefusalCode::Ambiguous
+            | RefusalCode::TooLarge => Self::Usage,
             RefusalCode::NotPermitted => Self::NotPermitted,
             RefusalCode::NotFound => Self::NotFound,
             RefusalCode::StaleVersion
@@ -126,9 +117,9 @@ pub(crate) enum Fault {
         /// A sentence.
         reason: String,
     },
-    /// The daemon refuses for a reason of its own.
-    #[error("refused: {0}")]
-    Refused(String, Exit),
+    /// The daemon refuses for a reason of its own, or things aren't as the verb needs them.
+    #[error("refused: {}", .0.sentence)]
+    Refused(Box<Refused>),
     /// What is asked for would destroy, and nobody can be asked.
     #[error("{0}: nothing was done. Where there is no terminal to ask on, it wants --yes")]
     NeedsYes(String),
@@ -143,7 +134,74 @@ pub(crate) enum Fault {
     Start(#[from] io::Error),
 }
 
+/// A refusal, for people and for programs.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// Why, for people on a terminal.
+    pub(crate) sentence: String,
+    /// Why, as the daemon says it.
+    pub(crate) msg: String,
+    /// Why, for programs: one of `docs/admin-api.md`, or one of the program's own.
+    pub(crate) code: String,
+    /// More, where there is more.
+    pub(crate) data: Value,
+    /// The exit code that goes with it.
+    pub(crate) exit: Exit,
+}
+
+impl Exit {
+    /// The number that the program ends with.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Degraded | Self::Declined => 1,
+            Self::Usage => 64,
+            Self::Refused => 65,
+            Self::NotFound => 66,
+            Self::Unreachable => 69,
+            Self::Fault => 70,
+            Self::Output => 74,
+            Self::Later => 75,
+            Self::NotPermitted => 77,
+        }
+    }
+}
+
 impl Fault {
+    /// A refusal with nothing more to it.
+    pub(crate) fn refused(code: &str, sentence: impl Into<String>, exit: Exit) -> Self {
+        let (sentence, code) = (sentence.into(), code.to_owned());
+        let msg = sentence.clone();
+        Self::Refused(Box::new(Refused { sentence, msg, code, data: Value::Null, exit }))
+    }
+
+    /// Why, for programs.
+    fn code(&self) -> &str {
+        match self {
+            Self::NotFound { .. } => "no_socket",
+            Self::Several(_) => "several_sockets",
+            Self::Misspelt { .. } => "usage",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Lost { .. } => "answer_lost",
+            Self::NotPermitted { .. } => "not_permitted",
+            Self::Refused(refused) => &refused.code,
+            Self::NeedsYes(_) => "needs_yes",
+            Self::Declined => "declined",
+            Self::Output(_) => "cannot_write",
+            Self::Start(_) => "cannot_start",
+        }
+    }
+
+    /// The fault as `--json` has it, in one line: `{"code","msg","data","exit"}`.
+    pub(crate) fn to_json(&self) -> String {
+        match self {
+            Self::Refused(refused) => {
+                error_json(&refused.code, &refused.msg, &refused.data, refused.exit)
+            }
+            _ => error_json(self.code(), &self.to_string(), &Value::Null, self.exit()),
+        }
+    }
+
     pub(crate) fn unreachable(socket: &Path, reason: impl Into<String>) -> Self {
         Self::Unreachable { socket: socket.to_owned(), reason: reason.into() }
     }
@@ -161,7 +219,7 @@ impl Fault {
             | Self::Lost { .. }
             | Self::Start(_) => Exit::Unreachable,
             Self::NotPermitted { .. } => Exit::NotPermitted,
-            Self::Refused(_, exit) => *exit,
+            Self::Refused(refused) => refused.exit,
             Self::Declined => Exit::Declined,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
             Self::Output(_) => Exit::Output,
@@ -176,6 +234,12 @@ fn elsewhere(holders: Option<&str>) -> String {
                  seckilld@PROFILE`, or name its socket with --socket PATH"
             .to_owned(),
     }
+}
+
+/// An error as `--json` has it, in one line.
+pub(crate) fn error_json(code: &str, msg: &str, data: &Value, exit: Exit) -> String {
+    let document = json!({ "code": code, "msg": msg, "data": data, "exit": exit.number() });
+    printable_json(&document.to_string())
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -19,8 +19,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use args::{Args, Status, Verb};
-use exit::{Exit, Fault};
+use exit::{Exit, Fault, error_json};
 use place::{Screen, Surroundings, Whereabouts};
+use serde_json::Value;
+use text::printable_lines;
 
 /// The command line as clap knows it, for the manual and the completions.
 #[must_use]
@@ -31,15 +33,23 @@ pub fn command() -> clap::Command {
 /// The whole program: command line, verb or console, exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Asked before the line is understood: a slip in it is told in the same shape.
+    let is_json = std::env::args_os().any(|word| word == "--json");
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return told_by_clap(&error),
+        Err(error) => return told_by_clap(&error, is_json),
     };
     match run(args) {
         Ok(exit) => exit.into(),
         Err(fault) => {
             if fault.exit() != Exit::Fine {
-                let _ = writeln!(io::stderr(), "seckillctl: {fault}");
+                // When not even that can be written there is nobody to tell.
+                let _ = if is_json {
+                    writeln!(io::stderr(), "{}", fault.to_json())
+                } else {
+                    let sentence = printable_lines(&fault.to_string());
+                    writeln!(io::stderr(), "seckillctl: {sentence}")
+                };
             }
             fault.exit().into()
         }
@@ -68,7 +78,14 @@ fn run(args: Args) -> Result<Exit, Fault> {
 }
 
 /// Prints help and version as answers, anything else as a fault of usage.
-fn told_by_clap(error: &clap::Error) -> ExitCode {
+fn told_by_clap(error: &clap::Error, is_json: bool) -> ExitCode {
+    if is_json && error.use_stderr() {
+        let told = error.render().to_string();
+        let msg = told.trim_end().trim_start_matches("error: ");
+        let line = error_json("usage", msg, &Value::Null, Exit::Usage);
+        let _ = writeln!(io::stderr(), "{line}");
+        return Exit::Usage.into();
+    }
     let _ = error.print();
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() }
 }

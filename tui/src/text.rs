@@ -4,6 +4,7 @@
 use std::fmt::Display;
 
 use protocol::{EpochMs, LatencyView, Trend};
+pub(crate) use protocol::{printable, printable_json, printable_lines};
 
 /// What stands where a value isn't known.
 pub(crate) const UNKNOWN: &str = "–";
@@ -11,11 +12,6 @@ pub(crate) const UNKNOWN: &str = "–";
 /// The value, or that it isn't known.
 pub(crate) fn known(value: Option<impl Display>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), |value| value.to_string())
-}
-
-/// Names come from a database, and a terminal obeys control characters.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// `sold_out` as words.
@@ -122,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_nothing_to_obey() {
-        assert_eq!(printable("a\tb\u{1b}[2J华"), "a\u{fffd}b\u{fffd}[2J华");
+        assert_eq!(printable("a\tb\u{1b}[2J华\u{202e}"), "a\u{fffd}b\u{fffd}[2J华\u{fffd}");
     }
 
     #[test]

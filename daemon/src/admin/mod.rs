@@ -14,6 +14,7 @@ mod events;
 mod keeper;
 mod notables;
 mod observatory;
+mod orders;
 mod query;
 mod routes;
 mod socket;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use protocol::{ConfigPage, Controls, EpochMs, Money, OrderState, Snapshot};
+use protocol::{ConfigPage, Controls, EpochMs, Money, QueryData, Snapshot};
 use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Rules};
@@ -39,7 +40,7 @@ use crate::config::Role;
 use crate::dial::Dial;
 use crate::http::{self, EdgeCounters, Limits, Listener, UnixPlace};
 use crate::metrics::Scraper;
-use crate::queue::BoxFuture;
+use crate::queue::{BoxFuture, Cause};
 use crate::store::{Carried, Command, CommandError, Store};
 use observatory::Observatory;
 
@@ -87,13 +88,33 @@ pub trait Owners: Send + Sync + 'static {
     /// Whether the stop was asked for, by whatever way.
     fn is_stopping(&self) -> bool;
 
-    /// An order that only this process's gateway knows so far. Looks at every buyer.
-    fn find_undecided(&self, order_id: &str) -> Option<UndecidedOrder>;
+    /// Every order that this process's gateway has taken on and nobody has decided, as far as it
+    /// knows; none without that role. Looks at every buyer.
+    ///
+    /// # Errors
+    /// They couldn't be looked through.
+    fn undecided(&self) -> BoxFuture<'_, Result<Vec<UndecidedOrder>, Cause>>;
+
+    /// How many messages wait in a queue that is in no database, by a reading that begins after
+    /// this call; `None` where the queue is in this process's database.
+    fn waiting_outside(&self) -> Option<BoxFuture<'_, Result<u64, Cause>>>;
+
+    /// What `query.do` tells of this buyer's orders, for a gateway whose orders another process
+    /// decides: one answer for each product for which the gateway knows the buyer.
+    ///
+    /// # Errors
+    /// The order node can't be asked, or has not told all yet.
+    fn query_elsewhere<'a>(
+        &'a self,
+        phone: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<QueryData>, Cause>>;
 }
 
-/// An order that a gateway has accepted and nobody has decided.
+/// An order that a gateway has taken on and nobody has decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndecidedOrder {
+    /// Its id.
+    pub order_id: String,
     /// The buyer's whole number.
     pub user_phone: String,
     /// The product.
@@ -104,8 +125,19 @@ pub struct UndecidedOrder {
     pub price: Money,
     /// When the buyer asked.
     pub accepted_at: EpochMs,
-    /// `Queued` or `Unconfirmed`.
-    pub state: OrderState,
+    /// How far it has got.
+    pub reached: Reached,
+}
+
+/// How far an undecided order has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// It is being sent; its buyer hasn't been answered yet.
+    Publishing,
+    /// The queue has it durably.
+    Queued,
+    /// Whether the queue has it isn't known.
+    Unconfirmed,
 }
 
 /// What the admin socket needs of the rest.

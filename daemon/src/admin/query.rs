@@ -3,6 +3,8 @@
 
 use protocol::{OrderState, Refusal, RefusalCode};
 
+use crate::domain::order_id::IdPrefix;
+
 /// Entries of a page unless told, and at most.
 const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 500;
@@ -37,6 +39,14 @@ impl Query {
         let Some(text) = self.get("limit") else { return Ok(LIMIT) };
         let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
         limit.ok_or_else(|| bad(format!("limit is {text:?}; it must be from 1 to {LIMIT_MAX}")))
+    }
+
+    /// The beginning of an order's id.
+    pub(super) fn id(&self) -> Result<Option<IdPrefix>, Refusal> {
+        let Some(text) = self.get("id") else { return Ok(None) };
+        let msg =
+            || bad(format!("id is {text:?}; it must be an order's id or the beginning of one"));
+        IdPrefix::read(text).map(Some).ok_or_else(msg)
     }
 
     pub(super) fn state(&self) -> Result<Option<OrderState>, Refusal> {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod events;
+mod orders;
 mod views;
 
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -10,7 +11,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use protocol::{ConfigEntry, ConfigPage, Controls, Phase, Refusal, ReloadState, Snapshot};
+use protocol::{
+    ConfigEntry, ConfigPage, Controls, Phase, QueryData, Refusal, ReloadState, Snapshot,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,7 +25,7 @@ use super::{Access, AdminSocket, Owners, Parts, Rules, StatusSource, UndecidedOr
 use crate::config::{Others, Role};
 use crate::http::EdgeCounters;
 use crate::metrics::{Figures, Scraper, Source};
-use crate::queue::BoxFuture;
+use crate::queue::{BoxFuture, Cause};
 use crate::store::tests::Fixture;
 use crate::store::{Carried, Command, CommandError, Store};
 
@@ -51,7 +54,11 @@ struct Noted {
     applied: Mutex<Vec<Controls>>,
     level: Mutex<String>,
     stopped: CancellationToken,
-    undecided: Mutex<Option<UndecidedOrder>>,
+    undecided: Mutex<Vec<UndecidedOrder>>,
+    /// What a broker says of its lag; `None` on the embedded queue.
+    outside: Mutex<Option<Result<u64, Cause>>>,
+    /// What the order node tells of a buyer.
+    elsewhere: Mutex<Option<QueryData>>,
     /// What a reload is refused with; else it is noted here.
     refuses_reload: Mutex<Option<Refusal>>,
     store: OnceLock<Store>,
@@ -95,8 +102,18 @@ impl Owners for Noted {
         self.stopped.is_cancelled()
     }
 
-    fn find_undecided(&self, _: &str) -> Option<UndecidedOrder> {
-        self.undecided.lock().unwrap().clone()
+    fn undecided(&self) -> BoxFuture<'_, Result<Vec<UndecidedOrder>, Cause>> {
+        Box::pin(async { Ok(self.undecided.lock().unwrap().clone()) })
+    }
+
+    fn waiting_outside(&self) -> Option<BoxFuture<'_, Result<u64, Cause>>> {
+        let told = self.outside.lock().unwrap().clone()?;
+        Some(Box::pin(async { told }))
+    }
+
+    fn query_elsewhere<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<QueryData>, Cause>> {
+        let told = self.elsewhere.lock().unwrap().clone();
+        Box::pin(async { told.map(|order| vec![order]).ok_or(Cause("it is away".to_owned())) })
     }
 }
 

@@ -3,8 +3,8 @@
 
 use hyper::StatusCode;
 use protocol::{
-    Endpoints, Health, HistoryStep, OrderHistory, OrderState, OrderView, Permission, ProductsPage,
-    Refusal, RefusalCode, Snapshot, StepKind, mask_phone,
+    Endpoints, Health, Permission, ProductsPage, Refusal, RefusalCode, Snapshot, Unlisted,
+    UnlistedPlace, grouped, normal_phone,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,9 +16,10 @@ use super::commands::stored;
 use super::endpoints::{Name, listed};
 use super::query::{Query, bad};
 use super::routes::too_slow;
-use super::{Desk, UndecidedOrder};
+use super::{Desk, orders};
 use crate::config::Role;
 use crate::http::{self, Call};
+use crate::request::PhonePattern;
 use crate::store::{Command, ListError, OrderDetail, OrderFilter};
 
 /// Answers a `GET`.
@@ -32,7 +33,9 @@ pub(super) async fn view(
     let value = value.unwrap_or_default();
     let query = |allowed: &[&str]| Query::parse(&call.query, allowed);
     match name {
-        Name::Orders => orders(desk, &query(&["state", "prod", "phone", "limit", "after"])?).await,
+        Name::Orders => {
+            orders(desk, &query(&["state", "prod", "phone", "id", "limit", "after"])?).await
+        }
         Name::Order => order(desk, caller, &value, &query(&["reveal"])?).await,
         Name::DeadLetters => dead_letters(desk, &query(&["limit", "after"])?).await,
         Name::Audit => {
@@ -70,15 +73,22 @@ fn shown(body: &impl Serialize) -> Result<Response, Refusal> {
     Ok(http::write(StatusCode::OK, body))
 }
 
-fn nothing(msg: impl Into<String>) -> Refusal {
+/// A refusal of what isn't there.
+pub(super) fn nothing(msg: impl Into<String>) -> Refusal {
     Refusal::new(RefusalCode::NotFound, msg)
 }
 
-fn read<T>(answer: Result<T, impl Into<ListError>>) -> Result<T, Refusal> {
+/// What was read, or why not.
+pub(super) fn read<T>(answer: Result<T, impl Into<ListError>>) -> Result<T, Refusal> {
     answer.map_err(|error| match error.into() {
-        ListError::Cursor => bad("after is none of the values that `next` gave"),
+        ListError::Cursor => no_cursor(),
         ListError::Read(error) => Refusal::new(RefusalCode::StoreFailed, error.to_string()),
     })
+}
+
+/// The refusal of an `after` that no page has given.
+pub(super) fn no_cursor() -> Refusal {
+    bad("after is none of the values that `next` gave")
 }
 
 async fn snapshot(desk: &Desk) -> Result<Snapshot, Refusal> {
@@ -96,10 +106,19 @@ async fn orders(desk: &Desk, query: &Query) -> Result<Response, Refusal> {
     let filter = OrderFilter {
         state: query.state()?,
         prod_id: query.get("prod").map(str::to_owned),
-        phone: query.get("phone").map(str::to_owned),
+        phone: query.get("phone").map(|typed| phone(desk, typed)).transpose()?,
+        id: query.id()?,
     };
-    let page = desk.parts.store.list_orders(filter, query.get("after"), query.limit()?).await;
-    shown(&read(page)?)
+    shown(&orders::page(desk, filter, query.get("after"), query.limit()?).await?)
+}
+
+/// The whole number that is meant. One that has the form that this profile takes is taken as it is.
+fn phone(desk: &Desk, typed: &str) -> Result<String, Refusal> {
+    let page = desk.parts.config.load();
+    let entry = page.keys.iter().find(|entry| entry.key == "gateway.phone_pattern");
+    let pattern = entry.and_then(|entry| PhonePattern::new(entry.value.as_str()?).ok());
+    let is_known = |text: &str| pattern.as_ref().is_some_and(|pattern| pattern.matches(text));
+    normal_phone(typed, is_known).map_err(|why| bad(format!("phone: {why}")))
 }
 
 async fn order(
@@ -120,15 +139,11 @@ async fn order(
     let stored = read(desk.parts.store.order_history(order_id).await)?;
     let OrderDetail { mut history, phone } = match stored {
         Some(found) => found,
-        None => desk
-            .parts
-            .owners
-            .find_undecided(order_id)
-            .map(|order| undecided(order_id, order))
-            .ok_or_else(|| nothing(unknown_order(desk, order_id)))?,
+        None => orders::find(desk, order_id).await?,
     };
     if reveal && phone.is_some() {
-        note_shown_phone(desk, caller, order_id).await?;
+        // The whole id, where only its beginning was given.
+        note_shown_phone(desk, caller, &history.order.order_id).await?;
         history.phone = phone;
     }
     shown(&history)
@@ -155,49 +170,25 @@ async fn note_shown_phone(desk: &Desk, caller: &Caller, order_id: &str) -> Resul
     Ok(())
 }
 
-fn unknown_order(desk: &Desk, order_id: &str) -> String {
-    let elsewhere = if desk.parts.roles.contains(&Role::Order) {
-        "it may still wait in the queue, or be another database's"
-    } else {
-        "this process has no order role: ask the order node's admin socket"
-    };
-    format!("no order {order_id:?} is known here; {elsewhere}")
-}
-
-/// What a gateway knows of an order that waits in the broker.
-fn undecided(order_id: &str, order: UndecidedOrder) -> OrderDetail {
-    let step = |at, step, detail: &str| HistoryStep { at, step, detail: detail.to_owned() };
-    let (kind, detail) = match order.state {
-        OrderState::Unconfirmed => {
-            (StepKind::Unconfirmed, "whether the queue has it is not known; it is published again")
-        }
-        _ => (StepKind::Queued, "the queue has it; nobody has decided it yet"),
-    };
-    let steps = vec![
-        step(Some(order.accepted_at), StepKind::Accepted, "the buyer asked, and a unit is held"),
-        step(None, kind, detail),
-    ];
-    let view = OrderView {
-        order_id: order_id.to_owned(),
-        prod_id: order.prod_id,
-        prod_name: order.prod_name,
-        user: mask_phone(&order.user_phone),
-        state: order.state,
-        reason: None,
-        charge_money: Some(order.price),
-        charge_time: order.accepted_at,
-        decided_at: None,
-        duplicates: 0,
-    };
-    let history = OrderHistory { order: view, phone: None, steps };
-    OrderDetail { history, phone: Some(order.user_phone) }
-}
-
 async fn dead_letters(desk: &Desk, query: &Query) -> Result<Response, Refusal> {
     if !desk.parts.roles.contains(&Role::Order) {
         let msg = "dead letters are the order role's: ask the order node's admin socket";
         return Err(Refusal::new(RefusalCode::WrongRole, msg));
     }
     let page = desk.parts.store.dead_letters(query.get("after"), query.limit()?).await;
-    shown(&read(page)?)
+    let mut page = read(page)?;
+    let at_broker = snapshot(desk).await?.queue.broker_dead_letters.filter(|count| 0 < *count);
+    page.unlisted.extend(at_broker.map(|count| Unlisted {
+        place: UnlistedPlace::BrokerDeadLetters,
+        count: Some(count),
+        text: format!(
+            "{} in the broker's own dead-letter topic of our group and not listed: see there",
+            if count == 1 {
+                "1 message is".to_owned()
+            } else {
+                format!("{} messages are", grouped(count))
+            },
+        ),
+    }));
+    shown(&page)
 }

@@ -3,19 +3,26 @@
 //! answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use protocol::{Controls, OrderState};
+use protocol::{Code, Controls, QueryData};
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Reloader;
 use super::switches::Switches;
-use crate::admin::{Owners, UndecidedOrder};
-use crate::domain::order_id::OrderId;
+use crate::admin::{Owners, Reached, UndecidedOrder};
 use crate::fault_points::{Point, reach};
 use crate::gateway::book::{Book, Standing};
-use crate::queue::BoxFuture;
+use crate::gateway::query::QueryDesk;
+use crate::queue::{BoxFuture, Cause, LagReader};
 use crate::store::{Carried, Command, CommandError};
 use crate::telemetry::LogHandle;
+
+/// How long a list waits for the lag of a broker that may be silent.
+const LAG_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Products for which the order node is asked of one buyer.
+const ASKED_MAX: usize = 100;
 
 /// The owners of what can be commanded.
 pub(super) struct Operations {
@@ -23,6 +30,10 @@ pub(super) struct Operations {
     pub(super) log: Arc<LogHandle>,
     pub(super) stop: CancellationToken,
     pub(super) book: Option<Arc<Book>>,
+    /// What `query.do` answers with, where another process decides the gateway's orders.
+    pub(super) query: Option<Arc<QueryDesk>>,
+    /// The queue that is in no database of ours, if it is one.
+    pub(super) broker: Option<Arc<dyn LagReader>>,
     pub(super) reloader: Arc<Reloader>,
 }
 
@@ -52,23 +63,73 @@ impl Owners for Operations {
         self.stop.is_cancelled()
     }
 
-    fn find_undecided(&self, order_id: &str) -> Option<UndecidedOrder> {
-        let id = OrderId::from(order_id);
-        let shelves = self.book.as_ref()?.shelves();
-        shelves.iter().find_map(|shelf| {
-            let (user_phone, standing) = shelf.find_undecided(&id)?;
-            let (order, card) = (standing.undecided()?, shelf.card());
-            Some(UndecidedOrder {
+    fn undecided(&self) -> BoxFuture<'_, Result<Vec<UndecidedOrder>, Cause>> {
+        let Some(book) = self.book.clone() else { return Box::pin(async { Ok(Vec::new()) }) };
+        // There may be a million buyers, and a thread that answers requests must not look through
+        // them.
+        let looked = tokio::task::spawn_blocking(move || undecided(&book));
+        Box::pin(async move { looked.await.map_err(|error| Cause(error.to_string())) })
+    }
+
+    fn waiting_outside(&self) -> Option<BoxFuture<'_, Result<u64, Cause>>> {
+        let broker = self.broker.as_ref()?;
+        Some(Box::pin(async move {
+            match tokio::time::timeout(LAG_WAIT_MAX, broker.read_lag()).await {
+                Ok(lag) => lag.map(|lag| lag.messages),
+                Err(_) => Err(Cause("the broker doesn't tell within a second".to_owned())),
+            }
+        }))
+    }
+
+    fn query_elsewhere<'a>(
+        &'a self,
+        phone: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<QueryData>, Cause>> {
+        Box::pin(async move {
+            let (Some(book), Some(desk)) = (&self.book, &self.query) else { return Ok(Vec::new()) };
+            let products = book.products();
+            if products.is_empty() || ASKED_MAX < products.len() {
+                let count = products.len();
+                return Err(Cause(format!("it can't be asked for {count} products")));
+            }
+            let mut found = Vec::new();
+            for product in products.iter() {
+                let reply = desk.query(&product.prod_id, phone).await;
+                match (reply.code, reply.data().cloned()) {
+                    (Code::Found, Some(data)) => found.push(data),
+                    (Code::NeverOrdered, _) => {}
+                    (code, _) => {
+                        let (code, prod_id) = (code.as_str(), &product.prod_id);
+                        return Err(Cause(format!("it answers {code} for product {prod_id}")));
+                    }
+                }
+            }
+            Ok(found)
+        })
+    }
+}
+
+/// Every undecided order of the book.
+fn undecided(book: &Book) -> Vec<UndecidedOrder> {
+    let mut orders = Vec::new();
+    for shelf in book.shelves() {
+        let card = shelf.card();
+        for (user_phone, standing) in shelf.undecided() {
+            let Some(order) = standing.undecided() else { continue };
+            orders.push(UndecidedOrder {
+                order_id: order.id.to_string(),
                 user_phone,
                 prod_id: shelf.prod_id().to_owned(),
                 prod_name: card.name.clone(),
                 price: card.price,
                 accepted_at: order.accepted_at,
-                state: match standing {
-                    Standing::Unconfirmed(_) => OrderState::Unconfirmed,
-                    _ => OrderState::Queued,
+                reached: match standing {
+                    Standing::Unconfirmed(_) => Reached::Unconfirmed,
+                    Standing::Queued(_) => Reached::Queued,
+                    _ => Reached::Publishing,
                 },
-            })
-        })
+            });
+        }
     }
+    orders
 }

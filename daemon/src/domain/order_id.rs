@@ -83,11 +83,80 @@ impl fmt::Debug for OrderId {
     }
 }
 
+/// The beginning of an order's id as somebody typed it, the whole of it included: blanks around it
+/// are dropped, and neither case nor dashes make a difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdPrefix {
+    typed: String,
+    plain: String,
+}
+
+impl IdPrefix {
+    /// What was typed; `None` when nothing is left of it.
+    #[must_use]
+    pub fn read(typed: &str) -> Option<Self> {
+        let typed = typed.trim().to_owned();
+        let plain = plain(&typed);
+        (!plain.is_empty()).then_some(Self { typed, plain })
+    }
+
+    /// Whether the id begins with it.
+    #[must_use]
+    pub fn fits(&self, order_id: &str) -> bool {
+        let mut rest = order_id.chars().filter(|c| *c != '-').flat_map(char::to_lowercase);
+        self.plain.chars().all(|wanted| rest.next() == Some(wanted))
+    }
+
+    /// The beginnings of ids that fit, as ids are spelt: for look-ups in an index, which knows
+    /// texts only. What is found by one must still be asked whether it [fits](Self::fits), and an
+    /// id that is spelt in yet another way is found by none.
+    #[must_use]
+    pub fn spellings(&self) -> Vec<String> {
+        let mut dashed = String::with_capacity(self.plain.len() + 4);
+        for (at, c) in self.plain.chars().enumerate() {
+            if matches!(at, 8 | 12 | 16 | 20) {
+                dashed.push('-');
+            }
+            dashed.push(c);
+        }
+        let mut spellings = vec![self.typed.clone()];
+        for spelling in [&self.typed, &dashed, &self.plain] {
+            spellings.extend([spelling.to_lowercase(), spelling.to_uppercase()]);
+        }
+        spellings.sort_unstable();
+        spellings.dedup();
+        spellings
+    }
+}
+
+fn plain(id: &str) -> String {
+    id.chars().filter(|c| *c != '-').flat_map(char::to_lowercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use super::{OrderId, OrderIdKey};
+    use super::{IdPrefix, OrderId, OrderIdKey};
+
+    #[test]
+    fn a_beginning_is_the_same_however_it_is_spelt() {
+        let id = "7d4483a4-1b2c-8567-8901-123456789abc";
+        for typed in ["7", " 7d4483a4 ", "7D4483A4-1B", "7d4483a41b2c8567", id, &id.to_uppercase()]
+        {
+            let prefix = IdPrefix::read(typed).unwrap();
+            assert!(prefix.fits(id) && prefix.fits(&id.to_uppercase()), "{typed}");
+            assert!(prefix.fits(&id.replace('-', "")), "{typed}");
+            let found = prefix.spellings().iter().any(|spelling| id.starts_with(spelling));
+            assert!(found, "{typed}: {:?}", prefix.spellings());
+        }
+        for typed in ["7e", "7d4483a4-1b2c-8567-8901-123456789abc0"] {
+            assert!(!IdPrefix::read(typed).unwrap().fits(id), "{typed}");
+        }
+        assert_eq!((IdPrefix::read(" "), IdPrefix::read("--")), (None, None));
+        let java = IdPrefix::read("SK_2026").unwrap();
+        assert!(java.fits("SK_20261130") && java.spellings().contains(&"SK_2026".to_owned()));
+    }
 
     #[test]
     fn repeats_agree_and_everything_else_differs() {

@@ -370,13 +370,19 @@ impl Shelf {
         })
     }
 
-    /// The buyer of an undecided order and how it stands. Looks at every buyer: for an operator's
-    /// question, not for a buyer's.
+    /// Every undecided order with its buyer, those left out that hold no unit yet. Looks at every
+    /// buyer: for an operator's question, not for a buyer's.
     #[must_use]
-    pub fn find_undecided(&self, id: &OrderId) -> Option<(String, Standing)> {
+    pub fn undecided(&self) -> Vec<(String, Standing)> {
+        if self.stock.figures().held == 0 {
+            return Vec::new();
+        }
         let buyers = self.buyers.pin();
-        let found = buyers.iter().find(|(_, buyer)| buyer.standing.is_of(id));
-        found.map(|(user_phone, buyer)| (user_phone.to_string(), buyer.standing.clone()))
+        let holds = |standing: &Standing| {
+            !matches!(standing, Standing::Claimed(..)) && standing.undecided().is_some()
+        };
+        let holding = buyers.iter().filter(|(_, buyer)| holds(&buyer.standing));
+        holding.map(|(phone, buyer)| (phone.to_string(), buyer.standing.clone())).collect()
     }
 
     /// Undecided orders that should hold a unit each: for the tests that count.

@@ -1,9 +1,10 @@
 //! Messages that could not be decided, kept with the reason until an operator deals with them. What
 //! operators do with them is in `letter_commands`.
 
-use std::ops::RangeInclusive;
-
-use protocol::{DeadLetterView, DeadLettersPage, EpochMs, OrderMessage, mask_phone};
+use protocol::{
+    DeadLetterView, DeadLettersPage, Ending, EpochMs, OrderMessage, mask_phone, mask_phones,
+    printable,
+};
 use rusqlite::{Connection, Row};
 
 use super::error::{Fault, ListError, ReadError};
@@ -15,9 +16,6 @@ const CONTENT_CHARS_MAX: usize = 512;
 
 /// Bytes of a letter that are looked at to show its content.
 const CONTENT_BYTES_MAX: usize = 4_096;
-
-/// So many digits in a row may be a phone number.
-const PHONE_DIGITS_MIN: usize = 7;
 
 /// A message to set aside.
 pub(super) struct DeadLetter<'a> {
@@ -174,7 +172,8 @@ fn page(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<D
     let is_last = dead_letters.len() <= limit;
     dead_letters.truncate(limit);
     let next = dead_letters.last().filter(|_| !is_last).map(|letter| letter.id.to_string());
-    Ok(DeadLettersPage { dead_letters, next, total: count(connection)? })
+    let total = count(connection)?;
+    Ok(DeadLettersPage { dead_letters, next, total, unlisted: Vec::new() })
 }
 
 /// Open letters by number. Of a body only its beginning and its length are read, unless there may
@@ -216,48 +215,13 @@ fn view(row: &Row<'_>) -> rusqlite::Result<DeadLetterView> {
     })
 }
 
-/// What can be shown of the beginning of a body of `whole` bytes: runs of digits that may be phone
-/// numbers are masked, also one that is cut off here, and what isn't text is replaced.
+/// What can be shown of the beginning of a body of `whole` bytes: phone numbers are masked, also one
+/// that is cut off here, and what isn't fit to be shown is replaced.
 fn content(body: &[u8], whole: u64) -> String {
     let begin = &body[..body.len().min(CONTENT_BYTES_MAX)];
-    let is_cut = (begin.len() as u64) < whole;
-    let text = String::from_utf8_lossy(begin);
-    let mut shown = String::with_capacity(text.len());
-    let mut digits = String::new();
-    for char in text.chars() {
-        if char.is_numeric() {
-            digits.push(char);
-            continue;
-        }
-        show_digits(&mut shown, &mut digits);
-        shown.push(if is_unprintable(char) { char::REPLACEMENT_CHARACTER } else { char });
-    }
-    if is_cut && !digits.is_empty() {
-        shown.push_str("****");
-    } else {
-        show_digits(&mut shown, &mut digits);
-    }
-    shown.chars().take(CONTENT_CHARS_MAX).collect()
-}
-
-fn show_digits(shown: &mut String, digits: &mut String) {
-    if PHONE_DIGITS_MIN <= digits.chars().count() {
-        shown.push_str(&mask_phone(digits));
-    } else {
-        shown.push_str(digits);
-    }
-    digits.clear();
-}
-
-/// Control characters, and those that would turn the text around or hide parts of it.
-fn is_unprintable(char: char) -> bool {
-    const HIDING: [RangeInclusive<char>; 4] = [
-        '\u{200B}'..='\u{200F}',
-        '\u{2028}'..='\u{202E}',
-        '\u{2060}'..='\u{206F}',
-        '\u{FEFF}'..='\u{FEFF}',
-    ];
-    char.is_control() || HIDING.iter().any(|range| range.contains(&char))
+    let ending = if (begin.len() as u64) < whole { Ending::CutOff } else { Ending::Whole };
+    let masked = mask_phones(&String::from_utf8_lossy(begin), ending);
+    printable(&masked).chars().take(CONTENT_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -273,6 +237,8 @@ mod tests {
         let body = r#"{"userPhoneNo":"15200008881","n":123456,"m":1234567}"#;
         let masked = r#"{"userPhoneNo":"152****8881","n":123456,"m":****}"#;
         assert_eq!(shown(body.as_bytes()), masked);
+        let id = r#"{"orderId":"12345678-1234-8234-8234-152000088810","at":1795444100572}"#;
+        assert_eq!(shown(id.as_bytes()), id, "ids and times are no phone numbers");
         assert_eq!(shown("１５２００００８８８１".as_bytes()), "１５２****８８８１");
         assert_eq!(shown(b"a\x1b[2J\xffb\n"), "a\u{FFFD}[2J\u{FFFD}b\u{FFFD}");
         assert_eq!(shown("a\u{202E}b".as_bytes()), "a\u{FFFD}b");

@@ -35,6 +35,7 @@ mod lock;
 mod meta;
 mod meters;
 mod migrations;
+mod mishaps;
 mod open;
 mod order_history;
 mod order_lists;
@@ -49,6 +50,7 @@ mod queue_index;
 mod reader;
 mod reload;
 mod restore;
+mod standing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tx;

@@ -111,6 +111,9 @@ fn steps(
         steps.push(queued(connection, stage, number)?);
     }
     steps.extend(letters(connection, &order.order_id)?);
+    if stage == Stage::Queued {
+        steps.extend(put_off(connection, number)?);
+    }
     steps.extend(decided(connection, order, number)?);
     steps.extend(duplicates(connection, &order.order_id)?);
     in_sequence(&mut steps);
@@ -176,6 +179,24 @@ fn unconfirmed(connection: &Connection, order_id: &str) -> rusqlite::Result<Opti
             let (tries, cause): (u32, String) = (row.get(1)?, row.get(2)?);
             let detail = format!("the send's result is unknown after {tries} tries: {cause}");
             Ok(step(Some(EpochMs(row.get(0)?)), StepKind::Unconfirmed, detail))
+        })
+        .optional()
+}
+
+/// What went wrong at the last try to decide an order in the queue, if one went wrong.
+fn put_off(connection: &Connection, seq: i64) -> rusqlite::Result<Option<HistoryStep>> {
+    connection
+        .prepare_cached(
+            "SELECT attempts, not_before, COALESCE(wait_ms, 0), last_error FROM seckill_queue
+              WHERE seq = ?1 AND 0 < attempts AND last_error IS NOT NULL",
+        )?
+        .query_row([seq], |row| {
+            let (attempts, due): (u32, i64) = (row.get(0)?, row.get(1)?);
+            let (wait_ms, cause): (i64, String) = (row.get(2)?, row.get(3)?);
+            let next = EpochMs(due).to_wire();
+            let detail =
+                format!("try {attempts} to decide it failed: {cause}; the next is at {next}");
+            Ok(step(Some(EpochMs(due.saturating_sub(wait_ms))), StepKind::PutOff, detail))
         })
         .optional()
 }

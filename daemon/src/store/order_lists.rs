@@ -3,17 +3,20 @@
 //! A list is a sequence of stages, one per table; a cursor names a stage and the last row seen in
 //! it. A stage is walked by the table's own number, which says nothing of how much fits a filter,
 //! so a page ends after a bounded number of rows. A buyer's own orders are found by the partial
-//! indexes that queries use, product by product, and in the queue by `queue_index`.
+//! indexes that queries use, product by product, and in the queue by `queue_index`; the beginning of
+//! an id by the indexes over ids, and in the queue by walking it.
 
 use std::sync::Arc;
 
 use protocol::{EpochMs, Money, OrderMessage, OrderState, OrderView, OrdersPage, mask_phone};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::error::ListError;
 use super::queue::is_queued;
 use super::queue_index::{Key, Places, QueueIndex};
 use super::{Store, page_limit, unsigned};
+use crate::domain::order_id::IdPrefix;
 
 /// Rows that are looked at for one page: a fraction of a second. A page that ends there is short
 /// and says where to go on.
@@ -32,13 +35,16 @@ pub struct OrderFilter {
     pub prod_id: Option<String>,
     /// Only those of this buyer: the whole phone number.
     pub phone: Option<String>,
+    /// Only those whose id begins so.
+    pub id: Option<IdPrefix>,
 }
 
 impl Store {
     /// Orders that fit `filter`, newest first: up to `limit` (1 to 500) after the cursor `after`.
     /// First those that wait in the embedded queue, then sends whose result is unknown and dead
-    /// letters, then decided ones; duplicates come last, and only when they or one buyer are asked
-    /// for. An order that moves on between two pages may be in both, but is in one.
+    /// letters, then decided ones; duplicates come last, and only when they, one buyer or an id are
+    /// asked for. An order that moves on between two pages may be in both, but is in one. What is in no
+    /// database, such as an order that waits in a broker, is for the caller to add.
     ///
     /// # Errors
     /// See [`ListError`].
@@ -102,27 +108,27 @@ impl Stage {
         }
     }
 
-    /// All rows below number `?1`, newest first: number, product, buyer, status.
+    /// All rows below number `?1`, newest first: number, product, buyer, status, order.
     pub(super) const fn walk(self) -> &'static str {
         match self {
             Self::Queued => {
-                "SELECT seq, prod_id, user_phoneno, NULL FROM seckill_queue
+                "SELECT seq, prod_id, user_phoneno, NULL, order_id FROM seckill_queue
                   WHERE seq < ?1 ORDER BY seq DESC"
             }
             Self::Unconfirmed => {
-                "SELECT rowid, prod_id, user_phoneno, NULL FROM seckill_unconfirmed
+                "SELECT rowid, prod_id, user_phoneno, NULL, order_id FROM seckill_unconfirmed
                   WHERE rowid < ?1 ORDER BY rowid DESC"
             }
             Self::SetAside => {
-                "SELECT id, prod_id, user_phoneno, NULL FROM seckill_dead_letter
+                "SELECT id, prod_id, user_phoneno, NULL, order_id FROM seckill_dead_letter
                   WHERE resolved_at IS NULL AND id < ?1 AND order_id IS NOT NULL ORDER BY id DESC"
             }
             Self::Decided => {
-                "SELECT id, prod_id, user_phoneno, order_status FROM t_seckill_order
+                "SELECT id, prod_id, user_phoneno, order_status, order_id FROM t_seckill_order
                   WHERE id < ?1 AND record_status = 0 ORDER BY id DESC"
             }
             Self::Duplicates => {
-                "SELECT decision_seq, prod_id, user_phoneno, NULL FROM seckill_duplicate
+                "SELECT decision_seq, prod_id, user_phoneno, NULL, order_id FROM seckill_duplicate
                   WHERE decision_seq < ?1 ORDER BY decision_seq DESC"
             }
         }
@@ -136,7 +142,7 @@ impl Stage {
             Self::Unconfirmed | Self::Queued => None,
             Self::SetAside => Some(format!(
                 "WITH RECURSIVE {products}
-                 SELECT id, l.prod_id, user_phoneno, NULL FROM products
+                 SELECT id, l.prod_id, user_phoneno, NULL, order_id FROM products
                    CROSS JOIN seckill_dead_letter l USING (prod_id)
                   WHERE user_phoneno = ?2 AND resolved_at IS NULL AND id < ?1
                     AND order_id IS NOT NULL ORDER BY id DESC",
@@ -144,11 +150,11 @@ impl Stage {
             )),
             Self::Decided => Some(format!(
                 "WITH RECURSIVE {sold}, {failed}
-                 SELECT id, o.prod_id, user_phoneno, order_status FROM sold
+                 SELECT id, o.prod_id, user_phoneno, order_status, order_id FROM sold
                    CROSS JOIN t_seckill_order o USING (prod_id)
                   WHERE user_phoneno = ?2 AND {LIVE} AND id < ?1
                  UNION ALL
-                 SELECT id, o.prod_id, user_phoneno, order_status FROM failed
+                 SELECT id, o.prod_id, user_phoneno, order_status, order_id FROM failed
                    CROSS JOIN t_seckill_order o USING (prod_id)
                   WHERE user_phoneno = ?2 AND order_status = 3 AND record_status = 0 AND id < ?1
                   ORDER BY 1 DESC",
@@ -157,7 +163,7 @@ impl Stage {
             )),
             Self::Duplicates => Some(format!(
                 "WITH RECURSIVE {sold}
-                 SELECT d.decision_seq, d.prod_id, d.user_phoneno, NULL FROM sold
+                 SELECT d.decision_seq, d.prod_id, d.user_phoneno, NULL, d.order_id FROM sold
                    CROSS JOIN t_seckill_order o USING (prod_id)
                    CROSS JOIN seckill_duplicate d ON d.live_order_id = o.order_id
                   WHERE o.user_phoneno = ?2 AND {LIVE} AND d.decision_seq < ?1
@@ -165,6 +171,43 @@ impl Stage {
                 sold = products("sold", "t_seckill_order", LIVE)
             )),
         }
+    }
+
+    /// The same for ids that begin with one of so many texts, each as a lower and an upper bound
+    /// from `?2` on. `None` for the queue, whose rows have no index by their ids, and for the
+    /// unconfirmed.
+    pub(super) fn of_ids(self, spellings: usize) -> Option<String> {
+        let (columns, table, number, condition) = match self {
+            Self::Unconfirmed | Self::Queued => return None,
+            Self::SetAside => (
+                "id, prod_id, user_phoneno, NULL",
+                "seckill_dead_letter",
+                "id",
+                "resolved_at IS NULL",
+            ),
+            Self::Decided => (
+                "id, prod_id, user_phoneno, order_status",
+                "t_seckill_order",
+                "id",
+                "record_status = 0",
+            ),
+            Self::Duplicates => (
+                "decision_seq, prod_id, user_phoneno, NULL",
+                "seckill_duplicate",
+                "decision_seq",
+                "TRUE",
+            ),
+        };
+        let of_one = |at: usize| {
+            let (lower, upper) = (2 + 2 * at, 3 + 2 * at);
+            format!(
+                "SELECT {columns}, order_id FROM {table}
+                  WHERE ?{lower} <= order_id AND order_id < ?{upper}
+                    AND {number} < ?1 AND {condition}"
+            )
+        };
+        let all: Vec<String> = (0..spellings).map(of_one).collect();
+        Some(format!("{} ORDER BY 1 DESC", all.join(" UNION ")))
     }
 
     /// The row of number `?1`: id, product, its name, buyer, status, reason, amount, time asked,
@@ -175,7 +218,7 @@ impl Stage {
             Self::Queued => {
                 "SELECT order_id, prod_id,
                         (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = q.prod_id),
-                        user_phoneno, NULL, NULL, NULL, charged_at, NULL, 0, body
+                        user_phoneno, NULL, last_error, NULL, charged_at, NULL, 0, body
                    FROM seckill_queue q WHERE seq = ?1
                     AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = q.order_id)
                     AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d
@@ -230,7 +273,9 @@ impl Stage {
     /// Whether a list of orders in `state`, of one buyer or of all, has this stage.
     fn is_asked_for(self, filter: &OrderFilter) -> bool {
         let holds = match filter.state {
-            None => return self != Self::Duplicates || filter.phone.is_some(),
+            None => {
+                return self != Self::Duplicates || filter.phone.is_some() || filter.id.is_some();
+            }
             Some(OrderState::Queued) => Self::Queued,
             Some(OrderState::Unconfirmed) => Self::Unconfirmed,
             Some(OrderState::DeadLetter) => Self::SetAside,
@@ -308,10 +353,10 @@ impl Looking {
             let below = begun.map_or(i64::MAX, |cursor| cursor.below);
             if let Some(below) = self.fill(connection, stage, below, &mut orders)? {
                 let next = Some(Cursor { stage, below }.write());
-                return Ok(OrdersPage { orders, next });
+                return Ok(OrdersPage { orders, next, unlisted: Vec::new() });
             }
         }
-        Ok(OrdersPage { orders, next: None })
+        Ok(OrdersPage { orders, next: None, unlisted: Vec::new() })
     }
 
     /// Looks through a stage; where the page ended in it, the number to go on below.
@@ -325,13 +370,23 @@ impl Looking {
         if let (Stage::Queued, Some(places)) = (stage, self.queued.take()) {
             return self.fill_queued(connection, &places, below, orders);
         }
-        let OrderFilter { prod_id, phone, .. } = self.filter.clone();
+        let OrderFilter { prod_id, phone, id, .. } = self.filter.clone();
         let of_buyer = phone.as_ref().and_then(|_| stage.of_buyer());
-        let mut statement =
-            connection.prepare_cached(of_buyer.as_deref().unwrap_or_else(|| stage.walk()))?;
-        let mut rows = match of_buyer {
-            Some(_) => statement.query((below, phone, prod_id))?,
-            None => statement.query([below])?,
+        let spellings = id.filter(|_| phone.is_none()).map(|id| id.spellings()).unwrap_or_default();
+        let of_ids = stage.of_ids(spellings.len()).filter(|_| !spellings.is_empty());
+        let sql = of_buyer.as_deref().or(of_ids.as_deref()).unwrap_or_else(|| stage.walk());
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = if of_buyer.is_some() {
+            statement.query((below, phone, prod_id))?
+        } else if of_ids.is_some() {
+            let bounds = spellings.into_iter().flat_map(|begin| {
+                let end = format!("{begin}{}", char::MAX);
+                [begin, end]
+            });
+            let values = std::iter::once(Value::from(below)).chain(bounds.map(Value::from));
+            statement.query(params_from_iter(values))?
+        } else {
+            statement.query([below])?
         };
         while let Some(row) = rows.next()? {
             if orders.len() == self.limit || self.left == 0 {
@@ -357,7 +412,7 @@ impl Looking {
         orders: &mut Vec<OrderView>,
     ) -> rusqlite::Result<Option<i64>> {
         let mut row = connection.prepare_cached(
-            "SELECT seq, prod_id, user_phoneno, NULL FROM seckill_queue WHERE seq = ?1",
+            "SELECT seq, prod_id, user_phoneno, NULL, order_id FROM seckill_queue WHERE seq = ?1",
         )?;
         let first = below;
         for seq in places.iter().rev().filter(|seq| *seq < first) {
@@ -382,8 +437,13 @@ impl Looking {
             Ok(row.get_ref(at)?.as_str()? == wanted)
         };
         let state = stage.state(row.get(3)?);
-        let OrderFilter { state: wanted, prod_id, phone } = &self.filter;
-        Ok(wanted.is_none_or(|wanted| wanted == state) && is(1, prod_id)? && is(2, phone)?)
+        let OrderFilter { state: wanted, prod_id, phone, id } = &self.filter;
+        let is_of_id = match id {
+            None => true,
+            Some(id) => id.fits(row.get_ref(4)?.as_str()?),
+        };
+        let is_of_state = wanted.is_none_or(|wanted| wanted == state);
+        Ok(is_of_state && is_of_id && is(1, prod_id)? && is(2, phone)?)
     }
 }
 

@@ -13,6 +13,7 @@ use rusqlite::{CachedStatement, OptionalExtension};
 
 use super::dead_letters::{self, DeadLetter, Resolution};
 use super::error::{Fault, WriteError};
+use super::mishaps::Mishaps;
 use super::outcomes::Outcomes;
 use super::tx::Tx;
 use super::{Store, unsigned};
@@ -77,7 +78,7 @@ pub(super) fn read(delivery: Delivery) -> Read {
 }
 
 pub(super) fn place(tx: &Tx<'_>, deliveries: &[Read]) -> Result<Outcomes, Fault> {
-    let mut outcomes = Outcomes::default();
+    let (mut outcomes, mut mishaps) = (Outcomes::default(), Mishaps::default());
     let mut candidates = Vec::with_capacity(deliveries.len());
     let mut sources = Vec::with_capacity(deliveries.len());
     for (delivery, read) in deliveries {
@@ -87,14 +88,17 @@ pub(super) fn place(tx: &Tx<'_>, deliveries: &[Read]) -> Result<Outcomes, Fault>
                 candidates.push(candidate.lent());
                 sources.push(delivery);
             }
-            Err(reason) => bury(tx, delivery, None, reason, &mut outcomes)?,
+            Err(reason) => {
+                bury(tx, delivery, None, reason, (&mut outcomes, &mut mishaps))?;
+            }
         }
     }
     let decided = decide_all(tx, &candidates)?;
     for (at, fault) in &decided.at_fault {
         if let (Some(source), Some(candidate)) = (sources.get(*at), candidates.get(*at)) {
             let reason = fault.to_string();
-            bury(tx, source, Some(&candidate.message), &reason, &mut outcomes)?;
+            let message = Some(&*candidate.message);
+            bury(tx, source, message, &reason, (&mut outcomes, &mut mishaps))?;
         }
     }
     let outcomes = outcomes.plus(&decided.outcomes);
@@ -107,7 +111,7 @@ fn bury(
     delivery: &Delivery,
     message: Option<&OrderMessage>,
     reason: &str,
-    outcomes: &mut Outcomes,
+    (outcomes, mishaps): (&mut Outcomes, &mut Mishaps),
 ) -> Result<(), Fault> {
     let letter = DeadLetter {
         origin: &delivery.origin,
@@ -120,6 +124,8 @@ fn bury(
     };
     if dead_letters::bury(tx, &letter)? {
         outcomes.dead_lettered += 1;
+        let order_id = message.map(|message| message.order_id.as_str());
+        mishaps.set_aside(order_id, &delivery.origin, reason);
     }
     Ok(())
 }

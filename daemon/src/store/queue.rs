@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::dead_letters::{self, DeadLetter};
 use super::error::{Fault, ReadError, WriteError};
+use super::mishaps::Mishaps;
 use super::outcomes::Outcomes;
 use super::placing::{Candidate, decide_all};
 use super::queue_index::{Key, Places};
@@ -246,6 +247,7 @@ pub(super) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
     let rows = due(tx, terms)?;
     let taken = rows.len();
     let mut outcomes = Outcomes::default();
+    let mut mishaps = Mishaps::default();
     let mut readable = Vec::with_capacity(taken);
     let mut candidates = Vec::with_capacity(taken);
     for row in rows {
@@ -259,7 +261,8 @@ pub(super) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
             }
             Err(malformed) => {
                 let known = of_columns(tx, row.seq)?;
-                bury(tx, &row, &known, &malformed.to_string(), &mut outcomes)?;
+                let reason = malformed.to_string();
+                bury(tx, &row, &known, &reason, (&mut outcomes, &mut mishaps))?;
             }
         }
     }
@@ -270,12 +273,15 @@ pub(super) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
         match at_fault.next_if(|(index, _)| *index == at) {
             None => remove(tx, row.seq, &candidate.message)?,
             Some((_, fault)) if row.attempts + 1 < terms.deliveries_max => {
+                let order = &candidate.message;
+                mishaps.put_off(&order.order_id, &order.prod_id, row.attempts + 1, &fault);
                 postpone(tx, row, &fault, terms.backoff)?;
                 put_off += 1;
             }
             Some((_, fault)) => {
                 let reason = fault.to_string();
-                bury(tx, row, &candidate.message, &reason, &mut outcomes)?;
+                let message = &candidate.message;
+                bury(tx, row, message, &reason, (&mut outcomes, &mut mishaps))?;
             }
         }
     }
@@ -431,10 +437,11 @@ fn bury(
     row: &Due,
     message: &OrderMessage,
     reason: &str,
-    outcomes: &mut Outcomes,
+    (outcomes, mishaps): (&mut Outcomes, &mut Mishaps),
 ) -> Result<(), Fault> {
+    let origin = format!("{NAME}@{}", row.seq);
     let letter = DeadLetter {
-        origin: &format!("{NAME}@{}", row.seq),
+        origin: &origin,
         message: Some(message),
         body: &row.body,
         reason,
@@ -444,6 +451,7 @@ fn bury(
     };
     if dead_letters::bury(tx, &letter)? {
         outcomes.dead_lettered += 1;
+        mishaps.set_aside(Some(&message.order_id), &origin, reason);
     }
     remove(tx, row.seq, message)
 }

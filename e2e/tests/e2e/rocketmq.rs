@@ -11,6 +11,7 @@ mod old;
 mod outage;
 mod reach;
 mod rotation;
+mod search;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -225,6 +225,8 @@ pub enum RefusalCode {
     ConfigFaulty,
     /// 409: the configuration differs in keys that only a restart takes; `data.keys` has each.
     RestartNeeded,
+    /// 409: the id's beginning fits several orders; `data.orders` has them.
+    Ambiguous,
     /// 409: the daemon is stopping.
     Stopping,
     /// 413: the body is over 64 KiB.
@@ -240,7 +242,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// All codes, in the order of `docs/admin-api.md`.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::NotPermitted,
         Self::NotFound,
@@ -253,6 +255,7 @@ impl RefusalCode {
         Self::WrongRole,
         Self::ConfigFaulty,
         Self::RestartNeeded,
+        Self::Ambiguous,
         Self::Stopping,
         Self::TooLarge,
         Self::StoreFailed,
@@ -276,6 +279,7 @@ impl RefusalCode {
             | Self::WrongRole
             | Self::ConfigFaulty
             | Self::RestartNeeded
+            | Self::Ambiguous
             | Self::Stopping => 409,
             Self::TooLarge => 413,
             Self::Internal => 500,
@@ -300,6 +304,7 @@ impl RefusalCode {
             Self::WrongRole => "wrong_role",
             Self::ConfigFaulty => "config_faulty",
             Self::RestartNeeded => "restart_needed",
+            Self::Ambiguous => "ambiguous",
             Self::Stopping => "stopping",
             Self::TooLarge => "too_large",
             Self::StoreFailed => "store_failed",

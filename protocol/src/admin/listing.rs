@@ -149,6 +149,52 @@ pub struct OrdersPage {
     pub orders: Vec<OrderView>,
     /// What to give as `after` to go on; `None` on the last page.
     pub next: Option<String>,
+    /// What the list lacks because this process can't see it; empty when nothing is lacking. While
+    /// it isn't empty, that an order isn't listed doesn't tell that there is none.
+    #[serde(default)]
+    pub unlisted: Vec<Unlisted>,
+}
+
+/// What a list lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlisted {
+    /// Where it is.
+    pub place: UnlistedPlace,
+    /// How many at most; `None` where that isn't known.
+    pub count: Option<u64>,
+    /// A sentence that says so, and where to ask.
+    pub text: String,
+}
+
+/// Where that is which a list lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnlistedPlace {
+    /// Messages that wait in the broker and that this process doesn't know.
+    Broker,
+    /// Sends whose result is unknown, in the databases of the gateways.
+    Gateways,
+    /// Orders in the database of the order node.
+    OrderNode,
+    /// Messages in the broker's own dead-letter topic.
+    BrokerDeadLetters,
+}
+
+impl UnlistedPlace {
+    /// All places.
+    pub const ALL: [Self; 4] =
+        [Self::Broker, Self::Gateways, Self::OrderNode, Self::BrokerDeadLetters];
+
+    /// The place as it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::Gateways => "gateways",
+            Self::OrderNode => "order_node",
+            Self::BrokerDeadLetters => "broker_dead_letters",
+        }
+    }
 }
 
 /// One order.
@@ -164,7 +210,7 @@ pub struct OrderView {
     pub user: String,
     /// Where it stands.
     pub state: OrderState,
-    /// Why it failed, or why it was set aside.
+    /// Why it failed, why it was set aside, or why deciding it is tried again.
     pub reason: Option<String>,
     /// The amount; `None` when what the sender wrote is no amount.
     pub charge_money: Option<Money>,
@@ -209,6 +255,8 @@ pub enum StepKind {
     Queued,
     /// Its send's result became unknown.
     Unconfirmed,
+    /// Deciding it failed unexpectedly; it is tried again.
+    PutOff,
     /// It was set aside as a dead letter.
     SetAside,
     /// An operator put its dead letter back into the queue.
@@ -235,6 +283,7 @@ impl StepKind {
             Self::Accepted => "accepted",
             Self::Queued => "queued",
             Self::Unconfirmed => "unconfirmed",
+            Self::PutOff => "put_off",
             Self::SetAside => "set_aside",
             Self::Resent => "resent",
             Self::Discarded => "discarded",
@@ -256,6 +305,9 @@ pub struct DeadLettersPage {
     pub next: Option<String>,
     /// How many there are in all.
     pub total: u64,
+    /// What the list lacks because it isn't in this database; empty when nothing is lacking.
+    #[serde(default)]
+    pub unlisted: Vec<Unlisted>,
 }
 
 /// One of them.

@@ -25,7 +25,7 @@ pub use history::{NOTABLES_MAX, Notable, NotableKind, SECONDS_KEPT, Seconds, Sev
 pub use listing::{
     AuditEntry, AuditPage, ConfigEntry, ConfigPage, DeadLetterView, DeadLettersPage, EndpointView,
     Endpoints, Health, HistoryStep, OrderHistory, OrderState, OrderView, OrdersPage, PeerView,
-    Permission, ProductsPage, StepKind,
+    Permission, ProductsPage, StepKind, Unlisted, UnlistedPlace,
 };
 pub use snapshot::{
     Bucket, Controls, DrainView, EdgeView, GatewayView, LatencyView, LogView, OrdersView,

@@ -176,7 +176,7 @@ pub struct Controls {
     pub intake: Option<SwitchView>,
     /// Whether orders are taken from the queue; `None` without the order role.
     pub consumption: Option<SwitchView>,
-    /// Set while a drain was asked for and not undone.
+    /// Set while a drain was asked for and not undone; `None` otherwise.
     pub drain: Option<DrainView>,
     /// How often any of them was changed, over restarts; `None` from a daemon that doesn't tell.
     pub generation: Option<u64>,
@@ -190,9 +190,9 @@ pub struct SwitchView {
     pub paused: bool,
     /// When it was switched last; `None` when it never was.
     pub since: Option<EpochMs>,
-    /// Who switched it: a user's name, or `uid 1000`.
+    /// Who switched it: a user's name, or `uid 1000`; `None` when nobody ever did.
     pub by: Option<String>,
-    /// Why, in that person's words.
+    /// Why, in that person's words; `None` where none were given.
     pub reason: Option<String>,
 }
 
@@ -335,7 +335,8 @@ pub struct OrdersView {
     /// Queries at the order node answered 40005 since the start, by field and reason as in the
     /// header `Seckill-Reason`.
     pub invalid_queries: BTreeMap<String, u64>,
-    /// Why the durable counts can't be read; they are those of the last reading then.
+    /// Why the durable counts can't be read; they are those of the last reading then. `None` while
+    /// they can.
     pub unreadable: Option<String>,
 }
 
@@ -357,14 +358,15 @@ pub enum Trend {
 pub struct QueueView {
     /// `embedded` or `rocketmq`.
     pub kind: String,
-    /// Messages not yet consumed, waiting retries included.
+    /// Messages not yet consumed, waiting retries included; `None` where that can't be read.
     pub lag_messages: Option<u64>,
-    /// Milliseconds since the oldest of them was queued.
+    /// Milliseconds since the oldest of them was queued; `None` when there is none, or that can't
+    /// be read.
     pub lag_age_ms: Option<u64>,
     /// Messages per second by which the lag changes, over the last ten seconds; negative while it
     /// drains. `None` with fewer than two readings.
     pub lag_slope_per_s: Option<i64>,
-    /// The slope in a word.
+    /// The slope in a word; `None` where the slope is.
     pub trend: Option<Trend>,
     /// Each queue's own part.
     pub queues: Vec<QueuePart>,
@@ -373,7 +375,7 @@ pub struct QueueView {
     /// Messages in the broker's own dead-letter topic of our group; `None` on the embedded queue
     /// and where it can't be read.
     pub broker_dead_letters: Option<u64>,
-    /// Why something here is `None`.
+    /// Why something here is `None`; itself `None` when everything could be read.
     pub unreadable: Option<String>,
 }
 
@@ -385,13 +387,14 @@ pub struct QueuePart {
     pub name: String,
     /// Messages not yet consumed.
     pub lag_messages: u64,
-    /// Milliseconds since the oldest of them was queued.
+    /// Milliseconds since the oldest of them was queued; `None` when there is none, or that can't
+    /// be read.
     pub lag_age_ms: Option<u64>,
     /// The broker that keeps it; `None` on the embedded queue.
     pub broker: Option<String>,
-    /// The offset after its newest message.
+    /// The offset after its newest message; `None` on the embedded queue.
     pub end_offset: Option<u64>,
-    /// The offset up to which it is consumed.
+    /// The offset up to which it is consumed; `None` on the embedded queue.
     pub consumed_offset: Option<u64>,
     /// The client id of the consumer that has it; `None` when nobody has it or it isn't known.
     pub owner: Option<String>,
@@ -403,9 +406,9 @@ pub struct QueuePart {
 pub struct StoreView {
     /// Its file.
     pub path: String,
-    /// The file's size in bytes.
+    /// The file's size in bytes; `None` where it can't be read.
     pub size_bytes: Option<u64>,
-    /// The write-ahead log's size in bytes.
+    /// The write-ahead log's size in bytes; `None` where it can't be read.
     pub wal_bytes: Option<u64>,
     /// Commits since the start.
     pub commits: u64,
@@ -416,7 +419,7 @@ pub struct StoreView {
     /// From the begin of a transaction to the end of its commit; `None` when there was none in the
     /// last minute.
     pub commit_latency: Option<LatencyView>,
-    /// Why nothing can be stored at the moment.
+    /// Why nothing can be stored at the moment; `None` while it can.
     pub trouble: Option<String>,
 }
 
@@ -468,7 +471,7 @@ pub struct OverdueView {
     pub count: u64,
     /// The bound in milliseconds.
     pub bound_ms: u64,
-    /// When the one that waits longest was accepted.
+    /// When the one that waits longest was accepted; `None` when there is none.
     pub oldest_at: Option<EpochMs>,
 }
 

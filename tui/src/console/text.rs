@@ -1,40 +1,16 @@
 //! Figures and the daemon's texts as they are shown: what isn't known is `–`, numbers are grouped,
-//! times are short, and what a terminal would obey is replaced. Layout is `view`'s.
+//! times are short, and what a terminal would obey is replaced (`protocol`'s rule). Layout is
+//! `view`'s.
 
 use std::time::Duration;
 
 use protocol::EpochMs;
+pub(crate) use protocol::{grouped, printable};
 
 pub(crate) use crate::text::{latency, whole_latency};
 
 /// What stands where a value isn't known.
 pub(crate) const UNKNOWN: &str = "–";
-
-/// A text that came from outside, fit to be drawn: control characters, and those that turn the
-/// direction of writing or take no room, would change what an operator sees, there or elsewhere.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if is_unfit(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
-fn is_unfit(c: char) -> bool {
-    // Marks of direction, blanks without a width, ends of lines.
-    let hides = matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    c.is_control() || hides
-}
-
-/// `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if 0 < index && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// With its sign, a true minus included: `+50`, `−5`, `0`.
 pub(crate) fn signed(number: i64) -> String {

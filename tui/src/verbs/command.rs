@@ -88,7 +88,7 @@ async fn attempt<S: DeserializeOwned>(
     };
     let late = status.as_u16() == RefusalCode::TimedOut.status();
     answer(&desk.socket, status, &body).map_err(|fault| match fault {
-        Fault::Refused(sentence, _) if late => Attempt::Open(sentence),
+        Fault::Refused(refused) if late => Attempt::Open(refused.sentence),
         fault => Attempt::Settled(fault),
     })
 }

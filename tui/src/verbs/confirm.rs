@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::args::Terms;
 use crate::exit::Fault;
+use crate::text::printable_lines;
 
 /// Whether the operator has yet to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +55,7 @@ fn declined() -> Result<(), Fault> {
 /// What can't be shown or read is an empty answer, which is No.
 fn asked(question: &str) -> String {
     let mut answer = String::new();
-    let shown = write!(io::stderr(), "{question}");
+    let shown = write!(io::stderr(), "{}", printable_lines(question));
     if shown.and_then(|()| io::stdin().lock().read_line(&mut answer)).is_err() {
         answer.clear();
     }

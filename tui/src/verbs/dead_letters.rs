@@ -11,7 +11,7 @@ use crate::text::{counted, known, moment, printable, span};
 use crate::verbs::command::{give, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
 use crate::verbs::desk::{Answer, Desk, Printed};
-use crate::verbs::pages::{gather, tell_more};
+use crate::verbs::pages::{gather, judge, lacking, tell_more};
 
 const PATH: &str = "/v1/dead-letters";
 
@@ -21,7 +21,12 @@ pub(crate) async fn run(desk: &Desk, verb: DeadLetters) -> Result<Printed, Fault
         DeadLetters::List { extent, shape } => {
             let answer = page(desk, &extent).await?;
             tell_more(answer.view.next.as_ref(), shape);
-            Ok(Printed::fine(answer.print(shape, |page| letters(&page.dead_letters))))
+            let (count, unlisted) = (answer.view.dead_letters.len(), &answer.view.unlisted);
+            let exit = judge(count, unlisted);
+            let table = |page: &DeadLettersPage| {
+                format!("{}{}", lacking(&page.unlisted), letters(&page.dead_letters))
+            };
+            Ok(Printed { text: answer.print(shape, table), exit })
         }
         DeadLetters::Resend(options) => resend(desk, options).await,
         DeadLetters::Discard(options) => discard(desk, options).await,
@@ -107,7 +112,8 @@ async fn discard(desk: &Desk, options: DiscardOne) -> Result<Printed, Fault> {
 async fn found(desk: &Desk, id: u64) -> Result<DeadLetterView, Fault> {
     let all = page(desk, &Extent { limit: u64::MAX, all: true }).await?.view;
     all.dead_letters.into_iter().find(|letter| letter.id == id).ok_or_else(|| {
-        Fault::Refused(format!("no dead letter has the number {id}"), Exit::NotFound)
+        let sentence = format!("no dead letter has the number {id}");
+        Fault::refused("not_found", sentence, Exit::NotFound)
     })
 }
 

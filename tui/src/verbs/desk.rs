@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::args::Shape;
 use crate::client;
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, Fault, Refused};
+use crate::text::{printable_json, printable_lines};
 
 /// What goes to standard output, and how to exit.
 #[derive(Debug)]
@@ -46,9 +47,9 @@ impl<T> Answer<T> {
     }
 }
 
-/// A document for people and programs, with its end of line.
+/// A document for people and programs, with its end of line; nothing in it moves a terminal.
 pub(crate) fn json(document: &Value) -> String {
-    format!("{document:#}\n")
+    printable_json(&format!("{document:#}\n"))
 }
 
 /// The daemon behind a socket.
@@ -122,13 +123,19 @@ fn refusal(socket: &Path, status: StatusCode, body: &[u8]) -> Fault {
         None if status.is_server_error() => Exit::Later,
         None => Exit::Refused,
     };
-    Fault::Refused(format!("{msg} ({code})"), exit)
+    Fault::Refused(Box::new(Refused {
+        sentence: format!("{msg} ({code})"),
+        msg: msg.to_owned(),
+        code: code.to_owned(),
+        data: document["data"].clone(),
+        exit,
+    }))
 }
 
 /// Says something beside the data.
 pub(crate) fn talk(sentence: &str) {
     // When not even that can be written there is nobody to tell.
-    let _ = writeln!(io::stderr(), "seckillctl: {sentence}");
+    let _ = writeln!(io::stderr(), "seckillctl: {}", printable_lines(sentence));
 }
 
 /// A text as it stands between two slashes, or behind `=`, of an address.
@@ -183,6 +190,7 @@ mod tests {
             ("wrong_role", Exit::Refused),
             ("config_faulty", Exit::Refused),
             ("restart_needed", Exit::Refused),
+            ("ambiguous", Exit::Usage),
             ("stopping", Exit::Later),
             ("too_large", Exit::Usage),
             ("store_failed", Exit::Later),

@@ -1,70 +1,112 @@
-//! `seckillctl events`: what happens, as it happens. The table has the notable events, those of the
-//! first state included; the JSON has every line as it is on the socket.
+//! `seckillctl events`: what happens, as it happens, over restarts of the daemon. The table has the
+//! notable events, those of the first state included, and when the connection was lost and is back;
+//! the JSON has every line as it is on the socket, and a line of its own where the stream broke.
 
 use std::io::Write;
 
-use protocol::{Change, Line, Notable};
+use protocol::{Change, EpochMs, Line, Notable, Snapshot};
+use serde_json::json;
 
 use crate::args::Shape;
-use crate::client;
 use crate::exit::Fault;
-use crate::text::{moment, printable};
+use crate::text::{moment, printable, printable_json};
 use crate::verbs::desk::{Desk, Printed};
+use crate::verbs::follow::{Follow, Followed, now};
 
-/// Prints until the stream ends, which is always a fault: a daemon that is gone has no more events.
+/// Prints until the reader has seen enough, or this user may no longer look.
 pub(crate) async fn run(desk: &Desk, shape: Shape, out: &mut dyn Write) -> Result<Printed, Fault> {
     if shape.json { lines(desk, out).await } else { notables(desk, out).await }
 }
 
-/// Every line as it is on the socket.
+/// Every line as it is on the socket. Where the stream broke stands
+/// `{"line":"lost","at":…,"reason":…}`; the line after that is a whole state.
 pub(crate) async fn lines(desk: &Desk, out: &mut dyn Write) -> Result<Printed, Fault> {
-    let mut stream = client::events(&desk.socket).await?;
-    let mut last = None;
-    while let Some(line) = stream.next_raw().await? {
-        write(out, &[&line[..], b"\n"].concat())?;
-        last = Some(line);
-    }
-    match last.and_then(|line| serde_json::from_slice(&line).ok()) {
-        Some(Line::Closing { reason }) => Err(ended(desk, &reason)),
-        _ => Err(ended(desk, "without a word")),
+    let mut stream = Follow::begin(desk).await?;
+    loop {
+        let line = match stream.next().await? {
+            Followed::Line(line) => String::from_utf8_lossy(&line).into_owned(),
+            Followed::Lost(reason) => {
+                json!({ "line": "lost", "at": now(), "reason": reason }).to_string()
+            }
+        };
+        write(out, &format!("{}\n", printable_json(&line)))?;
     }
 }
 
+/// What was printed last, so that after a break nothing is told twice.
+#[derive(Debug, Default)]
+struct Told {
+    /// Which process told it: its events are numbered anew with each start.
+    process: Option<(u32, EpochMs)>,
+    last: u64,
+    is_lost: bool,
+}
+
 async fn notables(desk: &Desk, out: &mut dyn Write) -> Result<Printed, Fault> {
-    let mut stream = client::events(&desk.socket).await?;
-    while let Some(line) = stream.next().await? {
-        match line {
-            Line::Snapshot { snapshot, .. } => {
-                write(out, snapshot.notables.iter().map(row).collect::<String>().as_bytes())?;
+    let mut stream = Follow::begin(desk).await?;
+    let mut told = Told::default();
+    loop {
+        let line = match stream.next().await? {
+            Followed::Line(line) => line,
+            Followed::Lost(reason) => {
+                told.is_lost = true;
+                write(out, &ours(now(), "warning", &lost(&reason)))?;
+                continue;
             }
-            Line::Change { change, .. } => {
+        };
+        match serde_json::from_slice(&line) {
+            Ok(Line::Snapshot { snapshot, .. }) => write(out, &told.begin(&snapshot))?,
+            Ok(Line::Change { change, .. }) => {
                 if let Change::Notable(notable) = *change {
-                    write(out, row(&notable).as_bytes())?;
+                    told.last = notable.id;
+                    write(out, &row(&notable))?;
                 }
             }
-            Line::Heartbeat { .. } => {}
-            Line::Closing { reason } => return Err(ended(desk, &reason)),
+            // What a later daemon says besides is no event.
+            Ok(Line::Heartbeat { .. } | Line::Closing { .. }) | Err(_) => {}
         }
     }
-    Err(ended(desk, "without a word"))
+}
+
+impl Told {
+    /// The events of a first state that weren't told yet.
+    fn begin(&mut self, snapshot: &Snapshot) -> String {
+        let process = Some((snapshot.pid, snapshot.started_at));
+        let is_same = self.process == process;
+        let mut text = String::new();
+        if std::mem::take(&mut self.is_lost) {
+            let what = if is_same { "the same process" } else { "another process" };
+            let back = format!("connected again: {what}, number {}", snapshot.pid);
+            text.push_str(&ours(snapshot.at, "info", &back));
+        }
+        let known = if is_same { self.last } else { 0 };
+        let news = snapshot.notables.iter().filter(|notable| known < notable.id);
+        text.extend(news.map(row));
+        self.process = process;
+        self.last = snapshot.notables.last().map_or(known, |notable| notable.id);
+        text
+    }
+}
+
+/// That the connection is lost, in the same words wherever it is told.
+pub(crate) fn lost(reason: &str) -> String {
+    format!("NO CONNECTION: {}; trying again", printable(reason))
 }
 
 /// The columns are as wide as their longest words, since nobody knows what is still to come.
 fn row(notable: &Notable) -> String {
-    format!(
-        "{}  {:<7}  {:<9}  {}\n",
-        moment(notable.at),
-        notable.severity.as_str(),
-        notable.kind.as_str(),
-        printable(&notable.text),
-    )
+    columns(notable.at, notable.severity.as_str(), notable.kind.as_str(), &notable.text)
 }
 
-fn write(out: &mut dyn Write, bytes: &[u8]) -> Result<(), Fault> {
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(Fault::Output)
+/// What this program itself has to say.
+fn ours(at: EpochMs, severity: &str, text: &str) -> String {
+    columns(at, severity, "link", text)
 }
 
-/// The daemon ended the stream.
-pub(crate) fn ended(desk: &Desk, why: &str) -> Fault {
-    Fault::unreachable(&desk.socket, format!("the daemon ended the stream: {}", printable(why)))
+fn columns(at: EpochMs, severity: &str, kind: &str, text: &str) -> String {
+    format!("{}  {severity:<7}  {kind:<9}  {}\n", moment(at), printable(text))
+}
+
+fn write(out: &mut dyn Write, text: &str) -> Result<(), Fault> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)
 }

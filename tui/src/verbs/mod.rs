@@ -6,7 +6,9 @@ mod command;
 mod confirm;
 mod dead_letters;
 mod desk;
+mod drain;
 mod events;
+mod follow;
 mod inside;
 mod orders;
 mod pages;
@@ -45,7 +47,7 @@ pub(crate) async fn run(
         Verb::DeadLetters(verb) => dead_letters::run(desk, verb).await,
         Verb::Pause(options) => switches::pause(desk, options).await,
         Verb::Resume(options) => switches::resume(desk, options).await,
-        Verb::Drain(options) => switches::drain(desk, options).await,
+        Verb::Drain(options) => drain::run(desk, options).await,
         Verb::Events(shape) => events::run(desk, shape, out).await,
         Verb::Config(shape) => inside::config(desk, shape).await,
         Verb::Audit(options) => inside::audit(desk, &options).await,

@@ -1,14 +1,14 @@
 //! `seckillctl orders` and `seckillctl order ID`: who ordered what, and how it ended. Phone numbers
 //! are masked unless the one order's is asked for.
 
-use protocol::{HistoryStep, OrderHistory, OrderView, OrdersPage};
+use protocol::{HistoryStep, OrderHistory, OrderView, OrdersPage, ProductView};
 
 use crate::args::{Order, Orders};
-use crate::exit::Fault;
+use crate::exit::{Exit, Fault};
 use crate::table::{facts, number, table, text};
 use crate::text::{UNKNOWN, known, moment, printable};
 use crate::verbs::desk::{Desk, Printed, encoded};
-use crate::verbs::pages::{gather, tell_more};
+use crate::verbs::pages::{gather, judge, lacking, tell_more};
 
 /// Orders, newest first.
 pub(crate) async fn list(desk: &Desk, options: Orders) -> Result<Printed, Fault> {
@@ -16,13 +16,35 @@ pub(crate) async fn list(desk: &Desk, options: Orders) -> Result<Printed, Fault>
         ("state", options.state.map(|state| state.as_str().to_owned())),
         ("prod", options.product),
         ("phone", options.phone),
+        ("id", options.id),
     ];
+    let product = filters[1].1.clone();
     let filters: Vec<(&str, String)> =
         filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let answer =
         gather::<OrdersPage>(desk, "/v1/orders", &filters, "orders", &options.extent).await?;
     tell_more(answer.view.next.as_ref(), options.shape);
-    Ok(Printed::fine(answer.print(options.shape, |page| orders(&page.orders))))
+    let (count, unlisted) = (answer.view.orders.len(), &answer.view.unlisted);
+    if let Some(id) = product.filter(|_| count == 0) {
+        known_product(desk, &id).await?;
+    }
+    let exit = judge(count, unlisted);
+    let table = |page: &OrdersPage| format!("{}{}", lacking(&page.unlisted), orders(&page.orders));
+    Ok(Printed { text: answer.print(options.shape, table), exit })
+}
+
+/// That a product has no order is said only of one that there is.
+async fn known_product(desk: &Desk, id: &str) -> Result<(), Fault> {
+    match desk.ask::<ProductView>(&format!("/v1/products/{}", encoded(id))).await {
+        Err(Fault::Refused(refused)) if refused.exit == Exit::NotFound => {
+            let sentence = format!(
+                "no order is for {id:?}, and no product has that id; an order is looked up by \
+                 `seckillctl order ID`, and a buyer's by --phone"
+            );
+            Err(Fault::refused("not_found", sentence, Exit::NotFound))
+        }
+        other => other.map(|_| ()),
+    }
 }
 
 /// One order's history.

@@ -1,11 +1,13 @@
 //! Long lists, which come in pages: gathers as much as was asked for into one document of the
 //! daemon's own form.
 
+use protocol::Unlisted;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::args::{Extent, Shape};
-use crate::exit::Fault;
+use crate::exit::{Exit, Fault};
+use crate::text::printable;
 use crate::verbs::desk::{Answer, Desk, encoded, read, stranger, talk};
 
 /// What a page is asked to hold at most: the daemon gives no more.
@@ -60,6 +62,17 @@ async fn page(
 
 fn length(document: &Value, list: &str) -> u64 {
     document[list].as_array().map_or(0, |items| items.len() as u64)
+}
+
+/// What a list lacks, a line each, to stand above its headings.
+pub(crate) fn lacking(unlisted: &[Unlisted]) -> String {
+    unlisted.iter().map(|lack| format!("NOT LISTED: {}\n", printable(&lack.text))).collect()
+}
+
+/// An empty list that lacks something is no proof that there is nothing, so it ends otherwise than
+/// an empty list that is whole.
+pub(crate) const fn judge(count: usize, unlisted: &[Unlisted]) -> Exit {
+    if count == 0 && !unlisted.is_empty() { Exit::Degraded } else { Exit::Fine }
 }
 
 /// Says so when there is more; the JSON says it itself.

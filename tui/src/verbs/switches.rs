@@ -1,4 +1,4 @@
-//! `seckillctl pause`, `resume`, `drain` and `shutdown`: what an operator turns off and on. Intake
+//! `seckillctl pause`, `resume` and `shutdown`: what an operator turns off and on. Intake
 //! and consumption are two things; each pause survives a restart.
 
 use protocol::{Code, Controls, Done, SetSwitch, Shutdown, ShutdownState, Snapshot};
@@ -27,15 +27,6 @@ pub(crate) async fn pause(desk: &Desk, options: Switch) -> Result<Printed, Fault
 /// Undoes a pause.
 pub(crate) async fn resume(desk: &Desk, options: Switch) -> Result<Printed, Fault> {
     switch(desk, &path(options.what, "resume"), options.plain).await
-}
-
-/// Pauses intake until nothing waits; consumption goes on.
-pub(crate) async fn drain(desk: &Desk, options: Plain) -> Result<Printed, Fault> {
-    if consent(&options.terms, "drain")? == Consent::ToAsk {
-        let state = desk.state().await?;
-        be_named(&draining(&state), &state.name)?;
-    }
-    switch(desk, "/v1/drain", options).await
 }
 
 /// Stops the daemon.
@@ -67,19 +58,19 @@ fn path(what: Flow, verb: &str) -> String {
 }
 
 /// Which daemon is meant.
-fn named(state: &Snapshot) -> String {
+pub(crate) fn named(state: &Snapshot) -> String {
     format!("{} (profile {})", printable(&state.name), printable(&state.env_type))
 }
 
 /// Orders that wait in the queue.
-fn waiting(state: &Snapshot) -> String {
+pub(crate) fn waiting(state: &Snapshot) -> String {
     match state.queue.lag_messages {
         Some(count) => counted(count, "order"),
         None => format!("{} orders", known(None::<u64>)),
     }
 }
 
-fn charges(state: &Snapshot) -> String {
+pub(crate) fn charges(state: &Snapshot) -> String {
     let count = state.gateway.as_ref().map(|gateway| gateway.charge_rate.last_60s);
     format!("{} charges came in the last minute", known(count))
 }
@@ -100,17 +91,6 @@ fn pausing_consumption(state: &Snapshot) -> String {
         "Pause consumption of {}? Orders stay undecided in the queue until it is resumed; {} wait \
          now.",
         named(state),
-        waiting(state),
-    )
-}
-
-fn draining(state: &Snapshot) -> String {
-    format!(
-        "Drain {}? Charges are refused with {} ({}), {} are decided, and the daemon stays up; \
-         `resume intake` undoes it.",
-        named(state),
-        Code::IntakePaused.as_str(),
-        charges(state),
         waiting(state),
     )
 }

@@ -182,10 +182,14 @@ fn each_refusal_is_told_and_has_its_exit() {
     ] {
         let daemon = Daemon::answering(move |_| refused(code, "the version is 41"));
         let words = ["product", "stock", "p", "+1", "--reason", "r", "--json"];
-        let told = run(&daemon.socket(), &words).failed(exit);
+        let told = run(&daemon.socket(), &words[..6]).failed(exit);
         let sentence = format!("seckillctl: refused: the version is 41 ({})\n", code.as_str());
         assert_eq!(told, sentence);
         assert_eq!(daemon.asked().len(), 1, "{code:?} is a decision, and isn't asked for again");
+        let told = run(&daemon.socket(), &words).failed(exit);
+        let error: Value = serde_json::from_str(&told).unwrap();
+        let (code, msg) = (code.as_str(), "the version is 41");
+        assert_eq!(error, json!({ "code": code, "msg": msg, "data": null, "exit": exit }));
     }
     let daemon =
         Daemon::answering(|_| refused(RefusalCode::NotPermitted, "join group seckill-ops"));

@@ -4,8 +4,8 @@
 use std::fs::OpenOptions;
 use std::os::unix::net::UnixListener;
 
-use protocol::{OverdueView, Phase, RefusalCode, Snapshot};
-use serde_json::json;
+use protocol::{OverdueView, Phase, Refusal, RefusalCode, Snapshot};
+use serde_json::{Value, json};
 
 use crate::daemon::{Daemon, Reply, http};
 use crate::fixtures::{config, refused, snapshot};
@@ -164,4 +164,48 @@ fn completions_need_no_daemon() {
         let script = ran.fine();
         assert!(script.contains("dead-letters") && script.contains("if-version"), "{shell}");
     }
+}
+
+#[test]
+fn with_json_an_error_is_json_as_well() {
+    let line = |ran: Ran| {
+        assert_eq!(ran.out, "");
+        let last = ran.told.lines().last().unwrap().to_owned();
+        let error: Value = serde_json::from_str(&last).unwrap();
+        assert_eq!(error["exit"], ran.code, "{last}");
+        (ran.code, error)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let absent = folder.path().join("absent.sock");
+    let (code, error) = line(run(&absent, &["orders", "--json"]));
+    assert_eq!((code, &error["code"]), (69, &json!("unreachable")));
+    assert!(error["msg"].as_str().unwrap().contains("no such socket"), "{error}");
+    for words in [&["order", "x", "--json"][..], &["product", "show", "x", "--json"]] {
+        let daemon = Daemon::answering(|_| {
+            let mut refusal = Refusal::new(RefusalCode::NotFound, "no\u{202e} such thing");
+            refusal.data = json!({ "unlisted": [] });
+            Reply::Json(404, json!(refusal))
+        });
+        let ran = run(&daemon.socket(), words);
+        assert!(ran.told.contains(r"no\u202e such"), "{}", ran.told);
+        let (code, error) = line(ran);
+        assert_eq!((code, &error["code"]), (66, &json!("not_found")));
+        assert_eq!(error["data"], json!({ "unlisted": [] }));
+    }
+    let (code, error) = line(run(&absent, &["orders", "--state", "lost", "--json"]));
+    assert_eq!((code, &error["code"]), (64, &json!("usage")));
+    assert!(error["msg"].as_str().unwrap().starts_with("invalid value 'lost'"), "{error}");
+    let (code, error) = line(run(&absent, &["shutdown", "--json"]));
+    assert_eq!((code, &error["code"]), (64, &json!("needs_yes")));
+    // Without it an error is a sentence, and moves no terminal either.
+    let daemon = Daemon::answering(|_| refused(RefusalCode::NotFound, "no\u{202e} such \u{1b}[2J"));
+    let told = run(&daemon.socket(), &["order", "x"]).failed(66);
+    assert_eq!(told, "seckillctl: refused: no\u{fffd} such \u{fffd}[2J (not_found)\n");
+}
+
+#[test]
+fn several_orders_that_fit_are_64_and_named() {
+    let daemon = Daemon::answering(|_| refused(RefusalCode::Ambiguous, "\"7d\" begins 7d1, 7d2"));
+    let told = run(&daemon.socket(), &["order", "7d"]).failed(64);
+    assert!(told.contains("begins 7d1, 7d2"), "{told}");
 }

@@ -129,7 +129,7 @@ pub(crate) fn order(number: u32, state: OrderState, reason: Option<&str>) -> Ord
 
 pub(crate) fn orders(numbers: std::ops::Range<u32>, next: Option<&str>) -> OrdersPage {
     let orders = numbers.map(|number| order(number, OrderState::Placed, None)).collect();
-    OrdersPage { orders, next: next.map(text) }
+    OrdersPage { orders, next: next.map(text), unlisted: Vec::new() }
 }
 
 pub(crate) fn history() -> OrderHistory {
@@ -164,7 +164,7 @@ pub(crate) fn dead_letter(id: u64, order_id: Option<&str>) -> DeadLetterView {
 
 pub(crate) fn dead_letters() -> DeadLettersPage {
     let dead_letters = vec![dead_letter(4, None), dead_letter(7, Some("order-1"))];
-    DeadLettersPage { dead_letters, next: None, total: 2 }
+    DeadLettersPage { dead_letters, next: None, total: 2, unlisted: Vec::new() }
 }
 
 pub(crate) fn audit() -> AuditPage {

@@ -6,6 +6,7 @@
 mod commands;
 mod console;
 mod daemon;
+mod draining;
 mod ends;
 mod fixtures;
 mod lists;

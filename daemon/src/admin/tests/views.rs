@@ -7,8 +7,8 @@ use protocol::{
 use serde_json::json;
 
 use super::{BOTH, Served, We};
-use crate::admin::UndecidedOrder;
 use crate::admin::endpoints::ENDPOINTS;
+use crate::admin::{Reached, UndecidedOrder};
 use crate::config::Role;
 use crate::store::tests::outgoing;
 
@@ -160,16 +160,18 @@ async fn no_number_is_shown_while_the_audit_log_cannot_be_written() {
 #[tokio::test]
 async fn what_only_the_gateway_knows_is_told_too() {
     let served = Served::with(We::Operate, &[Role::Gateway]).await;
+    *served.owners.outside.lock().unwrap() = Some(Ok(0));
     let (status, body) = served.get("/v1/orders/far").await;
     assert_eq!(status, 404);
     assert!(body["msg"].as_str().unwrap().contains("order node"), "{body}");
-    *served.owners.undecided.lock().unwrap() = Some(UndecidedOrder {
+    served.owners.undecided.lock().unwrap().push(UndecidedOrder {
+        order_id: "far".to_owned(),
         user_phone: "15200008881".to_owned(),
         prod_id: "p".to_owned(),
         prod_name: "P".to_owned(),
         price: Money::from_milli(1_000),
         accepted_at: EpochMs(5),
-        state: OrderState::Unconfirmed,
+        reached: Reached::Unconfirmed,
     });
     let (_, body) = served.get("/v1/orders/far").await;
     let history: OrderHistory = serde_json::from_value(body).unwrap();

@@ -5,7 +5,7 @@ use protocol::{EpochMs, OrderHistory, OrderState, StepKind};
 use super::placing::POISON;
 use super::{Fixture, bare, delivery, message, order, outgoing, phone};
 use crate::queue::Cause;
-use crate::store::Unconfirmed;
+use crate::store::{Backoff, Unconfirmed};
 
 async fn history(fixture: &Fixture, order_id: &str) -> OrderHistory {
     fixture.store.order_history(order_id).await.unwrap().unwrap().history
@@ -88,6 +88,30 @@ async fn what_operators_did_with_its_letters_is_told_and_so_is_the_end() {
     ];
     assert_eq!(steps(&way), wanted);
     assert_eq!(way.order.reason.as_deref(), Some("discarded"));
+}
+
+#[tokio::test]
+async fn an_order_that_fails_says_so_from_its_first_failure_on() {
+    let fixture = Fixture::with_stock(5);
+    fixture.sql(POISON).await;
+    fixture.store.enqueue(vec![outgoing("poison", 1)]).await.unwrap();
+    fixture.pass_ms(20);
+    let backoff = Backoff { first_ms: 1_000, max_ms: 10_000 };
+    fixture.store.place_from_queue(10, 16, backoff).await.unwrap();
+    let way = history(&fixture, "poison").await;
+    assert_eq!(way.order.state, OrderState::Queued);
+    assert_eq!(steps(&way).last(), Some(&(StepKind::PutOff, Some(1_000_020))));
+    let told = &way.steps.last().unwrap().detail;
+    assert!(
+        told.starts_with("try 1 to decide it failed: ") && told.contains("poisonous"),
+        "{told}"
+    );
+    assert!(told.contains("; the next is at 1970-01-01T00:16:"), "{told}");
+    assert!(way.order.reason.unwrap().contains("poisonous"), "the list has the cause as well");
+    fixture.sql("DROP TRIGGER poison").await;
+    fixture.pass_ms(5_000);
+    fixture.take().await;
+    assert_eq!(history(&fixture, "poison").await.order.state, OrderState::Placed);
 }
 
 #[tokio::test]

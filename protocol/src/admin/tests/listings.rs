@@ -7,7 +7,7 @@ use super::{assert_golden, assert_line, text};
 use crate::{
     AuditEntry, AuditPage, ConfigEntry, ConfigPage, DeadLetterView, DeadLettersPage, EndpointView,
     Endpoints, EpochMs, Health, HistoryStep, Money, OrderHistory, OrderState, OrderView,
-    OrdersPage, PeerView, Permission, Phase, ProductsPage, StepKind,
+    OrdersPage, PeerView, Permission, Phase, ProductsPage, StepKind, Unlisted, UnlistedPlace,
 };
 
 const NOW: EpochMs = EpochMs(1_795_444_100_572);
@@ -83,9 +83,18 @@ fn orders() {
         decided_at: None,
         ..order()
     };
-    let page = OrdersPage { orders: vec![order(), undecided], next: Some(text("42")) };
+    let unlisted =
+        Unlisted { place: UnlistedPlace::Broker, count: Some(1_204), text: text("a sentence") };
+    let page = OrdersPage {
+        orders: vec![order(), undecided],
+        next: Some(text("42")),
+        unlisted: vec![unlisted],
+    };
     assert_golden(&page, include_str!("golden/orders.json"));
-    assert_line(&OrdersPage { orders: Vec::new(), next: None }, r#"{"orders":[],"next":null}"#);
+    let none = OrdersPage { orders: Vec::new(), next: None, unlisted: Vec::new() };
+    assert_line(&none, r#"{"orders":[],"next":null,"unlisted":[]}"#);
+    let of_an_earlier = r#"{"orders":[],"next":null}"#;
+    assert_eq!(serde_json::from_str::<OrdersPage>(of_an_earlier).unwrap(), none);
 }
 
 #[test]
@@ -118,7 +127,8 @@ fn dead_letters() {
         content_bytes: 11,
         resendable: false,
     };
-    let page = DeadLettersPage { dead_letters: vec![letter], next: None, total: 1 };
+    let page =
+        DeadLettersPage { dead_letters: vec![letter], next: None, total: 1, unlisted: Vec::new() };
     assert_golden(&page, include_str!("golden/dead_letters.json"));
 }
 

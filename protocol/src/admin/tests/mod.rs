@@ -5,6 +5,7 @@ mod arbitrary;
 mod commands;
 mod listings;
 mod replay;
+mod schema;
 mod states;
 mod words;
 

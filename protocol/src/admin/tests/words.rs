@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     ChargeOutcome, ChargesView, Counted, NotableKind, OrderState, Permission, Phase, RefusalCode,
-    ReloadOutcome, Severity, StepKind, Trend,
+    ReloadOutcome, Severity, StepKind, Trend, UnlistedPlace,
 };
 
 /// Asserts each word in both directions, and that another is refused.
@@ -44,6 +44,7 @@ fn are_the_same_in_json_and_in_print() {
         Step::Accepted,
         Step::Queued,
         Step::Unconfirmed,
+        Step::PutOff,
         Step::SetAside,
         Step::Resent,
         Step::Discarded,
@@ -54,6 +55,7 @@ fn are_the_same_in_json_and_in_print() {
         Step::Finished,
     ];
     assert_words(steps.map(|step| (step, step.as_str())));
+    assert_words(UnlistedPlace::ALL.map(|place| (place, place.as_str())));
     let trends = ["draining", "steady", "growing"];
     assert_words([Trend::Draining, Trend::Steady, Trend::Growing].into_iter().zip(trends));
 }
@@ -98,6 +100,6 @@ fn states_are_found_by_their_text() {
 fn each_refusal_has_a_status_of_its_kind() {
     let statuses = RefusalCode::ALL.map(RefusalCode::status);
     let expected =
-        [400, 403, 404, 405, 409, 409, 409, 409, 409, 409, 409, 409, 409, 413, 503, 504, 500];
+        [400, 403, 404, 405, 409, 409, 409, 409, 409, 409, 409, 409, 409, 409, 413, 503, 504, 500];
     assert_eq!(statuses, expected);
 }

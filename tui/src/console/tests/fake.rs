@@ -223,13 +223,17 @@ fn shown(state: &mut State, path: String) -> Answer {
             return Response::new(Lines(receiver).boxed());
         }
         "/v1/orders" => {
-            let page = OrdersPage { orders: state.orders.clone(), next: None };
+            let page =
+                OrdersPage { orders: state.orders.clone(), next: None, unlisted: Vec::new() };
             whole(StatusCode::OK, &page)
         }
         "/v1/dead-letters" => {
             let dead_letters = state.dead_letters.clone();
             let total = u64::try_from(dead_letters.len()).unwrap();
-            whole(StatusCode::OK, &DeadLettersPage { dead_letters, next: None, total })
+            whole(
+                StatusCode::OK,
+                &DeadLettersPage { dead_letters, next: None, total, unlisted: Vec::new() },
+            )
         }
         _ => match state.orders.iter().find(|order| name.ends_with(&order.order_id)) {
             Some(order) => {

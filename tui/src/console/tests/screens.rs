@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use protocol::{ChargesView, EpochMs, Notable, NotableKind, PeerView, Severity, Snapshot};
+use protocol::{
+    ChargesView, EpochMs, Notable, NotableKind, PeerView, Severity, Snapshot, Unlisted,
+    UnlistedPlace,
+};
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
@@ -37,6 +40,43 @@ fn at_all_sizes(name: &str, model: &Model) {
     for (width, height) in [(120, 40), (80, 24), (60, 20)] {
         assert_snapshot!(format!("{name}_{width}x{height}"), text(model, width, height));
     }
+}
+
+#[test]
+fn what_a_list_of_orders_lacks_stands_above_it() {
+    let mut model = loaded(sale(), operator(), Screen::Orders);
+    let text_of =
+        "1,204 orders wait in RocketMQ and aren't listed: whose they are isn't known here";
+    model.orders.unlisted = vec![Unlisted {
+        place: UnlistedPlace::Broker,
+        count: Some(1_204),
+        text: text_of.to_owned(),
+    }];
+    let shown = text(&model, 120, 40);
+    assert!(shown.contains(&format!("▲ {text_of}")) && shown.contains("finished"), "{shown}");
+    model.orders.rows = Some(Vec::new());
+    for (width, height) in [(120, 40), (60, 20)] {
+        let shown = text(&model, width, height).replace('\n', " ");
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(shown.contains("1,204 orders wait in RocketMQ"), "{shown}");
+        assert!(shown.contains("isn't known here"), "whole at {width}: {shown}");
+        assert!(shown.contains("no order is found, but the list lacks"), "{shown}");
+    }
+    model.orders.unlisted.clear();
+    assert!(text(&model, 120, 40).contains(" no order\n"));
+    model.orders.fault = Some("phone: \"1\" is no phone number".to_owned());
+    assert!(text(&model, 120, 40).contains("is no phone number"));
+}
+
+#[test]
+fn discarding_shows_whose_order_it_is() {
+    let mut model = loaded(sale(), operator(), Screen::Queue);
+    press(&mut model, "Xpoison<Enter>");
+    let letter = &dead_letters()[0];
+    let shown = text(&model, 120, 40);
+    let order_id = letter.order_id.as_deref().unwrap();
+    let wanted = format!("Order {order_id} of buyer {}", letter.user.as_deref().unwrap());
+    assert!(shown.contains(&wanted), "{wanted}: {shown}");
 }
 
 #[test]

@@ -281,7 +281,12 @@ fn a_dead_letter_that_is_gone_takes_its_question_along() {
     let mut model = console(sale());
     press(&mut model, "4Xx<Enter>");
     let left = dead_letters().split_off(1);
-    let page = protocol::DeadLettersPage { dead_letters: left, next: None, total: 1 };
+    let page = protocol::DeadLettersPage {
+        dead_letters: left,
+        next: None,
+        total: 1,
+        unlisted: Vec::new(),
+    };
     update(&mut model, Msg::DeadLetters(Ok(page)));
     assert!(
         model.popups.is_empty() && toast(&model).contains("dead letter 7 isn't there any more")

@@ -47,7 +47,9 @@ fn orders_are_due(model: &Model) -> bool {
     }
     let Some(asked_at) = orders.asked_at else { return true };
     let is_old = ORDERS_EVERY <= model.now.saturating_duration_since(asked_at);
-    let is_other = orders.count_then != order_count(model) || orders.fault.is_some();
+    let is_other = orders.count_then != order_count(model)
+        || orders.fault.is_some()
+        || !orders.unlisted.is_empty();
     is_old && is_other && !orders.is_deep
 }
 
@@ -58,6 +60,7 @@ fn orders_path(orders: &Orders, after: Option<&str>) -> String {
         ("state", filter.state.map(OrderState::as_str)),
         ("prod", filter.product.as_deref()),
         ("phone", filter.phone.as_deref()),
+        ("id", filter.id.as_deref()),
         ("after", after),
     ];
     for (name, value) in parts {
@@ -107,6 +110,7 @@ pub(super) fn orders_came(
         Ok(page) => {
             orders.fault = None;
             orders.next = page.next;
+            orders.unlisted = page.unlisted;
             match &mut orders.rows {
                 Some(rows) if orders.is_deep => rows.extend(page.orders),
                 rows => *rows = Some(page.orders),
@@ -195,6 +199,7 @@ pub(super) fn forget_answers(model: &mut Model) {
 pub(super) fn refilter_orders(model: &mut Model) {
     model.orders.rows = None;
     model.orders.next = None;
+    model.orders.unlisted.clear();
     model.orders.fault = None;
     model.orders.list.key = None;
     model.orders.list.index = 0;

@@ -6,7 +6,7 @@ use protocol::{CreateProduct, DeadLetterView, ProductView, Snapshot};
 use super::gate::{place, switch};
 use crate::console::command::{Command, Shelf};
 use crate::console::model::{Input, Model, Question, Subject};
-use crate::console::text::{counted, grouped, known, printable, signed};
+use crate::console::text::{counted, grouped, known, known_text, printable, signed};
 
 /// For what one mustn't do by habit: the daemon's name has to be typed.
 fn by_name(name: &str, question: Question) -> Question {
@@ -223,7 +223,16 @@ pub(super) fn resend_all(model: &mut Model, snapshot: &Snapshot) -> Question {
 }
 
 pub(super) fn discard(model: &mut Model, id: u64, reason: &str) -> Question {
+    let rows = model.dead_letters.rows.as_deref().unwrap_or_default();
+    let letter = rows.iter().find(|letter| letter.id == id);
+    let whose = letter.and_then(|letter| {
+        let order_id = letter.order_id.as_deref()?;
+        let [user, product] =
+            [&letter.user, &letter.prod_id].map(|text| known_text(text.as_deref()));
+        Some(format!("Order {} of buyer {user}, product {product}.", printable(order_id)))
+    });
     let lines = vec![
+        whose.unwrap_or_else(|| "It holds no readable order.".to_owned()),
         "Its hold ends and its order fails (discarded). It can't be undone.".to_owned(),
         "Touches: 1 dead letter.".to_owned(),
         format!("Reason: {}", printable(reason)),

@@ -114,7 +114,9 @@ fn keep_filter(model: &mut Model, typed: Input) {
     if model.screen != Screen::Orders {
         return;
     }
-    match OrdersFilter::parse(typed.text()) {
+    let products = model.live.as_ref().map_or(&[][..], |snapshot| &snapshot.products);
+    let is_product = |word: &str| products.iter().any(|product| product.prod_id == word);
+    match OrdersFilter::parse(typed.text(), is_product) {
         Ok(filter) => {
             let is_new = filter != model.orders.filter;
             model.orders.filter = filter;

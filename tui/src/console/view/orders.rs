@@ -1,11 +1,11 @@
 //! The Orders screen: the newest first, page by page.
 
-use protocol::{OrderState, OrderView};
+use protocol::{OrderState, OrderView, Unlisted};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::parts::{panel, put, title};
+use super::parts::{panel, put_wrapped, title};
 use super::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::console::model::Model;
 use crate::console::rows;
@@ -42,6 +42,22 @@ pub(super) fn state(state: OrderState, styles: &Styles) -> Span<'static> {
     Span::styled(format!("{sign} {}", words(state.as_str())), style)
 }
 
+/// What a list lacks, above its rows; returns what is left of the area.
+pub(super) fn unlisted(
+    lacks: &[Unlisted],
+    styles: &Styles,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Rect {
+    let mut left = area;
+    for lack in lacks {
+        let text = format!(" {} {}", symbol::WARNING, printable(&lack.text));
+        let taken = put_wrapped(buffer, left, &text, styles.warning);
+        left = Rect { y: left.y + taken, height: left.height - taken, ..left };
+    }
+    left
+}
+
 pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let orders = &model.orders;
     let shown: Vec<&OrderView> = rows::orders(model).iter().collect();
@@ -55,9 +71,17 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
         more.push("loading".to_owned());
     }
     let inner = panel(title("Orders", &more, styles), styles, area, buffer);
+    let inner = unlisted(&orders.unlisted, styles, inner, buffer);
     if shown.is_empty() {
-        let text = if orders.rows.is_some() { " no order" } else { " not loaded yet" };
-        put(buffer, inner, &Line::styled(text, styles.quiet));
+        let text = match (&orders.rows, &orders.fault) {
+            (_, Some(fault)) => format!(" {}", printable(fault)),
+            (None, None) => " not loaded yet".to_owned(),
+            (Some(_), None) if orders.unlisted.is_empty() => " no order".to_owned(),
+            (Some(_), None) => {
+                " no order is found, but the list lacks what stands above".to_owned()
+            }
+        };
+        put_wrapped(buffer, inner, &text, styles.quiet);
         return;
     }
     let at = model.shown().map(|snapshot| snapshot.at).unwrap_or_default();

@@ -87,6 +87,14 @@ pub(super) fn wrapped(text: &str, width: u16) -> Vec<String> {
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
+/// Draws a text in as many rows as it takes; returns how many it took.
+pub(super) fn put_wrapped(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
+    let lines = wrapped(text, area.width);
+    let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
+    put_all(buffer, area, lines.into_iter().map(|line| Line::styled(line, style)));
+    rows
+}
+
 /// As many of the parts as fit, the first ones first, with a dot between them.
 pub(super) fn fit(
     parts: impl IntoIterator<Item = Vec<Span<'static>>>,

@@ -16,7 +16,7 @@ use crate::verbs::events;
 
 pub(crate) use table::{controls, queue_line};
 
-/// Prints the state; with `--watch` until the daemon ends or the reader has seen enough.
+/// Prints the state; with `--watch` until the reader has seen enough.
 pub(crate) async fn run(
     desk: &Desk,
     options: &Status,

@@ -1,5 +1,6 @@
 //! `seckillctl status --watch`: the table again on every change. The state is advanced by the
-//! protocol's own reducer; a busy daemon's changes are gathered for a second.
+//! protocol's own reducer; a busy daemon's changes are gathered for a second. A restart is told
+//! below the last table and followed by the next.
 
 use std::io::Write;
 use std::time::Duration;
@@ -8,11 +9,11 @@ use protocol::{Gap, Line, Snapshot};
 use tokio::time::Instant;
 
 use super::table;
-use crate::client;
 use crate::exit::Fault;
 use crate::place::Screen;
 use crate::verbs::desk::{Desk, Printed};
-use crate::verbs::events;
+use crate::verbs::events::lost;
+use crate::verbs::follow::{Follow, Followed, now};
 
 /// At least so long between two prints.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -28,40 +29,41 @@ struct Watch {
     is_begun: bool,
 }
 
-/// Prints until the stream ends, which is always a fault.
+/// Prints until the reader has seen enough, or this user may no longer look.
 pub(super) async fn run(
     desk: &Desk,
     screen: Screen,
     out: &mut dyn Write,
 ) -> Result<Printed, Fault> {
-    let mut stream = client::events(&desk.socket).await?;
+    let mut stream = Follow::begin(desk).await?;
     let mut watch = Watch::default();
     let mut due = Instant::now();
     loop {
-        let line = tokio::select! {
+        let followed = tokio::select! {
             // What has come already is gathered first.
             biased;
-            line = stream.next() => line,
+            followed = stream.next() => followed?,
             () = tokio::time::sleep_until(due), if watch.is_news => {
                 watch.print(screen, out)?;
                 due = Instant::now() + INTERVAL;
                 continue;
             }
         };
-        let end = match line {
-            Ok(Some(Line::Closing { reason })) => events::ended(desk, &reason),
-            Ok(None) => events::ended(desk, "without a word"),
-            Err(fault) => fault,
-            Ok(Some(line)) => {
+        match followed {
+            Followed::Line(line) => {
+                // What a later daemon says besides is no news.
+                let Ok(line) = serde_json::from_slice(&line) else { continue };
                 if watch.take(line).is_err() {
-                    stream = client::events(&desk.socket).await?;
+                    stream.start_over();
                 }
-                continue;
             }
-        };
-        // The last that is known of it.
-        watch.print(screen, out)?;
-        return Err(end);
+            Followed::Lost(reason) => {
+                // The last that is known of it, and that it is the last.
+                watch.print(screen, out)?;
+                let text = format!("{} {}\n", crate::text::moment(now()), lost(&reason));
+                out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)?;
+            }
+        }
     }
 }
 
