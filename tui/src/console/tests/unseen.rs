@@ -328,6 +328,7 @@ fn what_is_pasted_confirms_nothing() {
             press(&mut model, question);
             rest(&mut model);
             assert_eq!(update(&mut model, Msg::Paste(text.to_owned())), [], "{text:?}");
+            assert_eq!(model.question().unwrap().dropped, question == "P", "{text:?}");
             assert_eq!(commands(press_at_once(&mut model, "<Enter>")), [], "{text:?}");
             assert_eq!(model.popups.len(), 1, "{text:?}");
         }

@@ -187,6 +187,11 @@ pub(super) fn type_key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
 pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     let is_heard = !model.is_small() && gate::hears(model, None);
     model.last_key = Some(model.now);
+    // Where nothing is typed a paste has no place, however long it was waited for.
+    if let Some(question) = model.question_mut().filter(|question| question.typed.is_none()) {
+        question.dropped = true;
+        return Vec::new();
+    }
     if !is_heard {
         return Vec::new();
     }
