@@ -88,7 +88,7 @@ async fn pauses_lag_and_stops_keep_every_order() {
     assert_eq!(waiting.queues.iter().map(|queue| queue.messages).sum::<u64>(), 40);
 
     // A store that fails holds the batches; none goes round by the retry topic.
-    let recorder = std::sync::Arc::new(crate::rig::Recorder::default());
+    let recorder = Arc::new(crate::rig::Recorder::default());
     recorder.failures.store(3, Ordering::SeqCst);
     queue.start_consumer(recorder.clone(), Consuming::Running);
     let placed = until("40 are placed", async || recorder.count() == 40).await;
@@ -136,7 +136,7 @@ async fn a_paused_start_and_a_namespace() {
     settings.namespace = "MQ_INST_1_TEST".to_owned();
     let queue = open(&settings);
     let (producer, lag) = (queue.producer(), queue.lag_reader());
-    let recorder = std::sync::Arc::new(crate::rig::Recorder::default());
+    let recorder = Arc::new(crate::rig::Recorder::default());
     queue.start_consumer(recorder.clone(), Consuming::Paused);
     until_sent(&*producer, order(7)).await;
     until("the lag shows it", async || lag.read_lag().await.unwrap().messages == 1).await;
