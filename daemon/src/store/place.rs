@@ -9,8 +9,9 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -37,6 +38,10 @@ pub(super) struct Place {
     /// Why the lock isn't held by its path.
     unlocked: Mutex<Option<String>>,
     displaced: watch::Sender<Option<Cause>>,
+    /// Whether the last look was taken: closing removes what SQLite has beside the database.
+    is_left: AtomicBool,
+    /// Wakes the keeper.
+    wake: OnceLock<SyncSender<Wake>>,
 }
 
 impl Place {
@@ -59,7 +64,8 @@ impl Place {
             files.push((named.to_owned(), ours));
         }
         let (unlocked, displaced) = (Mutex::default(), watch::Sender::new(None));
-        Ok(Self { path: path.to_owned(), files, unlocked, displaced })
+        let (is_left, wake) = (AtomicBool::new(false), OnceLock::new());
+        Ok(Self { path: path.to_owned(), files, unlocked, displaced, is_left, wake })
     }
 
     /// The database.
@@ -81,6 +87,9 @@ impl Place {
     pub(super) fn look(&self) -> Option<Cause> {
         // Held meanwhile, so that of two who look at once the later one has the last word.
         let unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_left.load(Ordering::Relaxed) {
+            return self.displaced();
+        }
         let wrong = |(path, number): &(PathBuf, FileNumber)| off(path, |found| found == *number);
         let wrong: Vec<String> =
             self.files.iter().filter_map(wrong).chain(unlocked.clone()).collect();
@@ -96,17 +105,29 @@ impl Place {
             changed
         });
         match (was, &now) {
-            (Some(false), Some(cause)) => tracing::error!(
-                %cause,
-                "nothing is accepted until the database is back at its path; an ordered stop copies \
-                 what is open"
-            ),
+            (Some(false), Some(cause)) => {
+                tracing::error!(
+                    %cause,
+                    "nothing is accepted until the database is back at its path; an ordered stop \
+                     copies what is open"
+                );
+                // Full, it is about to look anyway.
+                let _ = self.wake.get().map(|wake| wake.try_send(Wake::Displaced));
+            }
             (Some(true), None) => {
                 tracing::info!(path = %self.path.display(), "the database is back at its path");
             }
             _ => {}
         }
         now
+    }
+
+    /// Looks for the last time, before the database is closed.
+    pub(super) fn leave(&self) -> Option<Cause> {
+        let last = self.look();
+        let _alone = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_left.store(true, Ordering::Relaxed);
+        last
     }
 
     /// Whether the log may be moved into the database: that lies in its place, and nobody else has
@@ -126,9 +147,15 @@ impl Place {
 
 /// The thread that looks while nobody writes. Ends when it is dropped.
 pub(super) struct Keeper {
-    /// Nothing is ever sent.
-    end: Option<SyncSender<()>>,
+    wake: SyncSender<Wake>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the keeper is woken for.
+enum Wake {
+    /// The files are out of their place.
+    Displaced,
+    End,
 }
 
 impl Keeper {
@@ -139,23 +166,33 @@ impl Keeper {
         id_files: IdFiles,
         id: String,
     ) -> io::Result<Self> {
-        let (end, ended) = sync_channel::<()>(1);
+        let (wake, woken) = sync_channel(1);
+        // At once, and not at the next look: a kill or a stop may come before.
+        let _ = place.wake.set(wake.clone());
         let work = move || {
             let mut had_id = true;
-            while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                keep_lock(&lock, &place);
+            loop {
+                let ends = matches!(woken.recv_timeout(LOOK_EVERY), Ok(Wake::End));
+                if !ends {
+                    keep_lock(&lock, &place);
+                }
+                // At the end as well: the next start has to know which store was here.
                 let is_in_place = place.look().is_none();
                 keep_id(&id_files, &id, is_in_place, &mut had_id);
+                if ends {
+                    return;
+                }
             }
         };
         let thread = thread::Builder::new().name("store-place".to_owned()).spawn(work)?;
-        Ok(Self { end: Some(end), thread: Some(thread) })
+        Ok(Self { wake, thread: Some(thread) })
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        drop(self.end.take());
+        // An error means that it has died, which is told below.
+        let _ = self.wake.send(Wake::End);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that looks after the database's place has died");
         }

@@ -313,7 +313,7 @@ impl Loop {
         }
         let folded = checkpoint::whole(&self.connection);
         // Closing the last connection would remove what lies at the log's path.
-        if self.place.look().is_some() {
+        if self.place.leave().is_some() {
             return Err(self.rescue());
         }
         folded.map_err(|error| CloseError::Checkpoint(Cause(error.to_string())))
@@ -321,7 +321,7 @@ impl Loop {
 
     /// Copies what is open to where it can be found, and leaves alone what lies at its path.
     fn rescue(&mut self) -> CloseError {
-        let cause = self.place.look().unwrap_or_else(|| Cause("it was for a moment".to_owned()));
+        let cause = self.place.leave().unwrap_or_else(|| Cause("it was for a moment".to_owned()));
         // Without this, closing would remove the log by its name, which may be another's.
         let kept = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         if let Err(error) = kept {

@@ -132,9 +132,13 @@ async fn is_shut(daemon: &Daemon, words: &str) -> Result<()> {
     let log = daemon.logs()?;
     ensure!(log.contains("isn't the one at its path") && log.contains(words), "the log is silent");
     // What was refused holds nothing.
-    let product = state.products.iter().find(|product| product.prod_id == "pid_0002");
-    let product = product.context("no product")?;
-    ensure!(product.held == Some(0), "{product:?}");
+    until("every unit to be free or sold", LONG, || async {
+        let state = daemon.admin().status().await?;
+        let product = state.products.iter().find(|product| product.prod_id == "pid_0002");
+        let product = product.context("no product")?;
+        Ok((product.held == Some(0)).then_some(()))
+    })
+    .await?;
     Ok(())
 }
 
@@ -330,6 +334,22 @@ async fn an_operators_shutdown_copies_as_well_and_other_commands_are_refused() -
     let copy = Connection::open(ground.rescued(&ground.data())?)?;
     let noted = "SELECT count(*) FROM seckill_audit WHERE verb = 'shutdown'";
     ensure!(copy.query_row(noted, [], |row| row.get::<_, i64>(0))? == 1);
+    Ok(())
+}
+
+/// The stop comes before anybody has looked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_at_once_it_copies_as_well_and_the_next_start_knows() -> Result<()> {
+    for _ in 0..5 {
+        let ground = Ground::new()?;
+        let daemon = ground.start().await?;
+        ten_orders(&daemon).await?;
+        remove_all(&ground)?;
+        let data = ground.data();
+        stop_with_a_copy(&ground, daemon, &data).await?;
+        let told = ground.run(&[]).await?;
+        ensure!(told.code == Some(65), "{told:?}");
+    }
     Ok(())
 }
 
