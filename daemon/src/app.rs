@@ -17,6 +17,7 @@ mod dials;
 mod ending;
 mod gateway;
 mod in_place;
+mod looks;
 mod manager;
 mod operations;
 mod queue;
@@ -48,12 +49,13 @@ use crate::order::OrderBook;
 use crate::order_side::OrderSide;
 use crate::shutdown::{Hangups, Signals, Stop};
 use crate::signals::Meaningless;
-use crate::status::{Condition, Part, Status};
+use crate::status::Status;
 use crate::store::{CloseError, Seed, Store, Take};
 use crate::telemetry::{self, LogHandle, Sink};
 use crate::{admin, args, config, groups, http, memory, signals, store, systemd};
 use dials::Dials;
 use gateway::GatewayParts;
+use looks::Answers;
 use operations::Operations;
 use queue::QueueParts;
 use reload::Reloader;
@@ -67,9 +69,6 @@ const LAST_LINES_MAX: Duration = Duration::from_secs(1);
 
 /// Time that is left to threads of the runtime after everything was stopped in order.
 const RUNTIME_LEFTOVERS: Duration = Duration::from_millis(200);
-
-/// Between two looks at whether the database can be written.
-const STORE_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the daemon can't start. Nothing it found was changed.
 #[derive(Debug, thiserror::Error)]
@@ -259,7 +258,11 @@ impl App {
         let tally = gateway.as_ref().map(|gateway| Arc::clone(&gateway.desks.tally));
         watchers.spawn(refused::tell(tally, rest.order_tally(), watchers_end.clone()));
         let (lag, every) = (queue.whole_lag(config, &store), dials.lag_every.clone());
-        watchers.spawn(watch_store(store.clone(), Arc::clone(&status), watchers_end.clone()));
+        let limit = || dials.unconfirmed_max.clone();
+        let answers =
+            gateway.as_ref().map(|gateway| Answers::new(gateway, &queue, limit(), &status));
+        let (looked_at, end) = (Arc::clone(&queue), watchers_end.clone());
+        watchers.spawn(looks::watch(store.clone(), looked_at, answers, Arc::clone(&status), end));
         if config.roles.contains(&Role::Order) {
             queue.start_consumer(&dials, &store, &status).await;
         }
@@ -463,32 +466,6 @@ async fn open_store(config: &Config, take: Take, status: &Status) -> Result<Stor
     let store = opened.map_err(std::io::Error::other)??;
     status.vitals().watch("writer", store.pulse());
     Ok(store)
-}
-
-/// Reports whether the database can be written. While it can't, a small write of our own finds out
-/// when it can again, as nobody else may come to try.
-async fn watch_store(store: Store, status: Arc<Status>, cancel: CancellationToken) {
-    let mut place = store.watch_place();
-    let watching = async {
-        loop {
-            let condition = match store.trouble() {
-                Some(cause) => Condition::degraded(format!("nothing can be stored: {cause}")),
-                None => Condition::default(),
-            };
-            let is_troubled = condition != Condition::default();
-            status.report(Part::Store, condition);
-            tokio::select! {
-                () = tokio::time::sleep(STORE_LOOK_EVERY) => {}
-                // An error says that the store is gone, and `trouble` as well.
-                Ok(()) = place.changed() => continue,
-            }
-            if is_troubled {
-                // What it finds shows in the next look.
-                let _ = store.probe().await;
-            }
-        }
-    };
-    cancel.run_until_cancelled(watching).await;
 }
 
 fn seeds(config: &Config) -> Vec<Seed> {

@@ -16,6 +16,7 @@ struct Readiness {
     phase: Phase,
     degraded: Vec<String>,
     warnings: Vec<String>,
+    recovering: Vec<String>,
 }
 
 /// Both paths.
@@ -30,7 +31,7 @@ pub fn routes(status: Arc<Status>) -> Vec<Route> {
     vec![alive, ready]
 }
 
-/// 200 when everything works, else 503; either way with what is wrong.
+/// 200 when everything works, or is to be tried again, else 503; either way with what is wrong.
 fn readiness(status: &Status) -> Response {
     let condition = status.condition();
     let ready = status.is_ready();
@@ -39,6 +40,7 @@ fn readiness(status: &Status) -> Response {
         phase: status.phase(),
         degraded: condition.degraded,
         warnings: condition.warnings,
+        recovering: condition.recovering,
     };
     http::write(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &readiness)
 }

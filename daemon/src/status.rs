@@ -1,17 +1,25 @@
-//! What the process knows of itself: its phase, what keeps it from full service, the last timed
-//! reading of the lag. Parts report here and never read here; the admin socket and `/readyz` read.
+//! What the process knows of itself: its phase, what keeps it from full service, how the last
+//! orders went, the last timed reading of the lag. Parts report here and never read here; the admin
+//! socket and `/readyz` read.
+//!
+//! A part is degraded by what a look finds (`report`) and by what becomes of orders (`record`,
+//! whose rules are in `track_record`).
+
+mod record;
+mod track_record;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocol::{ConfigView, EpochMs, Phase, ReloadOutcome, ReloadView};
+use protocol::{ConfigView, EpochMs, Phase, ReloadOutcome, ReloadView, Trouble, TroubleState};
 use tokio::sync::watch;
 
 use crate::clock;
 use crate::queue::{Cause, Lag};
 use crate::vitals::Vitals;
+pub use record::{Record, Refuses, Subject};
 
 /// The process's own state. Shared by all parts.
 pub struct Status {
@@ -19,6 +27,7 @@ pub struct Status {
     started_at: EpochMs,
     phase: watch::Sender<Phase>,
     conditions: Mutex<BTreeMap<Part, Condition>>,
+    records: Mutex<Vec<Arc<Record>>>,
     lag: Mutex<LagRecord>,
     was_drained: AtomicBool,
     vitals: Vitals,
@@ -58,11 +67,14 @@ pub enum Part {
     Store,
     /// The way in for operators.
     AdminSocket,
+    /// What the gateway answers by itself.
+    Gateway,
 }
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 4] = [Self::Queue, Self::OrderSide, Self::Store, Self::AdminSocket];
+    pub const ALL: [Self; 5] =
+        [Self::Queue, Self::OrderSide, Self::Store, Self::AdminSocket, Self::Gateway];
 
     /// The part in a word, as it stands in a metric's label.
     #[must_use]
@@ -72,6 +84,7 @@ impl Part {
             Self::OrderSide => "order_side",
             Self::Store => "store",
             Self::AdminSocket => "admin_socket",
+            Self::Gateway => "gateway",
         }
     }
 }
@@ -83,6 +96,8 @@ pub struct Condition {
     pub degraded: Vec<String>,
     /// What an operator should know although it works.
     pub warnings: Vec<String>,
+    /// What failed, may work again, and is proven by the next order.
+    pub recovering: Vec<String>,
 }
 
 impl Condition {
@@ -91,6 +106,15 @@ impl Condition {
     pub fn degraded(why: impl Into<String>) -> Self {
         Self { degraded: vec![why.into()], ..Self::default() }
     }
+}
+
+/// What keeps one part from full service, in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PartCounts {
+    /// Reasons for not doing its work.
+    pub degraded: usize,
+    /// Troubles whose end only the next order proves.
+    pub recovering: usize,
 }
 
 impl Default for Status {
@@ -103,6 +127,7 @@ impl Default for Status {
             started_at,
             phase: watch::Sender::new(Phase::Starting),
             conditions: Mutex::default(),
+            records: Mutex::default(),
             lag: Mutex::new(lag),
             was_drained: AtomicBool::new(false),
             vitals: Vitals::default(),
@@ -152,21 +177,72 @@ impl Status {
     /// How all parts are together.
     #[must_use]
     pub fn condition(&self) -> Condition {
+        self.condition_with(&self.troubles())
+    }
+
+    /// How all parts are together with these troubles, which were read before.
+    #[must_use]
+    pub fn condition_with(&self, troubles: &[Trouble]) -> Condition {
         let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = Condition::default();
         for condition in conditions.values() {
             all.degraded.extend_from_slice(&condition.degraded);
             all.warnings.extend_from_slice(&condition.warnings);
         }
+        drop(conditions);
+        for Trouble { state, text, .. } in troubles {
+            match state {
+                // A look may have found the same.
+                TroubleState::Failing if all.degraded.contains(text) => {}
+                TroubleState::Failing => all.degraded.push(text.clone()),
+                TroubleState::Partly => all.warnings.push(format!("for some orders, {text}")),
+                TroubleState::Recovering => all.recovering.push(text.clone()),
+            }
+        }
         all
     }
 
-    /// How many reasons each part has for not doing its work.
+    /// How many reasons each part has for not doing its work, and how many of its troubles wait for
+    /// an order that proves it well.
     #[must_use]
-    pub fn degraded_parts(&self) -> Vec<(Part, usize)> {
+    pub fn parts(&self) -> Vec<(Part, PartCounts)> {
+        let troubles = self.troubles();
         let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = |part| conditions.get(&part).map_or(0, |condition| condition.degraded.len());
+        let of = |part: Part| {
+            let found = conditions.get(&part).map_or(0, |condition| condition.degraded.len());
+            let count = |state| {
+                let of_part = |one: &&Trouble| one.part == part.as_str() && one.state == state;
+                troubles.iter().filter(of_part).count()
+            };
+            PartCounts {
+                degraded: found + count(TroubleState::Failing),
+                recovering: count(TroubleState::Recovering),
+            }
+        };
         Part::ALL.into_iter().map(|part| (part, of(part))).collect()
+    }
+
+    /// Begins a track record.
+    pub fn record(&self, subject: Subject) -> Arc<Record> {
+        let record = Arc::new(Record::new(subject));
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.push(Arc::clone(&record));
+        record
+    }
+
+    /// Every track record that isn't well.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.iter().filter_map(|record| record.told()).collect()
+    }
+
+    /// Why a part fails, as its records have it; `None` while none does.
+    #[must_use]
+    pub fn failing(&self, part: Part) -> Option<Cause> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of_part = records.iter().filter(|record| record.subject().part == part);
+        of_part.find_map(|record| record.failing())
     }
 
     /// Whether it serves in full.
@@ -253,7 +329,7 @@ mod tests {
 
     use std::time::{Duration, Instant};
 
-    use super::{Cause, Condition, Lag, Part, Status};
+    use super::{Cause, Condition, Lag, Part, PartCounts, Refuses, Status, Subject};
 
     #[test]
     fn drained_is_remembered() {
@@ -309,5 +385,27 @@ mod tests {
         assert_eq!(status.condition().degraded, ["broker away"]);
         status.report(Part::Queue, Condition::default());
         assert!(status.is_ready());
+    }
+
+    #[test]
+    fn outcomes_make_a_part_unready_until_an_order_goes_through() {
+        let status = Status::default();
+        status.enter(Phase::Serving);
+        let what = "orders can't be sent";
+        let subject = Subject { part: Part::Queue, what, refuses: Refuses::Everybody };
+        let sends = status.record(subject);
+        sends.failed(3, &Cause("no permission".to_owned()));
+        assert!(!status.is_ready());
+        assert_eq!(status.condition().degraded, ["orders can't be sent: no permission"]);
+        assert_eq!(status.parts()[0].1, PartCounts { degraded: 1, recovering: 0 });
+        let trouble = status.troubles().remove(0);
+        assert_eq!((trouble.orders, trouble.refuses), (3, true));
+        // What a look says in the very same words isn't a second reason.
+        status.report(Part::Queue, Condition::degraded("orders can't be sent: no permission"));
+        assert_eq!(status.condition().degraded.len(), 1);
+        status.report(Part::Queue, Condition::default());
+        sends.through();
+        assert!(status.is_ready());
+        assert_eq!((status.troubles().len(), sends.throughs()), (0, 1));
     }
 }

@@ -28,7 +28,7 @@ pub use admin::{
     Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView, ResendAll, ResentState,
     RocketmqBroker, RocketmqView, SECONDS_KEPT, Seconds, SetLogLevel, SetPrice, SetShelf,
     SetSwitch, Severity, Shutdown, ShutdownState, Snapshot, StepKind, StoreView, SwitchView, Trend,
-    UnconfirmedView, Unlisted, UnlistedPlace,
+    Trouble, TroubleState, UnconfirmedView, Unlisted, UnlistedPlace,
 };
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};

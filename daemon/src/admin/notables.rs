@@ -3,7 +3,7 @@
 
 use protocol::{
     ConfigView, NotableKind, Phase, ProductView, QueuePart, QueueView, ReloadOutcome, Severity,
-    Snapshot, Trend,
+    Snapshot, Trend, Trouble, TroubleState,
 };
 
 /// A growing queue is worth a word once its oldest order has waited for this long.
@@ -30,6 +30,7 @@ pub(super) fn between(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
     }
     all.extend(of_config(&before.config, &after.config));
     all.extend(conditions(before, after));
+    all.extend(of_troubles(before, after));
     for product in &after.products {
         let earlier = before.products.iter().find(|earlier| earlier.prod_id == product.prod_id);
         all.extend(earlier.into_iter().flat_map(|earlier| of_product(earlier, product)));
@@ -70,8 +71,18 @@ fn of_config(before: &ConfigView, after: &ConfigView) -> Option<Noticed> {
     Some(noticed(NotableKind::Audit, severity, text))
 }
 
-/// Sentences that came or went. What stops degrading because the process stops is no recovery.
+/// Sentences that came or went, but for those of troubles, which are told by their turns. What
+/// stops degrading because the process stops is no recovery.
 fn conditions(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
+    let found = |snapshot: &Snapshot, told: &[String]| {
+        let is_of_trouble =
+            |text: &String| snapshot.troubles.iter().any(|one| text.ends_with(&one.text));
+        told.iter().filter(|text| !is_of_trouble(text)).cloned().collect::<Vec<_>>()
+    };
+    let of = |snapshot: &Snapshot| {
+        (found(snapshot, &snapshot.degraded), found(snapshot, &snapshot.warnings))
+    };
+    let ((degraded, warnings), (now_degraded, now_warnings)) = (of(before), of(after));
     let new = |old: &[String], now: &[String], severity, kind_of: fn(&str) -> String| {
         let fresh = now.iter().filter(|text| !old.contains(text));
         fresh
@@ -80,11 +91,40 @@ fn conditions(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
     };
     let as_it_is = |text: &str| text.to_owned();
     let over = |text: &str| format!("over: {text}");
-    let mut all = new(&before.degraded, &after.degraded, Severity::Error, as_it_is);
-    all.extend(new(&before.warnings, &after.warnings, Severity::Warning, as_it_is));
+    let mut all = new(&degraded, &now_degraded, Severity::Error, as_it_is);
+    all.extend(new(&warnings, &now_warnings, Severity::Warning, as_it_is));
     if after.phase == Phase::Serving {
-        all.extend(new(&after.degraded, &before.degraded, Severity::Info, over));
-        all.extend(new(&after.warnings, &before.warnings, Severity::Info, over));
+        all.extend(new(&now_degraded, &degraded, Severity::Info, over));
+        all.extend(new(&now_warnings, &warnings, Severity::Info, over));
+    }
+    all
+}
+
+/// Turns of troubles. One is over only once the part is well: not while it recovers, and not when
+/// another cause takes the place of the first.
+fn of_troubles(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
+    let turn = |trouble: &Trouble| {
+        let earlier = before.troubles.iter().find(|earlier| earlier.is(trouble));
+        if earlier.map(|earlier| earlier.state) == Some(trouble.state) {
+            return None;
+        }
+        let text = &trouble.text;
+        let (severity, text) = match trouble.state {
+            TroubleState::Failing => (Severity::Error, text.clone()),
+            TroubleState::Partly => (Severity::Warning, format!("for some orders, {text}")),
+            TroubleState::Recovering => {
+                (Severity::Warning, format!("recovering, the next order tells: {text}"))
+            }
+        };
+        Some(noticed(NotableKind::Condition, severity, text))
+    };
+    let mut all: Vec<Noticed> = after.troubles.iter().filter_map(turn).collect();
+    if after.phase == Phase::Serving {
+        let is_over = |trouble: &&Trouble| !after.troubles.iter().any(|now| now.is(trouble));
+        all.extend(before.troubles.iter().filter(is_over).map(|trouble| {
+            let text = format!("over: {}", trouble.text);
+            noticed(NotableKind::Condition, Severity::Info, text)
+        }));
     }
     all
 }
@@ -213,7 +253,7 @@ fn of_overdue(before: &Snapshot, after: &Snapshot) -> Option<Noticed> {
 mod tests {
     use protocol::{
         EpochMs, Money, OverdueView, Phase, ProductView, QueuePart, ReloadOutcome, ReloadView,
-        Severity, Snapshot, SwitchView, Trend, UnconfirmedView,
+        Severity, Snapshot, SwitchView, Trend, Trouble, TroubleState, UnconfirmedView,
     };
 
     use super::between;
@@ -239,6 +279,63 @@ mod tests {
         state.products.push(product);
         state.queue.dead_letters = Some(1);
         state
+    }
+
+    fn trouble(state: TroubleState, cause: &str) -> Trouble {
+        let what = "nothing can be stored".to_owned();
+        let text = format!("{what}: {cause}");
+        Trouble { part: "store".to_owned(), what, state, text, ..Trouble::default() }
+    }
+
+    /// What is noticed of a trouble that goes through these states; `None` is well.
+    fn turns(states: &[Option<(TroubleState, &str)>]) -> Vec<(Severity, String)> {
+        let shown = states.iter().map(|told| {
+            let mut state = state();
+            if let Some((now, cause)) = told {
+                let trouble = trouble(*now, cause);
+                match now {
+                    TroubleState::Failing => state.degraded = vec![trouble.text.clone()],
+                    TroubleState::Partly => {
+                        state.warnings = vec![format!("for some orders, {}", trouble.text)];
+                    }
+                    TroubleState::Recovering => {}
+                }
+                state.troubles = vec![trouble];
+            }
+            state
+        });
+        let shown: Vec<Snapshot> = shown.collect();
+        let steps = shown.windows(2).flat_map(|pair| between(&pair[0], &pair[1]));
+        steps.map(|noticed| (noticed.severity, noticed.text)).collect()
+    }
+
+    #[test]
+    fn a_trouble_is_over_only_once_the_part_is_well() {
+        use TroubleState::{Failing, Partly, Recovering};
+        let told = turns(&[
+            None,
+            Some((Failing, "full")),
+            Some((Failing, "locked")),
+            Some((Recovering, "locked")),
+            Some((Failing, "full")),
+            Some((Recovering, "full")),
+            None,
+            Some((Partly, "full")),
+            None,
+        ]);
+        let error = |cause| (Severity::Error, format!("nothing can be stored: {cause}"));
+        let warning = |text: &str| (Severity::Warning, text.to_owned());
+        let over = || (Severity::Info, "over: nothing can be stored: full".to_owned());
+        let expected = [
+            error("full"),
+            warning("recovering, the next order tells: nothing can be stored: locked"),
+            error("full"),
+            warning("recovering, the next order tells: nothing can be stored: full"),
+            over(),
+            warning("for some orders, nothing can be stored: full"),
+            over(),
+        ];
+        assert_eq!(told, expected);
     }
 
     /// Severity and text of everything noticed on a step that `change` makes, and on the way back.

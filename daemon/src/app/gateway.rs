@@ -1,6 +1,7 @@
 //! The gateway role's parts: how they hang together, and how they start and stop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::EpochMs;
 use tokio::sync::{mpsc, watch};
@@ -202,6 +203,11 @@ impl DoubtStore for StoredDoubts {
 
     fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), Cause>> {
         Box::pin(async move { Ok(self.store.forget_unconfirmed(order_ids).await?) })
+    }
+
+    fn delay(&self) -> Cause {
+        let known = self.store.stall(Duration::ZERO);
+        known.unwrap_or_else(|| Cause("the database gives no answer".to_owned()))
     }
 
     fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>> {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{ReloadOutcome, Snapshot};
+use protocol::{ReloadOutcome, Snapshot, Trouble, TroubleState};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -46,6 +46,10 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
     {
         let why: String = reload.text.chars().take(WHY_CHARS_MAX).collect();
         line = format!("reload refused: {why} · {line}");
+    }
+    let recovers = |trouble: &&Trouble| trouble.state == TroubleState::Recovering;
+    if let Some(trouble) = snapshot.troubles.iter().find(recovers) {
+        line = format!("recovering: {} · {line}", trouble.text);
     }
     if let Some(first) = snapshot.degraded.first() {
         line = format!("degraded: {first} · {line}");

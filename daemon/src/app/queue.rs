@@ -17,11 +17,14 @@ use crate::dial::Dial;
 use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
 #[cfg(feature = "rocketmq")]
+use crate::queue::recorded::RecordedPlacer;
+use crate::queue::recorded::RecordedProducer;
+#[cfg(feature = "rocketmq")]
 use crate::queue::rocketmq::{Health, RocketmqQueue, Tried};
 use crate::queue::{BoxFuture, Cause, Consuming, Lag, LagReader, Producer, QueueLag};
-use crate::status::Status;
 #[cfg(feature = "rocketmq")]
-use crate::status::{Condition, Part};
+use crate::status::Condition;
+use crate::status::{Part, Record, Refuses, Status, Subject};
 use crate::store::{Pending, Store};
 use crate::vitals::Pulse;
 
@@ -42,8 +45,35 @@ pub(super) enum Knowledge {
 /// The queue and its consumer.
 pub(super) struct QueueParts {
     kind: Kind,
+    records: Records,
     paused: watch::Sender<bool>,
     consumer: Mutex<Option<(JoinHandle<()>, CancellationToken)>>,
+}
+
+/// What becomes of orders on their way through the queue, and what is found of their way.
+#[derive(Clone)]
+pub(super) struct Records {
+    /// Writing to the database; on the embedded queue that is sending as well.
+    pub(super) store: Arc<Record>,
+    /// Sending.
+    pub(super) sends: Arc<Record>,
+    /// Placing.
+    pub(super) placing: Arc<Record>,
+}
+
+impl Records {
+    fn begin(loaded: &Loaded, status: &Status) -> Self {
+        let begin = |part, what, refuses| status.record(Subject { part, what, refuses });
+        let is_embedded = loaded.config.queue.kind == QueueKind::Embedded;
+        let refuses = if is_embedded { Refuses::Everybody } else { Refuses::Nobody };
+        let store = begin(Part::Store, "nothing can be stored", refuses);
+        let sends = match is_embedded {
+            true => Arc::clone(&store),
+            false => begin(Part::Queue, "orders can't be sent", Refuses::Everybody),
+        };
+        let placing = begin(Part::Store, "orders can't be placed", Refuses::Nobody);
+        Self { store, sends, placing }
+    }
 }
 
 enum Kind {
@@ -58,18 +88,42 @@ impl QueueParts {
         store: &Store,
         status: &Arc<Status>,
     ) -> Result<Self, StartError> {
+        let records = Records::begin(loaded, status);
         let kind = match loaded.config.queue.kind {
             QueueKind::Embedded => Kind::Embedded(EmbeddedQueue::new(store.clone())),
             QueueKind::Rocketmq => open_rocketmq(loaded, status)?,
         };
-        Ok(Self { kind, paused: watch::Sender::new(false), consumer: Mutex::default() })
+        Ok(Self { kind, records, paused: watch::Sender::new(false), consumer: Mutex::default() })
     }
 
     pub(super) fn producer(&self) -> Arc<dyn Producer> {
-        match &self.kind {
+        let producer: Arc<dyn Producer> = match &self.kind {
             Kind::Embedded(queue) => Arc::new(queue.clone()),
             #[cfg(feature = "rocketmq")]
             Kind::Rocketmq(queue) => queue.producer(),
+        };
+        Arc::new(RecordedProducer::new(producer, Arc::clone(&self.records.sends)))
+    }
+
+    /// Where outcomes are noted.
+    pub(super) const fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Looks whether anything is known for which sends must fail. The database is looked at where
+    /// it is looked after.
+    pub(super) fn look(&self) {
+        match &self.kind {
+            Kind::Embedded(_) => {}
+            #[cfg(feature = "rocketmq")]
+            Kind::Rocketmq(queue) => {
+                let health = queue.health();
+                let health = health.borrow();
+                match health.degraded.is_empty() && health.producer_ready {
+                    true => self.records.sends.gone(),
+                    false => self.records.sends.still(),
+                }
+            }
         }
     }
 
@@ -116,6 +170,7 @@ impl QueueParts {
         #[cfg(feature = "rocketmq")]
         if let Kind::Rocketmq(queue) = &self.kind {
             let placer = crate::order::StorePlacer::new(store.clone());
+            let placer = RecordedPlacer::new(placer, Arc::clone(&self.records.placing));
             let is_paused = *paused.borrow();
             let consuming = if is_paused { Consuming::Paused } else { Consuming::Running };
             queue.start_consumer(Arc::new(placer), consuming);
@@ -123,7 +178,9 @@ impl QueueParts {
         let cancel = CancellationToken::new();
         let pulse = Arc::<Pulse>::default();
         status.vitals().watch("consumer", Arc::clone(&pulse));
-        let consuming = consumer::run(store.clone(), settings, paused, cancel.clone(), pulse);
+        let record = Arc::clone(&self.records.placing);
+        let consuming =
+            consumer::run(store.clone(), settings, paused, cancel.clone(), pulse, record);
         let task = tokio::spawn(consuming);
         let mut consumer = self.consumer.lock().await;
         *consumer = Some((task, cancel));
@@ -316,7 +373,7 @@ fn condition(health: &Health, roles: &[Role]) -> Condition {
     if degraded.is_empty() && !roles.contains(&Role::Gateway) && *health == Health::default() {
         degraded.push("connecting to RocketMQ: nothing is consumed yet".to_owned());
     }
-    Condition { degraded, warnings: health.warnings.clone() }
+    Condition { degraded, warnings: health.warnings.clone(), ..Condition::default() }
 }
 
 #[cfg(not(feature = "rocketmq"))]

@@ -210,7 +210,8 @@ impl View {
     }
 
     async fn whole(&self) -> Snapshot {
-        let mut condition = self.status.condition();
+        let troubles = self.status.troubles();
+        let mut condition = self.status.condition_with(&troubles);
         let products = match self.products().await {
             Ok(products) => {
                 self.last_products().clone_from(&products);
@@ -247,6 +248,7 @@ impl View {
             config: self.status.config(),
             degraded: condition.degraded,
             warnings: condition.warnings,
+            troubles,
             controls: self.switches.look(unconfirmed.unwrap_or(0), &lag),
             products,
             gateway: self.gateway.as_ref().map(parts::gateway),

@@ -27,6 +27,9 @@ const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub(super) struct Answer {
     pub(super) pid: u32,
     phase: String,
+    /// What keeps it from full service, and what it warns of; each with what recovers.
+    degraded: Vec<String>,
+    warnings: Vec<String>,
     /// Keys whose values are others there; an error where it doesn't tell.
     differing: Result<Vec<String>, String>,
 }
@@ -66,7 +69,7 @@ impl Running {
     }
 
     pub(super) fn findings(&self) -> Vec<Finding> {
-        let Some(Answer { pid, phase, differing }) = &self.answer else {
+        let Some(Answer { pid, phase, differing, degraded, warnings }) = &self.answer else {
             return vec![match self.holder {
                 None => Finding::ok(CHECK, "none on this database and admin socket"),
                 Some(holder) => Finding::fail(
@@ -76,7 +79,7 @@ impl Running {
                 ),
             }];
         };
-        vec![match differing {
+        let of_itself = match differing {
             Ok(keys) if keys.is_empty() => Finding::ok(
                 CHECK,
                 format!("a seckilld of this very configuration runs (process {pid}, {phase})"),
@@ -98,7 +101,19 @@ impl Running {
                 ),
                 "run doctor as root or as the daemon's own user",
             ),
-        }]
+        };
+        let told = |text: &String| format!("process {pid} says: {text}");
+        let degraded = degraded.iter().map(|text| {
+            Finding::fail(
+                CHECK,
+                told(text),
+                "docs/runbook.md: Degraded; seckillctl status has more",
+            )
+        });
+        let warnings = warnings.iter().map(|text| {
+            Finding::warn(CHECK, told(text), "seckillctl status has more; docs/runbook.md")
+        });
+        [of_itself].into_iter().chain(degraded).chain(warnings).collect()
     }
 }
 
@@ -107,9 +122,30 @@ async fn ask(loaded: &Loaded, socket: &Path) -> Option<Answer> {
     let differing = get::<ConfigPage>(socket, "/v1/config").await;
     Some(Answer {
         pid: u32::try_from(status["pid"].as_u64()?).ok()?,
-        phase: status["phase"].as_str().unwrap_or("in no known phase").to_owned(),
+        phase: phase(&status),
+        degraded: texts(&status["degraded"]),
+        warnings: warnings(&status),
         differing: differing.map(|page| differences(loaded, page)),
     })
+}
+
+fn phase(status: &Value) -> String {
+    let phase = status["phase"].as_str().unwrap_or("in no known phase");
+    let is_degraded = !texts(&status["degraded"]).is_empty();
+    if is_degraded { format!("{phase}, degraded") } else { phase.to_owned() }
+}
+
+fn warnings(status: &Value) -> Vec<String> {
+    let troubles = status["troubles"].as_array().into_iter().flatten();
+    let recovering = troubles.filter(|trouble| trouble["state"] == "recovering");
+    let recovering = recovering.filter_map(|trouble| trouble["text"].as_str());
+    let recovering = recovering.map(|text| format!("recovering, the next order tells: {text}"));
+    recovering.chain(texts(&status["warnings"])).collect()
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    let list = list.as_array().into_iter().flatten();
+    list.filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
 /// Keys of `doctor` itself are of no account: the daemon doesn't read them.

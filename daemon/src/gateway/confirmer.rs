@@ -34,6 +34,11 @@ pub trait DoubtStore: Send + Sync + 'static {
     /// They may still be kept, and will be published once more after a restart: harmless.
     fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), Cause>>;
 
+    /// Why keeping takes so long, as far as that is known.
+    fn delay(&self) -> Cause {
+        Cause("no answer".to_owned())
+    }
+
     /// All that are kept.
     ///
     /// # Errors
@@ -56,8 +61,8 @@ enum Adopted {
     No,
 }
 
-/// How long buyers wait for their unconfirmed orders to be kept: a disk that hangs must not keep
-/// them from hearing that nothing is certain.
+/// How long buyers wait for their unconfirmed orders to be kept: a database that doesn't answer
+/// must not keep them from hearing that nothing is certain.
 const KEEP_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The unconfirmed orders of this gateway.
@@ -132,7 +137,10 @@ impl Doubts {
         match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(kept)).await {
             Ok(Ok(())) => reach(Point::DoubtAfterKeep),
             Ok(Err(cause)) => error!(%cause, "unconfirmed sends are kept in memory only"),
-            Err(_) => error!("the disk hangs: unconfirmed sends may be kept in memory only"),
+            Err(_) => {
+                let (waited_s, cause) = (KEEP_WAIT_MAX.as_secs(), self.store.delay());
+                error!(waited_s, %cause, "unconfirmed sends may be kept in memory only, so far");
+            }
         }
         for ticket in tickets {
             ticket.settle(Code::Unconfirmed);

@@ -17,4 +17,4 @@ pub mod tally;
 pub mod ticket;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

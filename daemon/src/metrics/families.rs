@@ -126,6 +126,8 @@ families! {
         "Whether it serves in full: in its serving phase with nothing degraded.";
     DEGRADED: Gauge "seckill_degraded_conditions" ["part"]
         "Reasons that keep a part from full service; /v1/status has them in words.";
+    RECOVERING: Gauge "seckill_recovering_conditions" ["part"]
+        "Troubles of a part whose cause is gone and whose end the next order proves.";
     WARNINGS: Gauge "seckill_warning_conditions" []
         "What works but an operator should know; /v1/status has it in words.";
     INTAKE_PAUSED: Gauge "seckill_intake_paused" []

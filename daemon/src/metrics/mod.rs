@@ -34,6 +34,7 @@ use crate::http::{self, Call, EdgeCounters, EdgeReadings, Limits, Listener};
 use crate::meter::{Endpoint, Spread};
 use crate::queue::BoxFuture;
 use crate::request::FieldFault;
+use crate::status::PartCounts;
 use crate::telemetry::Dropped;
 use process::Process;
 
@@ -58,8 +59,8 @@ const LIMITS: Limits = Limits {
 pub struct Figures {
     /// The state, as `/v1/status` has it.
     pub snapshot: Snapshot,
-    /// Each part of the process, and how many reasons it has for not doing its work.
-    pub degraded: Vec<(&'static str, usize)>,
+    /// Each part of the process, and what keeps it from full service.
+    pub parts: Vec<(&'static str, PartCounts)>,
     /// Lines of the log that were lost since the start.
     pub log: Dropped,
     /// Answers to buyers since the start.

@@ -40,8 +40,12 @@ fn of_the_process(page: &mut Page, figures: &Figures) {
     }
     page.single(f::HEALTHY, Some(u8::from(snapshot.is_healthy())));
     let mut degraded = page.family(f::DEGRADED);
-    for (part, count) in &figures.degraded {
-        degraded.put(&[part], count);
+    for (part, counts) in &figures.parts {
+        degraded.put(&[part], counts.degraded);
+    }
+    let mut recovering = page.family(f::RECOVERING);
+    for (part, counts) in &figures.parts {
+        recovering.put(&[part], counts.recovering);
     }
     page.single(f::WARNINGS, Some(snapshot.warnings.len()));
     let controls = &snapshot.controls;

@@ -21,6 +21,7 @@ use crate::http::{EdgeReadings, bind_tcp};
 use crate::meter::{AnswerMeter, DURATIONS_US, Endpoint, ORDERS, Spread, SpreadMeter};
 use crate::queue::BoxFuture;
 use crate::request::InvalidRequests;
+use crate::status::PartCounts;
 use crate::telemetry::Dropped;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -215,12 +216,6 @@ fn writes() -> Writes {
 /// A state in which every figure is known, over RocketMQ so that there are some of it.
 fn figures() -> Figures {
     let switch = |paused| Some(SwitchView { paused, ..SwitchView::default() });
-    let queue = QueuePart {
-        name: "broker-a ORDERS 0".to_owned(),
-        lag_messages: 7,
-        lag_age_ms: Some(1_250),
-        ..QueuePart::default()
-    };
     let snapshot = Snapshot {
         version: "0.1.0".to_owned(),
         env_type: "offline".to_owned(),
@@ -256,7 +251,7 @@ fn figures() -> Figures {
             lag_messages: Some(7),
             lag_age_ms: Some(1_250),
             lag_slope_per_s: Some(-3),
-            queues: vec![queue],
+            queues: vec![queue_part()],
             dead_letters: Some(2),
             broker_dead_letters: Some(0),
             ..QueueView::default()
@@ -275,7 +270,7 @@ fn figures() -> Figures {
     };
     Figures {
         snapshot,
-        degraded: vec![("queue", 1), ("store", 0)],
+        parts: vec![("queue", counts(1)), ("store", counts(0))],
         log: Dropped::default(),
         answers: Endpoint::ALL.into_iter().flat_map(answers).collect(),
         invalid: Endpoint::ALL.into_iter().flat_map(invalid).collect(),
@@ -286,6 +281,19 @@ fn figures() -> Figures {
         ],
         writes: writes(),
     }
+}
+
+fn queue_part() -> QueuePart {
+    QueuePart {
+        name: "broker-a ORDERS 0".to_owned(),
+        lag_messages: 7,
+        lag_age_ms: Some(1_250),
+        ..QueuePart::default()
+    }
+}
+
+fn counts(degraded: usize) -> PartCounts {
+    PartCounts { degraded, recovering: 0 }
 }
 
 fn process() -> Process {

@@ -9,6 +9,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::Dial;
+use crate::queue::Cause;
+use crate::status::Record;
 use crate::store::{Backoff, Store, Taken, WriteError};
 use crate::vitals::Pulse;
 
@@ -42,13 +44,14 @@ impl Settings {
 
 /// Consumes until `cancel`, or until the store is closed. The batch under way is finished. While
 /// `paused` is true nothing is taken; when its sender is gone, its last value stands. `pulse` beats
-/// with the batches.
+/// with the batches, and how they end is noted on `record`.
 pub async fn run(
     store: Store,
     settings: Settings,
     mut paused: watch::Receiver<bool>,
     cancel: CancellationToken,
     pulse: Arc<Pulse>,
+    record: Arc<Record>,
 ) {
     let mut queued = store.queued();
     let mut failures = 0_u32;
@@ -69,11 +72,15 @@ pub async fn run(
             Err(error) => {
                 failures = failures.saturating_add(1);
                 note_failure(failures, &error);
+                record.failed(1, &Cause(error.to_string()));
                 let wait = Duration::from_millis(STORE_BACKOFF.after_ms(failures));
                 until_first(&cancel, tokio::time::sleep(wait)).await;
             }
             Ok(taken) => {
                 note_success(std::mem::take(&mut failures), &taken);
+                if taken.put_off < taken.taken {
+                    record.through();
+                }
                 if taken.taken < batch_max {
                     let something = async {
                         tokio::select! {
@@ -144,7 +151,8 @@ mod tests {
     use tokio::task::JoinHandle;
     use tokio_util::sync::CancellationToken;
 
-    use super::{Settings, run};
+    use super::{Record, Settings, run};
+    use crate::status::{Part, Refuses, Status, Subject};
     use crate::store::Store;
     use crate::store::tests::{Fixture, outgoing};
 
@@ -152,6 +160,11 @@ mod tests {
         paused: watch::Sender<bool>,
         cancel: CancellationToken,
         task: JoinHandle<()>,
+    }
+
+    fn record() -> Arc<Record> {
+        let what = "orders can't be placed";
+        Status::default().record(Subject { part: Part::Store, what, refuses: Refuses::Nobody })
     }
 
     fn consume(store: &Store, paused: bool) -> Consumer {
@@ -163,8 +176,14 @@ mod tests {
             redelivery_after_ms: 1_u32.into(),
             redelivery_after_ms_max: 1_u32.into(),
         };
-        let task =
-            tokio::spawn(run(store.clone(), settings, is_paused, cancel.clone(), Arc::default()));
+        let task = tokio::spawn(run(
+            store.clone(),
+            settings,
+            is_paused,
+            cancel.clone(),
+            Arc::default(),
+            record(),
+        ));
         Consumer { paused, cancel, task }
     }
 

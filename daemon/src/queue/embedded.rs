@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Blame, BoxFuture, Cause, Consuming, Lag, LagReader, Outgoing, Producer, Published};
 use crate::store::{Store, WriteError};
 
-/// How long a publisher waits for a commit. A disk that hangs longer leaves the result unknown; the
+/// How long a publisher waits for a commit. One that takes longer leaves the result unknown; the
 /// orders are published again under the same ids, which the store takes for what they are.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -26,6 +26,14 @@ impl EmbeddedQueue {
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self { store, consumed: Arc::default() }
+    }
+
+    /// Why there was no answer in time, as far as it is known.
+    fn no_answer(&self) -> Cause {
+        let seconds = PUBLISH_TIMEOUT.as_secs();
+        let known = self.store.stall(Duration::ZERO);
+        let known = known.map_or_else(String::new, |cause| format!(": {cause}"));
+        Cause(format!("no answer from the database within {seconds} s{known}"))
     }
 
     /// Tells it whether its consumer is at work. After [`Consuming::Paused`] no order is decided
@@ -50,13 +58,10 @@ impl Producer for EmbeddedQueue {
                 Ok(Err(error @ WriteError::Unknown(_))) => {
                     Published::Unknown(Cause(error.to_string()))
                 }
-                // Orders that fail by themselves go into the queue's table: what refuses the batch is
-                // the database.
+                // Orders that fail by themselves go into the queue's table: what refuses the batch
+                // is the database.
                 Ok(Err(error)) => Published::Rejected(Blame::Queue, Cause(error.to_string())),
-                Err(_) => {
-                    let seconds = PUBLISH_TIMEOUT.as_secs();
-                    Published::Unknown(Cause(format!("the database took more than {seconds} s")))
-                }
+                Err(_) => Published::Unknown(self.no_answer()),
             };
             vec![published; count]
         })

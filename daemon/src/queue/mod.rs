@@ -1,10 +1,11 @@
 //! The queue between the roles, as the roles see it. `embedded` and `rocketmq` are the two behind
-//! it.
+//! it, `recorded` notes what becomes of what goes through them.
 //!
 //! A producer tells of each order whether it is stored, definitely not, or unknown; a consumer
 //! hands deliveries to the order role and acknowledges them only after its commit.
 
 pub mod embedded;
+pub mod recorded;
 #[cfg(feature = "rocketmq")]
 pub mod rocketmq;
 

@@ -45,6 +45,7 @@ mod place;
 mod placing;
 mod product_commands;
 mod products;
+mod progress;
 mod queue;
 mod queue_index;
 mod reader;
@@ -62,7 +63,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::EpochMs;
 use rusqlite::{Connection, TransactionBehavior};
@@ -99,6 +100,9 @@ use writer::{Signals, Writer};
 
 /// The longest page of a list; whoever asks for more gets so many.
 const PAGE_MAX: usize = 500;
+
+/// What a probe writes: 16 pages.
+const PROBE_BYTES: usize = 64 * 1024;
 
 /// How the store is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +185,7 @@ impl Store {
         let queue_index = Arc::new(QueueIndex::of(&connection).map_err(failed)?);
         let readers = Readers::open(&path, settings.readers).map_err(failed)?;
         let meter_base = Instant::now();
-        let signals = Signals::new(meter_base);
+        let signals = Signals::new(meter_base, &path);
         let data = Arc::new(data);
         let checkpointer = Checkpointer::start(&path, Arc::clone(&data));
         // Every connection has what it needs open by now.
@@ -296,12 +300,22 @@ impl Store {
         self.displaced().or_else(|| self.inner.signals.trouble.borrow().clone())
     }
 
-    /// Writes a little, so that `trouble` tells how writing goes now.
+    /// Writes about as much as a commit of orders does, to see how writing goes now: on a full disk
+    /// a little still finds room where orders find none.
     ///
     /// # Errors
     /// See [`WriteError`].
     pub async fn probe(&self) -> Result<(), WriteError> {
-        self.set_meta("probed_at", self.now().0.to_be_bytes().to_vec()).await
+        let mut value = self.now().0.to_be_bytes().to_vec();
+        value.resize(PROBE_BYTES, 0);
+        self.set_meta("probed_at", value).await
+    }
+
+    /// Why the write under way takes so long, once it has been at one thing for `after`; `None`
+    /// while none does. Reads `/proc`.
+    #[must_use]
+    pub fn stall(&self, after: Duration) -> Option<Cause> {
+        self.inner.signals.progress.stall(after)
     }
 
     /// Whether writes are refused because the store is closed or its writer has died.

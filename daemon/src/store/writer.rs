@@ -5,6 +5,7 @@
 //! itself and nobody else: jobs that can be done over run without a savepoint, and if anything
 //! fails the whole transaction is done over with one for each job.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -20,6 +21,7 @@ use super::error::{CloseError, Fault, WriteError};
 use super::limits;
 use super::meters::StoreMeters;
 use super::place::{Ground, Place};
+use super::progress::{Progress, Stage};
 use super::queue_index::QueueIndex;
 use super::tx::{Effects, Tx, Undoing};
 use crate::fault_points::{Commit, Point, around_commit, reach};
@@ -223,19 +225,22 @@ pub(super) struct Signals {
     pub(super) meters: Arc<StoreMeters>,
     /// The writer's sign of life.
     pub(super) pulse: Arc<Pulse>,
+    /// What the writer is at.
+    pub(super) progress: Arc<Progress>,
     /// How it ended, when it has.
     pub(super) ended: watch::Sender<Option<Result<(), CloseError>>>,
 }
 
 impl Signals {
     /// Nothing has happened yet; the meters' seconds begin at `base`.
-    pub(super) fn new(base: Instant) -> Self {
+    pub(super) fn new(base: Instant, database: &Path) -> Self {
         Self {
             changes: watch::Sender::new(0),
             queued: watch::Sender::new(0),
             trouble: watch::Sender::new(None),
             meters: Arc::new(StoreMeters::new(base)),
             pulse: Arc::default(),
+            progress: Arc::new(Progress::of(database.to_owned())),
             ended: watch::Sender::new(None),
         }
     }
@@ -299,12 +304,14 @@ impl Loop {
             let jobs = self.admitted(jobs, displaced.as_ref());
             self.commit(jobs);
             if displaced.is_none() {
+                self.signals.progress.enter(Stage::Log);
                 checkpointer.after_commit(&self.connection, !self.messages.is_empty());
                 if self.is_in_trouble() {
                     checkpointer.make_room(&self.connection);
                 }
             }
             self.signals.pulse.rest();
+            self.signals.progress.rest();
         }
         reach(Point::StopBeforeCheckpoint);
         checkpointer.end_helper();
@@ -430,6 +437,7 @@ impl Loop {
             return Err(WriteError::Rejected(cause));
         }
         let counts = tx.counts();
+        self.signals.progress.enter(Stage::Commit);
         around_commit(Commit::Ahead, counts.queued + counts.accepted, counts.decided);
         self.execute("COMMIT").map_err(|error| {
             tx.undo();
@@ -442,9 +450,22 @@ impl Loop {
     }
 
     fn begin(&self, undoing: Undoing) -> Result<Tx<'_>, WriteError> {
-        self.execute("BEGIN IMMEDIATE")
-            .map_err(|error| WriteError::Rejected(limits::cause(&self.connection, &error)))?;
+        self.signals.progress.enter(Stage::Lock);
+        self.execute("BEGIN IMMEDIATE").map_err(|error| self.not_begun(&error))?;
+        self.signals.progress.enter(Stage::Work);
         Ok(Tx::new(&self.connection, &self.queue_index, (self.clock)(), undoing))
+    }
+
+    /// Nothing was written. Where the lock couldn't be had, who has it is looked up now: later it
+    /// may be gone.
+    fn not_begun(&self, error: &rusqlite::Error) -> WriteError {
+        let cause = match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                format!("{error}: {}", self.signals.progress.who_locks())
+            }
+            _ => return WriteError::Rejected(limits::cause(&self.connection, error)),
+        };
+        WriteError::Rejected(Cause(cause))
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<usize> {

@@ -4,6 +4,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use protocol::Snapshot;
+use rusqlite::Connection;
 use seckill_e2e::buyers::{Crowd, Told, phone, told_by_charge};
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Options, Until};
@@ -12,6 +14,7 @@ use seckill_e2e::process::ended;
 use seckill_e2e::until;
 
 use crate::crash::Sale;
+use crate::doctor::Report;
 
 /// A disk that works again is noticed by a look each second.
 const BACK_MAX: Duration = Duration::from_secs(60);
@@ -183,4 +186,111 @@ async fn a_disk_that_hangs_leaves_orders_unconfirmed_not_unanswered() -> Result<
     let books = Books::drained(&daemon.database(), BACK_MAX).await?;
     ensure!(books.sold("pid_0001") == 1 && books.faults().is_empty(), "{books:?}");
     Ok(())
+}
+
+/// What is told of it: whether `/readyz` is 200, the state, and the exit code that `seckillctl
+/// status` would have.
+async fn told(daemon: &Daemon) -> Result<(bool, Snapshot)> {
+    let ready = daemon.client().get(&format!("{}/readyz", daemon.gateway_url())).await?;
+    Ok((ready.status == 200, daemon.admin().status().await?))
+}
+
+fn ends(state: &Snapshot) -> usize {
+    state.notables.iter().filter(|event| event.text.starts_with("over: nothing can be st")).count()
+}
+
+/// A little finds room on a full disk where orders find none: neither that nor silence is a proof.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> {
+    let disk = SmallDisk::mount(24)?;
+    let daemon = Daemon::start(on(&disk)).await?;
+    for number in 0..20 {
+        daemon.charge(&phone(number), "pid_0003", "2000.000").await?;
+    }
+    disk.fill()?;
+    first_refusal(&daemon).await?;
+    for number in 0..40 {
+        let charged =
+            told_by_charge(daemon.charge(&phone(7_000 + number), "pid_0003", "2000.000").await);
+        // A last order may have found its place; the next finds none.
+        if matches!(charged, Told::Queued(_)) {
+            continue;
+        }
+        let (ready, state) = told(&daemon).await?;
+        ensure!(!ready && !state.is_healthy(), "well, with an order just refused: {state:?}");
+        ensure!(state.phase_words() == "serving, degraded", "{}", state.phase_words());
+        let why = state.refuses_all().unwrap_or_default().to_owned();
+        ensure!(why.contains("full"), "selling, with an order just refused: {why:?}");
+        ensure!(state.store.trouble.is_some());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (_, state) = told(&daemon).await?;
+    let before = ends(&state);
+    disk.free()?;
+    // Nobody comes.
+    let quiet = Instant::now();
+    until("ready by itself", BACK_MAX, || async {
+        let (ready, _) = told(&daemon).await?;
+        Ok(ready.then_some(()))
+    })
+    .await?;
+    ensure!(Duration::from_secs(8) < quiet.elapsed(), "ready {:?} after the last", quiet.elapsed());
+    let (_, state) = told(&daemon).await?;
+    ensure!(state.phase_words() == "serving, recovering", "{}", state.phase_words());
+    ensure!(ends(&state) == before, "over, with nothing stored: {:?}", state.notables);
+    // The next refusal puts it back.
+    disk.fill()?;
+    first_refusal(&daemon).await?;
+    let (ready, state) = told(&daemon).await?;
+    ensure!(!ready && state.phase_words() == "serving, degraded", "{}", state.phase_words());
+    disk.free()?;
+    served_again(&daemon).await?;
+    until("the end to be told", BACK_MAX, || async {
+        let (ready, state) = told(&daemon).await?;
+        let is_over = state.troubles.is_empty() && before < ends(&state);
+        Ok((ready && is_over && state.phase_words() == "serving").then_some(()))
+    })
+    .await
+}
+
+/// Another program's write lock looks like a disk that hangs, to whoever guesses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_holds_the_write_lock_is_named_and_nothing_is_guessed() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let other = Connection::open(daemon.database())?;
+    other.execute_batch("BEGIN IMMEDIATE")?;
+    let told_while_locked = told_by_charge(daemon.charge(&phone(0), "pid_0001", "5999.000").await);
+    let id = match &told_while_locked {
+        Told::Unconfirmed(id) => Some(id.clone()),
+        Told::Refused(code) if code == "40004" => None,
+        told => anyhow::bail!("told {told:?} while nothing can be written"),
+    };
+    let us = format!("process {} (", std::process::id());
+    until("the holder to be named", BACK_MAX, || async {
+        let (ready, state) = told(&daemon).await?;
+        let named = state.degraded.iter().any(|text| text.contains(&us));
+        ensure!(!ready || !named, "ready, although {:?}", state.degraded);
+        Ok((named && !ready).then_some(()))
+    })
+    .await?;
+    until("the log to name it", BACK_MAX, || async {
+        Ok(daemon.logs()?.contains(&us).then_some(()))
+    })
+    .await?;
+    ensure!(!daemon.logs()?.contains("the disk"), "a cause is guessed");
+    let report = Report::of(daemon.folder().path(), &Options::embedded()).await?;
+    report.assert("running daemon", "fail", &[&us]);
+    other.execute_batch("ROLLBACK")?;
+    served_again(&daemon).await?;
+    until("well again", BACK_MAX, || async {
+        let (ready, state) = told(&daemon).await?;
+        Ok((ready && state.troubles.is_empty()).then_some(()))
+    })
+    .await?;
+    let Some(id) = id else { return Ok(()) };
+    until("the order placed under its id", BACK_MAX, || async {
+        let told = daemon.query(&phone(0), "pid_0001").await?.json()?;
+        Ok((told["data"]["orderStatus"] == 2 && told["data"]["orderId"] == *id).then_some(()))
+    })
+    .await
 }

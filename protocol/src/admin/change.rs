@@ -12,7 +12,7 @@ use super::history::{NOTABLES_MAX, Notable, Seconds};
 use super::listing::PeerView;
 use super::snapshot::{
     Controls, EdgeView, GatewayView, LogView, OrdersView, OverdueView, Phase, ProductView,
-    QueueView, RocketmqView, Snapshot, StoreView, UnconfirmedView,
+    QueueView, RocketmqView, Snapshot, StoreView, Trouble, UnconfirmedView,
 };
 use crate::EpochMs;
 
@@ -68,6 +68,8 @@ pub enum Change {
     Degraded(Vec<String>),
     /// What an operator should know.
     Warnings(Vec<String>),
+    /// Parts whose last orders failed.
+    Troubles(Vec<Trouble>),
     /// The switches.
     Controls(Controls),
     /// One product that was there before.
@@ -107,7 +109,7 @@ pub enum Change {
 }
 
 /// The parts, as they are named in JSON.
-const PARTS: [&str; 21] = [
+const PARTS: [&str; 22] = [
     "phase",
     "clock_step",
     "log_level",
@@ -115,6 +117,7 @@ const PARTS: [&str; 21] = [
     "config",
     "degraded",
     "warnings",
+    "troubles",
     "controls",
     "product",
     "products",
@@ -187,6 +190,7 @@ impl Snapshot {
         note(self.config != newer.config, &|| Change::Config(newer.config.clone()));
         note(self.degraded != newer.degraded, &|| Change::Degraded(newer.degraded.clone()));
         note(self.warnings != newer.warnings, &|| Change::Warnings(newer.warnings.clone()));
+        note(self.troubles != newer.troubles, &|| Change::Troubles(newer.troubles.clone()));
         note(self.controls != newer.controls, &|| Change::Controls(newer.controls.clone()));
         note(self.gateway != newer.gateway, &|| Change::Gateway(newer.gateway.clone()));
         note(self.orders != newer.orders, &|| Change::Orders(newer.orders.clone()));
@@ -269,6 +273,7 @@ impl Snapshot {
             Change::Config(now) => self.config = now,
             Change::Degraded(now) => self.degraded = now,
             Change::Warnings(now) => self.warnings = now,
+            Change::Troubles(now) => self.troubles = now,
             Change::Controls(now) => self.controls = now,
             Change::Product(now) => {
                 let same = |product: &&mut ProductView| product.prod_id == now.prod_id;

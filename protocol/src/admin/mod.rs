@@ -30,5 +30,5 @@ pub use listing::{
 pub use snapshot::{
     Bucket, Controls, DrainView, EdgeView, GatewayView, LatencyView, LogView, OrdersView,
     OverdueView, Phase, ProductView, QueuePart, QueueView, Rate, RocketmqBroker, RocketmqView,
-    Snapshot, StoreView, SwitchView, Trend, UnconfirmedView,
+    Snapshot, StoreView, SwitchView, Trend, Trouble, TroubleState, UnconfirmedView,
 };

@@ -86,6 +86,10 @@ pub struct Snapshot {
     /// What works but an operator should know, such as a stranger in the consumer group.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Parts whose last orders failed, each with how it stands now. Those that are failing are
+    /// among `degraded` as well.
+    #[serde(default)]
+    pub troubles: Vec<Trouble>,
     /// What an operator may switch.
     #[serde(default)]
     pub controls: Controls,
@@ -122,6 +126,60 @@ pub struct Snapshot {
     pub notables: Vec<Notable>,
 }
 
+/// A part whose last orders were refused, or couldn't be confirmed, for a reason of its own. It
+/// ends when an order has gone through.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Trouble {
+    /// `queue`, `store` or `gateway`.
+    pub part: String,
+    /// What can't be done, such as `orders can't be sent`. With `part` it names the trouble.
+    pub what: String,
+    /// How it stands.
+    pub state: TroubleState,
+    /// When it began.
+    pub since: EpochMs,
+    /// Orders that failed since; 0 where only a look at the part has found it.
+    pub orders: u64,
+    /// Whether every buyer is refused for it at present.
+    pub refuses: bool,
+    /// What can't be done, and the last cause.
+    pub text: String,
+}
+
+/// How a trouble stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TroubleState {
+    /// The last orders failed.
+    #[default]
+    Failing,
+    /// Some orders fail and some go through.
+    Partly,
+    /// The cause is seen gone, and nobody has tried for a while: the next order tells.
+    Recovering,
+}
+
+impl TroubleState {
+    /// The state as it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Partly => "partly",
+            Self::Recovering => "recovering",
+        }
+    }
+}
+
+impl Trouble {
+    /// Whether it is the same trouble, at another moment.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.part, &self.what) == (&other.part, &other.what)
+    }
+}
+
 impl Snapshot {
     /// Whether every product's units are accounted for.
     #[must_use]
@@ -129,14 +187,34 @@ impl Snapshot {
         self.products.iter().all(|product| product.balanced)
     }
 
-    /// Whether a part that doesn't do its work has every buyer refused: there were charges in the
-    /// last second, and none was accepted.
+    /// Why every buyer is refused, where that is the fault of a part: the last orders failed,
+    /// nothing can be sent, or something is degraded and of the charges in the last second none was
+    /// accepted.
     #[must_use]
-    pub fn refuses_all(&self) -> bool {
-        let refuses = |gateway: &GatewayView| {
-            0 < gateway.charge_rate.last_1s && gateway.accepted_rate.last_1s == 0
+    pub fn refuses_all(&self) -> Option<&str> {
+        let gateway = self.gateway.as_ref()?;
+        if let Some(trouble) = self.troubles.iter().find(|trouble| trouble.refuses) {
+            return Some(&trouble.text);
+        }
+        let first = self.degraded.first()?;
+        let cannot_send = self.rocketmq.as_ref().is_some_and(|view| !view.producer_ready);
+        let refuses = 0 < gateway.charge_rate.last_1s && gateway.accepted_rate.last_1s == 0;
+        (cannot_send || refuses).then_some(first)
+    }
+
+    /// The phase, and whether it serves in full: `serving`, `serving, degraded` or `serving,
+    /// recovering`. A degraded daemon is never just `serving`.
+    #[must_use]
+    pub fn phase_words(&self) -> &'static str {
+        let is_recovering = || {
+            let recovers = |trouble: &Trouble| trouble.state == TroubleState::Recovering;
+            self.troubles.iter().any(recovers)
         };
-        !self.degraded.is_empty() && self.gateway.as_ref().is_some_and(refuses)
+        match self.phase {
+            Phase::Serving if !self.degraded.is_empty() => "serving, degraded",
+            Phase::Serving if is_recovering() => "serving, recovering",
+            phase => phase.as_str(),
+        }
     }
 
     /// Whether the daemon serves in full: in its serving phase with nothing degraded. A pause is an

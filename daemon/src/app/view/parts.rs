@@ -18,7 +18,7 @@ use crate::meter::AnswerMeter;
 use crate::metrics::{Answers, Charges, Figures, Invalid, Writes};
 use crate::queue::{Cause, QueueLag};
 use crate::request::InvalidRequests;
-use crate::status::LagReading;
+use crate::status::{LagReading, Part};
 use crate::store::ReadError;
 use crate::telemetry::LogHandle;
 
@@ -100,7 +100,7 @@ impl View {
             commit_rate: meters.commits.rate(),
             order_rate: meters.orders.rate(),
             commit_latency: meters.commit_latency.view(),
-            trouble: self.store.trouble().map(|cause| cause.to_string()),
+            trouble: self.status.failing(Part::Store).map(|cause| cause.to_string()),
         }
     }
 }
@@ -183,10 +183,10 @@ pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
     let invalid = invalid_requests(view).into_iter().flat_map(invalid).collect();
     let charges = view.gateway.as_ref().map_or_else(Vec::new, |it| charges(&it.book));
     let meters = view.store.meters();
-    let degraded = view.status.degraded_parts();
+    let parts = view.status.parts();
     Figures {
         snapshot,
-        degraded: degraded.into_iter().map(|(part, count)| (part.as_str(), count)).collect(),
+        parts: parts.into_iter().map(|(part, counts)| (part.as_str(), counts)).collect(),
         log: view.log.dropped(),
         answers: answered,
         invalid,

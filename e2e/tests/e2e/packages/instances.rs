@@ -24,7 +24,7 @@ fn without_broker(machine: &Machine, env_type: &str, servers: &str) -> Result<Sh
 async fn is_degraded(machine: &Machine, env_type: &str) -> Result<()> {
     until("a status without a broker", SETTLED_MAX, || async {
         let told = desk(machine, "root", env_type, &["status"])?;
-        let is_it = told.out.contains(&format!("serving (degraded), profile {env_type}"));
+        let is_it = told.out.contains(&format!("serving, degraded, profile {env_type}"));
         Ok((told.code == Some(1) && is_it).then_some(()))
     })
     .await

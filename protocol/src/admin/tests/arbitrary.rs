@@ -9,8 +9,8 @@ use crate::{
     Bucket, ChargesView, ConfigView, Controls, Counted, DrainView, EdgeView, EpochMs, GatewayView,
     LatencyView, LogView, Money, NOTABLES_MAX, Notable, NotableKind, OrdersView, OverdueView,
     Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker,
-    RocketmqView, SECONDS_KEPT, Seconds, Severity, Snapshot, StoreView, SwitchView, Trend,
-    UnconfirmedView,
+    RocketmqView, SECONDS_KEPT, Seconds, Severity, Snapshot, StoreView, SwitchView, Trend, Trouble,
+    TroubleState, UnconfirmedView,
 };
 
 /// Up to the year 2100.
@@ -320,15 +320,40 @@ fn notables() -> BoxedStrategy<Vec<Notable>> {
     .boxed()
 }
 
+fn troubles() -> BoxedStrategy<Vec<Trouble>> {
+    let states = vec![TroubleState::Failing, TroubleState::Partly, TroubleState::Recovering];
+    let trouble = ((text(), text()), select(states), moment(), count(), any::<bool>(), text())
+        .prop_map(|((part, what), state, since, orders, refuses, text)| Trouble {
+            part,
+            what,
+            state,
+            since,
+            orders,
+            refuses,
+            text,
+        });
+    vec(trouble, 0..3).boxed()
+}
+
 /// Any state, but for its history.
 fn present() -> BoxedStrategy<Snapshot> {
     let step = select(vec![0, 0, -3_600, 1, 3_600]);
-    let words = (phase(), step, text(), log(), texts(), texts(), controls(), products());
+    let words =
+        (phase(), step, text(), log(), texts(), texts(), troubles(), controls(), products());
     let roles = (gateway(), orders(), queue(), store(), rocketmq());
     (words, roles, config(), unconfirmed(), overdue(), edges())
         .prop_map(|(words, roles, config, unconfirmed, overdue, edges)| {
-            let (phase, clock_step_s, log_level, log, degraded, warnings, controls, products) =
-                words;
+            let (
+                phase,
+                clock_step_s,
+                log_level,
+                log,
+                degraded,
+                warnings,
+                troubles,
+                controls,
+                products,
+            ) = words;
             let (gateway, orders, queue, store, rocketmq) = roles;
             Snapshot {
                 phase,
@@ -338,6 +363,7 @@ fn present() -> BoxedStrategy<Snapshot> {
                 config,
                 degraded,
                 warnings,
+                troubles,
                 controls,
                 products,
                 gateway,
@@ -418,7 +444,7 @@ pub(super) fn two_states() -> BoxedStrategy<(Snapshot, Snapshot)> {
     let later = |older: Snapshot| {
         let seconds = later_seconds(older.seconds.clone());
         let passed_ms = 0_i64..100_000;
-        (Just(older), present(), any::<[bool; 16]>(), seconds, notables(), passed_ms)
+        (Just(older), present(), any::<[bool; 17]>(), seconds, notables(), passed_ms)
     };
     state()
         .prop_flat_map(later)
@@ -435,15 +461,16 @@ pub(super) fn two_states() -> BoxedStrategy<(Snapshot, Snapshot)> {
 }
 
 /// Leaves parts as they were.
-fn keep(newer: &mut Snapshot, older: &Snapshot, is_same: [bool; 16]) {
+fn keep(newer: &mut Snapshot, older: &Snapshot, is_same: [bool; 17]) {
     let mut kept = older.clone();
-    let pairs: [&mut dyn FnMut(); 16] = [
+    let pairs: [&mut dyn FnMut(); 17] = [
         &mut || std::mem::swap(&mut newer.phase, &mut kept.phase),
         &mut || std::mem::swap(&mut newer.log_level, &mut kept.log_level),
         &mut || std::mem::swap(&mut newer.log, &mut kept.log),
         &mut || std::mem::swap(&mut newer.config, &mut kept.config),
         &mut || std::mem::swap(&mut newer.degraded, &mut kept.degraded),
         &mut || std::mem::swap(&mut newer.warnings, &mut kept.warnings),
+        &mut || std::mem::swap(&mut newer.troubles, &mut kept.troubles),
         &mut || std::mem::swap(&mut newer.controls, &mut kept.controls),
         &mut || std::mem::swap(&mut newer.products, &mut kept.products),
         &mut || std::mem::swap(&mut newer.gateway, &mut kept.gateway),

@@ -8,7 +8,7 @@ use crate::{
     GatewayView, LatencyView, Line, LogView, Money, Notable, NotableKind, OrdersView, OverdueView,
     PeerView, Permission, Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome,
     ReloadView, RocketmqBroker, RocketmqView, Seconds, Severity, Snapshot, StoreView, SwitchView,
-    Trend, UnconfirmedView,
+    Trend, Trouble, TroubleState, UnconfirmedView,
 };
 
 const NOW: EpochMs = EpochMs(1_795_444_100_572);
@@ -187,7 +187,19 @@ fn config() -> ConfigView {
     }
 }
 
-pub(super) fn snapshot() -> Snapshot {
+pub(super) fn trouble() -> Trouble {
+    Trouble {
+        part: text("store"),
+        what: text("nothing can be stored"),
+        state: TroubleState::Failing,
+        since: START,
+        orders: 3,
+        refuses: true,
+        text: text("nothing can be stored: the disk is full"),
+    }
+}
+
+fn snapshot() -> Snapshot {
     Snapshot {
         seq: 9,
         at: NOW,
@@ -205,6 +217,7 @@ pub(super) fn snapshot() -> Snapshot {
         config: config(),
         degraded: vec![text("the disk is full")],
         warnings: vec![text("a stranger consumes in our group")],
+        troubles: vec![trouble()],
         controls: controls(),
         products: vec![product()],
         gateway: Some(gateway()),
@@ -260,6 +273,7 @@ fn each_change() {
         Change::Config(config()),
         Change::Degraded(vec![text("the disk is full")]),
         Change::Warnings(Vec::new()),
+        Change::Troubles(vec![trouble()]),
         Change::Controls(controls()),
         Change::Product(product()),
         Change::Products(vec![product()]),

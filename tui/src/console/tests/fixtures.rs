@@ -172,6 +172,7 @@ pub(crate) fn sale() -> Snapshot {
         config: ConfigView { generation: 3, since: ago(600), ..ConfigView::default() },
         degraded: Vec::new(),
         warnings: Vec::new(),
+        troubles: Vec::new(),
         controls: Controls {
             intake: Some(SwitchView::default()),
             consumption: Some(SwitchView::default()),

@@ -31,13 +31,15 @@ pub(super) fn status(model: &Model, styles: &Styles, area: Rect, buffer: &mut Bu
 fn left_parts(snapshot: &Snapshot, styles: &Styles) -> Vec<Vec<Span<'static>>> {
     let name = format!("{} {}", printable(&snapshot.name), printable(&snapshot.version));
     let roles: Vec<String> = snapshot.roles.iter().map(|role| printable(role)).collect();
-    let phase = match snapshot.phase {
-        Phase::Serving => styles.good,
+    let (words, phase) = (snapshot.phase_words(), snapshot.phase);
+    let phase = match phase {
+        // Anything more than the bare word is something to worry about.
+        Phase::Serving if words == phase.as_str() => styles.good,
         _ => styles.warning,
     };
     vec![
         vec![Span::styled(name, styles.strong)],
-        vec![Span::styled(snapshot.phase.as_str(), phase)],
+        vec![Span::styled(words, phase)],
         vec![Span::raw(printable(&snapshot.env_type))],
         vec![Span::raw(roles.join("+"))],
         vec![Span::styled(format!("up {}", minutes(snapshot.uptime_s)), styles.quiet)],

@@ -1,7 +1,7 @@
 //! The four lines that answer an operator in one second: is it selling, is the queue draining, do
 //! the books balance, is anyone being wronged.
 
-use protocol::{ProductView, Snapshot, SwitchView, Trend};
+use protocol::{ProductView, Snapshot, SwitchView, Trend, Trouble, TroubleState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -66,11 +66,14 @@ fn sale(snapshot: &Snapshot, room: u16, styles: &Styles) -> Parts {
             vec![sign(symbol::WARNING, &text, styles.warning)]
         }
         (Some(switch), None) if switch.paused => paused("INTAKE PAUSED", switch, snapshot, styles),
-        (Some(_), None) if snapshot.refuses_all() => {
+        (Some(_), None) if snapshot.refuses_all().is_some() => {
             vec![sign(symbol::BAD, "NOTHING ACCEPTED", styles.bad)]
         }
         (Some(_), None) if !snapshot.degraded.is_empty() => {
             vec![sign(symbol::WARNING, "open, degraded", styles.warning)]
+        }
+        (Some(_), None) if recovering(snapshot).next().is_some() => {
+            vec![sign(symbol::WARNING, "open, recovering", styles.warning)]
         }
         (Some(_), None) => vec![sign(symbol::GOOD, selling(snapshot), styles.good)],
     };
@@ -109,6 +112,12 @@ fn rates(snapshot: &Snapshot, room: usize, styles: &Styles) -> Parts {
     let shorter: Parts = of_all.iter().chain(&reasons).cloned().collect();
     let shortest: Parts = of_all.iter().chain([first]).cloned().collect();
     [separate, shorter].into_iter().find(|parts| width(parts) <= room).unwrap_or(shortest)
+}
+
+/// What failed and may work again; the next order tells.
+fn recovering(snapshot: &Snapshot) -> impl Iterator<Item = &Trouble> {
+    let troubles = snapshot.troubles.iter();
+    troubles.filter(|trouble| trouble.state == TroubleState::Recovering)
 }
 
 fn selling(snapshot: &Snapshot) -> &'static str {
@@ -243,7 +252,7 @@ fn short_bound(milliseconds: u64) -> String {
     span(milliseconds)
 }
 
-/// What keeps it from full service, then what one should know, a line each.
+/// What keeps it from full service, what recovers, then what one should know, a line each.
 pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'static>> {
     let line = |sign: &str, text: &String, style| {
         Line::styled(format!(" {sign} {}", printable(text)), style)
@@ -257,7 +266,12 @@ pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'stati
         }
     }
     let warnings = snapshot.warnings.iter().map(|text| line(symbol::WARNING, text, styles.warning));
-    degraded.into_iter().map(|text| line(symbol::BAD, text, styles.bad)).chain(warnings).collect()
+    let recovering = recovering(snapshot).map(|trouble| {
+        let text = format!("recovering, the next order tells: {}", trouble.text);
+        line(symbol::WARNING, &text, styles.warning)
+    });
+    let degraded = degraded.into_iter().map(|text| line(symbol::BAD, text, styles.bad));
+    degraded.chain(recovering).chain(warnings).collect()
 }
 
 /// What was decided of orders: placed, then each reason for none, then what was set aside.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use protocol::{
     ChargesView, Controls, Counted, DrainView, GatewayView, LogView, OrdersView, Phase,
-    ProductView, QueueView, Rate, ReloadOutcome, Snapshot, StoreView, SwitchView,
+    ProductView, QueueView, Rate, ReloadOutcome, Snapshot, StoreView, SwitchView, TroubleState,
 };
 
 use super::overdue;
@@ -34,11 +34,10 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
 
 fn heading(snapshot: &Snapshot) -> String {
     format!(
-        "{} {}: {}{}, profile {}, roles {}, up {}{}\n",
+        "{} {}: {}, profile {}, roles {}, up {}{}\n",
         printable(&snapshot.name),
         printable(&snapshot.version),
-        snapshot.phase.as_str(),
-        if snapshot.degraded.is_empty() { "" } else { " (degraded)" },
+        snapshot.phase_words(),
         printable(&snapshot.env_type),
         printable(&snapshot.roles.join(" and ")),
         crate::text::duration(snapshot.uptime_s),
@@ -101,6 +100,9 @@ fn selling(snapshot: &Snapshot) -> String {
     match hindrance(snapshot) {
         Some(hindrance) => format!("NO, {hindrance}; {rates}"),
         None if !snapshot.degraded.is_empty() => format!("in doubt, degraded; {rates}"),
+        None if recovering(snapshot).next().is_some() => {
+            format!("in doubt, recovering: the next order tells; {rates}")
+        }
         None => format!("yes; {rates}"),
     }
 }
@@ -109,6 +111,13 @@ fn selling(snapshot: &Snapshot) -> String {
 fn reasons(charges: &ChargesView, figure: fn(&Counted) -> u64, unit: &str) -> String {
     let most_frequent = charges.refusals(figure).into_iter().take(REASONS_MAX);
     most_frequent.map(|(why, count)| format!(", {count} {}{unit}", words(why))).collect()
+}
+
+/// What failed and may work again; the next order tells.
+fn recovering(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
+    let troubles = snapshot.troubles.iter();
+    let recovering = troubles.filter(|trouble| trouble.state == TroubleState::Recovering);
+    recovering.map(|trouble| trouble.text.as_str())
 }
 
 fn hindrance(snapshot: &Snapshot) -> Option<String> {
@@ -125,10 +134,9 @@ fn hindrance(snapshot: &Snapshot) -> Option<String> {
         Some("no product is on the shelf".to_owned())
     } else if shelf.all(|product| product.free == Some(0)) {
         Some("nothing is free".to_owned())
-    } else if snapshot.refuses_all() {
-        Some("nothing is accepted".to_owned())
     } else {
-        None
+        let why = snapshot.refuses_all();
+        why.map(|why| format!("nothing is accepted: {}", printable(why)))
     }
 }
 
@@ -334,9 +342,11 @@ fn notes(snapshot: &Snapshot) -> String {
     let refused = reload.filter(|reload| reload.outcome == ReloadOutcome::Refused);
     let refused = refused.map(|reload| ("reload refused", reload.text.as_str()));
     let degraded = snapshot.degraded.iter().map(|text| ("degraded", text.as_str()));
+    let recovering = recovering(snapshot).map(|text| ("recovering", text));
     let warnings = snapshot.warnings.iter().map(|text| ("warning", text.as_str()));
     let beside = beside.into_iter().filter_map(|(label, text)| Some((label, text?)));
     degraded
+        .chain(recovering)
         .chain(warnings)
         .chain(refused)
         .chain(beside)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::{
     ChargesView, Counted, DrainView, EpochMs, GatewayView, LatencyView, LogView, Money, OrdersView,
     OverdueView, Phase, ProductView, QueueView, Rate, RocketmqBroker, RocketmqView, Snapshot,
-    StoreView, SwitchView, Trend, UnconfirmedView,
+    StoreView, SwitchView, Trend, Trouble, TroubleState, UnconfirmedView,
 };
 
 use super::{heading, render, selling, wronged};
@@ -190,7 +190,7 @@ fn a_sale_in_trouble() {
     state.overdue = Some(OverdueView { count: 2, bound_ms: 30_000, oldest_at });
     state.store = StoreView { trouble: Some("disk full".to_owned()), ..StoreView::default() };
     let expected = "\
-seckilld 0.1.0: serving (degraded), profile embedded, roles gateway and order, up 1h 2m
+seckilld 0.1.0: serving, degraded, profile embedded, roles gateway and order, up 1h 2m
 
 selling      NO, intake is paused; 1203 charges/s, 1180 accepted/s, 15 sold out/s, \
 2 wrong phone number/s; last minute 60211 and 59830, 372 sold out, 7 wrong price
@@ -243,6 +243,30 @@ store        21 commits/s, 1790 orders/s, file 3.1 MiB, log 512.0 KiB
     assert_eq!(render(&state), expected);
 }
 
+fn trouble(state: TroubleState) -> Trouble {
+    let what = "orders can't be sent".to_owned();
+    let text = format!("{what}: no permission");
+    let refuses = state == TroubleState::Failing;
+    Trouble { part: "queue".to_owned(), what, state, refuses, text, ..Trouble::default() }
+}
+
+#[test]
+fn serving_is_never_the_whole_header_of_one_that_is_degraded_or_recovering() {
+    let mut state = snapshot();
+    let phase = |state: &Snapshot| {
+        heading(state).split(": ").nth(1).unwrap().split(", profile").next().unwrap().to_owned()
+    };
+    assert_eq!(phase(&state), "serving");
+    state.troubles = vec![trouble(TroubleState::Recovering)];
+    assert_eq!(phase(&state), "serving, recovering");
+    assert!(render(&state).contains("recovering: orders can't be sent: no permission\n"));
+    state.troubles = vec![trouble(TroubleState::Failing)];
+    state.degraded = vec![state.troubles[0].text.clone()];
+    assert_eq!(phase(&state), "serving, degraded");
+    state.phase = Phase::Stopping;
+    assert_eq!(phase(&state), "stopping");
+}
+
 #[test]
 fn the_first_hindrance_is_told() {
     let verdict = |change: fn(&mut Snapshot)| {
@@ -272,7 +296,23 @@ fn the_first_hindrance_is_told() {
         state.degraded = vec!["no broker answers".to_owned()];
         state.gateway.as_mut().unwrap().accepted_rate.last_1s = 0;
     };
-    assert_eq!(verdict(refusing), "NO, nothing is accepted");
+    assert_eq!(verdict(refusing), "NO, nothing is accepted: no broker answers");
+    let failing = |state: &mut Snapshot| {
+        // Nobody has come in the last second: the orders before were refused all the same.
+        state.gateway.as_mut().unwrap().charge_rate.last_1s = 0;
+        state.troubles = vec![trouble(TroubleState::Failing)];
+        state.degraded = vec![state.troubles[0].text.clone()];
+    };
+    assert_eq!(verdict(failing), "NO, nothing is accepted: orders can't be sent: no permission");
+    let recovering = |state: &mut Snapshot| {
+        state.troubles = vec![trouble(TroubleState::Recovering)];
+    };
+    assert_eq!(verdict(recovering), "in doubt, recovering: the next order tells");
+    let unready = |state: &mut Snapshot| {
+        state.degraded = vec!["no broker answers".to_owned()];
+        state.rocketmq = Some(RocketmqView::default());
+    };
+    assert_eq!(verdict(unready), "NO, nothing is accepted: no broker answers");
 }
 
 #[test]

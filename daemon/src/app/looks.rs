@@ -1,0 +1,218 @@
+//! The looks at causes, once a second: whether the database can be written, whether anything is
+//! known of the queue, whether the gateway refuses everybody by itself. What they find goes into
+//! the track records, beside what becomes of orders; each turn of those is one line of the log.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use protocol::{Code, Trouble, TroubleState};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::gateway::GatewayParts;
+use super::queue::QueueParts;
+use crate::dial::Dial;
+use crate::gateway::charge::ChargeDesk;
+use crate::gateway::confirmer::Doubts;
+use crate::gateway::tally::Tally;
+use crate::queue::Cause;
+use crate::status::{Part, Record, Refuses, Status, Subject};
+use crate::store::Store;
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A write that is at one thing for so long is told: a disk that is merely slow takes less.
+const STALLED_AFTER: Duration = Duration::from_secs(2);
+
+/// How long a probe of the database may take; a write that takes longer is a stall.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Seconds with refusals, and no order accepted in or between them, after which the gateway is
+/// said to refuse everybody. One alone may be a moment's rush.
+const SECONDS_REFUSING: u32 = 3;
+
+/// Looks until cancelled.
+pub(super) async fn watch(
+    store: Store,
+    queue: Arc<QueueParts>,
+    mut answers: Option<Answers>,
+    status: Arc<Status>,
+    cancel: CancellationToken,
+) {
+    let mut place = store.watch_place();
+    let looking = async {
+        let (mut told, mut was_displaced) = (Vec::new(), false);
+        loop {
+            queue.look();
+            let is_displaced = store.displaced().is_some();
+            if was_displaced && !is_displaced {
+                // What was refused meanwhile was refused for that and nothing else.
+                queue.records().store.cured();
+                queue.records().placing.cured();
+            }
+            was_displaced = is_displaced;
+            look_at_store(&store, &queue).await;
+            if let Some(answers) = &mut answers {
+                answers.look(&status);
+            }
+            let now = status.troubles();
+            log_turns(&told, &now);
+            told = now;
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                // An error says that the store is gone, and the next look as well.
+                Ok(()) = place.changed() => {}
+            }
+        }
+    };
+    cancel.run_until_cancelled(looking).await;
+}
+
+/// While there is a reason to, a write of our own finds out whether the database can be written:
+/// nobody else may come to try. Nothing is queued behind a write that is stalled.
+async fn look_at_store(store: &Store, queue: &QueueParts) {
+    let records = queue.records();
+    let known = match store.displaced() {
+        Some(cause) => Some(cause),
+        None => stall(store).await,
+    };
+    let found = match known {
+        Some(cause) => Err(cause),
+        None => {
+            let is_troubled = records.store.is_troubled() || records.placing.is_troubled();
+            if !is_troubled && store.trouble().is_none() {
+                return;
+            }
+            match timeout(PROBE_TIMEOUT, store.probe()).await {
+                Ok(written) => written.map_err(Cause::from),
+                Err(_) => {
+                    let stalled = stall(store).await;
+                    Err(stalled.unwrap_or_else(|| Cause("no answer from the database".to_owned())))
+                }
+            }
+        }
+    };
+    match found {
+        Ok(()) => {
+            records.store.gone();
+            records.placing.gone();
+        }
+        Err(cause) => {
+            records.store.seen(cause);
+            records.placing.still();
+        }
+    }
+}
+
+async fn stall(store: &Store) -> Option<Cause> {
+    let store = store.clone();
+    // It reads files.
+    let asked = tokio::task::spawn_blocking(move || store.stall(STALLED_AFTER));
+    asked.await.ok().flatten()
+}
+
+/// The gateway's own refusals: at a limit, or by a fault of the program. They are told where
+/// nothing else is degraded that explains them.
+pub(super) struct Answers {
+    record: Arc<Record>,
+    sends: Arc<Record>,
+    tally: Arc<Tally>,
+    /// Not owned: the publisher ends when the last owner of the desk is gone.
+    desk: Weak<ChargeDesk>,
+    doubts: Arc<Doubts>,
+    unconfirmed_max: Dial,
+    last: Counts,
+    /// Seconds with refusals since an order was accepted last.
+    seconds: u32,
+}
+
+/// Counted since the start.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    overloaded: u64,
+    faults: u64,
+    accepted: u64,
+}
+
+impl Answers {
+    pub(super) fn new(
+        gateway: &GatewayParts,
+        queue: &QueueParts,
+        unconfirmed_max: Dial,
+        status: &Status,
+    ) -> Self {
+        let what = "every charge is refused";
+        let subject = Subject { part: Part::Gateway, what, refuses: Refuses::Everybody };
+        Self {
+            record: status.record(subject),
+            sends: Arc::clone(&queue.records().sends),
+            tally: Arc::clone(&gateway.desks.tally),
+            desk: Arc::downgrade(&gateway.desks.charge),
+            doubts: Arc::clone(&gateway.doubts),
+            unconfirmed_max,
+            last: Counts::default(),
+            seconds: 0,
+        }
+    }
+
+    fn look(&mut self, status: &Status) {
+        let charges = self.tally.charges();
+        let count = |code: Code| charges.get(code.as_str()).copied().unwrap_or(0);
+        let now = Counts {
+            overloaded: count(Code::Overloaded),
+            faults: count(Code::ServerError),
+            accepted: self.sends.throughs(),
+        };
+        let before = std::mem::replace(&mut self.last, now);
+        let refused = now.overloaded - before.overloaded + now.faults - before.faults;
+        if before.accepted < now.accepted {
+            self.seconds = 0;
+            self.record.through();
+        } else if refused == 0 {
+            self.record.gone();
+        } else {
+            self.seconds += 1;
+            let is_explained = !self.record.is_troubled() && !status.is_ready();
+            if SECONDS_REFUSING <= self.seconds && !is_explained {
+                let cause = self.cause(before.faults < now.faults);
+                self.record.failed(usize::try_from(refused).unwrap_or(usize::MAX), &cause);
+            }
+        }
+    }
+
+    fn cause(&self, by_fault: bool) -> Cause {
+        let (waiting, waiting_max) = self.desk.upgrade().map_or((0, 1), |desk| desk.waiting());
+        let why = if by_fault {
+            "20000, a fault of the program: the log has it"
+        } else if self.unconfirmed_max.count() <= self.doubts.count() {
+            "42002, as many sends are unconfirmed as may be (gateway.unconfirmed_max)"
+        } else if waiting_max <= waiting {
+            "42002, as many charges wait for the publisher as may (gateway.publish_waiting_max)"
+        } else {
+            "42002"
+        };
+        Cause(format!("answered {why}"))
+    }
+}
+
+/// A line for each trouble that begins, recovers, fails again or is over.
+fn log_turns(before: &[Trouble], now: &[Trouble]) {
+    for trouble in now {
+        let earlier = before.iter().find(|earlier| earlier.is(trouble));
+        if earlier.map(|earlier| earlier.state) == Some(trouble.state) {
+            continue;
+        }
+        let Trouble { text, orders, .. } = trouble;
+        match trouble.state {
+            TroubleState::Failing => error!(orders, "{text}"),
+            TroubleState::Partly => warn!(orders, "for some orders, {text}"),
+            TroubleState::Recovering => {
+                warn!(orders, "recovering, the next order tells: {text}");
+            }
+        }
+    }
+    for trouble in before.iter().filter(|trouble| !now.iter().any(|one| one.is(trouble))) {
+        info!(orders = trouble.orders, "over: {}", trouble.text);
+    }
+}

@@ -1,0 +1,130 @@
+//! A part's track record as it is shared: whoever knows an outcome notes it here, whoever looks at
+//! a cause tells what it found, and the status reads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use protocol::{Trouble, TroubleState};
+
+use super::Part;
+use super::track_record::{Moment, TrackRecord};
+use crate::clock;
+use crate::queue::Cause;
+
+/// What of a part is on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subject {
+    /// The part.
+    pub part: Part,
+    /// What is wrong while it fails, as the sentence begins: `orders can't be sent`.
+    pub what: &'static str,
+    /// Whether buyers are refused for it.
+    pub refuses: Refuses,
+}
+
+/// What a part's failing means to buyers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refuses {
+    /// Nobody gets in.
+    Everybody,
+    /// They get in and wait.
+    Nobody,
+}
+
+/// A part's track record.
+#[derive(Debug)]
+pub struct Record {
+    subject: Subject,
+    track: Mutex<TrackRecord>,
+    /// How often orders went through.
+    throughs: AtomicU64,
+}
+
+impl Record {
+    pub(super) fn new(subject: Subject) -> Self {
+        Self { subject, track: Mutex::default(), throughs: AtomicU64::new(0) }
+    }
+
+    /// What it is of.
+    #[must_use]
+    pub const fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// Orders went through.
+    pub fn through(&self) {
+        self.throughs.fetch_add(1, Ordering::Relaxed);
+        self.track().through(now());
+    }
+
+    /// So many orders were refused, or couldn't be confirmed. What is an order's own fault is none
+    /// of these.
+    pub fn failed(&self, orders: usize, cause: &Cause) {
+        self.track().failed(now(), orders as u64, cause.clone());
+    }
+
+    /// A look has found a cause for which orders must fail.
+    pub fn seen(&self, cause: Cause) {
+        self.track().seen(now(), cause);
+    }
+
+    /// A look that tells by itself what it finds has found something.
+    pub fn still(&self) {
+        self.track().still();
+    }
+
+    /// A look has found nothing for which orders would fail.
+    pub fn gone(&self) {
+        self.track().gone();
+    }
+
+    /// The cause was known whole and is over, so that no order has to prove it.
+    pub fn cured(&self) {
+        self.track().cured();
+    }
+
+    /// Whether it is anything but well.
+    #[must_use]
+    pub fn is_troubled(&self) -> bool {
+        self.track().told(Instant::now()).is_some()
+    }
+
+    /// How often orders went through since the start.
+    #[must_use]
+    pub fn throughs(&self) -> u64 {
+        self.throughs.load(Ordering::Relaxed)
+    }
+
+    /// Why it fails; `None` while it doesn't.
+    #[must_use]
+    pub fn failing(&self) -> Option<Cause> {
+        let told = self.track().told(Instant::now())?;
+        (told.state == TroubleState::Failing).then_some(told.cause)
+    }
+
+    /// How it stands; `None` when it is well.
+    #[must_use]
+    pub fn told(&self) -> Option<Trouble> {
+        let told = self.track().told(Instant::now())?;
+        let Subject { part, what, refuses } = self.subject;
+        let (cause, failing) = (&told.cause, told.state == TroubleState::Failing);
+        Some(Trouble {
+            part: part.as_str().to_owned(),
+            what: what.to_owned(),
+            state: told.state,
+            since: told.since,
+            orders: told.orders,
+            refuses: failing && refuses == Refuses::Everybody,
+            text: format!("{what}: {cause}"),
+        })
+    }
+
+    fn track(&self) -> MutexGuard<'_, TrackRecord> {
+        self.track.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn now() -> Moment {
+    Moment { instant: Instant::now(), at: clock::now() }
+}

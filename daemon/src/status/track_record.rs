@@ -1,0 +1,192 @@
+//! How the last orders went that a part had a hand in, and what that says of the part: it is well,
+//! failing, failing in part, or recovering. Pure: moments are passed in, and a state follows from
+//! what was noted and the moment at which it is asked for.
+//!
+//! ```text
+//!            failed, seen                     10 s without a try, and the cause seen gone
+//!   well ───────────────────► failing ◄──────────────────────────────────────► recovering
+//!     ▲                          │        the next failure, the cause seen again      │
+//!     └──────────────────────────┴────────── an order goes through ───────────────────┘
+//! ```
+//!
+//! What begins soon after the last trouble's end is the same trouble: some orders get through and
+//! some don't. It is failing in part, and over once nothing has failed for a while.
+
+use std::time::{Duration, Instant};
+
+use protocol::{EpochMs, TroubleState};
+
+use crate::queue::Cause;
+
+/// Without a try for so long a part whose cause is gone may be tried again; without a failure, one
+/// that failed in part is well.
+pub(crate) const QUIET: Duration = Duration::from_secs(10);
+
+/// A part through which some orders get is failing once none has for so long.
+const THROUGH_WITHIN: Duration = Duration::from_secs(2);
+
+/// A moment, by the clock that only goes on and by the wall's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) instant: Instant,
+    pub(crate) at: EpochMs,
+}
+
+/// What was noted of one part.
+#[derive(Debug, Default)]
+pub(crate) struct TrackRecord {
+    trouble: Option<Trouble>,
+    /// When the last trouble was ended by an order.
+    ended: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    since: EpochMs,
+    /// Orders that failed; 0 where only a look has found it.
+    orders: u64,
+    cause: Cause,
+    /// When an order failed last, or a look found it.
+    failed: Instant,
+    last: Outcome,
+    /// The last order that went through: only where it isn't the first trouble of a row.
+    through: Option<Instant>,
+    look: Look,
+}
+
+/// How the last order went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Failed,
+    Through,
+}
+
+/// What the last look at the cause found, since the last failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    NotYet,
+    Seen,
+    Gone,
+}
+
+/// A trouble as it stands at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) state: TroubleState,
+    pub(crate) since: EpochMs,
+    pub(crate) orders: u64,
+    pub(crate) cause: Cause,
+}
+
+impl TrackRecord {
+    /// Orders went through.
+    pub(crate) fn through(&mut self, now: Moment) {
+        self.settle(now.instant);
+        match &mut self.trouble {
+            Some(Trouble { through: Some(through), last, .. }) => {
+                (*through, *last) = (now.instant, Outcome::Through);
+            }
+            Some(_) => {
+                self.trouble = None;
+                self.ended = Some(now.instant);
+            }
+            None => {}
+        }
+    }
+
+    /// So many orders were refused, or couldn't be confirmed, for this cause.
+    pub(crate) fn failed(&mut self, now: Moment, orders: u64, cause: Cause) {
+        self.settle(now.instant);
+        let before = self.trouble.take();
+        let ended = self.ended.filter(|ended| now.instant < *ended + QUIET);
+        self.trouble = Some(Trouble {
+            since: before.as_ref().map_or(now.at, |before| before.since),
+            orders: before.as_ref().map_or(0, |before| before.orders) + orders,
+            cause,
+            failed: now.instant,
+            last: Outcome::Failed,
+            through: before.map_or(ended, |before| before.through),
+            look: Look::NotYet,
+        });
+    }
+
+    /// A look has found a cause for which orders must fail.
+    pub(crate) fn seen(&mut self, now: Moment, cause: Cause) {
+        self.settle(now.instant);
+        match &mut self.trouble {
+            Some(trouble) => {
+                trouble.look = Look::Seen;
+                trouble.cause = cause;
+            }
+            None => {
+                self.trouble = Some(Trouble {
+                    since: now.at,
+                    orders: 0,
+                    cause,
+                    failed: now.instant,
+                    last: Outcome::Failed,
+                    through: None,
+                    look: Look::Seen,
+                });
+            }
+        }
+    }
+
+    /// A look has found the cause still there, where orders have failed for it; else it tells by
+    /// itself what it found.
+    pub(crate) fn still(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.look = Look::Seen;
+        }
+    }
+
+    /// A look has found nothing for which orders would fail. What only a look has found is over by
+    /// it.
+    pub(crate) fn gone(&mut self) {
+        match &mut self.trouble {
+            Some(Trouble { orders: 0, .. }) => self.trouble = None,
+            Some(trouble) => trouble.look = Look::Gone,
+            None => {}
+        }
+    }
+
+    /// The cause was known whole and is over, so that no order has to prove it.
+    pub(crate) fn cured(&mut self) {
+        self.trouble = None;
+    }
+
+    /// How it stands; `None` when it is well.
+    pub(crate) fn told(&self, now: Instant) -> Option<Told> {
+        let trouble = self.trouble.as_ref()?;
+        let state = trouble.state(now)?;
+        let Trouble { since, orders, cause, .. } = trouble;
+        Some(Told { state, since: *since, orders: *orders, cause: cause.clone() })
+    }
+
+    /// Forgets what is over by the time that has passed.
+    fn settle(&mut self, now: Instant) {
+        if let Some(trouble) = &self.trouble
+            && trouble.state(now).is_none()
+        {
+            self.ended = trouble.through;
+            self.trouble = None;
+        }
+    }
+}
+
+impl Trouble {
+    fn state(&self, now: Instant) -> Option<TroubleState> {
+        let quiet = self.failed + QUIET <= now;
+        let through_lately = self.through.is_some_and(|through| now < through + THROUGH_WITHIN);
+        match self.last {
+            Outcome::Through if quiet => None,
+            Outcome::Through => Some(TroubleState::Partly),
+            Outcome::Failed if through_lately => Some(TroubleState::Partly),
+            Outcome::Failed if quiet && self.look == Look::Gone => Some(TroubleState::Recovering),
+            Outcome::Failed => Some(TroubleState::Failing),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
