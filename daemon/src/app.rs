@@ -38,7 +38,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use crate::admin::{AdminSocket, StatusSource};
-use crate::config::{Config, Loaded, QueueKind, Role};
+use crate::config::{Config, Loaded, Role};
 use crate::dial::Dial;
 use crate::domain::order_id::OrderId;
 use crate::exit::Exit;
@@ -421,11 +421,8 @@ fn desk(
         log: Arc::clone(shown.log),
         stop: stop.asked.clone(),
         book: shown.gateway.map(|gateway| Arc::clone(&gateway.book)),
-        query: shown
-            .gateway
-            .filter(|_| !config.roles.contains(&Role::Order))
-            .map(|gateway| Arc::clone(&gateway.desks.query)),
-        broker: (config.queue.kind != QueueKind::Embedded).then(|| shown.queue.lag_reader()),
+        query: shown.gateway.and_then(|gateway| gateway.query_elsewhere(config)),
+        broker: shown.queue.broker(config),
         reloader: Arc::clone(&reloader),
     };
     let parts = admin::Parts {

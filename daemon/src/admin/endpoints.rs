@@ -67,12 +67,13 @@ pub(super) static ENDPOINTS: [Endpoint; 27] = [
     get(
         Name::Orders,
         "/v1/orders",
-        "orders, newest first: ?state=&prod=&phone=&id=&limit=&after=; `unlisted` says what it lacks",
+        "orders, newest first: ?state=&prod=&phone=&id=&limit=&after=; `unlisted`: what it lacks",
     ),
     get(
         Name::Order,
         "/v1/orders/{order_id}",
-        "one order's whole history, by its id or the beginning of it; ?reveal=phone shows the number to those who may operate",
+        "one order's whole history, by its id or the beginning of it; ?reveal=phone shows the number to \
+         those who may operate",
     ),
     get(Name::DeadLetters, "/v1/dead-letters", "messages set aside: ?limit=&after="),
     get(Name::Audit, "/v1/audit", "what operators did, newest first: ?limit=&after="),

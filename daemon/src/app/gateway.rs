@@ -14,7 +14,7 @@ use super::StartError;
 use super::dials::Dials;
 use super::in_place::InPlace;
 use super::queue::QueueParts;
-use crate::config::{Config, PUBLISH_WAITING_MOST, Secret};
+use crate::config::{Config, PUBLISH_WAITING_MOST, Role, Secret};
 use crate::dial::Dial;
 use crate::domain::order_id::OrderIdKey;
 use crate::gateway::book::Book;
@@ -116,6 +116,11 @@ impl GatewayParts {
         };
         let publisher = tokio::spawn(publishing);
         Ok(Self { desks, book, doubts, publisher, helpers, helpers_end })
+    }
+
+    /// What `query.do` answers with, where another process decides this gateway's orders.
+    pub(super) fn query_elsewhere(&self, config: &Config) -> Option<Arc<QueryDesk>> {
+        (!config.roles.contains(&Role::Order)).then(|| Arc::clone(&self.desks.query))
     }
 
     /// Flushes the publisher, then ends the helpers. REST must have been stopped: the publisher

@@ -210,6 +210,11 @@ impl QueueParts {
         }
     }
 
+    /// The lag of a queue that is in no database of ours; `None` on the embedded queue.
+    pub(super) fn broker(&self, config: &Config) -> Option<Arc<dyn LagReader>> {
+        (config.queue.kind != QueueKind::Embedded).then(|| self.lag_reader())
+    }
+
     /// The lag as it is shown: behind a broker, with the dead letters that were resent.
     pub(super) fn whole_lag(&self, config: &Config, store: &Store) -> Arc<dyn LagReader> {
         let queue = self.lag_reader();

@@ -215,8 +215,8 @@ fn view(row: &Row<'_>) -> rusqlite::Result<DeadLetterView> {
     })
 }
 
-/// What can be shown of the beginning of a body of `whole` bytes: phone numbers are masked, also one
-/// that is cut off here, and what isn't fit to be shown is replaced.
+/// What can be shown of the beginning of a body of `whole` bytes: phone numbers are masked, also
+/// one that is cut off here, and what isn't fit to be shown is replaced.
 fn content(body: &[u8], whole: u64) -> String {
     let begin = &body[..body.len().min(CONTENT_BYTES_MAX)];
     let ending = if (begin.len() as u64) < whole { Ending::CutOff } else { Ending::Whole };

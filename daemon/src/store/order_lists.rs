@@ -3,8 +3,8 @@
 //! A list is a sequence of stages, one per table; a cursor names a stage and the last row seen in
 //! it. A stage is walked by the table's own number, which says nothing of how much fits a filter,
 //! so a page ends after a bounded number of rows. A buyer's own orders are found by the partial
-//! indexes that queries use, product by product, and in the queue by `queue_index`; the beginning of
-//! an id by the indexes over ids, and in the queue by walking it.
+//! indexes that queries use, product by product, and in the queue by `queue_index`; the beginning
+//! of an id by the indexes over ids, and in the queue by walking it.
 
 use std::sync::Arc;
 
@@ -43,8 +43,8 @@ impl Store {
     /// Orders that fit `filter`, newest first: up to `limit` (1 to 500) after the cursor `after`.
     /// First those that wait in the embedded queue, then sends whose result is unknown and dead
     /// letters, then decided ones; duplicates come last, and only when they, one buyer or an id are
-    /// asked for. An order that moves on between two pages may be in both, but is in one. What is in no
-    /// database, such as an order that waits in a broker, is for the caller to add.
+    /// asked for. An order that moves on between two pages may be in both, but is in one. What is in
+    /// no database, such as an order that waits in a broker, is for the caller to add.
     ///
     /// # Errors
     /// See [`ListError`].

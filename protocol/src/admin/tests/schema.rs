@@ -24,9 +24,9 @@ const ROOT: &str = "Snapshot";
 const HEAD: &str = "\
 # The status, field by field
 
-What `GET /v1/status` answers, `seckillctl status --json` prints and the first line of `GET /v1/events` carries. Fields may be
-added in later versions and are never renamed, retyped or removed: ignore those that you don't know. What can't be known is
-`null`, never 0.
+What `GET /v1/status` answers, `seckillctl status --json` prints and the first line of
+`GET /v1/events` carries. Fields may be added in later versions and are never renamed, retyped or
+removed: ignore those that you don't know. What can't be known is `null`, never 0.
 
 Generated from the declarations (`protocol/src/admin/snapshot.rs` and its neighbours): run
 `STATUS_DOCS=write cargo test -p seckill-protocol status_page`.
