@@ -55,7 +55,6 @@ use crate::telemetry::{self, LogHandle, Sink};
 use crate::{admin, args, config, groups, http, memory, signals, store, systemd};
 use dials::Dials;
 use gateway::GatewayParts;
-use looks::Answers;
 use operations::Operations;
 use queue::QueueParts;
 use reload::Reloader;
@@ -255,19 +254,7 @@ impl App {
         let switches = restored(config, &store, &queue, gateway.as_ref()).await?;
         let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
-        let tally = gateway.as_ref().map(|gateway| Arc::clone(&gateway.desks.tally));
-        watchers.spawn(refused::tell(tally, rest.order_tally(), watchers_end.clone()));
         let (lag, every) = (queue.whole_lag(config, &store), dials.lag_every.clone());
-        let limit = || dials.unconfirmed_max.clone();
-        let answers =
-            gateway.as_ref().map(|gateway| Answers::new(gateway, &queue, limit(), &status));
-        let (looked_at, end) = (Arc::clone(&queue), watchers_end.clone());
-        watchers.spawn(looks::watch(store.clone(), looked_at, answers, Arc::clone(&status), end));
-        if config.roles.contains(&Role::Order) {
-            queue.start_consumer(&dials, &store, &status).await;
-        }
-        queue::first_lag(&*lag, queue.knowledge(), &status).await;
-        watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
         let shown = Shown {
             status: &status,
             store: &store,
@@ -278,6 +265,12 @@ impl App {
             rest: &rest,
             dials: &dials,
         };
+        looks::begin(&shown, &watchers, &watchers_end);
+        if config.roles.contains(&Role::Order) {
+            queue.start_consumer(&dials, &store, &status).await;
+        }
+        queue::first_lag(&*lag, queue.knowledge(), &status).await;
+        watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
         let view = Arc::new(View::new(loaded, &shown));
         let (reloader, parts) = desk(loaded, key_mark, limits, &shown, &view, stop);
         let metrics = metrics_port

@@ -348,7 +348,8 @@ mod tests {
     fn a_clock_that_is_set_is_told_by_how_much_and_one_that_is_slewed_is_not() {
         let status = Status::default();
         let at = |ms: i64| status.clock_step_s(protocol::EpochMs(status.started_at().0 + ms));
-        // The test itself takes some time: less than the half second that is rounded away, or a few.
+        // The test itself takes some time: less than the half second that is rounded away, or a
+        // few.
         assert!((-9..=0).contains(&at(400)), "{}", at(400));
         assert!((3_591..=3_600).contains(&at(3_600_000)), "{}", at(3_600_000));
         assert!((-3_610..=-3_600).contains(&at(-3_600_000)), "{}", at(-3_600_000));

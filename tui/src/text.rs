@@ -57,8 +57,8 @@ pub(crate) fn spread(view: &LatencyView, told: fn(u64) -> String) -> String {
     format!("p50 {p50}, p99 {p99}, p99.9 {p999}")
 }
 
-/// As [`latency`], of what is measured between two times of a clock that counts milliseconds: from a
-/// buyer's request to the placed order.
+/// As [`latency`], of what is measured between two times of a clock that counts milliseconds: from
+/// a buyer's request to the placed order.
 pub(crate) fn whole_latency(microseconds: u64) -> String {
     if microseconds < 1_000 { "<1ms".to_owned() } else { latency(microseconds) }
 }

@@ -187,8 +187,8 @@ fn of_queue(before: &QueueView, after: &QueueView) -> Vec<Noticed> {
     all
 }
 
-/// Whose a queue is. Who has one that isn't ours any more isn't always known, and it isn't well that
-/// we don't have it, unless nothing is to be consumed.
+/// Whose a queue is. Who has one that isn't ours any more isn't always known, and it isn't well
+/// that we don't have it, unless nothing is to be consumed.
 fn of_owners(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
     let paused = after.controls.consumption.as_ref().is_some_and(|switch| switch.paused);
     let lost = match after.phase == Phase::Serving && !paused {

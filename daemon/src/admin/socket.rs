@@ -48,7 +48,8 @@ pub enum SocketError {
     },
 }
 
-/// A bound admin socket. Dropping it removes the file, if it is ours and the path still leads to it.
+/// A bound admin socket. Dropping it removes the file, if it is ours and the path still leads to
+/// it.
 #[derive(Debug)]
 pub struct AdminSocket {
     listener: StdUnixListener,

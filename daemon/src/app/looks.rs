@@ -8,10 +8,13 @@ use std::time::Duration;
 use protocol::{Code, Trouble, TroubleState};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use super::gateway::GatewayParts;
 use super::queue::QueueParts;
+use super::refused;
+use super::view::Shown;
 use crate::dial::Dial;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
@@ -32,8 +35,19 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// said to refuse everybody. One alone may be a moment's rush.
 const SECONDS_REFUSING: u32 = 3;
 
+/// Begins the looks, and the telling of what was wrong with requests; both end when cancelled.
+pub(super) fn begin(shown: &Shown<'_>, watchers: &TaskTracker, cancel: &CancellationToken) {
+    let (store, queue, status) = (shown.store.clone(), shown.queue, shown.status);
+    let limit = || shown.dials.unconfirmed_max.clone();
+    let answers = shown.gateway.map(|gateway| Answers::new(gateway, queue, limit(), status));
+    let (queue, status) = (Arc::clone(queue), Arc::clone(status));
+    watchers.spawn(watch(store, queue, answers, status, cancel.clone()));
+    let tally = shown.gateway.map(|gateway| Arc::clone(&gateway.desks.tally));
+    watchers.spawn(refused::tell(tally, shown.rest.order_tally(), cancel.clone()));
+}
+
 /// Looks until cancelled.
-pub(super) async fn watch(
+async fn watch(
     store: Store,
     queue: Arc<QueueParts>,
     mut answers: Option<Answers>,

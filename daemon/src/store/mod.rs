@@ -9,8 +9,8 @@
 //!
 //! `accepting` lets orders into the embedded queue, or past it where nothing waits.
 //!
-//! `place` looks whether the open files are still those at their paths; `lock` and `id_file` are what
-//! stands beside the database for the next start.
+//! `place` looks whether the open files are still those at their paths; `lock` and `id_file` are
+//! what stands beside the database for the next start.
 //!
 //! `checkpoint` moves the write-ahead log into the database file beside the writer. `copy` makes a
 //! whole copy of one moment beside it, and `restore` puts one in a database's place.
@@ -51,6 +51,7 @@ mod queue_index;
 mod reader;
 mod reload;
 mod restore;
+mod signals;
 mod standing;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -95,8 +96,9 @@ pub use queue::{Backoff, Pending, Taken};
 use queue_index::QueueIndex;
 use reader::Readers;
 pub use restore::{Aside, RestoreError, Restored, restore};
+use signals::Signals;
 pub use unconfirmed::Unconfirmed;
-use writer::{Signals, Writer};
+use writer::Writer;
 
 /// The longest page of a list; whoever asks for more gets so many.
 const PAGE_MAX: usize = 500;

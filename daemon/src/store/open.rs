@@ -136,8 +136,8 @@ pub(super) struct Opened {
     pub(super) path: PathBuf,
     /// Held until it is dropped.
     pub(super) lock: Lock,
-    /// The database file, locked as well; to be dropped after every connection to it, as closing any
-    /// descriptor of a file drops this process's locks on it.
+    /// The database file, locked as well; to be dropped after every connection to it, as closing
+    /// any descriptor of a file drops this process's locks on it.
     pub(super) data: File,
     /// Where its id is told.
     pub(super) id_files: IdFiles,

@@ -5,7 +5,6 @@
 //! itself and nobody else: jobs that can be done over run without a savepoint, and if anything
 //! fails the whole transaction is done over with one for each job.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -19,14 +18,13 @@ use super::clock::Clock;
 use super::copy;
 use super::error::{CloseError, Fault, WriteError};
 use super::limits;
-use super::meters::StoreMeters;
 use super::place::{Ground, Place};
-use super::progress::{Progress, Stage};
+use super::progress::Stage;
 use super::queue_index::QueueIndex;
+use super::signals::Signals;
 use super::tx::{Effects, Tx, Undoing};
 use crate::fault_points::{Commit, Point, around_commit, reach};
 use crate::queue::Cause;
-use crate::vitals::Pulse;
 
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
 const ORDERS_PER_COMMIT_MAX: usize = 1_024;
@@ -210,40 +208,6 @@ where
 /// The thread took the job and died: it may have been in the middle of the commit.
 fn lost() -> WriteError {
     WriteError::Unknown(Cause("the writing thread ended before it answered".to_owned()))
-}
-
-/// Numbers that go up when there is something to look at.
-#[derive(Clone)]
-pub(super) struct Signals {
-    /// Commits that decided an order or changed a product.
-    pub(super) changes: watch::Sender<u64>,
-    /// Commits that put something into the embedded queue.
-    pub(super) queued: watch::Sender<u64>,
-    /// Why the last commit failed; `None` when it didn't.
-    pub(super) trouble: watch::Sender<Option<Cause>>,
-    /// Counts what commits do.
-    pub(super) meters: Arc<StoreMeters>,
-    /// The writer's sign of life.
-    pub(super) pulse: Arc<Pulse>,
-    /// What the writer is at.
-    pub(super) progress: Arc<Progress>,
-    /// How it ended, when it has.
-    pub(super) ended: watch::Sender<Option<Result<(), CloseError>>>,
-}
-
-impl Signals {
-    /// Nothing has happened yet; the meters' seconds begin at `base`.
-    pub(super) fn new(base: Instant, database: &Path) -> Self {
-        Self {
-            changes: watch::Sender::new(0),
-            queued: watch::Sender::new(0),
-            trouble: watch::Sender::new(None),
-            meters: Arc::new(StoreMeters::new(base)),
-            pulse: Arc::default(),
-            progress: Arc::new(Progress::of(database.to_owned())),
-            ended: watch::Sender::new(None),
-        }
-    }
 }
 
 /// The writing thread's own things.

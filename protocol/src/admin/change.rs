@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::configuration::ConfigView;
+use super::engines::{OverdueView, QueueView, RocketmqView, StoreView, UnconfirmedView};
 use super::history::{NOTABLES_MAX, Notable, Seconds};
 use super::listing::PeerView;
 use super::snapshot::{
-    Controls, EdgeView, GatewayView, LogView, OrdersView, OverdueView, Phase, ProductView,
-    QueueView, RocketmqView, Snapshot, StoreView, Trouble, UnconfirmedView,
+    Controls, EdgeView, GatewayView, LogView, OrdersView, Phase, ProductView, Snapshot, Trouble,
 };
 use crate::EpochMs;
 

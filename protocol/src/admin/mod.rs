@@ -1,12 +1,13 @@
 //! What passes over the admin socket: the state of a running daemon and its changes (`snapshot`,
-//! `charges`, `history`, `change`), the lists and details one can ask for (`listing`), the commands with their
-//! answers (`command`), and how the configuration is reloaded (`configuration`). What can't be read
+//! `charges`, `engines`, `history`, `change`), the lists and details one can ask for (`listing`),
+//! the commands with their answers (`command`), and how the configuration is reloaded (`configuration`). What can't be read
 //! is `null`, never 0.
 
 mod change;
 mod charges;
 mod command;
 mod configuration;
+mod engines;
 mod history;
 mod listing;
 mod snapshot;
@@ -21,6 +22,10 @@ pub use command::{
     ShutdownState,
 };
 pub use configuration::{ConfigChange, ConfigView, ReloadOutcome, ReloadState, ReloadView};
+pub use engines::{
+    OverdueView, QueuePart, QueueView, RocketmqBroker, RocketmqView, StoreView, Trend,
+    UnconfirmedView,
+};
 pub use history::{NOTABLES_MAX, Notable, NotableKind, SECONDS_KEPT, Seconds, Severity};
 pub use listing::{
     AuditEntry, AuditPage, ConfigEntry, ConfigPage, DeadLetterView, DeadLettersPage, EndpointView,
@@ -28,7 +33,6 @@ pub use listing::{
     Permission, ProductsPage, StepKind, Unlisted, UnlistedPlace,
 };
 pub use snapshot::{
-    Bucket, Controls, DrainView, EdgeView, GatewayView, LatencyView, LogView, OrdersView,
-    OverdueView, Phase, ProductView, QueuePart, QueueView, Rate, RocketmqBroker, RocketmqView,
-    Snapshot, StoreView, SwitchView, Trend, Trouble, TroubleState, UnconfirmedView,
+    Bucket, Controls, DrainView, EdgeView, GatewayView, LatencyView, LogView, OrdersView, Phase,
+    ProductView, Rate, Snapshot, SwitchView, Trouble, TroubleState,
 };

@@ -354,8 +354,8 @@ mod tests {
         assert_eq!(
             closed.warnings,
             ["a takes orders for topic T on 8 queues and lets only 2 be read (writeQueueNums 8, \
-              readQueueNums 2); 18 orders wait there unread (queues 2 to 7): mqadmin updateTopic -b \
-              a:10911 -t T -r 8 -w 8"]
+              readQueueNums 2); 18 orders wait there unread (queues 2 to 7): mqadmin updateTopic \
+              -b a:10911 -t T -r 8 -w 8"]
         );
         let closed = judge(&[broker("a", 4, 4, 2)], &[shut("a", 1, 3..4)]);
         assert!(closed.degraded[0].contains("perm 2); 1 order waits"), "{closed:?}");

@@ -132,7 +132,8 @@ impl Keeper {
         match self.look_and_mend(suspected).await {
             Ok(found) => self.settle(found),
             Err(fault) => {
-                // Before it is tried it can't fail: the end of a connection is how an outage begins.
+                // Before it is tried it can't fail: the end of a connection is how an outage
+                // begins.
                 self.known_way_spent |= suspected && self.known_way_tried;
                 self.known_way_tried = self.known_way_works(&fault).await;
                 let sending = match self.known_way_tried {

@@ -33,8 +33,8 @@ pub(super) fn sentences(names: &Names, offsets: &Offsets) -> Vec<String> {
         let is = if orders == 1 { "order was" } else { "orders were" };
         format!(
             "{orders} {is} passed over in {queue}: somebody moved what group {group} has consumed \
-             from {from} to {to}. Set it back with mqadmin resetOffsetByTime -g {group} -t {topic} -s \
-             TIME, a time before they were charged; orders that are placed already are left alone"
+             from {from} to {to}. Set it back with mqadmin resetOffsetByTime -g {group} -t {topic} \
+             -s TIME, a time before they were charged; orders that are placed already are left alone"
         )
     };
     offsets.skipped().map(sentence).collect()

@@ -1,5 +1,5 @@
-//! How much waits in each queue of a topic at a broker, whether it may be read or not. Orders lie as
-//! well in queues that are written to and not read, in a topic whose permission to be read was
+//! How much waits in each queue of a topic at a broker, whether it may be read or not. Orders lie
+//! as well in queues that are written to and not read, in a topic whose permission to be read was
 //! taken, and in queues that a topic had before it was made narrower: the broker keeps those, and
 //! tells of them only who asks for them by number.
 
@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use super::requests::{Broker, Closes, Glance, RequestError, Requests};
 
-/// Queues with numbers below this are looked for beyond those that a topic has now. Topics have 4 to
-/// 16 by habit; a topic that had more than this and was made narrower is not looked through.
+/// Queues with numbers below this are looked for beyond those that a topic has now. Topics have 4
+/// to 16 by habit; a topic that had more than this and was made narrower is not looked through.
 const NUMBERS_MAX: u32 = 128;
 
 /// A topic at a broker, as a group sees it.
@@ -142,8 +142,8 @@ impl Spot<'_> {
         Ok(again.unwrap_or(glance))
     }
 
-    /// Both ends of a queue that can't be read. An account that may only publish and subscribe isn't
-    /// told on every broker; then it isn't known what lies there.
+    /// Both ends of a queue that can't be read. An account that may only publish and subscribe
+    /// isn't told on every broker; then it isn't known what lies there.
     async fn borders(&self, number: u32) -> Result<Glance, RequestError> {
         let Self { requests, broker, topic, .. } = *self;
         let asked = async {

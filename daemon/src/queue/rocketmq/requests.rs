@@ -215,8 +215,8 @@ impl Requests {
         }
     }
 
-    /// The offset after the newest message of a queue, whether it may be read or not; 0 for one that
-    /// isn't there.
+    /// The offset after the newest message of a queue, whether it may be read or not; 0 for one
+    /// that isn't there.
     pub(super) async fn end_of(
         &self,
         address: &str,

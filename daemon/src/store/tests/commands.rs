@@ -284,8 +284,8 @@ async fn a_drain_is_intake_paused_and_consumption_on_until_it_is_undone() {
     }
 }
 
-/// What was asked for of the switches as they were isn't done to others: a resume that was meant for
-/// a pause doesn't undo the drain that somebody began meanwhile.
+/// What was asked for of the switches as they were isn't done to others: a resume that was meant
+/// for a pause doesn't undo the drain that somebody began meanwhile.
 #[tokio::test]
 async fn switches_of_another_generation_are_left_alone() {
     use ControlVerb::{Drain, PauseIntake, ResumeIntake};

@@ -1,5 +1,5 @@
-//! `<store>.id` and the lock: a start finds out that another store lies there, or none, and a second
-//! daemon never gets what a first one has.
+//! `<store>.id` and the lock: a start finds out that another store lies there, or none, and a
+//! second daemon never gets what a first one has.
 
 use super::*;
 

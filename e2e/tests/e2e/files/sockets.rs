@@ -1,5 +1,5 @@
-//! The admin socket's file removed, replaced, and taken by another; and what `seckillctl` tells when
-//! it finds none.
+//! The admin socket's file removed, replaced, and taken by another; and what `seckillctl` tells
+//! when it finds none.
 
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;

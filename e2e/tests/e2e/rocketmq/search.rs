@@ -70,10 +70,8 @@ async fn an_order_that_waits_in_the_broker_is_found_and_after_a_restart_it_is_sa
     .await?;
     for verb in [vec!["orders", "--phone", &number], vec!["orders", "--state", "queued"]] {
         let (code, text) = told(&daemon, &verb)?;
-        assert!(
-            code == 1 && text.contains("NOT LISTED: 1 order waits"),
-            "{verb:?}: {code}\n{text}"
-        );
+        let is_told = text.contains("NOT LISTED: 1 order waits");
+        assert!(code == 1 && is_told, "{verb:?}: {code}\n{text}");
         let (_, text) = told(&daemon, &[&verb[..], &["--json"]].concat())?;
         let page: OrdersPage = serde_json::from_str(&text)?;
         let lacks: Vec<_> = page.unlisted.iter().map(|lack| (lack.place, lack.count)).collect();

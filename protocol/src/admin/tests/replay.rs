@@ -93,7 +93,8 @@ fn history_is_bounded_and_forgets_the_oldest() {
     assert_eq!(ids, newest(NOTABLES_MAX));
 }
 
-/// Set forward by an hour, the clock takes the uptime nowhere, for the daemon and its readers alike.
+/// Set forward by an hour, the clock takes the uptime nowhere, for the daemon and its readers
+/// alike.
 #[test]
 fn the_uptime_does_not_follow_the_clock() {
     let mut state = Snapshot { started_at: EpochMs(1_000), ..Snapshot::default() };

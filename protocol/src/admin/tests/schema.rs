@@ -13,6 +13,7 @@ use crate::{NOTABLES_MAX, SECONDS_KEPT};
 /// Where the types of the state are declared.
 const SOURCES: [&str; 4] = [
     include_str!("../snapshot.rs"),
+    include_str!("../engines.rs"),
     include_str!("../history.rs"),
     include_str!("../configuration.rs"),
     include_str!("../charges.rs"),
