@@ -38,7 +38,7 @@ async fn orders_flow_from_a_fresh_topic_on() {
     let batch = orders(2..602);
     assert!(
         producer
-            .publish(Arc::new(batch.clone().into()))
+            .publish(Arc::new(batch.clone()))
             .await
             .iter()
             .all(|result| *result == Published::Stored)

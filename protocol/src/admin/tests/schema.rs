@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{NOTABLES_MAX, SECONDS_KEPT};
 
 /// Where the types of the state are declared.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("../snapshot.rs"),
     include_str!("../engines.rs"),
     include_str!("../history.rs"),
