@@ -225,8 +225,7 @@ fn figures() -> Figures {
         controls: Controls {
             intake: switch(true),
             consumption: switch(false),
-            drain: None,
-            generation: None,
+            ..Controls::default()
         },
         products: vec![product("pid_0001", Some(4)), product(ODD_PRODUCT, None)],
         gateway: Some(GatewayView {
