@@ -100,8 +100,8 @@ fn database_of(lock: &Path) -> Option<PathBuf> {
 
 /// The folders of the Unix sockets that a process listens on, by the kernel's list: lines such as
 /// `0000: 00000002 00000000 00010000 0001 01 12345 /run/seckill/.s4711/s`. A daemon binds its
-/// socket in a folder of its own and renames it into place, so that the list has where it was bound. By
-/// that it is known where its open files can't be looked at.
+/// socket in a folder of its own and renames it into place, so that the list has where it was
+/// bound. By that it is known where its open files can't be looked at.
 fn sockets(pid: u32, process: &Path, open: Option<&[PathBuf]>) -> Vec<PathBuf> {
     let numbers: Option<HashSet<&str>> = open.map(|open| {
         let sockets = open.iter().filter_map(|file| file.to_str()?.strip_prefix("socket:["));

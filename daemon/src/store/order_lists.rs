@@ -43,8 +43,8 @@ impl Store {
     /// Orders that fit `filter`, newest first: up to `limit` (1 to 500) after the cursor `after`.
     /// First those that wait in the embedded queue, then sends whose result is unknown and dead
     /// letters, then decided ones; duplicates come last, and only when they, one buyer or an id
-    /// are asked for. An order that moves on between two pages may be in both, but is in one. What is in
-    /// no database, such as an order that waits in a broker, is for the caller to add.
+    /// are asked for. An order that moves on between two pages may be in both, but is in one.
+    /// What is in no database, such as an order that waits in a broker, is for the caller to add.
     ///
     /// # Errors
     /// See [`ListError`].

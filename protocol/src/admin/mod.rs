@@ -1,7 +1,7 @@
 //! What passes over the admin socket: the state of a running daemon and its changes (`snapshot`,
 //! `charges`, `engines`, `history`, `change`), the lists and details one can ask for (`listing`),
-//! the commands with their answers (`command`), and how the configuration is reloaded (`configuration`). What can't be read
-//! is `null`, never 0.
+//! the commands with their answers (`command`), and how the configuration is reloaded
+//! (`configuration`). What can't be read is `null`, never 0.
 
 mod change;
 mod charges;

@@ -1,6 +1,6 @@
 //! The stream of events over breaks and restarts of the daemon: when it ends, that is told once,
-//! and it is asked for again until it is back. Only the first connection may fail, and a daemon that
-//! no longer lets this user look. What is printed of it is the verbs'.
+//! and it is asked for again until it is back. Only the first connection may fail, and a daemon
+//! that no longer lets this user look. What is printed of it is the verbs'.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
