@@ -5,11 +5,17 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::try_join_all;
+
 use super::requests::{Broker, Closes, Glance, RequestError, Requests};
 
 /// Queues with numbers below this are looked for beyond those that a topic has now. Topics have 4
 /// to 16 by habit; a topic that had more than this and was made narrower is not looked through.
 const NUMBERS_MAX: u32 = 128;
+
+/// How many of those are asked for at once: one after the other they would put off the start's
+/// first reading by more than a second.
+const AT_ONCE: u32 = 32;
 
 /// A topic at a broker, as a group sees it.
 #[derive(Clone, Copy)]
@@ -164,28 +170,34 @@ impl Spot<'_> {
     /// Looks once for queues with messages beyond those that the topic has. Goes on at the next
     /// reading where it was broken off.
     async fn look_beyond(&self, beyond: &mut Beyond) -> Result<(), RequestError> {
-        let Self { requests, broker, group, topic } = *self;
-        let queues = broker.access.queues();
+        let queues = self.broker.access.queues();
         beyond.begin(queues);
-        let first = beyond.looked.map_or(queues, |(_, next)| next);
-        for number in first..NUMBERS_MAX {
-            let is_there = match requests.end_of(&broker.address, topic, number).await {
-                Ok(end) => 0 < end,
-                // All that this account may ask: whether the group has ever been there.
-                Err(error) if error.is_acl() => {
-                    let group = requests.committed(&broker.address, group, topic, number).await?;
-                    group.is_some_and(|committed| 0 < committed)
-                }
-                // A broker that has no such queue.
-                Err(RequestError::Refused { .. }) => false,
-                Err(error) => return Err(error),
-            };
-            if is_there {
-                beyond.numbers.insert(number);
-            }
-            beyond.looked = Some((queues, number + 1));
+        let mut first = beyond.looked.map_or(queues, |(_, next)| next);
+        while first < NUMBERS_MAX {
+            let end = NUMBERS_MAX.min(first + AT_ONCE);
+            let looked = try_join_all((first..end).map(|number| self.was_used(number))).await?;
+            let found = (first..end).zip(looked).filter(|(_, was_used)| *was_used);
+            beyond.numbers.extend(found.map(|(number, _)| number));
+            beyond.looked = Some((queues, end));
+            first = end;
         }
         Ok(())
+    }
+
+    /// Whether a queue ever had a message.
+    async fn was_used(&self, number: u32) -> Result<bool, RequestError> {
+        let Self { requests, broker, group, topic } = *self;
+        match requests.end_of(&broker.address, topic, number).await {
+            Ok(end) => Ok(0 < end),
+            // All that this account may ask: whether the group has ever been there.
+            Err(error) if error.is_acl() => {
+                let group = requests.committed(&broker.address, group, topic, number).await?;
+                Ok(group.is_some_and(|committed| 0 < committed))
+            }
+            // A broker that has no such queue.
+            Err(RequestError::Refused { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
