@@ -73,6 +73,22 @@ impl HttpFault {
         }
     }
 
+    /// What the header `Seckill-Reason` says of the request: where it is wrong, and how. `None`
+    /// where the request isn't at fault.
+    #[must_use]
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Malformed => Some("request malformed"),
+            Self::NoSuchPath => Some("path unknown"),
+            Self::NoSuchMethod => Some("method not_allowed"),
+            Self::TooSlow => Some("request too_slow"),
+            Self::BodyTooLarge => Some("body too_long"),
+            Self::Unreadable => Some("body unsupported_type"),
+            Self::HeadTooLarge => Some("head too_long"),
+            Self::Ours | Self::Unavailable => None,
+        }
+    }
+
     /// The body's `msg`.
     #[must_use]
     pub const fn message(self) -> &'static str {
@@ -99,7 +115,9 @@ mod tests {
         let readme = include_str!("../../README.md");
         for fault in HttpFault::ALL {
             let code = fault.code().as_str();
-            let row = format!("| {} | `{code}` | `{}` | ", fault.status(), fault.message());
+            let reason = fault.reason().map_or_else(String::new, |reason| format!("`{reason}` "));
+            let (status, message) = (fault.status(), fault.message());
+            let row = format!("| {status} | `{code}` | `{message}` | {reason}| ");
             assert!(readme.contains(&row), "README lacks {row}");
         }
     }
@@ -108,6 +126,7 @@ mod tests {
     fn no_fault_of_http_is_told_in_the_words_of_a_bad_field() {
         for fault in HttpFault::ALL {
             assert_ne!(fault.message(), Code::InvalidInput.message(), "{fault:?}");
+            assert_eq!(fault.reason().is_some(), fault.code() == Code::InvalidInput, "{fault:?}");
         }
         assert_eq!(HttpFault::of(404), HttpFault::NoSuchPath);
         assert_eq!(HttpFault::of(417), HttpFault::Malformed);

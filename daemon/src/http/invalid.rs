@@ -2,15 +2,12 @@
 //! that says which field and why.
 
 use hyper::StatusCode;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::HeaderValue;
 use protocol::Reply;
 use warp::reply::Response;
 
 use super::reply;
 use crate::request::FieldFault;
-
-/// `<field> <reason>`, as the metrics' labels and the log have them.
-const REASON: HeaderName = HeaderName::from_static("seckill-reason");
 
 /// Answers 40005; a body of a type that isn't read here, 415 with the same code.
 #[must_use]
@@ -22,7 +19,7 @@ pub fn invalid(fault: FieldFault, refusal: &Reply<impl serde::Serialize>) -> Res
     };
     // Both words are of letters, digits and underscores, so there is always a value.
     if let Ok(reason) = HeaderValue::try_from(format!("{} {}", fault.field(), fault.reason())) {
-        response.headers_mut().insert(REASON, reason);
+        response.headers_mut().insert(reply::REASON, reason);
     }
     response
 }

@@ -1,13 +1,17 @@
 //! Answers as bytes: the one place where JSON meets HTTP.
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use protocol::{HttpFault, Reply};
 use serde::Serialize;
 use warp::reply::Response;
 
 /// The content type of every answer, spelled as the Java services spell it.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=UTF-8");
+
+/// What is wrong with a request, in two words: where, and how. Where it is a field, they are those
+/// of the metrics' labels and of the log.
+pub(super) const REASON: HeaderName = HeaderName::from_static("seckill-reason");
 
 /// Most answers fit without the buffer growing.
 const REPLY_BYTES: usize = 384;
@@ -22,10 +26,15 @@ pub fn json<T: Serialize>(reply: &Reply<T>) -> Response {
     response
 }
 
-/// An answer of HTTP itself (4xx, 5xx), with the business code of its class and its own message.
+/// An answer of HTTP itself (4xx, 5xx), with the business code of its class, its own message, and
+/// what is wrong with the request.
 #[must_use]
 pub fn fault(status: StatusCode) -> Response {
-    whole(status, fault_body(status).into_bytes())
+    let mut response = whole(status, fault_body(status).into_bytes());
+    if let Some(reason) = HttpFault::of(status.as_u16()).reason() {
+        response.headers_mut().insert(REASON, HeaderValue::from_static(reason));
+    }
+    response
 }
 
 /// Writes any value with our content type; what can't be serialised is a fault of ours.
@@ -53,9 +62,11 @@ fn whole(status: StatusCode, bytes: Vec<u8>) -> Response {
 /// A whole answer that ends its connection, for where no request was read that hyper could answer.
 pub(super) fn raw_fault(status: StatusCode) -> String {
     let body = fault_body(status);
+    let reason = HttpFault::of(status.as_u16()).reason();
+    let reason = reason.map_or_else(String::new, |reason| format!("{REASON}: {reason}\r\n"));
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json;charset=UTF-8\r\n\
-         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+         content-length: {}\r\n{reason}connection: close\r\n\r\n{body}",
         body.len()
     )
 }
@@ -73,12 +84,18 @@ mod tests {
     use protocol::{Code, HttpFault, Reply};
     use serde::{Serialize, Serializer, ser};
 
-    use super::{fault, fault_body, json, write};
+    use super::{fault, fault_body, json, raw_fault, write};
 
     #[tokio::test]
     async fn every_fault_is_json_with_its_own_message() {
         for known in HttpFault::ALL {
             let status = StatusCode::from_u16(known.status()).unwrap();
+            let reason = known.reason().map(|reason| format!("seckill-reason: {reason}\r\n"));
+            let raw = raw_fault(status);
+            assert_eq!(raw.contains("seckill-reason"), reason.is_some(), "{raw}");
+            assert!(reason.is_none_or(|reason| raw.contains(&reason)), "{raw}");
+            let told = fault(status).headers().get("seckill-reason").cloned();
+            assert_eq!(told.as_ref().map(|told| told.to_str().unwrap()), known.reason());
             let bytes = fault(status).into_body().collect().await.unwrap().to_bytes();
             assert_eq!(bytes, fault_body(status));
             let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();

@@ -31,12 +31,14 @@ async fn unknown_paths_and_methods_are_told_in_json() -> Result<()> {
             let answer = client.get(&format!("{base}{path}")).await?;
             let told = json!({"code": "40005", "msg": "请求路径不存在", "data": null});
             assert_eq!((answer.status, answer.json()?), (404, told), "{path}");
+            assert_eq!(answer.header("seckill-reason"), "path unknown", "{path}");
         }
     }
     let charge = format!("{}/api/charge.do", daemon.gateway_url());
     for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
         let answer = client.bytes(method.clone(), &charge, "", Bytes::new()).await?;
         assert_eq!((answer.status, answer.header("allow")), (405, "POST"), "{method}");
+        assert_eq!(answer.header("seckill-reason"), "method not_allowed", "{method}");
         let told = json!({"code": "40005", "msg": "请求方法不支持", "data": null});
         assert_eq!(answer.json()?, told, "{method}");
     }
@@ -122,11 +124,13 @@ async fn a_body_that_nothing_can_read_is_415() -> Result<()> {
     let xml = Bytes::from_static(b"<charge/>");
     let answer = daemon.client().bytes(Method::POST, &url, "application/xml", xml).await?;
     assert_eq!(answer.status, 415, "{}", answer.text());
+    assert_eq!(answer.header("seckill-reason"), "body unsupported_type");
     let coded = format!("{FORM}content-encoding: gzip\r\n");
     for address in [daemon.gateway_address()?, order_address(&daemon)?] {
         let answer = told(address, "POST /api/query.do", &coded, "\x1f").await?;
         ensure!(answer.starts_with("HTTP/1.1 415 "), "{answer}");
         ensure!(answer.contains("\r\naccept-encoding: identity\r\n"), "{answer}");
+        ensure!(answer.contains("\r\nseckill-reason: body unsupported_type\r\n"), "{answer}");
     }
     Ok(())
 }
@@ -186,6 +190,7 @@ async fn the_limits_of_head_and_body_hold_for_raw_requests() -> Result<()> {
     let head = format!("GET /healthz HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(20_000));
     let told = raw(address, head.as_bytes(), within).await?;
     assert!(told.is_empty() || told.starts_with("HTTP/1.1 431"), "{told:?}");
+    assert!(told.is_empty() || told.contains("\r\nseckill-reason: head too_long\r\n"), "{told:?}");
     let chunk = format!("5000\r\n{}\r\n", "x".repeat(0x5000));
     let body = format!(
         "POST /api/charge.do HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\
@@ -193,8 +198,11 @@ async fn the_limits_of_head_and_body_hold_for_raw_requests() -> Result<()> {
     );
     let told = raw(address, body.as_bytes(), within).await?;
     assert!(told.starts_with("HTTP/1.1 413"), "{told:?}");
+    assert!(told.contains("\r\nseckill-reason: body too_long\r\n"), "{told:?}");
     let told = raw(address, b"\x16\x03\x01 no HTTP\r\n\r\n", within).await?;
     assert!(told.is_empty() || told.starts_with("HTTP/1.1 400"), "{told:?}");
+    let reason = "\r\nseckill-reason: request malformed\r\n";
+    assert!(told.is_empty() || told.contains(reason), "{told:?}");
     Ok(())
 }
 
@@ -215,6 +223,7 @@ async fn a_head_or_body_that_never_ends_is_cut_off() -> Result<()> {
     let told = raw(address, body.as_bytes(), within).await?;
     assert!(start.elapsed() < within, "an unfinished body was held open");
     assert!(told.starts_with("HTTP/1.1 408"), "{told:?}");
+    assert!(told.contains("\r\nseckill-reason: request too_slow\r\n"), "{told:?}");
     Ok(())
 }
 
