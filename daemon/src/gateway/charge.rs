@@ -2,7 +2,7 @@
 //! synchronous and takes no lock; refusing a sold-out product costs two look-ups.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use crate::dial::Dial;
 use crate::domain::order_id::OrderId;
 use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing, Undecided};
-use crate::gateway::claim::{Claim, UnderWay};
+use crate::gateway::claim::{Claim, Passage, UnderWay};
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Sync;
 use crate::gateway::ticket::Ticket;
@@ -29,7 +29,7 @@ pub struct ChargeDesk {
     /// What `sync` said once and never takes back; asking it takes its lock.
     was_read: AtomicBool,
     intake_paused: AtomicBool,
-    under_way: Arc<AtomicUsize>,
+    passage: Arc<Passage>,
 }
 
 const OVERLOADED: Admitted = Admitted::Refused(ChargeOutcome::Overloaded);
@@ -62,7 +62,7 @@ impl ChargeDesk {
         unconfirmed_max: impl Into<Dial>,
         sync: watch::Receiver<Sync>,
     ) -> Self {
-        let (intake_paused, under_way) = (AtomicBool::new(false), Arc::default());
+        let (intake_paused, passage) = (AtomicBool::new(false), Arc::default());
         let waiting_max = Dial::from(claims.max_capacity());
         Self {
             book,
@@ -74,7 +74,7 @@ impl ChargeDesk {
             sync,
             was_read: AtomicBool::new(false),
             intake_paused,
-            under_way,
+            passage,
         }
     }
 
@@ -94,7 +94,13 @@ impl ChargeDesk {
     /// Admitted charges whose publication hasn't ended.
     #[must_use]
     pub fn under_way(&self) -> usize {
-        self.under_way.load(Ordering::Acquire)
+        self.passage.under_way()
+    }
+
+    /// What is counted of its claims; it outlives the desk.
+    #[must_use]
+    pub fn passage(&self) -> Arc<Passage> {
+        Arc::clone(&self.passage)
     }
 
     /// Charges that wait for the publisher, and how many may.
@@ -231,7 +237,7 @@ impl ChargeDesk {
             shelf: Arc::clone(shelf),
             id: id.clone(),
             ticket: Arc::clone(&ticket),
-            under_way: UnderWay::begin(&self.under_way),
+            under_way: UnderWay::begin(&self.passage),
         };
         match self.claims.try_send((claim, outgoing(&id, request, now))) {
             Ok(()) => Admitted::Waiting(id, ticket),

@@ -2,7 +2,7 @@
 //! to an uncertain one is the confirmer's.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use protocol::{Code, mask_phone};
 use tracing::debug;
@@ -24,22 +24,44 @@ pub struct Claim {
     pub under_way: UnderWay,
 }
 
+/// What is counted of claims.
+#[derive(Debug, Default)]
+pub struct Passage {
+    under_way: AtomicUsize,
+    accepted: AtomicU64,
+}
+
+impl Passage {
+    /// Claims whose publication is open.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Acquire)
+    }
+
+    /// Orders that the queue was found to have, each counted once: the answers to repeats aren't,
+    /// nor are those that were unconfirmed first.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+}
+
 /// A claim between its admission and the end of its publication, counted for as long as this lives.
 #[derive(Debug)]
-pub struct UnderWay(Arc<AtomicUsize>);
+pub struct UnderWay(Arc<Passage>);
 
 impl UnderWay {
     /// One more.
     #[must_use]
-    pub fn begin(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(count))
+    pub fn begin(passage: &Arc<Passage>) -> Self {
+        passage.under_way.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(passage))
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -47,6 +69,12 @@ impl Claim {
     /// The queue has it durably.
     pub(super) fn store(self, order: &Outgoing) {
         self.shelf.confirm(&order.message.user_phone, &self.id);
+        self.settle_stored();
+    }
+
+    /// The queue has it, and the shelf knows that.
+    pub(super) fn settle_stored(self) {
+        self.under_way.0.accepted.fetch_add(1, Ordering::Relaxed);
         self.ticket.settle(Code::Queued);
     }
 

@@ -2,11 +2,12 @@
 //! contrib/grafana.json and contrib/alerts.yml to it.
 //!
 //! A counter with labels names the table of its series, `from` which all are there, at 0, before
-//! their first event: a rate sees nothing of a series that begins with it. Those of products are
-//! there as long as the product is on the shelf.
+//! their first event: a rate sees nothing of a series that begins with it. A product's are there
+//! for as long as it is on the shelf.
 
-use protocol::{Reason, ReloadOutcome};
+use protocol::{ChargeOutcome, Reason, ReloadOutcome};
 
+use crate::gateway::book::OTHER;
 use crate::http::Refused;
 use crate::meter::Endpoint;
 use crate::request::InvalidRequests;
@@ -105,6 +106,17 @@ fn by_fault() -> Rows {
     Endpoint::ALL.into_iter().flat_map(of_one).collect()
 }
 
+/// Each product that is counted apart has what can become of charges for a product; the others
+/// together have all there is.
+fn by_outcome_of_a_charge() -> Rows {
+    let product = |outcome: ChargeOutcome| match outcome.is_of_a_product() {
+        true => EACH,
+        false => OTHER,
+    };
+    let row = |outcome: ChargeOutcome| vec![product(outcome), outcome.as_str()];
+    ChargeOutcome::ALL.into_iter().map(row).collect()
+}
+
 /// Roles with a REST listener.
 const ROLES: [&str; 2] = ["gateway", "order"];
 
@@ -157,6 +169,8 @@ families! {
         "Charges that wait for the publisher.";
     PUBLISH_WAITING_LIMIT: Gauge "seckill_publish_waiting_limit" []
         "How many charges may wait for the publisher; one more is answered 42002.";
+    ACCEPTED: Counter "seckill_orders_accepted_total" []
+        "New orders that the gateway has accepted since the start; answers 10000 to repeats aren't counted.";
     CONNECTIONS_OPEN: Gauge "seckill_http_connections_open" ["role"]
         "Connections open.";
     CONNECTIONS_LIMIT: Gauge "seckill_http_connections_limit" ["role"]
@@ -191,7 +205,7 @@ families! {
     MISSING: Gauge "seckill_product_missing_units" ["product"]
         "Units unaccounted for; negative where more were sold than there were.";
 
-    CHARGES: Counter "seckill_product_charges_total" ["product", "outcome"]
+    CHARGES: Counter "seckill_product_charges_total" ["product", "outcome"] from by_outcome_of_a_charge
         "Charges answered since the start, by what became of them; all but 100 products on the shelf are other.";
 
     PLACED: Counter "seckill_orders_placed_total" []

@@ -65,6 +65,8 @@ pub struct Figures {
     pub log: Dropped,
     /// Answers to buyers since the start.
     pub answers: Vec<Answers>,
+    /// New orders that the gateway has accepted since the start; `None` without that role.
+    pub accepted: Option<u64>,
     /// Answers 40005 since the start, by what was wrong.
     pub invalid: Vec<Invalid>,
     /// What became of the charges for each product, and for all that aren't counted apart.

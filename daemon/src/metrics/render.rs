@@ -89,6 +89,7 @@ fn answers(page: &mut Page, figures: &Figures) {
     page.single(f::IN_FLIGHT, gateway.map(|gateway| gateway.in_flight));
     page.single(f::PUBLISH_WAITING, gateway.map(|gateway| gateway.publish_waiting));
     page.single(f::PUBLISH_WAITING_LIMIT, gateway.map(|gateway| gateway.publish_waiting_max));
+    page.single(f::ACCEPTED, figures.accepted);
 }
 
 fn edges(page: &mut Page, edges: &[(&'static str, EdgeReadings)]) {
@@ -157,8 +158,10 @@ fn orders(page: &mut Page, snapshot: &Snapshot, writes: &Writes) {
     if orders.is_some() {
         placed_after.histogram(&[], &writes.placed_after, Unit::Microseconds);
     }
-    let readable = orders.map(|orders| u8::from(orders.unreadable.is_none()));
-    page.single(f::OUTCOMES_READABLE, readable);
+    // Before the first reading there is nothing to show, and that is told.
+    let has_orders = snapshot.roles.iter().any(|role| role == "order");
+    let readable = orders.is_some_and(|orders| orders.unreadable.is_none());
+    page.single(f::OUTCOMES_READABLE, has_orders.then(|| u8::from(readable)));
 }
 
 fn queue(page: &mut Page, snapshot: &Snapshot) {

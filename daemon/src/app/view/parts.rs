@@ -18,7 +18,7 @@ use crate::meter::AnswerMeter;
 use crate::metrics::{Answers, Charges, Figures, Invalid, Writes};
 use crate::queue::{Cause, QueueLag};
 use crate::request::InvalidRequests;
-use crate::status::{LagReading, Part};
+use crate::status::LagReading;
 use crate::store::ReadError;
 use crate::telemetry::LogHandle;
 
@@ -62,9 +62,11 @@ impl View {
         let outcomes = {
             let mut last = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             if let Ok(now) = read {
-                *last = now;
+                *last = Some(now);
             }
-            *last
+            // Counts that were never read aren't 0: a counter that jumped from there would look
+            // like a burst.
+            (*last)?
         };
         let failed: BTreeMap<String, u64> = Reason::ALL
             .into_iter()
@@ -100,7 +102,7 @@ impl View {
             commit_rate: meters.commits.rate(),
             order_rate: meters.orders.rate(),
             commit_latency: meters.commit_latency.view(),
-            trouble: self.status.failing(Part::Store).map(|cause| cause.to_string()),
+            trouble: self.queue.records().nothing_stored().map(|cause| cause.to_string()),
         }
     }
 }
@@ -189,6 +191,7 @@ pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
         parts: parts.into_iter().map(|(part, counts)| (part.as_str(), counts)).collect(),
         log: view.log.dropped(),
         answers: answered,
+        accepted: view.gateway.as_ref().map(|gateway| gateway.passage.accepted()),
         invalid,
         charges,
         edges: view.edges.iter().map(|(role, edge)| (*role, edge.read())).collect(),
