@@ -16,9 +16,14 @@ use super::access::Caller;
 use super::endpoints::{self, Found, Name};
 use super::{Desk, commands, events, views};
 use crate::http::{self, Call, anywhere};
+use crate::store::ANSWERED_WITHIN;
 
 /// How long a request other than for events may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A command that another program's lock keeps from being stored is told so, and not that nothing
+/// is known.
+const _: () = assert!(ANSWERED_WITHIN.as_millis() <= REQUEST_TIMEOUT.as_millis());
 
 /// All endpoints, behind the guard.
 pub(super) fn routes(

@@ -11,7 +11,7 @@ use std::time::Duration;
 use protocol::{Code, OrderMessage};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::dial::Dial;
 use crate::domain::order_id::OrderId;
@@ -50,6 +50,8 @@ pub trait DoubtStore: Send + Sync + 'static {
 struct Doubt {
     order: Outgoing,
     standing: Adopted,
+    /// The cause of the doubt, for as long as the order may be in memory only.
+    unkept: Option<Cause>,
 }
 
 /// Whether the book knows an order as unconfirmed, so that its settlement shows there.
@@ -109,7 +111,8 @@ impl Doubts {
             let undecided = Undecided { id, accepted_at: order.accepted_at };
             let standing = Standing::Unconfirmed(undecided);
             let adopted = self.book.adopt(prod_id, user_phone, &standing);
-            Doubt { order, standing: if adopted { Adopted::Yes } else { Adopted::No } }
+            let standing = if adopted { Adopted::Yes } else { Adopted::No };
+            Doubt { order, standing, unkept: None }
         }));
         Ok(())
     }
@@ -124,19 +127,25 @@ impl Doubts {
                 tickets.push(claim.ticket);
             } else {
                 // Decided meanwhile: it did arrive.
-                claim.ticket.settle(Code::Queued);
+                claim.settle_stored();
             }
         }
         if kept.is_empty() {
             return;
         }
-        self.add(
-            kept.iter().map(|(order, _)| Doubt { order: order.clone(), standing: Adopted::Yes }),
-        );
+        self.add(kept.iter().map(|(order, cause)| Doubt {
+            order: order.clone(),
+            standing: Adopted::Yes,
+            unkept: Some(cause.clone()),
+        }));
+        let ids = ids_of(&kept);
         reach(Point::DoubtBeforeKeep);
         match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(kept)).await {
-            Ok(Ok(())) => reach(Point::DoubtAfterKeep),
-            Ok(Err(cause)) => error!(%cause, "unconfirmed sends are kept in memory only"),
+            Ok(Ok(())) => {
+                self.note_kept(&ids);
+                reach(Point::DoubtAfterKeep);
+            }
+            Ok(Err(cause)) => error!(%cause, "unconfirmed sends are kept in memory only, so far"),
             Err(_) => {
                 let (waited_s, cause) = (KEEP_WAIT_MAX.as_secs(), self.store.delay());
                 error!(waited_s, %cause, "unconfirmed sends may be kept in memory only, so far");
@@ -174,6 +183,11 @@ impl Doubts {
     pub(crate) async fn round(&self, producer: &dyn Producer, batch_max: usize) {
         let (orders, arrived) = self.still_unconfirmed();
         self.drop_confirmed(arrived, "decided").await;
+        self.publish_again(&orders, producer, batch_max).await;
+        self.keep_unkept().await;
+    }
+
+    async fn publish_again(&self, orders: &[Outgoing], producer: &dyn Producer, batch_max: usize) {
         for batch in orders.chunks(batch_max.max(1)) {
             if producer.ready().is_err() {
                 return;
@@ -195,11 +209,42 @@ impl Doubts {
         }
     }
 
+    /// What couldn't be kept when its result became unknown, as while another program had the
+    /// database locked, is kept as soon as it can be.
+    async fn keep_unkept(&self) {
+        let unkept: Vec<(Outgoing, Cause)> = {
+            let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+            let unkept = |doubt: &Doubt| Some((doubt.order.clone(), doubt.unkept.clone()?));
+            orders.values().filter_map(unkept).collect()
+        };
+        if unkept.is_empty() {
+            return;
+        }
+        let ids = ids_of(&unkept);
+        match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(unkept)).await {
+            Ok(Ok(())) => {
+                self.note_kept(&ids);
+                info!(count = ids.len(), "unconfirmed sends that were in memory only are kept");
+            }
+            Ok(Err(cause)) => debug!(%cause, "unconfirmed sends are in memory only as before"),
+            Err(_) => debug!(cause = %self.store.delay(), "keeping unconfirmed sends takes long"),
+        }
+    }
+
+    fn note_kept(&self, order_ids: &[String]) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in order_ids {
+            if let Some(doubt) = orders.get_mut(id) {
+                doubt.unkept = None;
+            }
+        }
+    }
+
     /// Those to publish, and the ids of those that the order side has decided.
     fn still_unconfirmed(&self) -> (Vec<Outgoing>, Vec<String>) {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut open, mut arrived) = (Vec::new(), Vec::new());
-        for (id, Doubt { order, standing }) in &*orders {
+        for (id, Doubt { order, standing, .. }) in &*orders {
             let decided = self.book.shelf(&order.message.prod_id).is_some_and(|shelf| {
                 !shelf.is_unconfirmed(&order.message.user_phone, &OrderId::from(id.as_str()))
             });
@@ -237,4 +282,8 @@ impl Doubts {
             error!(%cause, "settled sends are still kept: they will be published once more");
         }
     }
+}
+
+fn ids_of(orders: &[(Outgoing, Cause)]) -> Vec<String> {
+    orders.iter().map(|(order, _)| order.message.order_id.clone()).collect()
 }

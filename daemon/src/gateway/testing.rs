@@ -1,6 +1,7 @@
 //! Stand-ins for the queue, the order side and the store of doubts, for the gateway's own tests.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use protocol::{
@@ -104,6 +105,7 @@ impl FakeOrders {
                 head: 0,
                 decisions: Vec::new(),
                 products: vec![product],
+                paused: false,
             }),
             known: Mutex::new(Ok(Known::Never)),
             away: Mutex::default(),
@@ -152,13 +154,16 @@ impl OrderSide for FakeOrders {
     }
 }
 
-/// Keeps doubts in memory.
+/// Keeps doubts in memory, unless it is told that another program has it locked.
 #[derive(Default)]
-pub(crate) struct FakeDoubts(pub(crate) Mutex<Vec<Outgoing>>);
+pub(crate) struct FakeDoubts(pub(crate) Mutex<Vec<Outgoing>>, pub(crate) AtomicBool);
 
 impl DoubtStore for FakeDoubts {
     fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>> {
         Box::pin(async move {
+            if self.1.load(Ordering::SeqCst) {
+                return Err(cause("database is locked"));
+            }
             self.0.lock().unwrap().extend(orders.into_iter().map(|(order, _)| order));
             Ok(())
         })

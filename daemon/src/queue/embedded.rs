@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Blame, BoxFuture, Cause, Consuming, Lag, LagReader, Outgoing, Producer, Published};
-use crate::store::{Store, WriteError};
+use crate::store::{ANSWERED_WITHIN, Store, WriteError};
 
 /// How long a publisher waits for a commit. One that takes longer leaves the result unknown; the
-/// orders are published again under the same ids, which the store takes for what they are.
-const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// orders are published again under the same ids, which the store takes for what they are. What
+/// only waited for another program's lock is answered earlier: it was definitely not stored.
+const PUBLISH_TIMEOUT: Duration = ANSWERED_WITHIN;
 
 /// Orders go into the store's queue table.
 #[derive(Clone)]

@@ -14,7 +14,8 @@ use super::error::ReadError;
 use crate::background;
 use crate::queue::Cause;
 
-/// How long a connection waits for a lock that another process holds.
+/// How long a connection waits for a lock that another process holds. (The writing thread waits
+/// less: [`LOCK_WAIT`](super::LOCK_WAIT).)
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A fixed number of connections; further queries wait for one.

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
@@ -28,6 +28,16 @@ use crate::queue::Cause;
 
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
 const ORDERS_PER_COMMIT_MAX: usize = 1_024;
+
+/// How long a transaction waits for the write lock where another program holds it. Then it was
+/// definitely not begun, and everybody in it is told so.
+pub const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// Within this a job of orders is answered where nothing but a lock is in its way: it waits behind
+/// one transaction that can't begin, and is in the next. Whoever gives up earlier has to say
+/// "unknown" of what is definitely not stored.
+pub const ANSWERED_WITHIN: Duration =
+    LOCK_WAIT.saturating_mul(2).saturating_add(Duration::from_secs(1));
 
 /// A unit of work whose result waits for the commit.
 trait Job: Send {
@@ -233,6 +243,7 @@ pub(super) fn start(
     clock: Clock,
     signals: Signals,
 ) -> std::io::Result<(Writer, thread::JoinHandle<Result<(), CloseError>>)> {
+    connection.busy_timeout(LOCK_WAIT).map_err(std::io::Error::other)?;
     let (sender, messages) = mpsc::channel(waiting_max.max(1));
     let place = ground.place();
     let (is_folded, ended) = (false, signals.ended.clone());

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rusqlite::Connection;
 use seckill_e2e::admin::Admin;
 use seckill_e2e::buyers::phone;
 use seckill_e2e::daemon::{Daemon, Options};
+use seckill_e2e::disk::Tampering;
 use seckill_e2e::http::Client;
 use seckill_e2e::process::{Ended, ended};
 use tempfile::TempDir;
@@ -116,15 +116,14 @@ async fn a_service_manager_that_does_not_read_holds_nobody_up() -> Result<()> {
     Ok(())
 }
 
-/// Another program that locks the database keeps the writer from its work, as a disk that hangs
-/// does. Without anything to write it rests, and the signs go on.
-#[tokio::test]
+/// A disk that hangs keeps the writer from its work. Without anything to write it rests, and the
+/// signs go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_watchdog_hears_nothing_while_the_writer_hangs() -> Result<()> {
     let folder = TempDir::new()?;
     let (manager, notify) = Manager::at(folder.path())?;
     let daemon = Daemon::start(under(notify)).await?;
-    let other = Connection::open(daemon.database())?;
-    other.execute_batch("BEGIN IMMEDIATE")?;
+    let tampering = Tampering::with(&daemon, "fsync,fdatasync", "delay_enter=12s").await?;
     for _ in 0..4 {
         manager.until("a sign of life", |line| line == "WATCHDOG=1").await?;
     }
@@ -147,7 +146,7 @@ async fn the_watchdog_hears_nothing_while_the_writer_hangs() -> Result<()> {
     let (charged, silence) = tokio::join!(charging, silence);
     silence?;
     assert_ne!(charged?.code(), "10000", "nothing could be stored");
-    other.execute_batch("ROLLBACK")?;
+    drop(tampering);
     for _ in 0..4 {
         manager.until("a sign of life again", |line| line == "WATCHDOG=1").await?;
     }

@@ -182,6 +182,44 @@ async fn an_unknown_result_keeps_unit_and_id_until_it_is_confirmed() {
     confirmer.await.unwrap();
 }
 
+/// As while another program has this process's database locked, and the broker doesn't answer.
+#[tokio::test]
+async fn an_unknown_result_that_could_not_be_kept_is_kept_as_soon_as_it_can_be() {
+    let gateway = gateway(2, ROOMY).await;
+    gateway.kept.1.store(true, Ordering::SeqCst);
+    gateway.queue.then(Published::Unknown(cause("no answer")));
+    assert_eq!(gateway.charge(PHONE).await.0, Code::Unconfirmed);
+    let round = async || {
+        gateway.queue.then(Published::Unknown(cause("no answer")));
+        gateway.doubts.round(&*gateway.queue, 4).await;
+        gateway.kept.0.lock().unwrap().len()
+    };
+    assert_eq!(round().await, 0);
+    gateway.kept.1.store(false, Ordering::SeqCst);
+    assert_eq!(round().await, 1);
+    assert_eq!(round().await, 1, "once is enough");
+    gateway.doubts.round(&*gateway.queue, 4).await;
+    assert_eq!((gateway.kept.0.lock().unwrap().len(), gateway.doubts.count()), (0, 0));
+}
+
+/// Repeats are answered 10000 as well, so that code alone doesn't tell whether anybody gets in.
+#[tokio::test]
+async fn an_order_is_accepted_once_however_often_its_buyer_asks() {
+    let gateway = gateway(9, ROOMY).await;
+    assert_eq!(gateway.desk.passage().accepted(), 0);
+    for _ in 0..3 {
+        assert_eq!(gateway.charge(PHONE).await.0, Code::Queued);
+    }
+    assert_eq!(gateway.desk.passage().accepted(), 1);
+    gateway.queue.then(Published::Rejected(Blame::Queue, cause("refused")));
+    assert_eq!(gateway.charge("15200008882").await.0, Code::BizError);
+    gateway.queue.then(Published::Unknown(cause("no answer")));
+    assert_eq!(gateway.charge("15200008883").await.0, Code::Unconfirmed);
+    assert_eq!(gateway.desk.passage().accepted(), 1);
+    assert_eq!(gateway.charge("15200008882").await.0, Code::Queued);
+    assert_eq!(gateway.desk.passage().accepted(), 2);
+}
+
 #[tokio::test]
 async fn too_many_unknown_results_close_the_intake() {
     let gateway = gateway(9, Sizes { waiting: 64, unconfirmed: 1 }).await;
