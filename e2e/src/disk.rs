@@ -107,6 +107,30 @@ impl Drop for SmallDisk {
     }
 }
 
+/// A folder that nothing can be written to by its path for as long as this lives; what is open there
+/// already can be. Needs root.
+#[derive(Debug)]
+pub struct ReadOnly(PathBuf);
+
+impl ReadOnly {
+    /// Mounts the folder over itself, read-only.
+    ///
+    /// # Errors
+    /// For anybody but root, and where root may not mount either.
+    pub fn over(folder: &Path) -> Result<Self> {
+        done(Command::new("mount").arg("--bind").arg(folder).arg(folder))?;
+        let mounted = Self(folder.to_owned());
+        done(Command::new("mount").args(["-o", "remount,ro,bind"]).arg(folder))?;
+        Ok(mounted)
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
 /// System calls that are tampered with for as long as this lives.
 #[derive(Debug)]
 pub struct Tampering {

@@ -24,6 +24,7 @@ impl Store {
                 head: head(connection)?,
                 decisions: list(connection, after, limit)?,
                 products: products::states(connection)?,
+                paused: false,
             })
         })
         .await

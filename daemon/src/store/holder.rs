@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::open::{LOCK, beside, real};
+use super::proc_locks::{self, Held, How};
 
 /// Device and number of a file: two names of one file have the same.
 pub(super) type FileNumber = (u64, u64);
@@ -22,17 +23,12 @@ pub(super) fn number(found: &Metadata) -> FileNumber {
 pub fn holder(database: &Path) -> Option<u32> {
     let real = real(database);
     let inode = fs::metadata(beside(&real, LOCK)).ok()?.ino();
-    holder_in(&fs::read_to_string("/proc/locks").ok()?, inode)
+    holder_in(&proc_locks::held()?, inode)
 }
 
-/// Lines such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF`.
-fn holder_in(locks: &str, inode: u64) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, _, pid, file, ..] = fields.as_slice() else { return None };
-        let found = file.rsplit(':').next()?.parse::<u64>().ok()?;
-        if found == inode { pid.parse().ok() } else { None }
-    })
+fn holder_in(locks: &[Held], inode: u64) -> Option<u32> {
+    let of_the_file = |lock: &&Held| lock.how == How::Whole && lock.inode == inode;
+    locks.iter().find(of_the_file).map(|lock| lock.pid)
 }
 
 /// Another process that has a file open that was at this path and was removed. Only those whose
@@ -97,14 +93,15 @@ mod tests {
     use std::fs::{self, File};
     use std::path::Path;
 
+    use super::super::proc_locks::held_in;
     use super::{holder_in, number, number_of_open, out_of_place};
 
     #[test]
     fn the_holder_of_a_lock_is_found_by_the_files_number() {
         let locks = "1: POSIX  ADVISORY  READ 5 fe:00:7 0 EOF\n\
                      2: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF\n";
-        assert_eq!(holder_in(locks, 12345), Some(4711));
-        assert_eq!(holder_in(locks, 7), None);
+        assert_eq!(holder_in(&held_in(locks), 12345), Some(4711));
+        assert_eq!(holder_in(&held_in(locks), 7), None);
     }
 
     #[test]

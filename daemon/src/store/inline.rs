@@ -168,6 +168,7 @@ impl InlineStore {
             head: decisions::head(&self.connection).unwrap(),
             decisions: decisions::list(&self.connection, after, limit).unwrap(),
             products: products::states(&self.connection).unwrap(),
+            paused: false,
         }
     }
 

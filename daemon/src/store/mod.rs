@@ -43,6 +43,7 @@ mod orders;
 mod outcomes;
 mod place;
 mod placing;
+mod proc_locks;
 mod product_commands;
 mod products;
 mod progress;
@@ -99,6 +100,7 @@ pub use restore::{Aside, RestoreError, Restored, restore};
 use signals::Signals;
 pub use unconfirmed::Unconfirmed;
 use writer::Writer;
+pub use writer::{ANSWERED_WITHIN, LOCK_WAIT};
 
 /// The longest page of a list; whoever asks for more gets so many.
 const PAGE_MAX: usize = 500;
@@ -311,6 +313,12 @@ impl Store {
         let mut value = self.now().0.to_be_bytes().to_vec();
         value.resize(PROBE_BYTES, 0);
         self.set_meta("probed_at", value).await
+    }
+
+    /// Why the next start on this database would be refused; `None` while it wouldn't.
+    #[must_use]
+    pub fn closed_to_a_start(&self) -> Option<Cause> {
+        self.inner.place.closed_to_a_start()
     }
 
     /// Why the write under way takes so long, once it has been at one thing for `after`; `None`

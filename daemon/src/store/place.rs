@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::fs::Access;
+use rustix::io::Errno;
 use tokio::sync::watch;
 
 use super::holder::{FileNumber, number, number_of_open, off};
@@ -38,6 +40,8 @@ pub(super) struct Place {
     /// Why the lock isn't held by its path.
     unlocked: Mutex<Option<String>>,
     displaced: watch::Sender<Option<Cause>>,
+    /// Why files that are in their place couldn't be opened again.
+    closed_to_a_start: Mutex<Option<Cause>>,
     /// Whether the last look was taken: closing removes what SQLite has beside the database.
     is_left: AtomicBool,
     /// Wakes the keeper.
@@ -65,7 +69,8 @@ impl Place {
         }
         let (unlocked, displaced) = (Mutex::default(), watch::Sender::new(None));
         let (is_left, wake) = (AtomicBool::new(false), OnceLock::new());
-        Ok(Self { path: path.to_owned(), files, unlocked, displaced, is_left, wake })
+        let (path, closed_to_a_start) = (path.to_owned(), Mutex::default());
+        Ok(Self { path, files, unlocked, displaced, closed_to_a_start, is_left, wake })
     }
 
     /// The database.
@@ -120,6 +125,39 @@ impl Place {
             _ => {}
         }
         now
+    }
+
+    /// Why the next start would be refused, as it was when the keeper looked last.
+    pub(super) fn closed_to_a_start(&self) -> Option<Cause> {
+        self.closed_to_a_start.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks whether the files could be opened for writing once more. What is open stays so when
+    /// its permissions are taken away, or the way to it becomes read-only.
+    fn look_ahead(&self) {
+        let refused = |(path, _): &(PathBuf, FileNumber)| {
+            let error = rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK).err()?;
+            // One that is gone is out of its place, or was removed by the closing.
+            let is_gone = error == Errno::NOENT;
+            (!is_gone).then(|| format!("{}: {}", path.display(), io::Error::from(error)))
+        };
+        // While they are elsewhere, that is what is told.
+        let refused = match self.displaced() {
+            Some(_) => None,
+            None => self.files.iter().find_map(refused),
+        };
+        let now = refused.map(|why| {
+            Cause(format!(
+                "a restart would be refused, as the database can't be opened again: {why}"
+            ))
+        });
+        let mut told = self.closed_to_a_start.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*told, &now) {
+            (None, Some(cause)) => tracing::warn!("{cause}"),
+            (Some(cause), None) => tracing::info!("over: {cause}"),
+            _ => {}
+        }
+        *told = now;
     }
 
     /// Looks for the last time, before the database is closed.
@@ -178,6 +216,7 @@ impl Keeper {
                 }
                 // At the end as well: the next start has to know which store was here.
                 let is_in_place = place.look().is_none();
+                place.look_ahead();
                 keep_id(&id_files, &id, is_in_place, &mut had_id);
                 if ends {
                     return;

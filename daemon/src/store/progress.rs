@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::beside;
+use super::proc_locks::{self, Held, How};
 use crate::queue::Cause;
 
 /// The byte of the `-shm` file that a writer of the write-ahead log has locked (SQLite's file
@@ -77,25 +78,22 @@ impl Progress {
     fn locker(&self) -> Option<Locker> {
         let inode = |path: &Path| fs::metadata(path).ok().map(|file| file.ino());
         let (data, index) = (inode(&self.database), inode(&beside(&self.database, "-shm")));
-        let locks = fs::read_to_string("/proc/locks").ok()?;
-        let pid = locker_in(&locks, data, index, std::process::id())?;
+        let pid = locker_in(&proc_locks::held()?, data, index, std::process::id())?;
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         let name = name.chars().filter(|one| !one.is_control()).collect();
         Some(Locker { pid, name })
     }
 }
 
-/// Lines such as `1: POSIX  ADVISORY  WRITE 4711 fe:00:12345 120 120`. Those with `->` only wait.
-fn locker_in(locks: &str, data: Option<u64>, index: Option<u64>, us: u32) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let [_, "POSIX", _, "WRITE", pid, file, from, to] = fields.as_slice() else { return None };
-        let (pid, from) = (pid.parse::<u32>().ok()?, from.parse::<u64>().ok()?);
-        let to = to.parse().unwrap_or(u64::MAX);
-        let file = Some(file.rsplit(':').next()?.parse::<u64>().ok()?);
-        let is_write_lock = file == index && (from..=to).contains(&WRITE_LOCK_BYTE);
-        (pid != us && (is_write_lock || file == data)).then_some(pid)
-    })
+/// Whoever but `us` has the write lock of the write-ahead log, or the database itself locked.
+fn locker_in(locks: &[Held], data: Option<u64>, index: Option<u64>, us: u32) -> Option<u32> {
+    let keeps_us_out = |lock: &&Held| {
+        let file = Some(lock.inode);
+        let is_write_lock = file == index && lock.has(WRITE_LOCK_BYTE);
+        let excludes = lock.how == How::Bytes && lock.excludes_others;
+        excludes && lock.pid != us && (is_write_lock || file == data)
+    };
+    locks.iter().find(keeps_us_out).map(|lock| lock.pid)
 }
 
 fn locked(locker: Option<&Locker>) -> String {
@@ -126,6 +124,7 @@ fn stalled(stage: Stage, lasts: Duration, locker: Option<&Locker>) -> String {
 mod tests {
     use std::time::Duration;
 
+    use super::super::proc_locks::held_in;
     use super::{Locker, Stage, locker_in, stalled};
 
     const LOCKS: &str = "1: POSIX  ADVISORY  READ 5 fe:00:7 124 124\n\
@@ -137,10 +136,11 @@ mod tests {
 
     #[test]
     fn the_write_lock_of_another_process_is_found() {
-        assert_eq!(locker_in(LOCKS, Some(1), Some(8), 100), Some(4711));
-        assert_eq!(locker_in(LOCKS, Some(9), Some(2), 100), Some(12), "on the database itself");
-        assert_eq!(locker_in(LOCKS, Some(1), Some(7), 100), None, "it is our own");
-        assert_eq!(locker_in(LOCKS, Some(1), None, 100), None);
+        let locker = |data, index| locker_in(&held_in(LOCKS), data, index, 100);
+        assert_eq!(locker(Some(1), Some(8)), Some(4711));
+        assert_eq!(locker(Some(9), Some(2)), Some(12), "on the database itself");
+        assert_eq!(locker(Some(1), Some(7)), None, "it is our own");
+        assert_eq!(locker(Some(1), None), None);
     }
 
     #[test]
