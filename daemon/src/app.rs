@@ -24,6 +24,7 @@ mod queue;
 mod refused;
 mod reload;
 mod serving;
+mod standstill;
 mod switches;
 mod view;
 
@@ -343,7 +344,8 @@ impl App {
 /// The order side, where it is in this process.
 fn order_side(config: &Config, store: &Store, queue: &QueueParts) -> Option<Arc<dyn OrderSide>> {
     let is_here = config.roles.contains(&Role::Order);
-    is_here.then(|| Arc::new(OrderBook::new(store.clone(), queue.lag_reader())) as _)
+    is_here
+        .then(|| Arc::new(OrderBook::new(store.clone(), queue.lag_reader(), queue.paused())) as _)
 }
 
 fn bind_admin(

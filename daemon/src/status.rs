@@ -98,6 +98,8 @@ pub struct Condition {
     pub warnings: Vec<String>,
     /// What failed, may work again, and is proven by the next order.
     pub recovering: Vec<String>,
+    /// Whether what is degraded keeps buyers out.
+    pub refuses: Refuses,
 }
 
 impl Condition {
@@ -237,18 +239,21 @@ impl Status {
         records.iter().filter_map(|record| record.told()).collect()
     }
 
-    /// Why a part fails, as its records have it; `None` while none does.
-    #[must_use]
-    pub fn failing(&self, part: Part) -> Option<Cause> {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut of_part = records.iter().filter(|record| record.subject().part == part);
-        of_part.find_map(|record| record.failing())
-    }
-
-    /// Whether it serves in full.
+    /// Whether it is worth sending buyers here: it serves, and nothing that is degraded is its own
+    /// or keeps them out. An order node that decides nothing is told everywhere, and is no reason
+    /// not to queue for it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.phase() == Phase::Serving && self.condition().degraded.is_empty()
+        let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = |condition: &Condition| {
+            condition.refuses == Refuses::Everybody && !condition.degraded.is_empty()
+        };
+        let is_found = conditions.values().any(found);
+        drop(conditions);
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_own = |record: &&Arc<Record>| record.subject().part != Part::OrderSide;
+        let is_failing = records.iter().filter(is_own).any(|record| record.failing().is_some());
+        self.phase() == Phase::Serving && !is_found && !is_failing
     }
 
     /// When the process started.
@@ -386,6 +391,23 @@ mod tests {
         assert_eq!(status.condition().degraded, ["broker away"]);
         status.report(Part::Queue, Condition::default());
         assert!(status.is_ready());
+    }
+
+    #[test]
+    fn an_order_node_that_decides_nothing_is_told_and_buyers_may_queue_for_it() {
+        let status = Status::default();
+        status.enter(Phase::Serving);
+        let away = Condition { refuses: Refuses::Nobody, ..Condition::degraded("away") };
+        status.report(Part::OrderSide, away);
+        let what = "orders aren't decided";
+        let subject = Subject { part: Part::OrderSide, what, refuses: Refuses::Nobody };
+        status.record(subject).seen(Cause("none for over 10 s".to_owned()));
+        assert!(status.is_ready());
+        assert_eq!(status.condition().degraded.len(), 2);
+        assert_eq!(status.parts()[1].1, PartCounts { degraded: 2, recovering: 0 });
+        // Before it was ever asked nobody is admitted.
+        status.report(Part::OrderSide, Condition::degraded("never read"));
+        assert!(!status.is_ready());
     }
 
     #[test]

@@ -131,4 +131,8 @@ pub struct DecisionsPage {
     pub decisions: Vec<Decision>,
     /// Every product.
     pub products: Vec<ProductState>,
+    /// Whether an operator has paused the taking of orders from the queue there: then it is no
+    /// wonder that none is decided.
+    #[serde(default)]
+    pub paused: bool,
 }

@@ -22,16 +22,22 @@ use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::{DoubtStore, Doubts};
 use crate::gateway::order_node::OrderNode;
 use crate::gateway::query::QueryDesk;
-use crate::gateway::refresh::{Refresh, Sync};
+use crate::gateway::refresh::{Heard, Refresh, Sync};
 use crate::gateway::routes::Desks;
 use crate::gateway::tally::Tally;
 use crate::gateway::{opening, publisher};
 use crate::order_side::OrderSide;
 use crate::queue::{BoxFuture, Cause, Outgoing, Producer};
 use crate::request::PhonePattern;
-use crate::status::{Condition, Part, Status};
+use crate::status::{Condition, Part, Refuses, Status};
 use crate::store::{Pending, Store, Unconfirmed};
 use crate::vitals::Pulse;
+
+/// Told where the order node decides nothing because somebody wants it.
+const PAUSED: &str = "consumption is paused at the order node: orders are accepted and wait";
+
+/// How often the order side's condition is reported where nothing calls for it.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// The running gateway role.
 pub(super) struct GatewayParts {
@@ -41,9 +47,29 @@ pub(super) struct GatewayParts {
     pub(super) book: Arc<Book>,
     /// Sends with an unknown result.
     pub(super) doubts: Arc<Doubts>,
+    /// How the order side's decisions come.
+    pub(super) following: Following,
     publisher: JoinHandle<()>,
     helpers: TaskTracker,
     helpers_end: CancellationToken,
+}
+
+/// How the order side's decisions come.
+#[derive(Clone)]
+pub(super) struct Following {
+    /// Where the orders are decided.
+    pub(super) side: Side,
+    pub(super) sync: watch::Receiver<Sync>,
+    pub(super) heard: Arc<Heard>,
+}
+
+/// Where the orders of a gateway are decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// In this process.
+    Here,
+    /// At an order node.
+    Elsewhere,
 }
 
 impl GatewayParts {
@@ -60,6 +86,7 @@ impl GatewayParts {
         let key = key.map_or_else(|| store.order_id_key().to_vec(), |key| key.expose().clone());
         let book = Book::counting_from(OrderIdKey::new(key), store.meter_base());
         let book = Arc::new(book);
+        let side = if orders.is_some() { Side::Here } else { Side::Elsewhere };
         let order_side = orders.unwrap_or_else(|| {
             Arc::new(OrderNode::new(&settings.order_url, dials.order_timeout.clone()))
         });
@@ -96,14 +123,15 @@ impl GatewayParts {
             helpers_end.clone(),
         ));
         let mut state = refresh.state();
+        let following = Following { side, sync: state.clone(), heard: refresh.heard() };
         let waiting_orders = queue.undecided(store).await?;
         let opening = Opening { refresh, doubts: Arc::clone(&doubts), waiting_orders, every };
         helpers.spawn(opening.run(Arc::clone(&book), helpers_end.clone()));
         // Either the book is read, or it is known why not: both are worth going on with.
         let _ = state.wait_for(|state| *state != Sync::Never(None)).await;
         // Reported here, not by a task that may come after READY.
-        status.report(Part::OrderSide, condition_of(&state.borrow_and_update()));
-        helpers.spawn(report(state, Arc::clone(status), helpers_end.clone()));
+        status.report(Part::OrderSide, following.condition());
+        helpers.spawn(report(following.clone(), Arc::clone(status), helpers_end.clone()));
         let phones = PhonePattern::new(&settings.phone_pattern)
             .map_err(|fault| StartError::Io(std::io::Error::other(fault)))?;
         let clock = store.clone();
@@ -115,7 +143,7 @@ impl GatewayParts {
             now: Arc::new(move || clock.now()),
         };
         let publisher = tokio::spawn(publishing);
-        Ok(Self { desks, book, doubts, publisher, helpers, helpers_end })
+        Ok(Self { desks, book, doubts, following, publisher, helpers, helpers_end })
     }
 
     /// What `query.do` answers with, where another process decides this gateway's orders.
@@ -166,28 +194,43 @@ impl Opening {
     }
 }
 
-/// Reports each change.
-async fn report(mut state: watch::Receiver<Sync>, status: Arc<Status>, cancel: CancellationToken) {
+/// Reports each change; a pause of the order node's comes without one.
+async fn report(mut following: Following, status: Arc<Status>, cancel: CancellationToken) {
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
-            changed = state.changed() => if changed.is_err() { return },
+            changed = following.sync.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(REPORT_EVERY) => {}
         }
-        status.report(Part::OrderSide, condition_of(&state.borrow_and_update()));
+        status.report(Part::OrderSide, following.condition());
     }
 }
 
-fn condition_of(state: &Sync) -> Condition {
-    match state {
-        Sync::Following => Condition::default(),
-        Sync::Never(None) => Condition::degraded("the order side was not read yet"),
-        Sync::Never(Some(_)) => Condition::degraded(
-            "the order node can't be asked and was never read: charges are answered 42002",
-        ),
-        Sync::Behind(_) => Condition::degraded(
-            "the order node can't be asked: charges go on with the stock last known, queries are \
-             answered 20000",
-        ),
+impl Following {
+    fn condition(&self) -> Condition {
+        let never = |what| {
+            Condition::degraded(format!("{what} and was never read: charges are answered 42002"))
+        };
+        let behind = |what| {
+            Condition::degraded(format!(
+                "{what}: charges go on with the stock last known, queries are answered 20000"
+            ))
+        };
+        match (&*self.sync.borrow(), self.side) {
+            (Sync::Following, Side::Elsewhere) if self.heard.is_paused() => {
+                Condition { warnings: vec![PAUSED.to_owned()], ..Condition::default() }
+            }
+            (Sync::Following, _) => Condition::default(),
+            (Sync::Never(None), _) => Condition::degraded("the order side was not read yet"),
+            (Sync::Never(Some(_)), Side::Here) => never("the database can't be read"),
+            (Sync::Never(Some(_)), Side::Elsewhere) => never("the order node can't be asked"),
+            (Sync::Behind(_), Side::Here) => behind("the database can't be read"),
+            // The queue is there for just this: a load balancer that took the gateways out for it
+            // would end the sale.
+            (Sync::Behind(_), Side::Elsewhere) => {
+                Condition { refuses: Refuses::Nobody, ..behind("the order node can't be asked") }
+            }
+        }
     }
 }
 

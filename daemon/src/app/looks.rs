@@ -14,22 +14,24 @@ use tracing::{error, info, warn};
 use super::gateway::GatewayParts;
 use super::queue::QueueParts;
 use super::refused;
+use super::standstill::Standstill;
 use super::view::Shown;
 use crate::dial::Dial;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
 use crate::queue::Cause;
-use crate::status::{Part, Record, Refuses, Status, Subject};
-use crate::store::Store;
+use crate::status::{Condition, Part, Record, Refuses, Status, Subject};
+use crate::store::{LOCK_WAIT, Store};
 
 const EVERY: Duration = Duration::from_secs(1);
 
 /// A write that is at one thing for so long is told: a disk that is merely slow takes less.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
 
-/// How long a probe of the database may take; a write that takes longer is a stall.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a probe of the database may take; a write that takes longer is a stall. One that only
+/// waits for another program's lock is answered earlier, with who has it.
+const PROBE_TIMEOUT: Duration = LOCK_WAIT.saturating_add(Duration::from_secs(1));
 
 /// Seconds with refusals, and no order accepted in or between them, after which the gateway is
 /// said to refuse everybody. One alone may be a moment's rush.
@@ -43,6 +45,9 @@ pub(super) fn begin(shown: &Shown<'_>, watchers: &TaskTracker, cancel: &Cancella
     let (queue, status) = (Arc::clone(queue), Arc::clone(status));
     watchers.spawn(watch(store, queue, answers, status, cancel.clone()));
     let tally = shown.gateway.map(|gateway| Arc::clone(&gateway.desks.tally));
+    if let Some(standstill) = shown.gateway.and_then(|it| Standstill::of(it, shown.status)) {
+        watchers.spawn(standstill.watch(Arc::clone(shown.status), cancel.clone()));
+    }
     watchers.spawn(refused::tell(tally, shown.rest.order_tally(), cancel.clone()));
 }
 
@@ -67,6 +72,7 @@ async fn watch(
             }
             was_displaced = is_displaced;
             look_at_store(&store, &queue).await;
+            look_ahead(&store, &status);
             if let Some(answers) = &mut answers {
                 answers.look(&status);
             }
@@ -117,6 +123,13 @@ async fn look_at_store(store: &Store, queue: &QueueParts) {
             records.placing.still();
         }
     }
+}
+
+/// What doesn't keep the sale from going on, and would keep a start from it.
+fn look_ahead(store: &Store, status: &Status) {
+    let warnings = store.closed_to_a_start().map(|cause| cause.to_string());
+    let warnings = warnings.into_iter().collect();
+    status.report(Part::Store, Condition { warnings, ..Condition::default() });
 }
 
 async fn stall(store: &Store) -> Option<Cause> {

@@ -74,6 +74,11 @@ impl Records {
         let placing = begin(Part::Store, "orders can't be placed", Refuses::Nobody);
         Self { store, sends, placing }
     }
+
+    /// Why nothing can be stored; `None` while it can.
+    pub(super) fn nothing_stored(&self) -> Option<Cause> {
+        self.store.failing().or_else(|| self.placing.failing())
+    }
 }
 
 enum Kind {
@@ -198,6 +203,11 @@ impl QueueParts {
             #[cfg(feature = "rocketmq")]
             Kind::Rocketmq(_) => {}
         }
+    }
+
+    /// Whether consumption is paused.
+    pub(super) fn paused(&self) -> watch::Receiver<bool> {
+        self.paused.subscribe()
     }
 
     /// Pauses consumption or goes on with it; the batch under way is finished.

@@ -24,13 +24,14 @@ use crate::config::{Loaded, QueueKind, Role};
 use crate::dial::Dial;
 use crate::gateway::book::{Book, Shelf};
 use crate::gateway::charge::ChargeDesk;
+use crate::gateway::claim::Passage;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
 use crate::http::EdgeCounters;
 use crate::metrics::{Figures, Source};
 use crate::order;
 use crate::queue::BoxFuture;
-use crate::status::Status;
+use crate::status::{Part, Record, Refuses, Status, Subject};
 use crate::store::{Balance, Outcomes, ReadError, Store};
 use crate::telemetry::LogHandle;
 use paced::Paced;
@@ -74,8 +75,10 @@ pub(super) struct View {
     order_tally: Arc<order::Tally>,
     balances: Paced<Result<Arc<HashMap<String, Balance>>, ReadError>>,
     overdue: Paced<OverdueView>,
-    /// The last durable counts that could be read.
-    outcomes: Mutex<Outcomes>,
+    /// The last durable counts that could be read; `None` before the first time.
+    outcomes: Mutex<Option<Outcomes>>,
+    /// Whether products can be read.
+    reads: Arc<Record>,
     last_products: Mutex<Vec<ProductView>>,
 }
 
@@ -86,6 +89,7 @@ struct Gateway {
     tally: Arc<Tally>,
     /// Not owned: the publisher ends when the last owner of the desk is gone.
     desk: Weak<ChargeDesk>,
+    passage: Arc<Passage>,
 }
 
 /// The parts that are shown, and already run.
@@ -120,12 +124,18 @@ impl View {
                 doubts: Arc::clone(&gateway.doubts),
                 tally: Arc::clone(&gateway.desks.tally),
                 desk: Arc::downgrade(&gateway.desks.charge),
+                passage: gateway.desks.charge.passage(),
             }),
             edges: shown.rest.counters(),
             order_tally: shown.rest.order_tally(),
             balances: Paced::new(COUNT_EVERY),
             overdue: Paced::new(COUNT_EVERY),
             outcomes: Mutex::default(),
+            reads: shown.status.record(Subject {
+                part: Part::Store,
+                what: "products can't be read",
+                refuses: Refuses::Nobody,
+            }),
             last_products: Mutex::default(),
         }
     }
@@ -142,6 +152,23 @@ impl View {
         let products = self.store.products().await?;
         let view = |product: &ProductState| self.product(product, balances.get(&product.prod_id));
         Ok(products.iter().map(view).collect())
+    }
+
+    /// The products; where they can't be read that is told of the database, on every way.
+    async fn products_or_trouble(&self) -> Vec<ProductView> {
+        match self.products().await {
+            Ok(products) => {
+                self.reads.gone();
+                self.last_products().clone_from(&products);
+                products
+            }
+            // The database goes before the admin socket, which then shows what there was.
+            Err(ReadError::Closed) => self.last_products().clone(),
+            Err(fault) => {
+                self.reads.seen(fault.into());
+                Vec::new()
+            }
+        }
     }
 
     async fn count_live_orders(&self) -> Result<Arc<HashMap<String, Balance>>, ReadError> {
@@ -210,20 +237,9 @@ impl View {
     }
 
     async fn whole(&self) -> Snapshot {
+        let products = self.products_or_trouble().await;
         let troubles = self.status.troubles();
         let mut condition = self.status.condition_with(&troubles);
-        let products = match self.products().await {
-            Ok(products) => {
-                self.last_products().clone_from(&products);
-                products
-            }
-            // The database goes before the admin socket, which then shows what there was.
-            Err(ReadError::Closed) => self.last_products().clone(),
-            Err(fault) => {
-                condition.degraded.push(format!("products can't be read: {fault}"));
-                Vec::new()
-            }
-        };
         if self.log.is_losing() {
             condition.warnings.push(LOSING.to_owned());
         }

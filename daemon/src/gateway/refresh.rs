@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::DecisionsPage;
@@ -27,6 +28,28 @@ pub struct Refresh {
     every: Dial,
     place: Option<Place>,
     state: watch::Sender<Sync>,
+    heard: Arc<Heard>,
+}
+
+/// What was read of the order side, beside what went into the book.
+#[derive(Debug, Default)]
+pub struct Heard {
+    decisions: AtomicU64,
+    is_paused: AtomicBool,
+}
+
+impl Heard {
+    /// Decisions, on orders of any gateway.
+    #[must_use]
+    pub fn decisions(&self) -> u64 {
+        self.decisions.load(Ordering::Relaxed)
+    }
+
+    /// Whether orders wait there because an operator wants it.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
+    }
 }
 
 /// Where in which database's sequence we are.
@@ -60,7 +83,13 @@ impl Refresh {
     #[must_use]
     pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>, every: impl Into<Dial>) -> Self {
         let (every, state) = (every.into(), watch::Sender::new(Sync::Never(None)));
-        Self { book, order_side, every, place: None, state }
+        Self { book, order_side, every, place: None, state, heard: Arc::default() }
+    }
+
+    /// What is read beside the book, as it comes.
+    #[must_use]
+    pub fn heard(&self) -> Arc<Heard> {
+        Arc::clone(&self.heard)
     }
 
     /// Tells how the book stands.
@@ -142,6 +171,8 @@ impl Refresh {
 
     /// Applies one page; true when there is more to read.
     fn apply(&mut self, page: &DecisionsPage) -> bool {
+        self.heard.decisions.fetch_add(page.decisions.len() as u64, Ordering::Relaxed);
+        self.heard.is_paused.store(page.paused, Ordering::Relaxed);
         self.book.renew_cards(&page.products);
         let mut settled: HashMap<&str, u32> = HashMap::new();
         for decision in &page.decisions {

@@ -22,13 +22,15 @@ const LAG_WAIT_MAX: Duration = Duration::from_secs(1);
 pub struct OrderBook {
     store: Store,
     lag: Arc<dyn LagReader>,
+    paused: watch::Receiver<bool>,
 }
 
 impl OrderBook {
-    /// Answers from `store`, with `lag` to tell whether something may still come.
+    /// Answers from `store`, with `lag` to tell whether something may still come, and `paused`
+    /// whether an operator keeps it from coming.
     #[must_use]
-    pub fn new(store: Store, lag: Arc<dyn LagReader>) -> Self {
-        Self { store, lag }
+    pub fn new(store: Store, lag: Arc<dyn LagReader>, paused: watch::Receiver<bool>) -> Self {
+        Self { store, lag, paused }
     }
 }
 
@@ -54,7 +56,10 @@ where
 
 impl OrderSide for OrderBook {
     fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
-        Box::pin(async move { Ok(self.store.decisions(after, PAGE_DECISIONS_MAX).await?) })
+        Box::pin(async move {
+            let page = self.store.decisions(after, PAGE_DECISIONS_MAX).await?;
+            Ok(DecisionsPage { paused: *self.paused.borrow(), ..page })
+        })
     }
 
     fn find<'a>(

@@ -24,9 +24,10 @@ pub struct Subject {
 }
 
 /// What a part's failing means to buyers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Refuses {
     /// Nobody gets in.
+    #[default]
     Everybody,
     /// They get in and wait.
     Nobody,

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use seckill_e2e::buyers::{Crowd, Told, phone, told_by_charge};
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Options, Until};
-use seckill_e2e::disk::{SmallDisk, Tampering};
+use seckill_e2e::disk::{ReadOnly, SmallDisk, Tampering};
 use seckill_e2e::process::ended;
 use seckill_e2e::until;
 
@@ -253,18 +253,61 @@ async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> 
     .await
 }
 
-/// Another program's write lock looks like a disk that hangs, to whoever guesses.
+/// What is open can be written as before, so the sale goes on; but a daemon that ended now would
+/// not start again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_becomes_read_only_is_told_and_the_sale_goes_on() -> Result<()> {
+    let store = tempfile::TempDir::new()?;
+    let path = store.path().join("store.db");
+    let options = Options::embedded().set("store.path", path.to_string_lossy());
+    let mut daemon = Daemon::start(options.clone()).await?;
+    let mounted = ReadOnly::over(store.path())?;
+    until("the warning", BACK_MAX, || async {
+        let (ready, state) = told(&daemon).await?;
+        ensure!(ready && state.is_healthy(), "{:?}", state.degraded);
+        let told = |text: &String| {
+            text.starts_with("a restart would be refused") && text.contains("store.db: Read-only")
+        };
+        Ok(state.warnings.iter().any(told).then_some(()))
+    })
+    .await?;
+    for number in 0..20 {
+        let told = told_by_charge(daemon.charge(&phone(number), "pid_0003", "2000.000").await);
+        ensure!(matches!(told, Told::Queued(_)), "{told:?}");
+    }
+    daemon.kill9()?;
+    let folder = daemon.folder();
+    let refused = ended(folder.path(), options.command(folder.path(), "run")?).await?;
+    ensure!(refused.code == Some(73), "{refused:?}");
+    drop(mounted);
+    let mut daemon = daemon.restart().await?;
+    let books = Books::drained(&path, BACK_MAX).await?;
+    ensure!(books.sold("pid_0003") == 20 && books.faults().is_empty(), "{books:?}");
+    let (ready, state) = told(&daemon).await?;
+    ensure!(ready && state.warnings.is_empty(), "{:?}", state.warnings);
+    daemon.terminate().await?;
+    ensure!(!daemon.logs()?.contains("a restart would be refused"), "an ordered stop warns of it");
+    Ok(())
+}
+
+/// Another program's write lock looks like a disk that hangs, to whoever guesses. What only waited
+/// for it was definitely not stored, and so is told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_holds_the_write_lock_is_named_and_nothing_is_guessed() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
     let other = Connection::open(daemon.database())?;
     other.execute_batch("BEGIN IMMEDIATE")?;
-    let told_while_locked = told_by_charge(daemon.charge(&phone(0), "pid_0001", "5999.000").await);
-    let id = match &told_while_locked {
-        Told::Unconfirmed(id) => Some(id.clone()),
-        Told::Refused(code) if code == "40004" => None,
-        told => anyhow::bail!("told {told:?} while nothing can be written"),
+    let charge = |number| {
+        let (daemon, buyer) = (&daemon, phone(number));
+        async move { told_by_charge(daemon.charge(&buyer, "pid_0001", "5999.000").await) }
     };
+    // All but the first wait behind it, and it waits for the lock.
+    let answers = tokio::join!(charge(0), charge(1), charge(2), charge(3));
+    for told in [answers.0, answers.1, answers.2, answers.3] {
+        ensure!(told == Told::Refused("40004".to_owned()), "told {told:?} of what isn't stored");
+    }
+    let switch = daemon.admin().post("/v1/intake/pause", serde_json::json!({})).await?;
+    ensure!(switch.status == 503 && switch.text().contains("nothing was changed"), "{switch:?}");
     let us = format!("process {} (", std::process::id());
     until("the holder to be named", BACK_MAX, || async {
         let (ready, state) = told(&daemon).await?;
@@ -287,10 +330,41 @@ async fn who_holds_the_write_lock_is_named_and_nothing_is_guessed() -> Result<()
         Ok((ready && state.troubles.is_empty()).then_some(()))
     })
     .await?;
-    let Some(id) = id else { return Ok(()) };
-    until("the order placed under its id", BACK_MAX, || async {
-        let told = daemon.query(&phone(0), "pid_0001").await?.json()?;
-        Ok((told["data"]["orderStatus"] == 2 && told["data"]["orderId"] == *id).then_some(()))
+    let (_, state) = told(&daemon).await?;
+    let product = state.products.iter().find(|product| product.prod_id == "pid_0001");
+    let whole = product.is_some_and(|it| it.free == Some(it.initial) && it.sold == 0);
+    ensure!(whole && state.unconfirmed.is_none_or(|sends| sends.count == 0), "{product:?}");
+    let told = charge(0).await;
+    ensure!(matches!(told, Told::Queued(_)), "{told:?}");
+    let books = Books::drained(&daemon.database(), BACK_MAX).await?;
+    ensure!(books.sold("pid_0001") == 1 && books.faults().is_empty(), "{books:?}");
+    Ok(())
+}
+
+/// A database that can be opened and not be read, as after somebody's own change to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn products_that_cannot_be_read_are_told_of_on_every_way() -> Result<()> {
+    let daemon = Daemon::start(Options::embedded()).await?;
+    let other = Connection::open(daemon.database())?;
+    let rename =
+        |from: &str, to: &str| other.execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}"));
+    rename("t_seckill_product", "moved_away")?;
+    for base in [daemon.gateway_url(), daemon.order_url()] {
+        until("/readyz to tell", BACK_MAX, || async {
+            let ready = daemon.client().get(&format!("{base}/readyz")).await?;
+            let tells = ready.text().contains("products can't be read: ");
+            Ok((ready.status == 503 && tells).then_some(()))
+        })
+        .await?;
+    }
+    let (_, state) = told(&daemon).await?;
+    ensure!(state.phase_words() == "serving, degraded", "{}", state.phase_words());
+    let report = Report::of(daemon.folder().path(), &Options::embedded()).await?;
+    report.assert("running daemon", "fail", &["products can't be read: "]);
+    rename("moved_away", "t_seckill_product")?;
+    until("well again", BACK_MAX, || async {
+        let (ready, state) = told(&daemon).await?;
+        Ok((ready && state.degraded.is_empty()).then_some(()))
     })
     .await
 }

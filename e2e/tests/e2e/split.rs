@@ -2,17 +2,24 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use protocol::Snapshot;
+use rusqlite::Connection;
+use rustix::process::Signal;
 use seckill_e2e::broker::Broker;
 use seckill_e2e::buyers::{Crowd, Told, phone, told_by_charge, told_by_query};
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Until};
 use seckill_e2e::until;
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::crash::Sale;
 use crate::rocketmq::{on, plain_broker, topic_drained};
 use crate::sale::DRAIN_MAX;
+
+/// How long anything may take to be told.
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// The processes of a split installation; all their files are in one folder.
 struct Split {
@@ -196,4 +203,102 @@ async fn a_charge_that_meets_a_frozen_broker_is_unconfirmed_and_settled_later() 
     let books = Books::read(&split.order.database())?;
     assert_eq!((books.sold("pid_0001"), books.faults()), (1, Vec::<String>::new()));
     Ok(())
+}
+
+/// What a gateway tells of itself: whether `/readyz` is 200, and the state.
+async fn told_of(gateway: &Daemon) -> Result<(bool, Snapshot)> {
+    let ready = gateway.client().get(&format!("{}/readyz", gateway.gateway_url())).await?;
+    Ok((ready.status == 200, gateway.admin().status().await?))
+}
+
+/// Waits until a gateway says these words of its order node, and ensures that it is degraded by
+/// every account, and takes buyers all the same.
+async fn degraded_and_open(gateway: &Daemon, words: &str) -> Result<()> {
+    until(words, WITHIN, || async {
+        let (_, state) = told_of(gateway).await?;
+        Ok(state.degraded.iter().any(|text| text.contains(words)).then_some(()))
+    })
+    .await?;
+    let (ready, state) = told_of(gateway).await?;
+    ensure!(ready, "the sale would end for an order node: {:?}", state.degraded);
+    ensure!(state.phase_words() == "serving, degraded", "{}", state.phase_words());
+    ensure!(!state.is_healthy() && state.refuses_all().is_none(), "{:?}", state.refuses_all());
+    let told = state.notables.iter().any(|event| event.text.contains(words));
+    ensure!(told, "no event: {:?}", state.notables);
+    let metrics = gateway.admin().get("/metrics").await?.text();
+    let series = "seckill_degraded_conditions{part=\"order_side\"} 1\n";
+    ensure!(metrics.contains(series) && metrics.contains("seckill_healthy 0\n"), "{metrics}");
+    Ok(())
+}
+
+async fn queued(gateway: &Daemon, buyers: std::ops::Range<u32>) -> Result<()> {
+    for number in buyers {
+        let told = told_by_charge(gateway.charge(&phone(number), "pid_0001", "5999.000").await);
+        ensure!(matches!(told, Told::Queued(_)), "buyer {number}: {told:?}");
+    }
+    Ok(())
+}
+
+async fn placed_and_well(gateway: &Daemon, buyers: std::ops::Range<u32>) -> Result<()> {
+    for number in buyers {
+        until("the order placed", WITHIN, || async {
+            let told = told_by_query(gateway.query(&phone(number), "pid_0001").await);
+            ensure!(told != Told::NoOrder("41004".to_owned()), "buyer {number}");
+            Ok(matches!(told, Told::Placed(_)).then_some(()))
+        })
+        .await?;
+    }
+    until("well again", WITHIN, || async {
+        let (ready, state) = told_of(gateway).await?;
+        Ok((ready && state.is_healthy() && state.phase_words() == "serving").then_some(()))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_node_that_freezes_is_told_while_buyers_queue_on() -> Result<()> {
+    let split = Split::start(1).await?;
+    let gateway = &split.gateways[0];
+    queued(gateway, 0..3).await?;
+    placed_and_well(gateway, 0..3).await?;
+    split.order.signal(Signal::STOP)?;
+    queued(gateway, 3..6).await?;
+    degraded_and_open(gateway, "the order node can't be asked: charges go on").await?;
+    queued(gateway, 6..9).await?;
+    for number in 3..9 {
+        let code = gateway.query(&phone(number), "pid_0001").await?.code();
+        ensure!(!["41004", "40004"].contains(&code.as_str()), "buyer {number} is denied: {code}");
+    }
+    split.order.signal(Signal::CONT)?;
+    placed_and_well(gateway, 0..9).await?;
+    ensure!(Books::read(&split.order.database())?.faults().is_empty());
+    split.drained().await
+}
+
+/// As while its database is locked, or full: what it answers is true, and nothing comes of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_node_that_decides_nothing_is_told_while_buyers_queue_on() -> Result<()> {
+    let split = Split::start(1).await?;
+    let gateway = &split.gateways[0];
+    let other = Connection::open(split.order.database())?;
+    other.execute_batch("BEGIN IMMEDIATE")?;
+    queued(gateway, 0..3).await?;
+    degraded_and_open(gateway, "orders aren't decided: the order node answers and has").await?;
+    queued(gateway, 3..6).await?;
+    other.execute_batch("ROLLBACK")?;
+    placed_and_well(gateway, 0..6).await?;
+    // A pause is somebody's wish: said, and no illness.
+    split.order.admin().command("/v1/consumption/pause", json!({})).await?;
+    queued(gateway, 6..9).await?;
+    until("the pause to be told", WITHIN, || async {
+        let (_, state) = told_of(gateway).await?;
+        let told = |text: &String| text.starts_with("consumption is paused at the order node");
+        ensure!(state.is_healthy(), "{:?}", state.degraded);
+        Ok(state.warnings.iter().any(told).then_some(()))
+    })
+    .await?;
+    split.order.admin().command("/v1/consumption/resume", json!({})).await?;
+    placed_and_well(gateway, 0..9).await?;
+    ensure!(Books::read(&split.order.database())?.faults().is_empty());
+    split.drained().await
 }

@@ -1,0 +1,128 @@
+//! Orders that wait while the order node, which answers, decides none: told by what comes of them,
+//! as its own troubles are its own. Where the node can't be asked, that is told instead; where an
+//! operator has paused it, too; and what left the queue and has no outcome is overdue, not stuck.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::gateway::{Following, GatewayParts, Side};
+use crate::gateway::book::Book;
+use crate::gateway::claim::Passage;
+use crate::gateway::confirmer::Doubts;
+use crate::gateway::refresh::Sync;
+use crate::queue::Cause;
+use crate::status::{Part, Record, Refuses, Status, Subject};
+
+/// Orders that wait for so long with none decided are told. A consumer that was started anew takes
+/// less.
+const AFTER: Duration = Duration::from_secs(10);
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks at a gateway without the order role.
+pub(super) struct Standstill {
+    record: Arc<Record>,
+    following: Following,
+    book: Arc<Book>,
+    doubts: Arc<Doubts>,
+    passage: Arc<Passage>,
+    row: Row,
+}
+
+/// How long orders have waited, in one row, with none decided.
+#[derive(Debug, Default)]
+struct Row {
+    since: Option<Instant>,
+    decisions: u64,
+}
+
+impl Row {
+    /// One more look; true where they have waited for too long.
+    fn is_too_long(&mut self, now: Instant, some_wait: bool, decisions: u64) -> bool {
+        if !some_wait || decisions != self.decisions {
+            self.since = None;
+        }
+        self.decisions = decisions;
+        let since = some_wait.then(|| *self.since.get_or_insert(now));
+        since.is_some_and(|since| AFTER <= now.saturating_duration_since(since))
+    }
+}
+
+impl Standstill {
+    /// `None` where orders are decided in this process, which knows how that goes.
+    pub(super) fn of(gateway: &GatewayParts, status: &Status) -> Option<Self> {
+        if gateway.following.side == Side::Here {
+            return None;
+        }
+        let what = "orders aren't decided";
+        let subject = Subject { part: Part::OrderSide, what, refuses: Refuses::Nobody };
+        Some(Self {
+            record: status.record(subject),
+            following: gateway.following.clone(),
+            book: Arc::clone(&gateway.book),
+            doubts: Arc::clone(&gateway.doubts),
+            passage: gateway.desks.charge.passage(),
+            row: Row::default(),
+        })
+    }
+
+    /// Looks each second until cancelled.
+    pub(super) async fn watch(mut self, status: Arc<Status>, cancel: CancellationToken) {
+        let looking = async {
+            loop {
+                self.look(&status);
+                tokio::time::sleep(EVERY).await;
+            }
+        };
+        cancel.run_until_cancelled(looking).await;
+    }
+
+    fn look(&mut self, status: &Status) {
+        let is_known = *self.following.sync.borrow() == Sync::Following;
+        let is_wanted = self.following.heard.is_paused();
+        let is_queue_empty = status.lag().lag.is_ok_and(|lag| lag.messages == 0);
+        let some_wait = is_known && !is_wanted && !is_queue_empty && 0 < self.waiting();
+        let decisions = self.following.heard.decisions();
+        if self.row.is_too_long(Instant::now(), some_wait, decisions) {
+            let seconds = AFTER.as_secs();
+            self.record.seen(Cause(format!(
+                "the order node answers and has decided none for over {seconds} s, while some wait"
+            )));
+        } else {
+            self.record.gone();
+        }
+    }
+
+    /// Orders of this gateway that are in the queue, and undecided as far as it has heard.
+    fn waiting(&self) -> usize {
+        let held = |units: u32| usize::try_from(units).unwrap_or(usize::MAX);
+        let shelves = self.book.shelves();
+        let held: usize = shelves.iter().map(|shelf| held(shelf.stock.figures().held)).sum();
+        held.saturating_sub(self.doubts.count() + self.passage.under_way())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{AFTER, Row};
+
+    #[test]
+    fn only_a_whole_row_of_looks_without_a_decision_is_told() {
+        let begin = Instant::now();
+        let mut row = Row::default();
+        let mut look = |seconds, some_wait, decisions| {
+            row.is_too_long(begin + Duration::from_secs(seconds), some_wait, decisions)
+        };
+        let after = AFTER.as_secs();
+        assert!(!look(0, true, 5) && !look(after - 1, true, 5));
+        assert!(look(after, true, 5) && look(after + 9, true, 5));
+        // One decision is enough, whosever it is; so is a moment in which nobody waits.
+        assert!(!look(after + 10, true, 6) && !look(2 * after + 9, true, 6));
+        assert!(!look(2 * after + 10, false, 6) && !look(2 * after + 11, true, 6));
+        assert!(!look(3 * after + 10, true, 6) && look(3 * after + 11, true, 6));
+    }
+}
