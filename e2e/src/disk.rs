@@ -107,8 +107,8 @@ impl Drop for SmallDisk {
     }
 }
 
-/// A folder that nothing can be written to by its path for as long as this lives; what is open there
-/// already can be. Needs root.
+/// A folder that nothing can be written to by its path for as long as this lives; what is open
+/// there already can be. Needs root.
 #[derive(Debug)]
 pub struct ReadOnly(PathBuf);
 
