@@ -15,10 +15,11 @@ use futures_util::poll;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, EXPECT, HeaderMap, HeaderValue,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, EXPECT, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING,
 };
 use hyper::http::request::Parts;
-use hyper::{Request, StatusCode};
+use hyper::{Request, StatusCode, Uri};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
@@ -177,6 +178,11 @@ impl<M> Edge<M> {
         if let Some(peer) = peer {
             parts.extensions.insert(peer);
         }
+        if parts.uri.path_and_query().is_none() {
+            // An authority alone, as `CONNECT` has it, names no path of ours, and warp's reader of
+            // paths panics at it. No route has this one.
+            parts.uri = Uri::from_static("/");
+        }
         let coded = !body.is_end_stream() && is_coded(&parts.headers);
         if coded || !(self.gate)(&parts) {
             return self.answer_without(service, parts, body, coded).await;
@@ -281,13 +287,16 @@ impl<M> Edge<M> {
     }
 }
 
-/// Whether the body was compressed or otherwise coded. Nobody here undoes that.
+/// Whether the body was compressed or otherwise coded, for good or for the way. Nobody here undoes
+/// that; chunks are hyper's matter.
 fn is_coded(headers: &HeaderMap) -> bool {
-    let is_plain = |value: &HeaderValue| {
-        let mut codings = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
+    let has_only = |name: HeaderName, plain: &[u8]| {
+        headers.get_all(name).iter().all(|value| {
+            let mut codings = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(plain))
+        })
     };
-    !headers.get_all(CONTENT_ENCODING).iter().all(is_plain)
+    !has_only(CONTENT_ENCODING, b"identity") || !has_only(TRANSFER_ENCODING, b"chunked")
 }
 
 fn closed_after(mut response: Response) -> Response {

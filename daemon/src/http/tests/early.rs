@@ -90,6 +90,26 @@ async fn what_is_not_coded_is_read() {
 }
 
 #[tokio::test]
+async fn a_body_that_was_coded_for_the_way_is_415_as_well() {
+    let server = start(LIMITS);
+    for coding in
+        ["gzip, chunked", "GZIP,chunked", "x, chunked", "gzip\r\ntransfer-encoding: chunked"]
+    {
+        let head = format!(
+            "POST /api/query.do HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             transfer-encoding: {coding}\r\n\r\n"
+        );
+        let answer = server.exchange(head + "3\r\na=b\r\n0\r\n\r\n").await;
+        assert_fault(&answer, "415");
+    }
+    let plain = "POST /api/query.do HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                 transfer-encoding: Chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n";
+    let answer = server.exchange(plain).await;
+    assert!(answer.contains(r#""orderId":"POST  a=b""#), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_connection_outlives_an_early_answer_to_a_body_that_was_there() {
     let server = start(LIMITS);
     let mut stream = server.connect().await;

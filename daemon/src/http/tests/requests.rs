@@ -42,6 +42,18 @@ async fn a_get_may_have_a_body() {
     server.stop().await;
 }
 
+/// `CONNECT host:port`, and what a scanner sends: an authority, and no path at all.
+#[tokio::test]
+async fn a_target_without_a_path_is_none_of_ours_and_no_fault() {
+    let server = start(LIMITS);
+    for line in ["CONNECT shop.test:443", "GET shop.test", "POST echo", "OPTIONS *", "GET *"] {
+        assert_fault(&server.exchange(request(line, "", "")).await, "404");
+        assert_fault(&server.exchange(request(line, "", "a=b")).await, "404");
+    }
+    assert_eq!(server.counters.read().panics, 0);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn paths_and_methods_that_are_not_there_are_told_in_json_and_in_words_of_their_own() {
     let server = start(LIMITS);
