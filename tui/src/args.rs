@@ -305,10 +305,10 @@ pub(crate) struct Orders {
     #[arg(long, value_parser = order_state())]
     pub(crate) state: Option<OrderState>,
     /// Only orders for this product.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) product: Option<String>,
     /// Only this buyer's orders; +86, blanks and dashes in the number make no difference.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) phone: Option<String>,
     /// Only orders whose id begins so; neither case nor dashes make a difference.
     #[arg(long, value_name = "BEGINNING", value_parser = NonEmptyStringValueParser::new())]
@@ -485,6 +485,15 @@ mod tests {
         assert_eq!(delta_of("-50"), Ok(-50));
         for text in ["50", "0", "+0", "-0", "+", "x", "+99999999999999999999"] {
             assert!(delta_of(text).unwrap_err().contains("+50 adds"), "{text}");
+        }
+    }
+
+    /// A script's variable that holds nothing must not list everybody's orders.
+    #[test]
+    fn an_empty_filter_is_refused() {
+        for option in ["--phone", "--product", "--id"] {
+            let error = Args::try_parse_from(["seckillctl", "orders", option, ""]).unwrap_err();
+            assert!(error.to_string().contains(option), "{error}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! The query strings of the admin socket: each key is known, given once, and in its bounds;
-//! anything else is refused by name.
+//! The query strings of the admin socket: each key is known, given once, not empty, and in its
+//! bounds; anything else is refused by name.
 
 use protocol::{OrderState, Refusal, RefusalCode};
 
@@ -24,15 +24,21 @@ impl Query {
             if pairs.iter().any(|(known, _)| *known == key) {
                 return Err(bad(format!("parameter {key} is given twice")));
             }
+            // Taken for "not given", it would list everybody's where one buyer's are asked for.
+            if value.is_empty() {
+                return Err(bad(format!(
+                    "parameter {key} is empty; leave it out, or give a value"
+                )));
+            }
             pairs.push((key, value));
         }
         Ok(Self(pairs))
     }
 
-    /// A parameter; an empty one counts as not given.
+    /// A parameter, where it is given.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == key);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        found.map(|(_, value)| value.as_str())
     }
 
     pub(super) fn limit(&self) -> Result<usize, Refusal> {
@@ -85,7 +91,7 @@ mod tests {
     #[test]
     fn parameters_are_known_given_once_and_in_their_bounds() {
         let allowed = ["state", "limit", "phone"];
-        let query = Query::parse("state=placed&limit=500&phone=", &allowed).ok().unwrap();
+        let query = Query::parse("state=placed&limit=500", &allowed).ok().unwrap();
         assert_eq!(query.state(), Ok(Some(OrderState::Placed)));
         assert_eq!((query.limit(), query.get("phone")), (Ok(500), None));
         let refused = |text: &str| {
@@ -98,6 +104,9 @@ mod tests {
         };
         assert!(refused("stat=1").contains("\"stat\"; allowed: state, limit, phone"));
         assert!(refused("limit=1&limit=2").contains("limit is given twice"));
+        for empty in ["phone=", "state=placed&phone", "state=", "limit="] {
+            assert!(refused(empty).contains("is empty"), "{empty}");
+        }
         assert!(refused("limit=0").contains("from 1 to 500"));
         assert!(refused("state=lost").contains("queued, unconfirmed"));
     }
