@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 
 use super::client::Clients;
 use super::delivery::delivery;
-use super::offsets::Handled;
+use super::offsets::{Handled, Run};
 use super::{Consuming, Delivery, Placer};
 use crate::fault_points::{Point, reach};
 
@@ -174,10 +174,12 @@ impl Progress {
     /// A batch comes from one queue. One that comes again comes by way of the retry topic, and
     /// bears the name of the orders' topic with places of the other.
     fn note(&self, messages: &[&MessageExt]) {
-        let fresh = messages.iter().filter(|message| message.reconsume_times() == 0);
-        let Some(last) = fresh.max_by_key(|message| message.queue_offset()) else { return };
+        let fresh = || messages.iter().filter(|message| message.reconsume_times() == 0);
+        let first = fresh().map(|message| message.queue_offset()).min();
+        let Some(last) = fresh().max_by_key(|message| message.queue_offset()) else { return };
         let queue = format!("{}/{}/{}", last.broker_name(), self.topic, last.queue_id());
-        self.handled.note(&queue, last.queue_offset() + 1);
+        let next = last.queue_offset() + 1;
+        self.handled.note(&queue, Run { first: first.unwrap_or(next), next });
     }
 }
 

@@ -179,7 +179,7 @@ impl RocketmqLag {
 
     fn place(&self, name: &str, depth: &Depth) -> Place {
         let oldest = depth.glance.min_offset;
-        let handled = self.shared.clients.handled.up_to(name);
+        let handled = self.shared.clients.handled.run(name);
         Place { committed: depth.committed.unwrap_or(oldest), oldest, handled }
     }
 

@@ -8,20 +8,36 @@ use std::sync::{Mutex, PoisonError};
 /// How far this process's consumers have come, by broker, topic and queue. Noted before a message
 /// is acknowledged: what the broker calls consumed beyond it was consumed by nobody here.
 #[derive(Debug, Default)]
-pub(super) struct Handled(Mutex<BTreeMap<String, i64>>);
+pub(super) struct Handled(Mutex<BTreeMap<String, Run>>);
+
+/// Offsets that were handled one after the other, without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The first of them.
+    pub(super) first: i64,
+    /// The one after the last.
+    pub(super) next: i64,
+}
 
 impl Handled {
-    /// Everything before the offset `next` has been handled.
-    pub(super) fn note(&self, queue: &str, next: i64) {
+    /// Notes a batch. One that leaves a gap before it begins a run anew; one that comes again, or
+    /// late, changes nothing of what is known beyond it.
+    pub(super) fn note(&self, queue: &str, batch: Run) {
         let mut handled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match handled.get_mut(queue) {
-            Some(known) => *known = next.max(*known),
-            None => drop(handled.insert(queue.to_owned(), next)),
+        let Some(run) = handled.get_mut(queue) else {
+            handled.insert(queue.to_owned(), batch);
+            return;
+        };
+        if run.next < batch.first {
+            *run = batch;
+        } else if run.first <= batch.next {
+            run.first = run.first.min(batch.first);
+            run.next = run.next.max(batch.next);
         }
     }
 
-    /// The offset after the last that was handled; none when nothing was.
-    pub(super) fn up_to(&self, queue: &str) -> Option<i64> {
+    /// What was handled last; none when nothing was.
+    pub(super) fn run(&self, queue: &str) -> Option<Run> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(queue).copied()
     }
 }
@@ -34,7 +50,14 @@ pub(super) struct Place {
     /// The oldest message that is left.
     pub(super) oldest: i64,
     /// How far this process has come, read after `committed`.
-    pub(super) handled: Option<i64>,
+    pub(super) handled: Option<Run>,
+}
+
+impl Place {
+    /// The offset after the last that this process has handled.
+    fn handled_up_to(&self) -> Option<i64> {
+        self.handled.map(|run| run.next)
+    }
 }
 
 /// A move by somebody else.
@@ -58,6 +81,16 @@ struct Known {
     skipped: Option<(i64, i64)>,
 }
 
+impl Known {
+    /// What was passed over and handled all the same: it had been fetched before the move.
+    fn put_right(&mut self, handled: Option<Run>) {
+        let (Some((from, to)), Some(run)) = (self.skipped, handled) else { return };
+        if run.first <= from && from < run.next {
+            self.skipped = Some((run.next, to)).filter(|(from, to)| from < to);
+        }
+    }
+}
+
 /// The queues that are watched, by their names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Offsets(BTreeMap<String, Known>);
@@ -66,13 +99,15 @@ impl Offsets {
     /// Takes a reading in; what was moved since the last one.
     pub(super) fn observe(&mut self, queue: &str, place: Place) -> Option<Move> {
         let Place { committed, oldest, handled } = place;
+        let handled_up_to = place.handled_up_to();
         let Some(known) = self.0.get_mut(queue) else {
-            let consumed = committed.max(handled.unwrap_or(committed));
+            let consumed = committed.max(handled_up_to.unwrap_or(committed));
             let known = Known { consumed, committed, skipped: None };
             self.0.insert(queue.to_owned(), known);
             return None;
         };
-        let (consumed, before) = (known.consumed.max(handled.unwrap_or(0)), known.committed);
+        known.put_right(handled);
+        let (consumed, before) = (known.consumed.max(handled_up_to.unwrap_or(0)), known.committed);
         known.committed = committed;
         known.consumed = consumed.max(committed);
         if committed < before {
@@ -98,7 +133,7 @@ impl Offsets {
 
     /// Takes the queue as it is: somebody of the group has it, and knows what it does.
     pub(super) fn trust(&mut self, queue: &str, place: Place) {
-        let consumed = place.committed.max(place.handled.unwrap_or(place.committed));
+        let consumed = place.committed.max(place.handled_up_to().unwrap_or(place.committed));
         let skipped = self.0.get(queue).and_then(|known| known.skipped);
         let known = Known { consumed, committed: place.committed, skipped };
         self.0.insert(queue.to_owned(), known);
@@ -114,12 +149,12 @@ impl Offsets {
 
 #[cfg(test)]
 mod tests {
-    use super::{Handled, Move, Offsets, Place};
+    use super::{Handled, Move, Offsets, Place, Run};
 
     const Q: &str = "broker-a/T/3";
 
-    const fn at(committed: i64, handled: Option<i64>) -> Place {
-        Place { committed, oldest: 0, handled }
+    fn at(committed: i64, handled: Option<i64>) -> Place {
+        Place { committed, oldest: 0, handled: handled.map(|next| Run { first: next - 5, next }) }
     }
 
     #[test]
@@ -182,13 +217,45 @@ mod tests {
         assert_eq!(offsets.skipped().count(), 0);
     }
 
+    /// A consumer has fetched what it has not handled yet, as while consumption is paused.
     #[test]
-    fn how_far_we_have_come_only_grows() {
+    fn what_was_fetched_before_the_move_and_is_handled_after_it_is_not_passed_over() {
+        let mut offsets = Offsets::default();
+        let run = |first, next, committed| Place {
+            committed,
+            oldest: 0,
+            handled: Some(Run { first, next }),
+        };
+        offsets.observe(Q, run(30, 40, 40));
+        let moved = offsets.observe(Q, run(30, 40, 60));
+        assert_eq!(moved, Some(Move::Skipped { from: 40, to: 60 }));
+        assert_eq!(offsets.observe(Q, run(30, 50, 60)), None);
+        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 50, 60)]);
+        assert_eq!(offsets.observe(Q, run(30, 60, 60)), None);
+        assert_eq!(offsets.skipped().count(), 0);
+        // Whoever went on behind the gap has not handled what is in it.
+        offsets.observe(Q, run(30, 60, 80));
+        assert_eq!(offsets.observe(Q, run(80, 90, 90)), None);
+        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 60, 80)]);
+    }
+
+    #[test]
+    fn a_run_has_no_gap() {
         let handled = Handled::default();
-        assert_eq!(handled.up_to(Q), None);
-        for next in [5, 9, 7] {
-            handled.note(Q, next);
+        assert_eq!(handled.run(Q), None);
+        for (batch, run) in [
+            ((5, 9), (5, 9)),
+            ((9, 12), (5, 12)),
+            // One that comes again, and one of before that is late.
+            ((7, 9), (5, 12)),
+            ((2, 5), (2, 12)),
+            ((0, 1), (2, 12)),
+            // A gap, and what fills it.
+            ((15, 20), (15, 20)),
+            ((12, 15), (12, 20)),
+        ] {
+            handled.note(Q, Run { first: batch.0, next: batch.1 });
+            assert_eq!(handled.run(Q), Some(Run { first: run.0, next: run.1 }), "{batch:?}");
         }
-        assert_eq!(handled.up_to(Q), Some(9));
     }
 }
