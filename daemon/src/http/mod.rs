@@ -18,7 +18,7 @@
 //! | 408 | a head or a body begun and not complete in time (silence just ends) | closed |
 //! | 413 | a body over the limit, told before more of it is read | closed |
 //! | 415 | a body of a type that nobody here reads, and no query string either | likewise |
-//! | 415 | a body with a coding of content or transfer; `Accept-Encoding` says `identity` | likewise |
+//! | 415 | a coded body (content or transfer); `Accept-Encoding` says `identity` | likewise |
 //! | 431 | a head over the limit (its target included), or over 100 headers | closed |
 //! | 500 | a panic in a handler, counted | kept |
 //!
