@@ -213,7 +213,8 @@ impl Following {
         };
         let behind = |what| {
             Condition::degraded(format!(
-                "{what}: charges go on with the stock last known, queries are answered 20000"
+                "{what}: charges go on with the stock last known, queries are answered 42004 or \
+                 20000"
             ))
         };
         match (&*self.sync.borrow(), self.side) {

@@ -46,7 +46,11 @@ impl QueryDesk {
             Ok(known) => known,
             Err(cause) => {
                 self.note_failure(prod_id, user_phone, &cause);
-                return Reply::bare(Code::ServerError);
+                // To whom an order was accepted it is there, however it stands.
+                return Reply::bare(match standing {
+                    Standing::Open => Code::ServerError,
+                    _ => Code::NotKnownYet,
+                });
             }
         };
         self.failing.store(false, Ordering::Relaxed);

@@ -81,7 +81,15 @@ async fn never_ordered_is_said_only_when_it_is_certain() {
 }
 
 #[tokio::test]
-async fn an_order_side_that_cant_be_asked_is_our_fault() {
-    let away = Err(cause("connection refused"));
-    assert_eq!(ask(Standing::Open, away).await, (Code::ServerError, None));
+async fn an_order_side_that_cant_be_asked_is_our_fault_and_no_accepted_order_is_in_doubt() {
+    let away = || Err(cause("connection refused"));
+    assert_eq!(ask(Standing::Open, away()).await, (Code::ServerError, None));
+    for standing in [
+        Standing::Queued(ours()),
+        Standing::Unconfirmed(ours()),
+        Standing::Publishing(ours(), Arc::default()),
+        Standing::Live(OURS.into()),
+    ] {
+        assert_eq!(ask(standing, away()).await, (Code::NotKnownYet, None));
+    }
 }
