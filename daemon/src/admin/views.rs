@@ -109,7 +109,26 @@ async fn orders(desk: &Desk, query: &Query) -> Result<Response, Refusal> {
         phone: query.get("phone").map(|typed| phone(desk, typed)).transpose()?,
         id: query.id()?,
     };
-    shown(&orders::page(desk, filter, query.get("after"), query.limit()?).await?)
+    let others = filter.phone.as_deref().map(other_spellings).unwrap_or_default();
+    let (after, limit) = (query.get("after"), query.limit()?);
+    let mut page = orders::page(desk, filter.clone(), after, limit).await?;
+    for phone in others {
+        if !page.orders.is_empty() {
+            break;
+        }
+        let filter = OrderFilter { phone: Some(phone), ..filter.clone() };
+        let other = orders::page(desk, filter, after, limit).await?;
+        if !other.orders.is_empty() {
+            page = other;
+        }
+    }
+    shown(&page)
+}
+
+/// As other senders on the topic may have written the number: what a gateway of ours takes has one
+/// form, but `query.do` and the orders that are placed know theirs as it came.
+fn other_spellings(number: &str) -> Vec<String> {
+    ["+86", "86", "0086", "+86 ", "+86-"].map(|code| format!("{code}{number}")).into()
 }
 
 /// The whole number that is meant. One that has the form that this profile takes is taken as it is.

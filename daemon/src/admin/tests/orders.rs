@@ -10,7 +10,7 @@ use super::{BOTH, Served, We};
 use crate::admin::{Reached, UndecidedOrder};
 use crate::config::Role;
 use crate::queue::Cause;
-use crate::store::tests::{order, outgoing, phone};
+use crate::store::tests::{PRICE, delivery, message, order, outgoing, phone};
 
 const NEAR: &str = "7d4483a4-1b2c-8567-8901-123456789abc";
 const FAR: &str = "7d4483b0-1b2c-8567-8901-123456789abc";
@@ -78,6 +78,22 @@ async fn an_order_that_waits_in_the_broker_is_found_by_number_state_and_id() {
         assert_eq!(ids(&page(&served, &format!("id={typed}")).await), [NEAR], "{typed}");
     }
     assert_eq!(ids(&page(&served, "id=7d4483").await).len(), 2);
+    served.end().await;
+}
+
+/// The phone pattern binds our gateway alone: a Java gateway's number is placed as it came.
+#[tokio::test]
+async fn a_number_that_was_sent_with_its_country_code_is_found() {
+    let served = served(&BOTH, Ok(0), []).await;
+    let number = phone(1);
+    let mut sent = message("java", 1, PRICE);
+    sent.user_phone = format!("+86{number}");
+    served.fixture.place(vec![delivery(&sent)]).await;
+    for typed in [number.clone(), format!("%2B86{number}"), format!("0086-{number}")] {
+        let page = page(&served, &format!("phone={typed}")).await;
+        assert_eq!(ids(&page), ["java"], "{typed}");
+    }
+    assert!(ids(&page(&served, &format!("phone={}", phone(2))).await).is_empty());
     served.end().await;
 }
 
