@@ -48,6 +48,22 @@ impl Access {
     }
 }
 
+/// The queues that take orders and may be read, as broker and number, neighbours at different
+/// brokers. None where it doesn't matter which is chosen: all that take orders may be read, or not
+/// one of them.
+pub(super) fn readable_queues(brokers: &[Broker]) -> Vec<(String, u32)> {
+    let both = |broker: &Broker| broker.access.readable().min(broker.access.writable());
+    if brokers.iter().all(|broker| both(broker) == broker.access.writable()) {
+        return Vec::new();
+    }
+    let most = brokers.iter().map(both).max().unwrap_or(0);
+    let at = |number: u32| {
+        let brokers = brokers.iter().filter(move |broker| number < both(broker));
+        brokers.map(move |broker| (broker.name.clone(), number))
+    };
+    (0..most).flat_map(at).collect()
+}
+
 /// Orders in queues of a broker that nobody may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shut {
@@ -259,7 +275,9 @@ fn held(shut: &Shut) -> String {
 mod tests {
     use std::time::Instant;
 
-    use super::{Access, Broker, Closed, OPEN, Part, SETTLED_AFTER, Shut, ShutBoard, judged};
+    use super::{
+        Access, Broker, Closed, OPEN, Part, SETTLED_AFTER, Shut, ShutBoard, judged, readable_queues,
+    };
 
     fn broker(name: &str, read_queues: u32, write_queues: u32, perm: u32) -> Broker {
         Broker {
@@ -282,6 +300,22 @@ mod tests {
             waiting: Some(waiting),
             queues: queues.collect(),
         }
+    }
+
+    #[test]
+    fn orders_are_sent_where_they_may_be_read_while_that_is_anywhere() {
+        let chosen = |brokers: &[Broker]| {
+            let name = |(broker, number)| format!("{broker}{number}");
+            readable_queues(brokers).into_iter().map(name).collect::<Vec<_>>()
+        };
+        let (narrow, open) = (broker("a", 2, 8, 6), broker("b", 3, 3, 6));
+        assert_eq!(chosen(std::slice::from_ref(&narrow)), ["a0", "a1"]);
+        assert_eq!(chosen(&[narrow, open.clone()]), ["a0", "b0", "a1", "b1", "b2"]);
+        assert_eq!(chosen(&[broker("a", 8, 8, 2), open.clone()]), ["b0", "b1", "b2"]);
+        // All of them may be read, or none may: the client chooses.
+        assert_eq!(chosen(&[broker("a", 8, 2, 6), open.clone()]), [""; 0]);
+        assert_eq!(chosen(&[broker("a", 4, 4, 4), open]), [""; 0]);
+        assert_eq!(chosen(&[broker("a", 8, 8, 2)]), [""; 0]);
     }
 
     #[test]

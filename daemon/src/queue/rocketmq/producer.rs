@@ -3,11 +3,13 @@
 //! choice.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use rocketmq_client_rust::{ClientResult, DefaultMQProducer, SendResult, SendStatus};
 use rocketmq_model::common::message::message_single::Message;
+use rocketmq_model::message::MessageQueue;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -31,12 +33,21 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(super) struct ProducerSlot {
     client: ArcSwapOption<DefaultMQProducer>,
     unready: ArcSwapOption<Cause>,
+    /// Where an order may be read, while there are queues that take orders and nobody may read.
+    /// Empty: the client chooses.
+    readable: ArcSwap<Vec<(String, u32)>>,
+    turn: AtomicUsize,
 }
 
 impl ProducerSlot {
     pub(super) fn new() -> Self {
         let connecting = Cause("connecting to RocketMQ".to_owned());
-        Self { client: ArcSwapOption::empty(), unready: ArcSwapOption::from_pointee(connecting) }
+        Self {
+            client: ArcSwapOption::empty(),
+            unready: ArcSwapOption::from_pointee(connecting),
+            readable: ArcSwap::default(),
+            turn: AtomicUsize::new(0),
+        }
     }
 
     /// Puts a client in and gives the one before. Sends that are under way hold on to theirs.
@@ -54,6 +65,20 @@ impl ProducerSlot {
 
     pub(super) fn set_unready(&self, cause: Cause) {
         self.unready.store(Some(Arc::new(cause)));
+    }
+
+    /// Sends to these queues in turn; to any that takes orders where there is none.
+    pub(super) fn send_among(&self, readable: Vec<(String, u32)>) {
+        if **self.readable.load() != readable {
+            self.readable.store(Arc::new(readable));
+        }
+    }
+
+    fn queue(&self, topic: &str) -> Option<MessageQueue> {
+        let readable = self.readable.load();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let (broker, number) = readable.get(turn.checked_rem(readable.len())?)?;
+        Some(MessageQueue::from_parts(topic, broker.as_str(), i32::try_from(*number).ok()?))
     }
 
     fn ready(&self) -> Result<(), Cause> {
@@ -147,7 +172,9 @@ impl RocketmqProducer {
         let messages: Result<Vec<Message>, _> =
             orders.iter().map(|order| message(order, &settings.topic)).collect();
         let messages = messages.map_err(|error| illegal(&error))?;
-        match tokio::time::timeout(left + GRACE, send(&client, messages, left_ms)).await {
+        let queue = self.shared.producer.queue(&settings.topic);
+        let sending = send(&client, messages, queue, left_ms);
+        match tokio::time::timeout(left + GRACE, sending).await {
             Ok(Ok(Some(result))) => Ok(Sent::of(&result)),
             Ok(Ok(None)) => Err(unknown("the broker's answer holds no result")),
             Ok(Err(error)) => Err(Facts::of(&error)),
@@ -235,17 +262,27 @@ impl Producer for RocketmqProducer {
 async fn send(
     client: &DefaultMQProducer,
     mut messages: Vec<Message>,
+    queue: Option<MessageQueue>,
     timeout_ms: u64,
 ) -> ClientResult<Option<SendResult>> {
     // Awaited, never one-way: those are lost at shutdown.
-    match (messages.pop(), messages.is_empty()) {
-        (None, _) => Ok(None),
-        (Some(only), true) => Box::pin(client.send_with_timeout(only, timeout_ms)).await,
-        (Some(last), false) => {
-            messages.push(last);
-            Box::pin(client.send_batch_with_timeout(messages, timeout_ms)).await.map(Some)
-        }
+    let Some(last) = messages.pop() else { return Ok(None) };
+    if messages.is_empty() {
+        return match queue {
+            None => Box::pin(client.send_with_timeout(last, timeout_ms)).await,
+            Some(queue) => {
+                Box::pin(client.send_to_queue_with_timeout(last, queue, timeout_ms)).await
+            }
+        };
     }
+    messages.push(last);
+    let sent = match queue {
+        None => Box::pin(client.send_batch_with_timeout(messages, timeout_ms)).await,
+        Some(queue) => {
+            Box::pin(client.send_batch_to_queue_with_timeout(messages, queue, timeout_ms)).await
+        }
+    };
+    sent.map(Some)
 }
 
 /// Exactly what the Java services read, plus the key for tracing and the accept time.
@@ -283,7 +320,7 @@ mod tests {
     use protocol::{EpochMs, OrderMessage};
     use rocketmq_model::common::message::MessageTrait;
 
-    use super::{Blame, Outgoing, illegal, message, unknown, unsent};
+    use super::{Blame, Outgoing, ProducerSlot, illegal, message, unknown, unsent};
 
     #[test]
     fn a_message_carries_the_javas_body_the_key_and_the_accept_time() {
@@ -300,6 +337,22 @@ mod tests {
         assert_eq!(message.property("KEYS"), Some("d90a05d0-c339-4e89-804d-87cc17135f2a"));
         assert_eq!(message.property("acceptTime"), Some("1795444100572"));
         assert_eq!(message.get_tags(), None);
+    }
+
+    #[test]
+    fn queues_that_may_be_read_are_chosen_in_turn_while_there_are_others() {
+        let slot = ProducerSlot::new();
+        assert!(slot.queue("T").is_none(), "the client chooses");
+        slot.send_among(vec![("a".to_owned(), 0), ("b".to_owned(), 0), ("a".to_owned(), 1)]);
+        let chosen = || slot.queue("T").unwrap();
+        let name = |queue: &super::MessageQueue| {
+            format!("{}/{}/{}", queue.broker_name(), queue.topic(), queue.queue_id())
+        };
+        let mut names: Vec<_> = (0..6).map(|_| name(&chosen())).collect();
+        names.sort();
+        assert_eq!(names, ["a/T/0", "a/T/0", "a/T/1", "a/T/1", "b/T/0", "b/T/0"]);
+        slot.send_among(Vec::new());
+        assert!(slot.queue("T").is_none());
     }
 
     #[test]

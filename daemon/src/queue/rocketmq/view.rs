@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use protocol::{RocketmqBroker, RocketmqView};
 
+use super::access::readable_queues;
 use super::client::Names;
 use super::requests::{Broker, RequestError, Requests};
 use super::{Cause, Health, RocketmqQueue, Shared};
@@ -94,8 +95,11 @@ pub(super) async fn watch(shared: Arc<Shared>) {
 }
 
 /// Takes over what the keeper saw, so that brokers have their names from the first order on.
-pub(super) fn note_route(shared: &Shared, brokers: &[Broker]) {
-    brokers.clone_into(&mut shared.seen().route);
+/// The producer learns where orders may be read. Whether anything is otherwise than before.
+pub(super) fn note_route(shared: &Shared, brokers: &[Broker]) -> bool {
+    shared.producer.send_among(readable_queues(brokers));
+    let before = std::mem::replace(&mut shared.seen().route, brokers.to_vec());
+    before != brokers
 }
 
 /// `broker-a (127.0.0.1:10911)`, or the address alone.
@@ -121,7 +125,7 @@ async fn look(shared: &Shared) -> Result<(), RequestError> {
     };
     let names = &shared.clients.names;
     let brokers = requests.brokers_of(&names.topic).await?.unwrap_or_default();
-    if std::mem::replace(&mut shared.seen().route, brokers.clone()) != brokers {
+    if note_route(shared, &brokers) {
         // Permissions or numbers of queues are others: the keeper judges them.
         shared.look();
     }

@@ -12,6 +12,7 @@ use seckill_e2e::daemon::Daemon;
 use seckill_e2e::disk::SmallDisk;
 use seckill_e2e::topic::{GROUP, TOPIC};
 use seckill_e2e::until;
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::{on, plain_broker, versions};
@@ -21,12 +22,12 @@ const WITHIN: Duration = Duration::from_secs(120);
 const PRODUCT: (&str, &str) = ("pid_0003", "2000.000");
 
 /// What a charge is answered.
-async fn charge(daemon: &Daemon, buyer: u32) -> Result<String> {
+pub(super) async fn charge(daemon: &Daemon, buyer: u32) -> Result<String> {
     Ok(daemon.charge(&phone(buyer), PRODUCT.0, PRODUCT.1).await?.code())
 }
 
 /// Waits for `/readyz` to say these words, ready or not.
-async fn readiness(daemon: &Daemon, status: u16, words: &[&str]) -> Result<()> {
+pub(super) async fn readiness(daemon: &Daemon, status: u16, words: &[&str]) -> Result<()> {
     let url = format!("{}/readyz", daemon.gateway_url());
     until(&format!("readiness {status} with {words:?}"), WITHIN, || async {
         let told = daemon.client().get(&url).await?;
@@ -40,7 +41,7 @@ async fn readiness(daemon: &Daemon, status: u16, words: &[&str]) -> Result<()> {
 }
 
 /// Waits until a buyer is queued.
-async fn queued(daemon: &Daemon, buyer: u32) -> Result<()> {
+pub(super) async fn queued(daemon: &Daemon, buyer: u32) -> Result<()> {
     until("a charge that is queued", WITHIN, || async {
         Ok((charge(daemon, buyer).await? == "10000").then_some(()))
     })
@@ -48,7 +49,7 @@ async fn queued(daemon: &Daemon, buyer: u32) -> Result<()> {
 }
 
 /// Waits until these buyers' orders are placed, and none is missing in the books.
-async fn placed(daemon: &Daemon, buyers: impl Iterator<Item = u32>) -> Result<()> {
+pub(super) async fn placed(daemon: &Daemon, buyers: impl Iterator<Item = u32>) -> Result<()> {
     for buyer in buyers {
         until("an order placed", WITHIN, || async {
             let told = daemon.query(&phone(buyer), PRODUCT.0).await?.json()?;
@@ -139,13 +140,25 @@ async fn queues_that_nobody_may_read() -> Result<()> {
     let width = |read, write| {
         ["updateTopic", "-b", &address, "-t", TOPIC, "-r", read, "-w", write, "-p", "6"]
     };
-    broker.mqadmin(&width("2", "8")).await?;
+    broker.mqadmin(&width("8", "8")).await?;
     let daemon = Daemon::start(on(&broker)).await?;
+    let consumption = "/v1/consumption";
+    let admin = daemon.admin();
+    admin.command(&format!("{consumption}/pause"), json!({ "reason": "they wait" })).await?;
     for buyer in 0..BUYERS {
         queued(&daemon, buyer).await?;
     }
+    // Narrower while nobody consumes, so that none is on its way to us already.
+    broker.mqadmin(&width("2", "8")).await?;
+    let daemon = daemon.restart().await?;
+    daemon.admin().command(&format!("{consumption}/resume"), json!({})).await?;
     readiness(&daemon, 200, &["writeQueueNums 8, readQueueNums 2", "updateTopic"]).await?;
     readiness(&daemon, 200, &["wait there unread (queue"]).await?;
+    // Whoever comes now is sent where it may be read.
+    for buyer in 100..100 + BUYERS {
+        queued(&daemon, buyer).await?;
+    }
+    placed(&daemon, 100..100 + BUYERS).await?;
     let daemon = denied_to_nobody(daemon, &broker, BUYERS).await?;
     let report = Report::of(daemon.folder().path(), &on(&broker)).await?;
     report.assert("queues", "fail", &["orders wait there unread", "-r 8 -w 8"]);
