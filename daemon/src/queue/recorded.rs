@@ -17,6 +17,7 @@ pub struct RecordedProducer {
 struct UnderWay<'a> {
     record: &'a Record,
     orders: usize,
+    doing: &'static str,
 }
 
 impl RecordedProducer {
@@ -55,7 +56,7 @@ impl RecordedProducer {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let cause = Cause("publishing ended in disorder; the log has the cause".to_owned());
+            let cause = Cause(format!("{} ended in disorder; the log has the cause", self.doing));
             self.record.failed(self.orders, &cause);
         }
     }
@@ -65,7 +66,7 @@ impl Producer for RecordedProducer {
     fn publish(&self, batch: Arc<Vec<Outgoing>>) -> BoxFuture<'_, Vec<Published>> {
         Box::pin(async move {
             let sent = batch.len();
-            let under_way = UnderWay { record: &self.record, orders: sent };
+            let under_way = UnderWay { record: &self.record, orders: sent, doing: "publishing" };
             let results = self.producer.publish(batch).await;
             drop(under_way);
             self.note(&results, sent);
@@ -103,7 +104,9 @@ impl<P: Placer> RecordedPlacer<P> {
 impl<P: Placer> Placer for RecordedPlacer<P> {
     fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
         let orders = deliveries.len();
+        let under_way = UnderWay { record: &self.record, orders, doing: "placing" };
         let placed = self.placer.place(deliveries);
+        drop(under_way);
         match &placed {
             Ok(()) => self.record.through(),
             Err(cause) => self.record.failed(orders, cause),
@@ -118,7 +121,7 @@ mod tests {
 
     use protocol::TroubleState;
 
-    use super::RecordedProducer;
+    use super::{Cause, Delivery, Placer, RecordedPlacer, RecordedProducer};
     use crate::contain::contain;
     use crate::gateway::testing::{FakeQueue, cause};
     use crate::queue::{Blame, Producer, Published};
@@ -181,5 +184,23 @@ mod tests {
             contain(producer.publish(Arc::new(vec![outgoing("a", 1)])).as_mut()).await.is_err()
         );
         assert!(record.told().unwrap().text.contains("in disorder"));
+    }
+
+    #[test]
+    fn a_panic_while_placing_is_a_failure_too() {
+        struct Panics;
+        impl Placer for Panics {
+            fn place(&self, _: Vec<Delivery>) -> Result<(), Cause> {
+                panic!("as asked")
+            }
+        }
+        let what = "orders can't be placed";
+        let subject = Subject { part: Part::Store, what, refuses: Refuses::Nobody };
+        let record = Status::default().record(subject);
+        let placer = RecordedPlacer::new(Panics, Arc::clone(&record));
+        let placed =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| placer.place(vec![])));
+        assert!(placed.is_err());
+        assert!(record.told().unwrap().text.contains("placing ended in disorder"));
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use protocol::{Ending, OrderMessage, mask_phones};
 use rocketmq_client_rust::{
     ClientError, ClientResult, ConsumeConcurrentlyContext, ConsumeConcurrentlyStatus,
     DefaultMQPushConsumer, MQConsumerInner, MessageListenerConcurrently,
@@ -37,6 +38,9 @@ const CLIENT_END_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// after its start and then does it each second at best; until it does, the lag counts what is long
 /// placed and nobody is told "never ordered".
 const PERSIST_AFTER: Duration = Duration::from_millis(100);
+
+/// How many orders of a batch a line of the log names.
+const TOLD_MAX: usize = 32;
 
 /// A consumer at work.
 pub(super) struct RunningConsumer {
@@ -230,11 +234,25 @@ fn place(placer: &dyn Placer, deliveries: &[Delivery], failing: &AtomicBool) -> 
         }
         // A fault of ours that the same batch would meet again: the broker counts the redeliveries.
         Err(_) => {
-            let first = deliveries.first().map_or("", |delivery| delivery.origin.as_str());
-            tracing::error!(target: "seckilld::queue", first, "placing panicked; given back");
+            let orders = told(deliveries);
+            tracing::error!(target: "seckilld::queue", orders, "placing panicked; given back");
             Tried::GiveUp
         }
     }
+}
+
+/// The orders of a batch by their ids; what holds none by the place that it came from.
+fn told(deliveries: &[Delivery]) -> String {
+    let name = |delivery: &Delivery| match OrderMessage::decode(&delivery.body) {
+        // Somebody else's id may be anything.
+        Ok(message) => mask_phones(&message.order_id, Ending::Whole),
+        Err(_) => delivery.origin.clone(),
+    };
+    let mut told: Vec<String> = deliveries.iter().take(TOLD_MAX).map(name).collect();
+    if TOLD_MAX < deliveries.len() {
+        told.push(format!("{} more", deliveries.len() - TOLD_MAX));
+    }
+    told.join(", ")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Consuming, Gate, Passed, Tried, place};
+use super::{Consuming, Gate, Passed, Tried, place, told};
 use crate::queue::{Cause, Delivery, Placer};
 
 const LONG: Duration = Duration::from_secs(10);
@@ -115,6 +115,30 @@ fn a_panic_of_the_placer_gives_the_batch_back() {
         }
     }
     assert_eq!(place(&Panics, &[], &AtomicBool::default()), Tried::GiveUp);
+}
+
+#[test]
+fn a_batch_is_told_by_its_orders_ids_and_else_by_where_it_came_from() {
+    let delivery = |body: Vec<u8>, origin: &str| Delivery {
+        body,
+        charged_at: protocol::EpochMs(1),
+        queued_at: None,
+        origin: origin.to_owned(),
+        redeliveries: 0,
+    };
+    let order = |number: usize| {
+        let message = protocol::OrderMessage {
+            order_id: format!("order-{number}"),
+            user_phone: "15200008881".to_owned(),
+            prod_id: "pid_0003".to_owned(),
+            charge_money: "2000.000".to_owned(),
+        };
+        delivery(message.encode("T"), "a/T/0@7")
+    };
+    assert_eq!(told(&[order(1), delivery(b"no".to_vec(), "a/T/3@9")]), "order-1, a/T/3@9");
+    let many: Vec<Delivery> = (0..40).map(order).collect();
+    let told = told(&many);
+    assert!(told.ends_with("order-31, 8 more") && !told.contains("1520000"), "{told}");
 }
 
 #[test]
