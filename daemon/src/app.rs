@@ -13,6 +13,8 @@
 //!
 //! In between, `reload` puts a changed configuration into effect.
 
+#[cfg(feature = "rocketmq")]
+mod broker_notes;
 mod dials;
 mod ending;
 mod gateway;

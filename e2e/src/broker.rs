@@ -376,7 +376,7 @@ fn free_ports() -> Result<(u16, u16)> {
 /// Whether the name server knows a broker: one request of the remoting protocol for the route of
 /// the topic that every broker of ours has.
 fn registered(name_server: &str) -> Result<bool> {
-    let header = r#"{"code":105,"language":"JAVA","version":401,"opaque":1,"flag":0,"extFields":{"topic":"TBW102"}}"#;
+    let header = r#"{"code":105,"language":"JAVA","version":401,"opaque":1,"flag":0,"extFields":{"topic":"DefaultCluster"}}"#;
     let length = u32::try_from(header.len())?;
     let mut stream = TcpStream::connect(name_server)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;

@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::StartError;
+#[cfg(feature = "rocketmq")]
+use super::broker_notes::StoredNotes;
 use super::dials::Dials;
 use crate::config::{Account, Config, Loaded, QueueKind, Role};
 use crate::dial::Dial;
@@ -96,7 +98,7 @@ impl QueueParts {
         let records = Records::begin(loaded, status);
         let kind = match loaded.config.queue.kind {
             QueueKind::Embedded => Kind::Embedded(EmbeddedQueue::new(store.clone())),
-            QueueKind::Rocketmq => open_rocketmq(loaded, status)?,
+            QueueKind::Rocketmq => open_rocketmq(loaded, store, status)?,
         };
         Ok(Self { kind, records, paused: watch::Sender::new(false), consumer: Mutex::default() })
     }
@@ -356,10 +358,12 @@ impl LagReader for WithResent {
 }
 
 #[cfg(feature = "rocketmq")]
-fn open_rocketmq(loaded: &Loaded, status: &Arc<Status>) -> Result<Kind, StartError> {
+fn open_rocketmq(loaded: &Loaded, store: &Store, status: &Arc<Status>) -> Result<Kind, StartError> {
     let credentials = loaded.credentials()?;
-    let queue =
-        RocketmqQueue::open(&loaded.config.rocketmq, credentials).map_err(StartError::Queue)?;
+    let settings = &loaded.config.rocketmq;
+    let queue = RocketmqQueue::open(settings, credentials).map_err(StartError::Queue)?;
+    let notes = StoredNotes::new(store, &settings.namespace, &settings.topic);
+    queue.keep_brokers_in(Arc::new(notes));
     let (mut health, status) = (queue.health(), Arc::clone(status));
     let roles = loaded.config.roles.clone();
     // Until the first word comes, it is as the empty one says: connecting.
@@ -392,7 +396,7 @@ fn condition(health: &Health, roles: &[Role]) -> Condition {
 }
 
 #[cfg(not(feature = "rocketmq"))]
-fn open_rocketmq(_: &Loaded, _: &Arc<Status>) -> Result<Kind, StartError> {
+fn open_rocketmq(_: &Loaded, _: &Store, _: &Arc<Status>) -> Result<Kind, StartError> {
     // `config::validate` has refused this already, with the key and its source.
     let why = "this build lacks the cargo feature `rocketmq`".to_owned();
     Err(StartError::Queue(Cause(why)))

@@ -113,6 +113,7 @@ impl Default for Rocketmq {
             consume_batch_max: 256,
             consume_threads: 32,
             create_topic: true,
+            brokers_gone: Vec::new(),
         }
     }
 }

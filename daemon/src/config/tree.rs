@@ -136,6 +136,10 @@ keys! {
         pub consume_threads: usize,
         /// Whether to make the topic (4 queues) when the broker lacks it and allows it.
         pub create_topic: bool,
+        /// Names of brokers that are out of service for good, such as `["broker-b"]`. Every other
+        /// one that ever had a part of the topic is missed when it is away: what waits there is
+        /// unknown then, also after a restart, and nobody is told that there is no order.
+        pub brokers_gone: Vec<String>,
     }
 
     /// Keys under `store`.

@@ -109,6 +109,7 @@ pub(crate) fn settings(name_server: &str) -> Rocketmq {
         consume_batch_max: 32,
         consume_threads: 8,
         create_topic: true,
+        brokers_gone: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod away;
 mod closed;
 mod doctor;
+mod gone;
 mod lag;
 mod moved;
 mod network;

@@ -23,6 +23,7 @@ impl Judge<'_> {
         }
         self.name_servers();
         self.names();
+        self.brokers_gone();
         self.doctor_topic();
         self.tls();
         self.credentials(env_type);
@@ -82,6 +83,16 @@ impl Judge<'_> {
         if is_placeholder(namespace) || !(namespace.is_empty() || is_name(namespace)) {
             let problem = "must be the instance's id, such as MQ_INST_1234_abcd, or empty";
             self.refuse("rocketmq.namespace", problem);
+        }
+    }
+
+    fn brokers_gone(&mut self) {
+        for (index, name) in self.config.rocketmq.brokers_gone.iter().enumerate() {
+            if name.is_empty() || name.contains([':', ',', ';']) {
+                let problem = "must be the name of a broker, such as broker-b, each an item of its \
+                               own: `mqadmin clusterList` and `seckillctl queue` show the names";
+                self.refuse(&format!("rocketmq.brokers_gone[{index}]"), problem);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! what was asked for, and after an outage puts fresh clients in the place of those whose circuit
 //! breaker would refuse for half a minute more.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::access::Closed;
 use super::classify::Facts;
 use super::consumer::RunningConsumer;
 use super::line::{Line, Port, Ports};
-use super::probe::{Consumes, Fault, Found, Topic, probe, takes_any_secret};
+use super::probe::{AtWork, Consumes, Fault, Found, Topic, probe, takes_any_secret};
 use super::requests::Requests;
 use super::{Cause, Running, Shared};
 
@@ -38,6 +39,8 @@ const CLOSE_AFTER: Duration = Duration::from_secs(6);
 /// How long it may take to make the consumer known again: one hello that waits for its time-out may
 /// be under way already.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(4);
+/// Offsets of queues that were made anew aren't set back more often than this.
+const SET_BACK_AFTER: Duration = Duration::from_secs(10);
 /// How long a producer may take to end.
 const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -68,6 +71,9 @@ pub(super) struct Keeper {
     known_way_spent: bool,
     /// It is being tried.
     known_way_tried: bool,
+    /// The topic was deleted under the consumer.
+    topic_gone: bool,
+    set_back_at: Option<Instant>,
     /// No broker took orders when it was looked last.
     closed_to_writers: bool,
     wait: Duration,
@@ -96,6 +102,8 @@ impl Keeper {
             any_secret: AnySecret::Unasked,
             known_way_spent: false,
             known_way_tried: false,
+            topic_gone: false,
+            set_back_at: None,
             closed_to_writers: false,
             wait: PROBE_AFTER_MIN,
         }
@@ -234,7 +242,14 @@ impl Keeper {
         if down.len() == name_servers.len() {
             return Err(Fault::NameServers(down));
         }
-        let mut found = self.look().await?;
+        let found = match self.look().await {
+            Err(Fault::TopicGone) => {
+                self.leave_topic().await;
+                self.look().await
+            }
+            found => found,
+        };
+        let mut found = found?;
         let addresses: Vec<String> =
             found.brokers.iter().map(|broker| broker.address.clone()).collect();
         if self.brokers != addresses {
@@ -250,7 +265,7 @@ impl Keeper {
             true => self.close_to_writers(&found.closed),
             false => self.mend_producer(found.topic).await?,
         }
-        self.mend_consumer(found.topic).await?;
+        self.mend_consumer(&found).await?;
         self.mend_registration().await;
         self.warn(&mut found).await;
         Ok(found)
@@ -270,8 +285,14 @@ impl Keeper {
             Some(_) => Consumes::Yes,
             None => Consumes::No,
         };
+        // One that is being started or replaced may be at work in a moment.
+        let at_work = match self.shared.consumer.try_lock() {
+            Ok(consumer) if consumer.is_none() => AtWork::No,
+            _ => AtWork::Yes,
+        };
         let (clients, shut) = (&self.shared.clients, self.shared.shut.told());
-        let found = Box::pin(probe(clients, &requests, &self.line, consumes, &shut)).await;
+        let ours = (consumes, at_work);
+        let found = Box::pin(probe(clients, &requests, &self.line, ours, &shut)).await;
         if matches!(found, Err(Fault::Silent { .. } | Fault::Other(_))) {
             // A fresh connection next time: the breaker mustn't judge for us.
             self.stale.requests = true;
@@ -321,16 +342,36 @@ impl Keeper {
         Ok(())
     }
 
+    /// Ends the consumer of a topic that was deleted before anybody makes it again: it would go on
+    /// from where it was, and pass over what the new one holds.
+    async fn leave_topic(&mut self) {
+        let Some(old) = self.shared.consumer.lock().await.take() else { return };
+        tracing::warn!(
+            target: "seckilld::queue", topic = self.shared.clients.names.topic,
+            "the topic was deleted; what waited in it is gone with it"
+        );
+        self.topic_gone = true;
+        self.shared.health.consumer(Running::No);
+        Box::pin(old.stop()).await;
+    }
+
     /// Consumes once the topic is there: a consumer that starts before it looks again only after 10
     /// s, and takes up to 20 s more.
-    async fn mend_consumer(&mut self, topic: Topic) -> Result<(), Fault> {
+    async fn mend_consumer(&mut self, found: &Found) -> Result<(), Fault> {
         let mut consumer = self.shared.consumer.lock().await;
         let (placer, consuming) = {
             let wants = self.shared.wants();
             (wants.placer.clone(), wants.consuming)
         };
         let Some(placer) = placer else { return Ok(()) };
-        if topic != Topic::Exists || consumer.is_some() && !self.stale.consumer {
+        let mut anew = self.shared.take_anew();
+        // Where it can't be set back, or another consumer sets it forward, that is no reason to
+        // make a consumer each second.
+        if self.set_back_at.is_some_and(|at| at.elapsed() < SET_BACK_AFTER) {
+            anew.clear();
+        }
+        let is_well = consumer.is_some() && !self.stale.consumer && anew.is_empty();
+        if found.topic != Topic::Exists || is_well {
             return Ok(());
         }
         if let Some(old) = consumer.take() {
@@ -338,12 +379,54 @@ impl Keeper {
             self.shared.health.consumer(Running::No);
             Box::pin(old.stop()).await;
         }
+        if std::mem::take(&mut self.topic_gone) {
+            let queues = found.brokers.iter().flat_map(|broker| {
+                (0..broker.access.queues()).map(|number| (broker.address.clone(), number))
+            });
+            anew.extend(queues);
+        }
+        if !anew.is_empty() {
+            self.set_back_at = Some(Instant::now());
+            self.set_back(&anew).await;
+        }
         let fresh = Box::pin(RunningConsumer::start(&self.shared.clients, placer, consuming)).await;
         *consumer = Some(fresh.map_err(|error| other(&error))?);
         self.stale.consumer = false;
         drop(consumer);
         self.shared.tell_consuming();
         Ok(())
+    }
+
+    /// Sets what the group has consumed of queues that were made anew to their beginning. What is
+    /// delivered again is known by its id; what would be passed over is lost.
+    async fn set_back(&self, queues: &BTreeSet<(String, u32)>) {
+        let Some(requests) = self.shared.requests.load_full() else { return };
+        let names = &self.shared.clients.names;
+        let (group, topic) = (names.group.as_str(), names.topic.as_str());
+        for (address, number) in queues {
+            let set = async {
+                let start = requests.start_of(address, topic, *number).await?;
+                let at = requests.committed(address, group, topic, *number).await?;
+                if at.is_none_or(|at| at <= start) {
+                    return Ok(None);
+                }
+                requests.commit(address, group, topic, (*number, start)).await.map(|()| at)
+            };
+            let queue = self.shared.queue_named(address, *number);
+            self.shared.clients.handled.forget(&queue);
+            match Box::pin(set).await {
+                Ok(None) => {}
+                Ok(Some(from)) => tracing::warn!(
+                    target: "seckilld::queue",
+                    queue, from, "made anew: the group's offset is set back to its beginning"
+                ),
+                Err(error) => tracing::error!(
+                    target: "seckilld::queue",
+                    queue, %error, "made anew, and the group's offset can't be set back: orders \
+                     may be passed over"
+                ),
+            }
+        }
     }
 
     /// Has the brokers that answer know the consumer again, now. Where one doesn't hear it in time,
@@ -378,7 +461,7 @@ impl Keeper {
         if let AnySecret::Answered(Some(warning)) = &self.any_secret {
             warnings.push(warning.clone());
         }
-        warnings.extend(self.shared.skipped());
+        warnings.extend(self.shared.noted());
         self.shared.health.warn(warnings);
     }
 }

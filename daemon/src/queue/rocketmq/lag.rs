@@ -6,16 +6,19 @@
 //! schedule before it comes to the retry topic. Our own consumer gives nothing back while it runs
 //! (`consumer.rs`), unless placing panics; so its messages hardly ever go there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
 use super::access::{Access, Shut};
+use super::client::Names;
+use super::known_brokers::{BrokerNotes, KnownBrokers, Missing};
 use super::offsets::{Offsets, Place};
 use super::queues::{Beyond, Depth, Spot};
 use super::requests::{Broker, RequestError, Requests, Route};
+use super::searches::Searches;
 use super::view::own_queues;
 use super::{BoxFuture, Cause, Lag, LagReader, QueueLag, Shared, moves};
 use crate::clock;
@@ -30,20 +33,12 @@ const DISPATCH_DELAY: Duration = Duration::from_millis(50);
 /// Reads the lag for everyone who asks.
 pub(super) struct RocketmqLag {
     shared: Arc<Shared>,
-    memory: Mutex<Memory>,
+    brokers: KnownBrokers,
+    searches: Searches,
+    offsets: Mutex<Offsets>,
+    /// Where each queue ended at the reading before.
+    ends: Mutex<HashMap<String, i64>>,
     readings: Readings<Result<Lag, Cause>>,
-}
-
-/// What earlier readings saw.
-#[derive(Default)]
-struct Memory {
-    /// Every broker that ever had a part of the topic, by name. The name server forgets one that
-    /// goes away, and with it the orders that wait there; we don't. One that is taken out of
-    /// service for good is forgotten by a restart.
-    brokers: BTreeSet<String>,
-    /// Queues beyond those that a topic has, by broker and topic.
-    beyond: BTreeMap<(String, String), Beyond>,
-    offsets: Offsets,
 }
 
 /// What one reading adds up.
@@ -53,11 +48,20 @@ struct Reading {
     shut: Vec<Shut>,
     /// Queues of the orders' topic with their committed offsets, for who moves them.
     places: Vec<(String, Broker, Place)>,
+    /// Those that were made anew, by the broker's address and their number.
+    anew: Vec<(String, u32)>,
 }
 
 impl RocketmqLag {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, memory: Mutex::default(), readings: Readings::default() }
+        let brokers = KnownBrokers::new(&shared.clients.settings.brokers_gone);
+        let (searches, offsets, ends, readings) = Default::default();
+        Self { shared, brokers, searches, offsets, ends, readings }
+    }
+
+    /// Keeps there which brokers have orders.
+    pub(super) fn keep_brokers_in(&self, notes: Arc<dyn BrokerNotes>) {
+        self.brokers.keep_in(notes);
     }
 
     /// A reading of 0 is taken twice: the broker acknowledges a message some milliseconds before
@@ -98,18 +102,24 @@ impl RocketmqLag {
         let Some(route) = requests.route_of(&names.topic).await? else {
             return self.without_topic(requests).await;
         };
-        self.all_seen_are_among(&route)?;
+        let missing = self.brokers.note(&route).await?;
+        self.shared.note_missing(missing.sentences(&names.topic, &route.headless));
+        none_away(&missing)?;
         let own = own_queues(&self.shared).await;
         // The broker keeps a retry queue per group; there is none before the first consumer.
         let retries = requests.route_of(&names.retry_topic).await?.unwrap_or_default();
+        let parts = parts(&route, &retries, names);
+        // All of them before any is read: each begins a look where one is wanting.
+        let known: Vec<_> = parts
+            .iter()
+            .map(|(broker, topic)| self.searches.known(&self.shared, broker, topic))
+            .collect();
         let mut reading = Reading::default();
         let read = async {
-            for broker in &route.brokers {
-                self.read_topic(requests, broker, &names.topic, &mut reading).await?;
-                let known = retries.brokers.iter().find(|part| part.name == broker.name);
-                let access = known.map_or(Access::open(1), |part| part.access);
-                let broker = Broker { access, ..broker.clone() };
-                self.read_topic(requests, &broker, &names.retry_topic, &mut reading).await?;
+            for ((broker, topic), beyond) in
+                parts.iter().zip(known.into_iter().collect::<Result<Vec<_>, _>>()?)
+            {
+                self.read_topic(requests, broker, topic, beyond, &mut reading).await?;
             }
             Ok(())
         };
@@ -119,6 +129,13 @@ impl RocketmqLag {
             self.shared.look();
         }
         read?;
+        if !reading.anew.is_empty() {
+            self.shared.note_anew(reading.anew);
+            return Err(RequestError::Uncounted(format!(
+                "the topic {} was made anew, and what its group has consumed is set back first",
+                names.topic
+            )));
+        }
         self.watch_moves(requests, &own, &reading.places).await;
         for queue in reading.lag.queues.iter_mut().filter(|queue| own.contains(&queue.name)) {
             queue.owner = Some(self.shared.clients.identity().to_owned());
@@ -132,15 +149,13 @@ impl RocketmqLag {
         requests: &Requests,
         broker: &Broker,
         topic: &str,
+        mut beyond: Beyond,
         reading: &mut Reading,
     ) -> Result<(), RequestError> {
         let names = &self.shared.clients.names;
-        let key = (broker.name.clone(), topic.to_owned());
         let spot = Spot { requests, broker, group: &names.group, topic };
-        // Readings come one after the other: nobody else has it meanwhile.
-        let mut beyond = self.memory().beyond.get(&key).cloned().unwrap_or_default();
         let depths = spot.depths(&mut beyond).await;
-        self.memory().beyond.insert(key, beyond);
+        self.searches.keep(broker, topic, beyond);
         let mut shut = Shut {
             broker: broker.name.clone(),
             topic: topic.to_owned(),
@@ -166,6 +181,9 @@ impl RocketmqLag {
                 shut.queues.push(depth.number);
             }
             if topic == names.topic {
+                if self.is_anew(&name, &depth) {
+                    reading.anew.push((broker.address.clone(), depth.number));
+                }
                 let place = self.place(&name, &depth);
                 reading.places.push((name.clone(), broker.clone(), place));
             }
@@ -175,6 +193,16 @@ impl RocketmqLag {
             reading.shut.push(shut);
         }
         Ok(())
+    }
+
+    /// Whether the queue isn't the one that something was committed for: its topic was deleted and
+    /// made again, or the broker lost its end. New orders would be taken for consumed ones.
+    fn is_anew(&self, name: &str, depth: &Depth) -> bool {
+        let end = depth.glance.max_offset;
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = ends.insert(name.to_owned(), end);
+        before.is_some_and(|before| end < before && depth.committed.is_some_and(|at| 0 < at))
+            || depth.committed.is_some_and(|at| end < at)
     }
 
     fn place(&self, name: &str, depth: &Depth) -> Place {
@@ -196,11 +224,11 @@ impl RocketmqLag {
         for (name, broker, place) in places {
             let (name, place) = (name.as_str(), *place);
             let moved = {
-                let mut memory = self.memory();
-                let before = memory.offsets.clone();
-                let moved = memory.offsets.observe(name, place);
+                let mut offsets = self.offsets();
+                let before = offsets.clone();
+                let moved = offsets.observe(name, place);
                 if moved.is_some() {
-                    memory.offsets = before;
+                    *offsets = before;
                 }
                 moved
             };
@@ -210,29 +238,40 @@ impl RocketmqLag {
             let others = consumers.is_ok_and(|consumers| {
                 consumers.iter().any(|consumer| !self.shared.clients.is_ours(consumer))
             });
-            let mut memory = self.memory();
+            let mut offsets = self.offsets();
             if others && !own.contains(name) {
-                memory.offsets.trust(name, place);
+                offsets.trust(name, place);
             } else {
-                memory.offsets.observe(name, place);
+                offsets.observe(name, place);
                 moves::tell(name, group, &moved);
             }
         }
-        let skipped = moves::sentences(&self.shared.clients.names, &self.memory().offsets);
+        let skipped = moves::sentences(&self.shared.clients.names, &self.offsets());
         self.shared.note_skipped(skipped);
     }
 
     /// The name server doesn't know the topic. Where every broker it knows says so too, nothing was
-    /// ever sent; where it knows none, or we have seen the topic, it has forgotten a broker.
+    /// ever sent; where it knows none, it has forgotten a broker; and where we have seen the topic,
+    /// somebody has deleted it.
     async fn without_topic(&self, requests: &Requests) -> Result<Lag, RequestError> {
         let names = &self.shared.clients.names;
-        self.all_seen_are_among(&Route::default())?;
+        let seen = self.brokers.note(&Route::default()).await?.away;
+        self.shared.note_missing(Vec::new());
         let brokers = requests.all_brokers().await?;
+        if let Some(name) = seen.iter().find(|name| brokers.iter().all(|one| one.name != **name)) {
+            return Err(RequestError::Away(name.clone()));
+        }
         for broker in &brokers {
             let glance = requests.glance(&broker.address, &names.group, &names.topic, 0, 0).await?;
             if glance.is_some() {
                 return Err(RequestError::Unreadable("route of the topic"));
             }
+        }
+        if !seen.is_empty() {
+            return Err(RequestError::Uncounted(format!(
+                "the topic {} was deleted, and what waited in it is unknown",
+                names.topic
+            )));
         }
         match brokers.is_empty() {
             true => Err(RequestError::Away("every broker".to_owned())),
@@ -240,19 +279,25 @@ impl RocketmqLag {
         }
     }
 
-    /// A broker without its master keeps what it has, and tells us nothing of it.
-    fn all_seen_are_among(&self, route: &Route) -> Result<(), RequestError> {
-        let mut memory = self.memory();
-        memory.brokers.extend(route.brokers.iter().map(|broker| broker.name.clone()));
-        memory.brokers.extend(route.headless.iter().cloned());
-        let is_there = |name: &String| route.brokers.iter().any(|broker| broker.name == *name);
-        let away = memory.brokers.iter().find(|name| !is_there(name));
-        away.map_or(Ok(()), |name| Err(RequestError::Away(name.clone())))
+    fn offsets(&self) -> MutexGuard<'_, Offsets> {
+        self.offsets.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A broker without its master keeps what it has, and tells us nothing of it.
+fn none_away(missing: &Missing) -> Result<(), RequestError> {
+    missing.away.first().map_or(Ok(()), |name| Err(RequestError::Away(name.clone())))
+}
+
+/// The orders' topic and the retry topic at each broker.
+fn parts<'a>(route: &Route, retries: &Route, names: &'a Names) -> Vec<(Broker, &'a str)> {
+    let of = |broker: &Broker| {
+        let known = retries.brokers.iter().find(|part| part.name == broker.name);
+        let access = known.map_or(Access::open(1), |part| part.access);
+        let retry = Broker { access, ..broker.clone() };
+        [(broker.clone(), names.topic.as_str()), (retry, names.retry_topic.as_str())]
+    };
+    route.brokers.iter().flat_map(of).collect()
 }
 
 impl LagReader for RocketmqLag {

@@ -13,6 +13,8 @@
 //! view.rs      what the admin views show beside the lag
 //! refusal.rs                            signs, and keeps what a broker says of a refused send
 //! queues.rs                             each queue of a topic, whether it may be read or not
+//! searches.rs                           queues that a topic had before, looked for meanwhile
+//! known_brokers.rs                      which brokers ever had orders, over restarts
 //! offsets.rs   moves.rs                 pure: whether somebody else moved what is consumed; told
 //! share.rs                              pure: which queues are this consumer's
 //! signer.rs    the account, whose keys may change   trial.rs   whether brokers take another
@@ -30,6 +32,7 @@ mod delivery;
 mod examine;
 mod health;
 mod keeper;
+mod known_brokers;
 mod lag;
 mod line;
 mod moves;
@@ -41,11 +44,13 @@ mod queues;
 mod refusal;
 mod requests;
 mod round_trip;
+mod searches;
 mod share;
 mod signer;
 mod trial;
 mod view;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,6 +65,7 @@ pub use super::Consuming;
 pub(crate) use delivery::{BODY_BYTES_MAX, inflated};
 pub use examine::{Examination, examine};
 pub use health::Health;
+pub use known_brokers::BrokerNotes;
 pub use trial::Tried;
 
 use super::{
@@ -102,6 +108,11 @@ struct Shared {
     shut: access::ShutBoard,
     /// Orders that somebody passed over, in sentences.
     skipped: Mutex<Vec<String>>,
+    /// Brokers with orders that are out of sight, in sentences.
+    missing: Mutex<Vec<String>>,
+    /// Queues that were made anew, by the broker's address and their number: what was committed
+    /// for them says nothing of what they hold.
+    anew: Mutex<BTreeSet<(String, u32)>>,
     /// Someone met a connection that doesn't work.
     suspected: AtomicBool,
     /// The account is another one.
@@ -143,6 +154,8 @@ impl RocketmqQueue {
             }),
             shut: access::ShutBoard::default(),
             skipped: Mutex::default(),
+            missing: Mutex::default(),
+            anew: Mutex::default(),
             suspected: AtomicBool::new(false),
             account_changed: AtomicBool::new(false),
             seen: view::SeenBoard::default(),
@@ -166,6 +179,11 @@ impl RocketmqQueue {
         self.shared.wants().producer = true;
         self.shared.wake.notify_one();
         self.producer.clone()
+    }
+
+    /// Keeps there, from the first reading of the lag on, which brokers have orders.
+    pub fn keep_brokers_in(&self, notes: Arc<dyn BrokerNotes>) {
+        self.lag.keep_brokers_in(notes);
     }
 
     /// The reader of the lag.
@@ -287,20 +305,49 @@ impl Shared {
 
     /// Notes which orders somebody passed over.
     fn note_skipped(&self, now: Vec<String>) {
-        let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
-        if *skipped != now {
-            *skipped = now;
+        self.note_in(&self.skipped, now);
+    }
+
+    /// Notes which brokers are missing.
+    fn note_missing(&self, now: Vec<String>) {
+        self.note_in(&self.missing, now);
+    }
+
+    fn note_in(&self, board: &Mutex<Vec<String>>, now: Vec<String>) {
+        let mut before = board.lock().unwrap_or_else(PoisonError::into_inner);
+        if *before != now {
+            *before = now;
             self.look();
         }
     }
 
-    fn skipped(&self) -> Vec<String> {
-        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Has the keeper set back what was committed for these queues.
+    fn note_anew(&self, queues: Vec<(String, u32)>) {
+        self.anew.lock().unwrap_or_else(PoisonError::into_inner).extend(queues);
+        self.look();
+    }
+
+    fn take_anew(&self) -> BTreeSet<(String, u32)> {
+        std::mem::take(&mut *self.anew.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What readings of the lag have to tell beside it.
+    fn noted(&self) -> Vec<String> {
+        let noted = |board: &Mutex<Vec<String>>| {
+            board.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        [noted(&self.missing), noted(&self.skipped)].concat()
     }
 
     /// A broker for words: its name where the address is known, and the address.
     fn named(&self, address: &str) -> String {
         view::named(self, address)
+    }
+
+    /// A queue of the orders' topic, named as the lag names it.
+    fn queue_named(&self, address: &str, number: u32) -> String {
+        let broker = view::name_of(self, address).unwrap_or_else(|| address.to_owned());
+        format!("{broker}/{}/{number}", self.clients.names.topic)
     }
 
     fn tell_consuming(&self) {

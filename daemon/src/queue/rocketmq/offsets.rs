@@ -36,6 +36,11 @@ impl Handled {
         }
     }
 
+    /// The queue is another one under the same name: its offsets begin anew.
+    pub(super) fn forget(&self, queue: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(queue);
+    }
+
     /// What was handled last; none when nothing was.
     pub(super) fn run(&self, queue: &str) -> Option<Run> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(queue).copied()

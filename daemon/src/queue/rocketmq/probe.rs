@@ -48,6 +48,8 @@ pub(super) enum Fault {
     Rights { sentence: String },
     /// There is no topic and nobody makes it.
     TopicMissing { why: String },
+    /// No broker has the topic that we consume: it was deleted.
+    TopicGone,
     /// Nothing is wrong: something is under way that takes a moment.
     Settling(&'static str),
     /// Something else.
@@ -86,6 +88,7 @@ impl Fault {
                  updateTopic`, or give the account the right to",
                 clients.names.topic
             ),
+            Self::TopicGone => format!("the topic {} was deleted", clients.names.topic),
             Self::Settling(what) => (*what).to_owned(),
             Self::Other(detail) => format!("RocketMQ can't be used: {detail}"),
         }
@@ -104,13 +107,20 @@ pub(super) enum Consumes {
     No,
 }
 
+/// Whether this process has a consumer at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtWork {
+    Yes,
+    No,
+}
+
 /// Looks at everything between us and the topic. `shut` are orders that were found where nobody may
-/// read.
+/// read. A topic that is gone isn't made again while a consumer of the old one is at work.
 pub(super) async fn probe(
     clients: &Clients,
     requests: &Requests,
     line: &Line,
-    consumes: Consumes,
+    (consumes, at_work): (Consumes, AtWork),
     shut: &[Shut],
 ) -> Result<Found, Fault> {
     let topic = &clients.names.topic;
@@ -156,6 +166,9 @@ pub(super) async fn probe(
     if there {
         // The broker has it and the name server doesn't know yet: it registers in a moment.
         return Err(Fault::Settling("waiting for the name server to know the topic"));
+    }
+    if at_work == AtWork::Yes && down.is_empty() {
+        return Err(Fault::TopicGone);
     }
     let made = make_topic(clients, requests, reachable()).await?;
     if made == Topic::MadeByFirstOrder && consumes == Consumes::Yes {

@@ -13,8 +13,8 @@ use super::requests::{Broker, Closes, Glance, RequestError, Requests};
 /// to 16 by habit; a topic that had more than this and was made narrower is not looked through.
 const NUMBERS_MAX: u32 = 128;
 
-/// How many of those are asked for at once: one after the other they would put off the start's
-/// first reading by more than a second.
+/// How many of those are asked for at once: one after the other it would take more than a second,
+/// and the lag isn't known until then.
 const AT_ONCE: u32 = 32;
 
 /// A topic at a broker, as a group sees it.
@@ -59,7 +59,7 @@ pub(super) struct Beyond {
 impl Beyond {
     /// Begins anew where the topic has another number of queues than before. Those that it had are
     /// known to be there.
-    fn begin(&mut self, queues: u32) {
+    pub(super) fn begin(&mut self, queues: u32) {
         match self.looked {
             Some((before, _)) if before == queues => return,
             Some((before, _)) => self.numbers.extend(queues..before),
@@ -68,10 +68,27 @@ impl Beyond {
         self.numbers.retain(|number| queues <= *number);
         self.looked = Some((queues, queues));
     }
+
+    /// Whether all of them were looked at: until then it isn't known what lies there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.looked.is_some_and(|(_, next)| NUMBERS_MAX <= next)
+    }
+
+    /// Takes in what a look found. The topic may have got another number of queues meanwhile: then
+    /// what was found counts, and how far it came doesn't.
+    pub(super) fn take(&mut self, found: Self) {
+        let (queues, next) = self.looked.unzip();
+        if queues.is_none() || queues == found.looked.map(|(queues, _)| queues) {
+            self.looked = found.looked.max(queues.zip(next));
+        }
+        let first = queues.unwrap_or(0);
+        self.numbers.extend(found.numbers.into_iter().filter(|number| first <= *number));
+    }
 }
 
 impl Spot<'_> {
-    /// Each queue that there is. None when the broker has no such topic.
+    /// Each queue that there is; of those beyond the topic's own, what was found until now. None
+    /// when the broker has no such topic.
     pub(super) async fn depths(
         &self,
         beyond: &mut Beyond,
@@ -81,7 +98,6 @@ impl Spot<'_> {
             let Some(depth) = self.depth(number).await? else { return Ok(None) };
             depths.push(depth);
         }
-        self.look_beyond(beyond).await?;
         for number in beyond.numbers.clone() {
             let Some(depth) = self.depth(number).await? else { continue };
             if depth.waiting() == 0 {
@@ -167,9 +183,9 @@ impl Spot<'_> {
         })
     }
 
-    /// Looks once for queues with messages beyond those that the topic has. Goes on at the next
-    /// reading where it was broken off.
-    async fn look_beyond(&self, beyond: &mut Beyond) -> Result<(), RequestError> {
+    /// Looks for queues with messages beyond those that the topic has. Goes on where it was broken
+    /// off.
+    pub(super) async fn look_beyond(&self, beyond: &mut Beyond) -> Result<(), RequestError> {
         let queues = self.broker.access.queues();
         beyond.begin(queues);
         let mut first = beyond.looked.map_or(queues, |(_, next)| next);
@@ -235,5 +251,23 @@ mod tests {
         // Wider again: what the topic has is read anyway.
         beyond.begin(6);
         assert_eq!(beyond.numbers.iter().copied().collect::<Vec<_>>(), [6, 7]);
+    }
+
+    #[test]
+    fn a_look_counts_as_whole_only_for_the_number_of_queues_that_it_was_begun_with() {
+        let mut beyond = Beyond::default();
+        assert!(!beyond.is_whole(), "nothing was looked at yet");
+        beyond.begin(8);
+        assert!(!beyond.is_whole());
+        let found = Beyond { looked: Some((8, 128)), numbers: [3, 9].into() };
+        let mut narrowed = beyond.clone();
+        beyond.take(found.clone());
+        assert!(beyond.is_whole());
+        assert_eq!(beyond.numbers.iter().copied().collect::<Vec<_>>(), [9]);
+        // Made narrower while the look was under way.
+        narrowed.begin(2);
+        narrowed.take(found);
+        assert_eq!(narrowed.looked, Some((2, 2)));
+        assert_eq!(narrowed.numbers.iter().copied().collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 9]);
     }
 }

@@ -17,6 +17,7 @@ use super::classify::Facts;
 const SEND: i32 = 10;
 const PULL: i32 = 11;
 const QUERY_COMMITTED: i32 = 14;
+const UPDATE_COMMITTED: i32 = 15;
 const CREATE_TOPIC: i32 = 17;
 const BROKER_RUNTIME_INFO: i32 = 28;
 const QUEUE_END: i32 = 30;
@@ -213,6 +214,25 @@ impl Requests {
             NO_COMMITTED_OFFSET => Ok(None),
             _ => Err(refused(&answer)),
         }
+    }
+
+    /// Sets the offset that the group has committed for a queue.
+    pub(super) async fn commit(
+        &self,
+        address: &str,
+        group: &str,
+        topic: &str,
+        (queue, offset): (u32, i64),
+    ) -> Result<(), RequestError> {
+        let (queue, offset) = (queue.to_string(), offset.to_string());
+        let fields = [
+            ("consumerGroup", group),
+            ("topic", topic),
+            ("queueId", queue.as_str()),
+            ("commitOffset", offset.as_str()),
+        ];
+        let answer = self.ask(address, UPDATE_COMMITTED, &fields).await?;
+        if answer.code() == SUCCESS { Ok(()) } else { Err(refused(&answer)) }
     }
 
     /// The offset after the newest message of a queue, whether it may be read or not; 0 for one

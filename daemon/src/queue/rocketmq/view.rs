@@ -104,9 +104,15 @@ pub(super) fn note_route(shared: &Shared, brokers: &[Broker]) -> bool {
 
 /// `broker-a (127.0.0.1:10911)`, or the address alone.
 pub(super) fn named(shared: &Shared, address: &str) -> String {
+    name_of(shared, address)
+        .map_or_else(|| address.to_owned(), |name| format!("{name} ({address})"))
+}
+
+/// The name of the broker at an address, where it is known.
+pub(super) fn name_of(shared: &Shared, address: &str) -> Option<String> {
     let seen = shared.seen();
     let known = seen.route.iter().find(|broker| broker.address == address);
-    known.map_or_else(|| address.to_owned(), |broker| format!("{} ({address})", broker.name))
+    known.map(|broker| broker.name.clone())
 }
 
 fn forget(shared: &Shared, why: String) {
