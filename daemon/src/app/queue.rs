@@ -1,12 +1,11 @@
 //! The queue of this process, by its configured kind: one set of parts for the roles to use.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use protocol::RocketmqView;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -402,21 +401,13 @@ fn open_rocketmq(_: &Loaded, _: &Store, _: &Arc<Status>) -> Result<Kind, StartEr
     Err(StartError::Queue(Cause(why)))
 }
 
-/// For how long READY waits for a broker to tell the lag.
-const FIRST_LAG_WAIT_MAX: Duration = Duration::from_secs(2);
-
 /// Reads the lag for the first time, so that the first line of the service manager has it. The
-/// database always tells it; a broker may be away, and the sale doesn't wait for it.
+/// database tells it at once; a broker may be away, and READY waits for none.
 pub(super) async fn first_lag(lag: &dyn LagReader, knowledge: Knowledge, status: &Status) {
-    let begun = Instant::now();
-    let reading = match knowledge {
-        Knowledge::Whole => lag.read_lag().await,
-        Knowledge::Partial => match timeout(FIRST_LAG_WAIT_MAX, lag.read_lag()).await {
-            Ok(reading) => reading,
-            Err(_) => return,
-        },
-    };
-    status.note_lag(begun, reading);
+    if knowledge == Knowledge::Whole {
+        let begun = Instant::now();
+        status.note_lag(begun, lag.read_lag().await);
+    }
 }
 
 /// Reads the lag on a timer and notes it, until cancelled.

@@ -109,16 +109,10 @@ impl RocketmqLag {
         // The broker keeps a retry queue per group; there is none before the first consumer.
         let retries = requests.route_of(&names.retry_topic).await?.unwrap_or_default();
         let parts = parts(&route, &retries, names);
-        // All of them before any is read: each begins a look where one is wanting.
-        let known: Vec<_> = parts
-            .iter()
-            .map(|(broker, topic)| self.searches.known(&self.shared, broker, topic))
-            .collect();
+        let known = self.searches.all_known(&self.shared, &parts).await?;
         let mut reading = Reading::default();
         let read = async {
-            for ((broker, topic), beyond) in
-                parts.iter().zip(known.into_iter().collect::<Result<Vec<_>, _>>()?)
-            {
+            for ((broker, topic), beyond) in parts.iter().zip(known) {
                 self.read_topic(requests, broker, topic, beyond, &mut reading).await?;
             }
             Ok(())

@@ -1,12 +1,14 @@
 //! Looks for queues beyond those that a topic has, once per topic and broker, each on a task of its
-//! own: it asks more than a hundred times, and neither the start nor a buyer waits for that. Until
-//! it has ended it isn't known what waits, which is an error of the lag, and never 0.
+//! own: it asks more than a hundred times, and the start doesn't wait for that. Until it has ended it
+//! isn't known what waits, which is an error of the lag, and never 0.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use super::Shared;
 use super::queues::{Beyond, Spot};
@@ -18,9 +20,16 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// A broker's name and a topic.
 type Place = (String, String);
 
+/// How long a reading waits for a look that is under way.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
 /// What is known, and what is looked for at the moment.
 #[derive(Clone, Default)]
-pub(super) struct Searches(Arc<Mutex<BTreeMap<Place, Search>>>);
+pub(super) struct Searches {
+    places: Arc<Mutex<BTreeMap<Place, Search>>>,
+    /// Counts the looks that ended.
+    ended: Arc<watch::Sender<u64>>,
+}
 
 #[derive(Default)]
 struct Search {
@@ -31,9 +40,29 @@ struct Search {
 }
 
 impl Searches {
+    /// What is known of the queues beyond the topics' own, part by part. A look that isn't done
+    /// yet is waited for, not for long.
+    pub(super) async fn all_known(
+        &self,
+        shared: &Arc<Shared>,
+        parts: &[(Broker, &str)],
+    ) -> Result<Vec<Beyond>, RequestError> {
+        let mut ended = self.ended.subscribe();
+        let deadline = Instant::now() + WAIT_MAX;
+        loop {
+            // All of them before any is judged: each begins a look where one is wanting.
+            let known: Vec<_> =
+                parts.iter().map(|(broker, topic)| self.known(shared, broker, topic)).collect();
+            let known: Result<Vec<_>, _> = known.into_iter().collect();
+            if known.is_ok() || timeout_at(deadline, ended.changed()).await.is_err() {
+                return known;
+            }
+        }
+    }
+
     /// What is known of the queues beyond a topic's own. While they aren't all looked at, a look
     /// runs: begun now where none does.
-    pub(super) fn known(
+    fn known(
         &self,
         shared: &Arc<Shared>,
         broker: &Broker,
@@ -91,9 +120,11 @@ impl Searches {
         let search = searches.entry(place).or_default();
         search.beyond.take(beyond);
         search.failed = failed;
+        drop(searches);
+        self.ended.send_modify(|ended| *ended += 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Search>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
