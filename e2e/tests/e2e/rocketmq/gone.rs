@@ -110,7 +110,7 @@ async fn a_broker_that_was_away_before_the_start_is_missed_until_it_is_given_up(
     placed(&daemon, 0..BUYERS).await
 }
 
-/// With nobody who makes it again but the operator, and with makers everywhere.
+/// Nobody makes it again but the operator.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_is_deleted_under_the_daemon() -> Result<()> {
     let folder = TempDir::new()?;
@@ -152,22 +152,6 @@ async fn a_topic_that_is_deleted_under_the_daemon() -> Result<()> {
     report.assert("topic", "fail", &["isn't there"]);
 
     broker.mqadmin(&make).await?;
-    for buyer in 100..112 {
-        queued(&daemon, buyer).await?;
-    }
-    placed(&daemon, 100..112).await?;
-    readiness(&daemon, 200, &["\"degraded\":[]"]).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_that_is_deleted_and_makes_itself_again() -> Result<()> {
-    let (_folder, broker) = plain_broker().await?;
-    let daemon = Daemon::start(on(&broker)).await?;
-    for buyer in 0..12 {
-        queued(&daemon, buyer).await?;
-    }
-    placed(&daemon, 0..12).await?;
-    broker.mqadmin(&["deleteTopic", "-c", "DefaultCluster", "-t", TOPIC]).await?;
     for buyer in 100..112 {
         queued(&daemon, buyer).await?;
     }
