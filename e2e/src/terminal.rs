@@ -71,6 +71,15 @@ impl Terminal {
         done(&self.tmux().args(["paste-buffer", "-p"]).output()?)
     }
 
+    /// Pastes a text as a terminal does that marks no pastes: it comes as keys.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn paste_as_keys(&self, text: &str) -> Result<()> {
+        done(&self.tmux().args(["set-buffer", text]).output()?)?;
+        done(&self.tmux().arg("paste-buffer").output()?)
+    }
+
     /// Gives the terminal another size.
     ///
     /// # Errors

@@ -233,7 +233,7 @@ impl Asked<'_> {
                 "per_s is {per_s}; it must be from 1 to {most} (admin.resend_per_s)"
             )));
         }
-        let carried = stored(self.store().resend_dead_letters(command, per_s).await)?;
+        let carried = stored(self.store().resend_dead_letters(command, per_s, body.up_to).await)?;
         let resent: ResentState = state(&carried)?;
         let text = format!("resent {} dead letters at {per_s} a second", resent.resent);
         self.answer(&body, &carried, resent, &text).await

@@ -162,9 +162,18 @@ pub(super) fn one(connection: &Connection, id: u64) -> rusqlite::Result<Option<D
 
 /// How many are open.
 pub(super) fn count(connection: &Connection) -> rusqlite::Result<u64> {
+    Ok(extent(connection)?.0)
+}
+
+/// How many are open, and the number of the newest.
+fn extent(connection: &Connection) -> rusqlite::Result<(u64, Option<u64>)> {
     connection
-        .prepare_cached("SELECT COUNT(*) FROM seckill_dead_letter WHERE resolved_at IS NULL")?
-        .query_row([], |row| row.get(0).map(unsigned))
+        .prepare_cached(
+            "SELECT COUNT(*), MAX(id) FROM seckill_dead_letter WHERE resolved_at IS NULL",
+        )?
+        .query_row([], |row| {
+            Ok((unsigned(row.get(0)?), row.get::<_, Option<i64>>(1)?.map(unsigned)))
+        })
 }
 
 fn page(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<DeadLettersPage> {
@@ -172,8 +181,8 @@ fn page(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<D
     let is_last = dead_letters.len() <= limit;
     dead_letters.truncate(limit);
     let next = dead_letters.last().filter(|_| !is_last).map(|letter| letter.id.to_string());
-    let total = count(connection)?;
-    Ok(DeadLettersPage { dead_letters, next, total, unlisted: Vec::new() })
+    let (total, newest) = extent(connection)?;
+    Ok(DeadLettersPage { dead_letters, next, total, newest, unlisted: Vec::new() })
 }
 
 /// Open letters by number. Of a body only its beginning and its length are read, unless there may

@@ -36,9 +36,10 @@ impl Store {
         self.carry_out(command, move |tx, _| resend_one(tx, id)).await
     }
 
-    /// Puts all dead letters that hold a readable order back into the queue, oldest first, up to
-    /// 10,000, due one after the other at `per_s` a second (at least 1), after those that are on
-    /// their way already. The state is a [`ResentState`].
+    /// Puts all dead letters that hold a readable order back into the queue, those up to the number
+    /// `up_to` if there is one, oldest first, up to 10,000, due one after the other at `per_s` a
+    /// second (at least 1), after those that are on their way already. The state is a
+    /// [`ResentState`].
     ///
     /// # Errors
     /// See [`CommandError`]; nothing to resend is no error.
@@ -46,8 +47,9 @@ impl Store {
         &self,
         command: Command,
         per_s: u32,
+        up_to: Option<u64>,
     ) -> Result<Carried, CommandError> {
-        self.carry_out(command, move |tx, _| resend_all(tx, per_s.max(1))).await
+        self.carry_out(command, move |tx, _| resend_all(tx, per_s.max(1), up_to)).await
     }
 
     /// Gives a dead letter up. If its order is known and isn't decided, the order fails as
@@ -173,20 +175,23 @@ fn put_back(
     Ok(resolution)
 }
 
-/// Open letters that may hold an order, oldest first.
+/// Open letters after one number and up to another that may hold an order, oldest first.
 pub(super) const RESENDABLE: &str = "
     SELECT id, order_id, prod_id, user_phoneno, body, reason, charged_at, queued_at
       FROM seckill_dead_letter
-     WHERE resolved_at IS NULL AND ?1 < id AND order_id IS NOT NULL ORDER BY id LIMIT ?2";
+     WHERE resolved_at IS NULL AND ?1 < id AND id <= ?3 AND order_id IS NOT NULL
+     ORDER BY id LIMIT ?2";
 
-fn resend_all(tx: &Tx<'_>, per_s: u32) -> Result<Effect, Fault> {
+fn resend_all(tx: &Tx<'_>, per_s: u32, up_to: Option<u64>) -> Result<Effect, Fault> {
     let before = dead_letters::count(tx.connection)?;
     let mut pace = Pace::new(tx, per_s)?;
+    let up_to = up_to.and_then(|id| i64::try_from(id).ok()).unwrap_or(i64::MAX);
     let mut last_id = 0;
     // One by one: all bodies at once could take much memory, and a letter that is put back takes
     // the others of its order with it.
     while pace.sent < RESENT_MAX {
-        let next = tx.statement(RESENDABLE)?.query_row((last_id, 1), letter).optional()?;
+        let bounds = (last_id, 1, up_to);
+        let next = tx.statement(RESENDABLE)?.query_row(bounds, letter).optional()?;
         let Some(letter) = next else { break };
         last_id = letter.id;
         let Some(message) = letter.message() else { continue };

@@ -108,7 +108,7 @@ pub struct SetPrice {
     pub if_version: Option<u64>,
 }
 
-/// `POST /v1/dead-letters/resend`: all that hold a readable order.
+/// `POST /v1/dead-letters/resend`: all that hold a readable order, or those of them that were shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResendAll {
@@ -120,6 +120,9 @@ pub struct ResendAll {
     /// Messages per second; `admin.resend_per_s` unless told, and never more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_s: Option<u32>,
+    /// Only letters up to this number; what was set aside after it is left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<u64>,
 }
 
 /// `POST /v1/dead-letters/{id}/discard`.

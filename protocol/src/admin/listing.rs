@@ -305,6 +305,9 @@ pub struct DeadLettersPage {
     pub next: Option<String>,
     /// How many there are in all.
     pub total: u64,
+    /// The number of the newest of them; `None` when there are none.
+    #[serde(default)]
+    pub newest: Option<u64>,
     /// What the list lacks because it isn't in this database; empty when nothing is lacking.
     #[serde(default)]
     pub unlisted: Vec<Unlisted>,

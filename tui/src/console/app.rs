@@ -112,8 +112,9 @@ where
                 message
             }
             Came::Message(message) => {
-                if self.model.rest_at().is_some_and(|at| at <= self.model.now) {
-                    update(&mut self.model, Msg::Tick);
+                let is_due = self.model.rest_at().is_some_and(|at| at <= self.model.now);
+                if is_due && self.update(Msg::Tick, canvas)? == Flow::Quit {
+                    return Ok(Flow::Quit);
                 }
                 message
             }
@@ -121,14 +122,21 @@ where
         for _ in 0..MESSAGES_AT_ONCE {
             self.model.now = Instant::now();
             canvas.is_behind = true;
-            for effect in update(&mut self.model, message) {
-                if self.perform(effect, canvas)? == Flow::Quit {
-                    return Ok(Flow::Quit);
-                }
+            if self.update(message, canvas)? == Flow::Quit {
+                return Ok(Flow::Quit);
             }
             match self.link.messages.try_recv() {
                 Ok(further) => message = further,
                 Err(_) => break,
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn update(&mut self, message: Msg, canvas: &mut Canvas) -> io::Result<Flow> {
+        for effect in update(&mut self.model, message) {
+            if self.perform(effect, canvas)? == Flow::Quit {
+                return Ok(Flow::Quit);
             }
         }
         Ok(Flow::On)

@@ -86,8 +86,8 @@ impl Command {
         Self::new(format!("/v1/dead-letters/{id}/resend"), what, &body)
     }
 
-    pub(crate) fn resend_all(what: &str, request_id: String) -> Self {
-        let body = ResendAll { request_id, reason: None, per_s: None };
+    pub(crate) fn resend_all(up_to: u64, what: &str, request_id: String) -> Self {
+        let body = ResendAll { request_id, reason: None, per_s: None, up_to: Some(up_to) };
         Self::new("/v1/dead-letters/resend", what, &body)
     }
 

@@ -1,11 +1,16 @@
 //! The console as a whole: its screens, its reactions, and whole sessions against a daemon that is
 //! none (`fake`).
 
+mod acting;
+mod asking;
 mod fake;
 mod fixtures;
 mod flows;
 mod keys;
+mod patience;
 mod screens;
 mod stage;
 mod unseen;
 mod updates;
+mod wandering;
+mod withdrawn;

@@ -76,16 +76,19 @@ async fn resend(desk: &Desk, options: Resend) -> Result<Printed, Fault> {
             give(desk, &format!("{PATH}/{id}/resend"), &command.request_id, &command).await?
         }
         None => {
+            let mut up_to = None;
             if consent(&terms, "dead-letters resend --all")? == Consent::ToAsk {
-                let total = page(desk, &Extent { limit: 1, all: false }).await?.view.total;
+                let now = page(desk, &Extent { limit: 1, all: false }).await?.view;
                 be_sure(&format!(
                     "Put all dead letters that hold a readable order back into the queue? There \
                      are {} in all.",
-                    counted(total, "dead letter"),
+                    counted(now.total, "dead letter"),
                 ))?;
+                // Those that come while it is asked weren't asked about.
+                up_to = now.newest;
             }
-            let command =
-                ResendAll { request_id: request_id(&terms)?, reason, per_s: options.per_s };
+            let (request_id, per_s) = (request_id(&terms)?, options.per_s);
+            let command = ResendAll { request_id, reason, per_s, up_to };
             give(desk, &format!("{PATH}/resend"), &command.request_id, &command).await?
         }
     };

@@ -164,7 +164,7 @@ pub(crate) fn dead_letter(id: u64, order_id: Option<&str>) -> DeadLetterView {
 
 pub(crate) fn dead_letters() -> DeadLettersPage {
     let dead_letters = vec![dead_letter(4, None), dead_letter(7, Some("order-1"))];
-    DeadLettersPage { dead_letters, next: None, total: 2, unlisted: Vec::new() }
+    DeadLettersPage { dead_letters, next: None, total: 2, newest: Some(9), unlisted: Vec::new() }
 }
 
 pub(crate) fn audit() -> AuditPage {

@@ -118,7 +118,7 @@ impl Sale {
                 self.command(|_, command| store.resend_dead_letter(command, id)).await;
             }
             Deed::ResendAll => {
-                self.command(|_, command| store.resend_dead_letters(command, 1)).await;
+                self.command(|_, command| store.resend_dead_letters(command, 1, None)).await;
             }
             Deed::Discard(which) => {
                 let id = self.letter(which);

@@ -225,7 +225,7 @@ async fn with_many(count: u32) -> Fixture {
 #[tokio::test]
 async fn all_are_resent_at_the_asked_rate() {
     let fixture = with_many(25).await;
-    let sent = fixture.store.resend_dead_letters(bare("r1"), 2).await.unwrap();
+    let sent = fixture.store.resend_dead_letters(bare("r1"), 2, None).await.unwrap();
     assert_eq!(state(&sent), ResentState { resent: 25, left: 1, over_ms: 12_000 });
     // Each at its time, though the longest backoff is far shorter than the last one's wait.
     let mut placed = 0;
@@ -239,10 +239,29 @@ async fn all_are_resent_at_the_asked_rate() {
     assert!(fixture.balance().await.holds());
 }
 
+/// What was set aside after the list was looked at isn't touched.
+#[tokio::test]
+async fn only_those_up_to_a_number_are_resent() {
+    let fixture = with_many(5).await;
+    let shown = fixture.store.dead_letters(None, 2).await.unwrap();
+    assert_eq!((shown.dead_letters.len(), shown.total, shown.newest), (2, 6, Some(6)));
+    fixture.sql(&POISON.replace("= 'poison'", "LIKE 'p%'")).await;
+    fixture.place(vec![order("p500", 500)]).await;
+    fixture.sql(HEAL).await;
+    let sent = fixture.store.resend_dead_letters(bare("r1"), 1, shown.newest).await.unwrap();
+    assert_eq!(state(&sent), ResentState { resent: 5, left: 2, over_ms: 4_000 });
+    let sent = fixture.store.resend_dead_letters(bare("r2"), 1, Some(0)).await.unwrap();
+    assert_eq!(state(&sent).resent, 0);
+    let sent = fixture.store.resend_dead_letters(bare("r3"), 1, Some(u64::MAX)).await.unwrap();
+    assert_eq!((state(&sent).resent, state(&sent).left), (1, 1));
+    let none = Fixture::with_stock(1).store.dead_letters(None, 2).await.unwrap();
+    assert_eq!(none.newest, None);
+}
+
 #[tokio::test]
 async fn orders_that_come_meanwhile_do_not_wait_for_those_put_off() {
     let fixture = with_many(5).await;
-    fixture.store.resend_dead_letters(bare("r1"), 1).await.unwrap();
+    fixture.store.resend_dead_letters(bare("r1"), 1, None).await.unwrap();
     fixture.store.enqueue(vec![outgoing("fresh", 500)]).await.unwrap();
     let taken = fixture.take().await;
     assert_eq!((taken.outcomes.placed, taken.next_due.unwrap().0), (2, 1_001_000));
@@ -252,20 +271,23 @@ async fn orders_that_come_meanwhile_do_not_wait_for_those_put_off() {
 #[tokio::test]
 async fn letters_resent_later_queue_up_behind_those_on_their_way() {
     let fixture = with_many(10).await;
-    fixture.store.resend_dead_letters(bare("r1"), 1).await.unwrap();
+    fixture.store.resend_dead_letters(bare("r1"), 1, None).await.unwrap();
     fixture.sql(&POISON.replace("= 'poison'", "LIKE 'p%'")).await;
     fixture.place(vec![order("p500", 500), order("p501", 501)]).await;
     fixture.sql(HEAL).await;
     // Of the ten, the last is due after 9 s.
-    let sent = fixture.store.resend_dead_letters(bare("r2"), 1).await.unwrap();
+    let sent = fixture.store.resend_dead_letters(bare("r2"), 1, None).await.unwrap();
     assert_eq!(state(&sent), ResentState { resent: 2, left: 1, over_ms: 11_000 });
-    assert_eq!(state(&fixture.store.resend_dead_letters(bare("r3"), 1).await.unwrap()).resent, 0);
+    assert_eq!(
+        state(&fixture.store.resend_dead_letters(bare("r3"), 1, None).await.unwrap()).resent,
+        0
+    );
 }
 
 #[tokio::test]
 async fn resent_orders_are_not_put_off_for_ever_when_the_clock_is_set_back() {
     let fixture = with_many(10).await;
-    fixture.store.resend_dead_letters(bare("r1"), 1).await.unwrap();
+    fixture.store.resend_dead_letters(bare("r1"), 1, None).await.unwrap();
     fixture.pass_ms(-500_000);
     assert_eq!(fixture.take().await.taken, 10);
 }

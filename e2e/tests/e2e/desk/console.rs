@@ -89,23 +89,36 @@ async fn ended(console: &Terminal) -> Result<()> {
     until("the console's end", WITHIN, || async { Ok((!console.is_running()).then_some(())) }).await
 }
 
-/// A paste comes as keys from one terminal and marked from another.
+/// A paste comes as keys from one terminal and marked from another, at once or into a question that
+/// has waited for its answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_pasted_into_the_console_changes_nothing() -> Result<()> {
+    type Paste = fn(&Terminal, &str) -> Result<()>;
     let daemon = Daemon::start(Options::embedded().set("products", MANY)).await?;
-    let dropped = |screen: &str| screen.contains("a key came too soon: it was dropped");
-    for (opened, pasted) in [("", "Py\ry\r"), ("", "Dseckilld\r"), ("P", "y\ny\n")] {
+    let keys: Paste = Terminal::paste_as_keys;
+    for (opened, paste, pasted, told) in [
+        ("", Terminal::type_at_once as Paste, "Py\ry\r", "a key came too soon: it was dropped"),
+        ("", keys, "Py\ny\n", "a key came too soon: it was dropped"),
+        ("", Terminal::type_at_once, "Dseckilld\r", "a key came too soon: it was dropped"),
+        ("P", Terminal::paste, "y\ny\n", "what is pasted is no answer: it was dropped"),
+        ("P", Terminal::paste, "y", "what is pasted is no answer: it was dropped"),
+        ("P", keys, "y\ny\n", "the answer didn't come alone: it was dropped"),
+        ("P", keys, "yes please", "the answer didn't come alone: it was dropped"),
+    ] {
         let folder = TempDir::new()?;
         let console = open_in(folder.path(), &daemon, (120, 40))?;
         console.shows("the sale", |screen| screen.contains("many")).await?;
-        if opened.is_empty() {
-            console.type_at_once(pasted)?;
-        } else {
+        if !opened.is_empty() {
             console.press(opened)?;
             asked(&console, "Pause intake of seckilld?").await?;
-            console.paste(pasted)?;
         }
-        console.shows("keys dropped", dropped).await?;
+        paste(&console, pasted)?;
+        console.shows("what was dropped", |screen| screen.contains(told)).await?;
+        let asks = |screen: &str| {
+            let is_asked = screen.contains("Pause intake of") || screen.contains("Drain seckilld?");
+            is_asked && !screen.contains("wait a moment")
+        };
+        console.shows("the question, at rest again", asks).await?;
         let controls = daemon.admin().status().await?.controls;
         assert_eq!(controls.generation, Some(0), "{pasted:?}: {controls:?}");
     }

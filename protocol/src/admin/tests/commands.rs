@@ -121,8 +121,8 @@ fn the_other_commands() {
     let no_reason = r#"{"request_id":"ctl-1","price":"1290.000"}"#;
     assert!(serde_json::from_str::<SetPrice>(no_reason).is_err(), "a price wants a reason");
     assert_command(
-        &ResendAll { request_id: text(ID), reason: None, per_s: Some(20) },
-        r#"{"request_id":"ctl-1","per_s":20}"#,
+        &ResendAll { request_id: text(ID), reason: None, per_s: Some(20), up_to: Some(7) },
+        r#"{"request_id":"ctl-1","per_s":20,"up_to":7}"#,
     );
     assert_command(
         &Discard { request_id: text(ID), reason: text("a test order") },

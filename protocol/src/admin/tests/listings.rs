@@ -127,8 +127,13 @@ fn dead_letters() {
         content_bytes: 11,
         resendable: false,
     };
-    let page =
-        DeadLettersPage { dead_letters: vec![letter], next: None, total: 1, unlisted: Vec::new() };
+    let page = DeadLettersPage {
+        dead_letters: vec![letter],
+        next: None,
+        total: 1,
+        newest: Some(7),
+        unlisted: Vec::new(),
+    };
     assert_golden(&page, include_str!("golden/dead_letters.json"));
 }
 

@@ -23,7 +23,7 @@ pub(crate) use input::Input;
 pub(crate) use list::List;
 pub(crate) use orders::{Orders, OrdersFilter};
 pub(crate) use popup::{Details, Field, Form, FormKind, History, Popup, Reveal};
-pub(crate) use question::{Button, Fact, Patience, QUIET, Question, Seen, Subject};
+pub(crate) use question::{ALONE, Button, Dropped, Fact, Patience, QUIET, Question, Seen, Subject};
 
 use super::keys::Context;
 use super::looks::Looks;
@@ -172,6 +172,8 @@ pub(crate) struct DeadLetters {
     /// `None` until they were.
     pub(crate) rows: Option<Vec<DeadLetterView>>,
     pub(crate) total: u64,
+    /// The number of the newest that there was then, among those loaded or not.
+    pub(crate) newest: Option<u64>,
     /// Why they couldn't be loaded.
     pub(crate) fault: Option<String>,
     /// The count of the snapshot for which they were asked for last.
@@ -300,6 +302,14 @@ impl Model {
         }
     }
 
+    /// Takes the question away that is to be answered.
+    pub(crate) fn pop_question(&mut self) -> Option<Box<Question>> {
+        match self.popups.pop_if(|popup| matches!(popup, Popup::Question(_)))? {
+            Popup::Question(question) => Some(question),
+            _ => None,
+        }
+    }
+
     /// The contexts whose keys are in force, the narrowest first.
     pub(crate) fn contexts(&self) -> &'static [Context] {
         use Context as C;
@@ -379,10 +389,13 @@ impl Model {
         EpochMs(at.0.saturating_add(i64::try_from(since).unwrap_or(i64::MAX)))
     }
 
-    /// When the question has rested for long enough to be answered, if it hasn't. While it can't be
-    /// seen that doesn't come.
+    /// When the question has rested for long enough to be answered, or its answer to be carried
+    /// out, if it hasn't. While it can't be seen that doesn't come.
     pub(crate) fn rest_at(&self) -> Option<Instant> {
         let question = self.question()?;
+        if let Some(yes) = question.said_yes {
+            return Some(yes + ALONE);
+        }
         if question.patience == Patience::Rested || question.seen.get() != Seen::Whole {
             return None;
         }

@@ -12,6 +12,10 @@ use crate::console::keys::Action;
 /// key that is held down, comes faster than that.
 pub(crate) const QUIET: Duration = Duration::from_millis(300);
 
+/// How long an answer has to stay alone: keys of a paste follow one another faster, and one that
+/// comes as keys can't be told from them by its first.
+pub(crate) const ALONE: Duration = Duration::from_millis(50);
+
 /// Yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Button {
@@ -43,7 +47,7 @@ pub(crate) enum Subject {
     NewProduct(String),
     /// A dead letter.
     Letter(u64),
-    /// Every dead letter.
+    /// Every dead letter up to the newest that there was when it was asked.
     Letters,
     /// The same command once more, under the number that it had: what became of it isn't known, so
     /// neither is what the state should be.
@@ -65,6 +69,17 @@ pub(crate) enum Seen {
     /// It has no room there.
     Cut,
     Whole,
+}
+
+/// Why a question dropped what came last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// A key, before the question was at rest.
+    TooSoon,
+    /// An answer, and what came with it.
+    NotAlone,
+    /// A paste, where nothing is typed.
+    Pasted,
 }
 
 /// How far a question's wait has come.
@@ -94,8 +109,9 @@ pub(crate) struct Question {
     pub(crate) subject: Subject,
     pub(crate) facts: Vec<Fact>,
     pub(crate) patience: Patience,
-    /// Whether a key came too soon and was dropped.
-    pub(crate) dropped: bool,
+    /// When it was said yes to; it is carried out if that stays alone.
+    pub(crate) said_yes: Option<Instant>,
+    pub(crate) dropped: Option<Dropped>,
     /// What of it is on the screen; `view` fills it in.
     pub(crate) seen: Cell<Seen>,
     /// Since when it has been there as a whole; `None` while it isn't.
@@ -119,9 +135,19 @@ impl Question {
             subject,
             facts: Vec::new(),
             patience: Patience::New,
-            dropped: false,
+            said_yes: None,
+            dropped: None,
             seen: Cell::new(Seen::Nothing),
             in_sight: None,
+        }
+    }
+
+    /// Waits anew; a yes that isn't carried out yet never is.
+    pub(crate) fn unsettle(&mut self) {
+        self.patience = Patience::New;
+        self.in_sight = None;
+        if self.said_yes.take().is_some() {
+            self.dropped = Some(Dropped::NotAlone);
         }
     }
 }

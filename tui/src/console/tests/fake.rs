@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -25,6 +26,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::fixtures;
+
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// What the next command is answered.
 #[derive(Debug, Default)]
@@ -89,6 +92,7 @@ impl Fake {
         let listener = UnixListener::bind(&self.socket).unwrap();
         let (state, commands) = (self.state.clone(), self.commands.clone());
         let mut serving = JoinSet::new();
+        serving.spawn(beat(state.clone()));
         serving.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
@@ -135,6 +139,18 @@ impl Fake {
         let mut commands = self.commands.subscribe();
         let come = commands.wait_for(|commands| count <= commands.len());
         tokio::time::timeout(super::stage::DEADLINE, come).await.expect("commands").unwrap().clone()
+    }
+}
+
+/// A silent daemon is a lost one, however long a test takes on a busy machine.
+async fn beat(state: Arc<Mutex<State>>) {
+    let mut ticks = tokio::time::interval(HEARTBEAT);
+    loop {
+        ticks.tick().await;
+        let mut state = state.lock().unwrap();
+        let line = Line::Heartbeat { seq: state.snapshot.seq, at: state.snapshot.at };
+        let line = encoded(&line);
+        state.streams.retain(|stream| stream.try_send(line.clone()).is_ok());
     }
 }
 
@@ -230,10 +246,10 @@ fn shown(state: &mut State, path: String) -> Answer {
         "/v1/dead-letters" => {
             let dead_letters = state.dead_letters.clone();
             let total = u64::try_from(dead_letters.len()).unwrap();
-            whole(
-                StatusCode::OK,
-                &DeadLettersPage { dead_letters, next: None, total, unlisted: Vec::new() },
-            )
+            let newest = dead_letters.last().map(|letter| letter.id);
+            let (next, unlisted) = (None, Vec::new());
+            let page = DeadLettersPage { dead_letters, next, total, newest, unlisted };
+            whole(StatusCode::OK, &page)
         }
         _ => match state.orders.iter().find(|order| name.ends_with(&order.order_id)) {
             Some(order) => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use protocol::{
-    Bucket, ChargesView, ConfigView, Controls, Counted, DeadLetterView, EdgeView, EpochMs,
+    Bucket, Change, ChargesView, ConfigView, Controls, Counted, DeadLetterView, EdgeView, EpochMs,
     GatewayView, HistoryStep, LatencyView, Line, LogView, Money, Notable, NotableKind,
     OrderHistory, OrderState, OrderView, OrdersView, OverdueView, PeerView, Permission, Phase,
     ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, Seconds, Severity,
@@ -18,7 +18,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::text::Span;
 
 use crate::console::looks::{Characters, Colours, Looks};
-use crate::console::model::{Access, Model, QUIET, RequestIds};
+use crate::console::model::{ALONE, Access, Model, QUIET, RequestIds};
 use crate::console::msg::{Effect, Msg};
 use crate::console::update::update;
 use crate::console::view::view;
@@ -344,6 +344,16 @@ pub(crate) fn connected(snapshot: Snapshot, you: PeerView) -> Model {
     model
 }
 
+/// The daemon says this line.
+pub(crate) fn line(model: &mut Model, line: Line) -> Vec<Effect> {
+    update(model, Msg::Line(Box::new(line)))
+}
+
+/// A line that changes this.
+pub(crate) fn changed(seq: u64, change: Change) -> Line {
+    Line::Change { seq, at: EpochMs(AT.0 + 1_000), change: Box::new(change) }
+}
+
 /// The screen on which keys are pressed unless a test says another.
 pub(crate) const WIDE: (u16, u16) = (120, 40);
 
@@ -361,6 +371,16 @@ pub(crate) fn rest(model: &mut Model) {
         pass(model, QUIET);
         update(model, Msg::Tick);
     }
+}
+
+/// Nothing follows the last key; returns what is to be done for the answer that it was.
+pub(crate) fn settle(model: &mut Model) -> Vec<Effect> {
+    if model.question().is_none_or(|question| question.said_yes.is_none()) {
+        return Vec::new();
+    }
+    assert_eq!(update(model, Msg::Tick), [], "not at once");
+    pass(model, ALONE);
+    update(model, Msg::Tick)
 }
 
 /// Time passes.
@@ -415,19 +435,23 @@ pub(crate) fn press_on(model: &mut Model, (width, height): (u16, u16), text: &st
         drawn(model, width, height);
         rest(model);
         effects.extend(update(model, Msg::Key(key)));
+        effects.extend(settle(model));
     }
     drawn(model, width, height);
     effects
 }
 
 /// Presses the keys at once, as a paste does that comes as keys: each is drawn, none is waited for.
+/// Nothing follows them.
 pub(crate) fn press_at_once(model: &mut Model, text: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for key in keys(text) {
         drawn(model, WIDE.0, WIDE.1);
-        update(model, Msg::Tick);
+        effects.extend(update(model, Msg::Tick));
         effects.extend(update(model, Msg::Key(key)));
     }
+    drawn(model, WIDE.0, WIDE.1);
+    effects.extend(settle(model));
     effects
 }
 

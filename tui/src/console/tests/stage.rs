@@ -28,7 +28,7 @@ use crate::console::terminal::Tty;
 use crate::place::{Surroundings, Whereabouts};
 
 /// How long a test waits for anything.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A screen whose content is published whenever it was written.
 struct Screen {

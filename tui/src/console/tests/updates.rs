@@ -5,29 +5,19 @@ use std::time::Duration;
 use crossterm::event::{
     KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
-use protocol::{
-    Change, DeadLettersPage, EpochMs, Line, OrdersPage, Permission, Phase, Severity, Snapshot,
-};
+use protocol::{Change, EpochMs, Line, Permission, Phase, Severity, Snapshot};
 use ratatui::layout::Rect;
 use serde_json::json;
 
+use super::acting::console;
 use super::fixtures::{
-    AT, connected, dead_letters, keys, onlooker, operator, order, orders_of_all_states, pass,
-    press, product, sale, unconnected,
+    AT, changed, connected, keys, line, onlooker, operator, pass, press, product, sale, unconnected,
 };
 use crate::console::keys::Action;
 use crate::console::model::{Access, Connection, Model, Popup, Screen, Subject};
 use crate::console::msg::{Ask, Effect, Msg, Outcome};
 use crate::console::rows;
 use crate::console::update::{blocked, update};
-
-fn line(model: &mut Model, line: Line) -> Vec<Effect> {
-    update(model, Msg::Line(Box::new(line)))
-}
-
-fn change(seq: u64, change: Change) -> Line {
-    Line::Change { seq, at: EpochMs(AT.0 + 1_000), change: Box::new(change) }
-}
 
 fn live(model: &Model) -> &Snapshot {
     model.live.as_ref().unwrap()
@@ -44,7 +34,7 @@ fn command(model: &Model) -> (String, serde_json::Value) {
 #[test]
 fn the_state_moves_by_the_shared_reducer_alone() {
     let mut model = connected(sale(), operator());
-    assert_eq!(line(&mut model, change(2, Change::Phase(Phase::Stopping))), []);
+    assert_eq!(line(&mut model, changed(2, Change::Phase(Phase::Stopping))), []);
     let mut expected = sale();
     expected.apply(2, EpochMs(AT.0 + 1_000), Change::Phase(Phase::Stopping)).unwrap();
     assert_eq!(*live(&model), expected);
@@ -55,9 +45,9 @@ fn the_state_moves_by_the_shared_reducer_alone() {
 #[test]
 fn a_gap_subscribes_anew_and_the_old_stream_is_ignored() {
     let mut model = connected(sale(), operator());
-    let effects = line(&mut model, change(3, Change::Phase(Phase::Stopping)));
+    let effects = line(&mut model, changed(3, Change::Phase(Phase::Stopping)));
     assert_eq!(effects, [Effect::Resubscribe]);
-    assert_eq!(line(&mut model, change(4, Change::Phase(Phase::Stopped))), []);
+    assert_eq!(line(&mut model, changed(4, Change::Phase(Phase::Stopped))), []);
     assert_eq!(live(&model).phase, Phase::Serving);
     let state = Snapshot { seq: 9, ..sale() };
     line(&mut model, Line::Snapshot { snapshot: Box::new(state), you: operator() });
@@ -99,7 +89,7 @@ fn a_product_that_comes_does_not_get_under_the_hands() {
     let mut model = connected(sale(), operator());
     let mut products = sale().products;
     products.insert(0, product("a", "new", 1, 0));
-    line(&mut model, change(2, Change::Products(products)));
+    line(&mut model, changed(2, Change::Products(products)));
     assert_eq!(rows::selected_product(&model).unwrap().prod_id, "pid_0001");
 }
 
@@ -164,13 +154,12 @@ fn each_command_is_what_its_question_says() {
             }),
         ),
         ("Ldebug<Enter>", "/v1/log-level", json!({ "request_id": id, "level": "debug" })),
-        ("4R", "/v1/dead-letters/7/resend", plain.clone()),
-        ("4E", "/v1/dead-letters/resend", plain),
+        ("4R", "/v1/dead-letters/7/resend", plain),
+        ("4E", "/v1/dead-letters/resend", json!({ "request_id": id, "up_to": 9 })),
         ("4jXpoison<Enter>", "/v1/dead-letters/9/discard", reason("poison")),
     ];
     for (keys, path, body) in cases {
-        let mut model = connected(sale(), operator());
-        model.dead_letters.rows = Some(dead_letters());
+        let mut model = console(sale());
         press(&mut model, keys);
         assert_eq!(command(&model), (path.to_owned(), body), "{keys}");
     }
@@ -342,7 +331,7 @@ fn a_toast_lasts_five_seconds_and_stays_in_the_events() {
 fn the_display_freezes_and_the_state_goes_on() {
     let mut model = connected(sale(), operator());
     press(&mut model, "<Space>");
-    line(&mut model, change(2, Change::Phase(Phase::Stopping)));
+    line(&mut model, changed(2, Change::Phase(Phase::Stopping)));
     assert_eq!(model.shown().unwrap().phase, Phase::Serving);
     assert_eq!(live(&model).phase, Phase::Stopping);
     press(&mut model, "<Space>");
@@ -355,7 +344,7 @@ fn a_command_is_about_the_state_as_it_is_not_as_it_was_frozen() {
     press(&mut model, "<Space>");
     let mut sold_on = product("pid_0001", "iphoneX2019新款", 2_000, 48_000);
     sold_on.on_shelf = false;
-    line(&mut model, change(2, Change::Product(sold_on)));
+    line(&mut model, changed(2, Change::Product(sold_on)));
     press(&mut model, "S");
     assert_eq!(command(&model).1["if_version"], 48_000);
 }
@@ -376,106 +365,6 @@ fn lists_are_filtered_and_sorted() {
     assert_eq!(ids(&model), "pid_0001 pid_0002 pid_0003", "by held");
     press(&mut model, "/x<Esc>");
     assert_eq!(model.products.filter, "");
-}
-
-#[test]
-fn orders_are_asked_for_when_they_are_looked_at() {
-    let mut model = connected(sale(), operator());
-    let asked =
-        |asked: u64, path: &str| vec![Effect::Ask(Ask::Orders { asked, path: path.to_owned() })];
-    assert_eq!(press(&mut model, "3"), asked(1, "/v1/orders?limit=100"));
-    assert_eq!(press(&mut model, "j"), [], "one question at a time");
-    let page = OrdersPage {
-        orders: orders_of_all_states(),
-        next: Some("n/1".to_owned()),
-        unlisted: Vec::new(),
-    };
-    update(&mut model, Msg::Orders { asked: 1, answer: Ok(page) });
-    let more = asked(2, "/v1/orders?limit=100&after=n%2F1");
-    assert_eq!(press(&mut model, "G"), more, "near the end the next page is asked for");
-    let page = OrdersPage {
-        orders: vec![order(99, protocol::OrderState::Placed)],
-        next: None,
-        unlisted: Vec::new(),
-    };
-    update(&mut model, Msg::Orders { asked: 2, answer: Ok(page) });
-    assert_eq!(rows::orders(&model).len(), 8);
-    let filtered = press(&mut model, "/failed pid_0001 15200001111<Enter>");
-    let path = "/v1/orders?limit=100&state=failed&prod=pid_0001&phone=15200001111";
-    assert_eq!(filtered, asked(3, path));
-    let stale = OrdersPage { orders: orders_of_all_states(), next: None, unlisted: Vec::new() };
-    update(&mut model, Msg::Orders { asked: 2, answer: Ok(stale) });
-    assert!(rows::orders(&model).is_empty(), "an answer to an older question is dropped");
-    update(
-        &mut model,
-        Msg::Orders {
-            asked: 3,
-            answer: Ok(OrdersPage { orders: vec![], next: None, unlisted: Vec::new() }),
-        },
-    );
-    assert_eq!(press(&mut model, "<Esc>"), asked(4, "/v1/orders?limit=100"));
-    update(&mut model, Msg::Orders { asked: 4, answer: Err("away".to_owned()) });
-    let by_number = press(&mut model, "/+86 152 0000 1111<Enter>");
-    assert_eq!(by_number, asked(5, "/v1/orders?limit=100&phone=15200001111"));
-    update(&mut model, Msg::Orders { asked: 5, answer: Err("away".to_owned()) });
-    let by_id = press(&mut model, "<Esc>/7D4483A4-1b<Enter>");
-    assert_eq!(by_id.last(), asked(7, "/v1/orders?limit=100&id=7D4483A4-1b").first());
-    press(&mut model, "<Esc>");
-    assert_eq!(press(&mut model, "/nothing<Enter>"), []);
-    assert!(model.toast.as_ref().unwrap().text.contains("\"nothing\" is no state"));
-    assert!(model.typing.is_some(), "it stays to be mended");
-}
-
-#[test]
-fn the_first_page_of_orders_is_loaded_again_when_there_are_others_but_not_all_the_time() {
-    let mut model = connected(sale(), operator());
-    press(&mut model, "3");
-    let page = OrdersPage { orders: orders_of_all_states(), next: None, unlisted: Vec::new() };
-    update(&mut model, Msg::Orders { asked: 1, answer: Ok(page) });
-    let mut orders = sale().orders.unwrap();
-    orders.placed += 1;
-    assert_eq!(line(&mut model, change(2, Change::Orders(Some(orders)))), []);
-    pass(&mut model, Duration::from_secs(2));
-    assert_eq!(line(&mut model, Line::Heartbeat { seq: 2, at: AT }).len(), 1);
-    pass(&mut model, Duration::from_secs(60));
-    let page = OrdersPage { orders: orders_of_all_states(), next: None, unlisted: Vec::new() };
-    update(&mut model, Msg::Orders { asked: 2, answer: Ok(page) });
-    assert_eq!(line(&mut model, Line::Heartbeat { seq: 2, at: AT }), [], "nothing is new");
-}
-
-#[test]
-fn dead_letters_are_asked_for_when_their_number_changes() {
-    let mut model = connected(sale(), operator());
-    let asked = [Effect::Ask(Ask::DeadLetters { path: "/v1/dead-letters".to_owned() })];
-    assert_eq!(press(&mut model, "4"), asked);
-    let page = DeadLettersPage {
-        dead_letters: dead_letters(),
-        next: None,
-        total: 2,
-        unlisted: Vec::new(),
-    };
-    assert_eq!(update(&mut model, Msg::DeadLetters(Ok(page))), []);
-    assert_eq!(press(&mut model, "j"), []);
-    let queue = protocol::QueueView { dead_letters: Some(3), ..sale().queue };
-    assert_eq!(line(&mut model, change(2, Change::Queue(queue))), asked);
-    press(&mut model, "l");
-    assert_eq!(rows::keys(&model)[0], "seckill_order/0");
-}
-
-#[test]
-fn a_phone_number_is_shown_on_demand_only() {
-    let mut model = connected(sale(), operator());
-    press(&mut model, "3");
-    let page = OrdersPage { orders: orders_of_all_states(), next: None, unlisted: Vec::new() };
-    update(&mut model, Msg::Orders { asked: 1, answer: Ok(page) });
-    let order_id = orders_of_all_states()[0].order_id.clone();
-    let asked = |query: &str| {
-        let path = format!("/v1/orders/{order_id}{query}");
-        [Effect::Ask(Ask::History { order_id: order_id.clone(), path })]
-    };
-    assert_eq!(press(&mut model, "<Enter>"), asked(""));
-    assert_eq!(press(&mut model, "p"), asked("?reveal=phone"));
-    assert_eq!(press(&mut model, "y"), [Effect::Copy(order_id)]);
 }
 
 #[test]

@@ -93,7 +93,10 @@ pub(super) fn question(model: &mut Model, action: Action) -> Result<Popup, Strin
         (Action::Shutdown, ..) => confirm::shutdown(model, &snapshot),
         (Action::Shelf, Some(product), _) => confirm::shelf(model, product),
         (Action::Resend, _, Some(letter)) => confirm::resend(model, &letter),
-        (Action::ResendAll, ..) => confirm::resend_all(model, &snapshot),
+        (Action::ResendAll, ..) => match model.dead_letters.newest {
+            Some(newest) => confirm::resend_all(model, newest),
+            None => return Err("it isn't there any more".to_owned()),
+        },
         _ => return Err("it isn't there any more".to_owned()),
     };
     gate::put(model, action, question)

@@ -137,6 +137,7 @@ pub(super) fn dead_letters_came(model: &mut Model, answer: Answer<DeadLettersPag
         Ok(page) => {
             model.dead_letters.fault = None;
             model.dead_letters.total = page.total;
+            model.dead_letters.newest = page.newest;
             model.dead_letters.rows = Some(page.dead_letters);
         }
         Err(why) => model.dead_letters.fault = Some(why),

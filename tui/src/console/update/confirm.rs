@@ -209,15 +209,22 @@ pub(super) fn resend(model: &mut Model, letter: &DeadLetterView) -> Question {
     Question::new(title, lines, command, Subject::Letter(letter.id))
 }
 
-pub(super) fn resend_all(model: &mut Model, snapshot: &Snapshot) -> Question {
+/// About those that there were when the list was loaded, though not all of them may be on the
+/// screen: on a bad night more come each second.
+pub(super) fn resend_all(model: &mut Model, newest: u64) -> Question {
     let mut lines = vec![
         "Those that hold a readable order go back into the queue, at a capped rate.".to_owned(),
-        format!("Touches: up to {} dead letters.", known(snapshot.queue.dead_letters)),
+        format!(
+            "Touches: up to {}, up to no. {newest}.",
+            counted(model.dead_letters.total, "dead letter")
+        ),
+        "What is set aside after them is left alone.".to_owned(),
     ];
     if !model.dead_letters.list.filter.is_empty() {
         lines.push("Those that the filter hides are touched as well.".to_owned());
     }
-    let command = Command::resend_all("resend every dead letter", model.ids.take());
+    let what = format!("resend every dead letter up to {newest}");
+    let command = Command::resend_all(newest, &what, model.ids.take());
     let title = "Resend every dead letter?".to_owned();
     Question::new(title, lines, command, Subject::Letters)
 }

@@ -9,7 +9,8 @@ use protocol::{EpochMs, Severity, Snapshot, SwitchView};
 use super::actions::forbidden;
 use crate::console::keys::Action;
 use crate::console::model::{
-    Fact, HEIGHT_MIN, Model, Pane, Patience, Popup, QUIET, Question, Seen, Subject, WIDTH_MIN,
+    ALONE, Dropped, Fact, HEIGHT_MIN, Model, Pane, Patience, Popup, QUIET, Question, Seen, Subject,
+    WIDTH_MIN,
 };
 use crate::console::rows;
 use crate::console::text::{clock, grouped, known, printable, signed, words};
@@ -35,6 +36,7 @@ pub(super) fn unseen(model: &Model, action: Action) -> Option<String> {
             None => "no dead letter is marked on the screen",
             Some(_) => return None,
         },
+        A::ResendAll if model.dead_letters.newest.is_none() => "the dead letters aren't loaded yet",
         _ => return None,
     };
     Some(unseen.to_owned())
@@ -48,14 +50,18 @@ pub(super) fn put(model: &Model, action: Action, mut question: Question) -> Resu
 }
 
 /// Opens the window that asks. What is asked about is the state as it is, and so is the page under
-/// it; a filter that is half typed is left.
+/// it; a filter that is half typed is left. A question below it is looked at anew when it is back.
 pub(super) fn open(model: &mut Model, popup: Popup) {
     model.frozen = None;
     model.typing = None;
+    if let Some(below) = model.question_mut() {
+        below.unsettle();
+    }
     model.popups.push(popup);
 }
 
-/// Whether a key is taken. One that comes too soon is dropped, and the question says so.
+/// Whether a key is taken. One that comes too soon is dropped, and so is an answer with the key that
+/// follows it at once; the question says so.
 pub(super) fn hears(model: &mut Model, action: Option<Action>) -> bool {
     use Action as A;
     let now = model.now;
@@ -63,6 +69,10 @@ pub(super) fn hears(model: &mut Model, action: Option<Action>) -> bool {
         return false;
     }
     let Some(question) = model.question_mut() else { return true };
+    if question.said_yes.is_some() {
+        question.unsettle();
+        return false;
+    }
     let leaves = matches!(action, Some(A::No | A::Cancel));
     let answers = leaves || matches!(action, Some(A::Yes | A::Press | A::Enter));
     let hears = match (question.seen.get(), question.patience) {
@@ -72,29 +82,43 @@ pub(super) fn hears(model: &mut Model, action: Option<Action>) -> bool {
         (Seen::Cut, _) => leaves,
         _ => false,
     };
-    question.dropped = !hears;
+    // What follows on a dropped answer is told with it.
+    question.dropped = (!hears).then(|| question.dropped.unwrap_or(Dropped::TooSoon));
     if question.patience == Patience::Rested {
         question.patience = Patience::Touched;
     }
     hears
 }
 
+/// The question on top is said yes to.
+pub(super) fn say_yes(model: &mut Model) {
+    let now = model.now;
+    if let Some(question) = model.question_mut() {
+        question.said_yes = Some(now);
+        question.patience = Patience::Rested;
+    }
+}
+
 /// Whether the question on top has come into sight, has gone out of it, or has rested for long
-/// enough. It is asked only when no key waits to be read: a clock alone would take a machine that
-/// stood still for an operator who did.
-pub(super) fn rest(model: &mut Model) {
+/// enough; returns it when its answer has stayed alone. It is asked only when no key waits to be
+/// read: a clock alone would take a machine that stood still for an operator who did.
+pub(super) fn rest(model: &mut Model) -> Option<Box<Question>> {
     let (now, last_key) = (model.now, model.last_key);
-    let Some(question) = model.question_mut() else { return };
+    let question = model.question_mut()?;
     if question.seen.get() != Seen::Whole {
-        question.in_sight = None;
-        question.patience = Patience::New;
-        return;
+        question.unsettle();
+        return None;
     }
     let seen = *question.in_sight.get_or_insert(now);
+    if let Some(yes) = question.said_yes {
+        let is_alone = ALONE <= now.saturating_duration_since(yes);
+        return is_alone.then(|| model.pop_question()).flatten();
+    }
     let quiet_since = last_key.map_or(seen, |key| key.max(seen));
     if QUIET <= now.saturating_duration_since(quiet_since) {
         question.patience = Patience::Rested;
     }
+    None
 }
 
 /// Withdraws the questions that aren't those any more that they were, and keys that were meant for
@@ -164,9 +188,11 @@ fn facts(model: &Model, subject: &Subject) -> Result<Vec<Fact>, String> {
             }
         }
         Subject::Letter(id) => facts.extend(of_letter(model, *id)?),
+        // More of them are no reason to ask again: it touches those that it names.
         Subject::Letters => {
-            let count = known(snapshot.queue.dead_letters);
-            facts.push(fact("the number of dead letters", count));
+            let is_empty = snapshot.queue.dead_letters == Some(0);
+            let extent = if is_empty { "empty" } else { "not empty" };
+            facts.push(fact("the list of dead letters", extent));
         }
     }
     Ok(facts)

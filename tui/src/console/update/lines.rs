@@ -19,12 +19,8 @@ pub(super) fn on_line(model: &mut Model, line: Line) -> Vec<Effect> {
             model.heard = model.now;
             advance(model, |snapshot| snapshot.beat(seq, at))
         }
-        // The end of the stream follows, and says that the connection is lost.
-        Line::Closing { reason } => {
-            let text = format!("the daemon ends the stream: {reason}");
-            model.note(NotableKind::Condition, Severity::Warning, text);
-            Vec::new()
-        }
+        // The end of the stream follows, and tells the reason.
+        Line::Closing { .. } => Vec::new(),
     }
 }
 

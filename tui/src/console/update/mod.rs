@@ -28,14 +28,10 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Key(event) => keys::on_key(model, event),
         Msg::Paste(text) => popups::paste(model, &text),
         Msg::Mouse(event) => mouse::on_mouse(model, event),
-        Msg::Tick => {
-            gate::rest(model);
-            Vec::new()
-        }
+        Msg::Tick => popups::rest(model),
         Msg::Resized => {
             model.forget_drawing();
-            gate::rest(model);
-            Vec::new()
+            popups::rest(model)
         }
         Msg::Found(place) => {
             model.socket = place;

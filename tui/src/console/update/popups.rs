@@ -7,7 +7,7 @@ use super::{asking, forms, gate};
 use crate::console::command::Command;
 use crate::console::keys::Action;
 use crate::console::model::{
-    Button, Connection, Input, Model, OrdersFilter, Popup, Question, Screen,
+    Button, Connection, Dropped, Input, Model, OrdersFilter, Popup, Screen,
 };
 use crate::console::msg::{Ask, Effect};
 use crate::console::text::printable;
@@ -24,10 +24,16 @@ pub(super) fn question(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         _ => question.focus,
     };
-    match (model.popups.pop(), answer) {
-        (Some(Popup::Question(question)), Button::Yes) => give(model, question.command),
-        _ => Vec::new(),
+    match answer {
+        Button::Yes => gate::say_yes(model),
+        Button::No => drop(model.popups.pop()),
     }
+    Vec::new()
+}
+
+/// Looks whether the question has rested, or its answer has.
+pub(super) fn rest(model: &mut Model) -> Vec<Effect> {
+    gate::rest(model).map_or_else(Vec::new, |answered| give(model, answered.command))
 }
 
 /// What was confirmed isn't given to a daemon that isn't there: what it would find when it is back
@@ -82,30 +88,25 @@ fn enter(model: &mut Model) -> Vec<Effect> {
         Some(Popup::Form(form)) => {
             let popup = forms::enter(model, form);
             model.popups.push(popup);
-            Vec::new()
         }
-        Some(Popup::Question(question)) => named(model, question),
         other => {
             model.popups.extend(other);
-            Vec::new()
+            named(model);
         }
     }
+    Vec::new()
 }
 
 /// The name was typed, or something else.
-fn named(model: &mut Model, question: Box<Question>) -> Vec<Effect> {
-    match &question.typed {
-        Some((expected, input)) if input.text() == expected => give(model, question.command),
-        typed => {
-            if let Some((expected, input)) = typed {
-                let (given, wanted) = (printable(input.text()), printable(expected));
-                let text = format!("{given:?} isn't {wanted:?}: nothing is done");
-                model.say(Severity::Warning, text);
-            }
-            model.popups.push(Popup::Question(question));
-            Vec::new()
-        }
+fn named(model: &mut Model) {
+    let Some((expected, input)) = model.question().and_then(|asked| asked.typed.as_ref()) else {
+        return;
+    };
+    if input.text() == expected {
+        return gate::say_yes(model);
     }
+    let (given, wanted) = (printable(input.text()), printable(expected));
+    model.say(Severity::Warning, format!("{given:?} isn't {wanted:?}: nothing is done"));
 }
 
 /// Orders are filtered by the daemon, so only when the line is taken; what can't be understood
@@ -189,7 +190,7 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     model.last_key = Some(model.now);
     // Where nothing is typed a paste has no place, however long it was waited for.
     if let Some(question) = model.question_mut().filter(|question| question.typed.is_none()) {
-        question.dropped = true;
+        question.dropped = Some(Dropped::Pasted);
         return Vec::new();
     }
     if !is_heard {

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::edges::typed;
 use super::parts::{put_all, wrapped};
 use super::popups::{WORDS, window};
-use crate::console::model::{Button, Form, Patience, Question, Seen};
+use crate::console::model::{Button, Dropped, Form, Patience, Question, Seen};
 use crate::console::text::printable;
 use crate::console::theme::{Styles, symbol};
 
@@ -63,10 +63,14 @@ pub(super) fn question(asked: &Question, styles: &Styles, area: Rect, buffer: &m
 }
 
 fn wait(asked: &Question, styles: &Styles) -> Line<'static> {
-    if asked.dropped {
+    let dropped = asked.dropped.map(|dropped| match dropped {
+        Dropped::TooSoon => "a key came too soon: it was dropped",
+        Dropped::NotAlone => "the answer didn't come alone: it was dropped",
+        Dropped::Pasted => "what is pasted is no answer: it was dropped",
+    });
+    if let Some(dropped) = dropped {
         let wait = if asked.patience == Patience::Rested { "" } else { "; wait a moment" };
-        let text = format!("{} a key came too soon: it was dropped{wait}", symbol::WARNING);
-        return Line::styled(text, styles.warning);
+        return Line::styled(format!("{} {dropped}{wait}", symbol::WARNING), styles.warning);
     }
     match asked.patience {
         Patience::Rested => Line::default(),
