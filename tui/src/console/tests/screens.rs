@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use protocol::{
-    ChargesView, EpochMs, Notable, NotableKind, PeerView, Severity, Snapshot, Unlisted,
-    UnlistedPlace,
+    ChargeOutcome, ChargesView, DrainView, EpochMs, Notable, NotableKind, PeerView, Severity,
+    Snapshot, SwitchView, Unlisted, UnlistedPlace,
 };
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::fixtures::{
     connected, counted, dead_letters, drawn, history, lines_of, onlooker, operator,
-    orders_of_all_states, pass, press, sale, trouble,
+    orders_of_all_states, pass, press, press_on, sale, trouble,
 };
 use crate::console::looks::{Characters, Colours};
 use crate::console::model::{Access, Model, Screen};
@@ -30,7 +30,7 @@ fn loaded(snapshot: Snapshot, you: PeerView, screen: Screen) -> Model {
     let mut model = connected(snapshot, you);
     model.orders.rows = Some(orders_of_all_states());
     model.dead_letters.rows = Some(dead_letters());
-    model.dead_letters.total = 2;
+    (model.dead_letters.total, model.dead_letters.newest) = (2, Some(9));
     model.screen = screen;
     model
 }
@@ -151,6 +151,32 @@ fn a_products_details() {
     for words in ["pid_0002", "华为MATE20", "5999.000", "on the shelf", "lacks 3", "version"] {
         assert!(screen.contains(words), "{words}:\n{screen}");
     }
+}
+
+/// Beside the figures stands what becomes of its charges, and why.
+#[test]
+fn a_products_details_say_what_becomes_of_its_charges() {
+    let mut state = sale();
+    let outcomes = [
+        counted("accepted", 48_210, 0),
+        counted("sold_out", 102_377, 150),
+        counted("paused", 9, 0),
+    ];
+    state.products[0].charges = Some(ChargesView(outcomes.into()));
+    let mut model = loaded(state, operator(), Screen::Products);
+    press(&mut model, "<Enter>");
+    at_all_sizes("product_charges", &model);
+    for width in [60, 80, 120] {
+        press_on(&mut model, (width, 24), "G");
+        let screen = text(&model, width, 24);
+        let at = |words: &str| screen.lines().position(|line| line.contains(words)).unwrap_or(99);
+        assert_eq!(at("accepted                0          0       48,210"), at("asked  ") + 1);
+        assert_eq!(at("sold out              150      6,000      102,377"), at("asked  ") + 2);
+        assert_eq!(at("paused                  0          0            9"), at("asked  ") + 3);
+    }
+    let mut model = loaded(sale(), operator(), Screen::Products);
+    press(&mut model, "G<Enter>");
+    assert!(text(&model, 80, 24).contains("charges     not counted apart"));
 }
 
 /// Whatever is left out where it is narrow, price and shelf aren't.
@@ -346,6 +372,50 @@ fn view_only_and_read_only_are_told() {
     assert!(!text(&reader, 120, 60).contains("pause or resume intake"));
 }
 
+/// The first line is on the Overview; what an operator has shut is on every other screen as well.
+#[test]
+fn every_screen_says_what_is_paused() {
+    let paused = SwitchView { paused: true, ..SwitchView::default() };
+    let mut state = sale();
+    state.controls.intake = Some(paused.clone());
+    state.controls.consumption = Some(paused);
+    let mut draining = state.clone();
+    draining.controls.drain = Some(DrainView { since: state.at, drained: false });
+    let mut drained = state.clone();
+    drained.controls.drain = Some(DrainView { since: state.at, drained: true });
+    for (state, words) in [(state, "INTAKE PAUSED"), (draining, "DRAINING"), (drained, "DRAINED")] {
+        for screen in &Screen::ALL[1..] {
+            for width in [60, 80, 120] {
+                let shown = text(&loaded(state.clone(), operator(), *screen), width, 24);
+                let header = shown.lines().next().unwrap();
+                assert!(header.contains(words), "{header}");
+            }
+            let shown = text(&loaded(state.clone(), operator(), *screen), 120, 24);
+            assert!(shown.lines().next().unwrap().contains("CONSUMPTION PAUSED"), "{shown}");
+            let open = text(&loaded(sale(), operator(), *screen), 120, 24);
+            assert!(!open.contains("PAUSED"), "{open}");
+        }
+    }
+}
+
+/// How the daemon is stays in the first line, whatever else has no room there.
+#[test]
+fn a_narrow_header_keeps_how_the_daemon_is() {
+    let mut state = sale();
+    state.degraded = vec!["no broker".to_owned()];
+    state.controls.intake = Some(SwitchView { paused: true, ..SwitchView::default() });
+    let mut model = loaded(state, operator(), Screen::Overview);
+    pass(&mut model, Duration::from_secs(600));
+    let first = |model: &Model, width| text(model, width, 24).lines().next().unwrap().to_owned();
+    assert_eq!(first(&model, 60), " seckilld · serving, degraded      connected 10m · operator");
+    assert_eq!(first(&model, 62), " seckilld 0.1.0 · serving, degraded  connected 10m · operator");
+    model.screen = Screen::Orders;
+    assert_eq!(first(&model, 60), " seckilld · serving, degraded · INTAKE PAUSED connected 10m");
+    let wide = first(&model, 100);
+    assert!(wide.starts_with(" seckilld 0.1.0 · serving, degraded · INTAKE PAUSED · embedded"));
+    assert!(wide.ends_with("connected 10m · operator"), "{wide}");
+}
+
 #[test]
 fn a_sale_that_refuses_everybody_is_not_called_open() {
     let shown = |change: fn(&mut Snapshot)| {
@@ -366,7 +436,10 @@ fn a_sale_that_refuses_everybody_is_not_called_open() {
 
 /// The first line of a sale with these figures by outcome, at a width.
 fn first_line(width: u16, outcomes: &[(&str, u64)]) -> String {
-    let mut state = sale();
+    first_line_of(sale(), width, outcomes)
+}
+
+fn first_line_of(mut state: Snapshot, width: u16, outcomes: &[(&str, u64)]) -> String {
     let gateway = state.gateway.as_mut().unwrap();
     let all = outcomes.iter().map(|(name, last_second)| counted(name, 9_000, *last_second));
     gateway.outcomes = ChargesView(all.collect());
@@ -400,6 +473,52 @@ fn the_first_line_says_why_nobody_gets_one() {
     assert_eq!(first_line(80, &whatever_comes), line);
     let all = [("accepted", 5), ("sold_out", 0)];
     assert_eq!(first_line(120, &all), "✓ open · 5 charges/s · 5 accepted/s · 638 placed/s");
+}
+
+/// On the night the line begins with more than "open": two reasons fit at 80 columns all the same.
+#[test]
+fn two_reasons_fit_beside_whatever_the_sale_is() {
+    let nobody = [("accepted", 0), ("sold_out", 12_195), ("wrong_price", 150)];
+    let mut sold_out = sale();
+    sold_out.products.iter_mut().for_each(|product| product.stock = 0);
+    let line = "✓ open, sold out · got 0 of 12,345/s: 12,195 sold out, 150 wrong price";
+    assert_eq!(first_line_of(sold_out.clone(), 80, &nobody), line);
+    let mut degraded = sale();
+    degraded.degraded = vec!["no broker".to_owned()];
+    let some = [("accepted", 7), ("queue_away", 120), ("overloaded", 80)];
+    let line = "▲ open, degraded · 7 of 207 accepted/s · 120 queue away/s · 80 overloaded/s";
+    assert_eq!(first_line_of(degraded.clone(), 90, &some), line);
+    let line = "▲ open, degraded · got 7 of 207/s: 120 queue away, 80 overloaded";
+    assert_eq!(first_line_of(degraded.clone(), 80, &some), line);
+    let none = [("accepted", 0), ("unconfirmed", 12_120), ("server_error", 80)];
+    let line = "✗ NOTHING ACCEPTED · got 0 of 12,200/s: 12,120 unconfirmed, 80 server error";
+    assert_eq!(first_line_of(degraded.clone(), 90, &none), line);
+    let mut paused = sale();
+    let by = Some("alice".to_owned());
+    let since = Some(EpochMs(paused.at.0 - 6_000));
+    paused.controls.intake = Some(SwitchView { paused: true, since, by, reason: None });
+    let closed = [("accepted", 0), ("paused", 138), ("wrong_price", 74)];
+    let by_width = [
+        (80, "▲ INTAKE PAUSED by alice for 6s · 0 of 212 accepted/s · 138 paused/s"),
+        (66, "▲ INTAKE PAUSED by alice for 6s · got 0 of 212/s"),
+        (60, "▲ INTAKE PAUSED by alice for 6s · got 0 of 212/s"),
+    ];
+    for (width, line) in by_width {
+        assert_eq!(first_line_of(paused.clone(), width, &closed), line, "{width}");
+    }
+    let names = ChargeOutcome::ALL.map(ChargeOutcome::as_str);
+    for state in [sale(), sold_out, degraded] {
+        for (first, second) in names.iter().flat_map(|one| names.map(|two| (*one, two))) {
+            let wide = "unknown_product".len() <= first.len().max(second.len());
+            if [first, second].contains(&"accepted") || first == second || wide {
+                continue;
+            }
+            let line =
+                first_line_of(state.clone(), 80, &[("accepted", 5), (first, 900), (second, 80)]);
+            let both = [first, second].map(|name| line.contains(&name.replace('_', " ")));
+            assert_eq!(both, [true, true], "{line}");
+        }
+    }
 }
 
 #[test]

@@ -16,20 +16,51 @@ use crate::console::text::{age, clock, known, minutes, printable};
 use crate::console::theme::{Styles, symbol};
 use crate::console::update::blocked;
 
-/// Who, which profile, which roles, how far; on the right the connection, and what one may do.
+type Parts = Vec<Vec<Span<'static>>>;
+
+/// Who, how far, what is shut, which profile, which roles; on the right the connection, and what one
+/// may do. How far and what is shut stay where other things have to go.
 pub(super) fn status(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-    let right = fit(right_parts(model, styles), area.width, styles);
+    let left = model.shown().map(|snapshot| left_parts(model, snapshot, styles));
+    let matters = left.as_ref().map_or(0, |left| left.matters);
+    let room = area.width.saturating_sub(matters + GAP);
+    let right = fit(right_parts(model, styles), room, styles);
     let width = u16::try_from(right.width()).unwrap_or(area.width).min(area.width);
-    let left_area = Rect { width: area.width.saturating_sub(width + 2), ..area };
-    if let Some(snapshot) = model.shown() {
-        put(buffer, left_area, &fit(left_parts(snapshot, styles), left_area.width, styles));
+    let left_area = Rect { width: area.width.saturating_sub(width + GAP), ..area };
+    if let Some(left) = left {
+        put(buffer, left_area, &left.fit(left_area.width, styles));
     }
     put(buffer, area, &right.alignment(Alignment::Right));
 }
 
-fn left_parts(snapshot: &Snapshot, styles: &Styles) -> Vec<Vec<Span<'static>>> {
-    let name = format!("{} {}", printable(&snapshot.name), printable(&snapshot.version));
+/// Between the left and the right of a line.
+const GAP: u16 = 1;
+
+/// The left of the first line.
+struct Left {
+    name: String,
+    version: String,
+    /// How far, and what is shut.
+    state: Parts,
+    more: Parts,
+    /// The width of the name and the state.
+    matters: u16,
+}
+
+impl Left {
+    /// The version goes first.
+    fn fit(self, width: u16, styles: &Styles) -> Line<'static> {
+        let Self { name, version, state, more, matters } = self;
+        let version = format!(" {version}");
+        let long = usize::from(matters) + Span::raw(version.as_str()).width();
+        let version = if long <= usize::from(width) { version } else { String::new() };
+        let name = vec![Span::styled(name + &version, styles.strong)];
+        fit(std::iter::once(name).chain(state).chain(more), width, styles)
+    }
+}
+
+fn left_parts(model: &Model, snapshot: &Snapshot, styles: &Styles) -> Left {
     let roles: Vec<String> = snapshot.roles.iter().map(|role| printable(role)).collect();
     let (words, phase) = (snapshot.phase_words(), snapshot.phase);
     let phase = match phase {
@@ -37,13 +68,35 @@ fn left_parts(snapshot: &Snapshot, styles: &Styles) -> Vec<Vec<Span<'static>>> {
         Phase::Serving if words == phase.as_str() => styles.good,
         _ => styles.warning,
     };
-    vec![
-        vec![Span::styled(name, styles.strong)],
-        vec![Span::styled(words, phase)],
+    let mut state = vec![vec![Span::styled(words, phase)]];
+    // The Overview says it in its first lines, and more of it.
+    if model.screen != Screen::Overview {
+        state.extend(shut(snapshot).map(|words| vec![Span::styled(words, styles.warning)]));
+    }
+    let more = vec![
         vec![Span::raw(printable(&snapshot.env_type))],
         vec![Span::raw(roles.join("+"))],
         vec![Span::styled(format!("up {}", minutes(snapshot.uptime_s)), styles.quiet)],
-    ]
+    ];
+    let name = printable(&snapshot.name);
+    let dots = state.len() * Span::raw(symbol::DOT).width();
+    let long =
+        Span::raw(&name).width() + dots + state.iter().flatten().map(Span::width).sum::<usize>();
+    let matters = u16::try_from(long).unwrap_or(u16::MAX);
+    Left { name, version: printable(&snapshot.version), state, more, matters }
+}
+
+/// What an operator has shut.
+fn shut(snapshot: &Snapshot) -> impl Iterator<Item = &'static str> {
+    let controls = &snapshot.controls;
+    let intake = match (&controls.intake, &controls.drain) {
+        (_, Some(drain)) if drain.drained => Some("DRAINED"),
+        (_, Some(_)) => Some("DRAINING"),
+        (Some(switch), None) if switch.paused => Some("INTAKE PAUSED"),
+        _ => None,
+    };
+    let consumption = controls.consumption.as_ref().filter(|switch| switch.paused);
+    intake.into_iter().chain(consumption.map(|_| "CONSUMPTION PAUSED"))
 }
 
 fn right_parts(model: &Model, styles: &Styles) -> Vec<Vec<Span<'static>>> {

@@ -89,17 +89,18 @@ fn width(parts: &Parts) -> usize {
 }
 
 /// Who asks, who gets one, and why the others get none, the most frequent reasons first. Where
-/// there is little room, orders placed go first; then `0 of 270 accepted/s` says two things in one,
-/// and then the second reason goes: that nobody gets one and why is what the line is for.
+/// there is little room, orders placed go first; then `0 of 270 accepted/s` says two things in one;
+/// then all is said in one breath, with as many reasons as fit: that nobody gets one and why is what
+/// the line is for.
 fn rates(snapshot: &Snapshot, room: usize, styles: &Styles) -> Parts {
     let per_second = |count, unit: &str| figure(grouped(count), unit, styles.strong, styles);
     let gateway = snapshot.gateway.as_ref();
     let asked = gateway.map(|view| per_second(view.charge_rate.last_1s, "charges/s"));
     let accepted = gateway.map(|view| per_second(view.accepted_rate.last_1s, "accepted/s"));
-    let refused = gateway.map(|view| view.outcomes.refusals(|counted| counted.last_1s));
-    let refused = refused.unwrap_or_default().into_iter().take(REASONS_MAX);
-    let reasons: Parts =
-        refused.map(|(why, count)| per_second(count, &format!("{}/s", words(why)))).collect();
+    let reasons: Parts = refused(snapshot)
+        .into_iter()
+        .map(|(why, count)| per_second(count, &format!("{}/s", words(why))))
+        .collect();
     let orders = snapshot.orders.as_ref();
     let placed = orders.map(|orders| per_second(orders.placed_rate.last_1s, "placed/s"));
     let separate: Parts = asked.into_iter().chain(accepted).chain(reasons.clone()).collect();
@@ -110,8 +111,43 @@ fn rates(snapshot: &Snapshot, room: usize, styles: &Styles) -> Parts {
         per_second(view.accepted_rate.last_1s, &unit)
     });
     let shorter: Parts = of_all.iter().chain(&reasons).cloned().collect();
-    let shortest: Parts = of_all.iter().chain([first]).cloned().collect();
-    [separate, shorter].into_iter().find(|parts| width(parts) <= room).unwrap_or(shortest)
+    let one_reason: Parts = of_all.iter().chain([first]).cloned().collect();
+    let terse = |reasons| vec![in_one_breath(snapshot, reasons, styles)];
+    let ways = [separate, shorter, terse(REASONS_MAX), one_reason, terse(1), terse(0)];
+    ways.into_iter().find(|parts| width(parts) <= room).unwrap_or_default()
+}
+
+/// The most frequent reasons for refusals in the last second.
+fn refused(snapshot: &Snapshot) -> Vec<(&str, u64)> {
+    let gateway = snapshot.gateway.as_ref();
+    let mut refused = gateway.map(|view| view.outcomes.refusals(|counted| counted.last_1s));
+    if let Some(refused) = &mut refused {
+        refused.truncate(REASONS_MAX);
+    }
+    refused.unwrap_or_default()
+}
+
+/// `got 0 of 270/s: 150 sold out, 120 wrong price`, with so many reasons at most.
+fn in_one_breath(snapshot: &Snapshot, reasons: usize, styles: &Styles) -> Vec<Span<'static>> {
+    let rate = |rate: Option<u64>| Span::styled(known(rate), styles.strong);
+    let quiet = |text: String| Span::styled(text, styles.quiet);
+    let gateway = snapshot.gateway.as_ref();
+    let mut spans = vec![
+        quiet("got ".to_owned()),
+        rate(gateway.map(|view| view.accepted_rate.last_1s)),
+        quiet(" of ".to_owned()),
+        rate(gateway.map(|view| view.charge_rate.last_1s)),
+        quiet("/s".to_owned()),
+    ];
+    for (number, (why, count)) in refused(snapshot).into_iter().take(reasons).enumerate() {
+        let sign = if number == 0 { ": " } else { ", " };
+        spans.extend([
+            quiet(sign.to_owned()),
+            rate(Some(count)),
+            quiet(format!(" {}", words(why))),
+        ]);
+    }
+    spans
 }
 
 /// What failed and may work again; the next order tells.

@@ -12,7 +12,7 @@ use super::popups::pair;
 use super::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::console::model::{List, Model};
 use crate::console::rows::{self, PRODUCT_ORDERS};
-use crate::console::text::{grouped, known, printable, signed};
+use crate::console::text::{grouped, known, printable, signed, words};
 use crate::console::theme::{Styles, symbol};
 
 const STOCK: &[Column<ProductView>] = &[
@@ -68,7 +68,7 @@ pub(super) fn details(model: &Model, prod_id: &str, styles: &Styles) -> Vec<Line
         true => Span::styled(format!("{} balanced", symbol::GOOD), styles.good),
         false => Span::styled(format!("{} {}", symbol::BAD, off_by(product)), styles.bad),
     };
-    vec![
+    let mut lines = vec![
         pair("product", Span::styled(printable(&product.prod_id), styles.strong), styles),
         pair("name", text(printable(&product.prod_name)), styles),
         pair("price", Span::styled(product.price.to_string(), styles.strong), styles),
@@ -82,7 +82,45 @@ pub(super) fn details(model: &Model, prod_id: &str, styles: &Styles) -> Vec<Line
         pair("sold", text(grouped(product.sold)), styles),
         pair("books", books, styles),
         pair("version", text(grouped(product.version)), styles),
-    ]
+        Line::default(),
+    ];
+    let has_gateway = model.shown().is_some_and(|snapshot| snapshot.gateway.is_some());
+    lines.extend(match &product.charges {
+        Some(view) => charges(view, styles),
+        None => {
+            let why = match has_gateway {
+                true => "not counted apart: products on the shelf are, 100 at most",
+                false => "counted by the gateways, not here",
+            };
+            vec![pair("charges", Span::styled(why, styles.quiet), styles)]
+        }
+    });
+    lines
+}
+
+/// What became of charges for it: asked, got one, then why not, the most frequent reason first.
+fn charges(charges: &ChargesView, styles: &Styles) -> Vec<Line<'static>> {
+    let row = |name: String, cells: [String; 3], style| {
+        let [second, minute, all] = cells;
+        Line::from(vec![
+            Span::styled(format!("{name:<14}"), styles.quiet),
+            Span::styled(format!("{second:>11}{minute:>11}{all:>13}"), style),
+        ])
+    };
+    let counted = |name: &str, counted: Counted| {
+        let cells = [counted.last_1s, counted.last_60s, counted.total].map(grouped);
+        row(words(name), cells, styles.text)
+    };
+    let titles = ["last second", "minute", "in all"].map(str::to_owned);
+    let mut lines = vec![
+        row("charges".to_owned(), titles, styles.quiet),
+        counted("asked", charges.all()),
+        counted("accepted", charges.accepted()),
+    ];
+    let reasons = charges.refusals(|counted| counted.total).into_iter();
+    let of = |name: &str| charges.0.get(name).copied().unwrap_or_default();
+    lines.extend(reasons.map(|(name, _)| counted(name, of(name))));
+    lines
 }
 
 fn id(product: &ProductView, _: &Pen<'_>) -> Line<'static> {
