@@ -91,7 +91,7 @@ pub(crate) enum Verb {
     /// Show or change one product.
     #[command(subcommand)]
     Product(Product),
-    /// List orders, newest first; phone numbers are masked.
+    /// List orders, those that wait first, then the newest; phone numbers are masked.
     Orders(Orders),
     /// Show one order's whole history.
     Order(Order),

@@ -17,6 +17,7 @@ use warp::reply::Response;
 use super::Desk;
 use super::access::Caller;
 use super::endpoints::Name;
+use super::notables::counted;
 use super::query::{Query, bad};
 use crate::config::{LogDirectives, Role};
 use crate::http::{self, Call};
@@ -182,7 +183,8 @@ impl Asked<'_> {
         self.needs(Role::Order)?;
         let (body, command) = self.read::<CreateProduct>("product.create")?;
         let command = Command { object: body.prod_id.clone(), ..command };
-        let text = format!("created product {} with {} units", body.prod_id, body.stock);
+        let text =
+            format!("created product {} with {}", body.prod_id, counted(body.stock.into(), "unit"));
         let carried = stored(self.store().create_product(command, body.clone()).await)?;
         self.answer(&body, &carried, state::<Value>(&carried)?, &text).await
     }
@@ -191,10 +193,11 @@ impl Asked<'_> {
         self.needs(Role::Order)?;
         let (body, command) = self.read::<AddStock>("product.stock")?;
         let id = self.object.as_str();
+        let units = counted(body.delta.unsigned_abs(), "unit");
         let text = match body.delta {
             0 => return Err(bad("delta is 0; it must add units, or withdraw some")),
-            1.. => format!("added {} units to {id}", body.delta),
-            _ => format!("withdrew {} units from {id}", body.delta.unsigned_abs()),
+            1.. => format!("added {units} to {id}"),
+            _ => format!("withdrew {units} from {id}"),
         };
         let changed = self.store().change_stock(command, id, body.delta, body.if_version).await;
         let carried = stored(changed)?;
@@ -235,7 +238,8 @@ impl Asked<'_> {
         }
         let carried = stored(self.store().resend_dead_letters(command, per_s, body.up_to).await)?;
         let resent: ResentState = state(&carried)?;
-        let text = format!("resent {} dead letters at {per_s} a second", resent.resent);
+        let letters = counted(resent.resent, "dead letter");
+        let text = format!("resent {letters} at {per_s} a second");
         self.answer(&body, &carried, resent, &text).await
     }
 

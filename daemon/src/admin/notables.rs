@@ -132,7 +132,11 @@ fn of_troubles(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
 /// Books that don't balance.
 pub(super) fn unbalanced(product: &ProductView) -> Option<Noticed> {
     let ProductView { prod_id, missing, balanced, .. } = product;
-    let text = format!("{prod_id} is out of balance: {missing} units are unaccounted for");
+    let units = match *missing {
+        1 => "1 unit is".to_owned(),
+        missing => format!("{missing} units are"),
+    };
+    let text = format!("{prod_id} is out of balance: {units} unaccounted for");
     (!balanced).then(|| noticed(NotableKind::Product, Severity::Error, text))
 }
 
@@ -164,18 +168,24 @@ fn of_product(before: &ProductView, after: &ProductView) -> Vec<Noticed> {
     all
 }
 
+/// `1 unit`, `2 units`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 fn of_queue(before: &QueueView, after: &QueueView) -> Vec<Noticed> {
     let mut all = Vec::new();
     if let (Some(old), Some(new)) = (before.dead_letters, after.dead_letters)
         && old < new
     {
-        let text = format!("{} more dead letters, {new} in all", new - old);
+        let text = format!("{}, {new} in all", counted(new - old, "more dead letter"));
         all.push(noticed(NotableKind::Queue, Severity::Warning, text));
     }
     if let (Some(old), Some(new)) = (before.broker_dead_letters, after.broker_dead_letters)
         && old < new
     {
-        let text = format!("{} more messages in the broker's dead-letter topic, {new}", new - old);
+        let more = counted(new - old, "more message");
+        let text = format!("{more} in the broker's dead-letter topic, {new}");
         all.push(noticed(NotableKind::Queue, Severity::Warning, text));
     }
     if falls_behind(after) && !falls_behind(before) {
@@ -222,7 +232,10 @@ fn of_unconfirmed(before: &Snapshot, after: &Snapshot) -> Option<Noticed> {
     let count = |snapshot: &Snapshot| snapshot.unconfirmed.map_or(0, |view| view.count);
     match (count(before), count(after)) {
         (0, new @ 1..) => {
-            let text = format!("{new} sends are unconfirmed; they are published again");
+            let text = match new {
+                1 => "1 send is unconfirmed; it is published again".to_owned(),
+                _ => format!("{new} sends are unconfirmed; they are published again"),
+            };
             Some(noticed(NotableKind::Queue, Severity::Warning, text))
         }
         (1.., 0) => {
@@ -238,7 +251,9 @@ fn of_overdue(before: &Snapshot, after: &Snapshot) -> Option<Noticed> {
     match (count(before), count(after)) {
         (0, new @ 1..) => {
             let bound_s = after.overdue.map_or(0, |view| view.bound_ms / 1_000);
-            let text = format!("{new} buyers have been queueing for more than {bound_s} s");
+            let have = if new == 1 { "has" } else { "have" };
+            let buyers = counted(new, "buyer");
+            let text = format!("{buyers} {have} been queueing for more than {bound_s} s");
             Some(noticed(NotableKind::Queue, Severity::Error, text))
         }
         (1.., 0) => {
@@ -417,6 +432,26 @@ mod tests {
             [Severity::Warning]
         );
         assert_eq!(told(|state| state.queue.dead_letters = Some(4)), [Severity::Warning]);
+    }
+
+    #[test]
+    fn one_is_told_as_one() {
+        let told = |count: u64| {
+            let mut after = state();
+            after.queue.dead_letters = Some(1 + count);
+            after.unconfirmed = Some(UnconfirmedView { count, limit: 9 });
+            after.overdue = Some(OverdueView { count, bound_ms: 30_000, oldest_at: None });
+            let told: Vec<String> =
+                between(&state(), &after).into_iter().map(|noticed| noticed.text).collect();
+            told.join("; ")
+        };
+        assert_eq!(
+            told(1),
+            "1 more dead letter, 2 in all; 1 send is unconfirmed; it is published again; \
+             1 buyer has been queueing for more than 30 s"
+        );
+        assert!(told(2).contains("2 more dead letters, 3 in all"));
+        assert!(told(2).ends_with("2 buyers have been queueing for more than 30 s"));
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub struct SetPrice {
     pub if_version: Option<u64>,
 }
 
-/// `POST /v1/dead-letters/resend`: all that hold a readable order, or those of them that were shown.
+/// `POST /v1/dead-letters/resend`: all that hold a readable order, or those up to one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResendAll {

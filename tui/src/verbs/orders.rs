@@ -10,7 +10,7 @@ use crate::text::{UNKNOWN, known, moment, printable};
 use crate::verbs::desk::{Desk, Printed, encoded};
 use crate::verbs::pages::{gather, judge, lacking, tell_more};
 
-/// Orders, newest first.
+/// Orders, those that wait first, then the newest.
 pub(crate) async fn list(desk: &Desk, options: Orders) -> Result<Printed, Fault> {
     let filters = [
         ("state", options.state.map(|state| state.as_str().to_owned())),

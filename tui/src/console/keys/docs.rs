@@ -14,9 +14,10 @@ pub(crate) fn docs() -> String {
          says why.\n\n\
          A question takes its answer once no key has come for 300 ms, and only if none follows\n\
          within 50 ms: what is pasted confirms nothing, and the question says what it dropped. (A\n\
-         single `y` that is pasted is a key where the terminal doesn't mark what it pastes.) It is\n\
-         withdrawn when what it shows has changed meanwhile. Nothing is done to a row that isn't marked on the screen, and nothing\n\
-         at all on one under 60x20, which shows the first four lines of the Overview.\n\n\
+         single `y` that is pasted is a key where the terminal doesn't mark pastes.) It is\n\
+         withdrawn when what it shows has changed meanwhile. Nothing is done to a row that isn't\n\
+         marked on the screen, and nothing at all on one under 60x20, which shows the first four\n\
+         lines of the Overview.\n\n\
          Generated from the table of keys (`tui/src/console/keys/table.rs`): run\n\
          `KEYS_DOCS=write cargo test -p seckillctl keys_page`.\n",
     );

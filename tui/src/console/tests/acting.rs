@@ -1,4 +1,4 @@
-//! Consoles with their lists loaded, what other operators do meanwhile, and the commands that leave.
+//! Consoles with their lists loaded, what other operators do, and the commands that leave.
 
 use protocol::{DrainView, EpochMs, Line, Snapshot, SwitchView};
 

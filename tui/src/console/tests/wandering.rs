@@ -1,5 +1,5 @@
-//! Whatever operators, pastes, terminals and other operators do: no command leaves whose question and
-//! object aren't on the screen as they are.
+//! Whatever operators, pastes and terminals do: no command leaves whose question and object aren't
+//! on the screen as they are.
 
 use std::time::Duration;
 

@@ -89,8 +89,8 @@ fn orders_of_buyers_withdraw_no_question() {
     assert_eq!(sent[0].body["if_version"], 4, "of the last state in which all was as shown");
 }
 
-/// On a failing night more are set aside each second: they are no reason to ask again, as those that
-/// were asked about are touched and no others.
+/// On a failing night more are set aside each second: they are no reason to ask again, as those
+/// that were asked about are touched and no others.
 #[test]
 fn more_dead_letters_withdraw_no_question() {
     let mut model = console(sale());

@@ -60,8 +60,8 @@ pub(super) fn open(model: &mut Model, popup: Popup) {
     model.popups.push(popup);
 }
 
-/// Whether a key is taken. One that comes too soon is dropped, and so is an answer with the key that
-/// follows it at once; the question says so.
+/// Whether a key is taken. One that comes too soon is dropped, and so is an answer with the key
+/// that follows it at once; the question says so.
 pub(super) fn hears(model: &mut Model, action: Option<Action>) -> bool {
     use Action as A;
     let now = model.now;

@@ -18,8 +18,8 @@ use crate::console::update::blocked;
 
 type Parts = Vec<Vec<Span<'static>>>;
 
-/// Who, how far, what is shut, which profile, which roles; on the right the connection, and what one
-/// may do. How far and what is shut stay where other things have to go.
+/// Who, how far, what is shut, which profile, which roles; on the right the connection, and what
+/// one may do. How far and what is shut stay where other things have to go.
 pub(super) fn status(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let left = model.shown().map(|snapshot| left_parts(model, snapshot, styles));

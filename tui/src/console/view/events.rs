@@ -65,6 +65,10 @@ pub(super) fn newest(model: &Model, styles: &Styles, area: Rect, buffer: &mut Bu
     }
     let inner = panel(title("Events", &[], styles), styles, area, buffer);
     let events = rows::newest_events(model);
+    if events.is_empty() {
+        put(buffer, inner, &Line::styled(" nothing yet", styles.quiet));
+        return;
+    }
     let skipped = events.len().saturating_sub(inner.height.into());
     let lines = events.iter().skip(skipped).map(|event| {
         let (sign, style) = severity(event.severity, styles);

@@ -90,8 +90,8 @@ fn width(parts: &Parts) -> usize {
 
 /// Who asks, who gets one, and why the others get none, the most frequent reasons first. Where
 /// there is little room, orders placed go first; then `0 of 270 accepted/s` says two things in one;
-/// then all is said in one breath, with as many reasons as fit: that nobody gets one and why is what
-/// the line is for.
+/// then all is said in one breath, with as many reasons as fit: that nobody gets one and why is
+/// what the line is for.
 fn rates(snapshot: &Snapshot, room: usize, styles: &Styles) -> Parts {
     let per_second = |count, unit: &str| figure(grouped(count), unit, styles.strong, styles);
     let gateway = snapshot.gateway.as_ref();

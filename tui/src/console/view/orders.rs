@@ -1,4 +1,4 @@
-//! The Orders screen: the newest first, page by page.
+//! The Orders screen: those that wait, then the newest, page by page.
 
 use protocol::{OrderState, OrderView, Unlisted};
 use ratatui::buffer::Buffer;
@@ -63,7 +63,7 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
     let shown: Vec<&OrderView> = rows::orders(model).iter().collect();
     let more_left = if orders.next.is_some() { "+" } else { "" };
     let count = format!("{}{more_left}", grouped(u64::try_from(shown.len()).unwrap_or(0)));
-    let mut more = vec![count, "newest first".to_owned()];
+    let mut more = vec![count, "waiting first, then newest".to_owned()];
     more.extend(orders.filter.told());
     if let Some(fault) = &orders.fault {
         more.push(format!("not loaded: {}", printable(fault)));
