@@ -38,6 +38,7 @@ pub mod signals;
 mod simulation;
 pub mod status;
 pub mod store;
+mod streak;
 pub mod systemd;
 pub mod telemetry;
 pub mod vitals;

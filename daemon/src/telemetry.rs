@@ -2,6 +2,8 @@
 //! systemd, JSON lines elsewhere. It owns the filter, which can be changed while running; what is
 //! logged is everyone else's. Nobody who logs waits for whoever reads: `handover` says how.
 
+#[cfg(test)]
+pub(crate) mod captured;
 mod handover;
 mod journal;
 mod panics;

@@ -5,7 +5,6 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -16,6 +15,7 @@ use crate::dial::Dial;
 use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
 use crate::queue::{Cause, Outgoing, Producer, Published};
+use crate::streak::{InRow, Streak};
 use crate::vitals::Pulse;
 
 /// One batch's claims and orders, side by side. Their room is used again by later batches: made
@@ -38,7 +38,7 @@ pub async fn run(
     let batch_max = batch_max.into();
     let (mut in_flight, mut taken) = (JoinSet::new(), Vec::new());
     let mut spare: Vec<Batch> = Vec::new();
-    let failing = Arc::<AtomicBool>::default();
+    let streak = Arc::<Streak>::default();
     loop {
         let may_send = in_flight.is_empty()
             || in_flight.len() < producer.batches_in_flight_max()
@@ -62,7 +62,7 @@ pub async fn run(
                     pulse.begin();
                 }
                 let (producer, doubts) = (Arc::clone(&producer), Arc::clone(&doubts));
-                in_flight.spawn(publish(batch, producer, doubts, Arc::clone(&failing)));
+                in_flight.spawn(publish(batch, producer, doubts, Arc::clone(&streak)));
             }
         }
     }
@@ -83,7 +83,7 @@ async fn publish(
     mut batch: Batch,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
-    failing: Arc<AtomicBool>,
+    streak: Arc<Streak>,
 ) -> Batch {
     let orders = Arc::new(mem::take(&mut batch.orders));
     // A panic in a queue's client costs certainty, and not the claims.
@@ -113,7 +113,7 @@ async fn publish(
             }
         }
     }
-    complain(&failing, rejected, unknown.len(), why.as_ref());
+    complain(&streak, rejected, unknown.len(), why.as_ref());
     doubts.take(unknown).await;
     // The queue may have kept it: then there is none to give back.
     batch.orders = Arc::try_unwrap(orders).unwrap_or_default();
@@ -121,17 +121,15 @@ async fn publish(
     batch
 }
 
-/// Only the first failure of a row is worth a warning: a full disk fails every batch, and a log on
-/// the same disk must not make it worse.
-fn complain(failing: &AtomicBool, rejected: usize, unknown: usize, why: Option<&Cause>) {
-    match (why, failing.swap(why.is_some(), Ordering::Relaxed)) {
-        (Some(cause), false) => {
-            warn!(rejected, unknown, %cause, "orders could not be published");
+fn complain(streak: &Streak, rejected: usize, unknown: usize, why: Option<&Cause>) {
+    let Some(cause) = why else {
+        if streak.succeeded() == InRow::First {
+            info!("orders are published again");
         }
-        (Some(cause), true) => {
-            debug!(rejected, unknown, %cause, "more orders could not be published");
-        }
-        (None, true) => info!("orders are published again"),
-        (None, false) => {}
+        return;
+    };
+    match streak.failed() {
+        InRow::First => warn!(rejected, unknown, %cause, "orders could not be published"),
+        InRow::Further => debug!(rejected, unknown, %cause, "more orders could not be published"),
     }
 }

@@ -2,36 +2,35 @@
 //! order it has queued and nobody has decided yet).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::{Code, OrderStatus, QueryData, Reply, mask_phone};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::gateway::book::{Book, Shelf, Standing, Undecided};
 use crate::order_side::{Known, OrderSide};
 use crate::queue::Cause;
+use crate::streak::{InRow, Streak};
 
 /// Answers buyers' queries.
 pub struct QueryDesk {
     book: Arc<Book>,
     order_side: Arc<dyn OrderSide>,
-    /// Whether the last query could not be answered: only the first of a row is worth a warning.
-    failing: AtomicBool,
+    /// Of queries that could not be answered.
+    streak: Streak,
 }
 
 impl QueryDesk {
     /// A desk that asks `order_side`.
     #[must_use]
     pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>) -> Self {
-        Self { book, order_side, failing: AtomicBool::new(false) }
+        Self { book, order_side, streak: Streak::default() }
     }
 
     fn note_failure(&self, prod_id: &str, user_phone: &str, cause: &Cause) {
         let user = mask_phone(user_phone);
-        if self.failing.swap(true, Ordering::Relaxed) {
-            debug!(prod_id, user, %cause, "another query could not be answered");
-        } else {
-            warn!(prod_id, user, %cause, "a query could not be answered");
+        match self.streak.failed() {
+            InRow::First => warn!(prod_id, user, %cause, "a query could not be answered"),
+            InRow::Further => debug!(prod_id, user, %cause, "another query could not be answered"),
         }
     }
 
@@ -53,7 +52,9 @@ impl QueryDesk {
                 });
             }
         };
-        self.failing.store(false, Ordering::Relaxed);
+        if self.streak.succeeded() == InRow::First {
+            info!("queries are answered again");
+        }
         match (known, standing) {
             (Known::Found(data), Standing::Queued(order)) if !settles(&data, &order) => {
                 found(queued(shelf.as_deref(), user_phone, &order))

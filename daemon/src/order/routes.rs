@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hyper::{Method, StatusCode};
 use protocol::{Code, QueryData, Reply, mask_phone};
-use tracing::warn;
+use tracing::{debug, info, warn};
 use warp::reply::Response;
 
 use super::Tally;
@@ -14,12 +14,14 @@ use crate::http::{self, Call, Route, route};
 use crate::order_side::{Known, OrderSide};
 use crate::request::fields::{Fields, has_readable_body, read_fields};
 use crate::request::{self, FieldFault, QueryRequest};
+use crate::streak::InRow;
 
-/// All paths of the order node. `tally` counts the answers to `query.do`.
+/// All paths of the order node. `tally` counts the answers to `query.do`, and knows what failed
+/// before.
 pub fn routes(orders: Arc<dyn OrderSide>, tally: Arc<Tally>) -> Vec<Route> {
-    let queried = Arc::clone(&orders);
+    let (queried, noted) = (Arc::clone(&orders), Arc::clone(&tally));
     let query = route("/api/query.do", &[Method::POST], move |call: Call| {
-        let (orders, tally) = (Arc::clone(&queried), Arc::clone(&tally));
+        let (orders, tally) = (Arc::clone(&queried), Arc::clone(&noted));
         async move {
             let since = Instant::now();
             let (code, response) = query(&*orders, &tally, &call).await;
@@ -28,8 +30,8 @@ pub fn routes(orders: Arc<dyn OrderSide>, tally: Arc<Tally>) -> Vec<Route> {
         }
     });
     let decisions = route("/internal/v1/decisions", &[Method::GET], move |call: Call| {
-        let orders = Arc::clone(&orders);
-        async move { decisions(&*orders, &call).await }
+        let (orders, tally) = (Arc::clone(&orders), Arc::clone(&tally));
+        async move { decisions(&*orders, &tally, &call.query).await }
     });
     vec![query.of_the_contract(has_readable_body), decisions]
 }
@@ -49,36 +51,127 @@ async fn query(orders: &dyn OrderSide, tally: &Tally, call: &Call) -> (Code, Res
     };
     match request::query_request(&fields) {
         Ok(asked) => {
-            let reply = find(orders, asked).await;
+            let reply = find(orders, tally, asked).await;
             (reply.code, http::json(&reply))
         }
         Err(fault) => invalid(fault, Some(&fields)),
     }
 }
 
-async fn find(orders: &dyn OrderSide, asked: QueryRequest<'_>) -> Reply<QueryData> {
-    match orders.find(asked.prod_id, asked.user_phone_num).await {
-        Ok(Known::Found(data)) => Reply::with(Code::Found, *data),
-        Ok(Known::Never) => Reply::refusal(Code::BizError),
-        Ok(Known::NotYet) => Reply::refusal(Code::NotKnownYet),
+async fn find(orders: &dyn OrderSide, tally: &Tally, asked: QueryRequest<'_>) -> Reply<QueryData> {
+    let known = match orders.find(asked.prod_id, asked.user_phone_num).await {
+        Ok(known) => known,
         Err(cause) => {
             let (prod_id, user) = (asked.prod_id, mask_phone(asked.user_phone_num));
-            warn!(prod_id, user, %cause, "a query could not be answered");
-            Reply::refusal(Code::ServerError)
+            match tally.failed_queries.failed() {
+                InRow::First => warn!(prod_id, user, %cause, "a query could not be answered"),
+                InRow::Further => {
+                    debug!(prod_id, user, %cause, "another query could not be answered");
+                }
+            }
+            return Reply::refusal(Code::ServerError);
         }
+    };
+    if tally.failed_queries.succeeded() == InRow::First {
+        info!("queries are answered again");
+    }
+    match known {
+        Known::Found(data) => Reply::with(Code::Found, *data),
+        Known::Never => Reply::refusal(Code::BizError),
+        Known::NotYet => Reply::refusal(Code::NotKnownYet),
     }
 }
 
-async fn decisions(orders: &dyn OrderSide, call: &Call) -> Response {
-    let after = form_urlencoded::parse(call.query.as_bytes())
+async fn decisions(orders: &dyn OrderSide, tally: &Tally, query: &str) -> Response {
+    let after = form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == "after")
         .map_or(Ok(0), |(_, value)| value.parse::<u64>());
     let Ok(after) = after else { return http::fault(StatusCode::BAD_REQUEST) };
     match orders.decisions(after).await {
-        Ok(page) => http::write(StatusCode::OK, &page),
+        Ok(page) => {
+            if tally.failed_decisions.succeeded() == InRow::First {
+                info!("decisions can be read again");
+            }
+            http::write(StatusCode::OK, &page)
+        }
         Err(cause) => {
-            warn!(%cause, "decisions could not be read");
+            match tally.failed_decisions.failed() {
+                InRow::First => warn!(%cause, "decisions could not be read"),
+                InRow::Further => debug!(%cause, "decisions could not be read again"),
+            }
             http::fault(StatusCode::SERVICE_UNAVAILABLE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use protocol::DecisionsPage;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::queue::{BoxFuture, Cause};
+    use crate::telemetry::captured::lines;
+
+    /// An order side whose database can't be read for a while.
+    #[derive(Default)]
+    struct Database {
+        is_away: AtomicBool,
+    }
+
+    impl Database {
+        fn judge(&self) -> Result<(), Cause> {
+            let is_away = self.is_away.load(Ordering::SeqCst);
+            if is_away { Err(Cause("the database can't be read".to_owned())) } else { Ok(()) }
+        }
+    }
+
+    impl OrderSide for Database {
+        fn decisions(&self, _: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
+            let (store_id, decisions, products) = (String::new(), Vec::new(), Vec::new());
+            let page = DecisionsPage { store_id, head: 0, decisions, products };
+            Box::pin(async { self.judge().map(|()| page) })
+        }
+
+        fn find<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Known, Cause>> {
+            Box::pin(async { self.judge().map(|()| Known::Never) })
+        }
+
+        fn changes(&self) -> Option<watch::Receiver<u64>> {
+            None
+        }
+    }
+
+    /// Everybody's queries fail while the database does: a line each would bury the cause.
+    #[test]
+    fn of_a_row_of_failures_the_first_is_told_and_the_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (database, tally) = (Database::default(), Tally::default());
+        let asked = || QueryRequest { prod_id: "pid_0001", user_phone_num: "15200001234" };
+        let told = lines(|| {
+            runtime.block_on(async {
+                for is_away in [false, true, true, true, false, false, true] {
+                    database.is_away.store(is_away, Ordering::SeqCst);
+                    let code = if is_away { Code::ServerError } else { Code::BizError };
+                    assert_eq!(find(&database, &tally, asked()).await.code, code);
+                    let status = decisions(&database, &tally, "after=7").await.status();
+                    assert_eq!(status.is_success(), !is_away);
+                }
+            });
+        });
+        let begins = [
+            " WARN a query could not be answered",
+            " WARN decisions could not be read",
+            " INFO queries are answered again",
+            " INFO decisions can be read again",
+            " WARN a query could not be answered",
+            " WARN decisions could not be read",
+        ];
+        assert_eq!(told.len(), begins.len(), "{told:#?}");
+        for (line, begin) in told.iter().zip(begins) {
+            assert!(line.starts_with(begin) && !line.contains("15200001234"), "{line}");
         }
     }
 }

@@ -62,21 +62,12 @@ impl Drop for Mishaps {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Seek};
-    use std::sync::Arc;
-
     use super::{Fault, Mishaps, TOLD_MAX};
+    use crate::telemetry::captured::lines;
 
     /// The lines that `work` logs.
     fn logged(work: impl FnOnce(&mut Mishaps)) -> Vec<String> {
-        let written = Arc::new(tempfile::tempfile().unwrap());
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&written));
-        tracing::subscriber::with_default(subscriber.finish(), || work(&mut Mishaps::default()));
-        let (mut file, mut text) = (&*written, String::new());
-        file.rewind().unwrap();
-        file.read_to_string(&mut text).unwrap();
-        text.lines().map(str::to_owned).collect()
+        lines(|| work(&mut Mishaps::default()))
     }
 
     #[test]

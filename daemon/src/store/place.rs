@@ -24,6 +24,7 @@ use super::id_file::IdFiles;
 use super::lock::Lock;
 use super::open::beside;
 use crate::queue::Cause;
+use crate::streak::{InRow, Streak};
 
 /// Between two looks while nothing is written.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -208,7 +209,7 @@ impl Keeper {
         // At once, and not at the next look: a kill or a stop may come before.
         let _ = place.wake.set(wake.clone());
         let work = move || {
-            let mut had_id = true;
+            let streak = Streak::default();
             loop {
                 let ends = matches!(woken.recv_timeout(LOOK_EVERY), Ok(Wake::End));
                 if !ends {
@@ -217,7 +218,7 @@ impl Keeper {
                 // At the end as well: the next start has to know which store was here.
                 let is_in_place = place.look().is_none();
                 place.look_ahead();
-                keep_id(&id_files, &id, is_in_place, &mut had_id);
+                keep_id(&id_files, &id, is_in_place, &streak);
                 if ends {
                     return;
                 }
@@ -282,10 +283,15 @@ fn keep_lock(lock: &Lock, place: &Place) {
     place.note_lock(kept.map(|_| ()).map_err(|error| format!("its lock is lost: {error}")));
 }
 
-fn keep_id(id_files: &IdFiles, id: &str, is_in_place: bool, had_id: &mut bool) {
-    let kept = id_files.keep(id, is_in_place);
-    if let (Err(error), true) = (&kept, *had_id) {
-        tracing::warn!(%error, "the store's id can't be kept beside it; trying again");
+fn keep_id(id_files: &IdFiles, id: &str, is_in_place: bool, streak: &Streak) {
+    match id_files.keep(id, is_in_place) {
+        Ok(()) if streak.succeeded() == InRow::First => {
+            tracing::info!("the store's id is kept beside it again");
+        }
+        Ok(()) => {}
+        Err(error) if streak.failed() == InRow::First => {
+            tracing::warn!(%error, "the store's id can't be kept beside it; trying again");
+        }
+        Err(_) => {}
     }
-    *had_id = kept.is_ok();
 }

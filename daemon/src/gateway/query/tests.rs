@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::order_id::OrderIdKey;
 use crate::gateway::testing::{FakeOrders, PHONE, PROD, cause, found as order};
 use crate::queue::Cause;
+use crate::telemetry::captured::lines;
 
 const OURS: &str = "ours";
 
@@ -91,5 +92,26 @@ async fn an_order_side_that_cant_be_asked_is_our_fault_and_no_accepted_order_is_
         Standing::Live(OURS.into()),
     ] {
         assert_eq!(ask(standing, away()).await, (Code::NotKnownYet, None));
+    }
+}
+
+#[test]
+fn of_a_row_of_queries_without_an_answer_the_first_is_told_and_the_end() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let orders = FakeOrders::with_stock(9);
+    let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
+    let desk = QueryDesk::new(book, Arc::clone(&orders) as Arc<dyn OrderSide>);
+    let away = || cause("the order node is away");
+    let told = lines(|| {
+        for known in [Ok(Known::Never), Err(away()), Err(away()), Ok(Known::Never), Err(away())] {
+            *orders.known.lock().unwrap() = known;
+            runtime.block_on(desk.query(PROD, PHONE));
+        }
+    });
+    let [first, end, second] = told.as_slice() else { panic!("{told:#?}") };
+    assert!(end.contains("INFO queries are answered again"), "{end}");
+    for line in [first, second] {
+        assert!(line.contains("WARN a query could not be answered"), "{line}");
+        assert!(!line.contains(PHONE), "{line}");
     }
 }

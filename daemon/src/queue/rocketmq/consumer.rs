@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use super::delivery::delivery;
 use super::offsets::{Handled, Run};
 use super::{Consuming, Delivery, Placer};
 use crate::fault_points::{Point, reach};
+use crate::streak::{InRow, Streak};
 
 /// Waits between two tries at a failing store.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(100);
@@ -63,7 +63,7 @@ impl RunningConsumer {
             placer,
             gate: gate.clone(),
             placed: placed.clone(),
-            failing: AtomicBool::default(),
+            streak: Streak::default(),
             progress: Progress {
                 handled: clients.handled.clone(),
                 topic: clients.names.topic.clone(),
@@ -163,8 +163,8 @@ struct Listener {
     placer: Arc<dyn Placer>,
     gate: Arc<Gate>,
     placed: Arc<Notify>,
-    /// Whether the last batch couldn't be placed.
-    failing: AtomicBool,
+    /// Of batches that couldn't be placed: every thread has one that it tries again and again.
+    streak: Streak,
     progress: Progress,
 }
 
@@ -196,7 +196,7 @@ impl MessageListenerConcurrently for Listener {
         // A batch is acknowledged or given back whole (the listener can't set an acknowledge
         // index), which is why the placer gives every message a durable outcome of its own.
         let deliveries: Vec<Delivery> = messages.iter().map(|message| delivery(message)).collect();
-        let passed = self.gate.through(|| place(&*self.placer, &deliveries, &self.failing));
+        let passed = self.gate.through(|| place(&*self.placer, &deliveries, &self.streak));
         // Before the acknowledgement, so that nobody takes our progress for another's.
         self.progress.note(messages);
         match passed {
@@ -210,25 +210,25 @@ impl MessageListenerConcurrently for Listener {
     }
 }
 
-/// One try. Only the first failure of a row is worth a warning: every thread has a batch that it
-/// tries again and again.
-fn place(placer: &dyn Placer, deliveries: &[Delivery], failing: &AtomicBool) -> Tried {
+/// One try.
+fn place(placer: &dyn Placer, deliveries: &[Delivery], streak: &Streak) -> Tried {
     match catch_unwind(AssertUnwindSafe(|| placer.place(deliveries.to_vec()))) {
         Ok(Ok(())) => {
-            if failing.swap(false, Ordering::Relaxed) {
+            if streak.succeeded() == InRow::First {
                 tracing::info!(target: "seckilld::queue", "orders can be placed again");
             }
             Tried::Done
         }
         Ok(Err(cause)) => {
             let orders = deliveries.len();
-            if failing.swap(true, Ordering::Relaxed) {
-                tracing::debug!(target: "seckilld::queue", orders, %cause, "more orders wait");
-            } else {
-                tracing::warn!(
+            match streak.failed() {
+                InRow::First => tracing::warn!(
                     target: "seckilld::queue",
                     orders, "orders wait because they can't be placed now: {cause}"
-                );
+                ),
+                InRow::Further => {
+                    tracing::debug!(target: "seckilld::queue", orders, %cause, "more orders wait");
+                }
             }
             Tried::Again
         }

@@ -1,11 +1,13 @@
 //! The gate: what is held, what is tried again, and that an end always comes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Consuming, Gate, Passed, Tried, place, told};
 use crate::queue::{Cause, Delivery, Placer};
+use crate::streak::Streak;
+use crate::telemetry::captured::lines;
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -114,7 +116,7 @@ fn a_panic_of_the_placer_gives_the_batch_back() {
             panic!("as asked")
         }
     }
-    assert_eq!(place(&Panics, &[], &AtomicBool::default()), Tried::GiveUp);
+    assert_eq!(place(&Panics, &[], &Streak::default()), Tried::GiveUp);
 }
 
 #[test]
@@ -152,7 +154,11 @@ fn a_row_of_failures_is_told_once_and_its_end_too() {
             left.map_or(Ok(()), |_| Err(Cause("the disk is full".to_owned())))
         }
     }
-    let (placer, failing) = (Fails(AtomicUsize::new(2)), AtomicBool::default());
-    let tries = [0; 3].map(|_| (place(&placer, &[], &failing), failing.load(Ordering::SeqCst)));
-    assert_eq!(tries, [(Tried::Again, true), (Tried::Again, true), (Tried::Done, false)]);
+    let (placer, streak) = (Fails(AtomicUsize::new(2)), Streak::default());
+    let mut tries = Vec::new();
+    let told = lines(|| tries.extend([0; 4].map(|_| place(&placer, &[], &streak))));
+    assert_eq!(tries, [Tried::Again, Tried::Again, Tried::Done, Tried::Done]);
+    let [first, end] = told.as_slice() else { panic!("{told:#?}") };
+    assert!(first.contains("WARN orders wait because they can't be placed now"), "{first}");
+    assert!(end.contains("INFO orders can be placed again"), "{end}");
 }
