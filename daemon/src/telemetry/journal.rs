@@ -178,7 +178,7 @@ fn tell(line: &mut String, name: &str, value: &str) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::io::{self, Read};
     use std::os::unix::net::UnixDatagram;
@@ -189,7 +189,7 @@ mod tests {
     use tracing_subscriber::layer::{Context, SubscriberExt};
     use tracing_subscriber::{Layer, registry};
 
-    type Fields = BTreeMap<String, String>;
+    pub(in crate::telemetry) type Fields = BTreeMap<String, String>;
 
     /// Keeps entries instead of sending them.
     #[derive(Clone, Default)]
@@ -202,7 +202,7 @@ mod tests {
     }
 
     /// What the journal would read of an entry.
-    fn read(mut entry: &[u8]) -> Fields {
+    pub(in crate::telemetry) fn read(mut entry: &[u8]) -> Fields {
         let mut fields = Fields::new();
         while !entry.is_empty() {
             let end = entry.iter().position(|byte| *byte == b'\n').unwrap();

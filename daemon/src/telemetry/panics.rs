@@ -32,3 +32,6 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a payload that is no text".to_owned())
 }
+
+#[cfg(test)]
+mod tests;
