@@ -12,7 +12,7 @@ mod old;
 mod outage;
 mod reach;
 mod rotation;
-mod search;
+pub(crate) mod search;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Gateways and the order node as processes of their own, meeting at a real RocketMQ.
 
+mod search;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};

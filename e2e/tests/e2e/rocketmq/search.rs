@@ -22,7 +22,7 @@ fn seckillctl(daemon: &Daemon, verb: &[&str]) -> Result<Output> {
 }
 
 /// What a verb printed, and how it ended.
-fn told(daemon: &Daemon, verb: &[&str]) -> Result<(i32, String)> {
+pub(crate) fn told(daemon: &Daemon, verb: &[&str]) -> Result<(i32, String)> {
     let output = seckillctl(daemon, verb)?;
     let text = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat();
     Ok((output.status.code().context("killed")?, text))
