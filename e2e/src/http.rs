@@ -173,6 +173,20 @@ pub async fn raw(address: SocketAddr, bytes: &[u8], within: Duration) -> Result<
     let mut stream = TcpStream::connect(address).await?;
     // A daemon that refuses early closes early: what it said counts, not that we couldn't finish.
     let _ = stream.write_all(bytes).await;
+    Ok(heard(stream, within).await)
+}
+
+/// The same by a client that gives up where it can't send all of it, as most do.
+///
+/// # Errors
+/// No connection, or one that breaks before everything is sent.
+pub async fn raw_whole(address: SocketAddr, bytes: &[u8], within: Duration) -> Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(bytes).await.context("the request can't be sent whole")?;
+    Ok(heard(stream, within).await)
+}
+
+async fn heard(mut stream: TcpStream, within: Duration) -> String {
     let mut told = Vec::new();
     let mut chunk = [0_u8; 4096];
     let reading = async {
@@ -181,7 +195,7 @@ pub async fn raw(address: SocketAddr, bytes: &[u8], within: Duration) -> Result<
         }
     };
     let _ = tokio::time::timeout(within, reading).await;
-    Ok(String::from_utf8_lossy(&told).into_owned())
+    String::from_utf8_lossy(&told).into_owned()
 }
 
 #[cfg(test)]

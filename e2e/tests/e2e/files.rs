@@ -38,6 +38,14 @@ impl Ground {
         Ok(Self { folder, options })
     }
 
+    /// With a daemon in which ten buyers have an order each.
+    async fn with_ten_orders() -> Result<(Self, Daemon)> {
+        let ground = Self::new()?;
+        let daemon = ground.start().await?;
+        ten_orders(&daemon).await?;
+        Ok((ground, daemon))
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -55,6 +63,12 @@ impl Ground {
         let mut command = self.options.command(self.folder.path(), "run")?;
         command.args(more);
         ended(TempDir::new()?.path(), command).await
+    }
+
+    async fn restore(&self, copy: &Path) -> Result<()> {
+        let told = crate::backup::run(&self.options, self.folder.path(), "restore", copy).await?;
+        ensure!(told.code == Some(0), "{told:?}");
+        Ok(())
     }
 
     /// A start on the same folder, with arguments of `run`'s own, until it serves.
@@ -95,6 +109,15 @@ async fn ten_orders(daemon: &Daemon) -> Result<()> {
     for buyer in 0..10 {
         let code = charge(daemon, buyer).await?;
         ensure!(code == "10000", "buyer {buyer} is told {code}");
+    }
+    Ok(())
+}
+
+/// That these orders are there and placed.
+async fn are_placed(daemon: &Daemon) -> Result<()> {
+    for buyer in 0..10 {
+        let told = daemon.query(&phone(buyer), "pid_0002").await?.json()?;
+        ensure!(told["data"]["orderStatus"] == 2, "buyer {buyer} is told {told}");
     }
     Ok(())
 }
@@ -255,9 +278,7 @@ async fn moved_away_and_back_it_goes_on_by_itself() -> Result<()> {
         ),
         ("folder", |g, away| fs::rename(g.data(), away), |g, away| fs::rename(away, g.data())),
     ];
-    let ground = Ground::new()?;
-    let mut daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, mut daemon) = Ground::with_ten_orders().await?;
     let away = ground.folder.path().join("away");
     for (what, go, back) in moves {
         go(&ground, &away)?;
@@ -299,9 +320,7 @@ async fn a_link_that_is_turned_to_another_database_is_found_out() -> Result<()> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_folder_the_copy_goes_into_the_working_folder() -> Result<()> {
-    let ground = Ground::new()?;
-    let daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, daemon) = Ground::with_ten_orders().await?;
     fs::remove_dir_all(ground.data())?;
     is_shut(&daemon, "s.db is gone").await?;
     ensure!(!ground.data().exists(), "it made the folder");
@@ -310,19 +329,14 @@ async fn without_its_folder_the_copy_goes_into_the_working_folder() -> Result<()
     let mut daemon = ground.start().await?;
     ensure!(charge(&daemon, 20).await? == "10000");
     ensure!(daemon.terminate().await?.status.success());
-    let told = crate::backup::run(&ground.options, ground.folder.path(), "restore", &copy).await?;
-    ensure!(told.code == Some(0), "{told:?}");
+    ground.restore(&copy).await?;
     let daemon = ground.start().await?;
-    let told = daemon.query(&phone(3), "pid_0002").await?.json()?;
-    ensure!(told["data"]["orderStatus"] == 2, "{told}");
-    Ok(())
+    are_placed(&daemon).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operators_shutdown_copies_as_well_and_other_commands_are_refused() -> Result<()> {
-    let ground = Ground::new()?;
-    let mut daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, mut daemon) = Ground::with_ten_orders().await?;
     remove_all(&ground)?;
     is_shut(&daemon, "s.db is gone").await?;
     let body = json!({"delta": 5, "reason": "more"});
@@ -341,9 +355,7 @@ async fn an_operators_shutdown_copies_as_well_and_other_commands_are_refused() -
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_at_once_it_copies_as_well_and_the_next_start_knows() -> Result<()> {
     for _ in 0..5 {
-        let ground = Ground::new()?;
-        let daemon = ground.start().await?;
-        ten_orders(&daemon).await?;
+        let (ground, daemon) = Ground::with_ten_orders().await?;
         remove_all(&ground)?;
         let data = ground.data();
         stop_with_a_copy(&ground, daemon, &data).await?;
@@ -355,9 +367,7 @@ async fn stopped_at_once_it_copies_as_well_and_the_next_start_knows() -> Result<
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_no_copy_can_be_made_it_is_74_too() -> Result<()> {
-    let ground = Ground::new()?;
-    let mut daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, mut daemon) = Ground::with_ten_orders().await?;
     // The working folder as well, with the log and the admin socket.
     fs::remove_dir_all(ground.folder.path())?;
     until("buyers to be refused", LONG, || async {

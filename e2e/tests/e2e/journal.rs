@@ -87,15 +87,19 @@ fn in_its_own_run(command: &Command, socket: Option<&Path>) -> Result<Command> {
     Ok(own)
 }
 
+/// A daemon that logs to a journal of the test's own.
+fn journalling(folder: &Path) -> Result<(Journal, Running, log::Desk)> {
+    let socket = folder.join("journal");
+    let journal = Journal(UnixDatagram::bind(&socket)?);
+    let (command, desk) = log::told(folder, Options::embedded().set("log.format", "journald"))?;
+    let daemon = in_its_own_run(&command, Some(&socket))?.spawn()?;
+    Ok((journal, Running(daemon), desk))
+}
+
 #[tokio::test]
 async fn a_line_of_the_journal_tells_its_fields_and_has_them_as_fields() -> Result<()> {
     let folder = TempDir::new()?;
-    let socket = folder.path().join("journal");
-    let journal = Journal(UnixDatagram::bind(&socket)?);
-    let options = Options::embedded().set("log.format", "journald");
-    let command = options.command(folder.path(), "run")?;
-    let mut command = in_its_own_run(&command, Some(&socket))?;
-    let mut daemon = Running(command.spawn()?);
+    let (journal, mut daemon, _) = journalling(folder.path())?;
     let mut entries = Vec::new();
     while !entries.iter().any(|entry: &Entry| entry["MESSAGE"] == "serving") {
         entries.push(journal.entry().await?);
@@ -126,24 +130,14 @@ async fn a_line_of_the_journal_tells_its_fields_and_has_them_as_fields() -> Resu
     };
     assert_eq!(asked["MESSAGE"], "asked to stop signal=SIGTERM forced=false");
     assert_eq!(asked["PRIORITY"], "4");
-    let stopped = until("the stop", STOP_MAX, || {
-        let status = daemon.0.try_wait();
-        async move { Ok(status?) }
-    });
-    ensure!(stopped.await?.success());
-    Ok(())
+    log::ended(&mut daemon).await
 }
 
 /// The kernel keeps a dozen entries for whoever listens there.
 #[tokio::test]
 async fn a_journal_that_nobody_reads_holds_nobody_up() -> Result<()> {
     let folder = TempDir::new()?;
-    let socket = folder.path().join("journal");
-    let journal = Journal(UnixDatagram::bind(&socket)?);
-    let options = Options::embedded().set("log.format", "journald");
-    let (command, desk) = log::told(folder.path(), options)?;
-    let mut command = in_its_own_run(&command, Some(&socket))?;
-    let mut daemon = Running(command.spawn()?);
+    let (journal, mut daemon, desk) = journalling(folder.path())?;
     desk.until_ready().await?;
     desk.flood().await?;
     desk.serves().await?;

@@ -1,6 +1,7 @@
 //! A log that nobody takes: a pipe that isn't read, a reader that has left, a disk that is full, a
 //! terminal that is stopped. Nobody who buys, operates or stops the daemon waits for it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, PipeReader, Write};
 use std::path::Path;
@@ -78,6 +79,15 @@ impl Desk {
         let pid = i32::try_from(self.admin.status().await?.pid)?;
         Ok(kill_process(Pid::from_raw(pid).context("no process")?, signal)?)
     }
+
+    /// Has it stop, and waits until nobody answers.
+    async fn stop(&self) -> Result<()> {
+        self.signal(Signal::TERM).await?;
+        until("the end", STOP_MAX, || async {
+            Ok(self.admin.status().await.is_err().then_some(()))
+        })
+        .await
+    }
 }
 
 /// A daemon's command, and where it will answer.
@@ -99,6 +109,40 @@ pub(crate) async fn ended(daemon: &mut Running) -> Result<()> {
     Ok(())
 }
 
+/// A daemon that logs to where the test says, and is ready.
+struct Logging {
+    daemon: Running,
+    desk: Desk,
+    _folder: TempDir,
+}
+
+impl Logging {
+    async fn to(stderr: impl Into<Stdio>) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let (mut command, desk) = told(folder.path(), Options::embedded())?;
+        let daemon = Running(command.stderr(stderr).spawn()?);
+        desk.until_ready().await?;
+        Ok(Self { daemon, desk, _folder: folder })
+    }
+
+    async fn stop(&mut self) -> Result<()> {
+        self.desk.signal(Signal::TERM).await?;
+        ended(&mut self.daemon).await
+    }
+}
+
+/// The same in a terminal, by a shell's script for which the daemon's command is `"$0" "$@"`.
+async fn in_a_terminal(folder: &Path, script: &str) -> Result<(Terminal, Desk)> {
+    let options = Options::embedded().set("log.format", "pretty");
+    let (command, desk) = told(folder, options)?;
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Option<Vec<&str>> = words.map(OsStr::to_str).collect();
+    let arguments = [&["-c", script][..], &words.context("no text")?].concat();
+    let terminal = Terminal::run(folder, (80, 24), Path::new("/bin/bash"), &arguments)?;
+    desk.until_ready().await?;
+    Ok((terminal, desk))
+}
+
 /// The lines of a log, by a thread of its own, up to its end.
 fn read(pipe: PipeReader) -> thread::JoinHandle<Vec<Value>> {
     thread::spawn(move || {
@@ -109,12 +153,9 @@ fn read(pipe: PipeReader) -> thread::JoinHandle<Vec<Value>> {
 
 #[tokio::test]
 async fn a_pipe_that_nobody_reads_holds_nobody_up_and_the_stop_neither() -> Result<()> {
-    let folder = TempDir::new()?;
     let (unread, pipe) = std::io::pipe()?;
-    let (mut command, desk) = told(folder.path(), Options::embedded())?;
-    let mut daemon = Running(command.stderr(pipe).spawn()?);
-    drop(command);
-    desk.until_ready().await?;
+    let mut logging = Logging::to(pipe).await?;
+    let desk = &logging.desk;
     desk.flood().await?;
     desk.serves().await?;
     let state = desk.admin.status().await?;
@@ -126,20 +167,16 @@ async fn a_pipe_that_nobody_reads_holds_nobody_up_and_the_stop_neither() -> Resu
     let series = format!("seckill_log_lines_dropped_total{{level=\"info\"}} {}", state.log.dropped);
     ensure!(metrics.contains(&series), "not {series}: {metrics}");
     ensure!(metrics.contains("seckill_log_lines_dropped_total{level=\"warn\"} 0"), "{metrics}");
-    desk.signal(Signal::TERM).await?;
-    ended(&mut daemon).await?;
+    logging.stop().await?;
     drop(unread);
     Ok(())
 }
 
 #[tokio::test]
 async fn once_lines_flow_again_one_says_how_many_were_lost_and_the_last_ones_come() -> Result<()> {
-    let folder = TempDir::new()?;
     let (pipe, written) = std::io::pipe()?;
-    let (mut command, desk) = told(folder.path(), Options::embedded())?;
-    let mut daemon = Running(command.stderr(written).spawn()?);
-    drop(command);
-    desk.until_ready().await?;
+    let mut logging = Logging::to(written).await?;
+    let desk = &logging.desk;
     desk.flood().await?;
     let dropped = desk.dropped().await?;
     ensure!(0 < dropped);
@@ -149,8 +186,7 @@ async fn once_lines_flow_again_one_says_how_many_were_lost_and_the_last_ones_com
     })
     .await?;
     ensure!(desk.dropped().await? == dropped);
-    desk.signal(Signal::TERM).await?;
-    ended(&mut daemon).await?;
+    logging.stop().await?;
     let lines = lines.join().ok().context("the reader")?;
     let lost: Vec<&Value> = lines.iter().filter(|line| line["lines"].is_u64()).collect();
     let [lost] = lost.as_slice() else { anyhow::bail!("{} lines of losses", lost.len()) };
@@ -169,14 +205,10 @@ async fn a_reader_that_has_left_and_a_full_disk_stop_nothing() -> Result<()> {
     drop(reader);
     let full: Stdio = File::options().write(true).open("/dev/full")?.into();
     for stderr in [left.into(), full] {
-        let folder = TempDir::new()?;
-        let (mut command, desk) = told(folder.path(), Options::embedded())?;
-        let mut daemon = Running(command.stderr(stderr).spawn()?);
-        desk.until_ready().await?;
-        desk.serves().await?;
-        ensure!(0 < desk.dropped().await?, "what can't be written is counted");
-        desk.signal(Signal::TERM).await?;
-        ended(&mut daemon).await?;
+        let mut logging = Logging::to(stderr).await?;
+        logging.desk.serves().await?;
+        ensure!(0 < logging.desk.dropped().await?, "what can't be written is counted");
+        logging.stop().await?;
     }
     Ok(())
 }
@@ -184,15 +216,10 @@ async fn a_reader_that_has_left_and_a_full_disk_stop_nothing() -> Result<()> {
 /// What standard error is shared with must not be changed: others would find it non-blocking.
 #[tokio::test]
 async fn what_standard_error_is_shared_with_stays_as_it_is() -> Result<()> {
-    let folder = TempDir::new()?;
     let (reader, shared) = std::io::pipe()?;
-    let (mut command, desk) = told(folder.path(), Options::embedded())?;
-    let mut daemon = Running(command.stderr(shared.try_clone()?).spawn()?);
-    drop(command);
-    desk.until_ready().await?;
+    let mut logging = Logging::to(shared.try_clone()?).await?;
     ensure!(!rustix::fs::fcntl_getfl(&shared)?.contains(rustix::fs::OFlags::NONBLOCK));
-    desk.signal(Signal::TERM).await?;
-    ended(&mut daemon).await?;
+    logging.stop().await?;
     (&shared).write_all(b"still there\n")?;
     drop(shared);
     let lines = read(reader).join().ok().context("the reader")?;
@@ -203,48 +230,23 @@ async fn what_standard_error_is_shared_with_stays_as_it_is() -> Result<()> {
 #[tokio::test]
 async fn a_terminal_that_is_stopped_holds_nobody_up() -> Result<()> {
     let folder = TempDir::new()?;
-    let options = Options::embedded().set("log.format", "pretty");
-    let (command, desk) = told(folder.path(), options)?;
-    let arguments: Vec<&str> =
-        command.get_args().filter_map(|argument| argument.to_str()).collect();
-    let program = Path::new(command.get_program());
-    let terminal = Terminal::run(folder.path(), (80, 24), program, &arguments)?;
-    desk.until_ready().await?;
+    let (terminal, desk) = in_a_terminal(folder.path(), "exec \"$0\" \"$@\"").await?;
     terminal.press("C-s")?;
     desk.flood().await?;
     desk.serves().await?;
     ensure!(0 < desk.dropped().await?, "the terminal wasn't stopped");
-    desk.signal(Signal::TERM).await?;
-    let gone = until("the end", STOP_MAX, || async {
-        Ok(desk.admin.status().await.is_err().then_some(()))
-    });
-    gone.await
+    desk.stop().await
 }
 
 /// A shell's background job on a terminal that keeps such jobs from writing (`stty tostop`).
 #[tokio::test]
 async fn a_daemon_in_the_background_of_a_terminal_is_not_stopped_by_its_log() -> Result<()> {
     let folder = TempDir::new()?;
-    let options = Options::embedded().set("log.format", "pretty");
-    let (command, desk) = told(folder.path(), options)?;
-    let program = command.get_program().to_str().context("no text")?;
-    let mut arguments = vec![
-        "-c",
-        "set -m; stty tostop; env --default-signal=TTOU \"$0\" \"$@\" & sleep 600",
-        program,
-    ];
-    arguments.extend(command.get_args().filter_map(|argument| argument.to_str()));
-    let terminal = Terminal::run(folder.path(), (80, 24), Path::new("/bin/bash"), &arguments)?;
-    desk.until_ready().await?;
+    let script = "set -m; stty tostop; env --default-signal=TTOU \"$0\" \"$@\" & sleep 600";
+    let (_terminal, desk) = in_a_terminal(folder.path(), script).await?;
     desk.serves().await?;
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", desk.admin.status().await?.pid))?;
     ensure!(!status.contains("State:\tT"), "{status}");
-    desk.signal(Signal::TERM).await?;
-    let gone = until("the end", STOP_MAX, || async {
-        Ok(desk.admin.status().await.is_err().then_some(()))
-    });
-    gone.await?;
-    drop(terminal);
-    Ok(())
+    desk.stop().await
 }

@@ -135,7 +135,7 @@ async fn a_tiny_console_shows_the_headline_and_takes_no_action() -> Result<()> {
         let has = |label: &&str| screen.lines().any(|line| line.trim_start().starts_with(*label));
         labels.iter().all(has) && screen.contains("needs 60x20, has 40x10")
     };
-    println!("{}", console.shows("the headline", headline).await?);
+    console.shows("too small a screen", |screen| screen.contains("needs 60x20")).await?;
     for keys in ["P", "y", "Q", "seckilld", "Enter", "4", "X", "R", "y"] {
         console.press(keys)?;
     }
@@ -143,10 +143,11 @@ async fn a_tiny_console_shows_the_headline_and_takes_no_action() -> Result<()> {
     console
         .shows("no question", |screen| screen.contains("many") && !screen.contains("? ─"))
         .await?;
+    assert_eq!(daemon.admin().status().await?.controls.generation, Some(0));
     console.press("P")?;
     asked(&console, "Pause intake of seckilld?").await?;
     console.resize((40, 10))?;
-    console.shows("the headline again", headline).await?;
+    println!("{}", console.shows("the headline", headline).await?);
     console.press("y")?;
     console.press("Enter")?;
     console.resize((80, 24))?;
@@ -172,7 +173,7 @@ async fn a_question_is_withdrawn_when_another_operator_drains() -> Result<()> {
     console.shows("a frozen display", |screen| screen.contains("FROZEN at")).await?;
     console.press("P")?;
     asked(&console, "Resume intake of seckilld?").await?;
-    assert!(!console.screen()?.contains("FROZEN"), "freezing ends");
+    let was_frozen = console.screen()?.contains("FROZEN");
     admin.command("/v1/drain", json!({ "reason": "the end" })).await?;
     let withdrawn = |screen: &str| {
         screen.contains("withdrawn, not sent: resume intake: ") && !screen.contains("Resume intake")
@@ -183,6 +184,7 @@ async fn a_question_is_withdrawn_when_another_operator_drains() -> Result<()> {
     console.shows("the reason kept", |screen| screen.contains("the drain is under way")).await?;
     let controls = admin.status().await?.controls;
     assert!(controls.drain.is_some() && controls.intake.is_some_and(|intake| intake.paused));
+    assert!(!was_frozen, "freezing ends with the question");
     Ok(())
 }
 

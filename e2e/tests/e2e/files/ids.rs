@@ -5,9 +5,7 @@ use super::*;
 
 /// A store with ten orders that was stopped in order.
 async fn left_behind() -> Result<Ground> {
-    let ground = Ground::new()?;
-    let mut daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, mut daemon) = Ground::with_ten_orders().await?;
     let stopped = daemon.terminate().await?;
     ensure!(stopped.status.success(), "{stopped:?}");
     Ok(ground)
@@ -35,6 +33,9 @@ async fn doctor_fails(ground: &Ground, words: &[&str]) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_gone_is_not_begun_anew_unless_somebody_says_so() -> Result<()> {
     let ground = left_behind().await?;
+    let kept = ground.folder.path().join("kept");
+    fs::rename(ground.file(""), &kept)?;
+    is_refused(&ground, &["s.db.id"]).await?;
     let id = fs::read_to_string(ground.file(".id"))?;
     let id = id.trim();
     ensure!(id.len() == 36, "{id:?}");
@@ -42,8 +43,6 @@ async fn a_store_that_is_gone_is_not_begun_anew_unless_somebody_says_so() -> Res
         let mode = fs::metadata(ground.file(end))?.permissions().mode() & 0o777;
         ensure!(mode == 0o600, "{end}: mode {mode:o}");
     }
-    let kept = ground.folder.path().join("kept");
-    fs::rename(ground.file(""), &kept)?;
     is_refused(&ground, &["s.db.id", id]).await?;
     doctor_fails(&ground, &["s.db.id", id]).await?;
     // An empty file is none either.
@@ -73,17 +72,13 @@ async fn a_store_that_is_gone_is_not_begun_anew_unless_somebody_says_so() -> Res
     is_refused(&ground, &["this is the store", id]).await?;
     doctor_fails(&ground, &["this is the store", id]).await?;
     let daemon = ground.start_with("--new-store").await?;
-    let told = daemon.query(&phone(3), "pid_0002").await?.json()?;
-    ensure!(told["data"]["orderStatus"] == 2, "{told}");
-    Ok(())
+    are_placed(&daemon).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_everything_was_removed_in_mid_run_a_start_is_refused_and_a_restore_mends_it()
 -> Result<()> {
-    let ground = Ground::new()?;
-    let daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, daemon) = Ground::with_ten_orders().await?;
     remove_all(&ground)?;
     is_shut(&daemon, "s.db is gone").await?;
     let pid = daemon.pid().to_string();
@@ -91,17 +86,12 @@ async fn after_everything_was_removed_in_mid_run_a_start_is_refused_and_a_restor
     let data = ground.data();
     let copy = stop_with_a_copy(&ground, daemon, &data).await?;
     is_refused(&ground, &["s.db.id", &copy.to_string_lossy()]).await?;
-    let told = crate::backup::run(&ground.options, ground.folder.path(), "restore", &copy).await?;
-    ensure!(told.code == Some(0), "{told:?}");
+    ground.restore(&copy).await?;
     let mut daemon = ground.start().await?;
-    for buyer in 0..10 {
-        let told = daemon.query(&phone(buyer), "pid_0002").await?.json()?;
-        ensure!(told["data"]["orderStatus"] == 2, "{told}");
-    }
+    are_placed(&daemon).await?;
     ensure!(daemon.terminate().await?.status.success());
     // A rescued copy can be put back by its name as well.
-    let told = crate::backup::run(&ground.options, ground.folder.path(), "restore", &copy).await?;
-    ensure!(told.code == Some(0), "{told:?}");
+    ground.restore(&copy).await?;
     drop(ground.start().await?);
     Ok(())
 }
@@ -109,9 +99,7 @@ async fn after_everything_was_removed_in_mid_run_a_start_is_refused_and_a_restor
 /// Killed in that state, nothing is copied; but the next start doesn't sell all of it again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_after_its_files_were_removed_it_is_not_begun_anew_either() -> Result<()> {
-    let ground = Ground::new()?;
-    let mut daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, mut daemon) = Ground::with_ten_orders().await?;
     remove_all(&ground)?;
     is_shut(&daemon, "s.db is gone").await?;
     until("the id to be back", LONG, || async { Ok(ground.file(".id").exists().then_some(())) })
@@ -123,26 +111,18 @@ async fn killed_after_its_files_were_removed_it_is_not_begun_anew_either() -> Re
 /// Its orders are in the log alone, which is removed: they are moved into the database at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_after_its_log_was_removed_it_has_all_orders() -> Result<()> {
-    let ground = Ground::new()?;
-    let mut daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, mut daemon) = Ground::with_ten_orders().await?;
     fs::remove_file(ground.file("-wal"))?;
     is_shut(&daemon, "s.db-wal is gone").await?;
     daemon.kill9()?;
     let _ = fs::remove_file(ground.file("-shm"));
     let daemon = ground.start().await?;
-    for buyer in 0..10 {
-        let told = daemon.query(&phone(buyer), "pid_0002").await?.json()?;
-        ensure!(told["data"]["orderStatus"] == 2, "{told}");
-    }
-    Ok(())
+    are_placed(&daemon).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stores_of_older_versions_get_an_id_and_a_log_without_its_database_is_kept() -> Result<()> {
-    let ground = Ground::new()?;
-    let mut daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, mut daemon) = Ground::with_ten_orders().await?;
     daemon.kill9()?;
     fs::remove_file(ground.file(".id"))?;
     let mut daemon = daemon.restart().await?;
@@ -165,9 +145,7 @@ async fn stores_of_older_versions_get_an_id_and_a_log_without_its_database_is_ke
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_removed_is_made_anew_and_a_second_daemon_gets_nothing() -> Result<()> {
-    let ground = Ground::new()?;
-    let daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, daemon) = Ground::with_ten_orders().await?;
     let pid = daemon.pid().to_string();
     let second = async || {
         let told = ground.run(&["--set", "admin.socket="]).await?;
@@ -198,9 +176,7 @@ async fn a_lock_that_is_removed_is_made_anew_and_a_second_daemon_gets_nothing() 
 /// Its files under other names, without the lock: it is the same database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_daemon_where_the_files_were_moved_to_gets_nothing() -> Result<()> {
-    let ground = Ground::new()?;
-    let daemon = ground.start().await?;
-    ten_orders(&daemon).await?;
+    let (ground, daemon) = Ground::with_ten_orders().await?;
     let elsewhere = Ground::new()?;
     fs::create_dir(elsewhere.data())?;
     for end in ["", "-wal", "-shm"] {
