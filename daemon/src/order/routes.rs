@@ -131,7 +131,7 @@ mod tests {
     impl OrderSide for Database {
         fn decisions(&self, _: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
             let (store_id, decisions, products) = (String::new(), Vec::new(), Vec::new());
-            let page = DecisionsPage { store_id, head: 0, decisions, products };
+            let page = DecisionsPage { store_id, head: 0, decisions, products, paused: false };
             Box::pin(async { self.judge().map(|()| page) })
         }
 
