@@ -86,10 +86,7 @@ impl GatewayParts {
         let key = key.map_or_else(|| store.order_id_key().to_vec(), |key| key.expose().clone());
         let book = Book::counting_from(OrderIdKey::new(key), store.meter_base());
         let book = Arc::new(book);
-        let side = if orders.is_some() { Side::Here } else { Side::Elsewhere };
-        let order_side = orders.unwrap_or_else(|| {
-            Arc::new(OrderNode::new(&settings.order_url, dials.order_timeout.clone()))
-        });
+        let (side, order_side) = deciding(orders, &settings.order_url, dials);
         let every = dials.refresh.clone();
         let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every.clone());
         let doubt_store = Arc::new(StoredDoubts { store: store.clone() });
@@ -162,6 +159,19 @@ impl GatewayParts {
         self.helpers.close();
         self.helpers.wait().await;
     }
+}
+
+/// Where orders are decided, and how to ask there.
+fn deciding(
+    orders: Option<Arc<dyn OrderSide>>,
+    order_url: &str,
+    dials: &Dials,
+) -> (Side, Arc<dyn OrderSide>) {
+    let Some(orders) = orders else {
+        let node = OrderNode::new(order_url, dials.order_timeout.clone());
+        return (Side::Elsewhere, Arc::new(node));
+    };
+    (Side::Here, orders)
 }
 
 /// The gateway's opening: the book is read whole, orders of an earlier run are taken up, and only
