@@ -305,7 +305,9 @@ async fn orders_are_listed_page_by_page() -> Result<()> {
     judge(&daemon.database(), crowd, &ledger).await?;
     let (mut ids, mut next) = (Vec::new(), Some(String::new()));
     while let Some(after) = next {
-        let path = format!("/v1/orders?state=placed&prod=pid_0001&limit=30&after={after}");
+        // An empty parameter is refused.
+        let from = if after.is_empty() { after } else { format!("&after={after}") };
+        let path = format!("/v1/orders?state=placed&prod=pid_0001&limit=30{from}");
         let answer = daemon.admin().get(&path).await?;
         let page: OrdersPage = serde_json::from_slice(&answer.body)?;
         assert!(page.orders.len() <= 30 && ids.len() <= 100);
