@@ -36,9 +36,30 @@ pub(super) struct RocketmqLag {
     brokers: KnownBrokers,
     searches: Searches,
     offsets: Mutex<Offsets>,
-    /// Where each queue ended at the reading before.
-    ends: Mutex<HashMap<String, i64>>,
+    /// Where each queue ended at the reading before, and what was committed for it.
+    seen: Mutex<HashMap<String, Mark>>,
     readings: Readings<Result<Lag, Cause>>,
+}
+
+/// A queue at a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    end: i64,
+    committed: Option<i64>,
+}
+
+impl Mark {
+    /// Whether the queue has another content than what its group has consumed so far: it ends
+    /// earlier, or what was committed is gone with its topic. One that has grown beyond all that
+    /// between two readings isn't told from the old one.
+    fn is_of_another_queue(self, before: Option<Self>) -> bool {
+        let ends_earlier = before.is_some_and(|before| self.end < before.end);
+        let was_committed =
+            before.is_some_and(|before| before.committed.is_some_and(|committed| 0 < committed));
+        ends_earlier
+            || was_committed && self.committed.is_none()
+            || self.committed.is_some_and(|committed| self.end < committed)
+    }
 }
 
 /// What one reading adds up.
@@ -55,8 +76,8 @@ struct Reading {
 impl RocketmqLag {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let brokers = KnownBrokers::new(&shared.clients.settings.brokers_gone);
-        let (searches, offsets, ends, readings) = Default::default();
-        Self { shared, brokers, searches, offsets, ends, readings }
+        let (searches, offsets, seen, readings) = Default::default();
+        Self { shared, brokers, searches, offsets, seen, readings }
     }
 
     /// Keeps there which brokers have orders.
@@ -192,11 +213,10 @@ impl RocketmqLag {
     /// Whether the queue isn't the one that something was committed for: its topic was deleted and
     /// made again, or the broker lost its end. New orders would be taken for consumed ones.
     fn is_anew(&self, name: &str, depth: &Depth) -> bool {
-        let end = depth.glance.max_offset;
-        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = ends.insert(name.to_owned(), end);
-        before.is_some_and(|before| end < before && depth.committed.is_some_and(|at| 0 < at))
-            || depth.committed.is_some_and(|at| end < at)
+        let now = Mark { end: depth.glance.max_offset, committed: depth.committed };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.insert(name.to_owned(), now);
+        now.is_of_another_queue(before)
     }
 
     fn place(&self, name: &str, depth: &Depth) -> Place {
@@ -369,7 +389,21 @@ mod tests {
 
     use tokio::sync::Semaphore;
 
-    use super::Readings;
+    use super::{Mark, Readings};
+
+    #[test]
+    fn a_queue_that_was_made_anew_is_known_by_what_went_back() {
+        let at = |end, committed| Mark { end, committed };
+        let is_anew = |before: Mark, now: Mark| now.is_of_another_queue(Some(before));
+        assert!(!is_anew(at(5, Some(3)), at(9, Some(5))));
+        assert!(!is_anew(at(0, None), at(3, None)));
+        assert!(!is_anew(at(5, None), at(5, Some(5))));
+        assert!(is_anew(at(5, Some(5)), at(0, None)), "deleted and made again");
+        assert!(is_anew(at(5, Some(5)), at(7, None)), "with new orders already");
+        assert!(is_anew(at(5, Some(5)), at(3, Some(3))), "and its old offsets");
+        assert!(at(3, Some(5)).is_of_another_queue(None), "before this process's start");
+        assert!(!at(5, Some(5)).is_of_another_queue(None));
+    }
 
     #[tokio::test]
     async fn a_reading_begins_after_each_of_its_callers() {

@@ -158,3 +158,19 @@ async fn a_topic_that_is_deleted_under_the_daemon() -> Result<()> {
     placed(&daemon, 100..112).await?;
     readiness(&daemon, 200, &["\"degraded\":[]"]).await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_deleted_and_makes_itself_again() -> Result<()> {
+    let (_folder, broker) = plain_broker().await?;
+    let daemon = Daemon::start(on(&broker)).await?;
+    for buyer in 0..12 {
+        queued(&daemon, buyer).await?;
+    }
+    placed(&daemon, 0..12).await?;
+    broker.mqadmin(&["deleteTopic", "-c", "DefaultCluster", "-t", TOPIC]).await?;
+    for buyer in 100..112 {
+        queued(&daemon, buyer).await?;
+    }
+    placed(&daemon, 100..112).await?;
+    readiness(&daemon, 200, &["\"degraded\":[]"]).await
+}
