@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::requests::{RequestError, Route};
 use super::{BoxFuture, Cause};
+use crate::streak::{InRow, Streak};
 
 /// Where the brokers' names are kept over restarts.
 pub trait BrokerNotes: Send + Sync + 'static {
@@ -38,8 +39,8 @@ struct Names {
     all: BTreeSet<String>,
     /// What is in the notes; none while they weren't read.
     kept: Option<BTreeSet<String>>,
-    /// Whether the last try to keep them failed: only the first of a row is worth a warning.
-    failing: bool,
+    /// Of tries to keep them that failed.
+    streak: Streak,
 }
 
 /// What the name server tells, held against what is known.
@@ -103,8 +104,11 @@ impl KnownBrokers {
             None => Ok(()),
         };
         match kept {
-            Ok(()) => (names.kept, names.failing) = (Some(names.all.clone()), false),
-            Err(cause) if !std::mem::replace(&mut names.failing, true) => tracing::warn!(
+            Ok(()) => {
+                names.kept = Some(names.all.clone());
+                names.streak.succeeded();
+            }
+            Err(cause) if names.streak.failed() == InRow::First => tracing::warn!(
                 target: "seckilld::queue",
                 %cause, "which brokers have orders can't be kept for the next start yet"
             ),

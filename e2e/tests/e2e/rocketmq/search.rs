@@ -53,9 +53,14 @@ async fn an_order_that_waits_in_the_broker_is_found_and_after_a_restart_it_is_sa
         vec!["order", &id[..13]],
         vec!["order", &id.to_uppercase().replace('-', "")],
     ] {
-        let (code, text) = told(&daemon, &verb)?;
+        // A broker that is busy doesn't tell within a second how many wait, which the list says.
+        let (code, text) = until("a whole list", WITHIN, || async {
+            let told = told(&daemon, &verb)?;
+            Ok((!told.1.contains("NOT LISTED")).then_some(told))
+        })
+        .await?;
         assert!(code == 0 && text.contains(&id), "{verb:?}: {code}\n{text}");
-        assert!(!text.contains("NOT LISTED") && !text.contains(&number), "{verb:?}: {text}");
+        assert!(!text.contains(&number), "{verb:?}: {text}");
     }
     let (code, text) = told(&daemon, &["orders", "--phone", "1520000"])?;
     assert!(code == 64 && text.contains("it has 7 digits"), "{code}\n{text}");
