@@ -22,7 +22,7 @@ enum Place {
 /// anywhere, blanks at its ends. Blanks are those of Unicode.
 #[must_use]
 pub fn flaw(text: &str) -> Option<Flaw> {
-    first(text, is_hidden, char::is_whitespace)
+    first(text, |letter| is_hidden(letter) || is_selector(letter), is_blank)
 }
 
 /// What is wrong with a name that people read: as [`flaw`], but joiners may stand within, which
@@ -30,7 +30,7 @@ pub fn flaw(text: &str) -> Option<Flaw> {
 #[must_use]
 pub fn flaw_of_name(text: &str) -> Option<Flaw> {
     let is_joiner = |letter| matches!(letter, '\u{200c}' | '\u{200d}');
-    let is_outside = |letter: char| letter.is_whitespace() || is_joiner(letter);
+    let is_outside = |letter: char| is_blank(letter) || is_joiner(letter);
     first(text, |letter| is_hidden(letter) && !is_joiner(letter), is_outside)
 }
 
@@ -73,7 +73,20 @@ pub(crate) fn is_hidden(letter: char) -> bool {
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}')
+}
+
+/// What chooses the look of the letter before it, and stands alone for nothing: names and sentences
+/// have it with symbols, and what is shown keeps it.
+const fn is_selector(letter: char) -> bool {
+    matches!(letter,
+        '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Blanks of Unicode, and a pattern of no dots, which looks like one.
+const fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() || letter == '\u{2800}'
 }
 
 /// What a character is called, where it has a name that operators know.
@@ -92,7 +105,7 @@ fn name(letter: char) -> &'static str {
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => "a mark that turns the text",
         '\u{feff}' => "a byte order mark",
         letter if letter.is_control() => "a control character",
-        letter if letter.is_whitespace() => "a blank",
+        letter if is_blank(letter) => "a blank",
         _ => "an invisible character",
     }
 }
@@ -137,6 +150,10 @@ mod tests {
             ("s\u{2028}x", "holds a separator of lines (U+2028)"),
             ("s\u{ad}x", "holds an invisible character (U+00AD)"),
             ("\r", "begins with a carriage return (U+000D)"),
+            ("s.db\u{2800}", "ends with a blank (U+2800)"),
+            ("s.db\u{fe0f}", "ends with an invisible character (U+FE0F)"),
+            ("s\u{e0100}x", "holds an invisible character (U+E0100)"),
+            ("s\u{1d173}x", "holds an invisible character (U+1D173)"),
         ] {
             assert_eq!(told(text), wanted, "{text:?}");
         }
@@ -155,6 +172,8 @@ mod tests {
         let family = "\u{1f468}\u{200d}\u{1f469}";
         assert_eq!((flaw_of_name(family), flaw_of_sentence(family)), (None, None));
         assert!(flaw(family).is_some());
+        assert_eq!((flaw_of_name("\u{2764}\u{fe0f}"), flaw("\u{2764}")), (None, None));
+        assert!(flaw_of_name("\u{2800}").is_some());
         assert!(flaw_of_name("a\u{200d}").is_some() && flaw_of_name(" a").is_some());
         assert_eq!(flaw_of_sentence(" for the night "), None);
         assert!(flaw_of_sentence("two\nlines").is_some());

@@ -6,7 +6,7 @@ use hyper::header::HeaderValue;
 use protocol::{
     AddStock, Controls, CreateProduct, Discard, Done, LogLevelState, Phase, Reasoned, Refusal,
     RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf, SetSwitch, Shutdown,
-    ShutdownState, flaw_of_sentence,
+    ShutdownState, flaw, flaw_of_sentence,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use super::access::Caller;
 use super::endpoints::Name;
 use super::notables::counted;
 use super::query::{Query, bad};
-use crate::config::{LogDirectives, Role};
+use crate::config::{LEVELS, LogDirectives, Role};
 use crate::http::{self, Call};
 use crate::store::{
     Carried, Command, CommandError, ControlVerb, Firstness, Shelf, Store, WriteError,
@@ -262,6 +262,12 @@ impl Asked<'_> {
     async fn set_log_level(&self) -> Result<Response, Refusal> {
         let (body, command) = self.read::<SetLogLevel>("log_level")?;
         let owners = &self.desk.parts.owners;
+        if let Some(flaw) = flaw(&body.level) {
+            return Err(bad(format!(
+                "level is {:?}, which {flaw}; allowed is {LEVELS}",
+                body.level
+            )));
+        }
         if let Err(error) = body.level.parse::<LogDirectives>() {
             return Err(bad(format!("level is {:?}: {error}", body.level)));
         }

@@ -14,12 +14,13 @@ pub struct LogDirectives {
     pub targets: Vec<(String, LevelFilter)>,
 }
 
+/// What such a text may be.
+pub const LEVELS: &str =
+    "error, warn, info, debug, trace or off, or a list such as info,seckilld::queue=debug";
+
 /// A text that isn't a list of directives.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must be error, warn, info, debug, trace or off, or a list such as info,seckilld::queue=debug; \
-     {0:?} is neither a level nor TARGET=LEVEL"
-)]
+#[error("must be {LEVELS}; {0:?} is neither a level nor TARGET=LEVEL")]
 pub struct NoDirective(String);
 
 impl FromStr for LogDirectives {
@@ -29,7 +30,7 @@ impl FromStr for LogDirectives {
     /// it, an operator most likely misspelt a level.
     fn from_str(text: &str) -> Result<Self, NoDirective> {
         let mut parsed = Self { everything: LevelFilter::INFO, targets: Vec::new() };
-        for part in text.split(',').map(str::trim) {
+        for part in text.split(',').map(|part| part.trim_matches(' ')) {
             let fault = || NoDirective(part.to_owned());
             match part.split_once('=') {
                 None => parsed.everything = level(part).ok_or_else(fault)?,

@@ -21,7 +21,7 @@ mod validate;
 
 use std::path::{Path, PathBuf};
 
-pub use directives::{LogDirectives, NoDirective};
+pub use directives::{LEVELS, LogDirectives, NoDirective};
 pub use env_type::{EnvType, UnknownEnvType};
 pub use extract::Sources;
 pub use faults::{Fault, Faults, Source};

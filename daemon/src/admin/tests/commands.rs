@@ -140,6 +140,16 @@ async fn the_log_and_the_stop_are_written_down_first() {
     let (status, answer) = served.post("/v1/log-level", &level(1, "loud")).await;
     assert_eq!(status, 400, "{answer}");
     assert!(answer["msg"].as_str().unwrap().contains("\"loud\""), "{answer}");
+    for (text, words) in [
+        ("debug\r", "ends with a carriage return (U+000D)"),
+        (" debug", "begins with a blank (U+0020)"),
+        ("debug\u{a0}", "ends with a no-break space (U+00A0)"),
+        ("info,\u{a0}seckilld=debug", "is neither a level"),
+    ] {
+        let (status, answer) = served.post("/v1/log-level", &level(1, text)).await;
+        let msg = answer["msg"].as_str().unwrap();
+        assert!(status == 400 && msg.contains(words) && msg.contains("error, warn"), "{answer}");
+    }
     let (status, answer) = served.post("/v1/log-level", &level(2, "debug")).await;
     let done: Done<LogLevelState> = serde_json::from_value(answer).unwrap();
     assert_eq!((status, done.state.level.as_str()), (200, "debug"));
