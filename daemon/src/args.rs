@@ -4,6 +4,9 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -211,11 +214,26 @@ pub fn refuse(faults: &Faults) -> Exit {
     complain(faults, Exit::Config)
 }
 
+/// How long whoever reads standard error may take for that: a service manager that waits for the
+/// start learns of its end soon, whoever reads.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(3);
+
 /// Tells a fault on standard error, for as long as there is no log to tell it.
 #[must_use]
 pub fn complain(fault: &impl std::fmt::Display, exit: Exit) -> Exit {
+    let text = format!("seckilld: {fault}\n");
+    let (tell, told) = sync_channel(1);
+    let words = text.clone();
     // There is nobody left to tell that the terminal is gone.
-    let _ = writeln!(io::stderr(), "seckilld: {fault}");
+    let write = move || {
+        let _ = io::stderr().write_all(words.as_bytes());
+        let _ = tell.send(());
+    };
+    match thread::Builder::new().name("last-words".to_owned()).spawn(write) {
+        // An error says that nobody reads: it ends all the same.
+        Ok(_) => drop(told.recv_timeout(LAST_WORDS_MAX)),
+        Err(_) => drop(io::stderr().write_all(text.as_bytes())),
+    }
     exit
 }
 

@@ -152,6 +152,26 @@ fn read(pipe: PipeReader) -> thread::JoinHandle<Vec<Value>> {
 }
 
 #[tokio::test]
+async fn a_start_that_is_refused_ends_though_nobody_reads_why() -> Result<()> {
+    let folder = TempDir::new()?;
+    let (unread, mut pipe) = std::io::pipe()?;
+    rustix::io::ioctl_fionbio(&pipe, true)?;
+    while pipe.write(&[b'x'; 4_096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&pipe, false)?;
+    let options = Options::embedded().set("gateway.listen", "nowhere");
+    let mut command = options.command(folder.path(), "run")?;
+    let mut daemon = Running(command.stderr(pipe).spawn()?);
+    drop(command);
+    let status = until("the end", STOP_MAX, || {
+        let status = daemon.0.try_wait();
+        async move { Ok(status?) }
+    });
+    ensure!(status.await?.code() == Some(78));
+    drop(unread);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_pipe_that_nobody_reads_holds_nobody_up_and_the_stop_neither() -> Result<()> {
     let (unread, pipe) = std::io::pipe()?;
     let mut logging = Logging::to(pipe).await?;
