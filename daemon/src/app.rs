@@ -55,7 +55,7 @@ use crate::signals::Meaningless;
 use crate::status::Status;
 use crate::store::{CloseError, Seed, Store, Take};
 use crate::telemetry::{self, LogHandle, Sink};
-use crate::{admin, args, config, groups, http, memory, signals, store, systemd};
+use crate::{admin, args, config, groups, http, memory, signals, store, systemd, threads};
 use dials::Dials;
 use gateway::GatewayParts;
 use operations::Operations;
@@ -142,6 +142,9 @@ pub fn run(loaded: &Loaded, take: Take) -> Exit {
     let _last_lines = LastLines(Arc::clone(&log));
     if let Err(error) = memory::without_huge_pages() {
         debug!(%error, "huge pages can't be turned off: a buyer may wait some milliseconds longer");
+    }
+    if let Err(fault) = threads::are_given() {
+        return refuse(&fault.into(), Exit::OsErr);
     }
     let _armed = fault_points::arm();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

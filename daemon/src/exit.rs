@@ -93,7 +93,10 @@ impl Exit {
             Self::NoInput => "`backup`, `restore`: there is nothing to copy.",
             Self::Unavailable => "An address to listen on is taken or can't be had.",
             Self::Software => "A fault in the program itself.",
-            Self::OsErr => "The limit on processor time was reached; it stopped in order.",
+            Self::OsErr => {
+                "A limit of the system was reached: on processor time, where it stopped in order, \
+                 or on threads, at the start."
+            }
             Self::CantCreate => "A file, folder or socket can't be made.",
             Self::Io => {
                 "Reading or writing failed, or the database was taken from its path in mid-run."

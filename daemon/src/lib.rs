@@ -41,4 +41,5 @@ pub mod store;
 mod streak;
 pub mod systemd;
 pub mod telemetry;
+pub mod threads;
 pub mod vitals;

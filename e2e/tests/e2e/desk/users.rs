@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use seckill_e2e::daemon::{Daemon, Options};
-use seckill_e2e::process::built;
+use seckill_e2e::process::{built, ended};
 use tempfile::TempDir;
 
 /// Users and groups that go with the test.
@@ -171,5 +171,23 @@ async fn a_reload_makes_operators_and_takes_it_back() -> Result<()> {
     let output = reload()?;
     assert_eq!(output.status.code(), Some(65), "{}", told(&output));
     assert!(told(&output).contains("store.readers: 4 → 9"), "{}", told(&output));
+    Ok(())
+}
+
+/// So many threads and processes of a user of its own.
+const TASKS: &str = "--nproc=3:3";
+
+#[tokio::test]
+async fn with_too_few_threads_a_start_is_refused_in_words() -> Result<()> {
+    const NOBODYS: u32 = 64_997;
+    let folder = TempDir::new()?;
+    std::os::unix::fs::chown(folder.path(), Some(NOBODYS), Some(NOBODYS))?;
+    let run = Options::embedded().command(folder.path(), "run")?;
+    let mut command = Command::new("prlimit");
+    command.arg(TASKS).arg(run.get_program()).args(run.get_args()).current_dir(folder.path());
+    command.uid(NOBODYS).gid(NOBODYS).env_clear();
+    let refused = ended(TempDir::new()?.path(), command).await?;
+    ensure!(refused.code == Some(71), "{refused:?}");
+    ensure!(refused.log.contains("too few threads (ulimit -u, TasksMax="), "{refused:?}");
     Ok(())
 }
