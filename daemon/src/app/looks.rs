@@ -61,7 +61,7 @@ async fn watch(
 ) {
     let mut place = store.watch_place();
     let looking = async {
-        let (mut told, mut was_displaced) = (Vec::new(), false);
+        let (mut told, mut was_displaced, mut is_first) = (Vec::new(), false, true);
         loop {
             queue.look();
             let is_displaced = store.displaced().is_some();
@@ -71,7 +71,7 @@ async fn watch(
                 queue.records().placing.cured();
             }
             was_displaced = is_displaced;
-            look_at_store(&store, &queue).await;
+            look_at_store(&store, &queue, std::mem::take(&mut is_first)).await;
             look_ahead(&store, &status);
             if let Some(answers) = &mut answers {
                 answers.look(&status);
@@ -90,8 +90,9 @@ async fn watch(
 }
 
 /// While there is a reason to, a write of our own finds out whether the database can be written:
-/// nobody else may come to try. Nothing is queued behind a write that is stalled.
-async fn look_at_store(store: &Store, queue: &QueueParts) {
+/// nobody else may come to try. The first look is one: nothing is known yet, and the first buyer
+/// needn't find out. Nothing is queued behind a write that is stalled.
+async fn look_at_store(store: &Store, queue: &QueueParts, is_first: bool) {
     let records = queue.records();
     let known = match store.displaced() {
         Some(cause) => Some(cause),
@@ -101,7 +102,7 @@ async fn look_at_store(store: &Store, queue: &QueueParts) {
         Some(cause) => Err(cause),
         None => {
             let is_troubled = records.store.is_troubled() || records.placing.is_troubled();
-            if !is_troubled && store.trouble().is_none() {
+            if !is_first && !is_troubled && store.trouble().is_none() {
                 return;
             }
             match timeout(PROBE_TIMEOUT, store.probe()).await {

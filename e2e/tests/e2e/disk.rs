@@ -102,6 +102,29 @@ async fn killed_on_a_full_disk_and_started_on_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn started_on_a_full_disk_it_says_so_before_anybody_has_tried() -> Result<()> {
+    let disk = SmallDisk::mount(24)?;
+    let mut daemon = Daemon::start(on(&disk)).await?;
+    daemon.charge(&phone(0), "pid_0001", "5999.000").await?;
+    until("the order placed", BACK_MAX, || async {
+        let told = daemon.query(&phone(0), "pid_0001").await?.json()?;
+        Ok((told["data"]["orderStatus"] == 2).then_some(()))
+    })
+    .await?;
+    disk.fill()?;
+    daemon.kill9()?;
+    let daemon = daemon.restart_with(|options| options.until(Until::Listening)).await?;
+    let ready = format!("{}/readyz", daemon.gateway_url());
+    until("the start to tell", BACK_MAX, || async {
+        let answer = daemon.client().get(&ready).await?;
+        Ok((answer.status == 503 && answer.text().contains("is full")).then_some(()))
+    })
+    .await?;
+    disk.free()?;
+    served_again(&daemon).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_only_disk_refuses_the_start_in_words() -> Result<()> {
     let disk = SmallDisk::mount(24)?;
     let mut daemon = Daemon::start(on(&disk)).await?;
