@@ -190,7 +190,8 @@ pub async fn serve(
     let listener = Listener::Unix(Arc::clone(&place));
     let tell = Arc::clone(&parts.tell_trouble);
     let end = cancel.child_token();
-    let keeping = tokio::spawn(keeper::keep(file, place, tell, end.clone()));
+    let database = parts.store.files().path;
+    let keeping = tokio::spawn(keeper::keep(file, database, place, tell, end.clone()));
     let observatory = Arc::new(Observatory::new(Arc::clone(&parts.source)).await);
     let looking = {
         let (observatory, cancel) = (Arc::clone(&observatory), cancel.clone());

@@ -93,11 +93,7 @@ impl AdminSocket {
     /// See [`SocketError`]; nothing is changed then.
     pub fn bind(path: &Path, group: Option<u32>) -> Result<Self, SocketError> {
         let failed = |doing| move |source| SocketError::Io { path: path.to_owned(), doing, source };
-        let folder = match path.parent() {
-            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-            Some(folder) => folder,
-            None => return Err(SocketError::NotASocket(path.to_owned())),
-        };
+        let folder = folder_of(path).ok_or_else(|| SocketError::NotASocket(path.to_owned()))?;
         let nursery = Nursery::path_in(folder);
         let cradle = nursery.join("s");
         if PATH_BYTES_MAX < path.as_os_str().len().max(cradle.as_os_str().len()) {
@@ -145,6 +141,14 @@ impl AdminSocket {
 }
 
 impl SocketFile {
+    /// The folder that it is in, where it is ours.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Ours(ours) => Some(folder_of(&ours.file.path)?.to_owned()),
+            Self::Managers(_) => None,
+        }
+    }
+
     /// Looks whether the path leads to it still. One of ours that is lost is made anew, where that
     /// takes nobody's place who is alive; it comes with another listener.
     ///
@@ -184,6 +188,11 @@ impl Drop for OurFile {
             tracing::warn!(path = %path.display(), %error, "cannot remove the admin socket");
         }
     }
+}
+
+fn folder_of(path: &Path) -> Option<&Path> {
+    let folder = path.parent()?;
+    Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
 /// Only the last folder: a path that leads nowhere is a mistake to be told.
