@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
+use super::contents::Contents;
 use super::limits;
 use super::reader::BUSY_TIMEOUT;
 use crate::fault_points::{Point, reach};
@@ -48,6 +49,7 @@ const PAGE_BYTES: u64 = 4_120;
 pub(super) struct Checkpointer {
     /// `None` where it couldn't be started: the writer does all of it then.
     helper: Option<Helper>,
+    contents: Arc<Contents>,
     stage: Stage,
     /// The log's length in pages when it was last looked after.
     moved_at: i64,
@@ -76,16 +78,17 @@ impl Checkpointer {
     /// Starts the helper on the database, which `data` is too, for syncing it. That is kept open
     /// for as long as any connection: closing any descriptor of a file drops this process's locks
     /// on it. Where the helper can't be started, the log is moved all the same.
-    pub(super) fn start(path: &Path, data: Arc<File>) -> Self {
+    pub(super) fn start(path: &Path, data: Arc<File>, contents: Arc<Contents>) -> Self {
+        let helps = Arc::clone(&contents);
         let helper = connect(path).map_err(|error| error.to_string()).and_then(|connection| {
-            Helper::start(connection, data).map_err(|error| error.to_string())
+            Helper::start(connection, data, helps).map_err(|error| error.to_string())
         });
         if let Err(error) = &helper {
             tracing::warn!(%error, "the write-ahead log will be moved between two commits");
         }
         let limit_pages =
             limits::bytes().and_then(|bytes| i64::try_from(bytes / 2 / PAGE_BYTES).ok());
-        Self { helper: helper.ok(), stage: Stage::Resting, moved_at: 0, limit_pages }
+        Self { helper: helper.ok(), contents, stage: Stage::Resting, moved_at: 0, limit_pages }
     }
 
     /// Called by the writer between two transactions, when everybody has been answered;
@@ -107,7 +110,7 @@ impl Checkpointer {
             if done {
                 self.stage = Stage::Resting;
                 if ANEW_AT_PAGES <= pages {
-                    passively(connection);
+                    passively(connection, &self.contents);
                 }
             }
             return;
@@ -125,7 +128,7 @@ impl Checkpointer {
         self.moved_at = pages;
         match &self.helper {
             Some(helper) if helper.wake.try_send(()).is_ok() => self.stage = Stage::Helping,
-            _ => passively(connection),
+            _ => passively(connection, &self.contents),
         }
     }
 
@@ -133,7 +136,9 @@ impl Checkpointer {
     /// full or a file as large as it may be, it may still be begun anew, if what it holds can be
     /// moved into the database file. Where that can't be, the write's own failure has told of it.
     pub(super) fn make_room(&self, connection: &Connection) {
-        if self.stage == Stage::Resting {
+        if self.stage == Stage::Resting
+            && let Some(_moving) = self.contents.moving()
+        {
             let _ = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
         }
     }
@@ -147,13 +152,17 @@ impl Checkpointer {
 }
 
 impl Helper {
-    fn start(connection: Connection, data: Arc<File>) -> std::io::Result<Self> {
+    fn start(
+        connection: Connection,
+        data: Arc<File>,
+        contents: Arc<Contents>,
+    ) -> std::io::Result<Self> {
         let (wake, woken) = sync_channel::<()>(1);
         let (tell, done) = sync_channel::<()>(1);
         let work = move || {
             while woken.recv().is_ok() {
                 reach(Point::Checkpoint);
-                help(&connection, &data);
+                help(&connection, &data, &contents);
                 if tell.send(()).is_err() {
                     return;
                 }
@@ -194,21 +203,26 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 /// The helper's part. SQLite syncs the database file only when nothing of the log is left, which
 /// is the writer's part: so that the writer needn't wait for all of it then, it is synced here.
-fn help(connection: &Connection, data: &File) {
-    passively(connection);
+fn help(connection: &Connection, data: &File, contents: &Contents) {
+    // Until it is synced: some file systems note the time of a change only then.
+    let _moving = contents.moving();
+    passively(connection, contents);
     if let Err(error) = data.sync_data() {
         // The writer's own sync decides whether the log may be written over.
         tracing::warn!(%error, "the database file could not be synced");
     }
 }
 
-/// Moves the whole log and cuts it off.
-pub(super) fn whole(connection: &Connection) -> rusqlite::Result<()> {
+/// Moves the whole log and cuts it off, where the database is as it was left.
+pub(super) fn whole(connection: &Connection, contents: &Contents) -> rusqlite::Result<()> {
+    let Some(_moving) = contents.moving() else { return Ok(()) };
+    let _cutting = contents.committing();
     checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").map(|_| ())
 }
 
-/// Moves what can be moved without waiting for anybody.
-pub(super) fn passively(connection: &Connection) {
+/// Moves what can be moved without waiting for anybody, likewise.
+pub(super) fn passively(connection: &Connection, contents: &Contents) {
+    let Some(_moving) = contents.moving() else { return };
     if let Err(error) = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
         tracing::warn!(%error, "the write-ahead log could not be moved into the database");
     }

@@ -143,6 +143,20 @@ pub(super) fn rescue(source: &Connection, path: &Path) -> Result<PathBuf, String
     }
 }
 
+/// The end of the name of such a copy that isn't in order.
+const DAMAGED: &str = ".damaged";
+
+/// Likewise, and looks at the copy: another program wrote into what is open.
+pub(super) fn rescue_what_is_left(source: &Connection, path: &Path) -> Result<PathBuf, String> {
+    let copy = rescue(source, path)?;
+    let Err(error) = judge(path, &copy) else { return Ok(copy) };
+    let aside = open::beside(&copy, DAMAGED);
+    match std::fs::rename(&copy, &aside) {
+        Ok(()) => Err(format!("{error}; that copy is {}", aside.display())),
+        Err(_) => Err(error.to_string()),
+    }
+}
+
 /// Until it is whole and on the disk it has another name.
 fn rescue_to(source: &Connection, to: &Path) -> rusqlite::Result<()> {
     let begun = open::beside(to, ".unfinished");

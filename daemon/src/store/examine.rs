@@ -84,6 +84,7 @@ pub fn examine(path: &Path, timeout: Duration) -> Result<Option<Examined>, OpenE
 pub fn recognise(named: &Path) -> Result<(), OpenError> {
     let path = open::real(named);
     let expected = IdFiles::of(named, &path).expected()?;
+    open::link_has_no_log(named)?;
     match open::size(&path) {
         Ok(None | Some(0)) => {
             return open::was_none(&path, &expected).and_then(|()| open::has_no_log(&path));

@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -71,13 +72,25 @@ pub fn out_of_place(pid: u32, database: &Path) -> Option<Vec<String>> {
 
 /// What is wrong with a path that is to lead to a file that is open; `None` when nothing is.
 pub(super) fn off(path: &Path, is_open: impl Fn(FileNumber) -> bool) -> Option<String> {
+    off_as_found(path, fs::metadata(path), is_open)
+}
+
+/// Likewise where a link to that file won't do.
+pub(super) fn off_itself(path: &Path, is_open: impl Fn(FileNumber) -> bool) -> Option<String> {
+    off_as_found(path, fs::symlink_metadata(path), is_open)
+}
+
+fn off_as_found(
+    path: &Path,
+    found: io::Result<Metadata>,
+    is_open: impl Fn(FileNumber) -> bool,
+) -> Option<String> {
     let shown = path.display();
-    match fs::metadata(path) {
+    match found {
         Ok(found) if is_open(number(&found)) => None,
+        Ok(found) if found.is_symlink() => Some(format!("{shown} is a link")),
         Ok(_) => Some(format!("{shown} is another file")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Some(format!("{shown} is gone"))
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(format!("{shown} is gone")),
         Err(error) => Some(format!("{shown} can't be looked at ({error})")),
     }
 }

@@ -10,6 +10,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use protocol::escaped;
+
 use super::open::{OpenError, beside, sync_folder};
 
 /// The end of its name.
@@ -17,6 +19,9 @@ pub(crate) const ID: &str = ".id";
 
 /// The end of the name that it has until it is whole and on the disk.
 const BEGUN: &str = ".new";
+
+/// Characters of an id that are told: one, and what the place says of it.
+const ID_CHARS_MAX: usize = 100;
 
 /// Bytes of it that are read: some dozens of ids.
 const BYTES_MAX: u64 = 4_096;
@@ -86,6 +91,15 @@ impl IdFiles {
     /// The files.
     pub(super) fn paths(&self) -> &[PathBuf] {
         &self.0
+    }
+}
+
+/// Ids as a file told them, which may have been written over with anything.
+pub(super) fn told_ids(ids: &[String]) -> String {
+    let one = |id: &String| escaped(&id.chars().take(ID_CHARS_MAX).collect::<String>());
+    match ids {
+        [] => "none that can be told, as that file is empty".to_owned(),
+        _ => ids.iter().map(one).collect::<Vec<_>>().join(" or "),
     }
 }
 

@@ -19,6 +19,7 @@ mod accepting;
 mod audit;
 mod checkpoint;
 mod clock;
+mod contents;
 mod controls;
 mod copy;
 mod dead_letters;
@@ -76,6 +77,7 @@ use crate::vitals::Pulse;
 pub use audit::{Actor, Carried, Command, Firstness};
 use checkpoint::Checkpointer;
 use clock::Clock;
+use contents::Contents;
 pub use controls::ControlVerb;
 pub use copy::{Copied, CopyError, copy};
 pub use error::{CloseError, CommandError, ListError, ReadError, WriteError};
@@ -191,9 +193,10 @@ impl Store {
         let meter_base = Instant::now();
         let signals = Signals::new(meter_base, &path);
         let data = Arc::new(data);
-        let checkpointer = Checkpointer::start(&path, Arc::clone(&data));
+        let contents = Arc::new(Contents::of(&path));
+        let checkpointer = Checkpointer::start(&path, Arc::clone(&data), Arc::clone(&contents));
         // Every connection has what it needs open by now.
-        let place = Arc::new(Place::of(&settings.path, &path, &data).map_err(broken)?);
+        let place = Arc::new(Place::of(&settings.path, &path, &data, contents).map_err(broken)?);
         let lock = Arc::new(lock);
         let (id, kept) = (identity.store_id.clone(), Arc::clone(&lock));
         let keeper = Keeper::start(Arc::clone(&place), kept, id_files, id).map_err(broken)?;

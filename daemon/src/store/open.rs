@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::checkpoint::FILE_BYTES_MAX;
 use super::clock;
-use super::id_file::{Expected, IdFiles};
+use super::id_file::{Expected, IdFiles, told_ids};
 use super::limits;
 use super::lock::{Lock, hold};
 use super::meta;
@@ -88,7 +88,7 @@ pub enum OpenError {
          restore a copy ({}), or take this one: seckilld run --new-store",
         path.display(),
         file.display(),
-        expected.join(" or "),
+        told_ids(expected),
         copies(path)
     )]
     Another {
@@ -153,6 +153,9 @@ pub(super) fn open(named: &Path, take: Take) -> Result<Opened, OpenError> {
         Take::Known => id_files.expected()?,
         Take::Any => Vec::new(),
     };
+    if take == Take::Known {
+        link_has_no_log(named)?;
+    }
     let size = size(&path)?;
     match size {
         None | Some(0) if take == Take::Known => {
@@ -178,7 +181,7 @@ pub(super) fn open(named: &Path, take: Take) -> Result<Opened, OpenError> {
 /// Errs where a store belongs and none is.
 pub(super) fn was_none(path: &Path, expected: &[Expected]) -> Result<(), OpenError> {
     let Some(Expected { file, ids }) = expected.first() else { return Ok(()) };
-    let (file, ids) = (file.display(), ids.join(" or "));
+    let (file, ids) = (file.display(), told_ids(ids));
     let why = format!("there is no store, and by {file} the store {ids} belongs here");
     Err(OpenError::Gone { path: path.to_owned(), why })
 }
@@ -191,6 +194,22 @@ pub(super) fn has_no_log(path: &Path) -> Result<(), OpenError> {
     }
     let why = format!("there is no database, and {} has changes of one", log.display());
     Err(OpenError::Gone { path: path.to_owned(), why })
+}
+
+/// Errs where the path is a link and a log lies beside it: the database was moved away without its
+/// log, and SQLite looks for that beside the file that the link leads to.
+pub(super) fn link_has_no_log(named: &Path) -> Result<(), OpenError> {
+    let log = beside(named, "-wal");
+    let is_link = fs::symlink_metadata(named).is_ok_and(|found| found.is_symlink());
+    if !is_link || size(&log)?.unwrap_or(0) == 0 {
+        return Ok(());
+    }
+    let why = format!(
+        "this is a link, and {} has changes of the database that was here; its place is beside the \
+         file that the link leads to",
+        log.display()
+    );
+    Err(OpenError::Gone { path: named.to_owned(), why })
 }
 
 /// Gives the log of a database that is gone another name: SQLite would remove it.

@@ -1,7 +1,7 @@
 //! Whether the files that are open are still those at their paths. A file that was removed, moved
 //! or replaced goes on taking what is written, and nobody would ever find it again; so nothing is
 //! accepted until it is back. It is looked at by `stat`, as closing a second descriptor of the
-//! database would drop SQLite's locks on it.
+//! database would drop SQLite's locks on it. `contents` looks whether another wrote into them.
 //!
 //! The writer looks before each transaction, and the keeper twice a second, who also keeps the lock
 //! and the file with the store's id where they belong.
@@ -19,7 +19,8 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use tokio::sync::watch;
 
-use super::holder::{FileNumber, number, number_of_open, off};
+use super::contents::Contents;
+use super::holder::{FileNumber, number, number_of_open, off, off_itself};
 use super::id_file::IdFiles;
 use super::lock::Lock;
 use super::open::beside;
@@ -32,12 +33,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The ends of the names of what SQLite has open beside a database while a daemon runs.
 const OPEN_BESIDE: [&str; 2] = ["-wal", "-shm"];
 
+/// What belongs at a path where another program wrote into the files, behind its id: the id alone
+/// says nothing then, as an older copy has it too.
+const BEFORE: &str = ", before another program wrote into its files";
+
 /// Where the open files belong.
 pub(super) struct Place {
     /// The database.
     path: PathBuf,
+    /// Its folder.
+    folder: Option<FileNumber>,
     /// Each path with the file that it has to lead to; the database's own is the first.
     files: Vec<(PathBuf, FileNumber)>,
+    contents: Arc<Contents>,
     /// Why the lock isn't held by its path.
     unlocked: Mutex<Option<String>>,
     displaced: watch::Sender<Option<Cause>>,
@@ -52,7 +60,12 @@ pub(super) struct Place {
 impl Place {
     /// That of the database at `path`, which the configuration calls `named`, when every connection
     /// to it is open. `data` is the database's file.
-    pub(super) fn of(named: &Path, path: &Path, data: &File) -> io::Result<Self> {
+    pub(super) fn of(
+        named: &Path,
+        path: &Path,
+        data: &File,
+        contents: Arc<Contents>,
+    ) -> io::Result<Self> {
         let ours = number(&data.metadata()?);
         let mut files = vec![(path.to_owned(), ours)];
         for end in OPEN_BESIDE {
@@ -70,13 +83,35 @@ impl Place {
         }
         let (unlocked, displaced) = (Mutex::default(), watch::Sender::new(None));
         let (is_left, wake) = (AtomicBool::new(false), OnceLock::new());
-        let (path, closed_to_a_start) = (path.to_owned(), Mutex::default());
-        Ok(Self { path, files, unlocked, displaced, closed_to_a_start, is_left, wake })
+        let (folder, path) = (folder_of(path), path.to_owned());
+        let closed_to_a_start = Mutex::default();
+        Ok(Self {
+            path,
+            folder,
+            files,
+            contents,
+            unlocked,
+            displaced,
+            closed_to_a_start,
+            is_left,
+            wake,
+        })
     }
 
     /// The database.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether its folder is the one that it was opened in, and not one that was made or mounted in
+    /// that one's place.
+    fn has_its_folder(&self) -> bool {
+        folder_of(&self.path) == self.folder
+    }
+
+    /// What is in the files.
+    pub(super) fn contents(&self) -> &Contents {
+        &self.contents
     }
 
     /// Why they are out of their place, as it was when somebody looked last.
@@ -96,12 +131,7 @@ impl Place {
         if self.is_left.load(Ordering::Relaxed) {
             return self.displaced();
         }
-        let wrong = |(path, number): &(PathBuf, FileNumber)| off(path, |found| found == *number);
-        let wrong: Vec<String> =
-            self.files.iter().filter_map(wrong).chain(unlocked.clone()).collect();
-        let now = (!wrong.is_empty()).then(|| {
-            Cause(format!("the open database isn't the one at its path: {}", wrong.join(", ")))
-        });
+        let now = self.wrong(unlocked.clone()).map(Cause);
         let mut was = None;
         self.displaced.send_if_modified(|told| {
             let changed = *told != now;
@@ -112,11 +142,11 @@ impl Place {
         });
         match (was, &now) {
             (Some(false), Some(cause)) => {
-                tracing::error!(
-                    %cause,
-                    "nothing is accepted until the database is back at its path; an ordered stop \
-                     copies what is open"
-                );
+                let outlook = match self.contents.wrong() {
+                    None => "nothing is accepted until the database is back at its path",
+                    Some(_) => "nothing is accepted any more",
+                };
+                tracing::error!(%cause, "{outlook}; an ordered stop copies what is open");
                 // Full, it is about to look anyway.
                 let _ = self.wake.get().map(|wake| wake.try_send(Wake::Displaced));
             }
@@ -126,6 +156,22 @@ impl Place {
             _ => {}
         }
         now
+    }
+
+    /// What is wrong with the files, in words.
+    fn wrong(&self, unlocked: Option<String>) -> Option<String> {
+        let is_off = |(path, number): &(PathBuf, FileNumber)| match *path == self.path {
+            // SQLite would look beside the file that a link leads to for its log.
+            true => off_itself(path, |found| found == *number),
+            false => off(path, |found| found == *number),
+        };
+        let wrong: Vec<String> = self.files.iter().filter_map(is_off).chain(unlocked).collect();
+        if !wrong.is_empty() {
+            let wrong = wrong.join(", ");
+            return Some(format!("the open database isn't the one at its path: {wrong}"));
+        }
+        let wrong = self.contents.look()?;
+        Some(format!("the open database isn't what it was: {wrong}"))
     }
 
     /// Why the next start would be refused, as it was when the keeper looked last.
@@ -169,14 +215,16 @@ impl Place {
         last
     }
 
-    /// Whether the log may be moved into the database: that lies in its place, and nobody else has
-    /// made a log or shared memory of his own beside it.
+    /// Whether the log may be moved into the database: that lies in its place as it was left, and
+    /// nobody else has made a log or shared memory of his own beside it.
     pub(super) fn may_fold(&self) -> bool {
-        let in_place = |(path, ours): &(PathBuf, FileNumber)| match std::fs::metadata(path) {
+        let in_place = |(path, ours): &(PathBuf, FileNumber)| match std::fs::symlink_metadata(path)
+        {
             Ok(found) => number(&found) == *ours,
             Err(error) => error.kind() == io::ErrorKind::NotFound && *path != self.path,
         };
-        self.files.iter().take(1 + OPEN_BESIDE.len()).all(in_place)
+        self.contents.wrong().is_none()
+            && self.files.iter().take(1 + OPEN_BESIDE.len()).all(in_place)
     }
 
     fn note_lock(&self, kept: Result<(), String>) {
@@ -218,7 +266,7 @@ impl Keeper {
                 // At the end as well: the next start has to know which store was here.
                 let is_in_place = place.look().is_none();
                 place.look_ahead();
-                keep_id(&id_files, &id, is_in_place, &streak);
+                keep_id(&id_files, &id, &place, is_in_place, &streak);
                 if ends {
                     return;
                 }
@@ -272,7 +320,16 @@ impl Drop for Ground {
     }
 }
 
+fn folder_of(path: &Path) -> Option<FileNumber> {
+    std::fs::metadata(path.parent()?).ok().as_ref().map(number)
+}
+
 fn keep_lock(lock: &Lock, place: &Place) {
+    // A file that is open there would keep whoever mounted something over the folder from taking
+    // that away; a second daemon is kept out by the id.
+    if !place.has_its_folder() {
+        return;
+    }
     let kept = lock.keep();
     if let Ok(true) = kept {
         tracing::warn!(
@@ -283,8 +340,13 @@ fn keep_lock(lock: &Lock, place: &Place) {
     place.note_lock(kept.map(|_| ()).map_err(|error| format!("its lock is lost: {error}")));
 }
 
-fn keep_id(id_files: &IdFiles, id: &str, is_in_place: bool, streak: &Streak) {
-    match id_files.keep(id, is_in_place) {
+fn keep_id(id_files: &IdFiles, id: &str, place: &Place, is_in_place: bool, streak: &Streak) {
+    let kept = match place.contents.wrong() {
+        None => id_files.keep(id, is_in_place),
+        // Who takes what lies there for the sale's own would sell it once more.
+        Some(_) => id_files.write(&[&format!("{id}{BEFORE}")]),
+    };
+    match kept {
         Ok(()) if streak.succeeded() == InRow::First => {
             tracing::info!("the store's id is kept beside it again");
         }

@@ -293,7 +293,7 @@ impl Loop {
         if self.place.look().is_some() {
             return Err(self.rescue());
         }
-        let folded = checkpoint::whole(&self.connection);
+        let folded = checkpoint::whole(&self.connection, self.place.contents());
         // Closing the last connection would remove what lies at the log's path.
         if self.place.leave().is_some() {
             return Err(self.rescue());
@@ -309,7 +309,10 @@ impl Loop {
         if let Err(error) = kept {
             tracing::error!(%error, "what lies at the log's path may be removed");
         }
-        let rescued = copy::rescue(&self.connection, self.place.path());
+        let rescued = match self.place.contents().wrong() {
+            None => copy::rescue(&self.connection, self.place.path()),
+            Some(_) => copy::rescue_what_is_left(&self.connection, self.place.path()),
+        };
         self.is_folded = false;
         self.fold();
         CloseError::Displaced { cause, rescued }
@@ -339,7 +342,7 @@ impl Loop {
     /// opens it next finds everything.
     fn fold(&mut self) {
         if !self.is_folded && self.place.may_fold() {
-            checkpoint::passively(&self.connection);
+            checkpoint::passively(&self.connection, self.place.contents());
             self.is_folded = true;
         }
     }
@@ -368,7 +371,9 @@ impl Loop {
             return;
         }
         let mut trouble = None;
+        let committing = self.place.contents().committing();
         let committed = self.transact(&mut jobs, &mut trouble);
+        drop(committing);
         self.note(committed.as_ref().err().map(|error| Cause(error.to_string())).or(trouble));
         if let Ok(effects) = committed {
             self.tell(effects);

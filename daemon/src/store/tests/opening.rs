@@ -196,7 +196,11 @@ fn another_store_or_none_is_refused_where_one_was_and_while_a_restore_is_at_work
     assert_eq!(fs::read_to_string(&id_file).unwrap(), format!("{id}\n"));
     // What names no store is no leave to begin anew.
     fs::write(&id_file, "").unwrap();
-    assert!(matches!(refused(&path), OpenError::Another { .. }));
+    let told = refused(&path).to_string();
+    assert!(told.contains("another belongs here: none that can be told"), "{told}");
+    fs::write(&id_file, format!("\u{feff}{id}\0{}", "x".repeat(4_000))).unwrap();
+    let told = refused(&path).to_string();
+    assert!(told.contains(&format!("\\u{{feff}}{id}\\0xxx")) && told.len() < 800, "{told}");
     fs::write(&id_file, "another\n").unwrap();
     let any = Settings { take: Take::Any, ..settings(path.clone()) };
     assert_eq!(Store::open(&any, &seeds(7)).unwrap().store_id(), id);

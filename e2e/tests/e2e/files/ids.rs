@@ -173,6 +173,29 @@ async fn a_lock_that_is_removed_is_made_anew_and_a_second_daemon_gets_nothing() 
     is_refused(&ground, &["s.db.id"]).await
 }
 
+/// What is mounted over it could not be unmounted, if anything of it were open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_in_the_place_of_its_own_gets_no_lock_and_a_second_daemon_nothing() -> Result<()> {
+    let ground = Ground::new()?;
+    let daemon = ground.start().await?;
+    ten_orders(&daemon).await?;
+    let away = ground.folder.path().join("away");
+    fs::rename(ground.data(), &away)?;
+    fs::create_dir(ground.data())?;
+    is_shut(&daemon, "s.db is gone").await?;
+    until("the id to be told", LONG, || async { Ok(ground.file(".id").exists().then_some(())) })
+        .await?;
+    ensure!(!ground.file(".lock").exists(), "it has made a lock");
+    let told = ground.run(&[]).await?;
+    ensure!(told.code == Some(65), "{told:?}");
+    fs::remove_dir_all(ground.data())?;
+    fs::rename(&away, ground.data())?;
+    is_open(&daemon).await?;
+    let told = ground.run(&[]).await?;
+    ensure!(told.code == Some(75), "{told:?}");
+    Ok(())
+}
+
 /// Its files under other names, without the lock: it is the same database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_daemon_where_the_files_were_moved_to_gets_nothing() -> Result<()> {
