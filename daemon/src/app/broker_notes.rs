@@ -1,19 +1,29 @@
-//! Keeps in the database which brokers ever had orders: one that is away at a start is missed.
+//! Keeps in the database what the next start has to know of the brokers: which ever had orders, so
+//! that one that is away is missed, and how far orders were consumed.
 
+use crate::config::Rocketmq;
 use crate::queue::rocketmq::BrokerNotes;
 use crate::queue::{BoxFuture, Cause};
 use crate::store::Store;
 
-/// The names that one topic's orders went to, a line each.
+/// Lines of text under a key.
 pub(super) struct StoredNotes {
     store: Store,
     key: String,
 }
 
 impl StoredNotes {
-    /// Another topic, or another instance's, has notes of its own.
-    pub(super) fn new(store: &Store, namespace: &str, topic: &str) -> Self {
+    /// Which brokers had orders. Another topic, or another instance's, has notes of its own.
+    pub(super) fn brokers(store: &Store, settings: &Rocketmq) -> Self {
+        let Rocketmq { namespace, topic, .. } = settings;
         Self { store: store.clone(), key: format!("rocketmq_brokers/{namespace}/{topic}") }
+    }
+
+    /// How far they are consumed. Another group has notes of its own.
+    pub(super) fn consumed(store: &Store, settings: &Rocketmq) -> Self {
+        let Rocketmq { namespace, topic, consumer_group, .. } = settings;
+        let key = format!("rocketmq_consumed/{namespace}/{topic}/{consumer_group}");
+        Self { store: store.clone(), key }
     }
 }
 

@@ -361,8 +361,8 @@ fn open_rocketmq(loaded: &Loaded, store: &Store, status: &Arc<Status>) -> Result
     let credentials = loaded.credentials()?;
     let settings = &loaded.config.rocketmq;
     let queue = RocketmqQueue::open(settings, credentials).map_err(StartError::Queue)?;
-    let notes = StoredNotes::new(store, &settings.namespace, &settings.topic);
-    queue.keep_brokers_in(Arc::new(notes));
+    queue.keep_brokers_in(Arc::new(StoredNotes::brokers(store, settings)));
+    queue.keep_consumed_in(Arc::new(StoredNotes::consumed(store, settings)));
     let (mut health, status) = (queue.health(), Arc::clone(status));
     let roles = loaded.config.roles.clone();
     // Until the first word comes, it is as the empty one says: connecting.

@@ -49,7 +49,9 @@ where
     // The reading begins after this query came. Should it be 0, whatever was queued before has been
     // decided, perhaps since the first look: hence the second.
     match tokio::time::timeout(LAG_WAIT_MAX, lag.read_lag()).await {
-        Ok(Ok(lag)) if lag.messages == 0 => Ok(look().await?.map_or(Known::Never, found)),
+        Ok(Ok(lag)) if lag.messages == 0 && lag.passed_over == 0 => {
+            Ok(look().await?.map_or(Known::Never, found))
+        }
         Ok(Ok(_) | Err(_)) | Err(_) => Ok(Known::NotYet),
     }
 }

@@ -102,6 +102,9 @@ pub struct Lag {
     pub oldest_age_ms: Option<u64>,
     /// Each queue's own part.
     pub queues: Vec<QueueLag>,
+    /// Messages that count as consumed and weren't placed, as somebody moved the offset: they don't
+    /// wait, and whoever sent one must not be told that there is no such order.
+    pub passed_over: u64,
 }
 
 /// One queue's part of the lag.

@@ -464,7 +464,7 @@ pub(super) fn lag(connection: &Connection, messages: u64, now: EpochMs) -> rusql
     let oldest_age_ms = oldest.map(|charged_at| unsigned(now.0.saturating_sub(charged_at)));
     let queues =
         vec![QueueLag { name: NAME.to_owned(), messages, oldest_age_ms, ..QueueLag::default() }];
-    Ok(Lag { messages, oldest_age_ms, queues })
+    Ok(Lag { messages, oldest_age_ms, queues, passed_over: 0 })
 }
 
 #[cfg(test)]

@@ -197,15 +197,19 @@ impl MessageListenerConcurrently for Listener {
         // index), which is why the placer gives every message a durable outcome of its own.
         let deliveries: Vec<Delivery> = messages.iter().map(|message| delivery(message)).collect();
         let passed = self.gate.through(|| place(&*self.placer, &deliveries, &self.streak));
-        // Before the acknowledgement, so that nobody takes our progress for another's.
-        self.progress.note(messages);
+        if passed != Passed::Held {
+            // Before the acknowledgement, so that nobody takes our progress for another's.
+            self.progress.note(messages);
+        }
         match passed {
             Passed::Done => {
                 reach(Point::AckBefore);
                 self.placed.notify_one();
                 Ok(ConsumeConcurrentlyStatus::ConsumeSuccess)
             }
-            Passed::GivenUp => Err(ClientError::invalid_state("placed", "given back")),
+            Passed::GivenUp | Passed::Held => {
+                Err(ClientError::invalid_state("placed", "given back"))
+            }
         }
     }
 }
@@ -266,6 +270,8 @@ enum Tried {
 enum Passed {
     Done,
     GivenUp,
+    /// Held until the client had ended: it comes again from the same offset.
+    Held,
 }
 
 /// Lets batches through to the placer, or holds them.
@@ -297,7 +303,7 @@ impl Gate {
         let mut wait = RETRY_AFTER_MIN;
         loop {
             if !self.enter() {
-                return Passed::GivenUp;
+                return Passed::Held;
             }
             let tried = attempt();
             self.leave();

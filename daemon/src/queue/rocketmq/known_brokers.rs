@@ -11,7 +11,7 @@ use super::requests::{RequestError, Route};
 use super::{BoxFuture, Cause};
 use crate::streak::{InRow, Streak};
 
-/// Where the brokers' names are kept over restarts.
+/// Where lines are kept over restarts, such as the brokers' names.
 pub trait BrokerNotes: Send + Sync + 'static {
     /// The names that were kept last; none at first.
     ///

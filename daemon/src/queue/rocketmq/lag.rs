@@ -15,7 +15,8 @@ use tokio::sync::OnceCell;
 use super::access::{Access, Shut};
 use super::client::Names;
 use super::known_brokers::{BrokerNotes, KnownBrokers, Missing};
-use super::offsets::{Offsets, Place};
+use super::left::LeftBehind;
+use super::offsets::{Move, Offsets, Place, Skip};
 use super::queues::{Beyond, Depth, Spot};
 use super::requests::{Broker, RequestError, Requests, Route};
 use super::searches::Searches;
@@ -36,6 +37,7 @@ pub(super) struct RocketmqLag {
     brokers: KnownBrokers,
     searches: Searches,
     offsets: Mutex<Offsets>,
+    left: LeftBehind,
     /// Where each queue ended at the reading before, and what was committed for it.
     seen: Mutex<HashMap<String, Mark>>,
     readings: Readings<Result<Lag, Cause>>,
@@ -76,13 +78,24 @@ struct Reading {
 impl RocketmqLag {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let brokers = KnownBrokers::new(&shared.clients.settings.brokers_gone);
-        let (searches, offsets, seen, readings) = Default::default();
-        Self { shared, brokers, searches, offsets, seen, readings }
+        let (searches, offsets, left, seen, readings) = Default::default();
+        Self { shared, brokers, searches, offsets, left, seen, readings }
     }
 
     /// Keeps there which brokers have orders.
     pub(super) fn keep_brokers_in(&self, notes: Arc<dyn BrokerNotes>) {
         self.brokers.keep_in(notes);
+    }
+
+    /// Keeps there what one process leaves to the next of what it has consumed.
+    pub(super) fn keep_consumed_in(&self, notes: Arc<dyn BrokerNotes>) {
+        self.left.keep_in(notes);
+    }
+
+    /// Notes for the next process how far the orders are consumed; after the consumer's end.
+    pub(super) async fn leave(&self) {
+        let left = self.offsets().left(Some(&self.shared.clients.handled));
+        self.left.keep(&left).await;
     }
 
     /// A reading of 0 is taken twice: the broker acknowledges a message some milliseconds before
@@ -151,7 +164,8 @@ impl RocketmqLag {
                 names.topic
             )));
         }
-        self.watch_moves(requests, &own, &reading.places).await;
+        self.watch_moves(requests, &own, &reading.places).await?;
+        reading.lag.passed_over = self.passed_over();
         for queue in reading.lag.queues.iter_mut().filter(|queue| own.contains(&queue.name)) {
             queue.owner = Some(self.shared.clients.identity().to_owned());
         }
@@ -231,9 +245,12 @@ impl RocketmqLag {
         requests: &Requests,
         own: &HashSet<String>,
         places: &[(String, Broker, Place)],
-    ) {
+    ) -> Result<(), RequestError> {
         if self.shared.wants().placer.is_none() {
-            return;
+            return Ok(());
+        }
+        if let Some(left) = self.left.read().await? {
+            self.offsets().take_over(left);
         }
         for (name, broker, place) in places {
             let (name, place) = (name.as_str(), *place);
@@ -253,7 +270,9 @@ impl RocketmqLag {
                 consumers.iter().any(|consumer| !self.shared.clients.is_ours(consumer))
             });
             let mut offsets = self.offsets();
-            if others && !own.contains(name) {
+            // Whoever is there now was there while this process was stopped.
+            let is_theirs = !own.contains(name) || matches!(moved, Move::Missed { .. });
+            if others && is_theirs {
                 offsets.trust(name, place);
             } else {
                 offsets.observe(name, place);
@@ -262,6 +281,15 @@ impl RocketmqLag {
         }
         let skipped = moves::sentences(&self.shared.clients.names, &self.offsets());
         self.shared.note_skipped(skipped);
+        let left = self.offsets().left(None);
+        self.left.keep(&left).await;
+        Ok(())
+    }
+
+    /// Orders that were passed over and can still be set back.
+    fn passed_over(&self) -> u64 {
+        let orders = |skip: Skip| u64::try_from(skip.to - skip.from).unwrap_or(0);
+        self.offsets().skipped().map(|(_, skip)| orders(skip)).sum()
     }
 
     /// The name server doesn't know the topic. Where every broker it knows says so too, nothing was

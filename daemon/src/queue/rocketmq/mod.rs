@@ -15,6 +15,7 @@
 //! queues.rs                             each queue of a topic, whether it may be read or not
 //! searches.rs                           queues that a topic had before, looked for meanwhile
 //! known_brokers.rs                      which brokers ever had orders, over restarts
+//! left.rs                               what one process leaves to the next of its offsets
 //! offsets.rs   moves.rs                 pure: whether somebody else moved what is consumed; told
 //! share.rs                              pure: which queues are this consumer's
 //! signer.rs    the account, whose keys may change   trial.rs   whether brokers take another
@@ -34,6 +35,7 @@ mod health;
 mod keeper;
 mod known_brokers;
 mod lag;
+mod left;
 mod line;
 mod moves;
 mod offsets;
@@ -186,6 +188,11 @@ impl RocketmqQueue {
         self.lag.keep_brokers_in(notes);
     }
 
+    /// Keeps there, from the first reading of the lag on, how far the orders are consumed.
+    pub fn keep_consumed_in(&self, notes: Arc<dyn BrokerNotes>) {
+        self.lag.keep_consumed_in(notes);
+    }
+
     /// The reader of the lag.
     #[must_use]
     pub fn lag_reader(&self) -> Arc<dyn LagReader> {
@@ -251,6 +258,7 @@ impl RocketmqQueue {
         if let Some(consumer) = consumer {
             // Boxed here and wherever the client's futures begin: they nest too deep for ours.
             Box::pin(consumer.stop()).await;
+            self.lag.leave().await;
         }
     }
 

@@ -2,7 +2,7 @@
 //! in the log once, and as a warning until orders that were passed over can be reached again.
 
 use super::client::Names;
-use super::offsets::{Move, Offsets};
+use super::offsets::{Move, Offsets, Skip};
 
 /// Tells of a move when it is seen.
 pub(super) fn tell(queue: &str, group: &str, moved: &Move) {
@@ -11,6 +11,12 @@ pub(super) fn tell(queue: &str, group: &str, moved: &Move) {
             target: "seckilld::queue",
             queue, from, to, orders = to - from,
             "somebody moved the consumed offset of group {group} forward: orders were passed over"
+        ),
+        Move::Missed { from, to } => tracing::error!(
+            target: "seckilld::queue",
+            queue, from, to, orders = to - from,
+            "the consumed offset of group {group} went forward while this process was stopped: \
+             orders were passed over, unless another consumer of the group placed them"
         ),
         Move::Back { from, to } => tracing::warn!(
             target: "seckilld::queue",
@@ -28,11 +34,18 @@ pub(super) fn tell(queue: &str, group: &str, moved: &Move) {
 
 /// A sentence for each queue in which orders are passed over.
 pub(super) fn sentences(names: &Names, offsets: &Offsets) -> Vec<String> {
-    let sentence = |(queue, from, to): (&str, i64, i64)| {
+    let sentence = |(queue, Skip { from, to, seen }): (&str, Skip)| {
         let (orders, Names { topic, group, .. }) = (to - from, names);
         let is = if orders == 1 { "order was" } else { "orders were" };
+        let whose = match seen {
+            true => "somebody moved",
+            false => {
+                "while this process was stopped another consumer of the group placed them, or \
+                 somebody moved"
+            }
+        };
         format!(
-            "{orders} {is} passed over in {queue}: somebody moved what group {group} has consumed \
+            "{orders} {is} passed over in {queue}: {whose} what group {group} has consumed \
              from {from} to {to}. Set it back with mqadmin resetOffsetByTime -g {group} -t {topic} \
              -s TIME, a time before they were charged; orders that are placed already are left alone"
         )

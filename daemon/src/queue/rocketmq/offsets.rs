@@ -68,6 +68,8 @@ impl Place {
 /// A move by somebody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Move {
+    /// As `Skipped`, between this process's last stop and its start, when nobody here looked.
+    Missed { from: i64, to: i64 },
     /// Orders from the first offset up to the second won't be placed.
     Skipped { from: i64, to: i64 },
     /// Orders from the second offset up to the first will come again, which does no harm.
@@ -82,51 +84,77 @@ struct Known {
     /// Consumed up to here, by the broker's word or ours.
     consumed: i64,
     committed: i64,
-    /// Passed over, and not yet put right.
-    skipped: Option<(i64, i64)>,
+    skipped: Option<Skip>,
+}
+
+/// Orders that are passed over, and not yet put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Skip {
+    /// The first offset.
+    pub(super) from: i64,
+    /// The one after the last.
+    pub(super) to: i64,
+    /// Whether this process saw it happen, and that nobody else of the group was there.
+    pub(super) seen: bool,
+}
+
+impl Skip {
+    /// With what is passed over besides.
+    fn and(self, earlier: Option<Self>) -> Self {
+        earlier.map_or(self, |earlier| Self {
+            from: earlier.from,
+            to: self.to,
+            seen: self.seen && earlier.seen,
+        })
+    }
 }
 
 impl Known {
     /// What was passed over and handled all the same: it had been fetched before the move.
     fn put_right(&mut self, handled: Option<Run>) {
-        let (Some((from, to)), Some(run)) = (self.skipped, handled) else { return };
-        if run.first <= from && from < run.next {
-            self.skipped = Some((run.next, to)).filter(|(from, to)| from < to);
+        let (Some(skip), Some(run)) = (self.skipped, handled) else { return };
+        if run.first <= skip.from && skip.from < run.next {
+            self.skipped = (run.next < skip.to).then_some(Skip { from: run.next, ..skip });
         }
     }
 }
 
+/// What one process leaves to the next of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Consumed up to here at an ordered stop; none after any other end.
+    pub(super) consumed: Option<i64>,
+    pub(super) skipped: Option<Skip>,
+}
+
 /// The queues that are watched, by their names.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Offsets(BTreeMap<String, Known>);
+pub(super) struct Offsets {
+    known: BTreeMap<String, Known>,
+    /// What the process before left, of queues that weren't seen since.
+    left: BTreeMap<String, Left>,
+}
 
 impl Offsets {
     /// Takes a reading in; what was moved since the last one.
     pub(super) fn observe(&mut self, queue: &str, place: Place) -> Option<Move> {
         let Place { committed, oldest, handled } = place;
         let handled_up_to = place.handled_up_to();
-        let Some(known) = self.0.get_mut(queue) else {
-            let consumed = committed.max(handled_up_to.unwrap_or(committed));
-            let known = Known { consumed, committed, skipped: None };
-            self.0.insert(queue.to_owned(), known);
-            return None;
-        };
+        let Some(known) = self.known.get_mut(queue) else { return self.begin(queue, place) };
         known.put_right(handled);
         let (consumed, before) = (known.consumed.max(handled_up_to.unwrap_or(0)), known.committed);
         known.committed = committed;
         known.consumed = consumed.max(committed);
         if committed < before {
             known.consumed = committed;
-            if known.skipped.is_some_and(|(from, _)| committed <= from) {
-                known.skipped = None;
-            }
+            known.skipped = known.skipped.filter(|skip| skip.from < committed);
             return Some(Move::Back { from: before, to: committed });
         }
         // What the broker dropped in between is its own matter: it isn't there to be read.
         let (left, to) = (consumed.max(oldest), committed.max(oldest));
         if left < committed {
-            let from = known.skipped.map_or(left, |(from, _)| from);
-            known.skipped = Some((from, committed));
+            let skip = Skip { from: left, to: committed, seen: true };
+            known.skipped = Some(skip.and(known.skipped));
             return Some(Move::Skipped { from: left, to: committed });
         }
         if consumed < to && consumed < oldest {
@@ -136,27 +164,71 @@ impl Offsets {
         None
     }
 
+    /// The first reading of a queue, held against what the process before left.
+    fn begin(&mut self, queue: &str, place: Place) -> Option<Move> {
+        let Place { committed, oldest, handled } = place;
+        let left = self.left.get(queue).copied();
+        self.trust(queue, place);
+        let known = self.known.get_mut(queue)?;
+        known.skipped = known.skipped.filter(|skip| skip.from < committed);
+        // What this process has consumed by now begins where it was moved to.
+        let from = left?.consumed?.max(oldest);
+        let to = handled.map_or(committed, |run| committed.min(run.first));
+        if to <= from {
+            return None;
+        }
+        known.skipped = Some(Skip { from, to, seen: false }.and(known.skipped));
+        Some(Move::Missed { from, to })
+    }
+
     /// Takes the queue as it is: somebody of the group has it, and knows what it does.
     pub(super) fn trust(&mut self, queue: &str, place: Place) {
         let consumed = place.committed.max(place.handled_up_to().unwrap_or(place.committed));
-        let skipped = self.0.get(queue).and_then(|known| known.skipped);
+        let left = self.left.remove(queue).and_then(|left| left.skipped);
+        let skipped = self.known.get(queue).and_then(|known| known.skipped).or(left);
         let known = Known { consumed, committed: place.committed, skipped };
-        self.0.insert(queue.to_owned(), known);
+        self.known.insert(queue.to_owned(), known);
     }
 
-    /// What is passed over and not put right: queue, first offset, the one after the last.
-    pub(super) fn skipped(&self) -> impl Iterator<Item = (&str, i64, i64)> {
-        self.0
-            .iter()
-            .filter_map(|(queue, known)| known.skipped.map(|(from, to)| (queue.as_str(), from, to)))
+    /// What is passed over and not put right, by queue.
+    pub(super) fn skipped(&self) -> impl Iterator<Item = (&str, Skip)> {
+        let known = self.known.iter().map(|(queue, known)| (queue, known.skipped));
+        let left = self.left.iter().map(|(queue, left)| (queue, left.skipped));
+        known.chain(left).filter_map(|(queue, skip)| Some((queue.as_str(), skip?)))
+    }
+
+    /// Takes over what the process before left.
+    pub(super) fn take_over(&mut self, left: BTreeMap<String, Left>) {
+        self.left = left;
+    }
+
+    /// What is left to the next process: at an ordered stop, with what was `handled`, how far each
+    /// queue is consumed; before that only what is passed over, as more is consumed each moment.
+    pub(super) fn left(&self, handled: Option<&Handled>) -> BTreeMap<String, Left> {
+        let mut left = self.left.clone();
+        for (queue, known) in &self.known {
+            let consumed = handled.map(|handled| {
+                known.consumed.max(handled.run(queue).map_or(known.consumed, |run| run.next))
+            });
+            if consumed.is_some() || known.skipped.is_some() {
+                left.insert(queue.clone(), Left { consumed, skipped: known.skipped });
+            }
+        }
+        left
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Handled, Move, Offsets, Place, Run};
+    use std::collections::BTreeMap;
+
+    use super::{Handled, Left, Move, Offsets, Place, Run, Skip};
 
     const Q: &str = "broker-a/T/3";
+
+    fn spans(offsets: &Offsets) -> Vec<(&str, i64, i64)> {
+        offsets.skipped().map(|(queue, skip)| (queue, skip.from, skip.to)).collect()
+    }
 
     fn at(committed: i64, handled: Option<i64>) -> Place {
         Place { committed, oldest: 0, handled: handled.map(|next| Run { first: next - 5, next }) }
@@ -178,13 +250,13 @@ mod tests {
         offsets.observe(Q, at(40, Some(45)));
         assert_eq!(offsets.observe(Q, at(60, Some(45))), Some(Move::Skipped { from: 45, to: 60 }));
         assert_eq!(offsets.observe(Q, at(60, Some(45))), None);
-        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 45, 60)]);
+        assert_eq!(spans(&offsets), [(Q, 45, 60)]);
         // Another one adds to it.
         assert_eq!(offsets.observe(Q, at(80, Some(45))), Some(Move::Skipped { from: 60, to: 80 }));
-        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 45, 80)]);
+        assert_eq!(spans(&offsets), [(Q, 45, 80)]);
         // What came later was consumed by us.
         assert_eq!(offsets.observe(Q, at(90, Some(90))), None);
-        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 45, 80)]);
+        assert_eq!(spans(&offsets), [(Q, 45, 80)]);
     }
 
     #[test]
@@ -235,13 +307,70 @@ mod tests {
         let moved = offsets.observe(Q, run(30, 40, 60));
         assert_eq!(moved, Some(Move::Skipped { from: 40, to: 60 }));
         assert_eq!(offsets.observe(Q, run(30, 50, 60)), None);
-        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 50, 60)]);
+        assert_eq!(spans(&offsets), [(Q, 50, 60)]);
         assert_eq!(offsets.observe(Q, run(30, 60, 60)), None);
         assert_eq!(offsets.skipped().count(), 0);
         // Whoever went on behind the gap has not handled what is in it.
         offsets.observe(Q, run(30, 60, 80));
         assert_eq!(offsets.observe(Q, run(80, 90, 90)), None);
-        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, 60, 80)]);
+        assert_eq!(spans(&offsets), [(Q, 60, 80)]);
+    }
+
+    fn after(left: Left) -> Offsets {
+        let mut offsets = Offsets::default();
+        offsets.take_over(BTreeMap::from([(Q.to_owned(), left)]));
+        offsets
+    }
+
+    #[test]
+    fn what_was_moved_while_nobody_looked_is_told_at_the_next_start() {
+        let mut before = Offsets::default();
+        before.observe(Q, at(40, Some(40)));
+        assert!(before.left(None).is_empty());
+        let handled = Handled::default();
+        handled.note(Q, Run { first: 40, next: 45 });
+        let left = before.left(Some(&handled));
+        assert_eq!(left[Q], Left { consumed: Some(45), skipped: None });
+
+        let mut offsets = after(left[Q]);
+        assert_eq!(offsets.left(None), left, "kept while the queue is out of sight");
+        assert_eq!(offsets.observe(Q, at(60, None)), Some(Move::Missed { from: 45, to: 60 }));
+        let skip = Skip { from: 45, to: 60, seen: false };
+        assert_eq!(offsets.skipped().collect::<Vec<_>>(), [(Q, skip)]);
+        assert_eq!(offsets.observe(Q, at(60, None)), None);
+        // The next start, after whatever end, knows it as well, until it is set back.
+        let left = offsets.left(None)[Q];
+        assert_eq!(left, Left { consumed: None, skipped: Some(skip) });
+        assert_eq!(spans(&after(left)), [(Q, 45, 60)]);
+        let mut offsets = after(left);
+        assert_eq!(offsets.observe(Q, at(60, None)), None);
+        assert_eq!(spans(&offsets), [(Q, 45, 60)]);
+        let mut offsets = after(left);
+        assert_eq!(offsets.observe(Q, at(45, None)), None);
+        assert!(offsets.skipped().next().is_none() && offsets.left(None).is_empty());
+    }
+
+    #[test]
+    fn a_start_at_the_place_of_the_stop_is_quiet() {
+        let left = Left { consumed: Some(45), skipped: None };
+        for place in [
+            at(45, None),
+            // The stop's offset didn't reach the broker; what was dropped is its own matter.
+            at(40, None),
+            Place { committed: 45, oldest: 60, handled: None },
+            // This process has consumed some already.
+            Place { committed: 70, oldest: 0, handled: Some(Run { first: 45, next: 72 }) },
+        ] {
+            let mut offsets = after(left);
+            assert_eq!(offsets.observe(Q, place), None, "{place:?}");
+            assert_eq!(offsets.skipped().count(), 0);
+        }
+        let mut offsets = after(left);
+        let moved = Place { committed: 70, oldest: 0, handled: Some(Run { first: 60, next: 72 }) };
+        assert_eq!(offsets.observe(Q, moved), Some(Move::Missed { from: 45, to: 60 }));
+        let mut offsets = after(left);
+        offsets.trust(Q, at(60, None));
+        assert_eq!(offsets.observe(Q, at(60, None)), None);
     }
 
     #[test]

@@ -48,3 +48,49 @@ async fn an_offset_that_is_set_forward_passes_over_orders_and_is_told() -> Resul
     assert!(logs.contains("moved the consumed offset"), "{logs}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offset_that_is_set_forward_while_nobody_runs_is_told_at_the_next_start() -> Result<()> {
+    const BUYERS: u32 = 12;
+    let (_folder, broker) = plain_broker().await?;
+    let mut daemon = Daemon::start(on(&broker)).await?;
+    let pause = json!({ "reason": "orders are to wait" });
+    daemon.charge(&phone(100), "pid_0001", "5999.000").await?;
+    topic_drained(&broker).await?;
+    daemon.admin().command("/v1/consumption/pause", pause).await?;
+    for buyer in 0..BUYERS {
+        assert_eq!(daemon.charge(&phone(buyer), "pid_0001", "5999.000").await?.code(), "10000");
+    }
+    daemon.terminate().await?;
+    broker.mqadmin(&["resetOffsetByTime", "-g", GROUP, "-t", TOPIC, "-s", "now"]).await?;
+    let mut daemon = daemon.restart().await?;
+    // After another end than an ordered one as well.
+    for _ in 0..2 {
+        until("orders passed over to be told", WITHIN, || async {
+            let state = daemon.admin().status().await?;
+            Ok(state.warnings.iter().any(|why| why.contains("passed over")).then_some(()))
+        })
+        .await?;
+        for buyer in 0..BUYERS {
+            assert_eq!(daemon.query(&phone(buyer), "pid_0001").await?.code(), "42004", "{buyer}");
+        }
+        daemon.kill9()?;
+        daemon = daemon.restart().await?;
+    }
+    daemon.admin().command("/v1/consumption/resume", json!({ "reason": "go on" })).await?;
+    daemon.terminate().await?;
+    broker.mqadmin(&["resetOffsetByTime", "-g", GROUP, "-t", TOPIC, "-s", "0"]).await?;
+    let daemon = daemon.restart().await?;
+    until("all to be placed", WITHIN, || async {
+        let placed = async |buyer| -> Result<bool> {
+            Ok(daemon.query(&phone(buyer), "pid_0001").await?.code() == "10000")
+        };
+        let mut all = true;
+        for buyer in 0..BUYERS {
+            all &= placed(buyer).await?;
+        }
+        Ok((all && daemon.admin().status().await?.warnings.is_empty()).then_some(()))
+    })
+    .await?;
+    Ok(())
+}

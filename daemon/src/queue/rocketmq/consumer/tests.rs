@@ -86,7 +86,7 @@ async fn retiring_awaits_the_work_and_holds_the_rest_until_released() {
     assert_eq!(worker.join().unwrap(), Passed::Done);
     assert!(!late.is_finished());
     gate.release();
-    assert_eq!(late.join().unwrap(), Passed::GivenUp);
+    assert_eq!(late.join().unwrap(), Passed::Held);
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_batch_that_waits_for_the_store_ends_with_the_gate() {
     until(|| tries.load(Ordering::SeqCst) != 0).await;
     gate.retire(LONG).await;
     gate.release();
-    assert_eq!(waiting.join().unwrap(), Passed::GivenUp);
+    assert_eq!(waiting.join().unwrap(), Passed::Held);
 }
 
 #[test]
