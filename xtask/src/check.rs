@@ -37,7 +37,11 @@ pub(crate) fn run() -> Result<()> {
     step("profiles", profiles)
 }
 
-fn tidy() -> Result<()> {
+/// Nothing but the tidiness.
+///
+/// # Errors
+/// What is untidy.
+pub(crate) fn tidy() -> Result<()> {
     let faults = tidy::faults(root())?;
     if faults.is_empty() {
         return Ok(());

@@ -21,6 +21,8 @@ use clap::Parser;
 enum Chore {
     /// Formatting, lints, documentation, licences, shipped profiles, tidiness.
     Check,
+    /// Only the tidiness, in a second.
+    Tidy,
     /// The daemon beside bare counterparts, in figures: release programs, minutes.
     Bench(bench::Args),
     /// What is shipped, in `target/dist`: a tarball, a .deb, their sums.
@@ -41,6 +43,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Check => check::run(),
+        Chore::Tidy => check::tidy(),
         Chore::Bench(args) => bench::run(&args),
         Chore::Dist => dist::run(),
         Chore::E2e(args) => e2e::run(&args),

@@ -1,6 +1,6 @@
 //! Looks for queues beyond those that a topic has, once per topic and broker, each on a task of its
-//! own: it asks more than a hundred times, and the start doesn't wait for that. Until it has ended it
-//! isn't known what waits, which is an error of the lag, and never 0.
+//! own: it asks more than a hundred times, and the start doesn't wait for that. Until it has ended,
+//! what waits isn't known, which is an error of the lag, and never 0.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -28,6 +28,29 @@ pub(crate) fn told(daemon: &Daemon, verb: &[&str]) -> Result<(i32, String)> {
     Ok((output.status.code().context("killed")?, text))
 }
 
+/// Every way to look for one order finds it, and none shows the whole number.
+async fn is_found_in_every_way(daemon: &Daemon, number: &str, id: &str) -> Result<()> {
+    let spaced = format!("+86 {} {}-{}", &number[..3], &number[3..7], &number[7..]);
+    for verb in [
+        vec!["orders", "--phone", number],
+        vec!["orders", "--phone", &spaced],
+        vec!["orders", "--state", "queued", "--product", "pid_0001"],
+        vec!["orders", "--id", &id[..8]],
+        vec!["order", &id[..13]],
+        vec!["order", &id.to_uppercase().replace('-', "")],
+    ] {
+        // A broker that is busy doesn't tell within a second how many wait, which the list says.
+        let (code, text) = until("a whole list", WITHIN, || async {
+            let told = told(daemon, &verb)?;
+            Ok((!told.1.contains("NOT LISTED")).then_some(told))
+        })
+        .await?;
+        assert!(code == 0 && text.contains(id), "{verb:?}: {code}\n{text}");
+        assert!(!text.contains(number), "{verb:?}: {text}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_that_waits_in_the_broker_is_found_and_after_a_restart_it_is_said_to_be_lacking()
 -> Result<()> {
@@ -44,24 +67,7 @@ async fn an_order_that_waits_in_the_broker_is_found_and_after_a_restart_it_is_sa
     assert_eq!(charged.code(), "10000", "{}", charged.text());
     let id = charged.json()?["data"]["orderId"].as_str().context("no id")?.to_owned();
 
-    let spaced = format!("+86 {} {}-{}", &number[..3], &number[3..7], &number[7..]);
-    for verb in [
-        vec!["orders", "--phone", &number],
-        vec!["orders", "--phone", &spaced],
-        vec!["orders", "--state", "queued", "--product", "pid_0001"],
-        vec!["orders", "--id", &id[..8]],
-        vec!["order", &id[..13]],
-        vec!["order", &id.to_uppercase().replace('-', "")],
-    ] {
-        // A broker that is busy doesn't tell within a second how many wait, which the list says.
-        let (code, text) = until("a whole list", WITHIN, || async {
-            let told = told(&daemon, &verb)?;
-            Ok((!told.1.contains("NOT LISTED")).then_some(told))
-        })
-        .await?;
-        assert!(code == 0 && text.contains(&id), "{verb:?}: {code}\n{text}");
-        assert!(!text.contains(&number), "{verb:?}: {text}");
-    }
+    is_found_in_every_way(&daemon, &number, &id).await?;
     let (code, text) = told(&daemon, &["orders", "--phone", "1520000"])?;
     assert!(code == 64 && text.contains("it has 7 digits"), "{code}\n{text}");
 
