@@ -19,12 +19,15 @@ mod dials;
 mod ending;
 mod gateway;
 mod in_place;
+mod limits;
 mod looks;
 mod manager;
 mod operations;
 mod queue;
 mod refused;
 mod reload;
+#[cfg(feature = "rocketmq")]
+mod rocketmq;
 mod serving;
 mod standstill;
 mod switches;
@@ -35,7 +38,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use domain::order_id::OrderId;
+use domain::ports::order_side::OrderSide;
+use instruments::fault_points::{self, Point, reach};
 use protocol::{Phase, SwitchView};
+use store_sqlite::{CloseError, Seed, Store, Take};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
@@ -43,19 +50,15 @@ use tracing::{debug, error, info, warn};
 use crate::admin::{AdminSocket, StatusSource};
 use crate::config::{Config, Loaded, Role};
 use crate::dial::Dial;
-use crate::domain::order_id::OrderId;
 use crate::exit::Exit;
-use crate::fault_points::{self, Point, reach};
 use crate::inherited::{self, Inherited};
 use crate::metrics::Scraper;
 use crate::order::OrderBook;
-use crate::order_side::OrderSide;
 use crate::shutdown::{Hangups, Signals, Stop};
 use crate::signals::Meaningless;
 use crate::status::Status;
-use crate::store::{CloseError, Seed, Store, Take};
 use crate::telemetry::{self, LogHandle, Sink};
-use crate::{admin, args, config, groups, http, memory, signals, store, systemd, threads};
+use crate::{admin, args, config, groups, memory, signals, systemd, threads};
 use dials::Dials;
 use gateway::GatewayParts;
 use operations::Operations;
@@ -77,10 +80,10 @@ const RUNTIME_LEFTOVERS: Duration = Duration::from_millis(200);
 pub enum StartError {
     /// The database can't be used.
     #[error(transparent)]
-    Store(#[from] store::OpenError),
+    Store(#[from] store_sqlite::OpenError),
     /// An address can't be listened on.
     #[error(transparent)]
-    Bind(#[from] http::BindError),
+    Bind(#[from] edge::BindError),
     /// The admin socket can't be made.
     #[error(transparent)]
     AdminSocket(#[from] admin::SocketError),
@@ -89,10 +92,10 @@ pub enum StartError {
     Secrets(#[from] config::Faults),
     /// The queue's client can't be set up (an absent broker is no such case).
     #[error("the queue can't be set up: {0}")]
-    Queue(crate::queue::Cause),
+    Queue(domain::ports::Cause),
     /// The database was opened and can't be read.
     #[error(transparent)]
-    Read(#[from] store::ReadError),
+    Read(#[from] store_sqlite::ReadError),
     /// The system refused something basic.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -103,18 +106,8 @@ impl StartError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Store(error) => match error {
-                store::OpenError::Held { .. } => Exit::TempFail,
-                store::OpenError::NewerSchema { .. }
-                | store::OpenError::NotADatabase { .. }
-                | store::OpenError::Foreign { .. }
-                | store::OpenError::Gone { .. }
-                | store::OpenError::Another { .. }
-                | store::OpenError::Corrupt { .. } => Exit::DataErr,
-                store::OpenError::Unwritable { .. } => Exit::CantCreate,
-                store::OpenError::Io { .. } => Exit::Io,
-            },
-            Self::Bind(http::BindError::NotPermitted(_)) => Exit::NoPerm,
+            Self::Store(error) => Exit::of_store(error),
+            Self::Bind(edge::BindError::NotPermitted(_)) => Exit::NoPerm,
             Self::Bind(_) => Exit::Unavailable,
             Self::AdminSocket(admin::SocketError::AlreadyRunning(_)) => Exit::TempFail,
             Self::AdminSocket(_) => Exit::CantCreate,
@@ -451,7 +444,7 @@ fn access_rules(config: &Config) -> admin::Rules {
 }
 
 async fn open_store(config: &Config, take: Take, status: &Status) -> Result<Store, StartError> {
-    let settings = store::Settings {
+    let settings = store_sqlite::Settings {
         path: config.store.path.clone(),
         readers: config.store.readers,
         writes_waiting_max: config.store.writes_waiting_max,

@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use store_sqlite::Take;
 
 use crate::config::{self, Faults, Loaded, Options, QueueKind, Role};
 use crate::exit::Exit;
-use crate::store::Take;
 
 /// The version with the commit that it was built from, by `build/commit.rs`.
 pub const BUILD: &str = env!("BUILT_FROM");

@@ -3,6 +3,8 @@
 
 use std::process::ExitCode;
 
+use store_sqlite::OpenError;
+
 /// How a process of the daemon ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {
@@ -37,6 +39,22 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The one for a database that can't be used.
+    #[must_use]
+    pub const fn of_store(error: &OpenError) -> Self {
+        match error {
+            OpenError::Held { .. } => Self::TempFail,
+            OpenError::NewerSchema { .. }
+            | OpenError::NotADatabase { .. }
+            | OpenError::Foreign { .. }
+            | OpenError::Gone { .. }
+            | OpenError::Another { .. }
+            | OpenError::Corrupt { .. } => Self::DataErr,
+            OpenError::Unwritable { .. } => Self::CantCreate,
+            OpenError::Io { .. } => Self::Io,
+        }
+    }
+
     /// All of them, by rising code.
     #[must_use]
     pub const fn all() -> [Self; 14] {

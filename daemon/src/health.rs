@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use edge::{Call, Route, route};
 use hyper::{Method, StatusCode};
 use protocol::Phase;
 use serde::Serialize;
 use warp::reply::Response;
 
-use crate::http::{self, Call, Route, route};
 use crate::status::Status;
 
 #[derive(Serialize)]
@@ -22,7 +22,7 @@ struct Readiness {
 /// Both paths.
 pub fn routes(status: Arc<Status>) -> Vec<Route> {
     let alive = route("/healthz", &[Method::GET], |_: Call| async {
-        http::write(StatusCode::OK, &serde_json::json!({ "alive": true }))
+        edge::write(StatusCode::OK, &serde_json::json!({ "alive": true }))
     });
     let ready = route("/readyz", &[Method::GET], move |_: Call| {
         let response = readiness(&status);
@@ -43,5 +43,5 @@ fn readiness(status: &Status) -> Response {
         warnings: condition.warnings,
         recovering: condition.recovering,
     };
-    http::write(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &readiness)
+    edge::write(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &readiness)
 }

@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::ports::{Cause, Lag};
 use protocol::{ConfigView, EpochMs, Phase, ReloadOutcome, ReloadView, Trouble, TroubleState};
 use tokio::sync::watch;
 
-use crate::clock;
-use crate::queue::{Cause, Lag};
-use crate::vitals::Vitals;
+use instruments::clock;
+use instruments::vitals::Vitals;
 pub use record::{Record, Refuses, Subject};
 
 /// The process's own state. Shared by all parts.

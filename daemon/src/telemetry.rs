@@ -2,8 +2,6 @@
 //! systemd, JSON lines elsewhere. It owns the filter, which can be changed while running; what is
 //! logged is everyone else's. Nobody who logs waits for whoever reads: `handover` says how.
 
-#[cfg(test)]
-pub(crate) mod captured;
 mod handover;
 mod journal;
 mod panics;
@@ -22,7 +20,6 @@ use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
 pub use handover::Dropped;
 use handover::HandOver;
-pub(crate) use panics::text_of;
 
 use crate::config::{Log, LogDirectives, LogFormat, NoDirective};
 

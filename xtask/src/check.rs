@@ -42,7 +42,8 @@ pub(crate) fn run() -> Result<()> {
 /// # Errors
 /// What is untidy.
 pub(crate) fn tidy() -> Result<()> {
-    let faults = tidy::faults(root())?;
+    let mut faults = tidy::faults(root())?;
+    faults.extend(tidy::arrows(root())?);
     if faults.is_empty() {
         return Ok(());
     }

@@ -1,8 +1,9 @@
 //! What clippy and rustfmt don't see: headers, sizes, long lines, blanks at line ends, bans without
-//! a reason, alerts whose remedy isn't there. It reads text line by line and leans on rustfmt's
-//! indentation; it parses no Rust.
+//! a reason, alerts whose remedy isn't there, arrows between parts that no row allows. It reads
+//! text line by line and leans on rustfmt's indentation; it parses no Rust.
 
 mod anchors;
+mod arrows;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,14 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 /// Folders that hold nothing of ours.
 const SKIPPED: [&str; 3] = ["target", ".git", "seckill-data"];
+
+/// Every arrow between the parts of the project that ARCHITECTURE.md doesn't allow, one line each.
+///
+/// # Errors
+/// A manifest or a source can't be read.
+pub(crate) fn arrows(root: &Path) -> Result<Vec<String>> {
+    arrows::wrong(root)
+}
 
 /// Everything untidy below a folder, one line each (`path:line: what`), in the paths' order.
 ///

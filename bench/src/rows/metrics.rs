@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use instruments::meter::{AnswerMeter, Endpoint};
 use protocol::Code;
 use seckill_e2e::http::Client;
-use seckilld::meter::{AnswerMeter, Endpoint};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::rest::{FEW, crowd, micros_each};

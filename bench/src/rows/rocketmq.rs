@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use domain::ports::{Cause, Consuming, Delivery, Outgoing, Placer, Producer, Published};
 use protocol::{EpochMs, OrderMessage};
+use queue_rocketmq::RocketmqQueue;
 use seckill_e2e::broker::{Broker, BrokerOptions};
 use seckilld::config::Rocketmq;
-use seckilld::queue::rocketmq::RocketmqQueue;
-use seckilld::queue::{Cause, Consuming, Delivery, Outgoing, Placer, Producer, Published};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -69,7 +69,8 @@ impl BareClient {
             consumer_group: "GID_SECKILL_BENCH".to_owned(),
             ..Rocketmq::default()
         };
-        let queue = RocketmqQueue::open(&settings, None).map_err(|cause| failed(&cause))?;
+        let queue =
+            RocketmqQueue::open(&(&settings).into(), None).map_err(|cause| failed(&cause))?;
         let counter = Arc::new(Counter::default());
         let mut client = Self { queue, counter, sent: 0 };
         let producer = client.queue.producer();

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use edge::UnixPeer;
 use protocol::{PeerView, Permission};
+use store_sqlite::Actor;
 
 use crate::config::Others;
 use crate::groups::{self, Known};
-use crate::http::UnixPeer;
-use crate::store::Actor;
 
 /// How long a user's groups are remembered: an operator who is taken out of the group loses the
 /// right this soon.
@@ -155,10 +155,10 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
+    use edge::UnixPeer;
     use protocol::Permission;
 
     use super::{Access, Known, Others, Rules};
-    use crate::http::UnixPeer;
 
     fn rules(others: Others) -> Rules {
         Rules { own_uid: 990, operators: Some(("sale".to_owned(), 77)), others }

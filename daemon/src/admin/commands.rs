@@ -1,6 +1,7 @@
 //! What `POST` does: reads the body, has the store carry the command out together with its entry in
 //! the audit log, puts into effect what isn't in the database, and tells everybody who watches.
 
+use edge::Call;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use protocol::{
@@ -11,6 +12,9 @@ use protocol::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use store_sqlite::{
+    Carried, Command, CommandError, ControlVerb, Firstness, Shelf, Store, WriteError,
+};
 use tracing::info;
 use warp::reply::Response;
 
@@ -20,10 +24,6 @@ use super::endpoints::Name;
 use super::notables::counted;
 use super::query::{Query, bad};
 use crate::config::{LEVELS, LogDirectives, Role};
-use crate::http::{self, Call};
-use crate::store::{
-    Carried, Command, CommandError, ControlVerb, Firstness, Shelf, Store, WriteError,
-};
 
 /// Longest `request_id` and `reason`, in characters.
 const REQUEST_ID_CHARS_MAX: usize = 64;
@@ -351,7 +351,7 @@ impl Asked<'_> {
 fn done<S: Serialize>(body: &impl Body, carried: &Carried, state: S) -> Response {
     let request_id = body.request_id().to_owned();
     let done = Done { request_id, audit_id: carried.audit_id, state };
-    let mut response = http::write(StatusCode::OK, &done);
+    let mut response = edge::write(StatusCode::OK, &done);
     if carried.first == Firstness::Repeated {
         response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
     }

@@ -4,7 +4,7 @@
 use hyper::Method;
 use protocol::EndpointView;
 
-use crate::http::percent_decoded;
+use edge::percent_decoded;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

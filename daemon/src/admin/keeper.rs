@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge::UnixPlace;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::TellTrouble;
 use super::socket::SocketFile;
-use crate::http::UnixPlace;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);

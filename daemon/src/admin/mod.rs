@@ -32,16 +32,16 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Rules};
 pub use commands::of_roles;
+use domain::ports::{BoxFuture, Cause};
+use edge::{EdgeCounters, Limits, Listener, UnixPlace};
 #[cfg(test)]
 pub(crate) use query::query_string_is_judged;
 pub use socket::{AdminSocket, SocketError};
+use store_sqlite::{Carried, Command, CommandError, Store};
 
 use crate::config::Role;
 use crate::dial::Dial;
-use crate::http::{self, EdgeCounters, Limits, Listener, UnixPlace};
 use crate::metrics::Scraper;
-use crate::queue::{BoxFuture, Cause};
-use crate::store::{Carried, Command, CommandError, Store};
 use observatory::Observatory;
 
 /// Limits of the admin socket: few clients, all on this machine.
@@ -201,7 +201,7 @@ pub async fn serve(
     let desk = Arc::new(Desk { parts, observatory, switching, cancel: cancel.clone() });
     let service = move || warp::service(routes::routes(Arc::clone(&desk)));
     let gate = Box::new(routes::wants_body);
-    let served = http::serve(listener, service, gate, LIMITS, counters, cancel).await;
+    let served = edge::serve(listener, service, gate, LIMITS, counters, cancel).await;
     looking.abort();
     // The file goes with the end of serving.
     end.cancel();

@@ -101,7 +101,7 @@ impl Observatory {
         let mut current = self.current.lock().await;
         let told = Noticed { kind: NotableKind::Audit, severity: Severity::Info, text };
         let mut newer = current.snapshot.clone();
-        newer.move_to(crate::clock::now());
+        newer.move_to(instruments::clock::now());
         current.notice(&mut newer, vec![told]);
         self.go_on_to(&mut current, newer);
         // The change itself shows with it, not a quarter of a second later.
@@ -122,7 +122,7 @@ impl Observatory {
     /// way of the changes, so that it can't overtake one.
     fn beat(&self, current: &mut Current) {
         if HEARTBEAT_EVERY <= current.told_at.elapsed() {
-            let (seq, at) = (current.snapshot.seq, crate::clock::now());
+            let (seq, at) = (current.snapshot.seq, instruments::clock::now());
             self.send(current, &Line::Heartbeat { seq, at });
         }
     }
@@ -182,11 +182,11 @@ pub(super) fn line(line: &Line) -> Bytes {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use domain::ports::BoxFuture;
     use protocol::{Line, PeerView, Permission, Phase, Snapshot};
 
     use super::{LINES_BEHIND_MAX, Observatory};
     use crate::admin::StatusSource;
-    use crate::queue::BoxFuture;
 
     struct Shown(Mutex<Snapshot>);
 

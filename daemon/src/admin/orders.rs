@@ -6,17 +6,17 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
+use domain::order_id::IdPrefix;
+use domain::ports::Cause;
 use protocol::{
     HistoryStep, OrderHistory, OrderState, OrderStatus, OrderView, OrdersPage, QueryData, Refusal,
     RefusalCode, StepKind, Unlisted, UnlistedPlace, grouped, mask_phone,
 };
+use store_sqlite::{OrderDetail, OrderFilter};
 
 use super::views::{nothing, read};
 use super::{Desk, Reached, UndecidedOrder};
 use crate::config::Role;
-use crate::domain::order_id::IdPrefix;
-use crate::queue::Cause;
-use crate::store::{OrderDetail, OrderFilter};
 
 /// Undecided orders of a gateway that are looked for in the database, to leave out what has moved
 /// on. Beyond that they count as waiting.

@@ -3,7 +3,7 @@
 
 use protocol::{OrderState, Refusal, RefusalCode};
 
-use crate::domain::order_id::IdPrefix;
+use domain::order_id::IdPrefix;
 
 /// Entries of a page unless told, and at most.
 const LIMIT: usize = 50;

@@ -5,18 +5,18 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge::{Call, anywhere};
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, ORIGIN, REFERER};
 use hyper::http::request::Parts;
 use protocol::{Permission, Refusal, RefusalCode};
+use store_sqlite::ANSWERED_WITHIN;
 use warp::Filter;
 use warp::reply::Response;
 
 use super::access::Caller;
 use super::endpoints::{self, Found, Name};
 use super::{Desk, commands, events, views};
-use crate::http::{self, Call, anywhere};
-use crate::store::ANSWERED_WITHIN;
 
 /// How long a request other than for events may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,7 +43,7 @@ pub(super) fn routes(
         let msg = "requests with Origin or Referer are refused";
         refuse(&Refusal::new(RefusalCode::NotPermitted, msg))
     });
-    refused.or(answered).unify().recover(http::recover).unify()
+    refused.or(answered).unify().recover(edge::recover).unify()
 }
 
 fn is_browsers(headers: &HeaderMap) -> bool {
@@ -79,7 +79,7 @@ async fn answer(desk: Arc<Desk>, call: Call) -> Result<Response, Refusal> {
         permit(&caller, Permission::Operate)?;
     }
     if call.body_left_out {
-        return Ok(http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        return Ok(edge::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     if name == Name::Events {
         let cancel = desk.cancel.clone();
@@ -130,9 +130,9 @@ pub(super) fn too_slow() -> Refusal {
 }
 
 fn other_methods(call: &Call, methods: &[hyper::Method]) -> Response {
-    let allow = http::allow_header(methods);
+    let allow = edge::allow_header(methods);
     if call.method == hyper::Method::OPTIONS {
-        return http::unhandled(&call.method, &allow);
+        return edge::unhandled(&call.method, &allow);
     }
     let names = allow.to_str().unwrap_or_default();
     let msg = format!("{} is no method of {}; allowed: {names}", call.method, call.path);
@@ -143,5 +143,5 @@ fn other_methods(call: &Call, methods: &[hyper::Method]) -> Response {
 
 fn refuse(refusal: &Refusal) -> Response {
     let status = StatusCode::from_u16(refusal.code.status());
-    http::write(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), refusal)
+    edge::write(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), refusal)
 }

@@ -11,10 +11,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use domain::ports::{BoxFuture, Cause};
+use edge::EdgeCounters;
 use protocol::{
     ConfigEntry, ConfigPage, Controls, Phase, QueryData, Refusal, ReloadState, Snapshot,
 };
 use serde_json::{Value, json};
+use store_sqlite::testing::Fixture;
+use store_sqlite::{Carried, Command, CommandError, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -23,11 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Access, AdminSocket, Owners, Parts, Rules, StatusSource, UndecidedOrder, serve};
 use crate::config::{Others, Role};
-use crate::http::EdgeCounters;
 use crate::metrics::{Figures, Scraper, Source};
-use crate::queue::{BoxFuture, Cause};
-use crate::store::tests::Fixture;
-use crate::store::{Carried, Command, CommandError, Store};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 

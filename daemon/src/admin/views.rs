@@ -1,6 +1,7 @@
 //! What `GET` shows. Everything comes from the snapshot, the meters, the database or the effective
 //! configuration; phone numbers are masked but for one order's on demand.
 
+use edge::Call;
 use hyper::StatusCode;
 use protocol::{
     Endpoints, Health, Permission, ProductsPage, Refusal, RefusalCode, Snapshot, Unlisted,
@@ -8,6 +9,7 @@ use protocol::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use store_sqlite::{Command, ListError, OrderDetail, OrderFilter};
 use tracing::info;
 use warp::reply::Response;
 
@@ -18,9 +20,7 @@ use super::query::{Query, bad};
 use super::routes::too_slow;
 use super::{Desk, orders};
 use crate::config::Role;
-use crate::http::{self, Call};
 use crate::request::PhonePattern;
-use crate::store::{Command, ListError, OrderDetail, OrderFilter};
 
 /// Answers a `GET`.
 pub(super) async fn view(
@@ -70,7 +70,7 @@ async fn whole(desk: &Desk, caller: &Caller, name: Name, value: &str) -> Result<
 }
 
 fn shown(body: &impl Serialize) -> Result<Response, Refusal> {
-    Ok(http::write(StatusCode::OK, body))
+    Ok(edge::write(StatusCode::OK, body))
 }
 
 /// A refusal of what isn't there.
@@ -99,7 +99,7 @@ fn health(snapshot: &Snapshot) -> Response {
     let healthy = snapshot.is_healthy();
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let (phase, degraded) = (snapshot.phase, snapshot.degraded.clone());
-    http::write(status, &Health { healthy, phase, degraded })
+    edge::write(status, &Health { healthy, phase, degraded })
 }
 
 async fn orders(desk: &Desk, query: &Query) -> Result<Response, Refusal> {

@@ -1,10 +1,11 @@
 //! Keeps in the database what the next start has to know of the brokers: which ever had orders, so
 //! that one that is away is missed, and how far orders were consumed.
 
+use domain::ports::{BoxFuture, Cause};
+use queue_rocketmq::BrokerNotes;
+use store_sqlite::Store;
+
 use crate::config::Rocketmq;
-use crate::queue::rocketmq::BrokerNotes;
-use crate::queue::{BoxFuture, Cause};
-use crate::store::Store;
 
 /// Lines of text under a key.
 pub(super) struct StoredNotes {

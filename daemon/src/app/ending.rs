@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use store_sqlite::{CloseError, Store};
 use tracing::error;
 
 use crate::exit::Exit;
 use crate::shutdown::Stop;
-use crate::store::{CloseError, Store};
 use crate::systemd;
 
 /// The time that a stop asks of the service manager again and again.

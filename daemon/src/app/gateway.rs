@@ -3,7 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::order_id::OrderIdKey;
+use domain::ports::Pending;
+use domain::ports::order_side::OrderSide;
+use domain::ports::{BoxFuture, Cause, Outgoing, Producer};
+use domain::secret::Secret;
+use instruments::vitals::Pulse;
 use protocol::EpochMs;
+use store_sqlite::{Store, Unconfirmed};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,9 +21,8 @@ use super::StartError;
 use super::dials::Dials;
 use super::in_place::InPlace;
 use super::queue::QueueParts;
-use crate::config::{Config, PUBLISH_WAITING_MOST, Role, Secret};
+use crate::config::{Config, PUBLISH_WAITING_MOST, Role};
 use crate::dial::Dial;
-use crate::domain::order_id::OrderIdKey;
 use crate::gateway::book::Book;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::{DoubtStore, Doubts};
@@ -26,12 +32,8 @@ use crate::gateway::refresh::{Heard, Refresh, Sync};
 use crate::gateway::routes::Desks;
 use crate::gateway::tally::Tally;
 use crate::gateway::{opening, publisher};
-use crate::order_side::OrderSide;
-use crate::queue::{BoxFuture, Cause, Outgoing, Producer};
 use crate::request::PhonePattern;
 use crate::status::{Condition, Part, Refuses, Status};
-use crate::store::{Pending, Store, Unconfirmed};
-use crate::vitals::Pulse;
 
 /// Told where the order node decides nothing because somebody wants it.
 const PAUSED: &str = "consumption is paused at the order node: orders are accepted and wait";

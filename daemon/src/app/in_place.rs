@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::queue::{Blame, BoxFuture, Cause, Outgoing, Producer, Published};
-use crate::store::Store;
+use domain::ports::{Blame, BoxFuture, Cause, Outgoing, Producer, Published};
+
+use store_sqlite::Store;
 
 /// The producer with that condition.
 pub(super) struct InPlace {
@@ -48,8 +49,9 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use store_sqlite::testing::{Fixture, outgoing};
+
     use super::{Blame, BoxFuture, Cause, InPlace, Outgoing, Producer, Published};
-    use crate::store::tests::{Fixture, outgoing};
 
     /// A broker that takes everything.
     #[derive(Default)]

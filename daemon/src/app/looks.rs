@@ -5,7 +5,9 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use domain::ports::Cause;
 use protocol::{Code, Trouble, TroubleState};
+use store_sqlite::{LOCK_WAIT, Store};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,9 +22,7 @@ use crate::dial::Dial;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
-use crate::queue::Cause;
 use crate::status::{Condition, Part, Record, Refuses, Status, Subject};
-use crate::store::{LOCK_WAIT, Store};
 
 const EVERY: Duration = Duration::from_secs(1);
 

@@ -5,17 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ports::{BoxFuture, Cause, LagReader};
+use instruments::fault_points::{Point, reach};
 use protocol::{Code, Controls, QueryData};
+use store_sqlite::{Carried, Command, CommandError};
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Reloader;
 use super::switches::Switches;
 use crate::admin::{Owners, Reached, UndecidedOrder};
-use crate::fault_points::{Point, reach};
 use crate::gateway::book::{Book, Standing};
 use crate::gateway::query::QueryDesk;
-use crate::queue::{BoxFuture, Cause, LagReader};
-use crate::store::{Carried, Command, CommandError};
 use crate::telemetry::LogHandle;
 
 /// How long a list waits for the lag of a broker that may be silent.

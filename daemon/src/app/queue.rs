@@ -3,7 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use domain::ports::Account;
+use domain::ports::Pending;
+use domain::ports::{BoxFuture, Cause, Consuming, Lag, LagReader, Producer, QueueLag};
+use instruments::vitals::Pulse;
 use protocol::RocketmqView;
+#[cfg(feature = "rocketmq")]
+use queue_rocketmq::{Health, RocketmqQueue, Tried};
+use store_sqlite::Store;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +20,7 @@ use super::StartError;
 #[cfg(feature = "rocketmq")]
 use super::broker_notes::StoredNotes;
 use super::dials::Dials;
-use crate::config::{Account, Config, Loaded, QueueKind, Role};
+use crate::config::{Config, Loaded, QueueKind, Role};
 use crate::dial::Dial;
 use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
@@ -21,13 +28,8 @@ use crate::queue::embedded::EmbeddedQueue;
 use crate::queue::recorded::RecordedPlacer;
 use crate::queue::recorded::RecordedProducer;
 #[cfg(feature = "rocketmq")]
-use crate::queue::rocketmq::{Health, RocketmqQueue, Tried};
-use crate::queue::{BoxFuture, Cause, Consuming, Lag, LagReader, Producer, QueueLag};
-#[cfg(feature = "rocketmq")]
 use crate::status::Condition;
 use crate::status::{Part, Record, Refuses, Status, Subject};
-use crate::store::{Pending, Store};
-use crate::vitals::Pulse;
 
 /// How much of what is undecided this process can know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -360,7 +362,7 @@ impl LagReader for WithResent {
 fn open_rocketmq(loaded: &Loaded, store: &Store, status: &Arc<Status>) -> Result<Kind, StartError> {
     let credentials = loaded.credentials()?;
     let settings = &loaded.config.rocketmq;
-    let queue = RocketmqQueue::open(settings, credentials).map_err(StartError::Queue)?;
+    let queue = RocketmqQueue::open(&settings.into(), credentials).map_err(StartError::Queue)?;
     queue.keep_brokers_in(Arc::new(StoredNotes::brokers(store, settings)));
     queue.keep_consumed_in(Arc::new(StoredNotes::consumed(store, settings)));
     let (mut health, status) = (queue.health(), Arc::clone(status));

@@ -7,10 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
+use domain::order_id::{OrderId, OrderIdKey};
+use domain::ports::{Account, AccountKey};
+use domain::secret::Secret;
+use instruments::clock;
 use protocol::{
     ConfigChange, ConfigPage, EpochMs, Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView,
 };
 use serde_json::{Value, json};
+use store_sqlite::{Actor, Carried, Command, CommandError, Seed, Store};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{Level, enabled, error, info, warn};
@@ -20,13 +25,11 @@ use super::queue::QueueParts;
 use super::serving::RestLimits;
 use super::{access_rules, seeds};
 use crate::admin::{Access, Rules};
-use crate::config::{self, Account, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Role, Secret};
-use crate::domain::order_id::{OrderId, OrderIdKey};
+use crate::config::{self, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Role};
 use crate::shutdown::Hangups;
 use crate::status::Status;
-use crate::store::{Actor, Carried, Command, CommandError, Seed, Store};
 use crate::telemetry::LogHandle;
-use crate::{clock, groups, systemd};
+use crate::{groups, systemd};
 
 /// Who asked, where the kernel tells nobody.
 const BY_SIGNAL: &str = "SIGHUP";
@@ -204,6 +207,7 @@ impl Reloader {
         let account_before = self.parts.queue.account();
         let other_keys =
             account_before.as_ref().map_or_else(Vec::new, |old| old.differing(&account));
+        let other_keys: Vec<_> = other_keys.into_iter().map(key_of).collect();
         let other_order_id_key = self.other_order_id_key(key.as_ref());
         for key in other_keys.iter().copied().chain(other_order_id_key) {
             note_content(&mut changed, key, &again);
@@ -390,6 +394,14 @@ fn restart_needed(keys: &[ConfigChange], generation: u64) -> Refusal {
     let data = json!({ "generation": generation, "keys": keys });
     let msg = format!("nothing was changed: {what}{lines}");
     Refusal { data, ..Refusal::new(RefusalCode::RestartNeeded, msg) }
+}
+
+/// The configuration's key for the file that one of the account's keys is in.
+const fn key_of(key: AccountKey) -> &'static str {
+    match key {
+        AccountKey::Access => config::ACCESS_KEY_FILE,
+        AccountKey::Secret => config::SECRET_KEY_FILE,
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::sync::Arc;
 
+use domain::ports::order_side::OrderSide;
+use edge::{EdgeCounters, Limits, Listener, LiveLimits, Route};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +15,7 @@ use super::StartError;
 use super::gateway::GatewayParts;
 use crate::admin::{self, AdminSocket};
 use crate::config::{Config, Role};
-use crate::http::{self, EdgeCounters, Limits, Listener, LiveLimits, Route};
 use crate::metrics::Scraper;
-use crate::order_side::OrderSide;
 use crate::status::{Condition, Part, Status};
 use crate::{descriptors, gateway, health, metrics, order};
 
@@ -37,7 +37,7 @@ impl Bound {
             let wanted = config.roles.contains(&role);
             let listener = match inherited {
                 Some(inherited) => TcpListener::from_std(inherited)?,
-                None if wanted => http::bind_tcp(address)?,
+                None if wanted => edge::bind_tcp(address)?,
                 None => return Ok::<_, StartError>(None),
             };
             Ok(Some(listener))
@@ -45,7 +45,7 @@ impl Bound {
         Ok(Self {
             gateway: bind(Role::Gateway, gateway, config.gateway.listen)?,
             order: bind(Role::Order, order, config.order.listen)?,
-            metrics: config.metrics.listen.0.map(http::bind_tcp).transpose()?,
+            metrics: config.metrics.listen.0.map(edge::bind_tcp).transpose()?,
         })
     }
 }
@@ -177,12 +177,12 @@ impl Serving {
             routes.extend(health::routes(Arc::clone(&status)));
             routes
         };
-        let gate = http::gate(all());
-        let service = move || warp::service(http::table(all()));
+        let gate = edge::gate(all());
+        let service = move || warp::service(edge::table(all()));
         let counters = Arc::new(EdgeCounters::default());
         self.counters.push((role, Arc::clone(&counters)));
         let (limits, cancel) = (limits.clone(), self.cancel.clone());
-        let serving = http::serve(Listener::Tcp(listener), service, gate, limits, counters, cancel);
+        let serving = edge::serve(Listener::Tcp(listener), service, gate, limits, counters, cancel);
         self.tasks.push(tokio::spawn(async move {
             if let Err(fault) = serving.await {
                 error!(role, %fault, "the listener is broken");

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::ports::Cause;
 use tokio_util::sync::CancellationToken;
 
 use super::gateway::{Following, GatewayParts, Side};
@@ -12,7 +13,6 @@ use crate::gateway::book::Book;
 use crate::gateway::claim::Passage;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Sync;
-use crate::queue::Cause;
 use crate::status::{Part, Record, Refuses, Status, Subject};
 
 /// Orders that wait for so long with none decided are told. A consumer that was started anew takes

@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
+use domain::ports::Consuming;
 use protocol::{Controls, SwitchView};
 
 use super::queue::QueueParts;
 use crate::gateway::charge::{ChargeDesk, IntakePaused};
-use crate::queue::Consuming;
 use crate::status::LagReading;
 
 /// The switches of this process.

@@ -8,9 +8,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use domain::ports::BoxFuture;
+use edge::EdgeCounters;
+use instruments::background;
+use instruments::clock;
 use protocol::{
     EpochMs, OverdueView, ProductState, ProductView, QueueView, Seconds, Snapshot, UnconfirmedView,
 };
+use store_sqlite::{Balance, Outcomes, ReadError, Store};
 
 use super::dials::Dials;
 use super::gateway::GatewayParts;
@@ -18,8 +23,6 @@ use super::queue::{Knowledge, QueueParts};
 use super::serving::Serving;
 use super::switches::Switches;
 use crate::admin::StatusSource;
-use crate::background;
-use crate::clock;
 use crate::config::{Loaded, QueueKind, Role};
 use crate::dial::Dial;
 use crate::gateway::book::{Book, Shelf};
@@ -27,12 +30,9 @@ use crate::gateway::charge::ChargeDesk;
 use crate::gateway::claim::Passage;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
-use crate::http::EdgeCounters;
 use crate::metrics::{Figures, Source};
 use crate::order;
-use crate::queue::BoxFuture;
 use crate::status::{Part, Record, Refuses, Status, Subject};
-use crate::store::{Balance, Outcomes, ReadError, Store};
 use crate::telemetry::LogHandle;
 use paced::Paced;
 

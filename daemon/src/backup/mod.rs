@@ -16,11 +16,11 @@ mod report;
 
 use std::time::Instant;
 
-use crate::app::StartError;
+use store_sqlite::{CopyError, RestoreError};
+
 use crate::args::{self, Copying};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::store::{self, CopyError, OpenError, RestoreError};
 use place::{Place, PlaceError};
 use report::Report;
 
@@ -38,7 +38,7 @@ pub fn run(config: &Config, copying: &Copying) -> Exit {
         Ok(place) => place,
         Err(fault) => return args::complain(&fault, of_place(&fault)),
     };
-    let copied = match store::copy(database, place.begun()) {
+    let copied = match store_sqlite::copy(database, place.begun()) {
         Ok(copied) => copied,
         Err(fault) => return args::complain(&fault, of_copy(&fault)),
     };
@@ -52,14 +52,14 @@ pub fn run(config: &Config, copying: &Copying) -> Exit {
 #[must_use]
 pub fn restore(config: &Config, copying: &Copying) -> Exit {
     let began = Instant::now();
-    match store::restore(&copying.file, &config.store.path) {
+    match store_sqlite::restore(&copying.file, &config.store.path) {
         Ok(restored) => {
             let report = Report::of_restore(&copying.file, &restored, began.elapsed());
             args::print(&report.told(copying.json))
         }
         Err(fault) => {
             let exit = match &fault {
-                RestoreError::Place(fault) => of_open(fault),
+                RestoreError::Place(fault) => Exit::of_store(fault),
                 RestoreError::Copy(fault) => of_copy(fault),
                 RestoreError::Itself(_) => Exit::Usage,
             };
@@ -68,14 +68,10 @@ pub fn restore(config: &Config, copying: &Copying) -> Exit {
     }
 }
 
-fn of_open(fault: &OpenError) -> Exit {
-    StartError::Store(fault.clone()).exit()
-}
-
 fn of_copy(fault: &CopyError) -> Exit {
     match fault {
         CopyError::Absent(_) | CopyError::Blank(_) => Exit::NoInput,
-        CopyError::Source(fault) => of_open(fault),
+        CopyError::Source(fault) => Exit::of_store(fault),
         CopyError::CantCreate { .. } => Exit::CantCreate,
         CopyError::Broken { .. } => Exit::Io,
         CopyError::Faulty { .. } => Exit::DataErr,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use crate::store::{BESIDE, ID, LOCK, beside};
+use store_sqlite::{BESIDE, ID, LOCK, beside};
 
 /// Why a backup can't be there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use protocol::EpochMs;
 use serde::Serialize;
 
-use crate::store::{Aside, Copied, Restored};
+use store_sqlite::{Aside, Copied, Restored};
 
 /// What a copy holds, and where it is. In JSON a duration is in milliseconds, a size in bytes, a
 /// moment both as a text and in milliseconds since 1970; what isn't known is null.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use bytes::Bytes;
+use domain::ports::Delivery;
 use form_urlencoded::Serializer;
 use protocol::{
     AddStock, CreateProduct, Discard, EpochMs, Money, ORDER_TOPIC, OrderMessage, Reasoned,
@@ -12,14 +13,13 @@ use protocol::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use store_sqlite::Seed;
+use store_sqlite::inline::{Commit, InlineStore};
 
 use crate::admin::query_string_is_judged;
 use crate::config::tests::load_text;
-use crate::queue::Delivery;
 use crate::request::fields::{Field, Fields, read_fields};
 use crate::request::{FieldFault, PhonePattern, charge_request, query_request};
-use crate::store::Seed;
-use crate::store::inline::{Commit, InlineStore};
 
 /// A reader under test: reads the bytes and panics if what must hold doesn't.
 pub(super) struct Target {
@@ -159,7 +159,7 @@ fn message(input: &[u8]) {
 fn zlib(input: &[u8]) {
     use std::io::Write;
 
-    use crate::queue::rocketmq::{BODY_BYTES_MAX, inflated};
+    use queue_rocketmq::{BODY_BYTES_MAX, inflated};
     const COMPRESSED: i32 = 1;
     assert!(inflated(input.to_vec(), COMPRESSED).len() as u64 <= BODY_BYTES_MAX);
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());

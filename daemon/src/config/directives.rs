@@ -5,6 +5,16 @@ use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
 
+/// Parts of the daemon that are crates of their own, by the names that directives have for them.
+const PARTS: [(&str, &str); 6] = [
+    ("seckilld::domain", "domain"),
+    ("seckilld::http", "edge"),
+    ("seckilld::meter", "instruments"),
+    ("seckilld::queue", "queue_rocketmq"),
+    ("seckilld::queue::rocketmq", "queue_rocketmq"),
+    ("seckilld::store", "store_sqlite"),
+];
+
 /// Parsed `log.level`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogDirectives {
@@ -35,13 +45,24 @@ impl FromStr for LogDirectives {
             match part.split_once('=') {
                 None => parsed.everything = level(part).ok_or_else(fault)?,
                 Some((target, name)) if is_target(target) => {
-                    parsed.targets.push((target.to_owned(), level(name).ok_or_else(fault)?));
+                    let level = level(name).ok_or_else(fault)?;
+                    parsed.targets.push((target.to_owned(), level));
+                    parsed.targets.extend(parts_of(target).map(|part| (part, level)));
                 }
                 Some(_) => return Err(fault()),
             }
         }
         Ok(parsed)
     }
+}
+
+/// The crates that a directive for the daemon, or for a part of it, speaks of as well.
+fn parts_of(target: &str) -> impl Iterator<Item = String> {
+    let is_meant = |part: &str| part == target || target == "seckilld";
+    let mut crates: Vec<&str> =
+        PARTS.iter().filter(|(part, _)| is_meant(part)).map(|(_, name)| *name).collect();
+    crates.dedup();
+    crates.into_iter().map(str::to_owned)
 }
 
 fn level(name: &str) -> Option<LevelFilter> {
@@ -73,6 +94,7 @@ mod tests {
             parsed.targets,
             [
                 ("seckilld::queue".to_owned(), LevelFilter::DEBUG),
+                ("queue_rocketmq".to_owned(), LevelFilter::DEBUG),
                 ("hyper".to_owned(), LevelFilter::OFF)
             ]
         );

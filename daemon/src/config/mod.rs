@@ -21,6 +21,9 @@ mod validate;
 
 use std::path::{Path, PathBuf};
 
+use domain::ports::{Account, Credentials};
+use domain::secret::Secret;
+
 pub use directives::{LEVELS, LogDirectives, NoDirective};
 pub use env_type::{EnvType, UnknownEnvType};
 pub use extract::Sources;
@@ -30,7 +33,6 @@ pub(crate) use ranges::PUBLISH_WAITING_MOST;
 #[cfg(test)]
 pub(crate) use reload::all_taken;
 pub use reload::{changes, taken};
-pub use secrets::{Account, Credentials, Secret};
 pub use tree::{
     Admin, Config, Doctor, Gateway, Http, Log, LogFormat, Metrics, OptionalAddress, Order, Others,
     ProductSeed, Queue, QueueKind, Rocketmq, Role, Shutdown, Store,
@@ -192,7 +194,12 @@ impl Loaded {
     /// # Errors
     /// As for [`Loaded::credentials`].
     pub fn account(&self) -> Result<Account, Faults> {
-        Ok(Account::new(&self.config.rocketmq, self.credentials()?))
+        let files = &self.config.rocketmq;
+        Ok(Account {
+            credentials: self.credentials()?,
+            access_key_file: files.access_key_file.clone(),
+            secret_key_file: files.secret_key_file.clone(),
+        })
     }
 
     /// The key of the order ids; `None` where it is to be the database's own.

@@ -5,17 +5,15 @@
 //! a systemd credential: it is looked up in `$CREDENTIALS_DIRECTORY`, and in the working directory
 //! only where that variable isn't set.
 
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use domain::order_id::OrderIdKey;
+use domain::secret::Secret;
 use protocol::flaw;
-use zeroize::{Zeroize, Zeroizing};
-
-use super::{ACCESS_KEY_FILE, Rocketmq, SECRET_KEY_FILE};
-use crate::domain::order_id::OrderIdKey;
+use zeroize::Zeroizing;
 
 /// A file with a longer secret is the wrong file.
 const FILE_BYTES_MAX: usize = 4096;
@@ -43,86 +41,6 @@ const PLACEHOLDERS: [&str; 15] = [
     "sk",
     "todo",
 ];
-
-/// A value that `Debug` doesn't show and that is wiped from memory when it is dropped.
-pub struct Secret<T: Zeroize>(Zeroizing<T>);
-
-impl<T: Zeroize> Secret<T> {
-    /// A secret that is known already.
-    #[must_use]
-    pub fn new(value: T) -> Self {
-        Self(Zeroizing::new(value))
-    }
-
-    /// The value itself, for the one place that needs it.
-    #[must_use]
-    pub fn expose(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T: Zeroize + PartialEq> Secret<T> {
-    /// Whether both are the same.
-    #[must_use]
-    pub fn is(&self, other: &Self) -> bool {
-        self.expose() == other.expose()
-    }
-}
-
-impl<T: Zeroize> fmt::Debug for Secret<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-/// What RocketMQ's access control wants of a client.
-#[derive(Debug)]
-pub struct Credentials {
-    /// Names the account.
-    pub access_key: Secret<String>,
-    /// Signs its requests.
-    pub secret_key: Secret<String>,
-}
-
-/// Who we are to RocketMQ's brokers.
-#[derive(Debug)]
-pub struct Account {
-    /// Its keys; `None` where none are configured.
-    pub credentials: Option<Credentials>,
-    /// The file that the access key is from, as it is configured: for sentences.
-    pub access_key_file: PathBuf,
-    /// The file that the secret key is from.
-    pub secret_key_file: PathBuf,
-}
-
-impl Account {
-    /// The account that the settings name, with these keys.
-    #[must_use]
-    pub fn new(settings: &Rocketmq, credentials: Option<Credentials>) -> Self {
-        Self {
-            credentials,
-            access_key_file: settings.access_key_file.clone(),
-            secret_key_file: settings.secret_key_file.clone(),
-        }
-    }
-
-    /// The keys of the configuration whose files hold something else than this account uses.
-    #[must_use]
-    pub fn differing(&self, other: &Self) -> Vec<&'static str> {
-        match (&self.credentials, &other.credentials) {
-            (None, None) => Vec::new(),
-            (Some(one), Some(other)) => [
-                (ACCESS_KEY_FILE, one.access_key.is(&other.access_key)),
-                (SECRET_KEY_FILE, one.secret_key.is(&other.secret_key)),
-            ]
-            .into_iter()
-            .filter(|(_, is_same)| !is_same)
-            .map(|(key, _)| key)
-            .collect(),
-            _ => vec![ACCESS_KEY_FILE, SECRET_KEY_FILE],
-        }
-    }
-}
 
 /// Why a secret's file was refused. No variant holds what the file says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -210,7 +128,7 @@ impl Located {
             .ok()
             .filter(|text| flaw(text).is_none() && !text.contains(char::is_whitespace))
             .ok_or_else(|| Refusal::NoText { path: self.path.clone() })?;
-        Ok(Secret(Zeroizing::new(text.to_owned())))
+        Ok(Secret::new(text.to_owned()))
     }
 
     /// The key of order ids: any bytes.
@@ -219,7 +137,7 @@ impl Located {
         if bytes.len() < ORDER_ID_KEY_BYTES_MIN {
             return Err(Refusal::TooShort { path: self.path.clone() });
         }
-        Ok(Secret(bytes))
+        Ok(Secret::wiped(bytes))
     }
 
     /// The file's bytes without the line ends at its end.

@@ -4,18 +4,18 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
+use domain::ports::findings::Finding;
+use instruments::background;
 use protocol::{Money, ProductState};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::geteuid;
+use store_sqlite::{Balance, Examined, OpenError};
 
 use super::places::{existing, writable_folder};
 use super::running::Running;
-use crate::background;
 use crate::config::{Loaded, ProductSeed, Role};
-use crate::findings::Finding;
 use crate::groups;
-use crate::store::{self, Balance, Examined, OpenError};
 
 /// A gigabyte takes a few seconds.
 const INTEGRITY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ const INTEGRITY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Looks at it on a thread of its own, at the lowest priority: a daemon may be selling beside it.
 pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
     let path = loaded.config.store.path.clone();
-    let examined = background::run(move || store::examine(&path, INTEGRITY_TIMEOUT)).await;
+    let examined = background::run(move || store_sqlite::examine(&path, INTEGRITY_TIMEOUT)).await;
     let profile = &loaded.config.products;
     let (mut findings, stored) = match examined {
         Some(Ok(None)) => (vec![absent(loaded)], None),
@@ -75,7 +75,7 @@ fn elsewhere(loaded: &Loaded, running: &Running) -> Option<Finding> {
     let path = &loaded.config.store.path;
     let pid =
         running.holder().or_else(|| running.pid().filter(|_| running.shares("store.path")))?;
-    let off = store::out_of_place(pid, path).filter(|off| !off.is_empty())?;
+    let off = store_sqlite::out_of_place(pid, path).filter(|off| !off.is_empty())?;
     Some(Finding::fail(
         "database",
         format!(
@@ -93,7 +93,7 @@ fn elsewhere(loaded: &Loaded, running: &Running) -> Option<Finding> {
 
 fn absent(loaded: &Loaded) -> Finding {
     let path = &loaded.config.store.path;
-    if let Err(error) = store::recognise(path) {
+    if let Err(error) = store_sqlite::recognise(path) {
         return refused(&error);
     }
     let (shown, place) = (path.display(), existing(path));
@@ -132,7 +132,7 @@ fn refused(error: &OpenError) -> Finding {
 
 fn present(loaded: &Loaded, running: &Running, examined: &Examined) -> Vec<Finding> {
     let path = &loaded.config.store.path;
-    if let Err(error) = store::recognise(path) {
+    if let Err(error) = store_sqlite::recognise(path) {
         return vec![refused(&error)];
     }
     let Examined { schema, known, bytes, .. } = examined;

@@ -4,7 +4,7 @@
 //! ```text
 //! running.rs   the daemon of this very configuration, where one runs: asked over its admin socket
 //! places.rs    ports, the admin socket's folder, secrets, open files, free disk
-//! database.rs  the database, judged by store::examine, and its products beside the profile's
+//! database.rs  the database, judged by the store, and its products beside the profile's
 //! remote.rs    RocketMQ, judged by queue::rocketmq, and the order node
 //! report.rs    the table and the JSON
 //! ```
@@ -15,10 +15,11 @@ mod remote;
 mod report;
 mod running;
 
+use domain::ports::findings::{Finding, State};
+
 use crate::args;
 use crate::config::{self, Fault, Faults, Loaded, Options};
 use crate::exit::Exit;
-use crate::findings::{Finding, State};
 
 /// Looks, and prints the report on standard output.
 #[must_use]

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use domain::ports::findings::Finding;
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpSocket;
@@ -14,7 +15,6 @@ use tokio::net::TcpSocket;
 use super::running::Running;
 use crate::config::{Config, Loaded, Role};
 use crate::descriptors;
-use crate::findings::Finding;
 
 /// Modes that let anybody but the owner in.
 const NOT_THE_OWNER: u32 = 0o077;
@@ -227,8 +227,9 @@ fn parent(folder: &Path) -> &Path {
 mod tests {
     use std::path::Path;
 
+    use domain::ports::findings::State;
+
     use super::{DISK_FAIL_BYTES, DISK_WARN_BYTES, judged_room};
-    use crate::findings::State;
 
     #[test]
     fn room_is_judged_at_its_limits() {

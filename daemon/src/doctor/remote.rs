@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use domain::ports::findings::Finding;
+use domain::ports::order_side::OrderSide;
+
 use super::running::Running;
 use crate::config::{Config, Loaded, QueueKind, Role};
-use crate::findings::Finding;
 use crate::gateway::order_node::OrderNode;
-use crate::order_side::OrderSide;
 
 /// Looks at both, as far as this configuration has them.
 pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
@@ -49,7 +50,7 @@ async fn order_node(config: &Config) -> Finding {
 
 #[cfg(feature = "rocketmq")]
 async fn rocketmq(loaded: &Loaded, running: &Running) -> Vec<Finding> {
-    use crate::queue::rocketmq::{Examination, examine};
+    use queue_rocketmq::{Examination, examine};
 
     let config = &loaded.config;
     let credentials = match loaded.credentials() {
@@ -65,7 +66,7 @@ async fn rocketmq(loaded: &Loaded, running: &Running) -> Vec<Finding> {
         doctor_topic: config.doctor.topic.clone(),
         running: running.pid(),
     };
-    examine(&config.rocketmq, credentials, wanted).await
+    examine(&(&config.rocketmq).into(), credentials, wanted).await
 }
 
 #[cfg(not(feature = "rocketmq"))]

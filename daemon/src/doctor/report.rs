@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::findings::{Finding, State};
+use domain::ports::findings::{Finding, State};
 
 /// A line for each finding, columns aligned, advice on a line of its own below.
 pub(super) fn table(findings: &[Finding]) -> String {

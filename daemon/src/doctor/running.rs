@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::ports::findings::Finding;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -14,8 +15,6 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 
 use crate::config::{self, Loaded};
-use crate::findings::Finding;
-use crate::store;
 
 const CHECK: &str = "running daemon";
 /// A daemon that is well answers within milliseconds.
@@ -49,7 +48,7 @@ pub(super) async fn find(loaded: &Loaded) -> Running {
         true => None,
         false => ask(loaded, &config.admin.socket).await,
     };
-    Running { answer, holder: store::holder(&config.store.path) }
+    Running { answer, holder: store_sqlite::holder(&config.store.path) }
 }
 
 impl Running {

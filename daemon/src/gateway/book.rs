@@ -21,13 +21,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
+use domain::order_id::{OrderId, OrderIdKey};
+use domain::stock::DeskStock;
 use papaya::{Compute, Operation};
 use protocol::{Decision, EpochMs, Money, Outcome, ProductState};
 
 use self::apart::Apart;
 pub use self::apart::{APART_MAX, OTHER};
-use crate::domain::order_id::{OrderId, OrderIdKey};
-use crate::domain::stock::DeskStock;
 use crate::gateway::outcomes::Outcomes;
 use crate::gateway::ticket::Ticket;
 

@@ -4,17 +4,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use domain::order_id::OrderId;
+use domain::ports::{Outgoing, Producer};
 use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
 use crate::dial::Dial;
-use crate::domain::order_id::OrderId;
 use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing, Undecided};
 use crate::gateway::claim::{Claim, Passage, UnderWay};
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Sync;
 use crate::gateway::ticket::Ticket;
-use crate::queue::{Outgoing, Producer};
 use crate::request::ChargeRequest;
 
 /// Takes charges.

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use domain::order_id::OrderId;
+use domain::ports::{Cause, Outgoing};
 use protocol::{Code, mask_phone};
 use tracing::debug;
 
-use crate::domain::order_id::OrderId;
 use crate::gateway::book::Shelf;
 use crate::gateway::ticket::Ticket;
-use crate::queue::{Cause, Outgoing};
 
 /// A claimed order that holds its unit; what is sent of it is beside it.
 pub struct Claim {

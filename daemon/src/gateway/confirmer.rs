@@ -8,17 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::order_id::OrderId;
+use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published};
+use instruments::fault_points::{Point, reach};
 use protocol::{Code, OrderMessage};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::dial::Dial;
-use crate::domain::order_id::OrderId;
-use crate::fault_points::{Point, reach};
 use crate::gateway::book::{Book, Standing, Undecided};
 use crate::gateway::claim::Claim;
-use crate::queue::{BoxFuture, Cause, Outgoing, Producer, Published};
 
 /// Where unconfirmed orders survive a restart.
 pub trait DoubtStore: Send + Sync + 'static {

@@ -1,12 +1,13 @@
 //! How a gateway takes up its work: the book is read whole, orders of an earlier run are taken up,
 //! and only then is anybody admitted (by whoever then tells `Refresh` that it follows).
 
-use crate::domain::order_id::OrderId;
+use domain::order_id::OrderId;
+use domain::ports::Cause;
+use domain::ports::Pending;
+
 use crate::gateway::book::{Book, Standing, Undecided};
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Refresh;
-use crate::queue::Cause;
-use crate::store::Pending;
 
 /// One try. `waiting` holds the undecided orders of this process's own queue, read before this is
 /// called; those that are taken up are taken out.

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::{BoxFuture, Cause};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
@@ -15,8 +17,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::dial::Dial;
-use crate::order_side::{Known, OrderSide};
-use crate::queue::{BoxFuture, Cause};
 
 /// Bytes of an answer that are read; a longer one is an error. A page of decisions stays far below.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use protocol::{ChargeOutcome, ChargesView, Counted, Rate};
 
-use crate::meter::RateMeter;
+use instruments::meter::RateMeter;
 
 const OUTCOMES: usize = ChargeOutcome::ALL.len();
 

@@ -6,17 +6,17 @@
 use std::mem;
 use std::sync::Arc;
 
+use domain::ports::{Cause, Outgoing, Producer, Published};
+use instruments::contain::{Panicked, contain};
+use instruments::streak::{InRow, Streak};
+use instruments::vitals::Pulse;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
-use crate::contain::{Panicked, contain};
 use crate::dial::Dial;
 use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
-use crate::queue::{Cause, Outgoing, Producer, Published};
-use crate::streak::{InRow, Streak};
-use crate::vitals::Pulse;
 
 /// One batch's claims and orders, side by side. Their room is used again by later batches: made
 /// anew each time, it is memory that the system has to clear each time.

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
+use domain::ports::Cause;
+use domain::ports::order_side::{Known, OrderSide};
+use instruments::streak::{InRow, Streak};
 use protocol::{Code, OrderStatus, QueryData, Reply, mask_phone};
 use tracing::{debug, info, warn};
 
 use crate::gateway::book::{Book, Shelf, Standing, Undecided};
-use crate::order_side::{Known, OrderSide};
-use crate::queue::Cause;
-use crate::streak::{InRow, Streak};
 
 /// Answers buyers' queries.
 pub struct QueryDesk {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use domain::ports::Cause;
+use domain::ports::order_side::OrderSide;
 use protocol::DecisionsPage;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -13,8 +15,6 @@ use tracing::{info, warn};
 
 use crate::dial::Dial;
 use crate::gateway::book::Book;
-use crate::order_side::OrderSide;
-use crate::queue::Cause;
 
 /// How long no change is looked for after a reading; one that comes later is read at once. In a
 /// sale there is one with each commit, and a page of some milliseconds' decisions costs little more
@@ -209,16 +209,16 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
+    use domain::order_id::OrderIdKey;
+    use domain::ports::order_side::{Known, OrderSide};
+    use domain::ports::{BoxFuture, Cause};
     use protocol::DecisionsPage;
     use tokio::sync::watch;
     use tokio_util::sync::CancellationToken;
 
     use super::{REST, Refresh};
-    use crate::domain::order_id::OrderIdKey;
     use crate::gateway::book::Book;
     use crate::gateway::testing::FakeOrders;
-    use crate::order_side::{Known, OrderSide};
-    use crate::queue::{BoxFuture, Cause};
 
     /// An order side on which something is decided whenever it is asked, as in a sale.
     struct Busy {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use edge::{Call, Route, route};
 use hyper::Method;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use protocol::{ChargeOutcome, Code, EpochMs, Reply};
@@ -10,7 +11,6 @@ use warp::reply::Response;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::tally::Tally;
-use crate::http::{self, Call, Route, route};
 use crate::request::fields::{Fields, has_readable_body, read_fields};
 use crate::request::{self, FieldFault, PhonePattern};
 
@@ -59,7 +59,7 @@ async fn charged(desks: &Desks, call: &Call) -> (ChargeOutcome, Response) {
     let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
         desks.tally.invalid_charges().note(fault, given);
         desks.charge.count_unread(fault.outcome());
-        (fault.outcome(), http::invalid(fault, &Reply::<()>::refusal(Code::InvalidInput)))
+        (fault.outcome(), request::invalid(fault, &Reply::<()>::refusal(Code::InvalidInput)))
     };
     if call.body_left_out {
         return invalid(FieldFault::UnreadableType, None);
@@ -75,9 +75,9 @@ async fn charged(desks: &Desks, call: &Call) -> (ChargeOutcome, Response) {
     let (outcome, reply) = desks.charge.charge(request, (desks.now)()).await;
     if outcome == ChargeOutcome::WrongPrice {
         desks.tally.invalid_charges().note_price(request.charge_price, request.prod_id);
-        return (outcome, http::invalid(FieldFault::NotThePrice, &reply));
+        return (outcome, request::invalid(FieldFault::NotThePrice, &reply));
     }
-    let mut response = http::json(&reply);
+    let mut response = edge::json(&reply);
     // The code is final elsewhere; here it says that the queue is away, which passes.
     if reply.code == Code::BizError {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(QUEUE_AWAY_RETRY_S));
@@ -96,7 +96,7 @@ async fn queried(desks: &Desks, call: &Call) -> (Code, Response) {
     let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
         desks.tally.invalid_queries().note(fault, given);
         let reply = Reply::<()>::bare(Code::InvalidInput);
-        (Code::InvalidInput, http::invalid(fault, &reply))
+        (Code::InvalidInput, request::invalid(fault, &reply))
     };
     if call.body_left_out {
         return invalid(FieldFault::UnreadableType, None);
@@ -108,7 +108,7 @@ async fn queried(desks: &Desks, call: &Call) -> (Code, Response) {
     match request::query_request(&fields) {
         Ok(asked) => {
             let reply = desks.query.query(asked.prod_id, asked.user_phone_num).await;
-            (reply.code, http::json(&reply))
+            (reply.code, edge::json(&reply))
         }
         Err(fault) => invalid(fault, Some(&fields)),
     }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use instruments::meter::{AnswerMeter, Endpoint, GaugeMeter, LatencyMeter, RateMeter};
 use protocol::{ChargeOutcome, Code, LatencyView, Rate};
 
 use crate::gateway::outcomes::Outcomes;
-use crate::meter::{AnswerMeter, Endpoint, GaugeMeter, LatencyMeter, RateMeter};
 use crate::request::InvalidRequests;
 
 /// The gateway's counters. Shared by its routes.

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published};
 use protocol::{
     Decision, DecisionsPage, EpochMs, Money, OrderStatus, Outcome, ProductState, QueryData, Reason,
 };
 use tokio::sync::watch;
 
 use crate::gateway::confirmer::DoubtStore;
-use crate::order_side::{Known, OrderSide};
-use crate::queue::{BoxFuture, Cause, Outgoing, Producer, Published};
 
 pub(crate) const PHONE: &str = "15200008881";
 pub(crate) const PROD: &str = "pid_0001";

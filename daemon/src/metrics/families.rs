@@ -5,11 +5,11 @@
 //! their first event: a rate sees nothing of a series that begins with it. A product's are there
 //! for as long as it is on the shelf.
 
+use edge::Refused;
+use instruments::meter::Endpoint;
 use protocol::{ChargeOutcome, Reason, ReloadOutcome};
 
 use crate::gateway::book::OTHER;
-use crate::http::Refused;
-use crate::meter::Endpoint;
 use crate::request::InvalidRequests;
 use crate::telemetry::Dropped;
 

@@ -22,17 +22,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ports::BoxFuture;
+use edge::{Call, EdgeCounters, EdgeReadings, Limits, Listener};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, StatusCode};
+use instruments::meter::{Endpoint, Spread};
 use protocol::Snapshot;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use warp::reply::Response;
 
-use crate::http::{self, Call, EdgeCounters, EdgeReadings, Limits, Listener};
-use crate::meter::{Endpoint, Spread};
-use crate::queue::BoxFuture;
 use crate::request::FieldFault;
 use crate::status::PartCounts;
 use crate::telemetry::Dropped;
@@ -175,17 +175,17 @@ pub async fn serve(
 ) -> io::Result<()> {
     let routes = move || {
         let scraper = Arc::clone(&scraper);
-        let metrics = http::route("/metrics", &[Method::GET], move |_: Call| {
+        let metrics = edge::route("/metrics", &[Method::GET], move |_: Call| {
             let scraper = Arc::clone(&scraper);
             async move {
                 let answer = scraper.answer().await;
-                answer.unwrap_or_else(|TooSlow| http::fault(StatusCode::SERVICE_UNAVAILABLE))
+                answer.unwrap_or_else(|TooSlow| edge::fault(StatusCode::SERVICE_UNAVAILABLE))
             }
         });
         vec![metrics]
     };
-    let gate = http::gate(routes());
-    let service = move || warp::service(http::table(routes()));
+    let gate = edge::gate(routes());
+    let service = move || warp::service(edge::table(routes()));
     let counters = Arc::new(EdgeCounters::default());
-    http::serve(Listener::Tcp(listener), service, gate, LIMITS, counters, cancel).await
+    edge::serve(Listener::Tcp(listener), service, gate, LIMITS, counters, cancel).await
 }

@@ -1,12 +1,12 @@
 //! From the figures to the text. What isn't known has no series: it is never told as 0.
 
+use edge::{EdgeReadings, Refused};
 use protocol::{Phase, ProductView, ReloadOutcome, Snapshot, SwitchView};
 
 use super::families::{self as f, Family};
 use super::process::Process;
 use super::text::{Page, Unit, seconds};
 use super::{Charges, Figures, Invalid, Writes};
-use crate::http::{EdgeReadings, Refused};
 
 /// Milliseconds, as times in the snapshot are.
 const MILLISECONDS: u64 = 1_000;

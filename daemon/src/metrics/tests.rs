@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ports::BoxFuture;
+use edge::bind_tcp;
 use protocol::{QueueView, StoreView};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,8 +18,6 @@ use tokio_util::sync::CancellationToken;
 use super::families::{ALL, EACH, Family, Kind, fits};
 use super::process::Process;
 use super::{Figures, Scraper, Source, render};
-use crate::http::bind_tcp;
-use crate::queue::BoxFuture;
 use made_up::{figures, process};
 use strict::read;
 

@@ -3,8 +3,9 @@
 
 use std::fmt::{Display, Write};
 
+use instruments::meter::Spread;
+
 use super::families::{Family, Kind, Rows, fits};
-use crate::meter::Spread;
 
 /// Room for the figures of a small sale without the text growing.
 const PAGE_BYTES: usize = 96 * 1024;

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::backoff::Backoff;
+use domain::ports::Cause;
+use instruments::vitals::Pulse;
 use protocol::EpochMs;
+use store_sqlite::{Store, Taken, WriteError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::Dial;
-use crate::queue::Cause;
 use crate::status::Record;
-use crate::store::{Backoff, Store, Taken, WriteError};
-use crate::vitals::Pulse;
 
 /// Waits between tries while the store fails.
 const STORE_BACKOFF: Backoff = Backoff { first_ms: 100, max_ms: 5_000 };
@@ -147,14 +148,14 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use store_sqlite::Store;
+    use store_sqlite::testing::{Fixture, outgoing};
     use tokio::sync::watch;
     use tokio::task::JoinHandle;
     use tokio_util::sync::CancellationToken;
 
     use super::{Record, Settings, run};
     use crate::status::{Part, Refuses, Status, Subject};
-    use crate::store::Store;
-    use crate::store::tests::{Fixture, outgoing};
 
     struct Consumer {
         paused: watch::Sender<bool>,

@@ -1,8 +1,9 @@
 //! The order role as a broker's consumer sees it: deliveries in, their outcomes durable in the
 //! store.
 
-use crate::queue::{Cause, Delivery, Placer};
-use crate::store::Store;
+use domain::ports::{Cause, Delivery, Placer};
+
+use store_sqlite::Store;
 
 /// Places deliveries in the database of this process.
 #[derive(Clone)]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::{BoxFuture, Cause, LagReader};
 use protocol::DecisionsPage;
 use tokio::sync::watch;
 
-use crate::order_side::{Known, OrderSide};
-use crate::queue::{BoxFuture, Cause, LagReader};
-use crate::store::{OrderRow, Store};
+use store_sqlite::{OrderRow, Store};
 
 /// Decisions in one page: large enough that a gateway's start takes few, small enough that a page
 /// is read in milliseconds and stays far below a megabyte.

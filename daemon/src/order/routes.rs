@@ -4,17 +4,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use domain::ports::order_side::{Known, OrderSide};
+use edge::{Call, Route, route};
 use hyper::{Method, StatusCode};
+use instruments::streak::InRow;
 use protocol::{Code, QueryData, Reply, mask_phone};
 use tracing::{debug, info, warn};
 use warp::reply::Response;
 
 use super::Tally;
-use crate::http::{self, Call, Route, route};
-use crate::order_side::{Known, OrderSide};
 use crate::request::fields::{Fields, has_readable_body, read_fields};
 use crate::request::{self, FieldFault, QueryRequest};
-use crate::streak::InRow;
 
 /// All paths of the order node. `tally` counts the answers to `query.do`, and knows what failed
 /// before.
@@ -40,7 +40,7 @@ async fn query(orders: &dyn OrderSide, tally: &Tally, call: &Call) -> (Code, Res
     let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
         tally.invalid_queries.note(fault, given);
         let reply = Reply::<()>::refusal(Code::InvalidInput);
-        (Code::InvalidInput, http::invalid(fault, &reply))
+        (Code::InvalidInput, request::invalid(fault, &reply))
     };
     if call.body_left_out {
         return invalid(FieldFault::UnreadableType, None);
@@ -52,7 +52,7 @@ async fn query(orders: &dyn OrderSide, tally: &Tally, call: &Call) -> (Code, Res
     match request::query_request(&fields) {
         Ok(asked) => {
             let reply = find(orders, tally, asked).await;
-            (reply.code, http::json(&reply))
+            (reply.code, edge::json(&reply))
         }
         Err(fault) => invalid(fault, Some(&fields)),
     }
@@ -86,20 +86,20 @@ async fn decisions(orders: &dyn OrderSide, tally: &Tally, query: &str) -> Respon
     let after = form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == "after")
         .map_or(Ok(0), |(_, value)| value.parse::<u64>());
-    let Ok(after) = after else { return http::fault(StatusCode::BAD_REQUEST) };
+    let Ok(after) = after else { return edge::fault(StatusCode::BAD_REQUEST) };
     match orders.decisions(after).await {
         Ok(page) => {
             if tally.failed_decisions.succeeded() == InRow::First {
                 info!("decisions can be read again");
             }
-            http::write(StatusCode::OK, &page)
+            edge::write(StatusCode::OK, &page)
         }
         Err(cause) => {
             match tally.failed_decisions.failed() {
                 InRow::First => warn!(%cause, "decisions could not be read"),
                 InRow::Further => debug!(%cause, "decisions could not be read again"),
             }
-            http::fault(StatusCode::SERVICE_UNAVAILABLE)
+            edge::fault(StatusCode::SERVICE_UNAVAILABLE)
         }
     }
 }
@@ -108,12 +108,12 @@ async fn decisions(orders: &dyn OrderSide, tally: &Tally, query: &str) -> Respon
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use domain::ports::{BoxFuture, Cause};
+    use instruments::captured::lines;
     use protocol::DecisionsPage;
     use tokio::sync::watch;
 
     use super::*;
-    use crate::queue::{BoxFuture, Cause};
-    use crate::telemetry::captured::lines;
 
     /// An order side whose database can't be read for a while.
     #[derive(Default)]

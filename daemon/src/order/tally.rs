@@ -1,8 +1,9 @@
 //! What the order node keeps of its answers, for the admin views and the log.
 
-use crate::meter::{AnswerMeter, Endpoint};
+use instruments::meter::{AnswerMeter, Endpoint};
+use instruments::streak::Streak;
+
 use crate::request::InvalidRequests;
-use crate::streak::Streak;
 
 /// The order node's counters for `query.do`, and its rows of failures. Shared by its routes.
 #[derive(Debug)]

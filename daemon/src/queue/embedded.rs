@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Blame, BoxFuture, Cause, Consuming, Lag, LagReader, Outgoing, Producer, Published};
-use crate::store::{ANSWERED_WITHIN, Store, WriteError};
+use domain::ports::{
+    Blame, BoxFuture, Cause, Consuming, Lag, LagReader, Outgoing, Producer, Published,
+};
+
+use store_sqlite::{ANSWERED_WITHIN, Store, WriteError};
 
 /// How long a publisher waits for a commit. One that takes longer leaves the result unknown; the
 /// orders are published again under the same ids, which the store takes for what they are. What
@@ -99,9 +102,10 @@ impl LagReader for EmbeddedQueue {
 mod tests {
     use std::sync::Arc;
 
+    use domain::ports::{Blame, LagReader, Producer, Published};
+    use store_sqlite::testing::{Fixture, outgoing};
+
     use super::EmbeddedQueue;
-    use crate::queue::{Blame, LagReader, Producer, Published};
-    use crate::store::tests::{Fixture, outgoing};
 
     #[tokio::test]
     async fn what_is_published_is_durable_counted_and_refused_once_closed() {

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use super::{Blame, BoxFuture, Cause, Delivery, Outgoing, Placer, Producer, Published};
+use domain::ports::{Blame, BoxFuture, Cause, Delivery, Outgoing, Placer, Producer, Published};
+
 use crate::status::Record;
 
 /// The producer, and where its outcomes are noted.
@@ -119,14 +120,14 @@ impl<P: Placer> Placer for RecordedPlacer<P> {
 mod tests {
     use std::sync::Arc;
 
+    use domain::ports::{Blame, Producer, Published};
+    use instruments::contain::contain;
     use protocol::TroubleState;
+    use store_sqlite::testing::outgoing;
 
     use super::{Cause, Delivery, Placer, RecordedPlacer, RecordedProducer};
-    use crate::contain::contain;
     use crate::gateway::testing::{FakeQueue, cause};
-    use crate::queue::{Blame, Producer, Published};
     use crate::status::{Part, Record, Refuses, Status, Subject};
-    use crate::store::tests::outgoing;
 
     fn recorded() -> (Arc<FakeQueue>, RecordedProducer, Arc<Record>) {
         let what = "orders can't be sent";

@@ -3,6 +3,7 @@
 mod excerpt;
 mod fault;
 pub mod fields;
+mod invalid;
 mod refused;
 
 use protocol::{Money, TEXT_CHARS_MAX};
@@ -10,6 +11,7 @@ use regex_lite::Regex;
 
 pub use self::fault::{FieldFault, Place};
 use self::fields::{Field, Fields};
+pub use self::invalid::invalid;
 pub use self::refused::{InvalidRequests, TOLD_EVERY};
 
 /// A charge whose fields are sound. Whether the product exists and has this price is asked later.

@@ -4,13 +4,13 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use instruments::meter::{Endpoint, KindMeter};
 use protocol::Money;
 use tracing::info;
 
 use super::excerpt;
 use super::fault::FieldFault;
 use super::fields::{Field, Fields};
-use crate::meter::{Endpoint, KindMeter};
 
 /// Each kind has a line at most this often.
 pub const TOLD_EVERY: Duration = Duration::from_secs(10);

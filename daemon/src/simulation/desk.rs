@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::order_id::OrderIdKey;
+use domain::ports::Outgoing;
+use domain::ports::Pending;
 use protocol::{ChargeData, EpochMs, Money, QueryData, Reply};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::ports::{Port, Ports};
-use crate::domain::order_id::OrderIdKey;
 use crate::gateway::book::Book;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::refresh::Refresh;
 use crate::gateway::{opening, publisher};
-use crate::queue::Outgoing;
 use crate::request::ChargeRequest;
-use crate::store::Pending;
 
 /// Small, so that histories reach them.
 const PUBLISH_WAITING_MAX: usize = 4;

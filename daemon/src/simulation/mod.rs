@@ -18,9 +18,10 @@ mod world;
 
 use std::collections::HashMap;
 
+use store_sqlite::inline::InlineStore;
+
 use self::history::History;
 use self::world::World;
-use crate::store::inline::InlineStore;
 
 /// What a history came to, to be compared and summed up.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -6,14 +6,14 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::{BoxFuture, Cause, Lag, LagReader, Outgoing, Producer, Published};
 use protocol::DecisionsPage;
+use store_sqlite::OrderRow;
 use tokio::sync::{oneshot, watch};
 
 use crate::gateway::confirmer::DoubtStore;
 use crate::order::query::known;
-use crate::order_side::{Known, OrderSide};
-use crate::queue::{BoxFuture, Cause, Lag, LagReader, Outgoing, Producer, Published};
-use crate::store::OrderRow;
 
 /// What a gateway asks of the world.
 #[derive(Debug, Clone)]

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use protocol::{Code, Decision, OrderStatus, Outcome, QueryData, Reason};
+use store_sqlite::inline::InlineStore;
 
 use super::desk::{Told, Wish};
-use crate::store::inline::InlineStore;
 
 /// What one buyer was told of one product.
 #[derive(Debug, Default)]

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use store_sqlite::inline::InlineStore;
+
 use super::history::{Deed, History, Shape, Step};
 use super::{Course, report, run};
-use crate::store::inline::InlineStore;
 
 /// Histories of an ordinary run.
 const HISTORIES: u64 = 2_000;

@@ -5,16 +5,16 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use domain::ports::{Blame, Cause, Consuming, Delivery, Lag, Outgoing, Published};
 use protocol::{Decision, EpochMs, Money, ORDER_TOPIC, OrderMessage};
+use store_sqlite::inline::{Commit, InlineStore};
+use store_sqlite::{Seed, Shelf};
 
 use super::desk::{Answers, Gateway, Wish};
 use super::history::{Deed, Shape, Step};
 use super::ports::{Answer, Ask, Ports, lost};
 use super::promises::{Promises, books_balance};
 use crate::gateway::charge::IntakePaused;
-use crate::queue::{Blame, Cause, Consuming, Delivery, Lag, Outgoing, Published};
-use crate::store::inline::{Commit, InlineStore};
-use crate::store::{Seed, Shelf};
 
 pub(super) const PRODUCTS: [&str; 2] = ["pid_0001", "pid_0002"];
 pub(super) const PRICE: Money = Money::from_milli(1_200_000);

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use domain::ports::Cause;
+use instruments::clock;
 use protocol::{Trouble, TroubleState};
 
 use super::Part;
 use super::track_record::{Moment, TrackRecord};
-use crate::clock;
-use crate::queue::Cause;
 
 /// What of a part is on record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

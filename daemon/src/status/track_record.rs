@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use protocol::{EpochMs, TroubleState};
 
-use crate::queue::Cause;
+use domain::ports::Cause;
 
 /// Without a try for so long a part whose cause is gone may be tried again; without a failure, one
 /// that failed in part is well.

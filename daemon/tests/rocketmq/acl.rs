@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use domain::ports::{Blame, Published};
+use queue_rocketmq::{Health, RocketmqQueue};
 use seckill_e2e::broker::{ACCESS_KEY, BrokerOptions, SECRET_KEY};
-use seckilld::queue::rocketmq::{Health, RocketmqQueue};
-use seckilld::queue::{Blame, Published};
 
 use crate::rig::{Rig, consume, open, open_as, order, shut, until, until_health, until_sent};
 

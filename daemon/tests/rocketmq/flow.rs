@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use domain::ports::Consuming;
+use domain::ports::Published;
 use protocol::{EpochMs, OrderMessage};
-use seckilld::queue::Published;
-use seckilld::queue::rocketmq::Consuming;
 
 use crate::rig::{Rig, consume, open, order, orders, put, shut, until, until_health, until_sent};
 

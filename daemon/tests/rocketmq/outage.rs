@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::ports::{Blame, Published};
 use seckill_e2e::broker::{Broker, BrokerOptions};
-use seckilld::queue::{Blame, Published};
 
 use crate::rig::{
     Rig, consume, open, order, orders, settings, shut, until, until_health, until_sent, version,

@@ -7,11 +7,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use domain::ports::Consuming;
+use domain::ports::Credentials;
+use domain::ports::{Cause, Delivery, Outgoing, Placer, Producer, Published};
+use domain::secret::Secret;
 use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
+use queue_rocketmq::Settings;
+use queue_rocketmq::{Health, RocketmqQueue};
 use seckill_e2e::broker::{Broker, BrokerOptions};
-use seckilld::config::{Credentials, Log, LogFormat, Rocketmq, Secret};
-use seckilld::queue::rocketmq::{Consuming, Health, RocketmqQueue};
-use seckilld::queue::{Cause, Delivery, Outgoing, Placer, Producer, Published};
+use seckilld::config::{Log, LogFormat};
 use seckilld::telemetry::{self, Sink};
 use tempfile::TempDir;
 
@@ -81,7 +85,7 @@ impl Rig {
         Self { broker, _dir: dir }
     }
 
-    pub(crate) fn settings(&self) -> Rocketmq {
+    pub(crate) fn settings(&self) -> Settings {
         settings(&self.broker.name_server())
     }
 }
@@ -93,8 +97,8 @@ pub(crate) fn version() -> String {
     versions.split(',').next().unwrap_or_default().to_owned()
 }
 
-pub(crate) fn settings(name_server: &str) -> Rocketmq {
-    Rocketmq {
+pub(crate) fn settings(name_server: &str) -> Settings {
+    Settings {
         name_servers: vec![name_server.to_owned()],
         topic: ORDER_TOPIC.to_owned(),
         producer_group: GROUP.to_owned(),
@@ -113,7 +117,7 @@ pub(crate) fn settings(name_server: &str) -> Rocketmq {
     }
 }
 
-pub(crate) fn open(settings: &Rocketmq) -> Arc<RocketmqQueue> {
+pub(crate) fn open(settings: &Settings) -> Arc<RocketmqQueue> {
     show_log();
     RocketmqQueue::open(settings, None).unwrap()
 }
@@ -125,7 +129,7 @@ fn show_log() {
     let _ = telemetry::init(&log, Sink::Other);
 }
 
-pub(crate) fn open_as(settings: &Rocketmq, key: &str, secret: &str) -> Arc<RocketmqQueue> {
+pub(crate) fn open_as(settings: &Settings, key: &str, secret: &str) -> Arc<RocketmqQueue> {
     show_log();
     let credentials = Credentials {
         access_key: Secret::new(key.to_owned()),

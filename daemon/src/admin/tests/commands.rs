@@ -5,10 +5,10 @@ use protocol::{
     Snapshot,
 };
 use serde_json::{Value, json};
+use store_sqlite::testing::PROD;
 
 use super::{Served, We};
 use crate::config::Role;
-use crate::store::tests::PROD;
 
 fn id(number: u32) -> Value {
     json!({ "request_id": format!("r-{number}") })

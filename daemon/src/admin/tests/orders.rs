@@ -1,16 +1,16 @@
 //! Orders that wait in a broker: listed where this process's gateway knows them, and said to be
 //! lacking where it doesn't. How they are looked for: by number, id, and the beginning of one.
 
+use domain::ports::Cause;
 use protocol::{
     EpochMs, Money, OrderHistory, OrderState, OrderStatus, OrdersPage, QueryData, UnlistedPlace,
 };
 use serde_json::{Value, json};
+use store_sqlite::testing::{PRICE, delivery, message, order, outgoing, phone};
 
 use super::{BOTH, Served, We};
 use crate::admin::{Reached, UndecidedOrder};
 use crate::config::Role;
-use crate::queue::Cause;
-use crate::store::tests::{PRICE, delivery, message, order, outgoing, phone};
 
 const NEAR: &str = "7d4483a4-1b2c-8567-8901-123456789abc";
 const FAR: &str = "7d4483b0-1b2c-8567-8901-123456789abc";

@@ -5,12 +5,12 @@ use protocol::{
     Snapshot, StepKind,
 };
 use serde_json::json;
+use store_sqlite::testing::outgoing;
 
 use super::{BOTH, Served, We};
 use crate::admin::endpoints::ENDPOINTS;
 use crate::admin::{Reached, UndecidedOrder};
 use crate::config::Role;
-use crate::store::tests::outgoing;
 
 #[tokio::test]
 async fn the_state_is_shown_and_the_file_removed_at_the_end() {

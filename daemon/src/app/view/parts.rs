@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
+use domain::ports::{Cause, QueueLag};
+use edge::EdgeReadings;
+use instruments::meter::AnswerMeter;
 use protocol::{
     ChargeOutcome, EdgeView, GatewayView, LogView, OrdersView, QueuePart, QueueView, Reason,
     Snapshot, StoreView, Trend,
 };
+use store_sqlite::ReadError;
 
 use super::{Gateway, View};
 use crate::config::{QueueKind, Role};
 use crate::gateway::book::{Book, OTHER};
 use crate::gateway::outcomes::Outcomes;
-use crate::http::EdgeReadings;
-use crate::meter::AnswerMeter;
 use crate::metrics::{Answers, Charges, Figures, Invalid, Writes};
-use crate::queue::{Cause, QueueLag};
 use crate::request::InvalidRequests;
 use crate::status::LagReading;
-use crate::store::ReadError;
 use crate::telemetry::LogHandle;
 
 pub(super) fn gateway(gateway: &Gateway) -> GatewayView {

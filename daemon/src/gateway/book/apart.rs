@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use domain::order_id::OrderIdKey;
 use protocol::{ChargeOutcome, ChargesView, ProductState};
 
 use super::{Book, Shelf};
-use crate::domain::order_id::OrderIdKey;
 use crate::gateway::outcomes::Outcomes;
 
 /// Products counted apart at once.

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use domain::order_id::OrderIdKey;
+use domain::ports::{Blame, Published};
 use protocol::{Money, Outcome};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::dial::Dial;
-use crate::domain::order_id::OrderIdKey;
 use crate::gateway::publisher;
 use crate::gateway::refresh::Refresh;
 use crate::gateway::testing::{FakeDoubts, FakeOrders, FakeQueue, PHONE, PROD, cause};
-use crate::queue::{Blame, Published};
 
 const PRICE: Money = Money::from_milli(5_999_000);
 
@@ -43,7 +43,7 @@ async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeDoubts>, sizes: Sizes)
     let queue = FakeQueue::new();
     let mut refresh = Refresh::new(
         Arc::clone(&book),
-        Arc::clone(&orders) as Arc<dyn crate::order_side::OrderSide>,
+        Arc::clone(&orders) as Arc<dyn domain::ports::order_side::OrderSide>,
         Duration::from_millis(1),
     );
     let result = refresh.catch_up().await;

@@ -1,12 +1,12 @@
 //! Tests of the query desk: each standing against each word of the order side.
 
+use domain::order_id::OrderIdKey;
+use domain::ports::Cause;
+use instruments::captured::lines;
 use protocol::{EpochMs, Outcome, ProductState};
 
 use super::*;
-use crate::domain::order_id::OrderIdKey;
 use crate::gateway::testing::{FakeOrders, PHONE, PROD, cause, found as order};
-use crate::queue::Cause;
-use crate::telemetry::captured::lines;
 
 const OURS: &str = "ours";
 

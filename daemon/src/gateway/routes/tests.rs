@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use domain::order_id::OrderIdKey;
+use domain::ports::order_side::OrderSide;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use proptest::prelude::*;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::domain::order_id::OrderIdKey;
 use crate::gateway::book::Book;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::publisher;
 use crate::gateway::refresh::Refresh;
 use crate::gateway::testing::{FakeDoubts, FakeOrders, FakeQueue, PROD};
-use crate::order_side::OrderSide;
 
 const CHARGE_BODY: &str = r#"{"code":"40005","msg":"入参校验失败","data":null}"#;
 const QUERY_BODY: &str = r#"{"code":"40005","msg":"入参校验失败"}"#;
@@ -85,7 +85,7 @@ async fn told(response: Response) -> (Option<String>, String) {
 /// The body with this reason: the contract's, or that of HTTP itself.
 async fn wanted(reason: &str, of_the_contract: &str) -> String {
     match reason {
-        "body unsupported_type" => told(http::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE)).await.1,
+        "body unsupported_type" => told(edge::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE)).await.1,
         _ => of_the_contract.to_owned(),
     }
 }

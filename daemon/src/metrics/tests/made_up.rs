@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use edge::EdgeReadings;
+use instruments::meter::{AnswerMeter, DURATIONS_US, Endpoint, ORDERS, Spread, SpreadMeter};
 use protocol::{
     ChargeOutcome, Code, Controls, EpochMs, GatewayView, Money, OrdersView, OverdueView, Phase,
     ProductView, QueuePart, QueueView, Reason, RocketmqView, Snapshot, StoreView, SwitchView,
@@ -10,8 +12,6 @@ use protocol::{
 
 use super::super::process::Process;
 use super::super::{Answers, Charges, Figures, Invalid, Writes};
-use crate::http::EdgeReadings;
-use crate::meter::{AnswerMeter, DURATIONS_US, Endpoint, ORDERS, Spread, SpreadMeter};
 use crate::request::InvalidRequests;
 use crate::status::PartCounts;
 use crate::telemetry::Dropped;

@@ -1,10 +1,10 @@
 //! What is counted of refused requests, and what stands in the log.
 
 use bytes::Bytes;
+use instruments::captured::lines;
 
 use super::*;
 use crate::request::fields::read_fields;
-use crate::telemetry::captured::lines;
 
 fn requests() -> InvalidRequests {
     InvalidRequests::new(Endpoint::Charge)

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use domain::ports::Cause;
 use proptest::prelude::*;
 use protocol::{EpochMs, TroubleState};
 
 use super::{Moment, QUIET, THROUGH_WITHIN, TrackRecord};
-use crate::queue::Cause;
 
 /// A record with a clock that is set by hand.
 struct Tried {

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
+use instruments::contain::contain;
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry;
@@ -16,7 +17,6 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::super::handover::{self, HandOver};
 use super::super::{Sink, init, journal, stderr};
 use crate::config::{Log, LogFormat};
-use crate::contain::contain;
 
 /// Says to the process in which format it logs; unset in an ordinary run of the tests.
 const FORMAT: &str = "TEST_PANIC_FORMAT";

@@ -1,0 +1,9 @@
+//! The rules of a sale: which order id, how a desk's units are reserved, how an order is decided.
+//! Synchronous, no I/O, no clock, no channel, no SQL: values in, decisions out.
+
+pub mod backoff;
+pub mod order_id;
+pub mod ordering;
+pub mod ports;
+pub mod secret;
+pub mod stock;

@@ -1,0 +1,31 @@
+//! What the roles ask of the parts that do I/O, as traits with their values. `queue`: sending
+//! orders, taking them, how many wait. `order_side`: what a gateway asks of the order role. A
+//! port's error says whether it was done, not done, or is unknown; the text in it is for people.
+
+mod account;
+pub mod findings;
+pub mod order_side;
+mod queue;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+pub use account::{Account, AccountKey, Credentials};
+pub use queue::{
+    Blame, Consuming, Delivery, Lag, LagReader, Outgoing, Pending, Placer, Producer, Published,
+    QueueLag,
+};
+
+/// A boxed future, for traits that are used as objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why something couldn't be done: for the log and the admin views, never for a buyer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause(pub String);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

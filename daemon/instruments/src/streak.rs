@@ -1,0 +1,73 @@
+//! What fails again and again, told once: only the first failure of a row is worth a warning, and
+//! only the first success after it a line. A full disk fails every batch, and a log on the same
+//! disk must not make it worse. What the lines say is the callers' own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the last try failed. It begins well.
+#[derive(Debug, Default)]
+pub struct Streak {
+    is_failing: AtomicBool,
+}
+
+/// Where an outcome stands among its like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InRow {
+    /// It was otherwise before.
+    First,
+    /// The one before was the same.
+    Further,
+}
+
+impl Streak {
+    /// Notes a failure.
+    pub fn failed(&self) -> InRow {
+        match self.is_failing.swap(true, Ordering::Relaxed) {
+            false => InRow::First,
+            true => InRow::Further,
+        }
+    }
+
+    /// Notes a success. While all is well, which each buyer's request may ask, nothing is written.
+    pub fn succeeded(&self) -> InRow {
+        let is_first = self.is_failing.load(Ordering::Relaxed)
+            && self.is_failing.swap(false, Ordering::Relaxed);
+        if is_first { InRow::First } else { InRow::Further }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::{InRow, Streak};
+
+    #[test]
+    fn each_change_is_told_once() {
+        let streak = Streak::default();
+        assert_eq!(streak.succeeded(), InRow::Further, "it begins well");
+        for _ in 0..2 {
+            assert_eq!(streak.failed(), InRow::First);
+            assert_eq!([streak.failed(), streak.failed()], [InRow::Further; 2]);
+            assert_eq!(streak.succeeded(), InRow::First);
+            assert_eq!([streak.succeeded(), streak.succeeded()], [InRow::Further; 2]);
+        }
+    }
+
+    #[test]
+    fn of_those_who_fail_and_succeed_at_once_one_is_the_first() {
+        let (streak, gate) = (Streak::default(), Barrier::new(8));
+        let firsts = |note: fn(&Streak) -> InRow| {
+            thread::scope(|scope| {
+                let at_once = || scope.spawn(|| (gate.wait(), note(&streak)).1);
+                let all: Vec<_> = std::iter::repeat_with(at_once).take(8).collect();
+                let all = all.into_iter().map(|noted| noted.join().unwrap());
+                all.filter(|noted| *noted == InRow::First).count()
+            })
+        };
+        for _ in 0..50 {
+            assert_eq!((firsts(Streak::failed), firsts(Streak::succeeded)), (1, 1));
+        }
+    }
+}

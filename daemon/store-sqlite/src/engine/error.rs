@@ -1,0 +1,166 @@
+//! How a write, a read or a close of the store can fail, and which side of the commit that was on.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use protocol::Refusal;
+use rusqlite::ErrorCode;
+
+use domain::ports::Cause;
+
+/// Why a write has no result to show.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// Definitely nothing was stored, and nothing of it will turn up later.
+    #[error("not stored: {0}")]
+    Rejected(Cause),
+    /// The commit itself failed, for instance in fsync: what was written may be found again after a
+    /// crash, or may not. Only repeating the write under the same id settles it.
+    #[error("it is not known whether this was stored: {0}")]
+    Unknown(Cause),
+    /// `store.writes_waiting_max` jobs are waiting already; nothing was stored.
+    #[error("too many writes are waiting for the database")]
+    Overloaded,
+    /// The store is closed, or its writer has died; nothing was stored.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// Why a query has no answer. It is then unknown, not empty.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The database failed.
+    #[error("reading the database failed: {0}")]
+    Failed(Cause),
+    /// The store is closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+impl From<WriteError> for Cause {
+    fn from(error: WriteError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<ReadError> for Cause {
+    fn from(error: ReadError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// It can't be carried out as it was asked; nothing was changed, and the audit log has nothing.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The database failed; with [`WriteError::Unknown`] only the same `request_id` again tells
+    /// whether it was carried out.
+    #[error("{0}")]
+    Store(#[from] WriteError),
+}
+
+impl From<Refusal> for CommandError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Why a list can't be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListError {
+    /// `after` is nothing that a page of this list gave as `next`.
+    #[error("`after` is no cursor of this list")]
+    Cursor,
+    /// The database can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// What went wrong while closing; what was answered before is stored all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CloseError {
+    /// The last checkpoint failed: the write-ahead log stays and is read at the next start.
+    #[error("the last checkpoint failed: {0}")]
+    Checkpoint(Cause),
+    /// The writing thread had died earlier.
+    #[error("the writing thread had died")]
+    WriterDied,
+    /// The files that were open weren't those at their paths any more, which were left as they are.
+    #[error("{cause}; {}", told_of(rescued))]
+    Displaced {
+        /// How that showed.
+        cause: Cause,
+        /// Where everything that was stored is now; the error says why it isn't anywhere.
+        rescued: Result<PathBuf, String>,
+    },
+}
+
+fn told_of(rescued: &Result<PathBuf, String>) -> String {
+    match rescued {
+        Ok(path) => {
+            let path = path.display();
+            format!("all that was stored is in {path}: seckilld restore {path}")
+        }
+        Err(why) => format!("what was stored could not be copied: {why}"),
+    }
+}
+
+/// Why the work of one job didn't come to its end.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// SQLite, or a value in it that can't be read.
+    Sqlite(rusqlite::Error),
+    /// The job panicked.
+    Panic(String),
+    /// A command can't be carried out as it was asked; see `audit`.
+    Refused(Box<Refusal>),
+}
+
+impl Fault {
+    /// Whether the work itself is at fault, so that other work may go on without it. Everything
+    /// else is the database's trouble as a whole: an unfamiliar error must not empty the queue into
+    /// the dead letters.
+    pub(crate) fn is_of_the_work(&self) -> bool {
+        let Self::Sqlite(error) = self else { return true };
+        match error.sqlite_error_code() {
+            Some(code) => matches!(
+                code,
+                ErrorCode::ConstraintViolation
+                    | ErrorCode::TooBig
+                    | ErrorCode::TypeMismatch
+                    | ErrorCode::ParameterOutOfRange
+            ),
+            None => matches!(
+                error,
+                rusqlite::Error::FromSqlConversionFailure(..)
+                    | rusqlite::Error::ToSqlConversionFailure(..)
+                    | rusqlite::Error::IntegralValueOutOfRange(..)
+                    | rusqlite::Error::InvalidColumnType(..)
+                    | rusqlite::Error::Utf8Error(..)
+            ),
+        }
+    }
+
+    /// The cause, for the log.
+    pub(crate) fn cause(&self) -> Cause {
+        Cause(self.to_string())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(f),
+            Self::Panic(message) => write!(f, "a panic: {message}"),
+            Self::Refused(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}

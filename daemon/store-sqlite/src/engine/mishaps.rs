@@ -1,0 +1,101 @@
+//! Tells the log of orders that can't be decided, each by its id and with the cause: at its first
+//! failure, and again when it is given up and set aside. What is told is what happened on the
+//! writer's thread, whether or not the transaction around it is committed. The same stands in the
+//! order's history (`order_history`).
+
+use crate::engine::error::Fault;
+
+/// Orders of one batch that are told of one by one; where everything fails, a line for each would
+/// drown the cause.
+const TOLD_MAX: usize = 5;
+
+/// The mishaps of one batch. What wasn't told one by one is counted at the end.
+#[derive(Debug, Default)]
+pub(crate) struct Mishaps {
+    told: usize,
+    untold: usize,
+}
+
+impl Mishaps {
+    /// An order failed unexpectedly at its try of this number (from 1) and will be tried again.
+    pub(crate) fn put_off(&mut self, order_id: &str, prod_id: &str, attempt: u32, fault: &Fault) {
+        if attempt == 1 && self.has_room() {
+            tracing::warn!(order_id, prod_id, cause = %fault,
+                "deciding an order failed unexpectedly; it is tried again");
+        } else if attempt != 1 {
+            tracing::debug!(order_id, attempt, cause = %fault, "deciding an order failed again");
+        }
+    }
+
+    /// A message became a dead letter.
+    pub(crate) fn set_aside(&mut self, order_id: Option<&str>, origin: &str, cause: &str) {
+        if self.has_room() {
+            let order_id = order_id.unwrap_or("none that can be read");
+            tracing::warn!(
+                order_id,
+                origin,
+                cause,
+                "a message can't be decided and is a dead letter now"
+            );
+        }
+    }
+
+    fn has_room(&mut self) -> bool {
+        let has_room = self.told < TOLD_MAX;
+        if has_room {
+            self.told += 1;
+        } else {
+            self.untold += 1;
+        }
+        has_room
+    }
+}
+
+impl Drop for Mishaps {
+    fn drop(&mut self) {
+        if 0 < self.untold {
+            let count = self.untold;
+            tracing::warn!(count, "more orders of the same batch failed or were set aside");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use instruments::captured::lines;
+
+    use super::{Fault, Mishaps, TOLD_MAX};
+
+    /// The lines that `work` logs.
+    fn logged(work: impl FnOnce(&mut Mishaps)) -> Vec<String> {
+        lines(|| work(&mut Mishaps::default()))
+    }
+
+    #[test]
+    fn the_first_failure_is_told_with_id_and_cause_and_later_ones_are_not() {
+        let fault = Fault::Panic("poisonous".to_owned());
+        let lines = logged(|mishaps| {
+            mishaps.put_off("o1", "p", 1, &fault);
+            mishaps.put_off("o1", "p", 2, &fault);
+            mishaps.set_aside(Some("o1"), "embedded@7", "poisonous");
+        });
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        for line in &lines {
+            assert!(line.contains("WARN") && line.contains("order_id=\"o1\""), "{line}");
+            assert!(line.contains("poisonous"), "{line}");
+        }
+        assert!(lines[0].contains("it is tried again") && lines[1].contains("embedded@7"));
+    }
+
+    #[test]
+    fn where_everything_fails_the_rest_is_counted() {
+        let fault = Fault::Panic("poisonous".to_owned());
+        let lines = logged(|mishaps| {
+            for number in 0..TOLD_MAX + 3 {
+                mishaps.put_off(&number.to_string(), "p", 1, &fault);
+            }
+        });
+        assert_eq!(lines.len(), TOLD_MAX + 1);
+        assert!(lines[TOLD_MAX].contains("count=3"), "{lines:?}");
+    }
+}

@@ -1,0 +1,190 @@
+//! A whole look at a database, for `doctor` and of every copy: integrity, schema, books. It changes
+//! no byte of it, and a daemon that has it open goes on meanwhile.
+
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use protocol::ProductState;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::engine::meta;
+use crate::engine::migrations::KNOWN;
+use crate::engine::open::{self, OpenError};
+use crate::engine::reader::BUSY_TIMEOUT;
+use crate::files::id_file::IdFiles;
+use crate::sale::products::{self, Balance};
+use crate::unsigned;
+
+/// Faults that are told of one database.
+const FAULTS_MAX: u32 = 5;
+
+/// What was found in a database of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// Its schema's version; 0 when nothing was made in it yet.
+    pub schema: i32,
+    /// The version that this build writes.
+    pub known: i32,
+    /// Bytes of its file, the log beside it not counted.
+    pub bytes: u64,
+    /// What `PRAGMA integrity_check` found, nothing when all is well; `None` when it took too
+    /// long.
+    pub faults: Option<Vec<String>>,
+    /// Every product's books.
+    pub books: Vec<Balance>,
+    /// Every product.
+    pub products: Vec<ProductState>,
+    /// Orders that are decided, failed ones as well; those set aside as second ones not counted.
+    pub orders: u64,
+    /// Orders that wait in the embedded queue.
+    pub queued: u64,
+}
+
+/// Looks at the database; `None` when there is none. The check of its integrity is given up after
+/// `timeout`. It blocks, so it wants a thread that may.
+///
+/// # Errors
+/// It isn't ours, is newer than this build, is damaged, or can't be read.
+pub fn examine(path: &Path, timeout: Duration) -> Result<Option<Examined>, OpenError> {
+    let bytes = match open::size(path)? {
+        None => return Ok(None),
+        Some(bytes) => bytes,
+    };
+    let blank = Examined {
+        schema: 0,
+        known: KNOWN,
+        bytes,
+        faults: Some(Vec::new()),
+        books: Vec::new(),
+        products: Vec::new(),
+        orders: 0,
+        queued: 0,
+    };
+    if bytes == 0 {
+        return Ok(Some(blank));
+    }
+    open::is_sqlite(path)?;
+    let has_log = || open::beside(path, "-wal").exists();
+    let (before, mut seen) = (has_log(), look(path, &blank, has_log(), timeout));
+    if !before && has_log() {
+        // A daemon started in the midst: what was read without its log may be of two moments.
+        seen = look(path, &blank, true, timeout);
+    }
+    seen.map(Some)
+}
+
+/// Whether a start would find the store that was there. It changes nothing.
+///
+/// # Errors
+/// It would be refused, or can't be told.
+pub fn recognise(named: &Path) -> Result<(), OpenError> {
+    let path = open::real(named);
+    let expected = IdFiles::of(named, &path).expected()?;
+    open::link_has_no_log(named)?;
+    match open::size(&path) {
+        Ok(None | Some(0)) => {
+            return open::was_none(&path, &expected).and_then(|()| open::has_no_log(&path));
+        }
+        Ok(Some(_)) => {}
+        // Whether it can be made is another question.
+        Err(_) => return Ok(()),
+    }
+    let has_log = open::beside(&path, "-wal").exists();
+    let id = connect(&path, has_log).and_then(|connection| meta::store_id(&connection));
+    open::belongs(&path, id.map_err(|error| open::classify(&path, &error))?, &expected)
+}
+
+fn look(
+    path: &Path,
+    blank: &Examined,
+    has_log: bool,
+    timeout: Duration,
+) -> Result<Examined, OpenError> {
+    let failed = |error: rusqlite::Error| open::classify(path, &error);
+    let connection = connect(path, has_log).map_err(failed)?;
+    let header = open::header(&connection).map_err(failed)?;
+    open::is_ours(path, &header)?;
+    if header.is_blank() {
+        return Ok(blank.clone());
+    }
+    // One moment for all of it.
+    let moment = connection.unchecked_transaction().map_err(failed)?;
+    let faults = within(timeout, &connection, integrity).map_err(failed)?;
+    if faults.as_ref().is_some_and(|faults| !faults.is_empty()) {
+        // The books of a damaged database say nothing.
+        return Ok(Examined { schema: header.user_version, faults, ..blank.clone() });
+    }
+    let books = products::balances(&moment).map_err(failed)?;
+    let products = products::states(&moment).map_err(failed)?;
+    let count = |sql| moment.query_row(sql, [], |row| row.get(0).map(unsigned));
+    let orders = count("SELECT COUNT(*) FROM t_seckill_order").map_err(failed)?;
+    let queued = count("SELECT COUNT(*) FROM seckill_queue").map_err(failed)?;
+    let schema = header.user_version;
+    Ok(Examined { schema, faults, books, products, orders, queued, ..blank.clone() })
+}
+
+/// With a log beside it, by the log: then a daemon runs, or died. Without one nobody has it open,
+/// and only as a file that nobody changes is it read without files being made beside it.
+pub(crate) fn connect(path: &Path, has_log: bool) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let how = if has_log { "mode=ro" } else { "immutable=1" };
+    let connection = Connection::open_with_flags(format!("file:{}?{how}", encoded(path)), flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(connection)
+}
+
+/// A path in a URI.
+fn encoded(path: &Path) -> String {
+    use std::fmt::Write;
+    use std::os::unix::ffi::OsStrExt;
+
+    let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    whole.as_os_str().as_bytes().iter().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"/-_.".contains(byte) {
+            text.push(char::from(*byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
+}
+
+fn integrity(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut check = connection.prepare(&format!("PRAGMA integrity_check({FAULTS_MAX})"))?;
+    let told: rusqlite::Result<Vec<String>> = check.query_map([], |row| row.get(0))?.collect();
+    Ok(told?.into_iter().filter(|line| line != "ok").collect())
+}
+
+/// Interrupts the work when it takes too long: `None`.
+fn within<T>(
+    timeout: Duration,
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    let interrupter = connection.get_interrupt_handle();
+    let (done, waiting) = sync_channel::<()>(1);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if waiting.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
+                interrupter.interrupt();
+            }
+        });
+        let result = work(connection);
+        drop(done);
+        match result {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) =>
+            {
+                Ok(None)
+            }
+            result => result.map(Some),
+        }
+    })
+}

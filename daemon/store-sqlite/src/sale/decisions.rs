@@ -1,0 +1,77 @@
+//! What gateways learn of the order role: decisions in sequence, and the products of the same
+//! moment.
+
+use protocol::{Decision, DecisionsPage, OrderStatus, Outcome, Reason};
+use rusqlite::{Connection, Row};
+
+use crate::engine::error::ReadError;
+use crate::sale::products;
+use crate::{Store, unsigned};
+
+impl Store {
+    /// Up to `limit` decisions after number `after`, oldest first, with the newest number and every
+    /// product, all from one read transaction. Decisions are committed in the sequence of their
+    /// numbers, so none turns up later below a number that was seen.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn decisions(&self, after: u64, limit: usize) -> Result<DecisionsPage, ReadError> {
+        let store_id = self.store_id().to_owned();
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(move |connection| {
+            Ok(DecisionsPage {
+                store_id,
+                head: head(connection)?,
+                decisions: list(connection, after, limit)?,
+                products: products::states(connection)?,
+                paused: false,
+            })
+        })
+        .await
+    }
+}
+
+pub(crate) fn head(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT MAX(COALESCE((SELECT MAX(decision_seq) FROM t_seckill_order), 0),
+                        COALESCE((SELECT MAX(decision_seq) FROM seckill_duplicate), 0))",
+        )?
+        .query_row([], |row| row.get(0).map(unsigned))
+}
+
+pub(crate) const LIST: &str = "
+    SELECT decision_seq, order_id, prod_id, user_phoneno, order_status, reason, NULL
+      FROM t_seckill_order WHERE ?1 < decision_seq
+    UNION ALL
+    SELECT decision_seq, order_id, prod_id, user_phoneno, NULL, NULL, live_order_id
+      FROM seckill_duplicate WHERE ?1 < decision_seq
+    ORDER BY 1 LIMIT ?2";
+
+pub(crate) fn list(
+    connection: &Connection,
+    after: i64,
+    limit: i64,
+) -> rusqlite::Result<Vec<Decision>> {
+    connection.prepare_cached(LIST)?.query_map((after, limit), decision)?.collect()
+}
+
+fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
+    let status: Option<u8> = row.get(4)?;
+    let reason: Option<String> = row.get(5)?;
+    let outcome = match status {
+        None => Outcome::Duplicate,
+        Some(status) if status == OrderStatus::Failed.number() => Outcome::Failed,
+        Some(_) => Outcome::Placed,
+    };
+    Ok(Decision {
+        seq: unsigned(row.get(0)?),
+        order_id: row.get(1)?,
+        prod_id: row.get(2)?,
+        user_phone: row.get(3)?,
+        outcome,
+        reason: reason.as_deref().and_then(Reason::from_text),
+        live_order_id: row.get(6)?,
+    })
+}

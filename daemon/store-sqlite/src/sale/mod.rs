@@ -1,0 +1,10 @@
+//! The sale's rows: products, orders, decisions and outcomes, and placing, which joins them in one
+//! transaction.
+
+pub(crate) mod dead_letters;
+pub(crate) mod decisions;
+pub(crate) mod orders;
+pub(crate) mod outcomes;
+pub(crate) mod placing;
+pub(crate) mod products;
+pub(crate) mod standing;

@@ -1,0 +1,177 @@
+//! What is known of a buyer's order for a product, wherever it stands: the truthful answer of
+//! `query.do`.
+
+use std::sync::Arc;
+
+use protocol::{EpochMs, Money, OrderMessage, OrderStatus, QueryData, Reason};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::engine::error::ReadError;
+use crate::queue_table::queue_index::{Key, Places};
+use crate::{Store, unsigned};
+
+/// An order, decided or still queued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRow {
+    /// Its id.
+    pub order_id: String,
+    /// The product.
+    pub prod_id: String,
+    /// The product's name; empty when the product is unknown.
+    pub prod_name: String,
+    /// The buyer.
+    pub user_phone: String,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// Why it failed.
+    pub reason: Option<Reason>,
+    /// The amount; `None` when what the sender wrote is no amount.
+    pub charge_money: Option<Money>,
+    /// When the buyer asked.
+    pub charge_time: EpochMs,
+    /// When it was finished or failed.
+    pub finish_time: Option<EpochMs>,
+    /// When it got its unit.
+    pub placed_at: Option<EpochMs>,
+    /// Further orders of the buyer for the product that were set aside because of this one.
+    pub duplicates: u64,
+}
+
+impl From<OrderRow> for QueryData {
+    fn from(order: OrderRow) -> Self {
+        Self {
+            order_id: order.order_id,
+            order_status: order.status,
+            user_phone_no: order.user_phone,
+            prod_id: order.prod_id,
+            prod_name: order.prod_name,
+            charge_money: order.charge_money,
+            charge_time: order.charge_time,
+            finish_time: order.finish_time,
+            reason: order.reason,
+            duplicates: order.duplicates,
+        }
+    }
+}
+
+impl Store {
+    /// The buyer's order for the product: the live one, else one that isn't decided (in the
+    /// embedded queue, or set aside as a dead letter that an operator may still resend), else the
+    /// newest failed.
+    ///
+    /// # Errors
+    /// The database can't be read; whether there is an order is then unknown.
+    pub async fn find_order(
+        &self,
+        prod_id: &str,
+        user_phone: &str,
+    ) -> Result<Option<OrderRow>, ReadError> {
+        let (prod_id, user_phone) = (prod_id.to_owned(), user_phone.to_owned());
+        let index = Arc::clone(&self.inner.queue_index);
+        self.read(move |connection| {
+            let queued = index.find(Key::Buyer(&user_phone));
+            find(connection, &queued, &prod_id, &user_phone)
+        })
+        .await
+    }
+}
+
+pub(crate) const LIVE: &str = "
+    SELECT order_id, prod_id, prod_name, user_phoneno, order_status, reason, charge_money,
+           charge_time, finish_time, placed_at, duplicates
+      FROM t_seckill_order
+     WHERE prod_id = ?1 AND user_phoneno = ?2 AND record_status = 0 AND order_status IN (0, 2)";
+
+pub(crate) const FAILED: &str = "
+    SELECT order_id, prod_id, prod_name, user_phoneno, order_status, reason, charge_money,
+           charge_time, finish_time, placed_at, duplicates
+      FROM t_seckill_order
+     WHERE prod_id = ?1 AND user_phoneno = ?2 AND record_status = 0 AND order_status = 3
+     ORDER BY id DESC LIMIT 1";
+
+pub(crate) const QUEUED: &str = "
+    SELECT order_id, body, charged_at FROM seckill_queue
+     WHERE seq = ?3 AND prod_id = ?1 AND user_phoneno = ?2";
+
+pub(crate) const SET_ASIDE: &str = "
+    SELECT order_id, body, charged_at FROM seckill_dead_letter
+     WHERE prod_id = ?1 AND user_phoneno = ?2 AND resolved_at IS NULL ORDER BY id LIMIT 1";
+
+/// `queued` are the places that the queue's index tells of the buyer; it was asked before the look
+/// at the database began.
+pub(crate) fn find(
+    connection: &Connection,
+    queued: &Places,
+    prod_id: &str,
+    user_phone: &str,
+) -> rusqlite::Result<Option<OrderRow>> {
+    let decided = |sql: &str| {
+        connection.prepare_cached(sql)?.query_row((prod_id, user_phone), decided_row).optional()
+    };
+    let as_row = |row: &Row<'_>| undecided_row(row, prod_id, user_phone);
+    let in_queue = || -> rusqlite::Result<Option<OrderRow>> {
+        let mut look = connection.prepare_cached(QUEUED)?;
+        for seq in queued.iter() {
+            let row = look.query_row((prod_id, user_phone, seq), as_row).optional()?;
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        Ok(None)
+    };
+    let set_aside = || {
+        connection.prepare_cached(SET_ASIDE)?.query_row((prod_id, user_phone), as_row).optional()
+    };
+    if let Some(order) = decided(LIVE)? {
+        return Ok(Some(order));
+    }
+    let waiting = match in_queue()? {
+        None => set_aside()?,
+        queued => queued,
+    };
+    let Some(mut order) = waiting else { return decided(FAILED) };
+    order.prod_name = connection
+        .prepare_cached("SELECT prod_name FROM t_seckill_product WHERE prod_id = ?1")?
+        .query_row([prod_id], |row| row.get(0))
+        .optional()?
+        .unwrap_or_default();
+    Ok(Some(order))
+}
+
+fn decided_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
+    let status: u8 = row.get(4)?;
+    let reason: Option<String> = row.get(5)?;
+    let time = |at| row.get::<_, Option<i64>>(at).map(|ms| ms.map(EpochMs));
+    Ok(OrderRow {
+        order_id: row.get(0)?,
+        prod_id: row.get(1)?,
+        prod_name: row.get(2)?,
+        user_phone: row.get(3)?,
+        status: OrderStatus::from_number(status)
+            .ok_or(rusqlite::Error::IntegralValueOutOfRange(4, i64::from(status)))?,
+        reason: reason.as_deref().and_then(Reason::from_text),
+        charge_money: row.get::<_, Option<i64>>(6)?.map(Money::from_milli),
+        charge_time: EpochMs(row.get(7)?),
+        finish_time: time(8)?,
+        placed_at: time(9)?,
+        duplicates: unsigned(row.get(10)?),
+    })
+}
+
+fn undecided_row(row: &Row<'_>, prod_id: &str, user_phone: &str) -> rusqlite::Result<OrderRow> {
+    let body: Vec<u8> = row.get(1)?;
+    let message = OrderMessage::decode(&body).ok();
+    Ok(OrderRow {
+        order_id: row.get(0)?,
+        prod_id: prod_id.to_owned(),
+        prod_name: String::new(),
+        user_phone: user_phone.to_owned(),
+        status: OrderStatus::Queued,
+        reason: None,
+        charge_money: message.and_then(|message| Money::parse(&message.charge_money).ok()),
+        charge_time: EpochMs(row.get(2)?),
+        finish_time: None,
+        placed_at: None,
+        duplicates: 0,
+    })
+}

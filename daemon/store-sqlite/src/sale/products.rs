@@ -1,0 +1,154 @@
+//! Products: those a fresh database starts with, their state, and the proof that no unit was lost.
+
+use std::fmt;
+
+use protocol::{Money, ProductState};
+use rusqlite::Connection;
+
+use crate::engine::error::ReadError;
+use crate::{Store, unsigned};
+
+/// A product of the profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seed {
+    /// The product's id.
+    pub prod_id: String,
+    /// Its name.
+    pub prod_name: String,
+    /// What a unit costs.
+    pub price: Money,
+    /// Units to sell.
+    pub stock: u32,
+}
+
+/// A product's books. They are kept in two places, which must agree: in the product's row and in
+/// the rows of its live orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balance {
+    /// The product's id.
+    pub prod_id: String,
+    /// Units at the start.
+    pub initial: i64,
+    /// Units added since (negative: withdrawn).
+    pub added: i64,
+    /// Units not sold.
+    pub stock: i64,
+    /// Units sold, as the product's row has it.
+    pub sold: i64,
+    /// Live orders, counted.
+    pub live_orders: i64,
+}
+
+/// The figures, as a sentence for one that doesn't hold.
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { prod_id, initial, added, stock, sold, live_orders } = self;
+        write!(
+            f,
+            "{prod_id} is out of balance: initial {initial} + added {added}, stock {stock}, sold \
+             {sold}, live orders {live_orders}"
+        )
+    }
+}
+
+impl Balance {
+    /// Whether `initial + added = stock + live orders`, and the row's own figure says the same.
+    #[must_use]
+    pub const fn holds(&self) -> bool {
+        self.initial + self.added == self.stock + self.live_orders && self.sold == self.live_orders
+    }
+}
+
+impl Store {
+    /// Every product, by id.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn products(&self) -> Result<Vec<ProductState>, ReadError> {
+        self.read(states).await
+    }
+
+    /// The books of every product, live orders counted anew. It takes as long as units were
+    /// sold, so it is not for every second.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub async fn conservation(&self) -> Result<Vec<Balance>, ReadError> {
+        self.inner.readers.read_in_background(balances).await
+    }
+}
+
+/// Puts in the products that are absent, and returns their ids. One that exists keeps what the
+/// database has.
+pub(crate) fn seed(
+    connection: &Connection,
+    seeds: &[Seed],
+    now: i64,
+) -> rusqlite::Result<Vec<String>> {
+    let mut added = Vec::new();
+    for seed in seeds {
+        let absent = connection.query_row(
+            "SELECT NOT EXISTS (SELECT 1 FROM t_seckill_product WHERE prod_id = ?1)",
+            [&seed.prod_id],
+            |row| row.get::<_, bool>(0),
+        )?;
+        if absent {
+            connection.execute(
+                "INSERT INTO t_seckill_product
+                   (gmt_create, gmt_update, prod_id, prod_name, prod_stock, prod_price,
+                    initial_stock)
+                 VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?4)",
+                (now, &seed.prod_id, &seed.prod_name, seed.stock, seed.price.milli()),
+            )?;
+            added.push(seed.prod_id.clone());
+        }
+    }
+    Ok(added)
+}
+
+/// Every product, by id. `sold` is the row's own figure: see [`balances`] for the count.
+pub(crate) fn states(connection: &Connection) -> rusqlite::Result<Vec<ProductState>> {
+    connection
+        .prepare_cached(
+            "SELECT prod_id, prod_name, prod_price, prod_status, initial_stock, added_stock,
+                    prod_stock, sold, version
+               FROM t_seckill_product ORDER BY prod_id",
+        )?
+        .query_map([], |row| {
+            Ok(ProductState {
+                prod_id: row.get(0)?,
+                prod_name: row.get(1)?,
+                price: Money::from_milli(row.get(2)?),
+                on_shelf: row.get::<_, i64>(3)? == 0,
+                initial: unsigned(row.get(4)?),
+                added: row.get(5)?,
+                stock: unsigned(row.get(6)?),
+                sold: unsigned(row.get(7)?),
+                version: unsigned(row.get(8)?),
+            })
+        })?
+        .collect()
+}
+
+pub(crate) const BALANCES: &str = "
+    SELECT prod_id, initial_stock, added_stock, prod_stock, sold,
+           (SELECT COUNT(*) FROM t_seckill_order o
+             WHERE o.prod_id = p.prod_id AND record_status = 0 AND order_status IN (0, 2))
+      FROM t_seckill_product p ORDER BY prod_id";
+
+/// Every product's books, by id.
+pub(crate) fn balances(connection: &Connection) -> rusqlite::Result<Vec<Balance>> {
+    connection
+        .prepare_cached(BALANCES)?
+        .query_map([], |row| {
+            Ok(Balance {
+                prod_id: row.get(0)?,
+                initial: row.get(1)?,
+                added: row.get(2)?,
+                stock: row.get(3)?,
+                sold: row.get(4)?,
+                live_orders: row.get(5)?,
+            })
+        })?
+        .collect()
+}

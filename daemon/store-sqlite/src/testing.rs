@@ -1,0 +1,120 @@
+//! What tests share, here and in the parts above: a store in a folder of its own, with one product
+//! and a clock that stands.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use domain::ports::{Consuming, Delivery, Outgoing};
+use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage};
+use tempfile::TempDir;
+
+use crate::engine::clock::Clock;
+use crate::engine::error::Fault;
+use crate::engine::tx::Tx;
+use crate::{Balance, Outcomes, Seed, Settings, Store, Take, WriteError};
+
+pub const PRICE: &str = "1200.000";
+pub const PROD: &str = "pid_0002";
+
+/// A store in a folder of its own, with one product and a clock that stands.
+pub struct Fixture {
+    pub store: Store,
+    pub time: Arc<AtomicI64>,
+    pub folder: TempDir,
+}
+
+pub fn seeds(stock: u32) -> Vec<Seed> {
+    let price = Money::parse(PRICE).unwrap();
+    vec![Seed { prod_id: PROD.to_owned(), prod_name: "小米9SE".to_owned(), price, stock }]
+}
+
+pub fn settings(path: PathBuf) -> Settings {
+    Settings { path, readers: 2, writes_waiting_max: 64, take: Take::Known }
+}
+
+impl Fixture {
+    pub fn with_stock(stock: u32) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), Arc::new(AtomicI64::new(1_000_000)), stock)
+    }
+
+    pub(crate) fn open(folder: TempDir, time: Arc<AtomicI64>, stock: u32) -> Self {
+        let seen = Arc::clone(&time);
+        let clock: Clock = Arc::new(move || EpochMs(seen.load(Ordering::SeqCst)));
+        let settings = settings(folder.path().join("store.db"));
+        let store = Store::open_with_clock(&settings, &seeds(stock), clock).unwrap();
+        Self { store, time, folder }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    pub fn pass_ms(&self, ms: i64) {
+        self.time.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Runs SQL on the writing connection, as part of an ordinary job.
+    pub async fn sql(&self, sql: &str) {
+        let sql = sql.to_owned();
+        self.write(move |tx| Ok(tx.connection.execute_batch(&sql)?)).await.unwrap();
+    }
+
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, WriteError> {
+        self.store.writer().write(1, work).await
+    }
+
+    /// Places from a thread that may block.
+    pub async fn place(&self, deliveries: Vec<Delivery>) -> Outcomes {
+        let store = self.store.clone();
+        let placing = move || store.place_blocking(deliveries);
+        tokio::task::spawn_blocking(placing).await.unwrap().unwrap()
+    }
+
+    pub async fn balance(&self) -> Balance {
+        let mut balances = self.store.conservation().await.unwrap();
+        assert_eq!(balances.len(), 1);
+        balances.remove(0)
+    }
+}
+
+impl Store {
+    /// Puts orders into the queue, as if consumption were paused.
+    pub async fn enqueue(&self, orders: Vec<Outgoing>) -> Result<(), WriteError> {
+        self.accept(Arc::new(orders), || Consuming::Paused).await
+    }
+}
+
+pub fn message(order_id: &str, user: u32, charge_money: &str) -> OrderMessage {
+    OrderMessage {
+        order_id: order_id.to_owned(),
+        user_phone: phone(user),
+        prod_id: PROD.to_owned(),
+        charge_money: charge_money.to_owned(),
+    }
+}
+
+pub fn phone(user: u32) -> String {
+    format!("1520000{user:04}")
+}
+
+pub fn outgoing(order_id: &str, user: u32) -> Outgoing {
+    Outgoing { message: message(order_id, user, PRICE), accepted_at: EpochMs(900_000) }
+}
+
+pub fn delivery(message: &OrderMessage) -> Delivery {
+    Delivery {
+        body: message.encode(ORDER_TOPIC),
+        charged_at: EpochMs(900_000),
+        queued_at: Some(EpochMs(910_000)),
+        origin: format!("broker-a/T/0@{}", message.order_id),
+        redeliveries: 0,
+    }
+}
+
+pub fn order(order_id: &str, user: u32) -> Delivery {
+    delivery(&message(order_id, user, PRICE))
+}

@@ -1,0 +1,167 @@
+//! Databases of older schemas: they are taken over with everything in them.
+
+use std::path::Path;
+
+use domain::backoff::Backoff;
+use protocol::{ORDER_TOPIC, OrderState, OrderStatus, StepKind};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::{PRICE, PROD, bare, message, outgoing, phone, seeds, settings};
+use crate::engine::migrations::{KNOWN, migrate_to};
+use crate::{OrderFilter, Store};
+
+/// A database as schema 1 left it, with something in each of its tables.
+fn first_schema(path: &Path) -> Connection {
+    let mut connection = Connection::open(path).unwrap();
+    connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+    migrate_to(&mut connection, 1).unwrap();
+    let body = |order_id, user| message(order_id, user, PRICE).encode(ORDER_TOPIC);
+    connection
+        .execute_batch(
+            "INSERT INTO t_seckill_product
+               (gmt_create, gmt_update, prod_id, prod_name, prod_stock, prod_price, version,
+                initial_stock, sold)
+             VALUES (1, 1, 'pid_0002', '小米9SE', 4, 1200000, 1, 5, 1);
+             INSERT INTO t_seckill_order
+               (gmt_create, gmt_update, order_id, order_status, user_phoneno, prod_id, prod_name,
+                charge_money, charge_time, finish_time, reason, placed_at, decision_seq, duplicates)
+             VALUES (20, 20, 'placed', 2, '15200000001', 'pid_0002', '小米9SE', 1200000, 10, NULL,
+                     NULL, 20, 1, 1),
+                    (20, 20, 'failed', 3, '15200000002', 'pid_0002', '小米9SE', 1000, 10, 20,
+                     'price_differs', NULL, 2, 0);
+             INSERT INTO seckill_duplicate
+             VALUES ('twice', 'pid_0002', '15200000001', 'placed', 3, 21);
+             INSERT INTO seckill_counter VALUES ('placed', 1);
+             INSERT INTO seckill_meta VALUES ('intake_paused', x'31');",
+        )
+        .unwrap();
+    let queue = "INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at)
+                 VALUES ('queued', ?1, ?2, ?3, 11)";
+    connection.execute(queue, (PROD, phone(3), body("queued", 3))).unwrap();
+    connection
+        .execute("UPDATE sqlite_sequence SET seq = 7 WHERE name = 'seckill_queue'", [])
+        .unwrap();
+    let letter = "INSERT INTO seckill_dead_letter
+                    (origin, order_id, prod_id, user_phoneno, body, reason, redeliveries,
+                     charged_at, dead_at, resolved_at)
+                  VALUES (?1, ?2, ?3, ?4, ?5, 'poisonous', 2, 12, 30, ?6)";
+    for (user, order_id, resolved_at) in [(4, "aside", None), (1, "placed", Some(20))] {
+        let row = (order_id, order_id, PROD, phone(user), body(order_id, user), resolved_at);
+        connection.execute(letter, row).unwrap();
+    }
+    let unconfirmed = "INSERT INTO seckill_unconfirmed
+                       VALUES ('sent', ?1, ?2, ?3, 13, 14, 2, 'no answer')";
+    connection.execute(unconfirmed, (body("sent", 5), PROD, phone(5))).unwrap();
+    connection
+}
+
+async fn has_everything(store: &Store) {
+    let balances = store.conservation().await.unwrap();
+    assert!(balances[0].holds() && balances[0].stock == 4, "{balances:?}");
+    assert_eq!(store.outcomes().await.unwrap().placed, 1);
+    assert_eq!(store.meta("intake_paused").await.unwrap(), Some(b"1".to_vec()));
+    for (order_id, state) in [
+        ("placed", OrderState::Placed),
+        ("failed", OrderState::Failed),
+        ("twice", OrderState::Duplicate),
+        ("queued", OrderState::Queued),
+        ("aside", OrderState::DeadLetter),
+        ("sent", OrderState::Unconfirmed),
+    ] {
+        let detail = store.order_history(order_id).await.unwrap().unwrap();
+        assert_eq!(detail.history.order.state, state, "{order_id}");
+        let queued = detail.history.steps.iter().find(|step| step.step == StepKind::Queued);
+        assert_eq!(queued.and_then(|step| step.at), None, "{order_id}");
+    }
+    let twice = store.order_history("twice").await.unwrap().unwrap().history;
+    assert_eq!((twice.order.charge_time.0, twice.steps[0].at), (21, None));
+    assert_eq!(store.dead_letter_count().await.unwrap(), 1);
+    assert_eq!(store.embedded_lag().await.unwrap().messages, 1);
+    // Numbers of the queue's rows name its dead letters: none is given out again.
+    let sequence = "SELECT seq FROM sqlite_sequence WHERE name = 'seckill_queue'";
+    let given_out = store.read(move |db| db.query_row(sequence, [], |row| row.get::<_, i64>(0)));
+    assert_eq!(given_out.await.unwrap(), 7);
+    assert_eq!(store.unconfirmed().await.unwrap().len(), 1);
+    assert_eq!(store.decisions(0, 10).await.unwrap().head, 3);
+    let listed = store.list_orders(OrderFilter::default(), None, 10).await.unwrap();
+    assert_eq!(listed.orders.len(), 5);
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_schema_keeps_everything_and_works_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    drop(first_schema(&path));
+    let store = Store::open(&settings(path.clone()), &seeds(1_000)).unwrap();
+    has_everything(&store).await;
+    let row = store.find_order(PROD, &phone(3)).await.unwrap().unwrap();
+    assert_eq!(row.status, OrderStatus::Queued);
+    // The desk works on rows of that time.
+    store.resend_dead_letter(bare("r1"), 1).await.unwrap();
+    let backoff = Backoff { first_ms: 1, max_ms: 1 };
+    let taken = store.place_from_queue(10, 3, backoff).await.unwrap();
+    assert_eq!(taken.outcomes.placed, 2);
+    store.close().await.unwrap();
+    let version: i32 = Connection::open(&path)
+        .unwrap()
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, KNOWN);
+}
+
+#[tokio::test]
+async fn a_queue_of_the_second_schema_is_taken_over_row_by_row_and_knows_its_orders() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut connection = first_schema(&path);
+    migrate_to(&mut connection, 2).unwrap();
+    let put_off = "INSERT INTO seckill_queue
+                     (order_id, prod_id, user_phoneno, body, charged_at, attempts, not_before,
+                      last_error, queued_at, wait_ms, letter_id)
+                   VALUES ('put off', ?1, ?2, ?3, 12, 1, 900, 'poisonous', 13, 700, 4)";
+    let body = message("put off", 6, PRICE).encode(ORDER_TOPIC);
+    connection.execute(put_off, (PROD, phone(6), body)).unwrap();
+    let rows = |connection: &Connection| -> Vec<Vec<Value>> {
+        let columns =
+            "seq, order_id, prod_id, user_phoneno, body, charged_at, attempts, not_before,
+                       last_error, queued_at, wait_ms, letter_id";
+        let sql = format!("SELECT {columns} FROM seckill_queue ORDER BY seq");
+        let mut rows = connection.prepare(&sql).unwrap();
+        let rows = rows.query_map([], |row| (0..12).map(|at| row.get(at)).collect()).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let before = rows(&connection);
+    assert_eq!((before.len(), &before[1][0]), (2, &Value::Integer(8)));
+    drop(connection);
+    let store = Store::open(&settings(path.clone()), &seeds(1_000)).unwrap();
+    assert_eq!(rows(&Connection::open(&path).unwrap()), before);
+    // One that is queued is known by its id, and its buyer by the number.
+    store.enqueue(vec![outgoing("put off", 6), outgoing("new", 7)]).await.unwrap();
+    assert_eq!(store.embedded_lag().await.unwrap().messages, 3);
+    let row = store.find_order(PROD, &phone(6)).await.unwrap().unwrap();
+    assert_eq!((row.order_id.as_str(), row.status), ("put off", OrderStatus::Queued));
+}
+
+#[tokio::test]
+async fn a_migration_cut_short_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let connection = first_schema(&path);
+    // A kill in the middle of the second step: its transaction was never committed.
+    connection
+        .execute_batch(
+            "BEGIN IMMEDIATE;
+             CREATE TABLE seckill_audit (id INTEGER PRIMARY KEY);
+             ALTER TABLE seckill_queue ADD COLUMN queued_at INTEGER;",
+        )
+        .unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["store.db", "store.db-wal"] {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let settings = settings(copy.path().join("store.db"));
+    has_everything(&Store::open(&settings, &seeds(1_000)).unwrap()).await;
+    // Opened again, nothing is done twice.
+    has_everything(&Store::open(&settings, &seeds(1_000)).unwrap()).await;
+}
