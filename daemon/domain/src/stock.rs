@@ -2,7 +2,7 @@
 //! gateway holds for orders that are not decided yet.
 //!
 //! Both figures live in one atomic word, so a reservation and a refresh can't see each other half
-//! done, and neither takes a lock. `interleavings/` compiles this file against loom's atomics.
+//! done, and neither takes a lock. `dev/interleavings/` compiles this file against loom's atomics.
 
 #[cfg(seckill_loom)]
 use loom::sync::atomic::{AtomicU64, Ordering};

@@ -73,7 +73,7 @@ pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Command {
 /// The workspace's root.
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+    here.ancestors().nth(2).unwrap_or(here)
 }
 
 /// Where cargo builds: two folders above this very program, however cargo was told.

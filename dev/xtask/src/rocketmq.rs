@@ -188,7 +188,7 @@ fn patched_copy(source: &Path, copy: &Path) -> Result<()> {
         ensure!(
             times == 1,
             "{CRATE} {VERSION}: {file} holds the text to patch {times} times instead of once; \
-             xtask/src/rocketmq.rs must be fitted to it:\n{from}"
+             dev/xtask/src/rocketmq.rs must be fitted to it:\n{from}"
         );
         fs::write(&path, text.replace(from, to))?;
     }

@@ -50,7 +50,8 @@ pub fn program(name: &str) -> Result<PathBuf> {
 /// The alert rules of the project.
 #[must_use]
 pub fn rules() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("contrib").join("alerts.yml")
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).join("contrib/alerts.yml")
 }
 
 /// What each of them fires at, and what it doesn't, for `promtool test rules`.

@@ -10,7 +10,7 @@ use seckill_e2e::until;
 
 use super::{BREAK, MEND, WITHIN};
 
-const DOCS: &str = include_str!("../../../../docs/admin-api.md");
+const DOCS: &str = include_str!("../../../../../docs/admin-api.md");
 
 /// The lines of the document's shell blocks that ask something.
 fn lines() -> Vec<&'static str> {

@@ -11,7 +11,8 @@ use super::missing;
 /// Where the jars are kept, a folder per version.
 #[must_use]
 pub fn lib_root() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.ancestors().nth(2).unwrap_or(here);
     root.join("target/rocketmq/lib")
 }
 

@@ -6,7 +6,7 @@
 
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "the daemon's own file, which is public there")]
-#[path = "../../daemon/domain/src/stock.rs"]
+#[path = "../../../daemon/domain/src/stock.rs"]
 mod stock;
 
 #[cfg(test)]
