@@ -1,22 +1,16 @@
-//! Requests over the admin socket, one connection each: a question, a command, or the stream of
-//! events. What can't be reached or isn't permitted is a `Fault`; what the daemon refuses for a
+//! Requests over the admin socket, as the console and the verbs ask and as people are told of what
+//! fails. What can't be reached or isn't permitted is a `Fault`; what the daemon refuses for a
 //! reason of its own is an answer.
 
-use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use http_body_util::{BodyExt, Collected, Full, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use admin_client::{Answer, Failure, Subscribed};
+use bytes::Bytes;
+use hyper::StatusCode;
 use protocol::{Line, Refusal};
 use serde::Serialize;
-use tokio::net::UnixStream;
 
 use crate::exit::Fault;
 use crate::holders;
@@ -27,17 +21,14 @@ const TIMEOUT: Duration = Duration::from_secs(7);
 /// How long the stream of events may be silent: the daemon sends a heartbeat each 5 s.
 const SILENCE_MAX: Duration = Duration::from_secs(12);
 
-/// A state is a few KiB; more than this is no seckilld.
-const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const LATE: &str = "the daemon doesn't answer within 7 seconds";
 
 /// Asks for `path` and returns status and body, whatever the status but 403.
 ///
 /// # Errors
 /// The daemon can't be reached, or this user may not ask.
 pub(crate) async fn get(socket: &Path, path: &str) -> Result<(StatusCode, Bytes), Fault> {
-    whole(socket, Request::get(path), Bytes::new()).await
+    permitted(socket, admin_client::get(socket, path, TIMEOUT).await)
 }
 
 /// Gives a command and returns status and body, whatever the status but 403.
@@ -50,58 +41,29 @@ pub(crate) async fn post(
     path: &str,
     command: &impl Serialize,
 ) -> Result<(StatusCode, Bytes), Fault> {
-    let body = serde_json::to_vec(command).map_err(|error| broken(socket, &error))?;
-    whole(socket, Request::post(path).header(CONTENT_TYPE, JSON), body.into()).await
+    let body = serde_json::to_vec(command)
+        .map_err(|error| fault(socket, Failure::Foreign(error.to_string())))?;
+    permitted(socket, admin_client::post(socket, path, body, TIMEOUT).await)
 }
 
-async fn whole(
+fn permitted(
     socket: &Path,
-    request: hyper::http::request::Builder,
-    body: Bytes,
+    answered: Result<Answer, Failure>,
 ) -> Result<(StatusCode, Bytes), Fault> {
-    let asked = async {
-        let response = send(socket, request, body).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| cut_off(socket, &error))?.to_bytes();
-        Ok::<_, Fault>((status, body))
-    };
-    let (status, body) = tokio::time::timeout(TIMEOUT, asked)
-        .await
-        .map_err(|_| Fault::lost(socket, "the daemon doesn't answer within 7 seconds"))??;
-    if status == StatusCode::FORBIDDEN {
-        return Err(not_permitted(socket, &body));
+    let answer = answered.map_err(|failure| fault(socket, failure))?;
+    match answer.status {
+        StatusCode::FORBIDDEN => Err(not_permitted(socket, &answer.body)),
+        status => Ok((status, answer.body)),
     }
-    Ok((status, body))
 }
 
-async fn send(
-    socket: &Path,
-    request: hyper::http::request::Builder,
-    body: Bytes,
-) -> Result<Response<Incoming>, Fault> {
-    let stream = UnixStream::connect(socket).await.map_err(|error| refused(socket, &error))?;
-    let handshake = http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| broken(socket, &error))?;
-    // It ends with the answer's body or the runtime; its errors come out of `sender`.
-    tokio::spawn(connection);
-    let request = request
-        .header(HOST, "seckilld")
-        .body(Full::new(body))
-        .map_err(|error| broken(socket, &error))?;
-    let answered = sender.send_request(request).await;
-    answered.map_err(|error| match error.is_parse() {
-        true => broken(socket, &error),
-        false => cut_off(socket, &error),
-    })
-}
-
-fn cut_off(socket: &Path, error: &dyn Display) -> Fault {
-    Fault::lost(socket, format!("the connection broke before the answer came: {error}"))
-}
-
-fn broken(socket: &Path, error: &dyn Display) -> Fault {
-    Fault::unreachable(socket, format!("what answers is no seckilld: {error}"))
+fn fault(socket: &Path, failure: Failure) -> Fault {
+    match failure {
+        Failure::Connect(error) => refused(socket, &error),
+        Failure::Late => Fault::lost(socket, LATE),
+        Failure::Broken(_) => Fault::lost(socket, failure.to_string()),
+        Failure::Foreign(_) => Fault::unreachable(socket, failure.to_string()),
+    }
 }
 
 fn not_permitted(socket: &Path, body: &[u8]) -> Fault {
@@ -142,8 +104,7 @@ fn absent(socket: &Path, what: &str, guess: &str) -> String {
 /// The stream of events.
 pub(crate) struct Events {
     socket: PathBuf,
-    body: Incoming,
-    read: BytesMut,
+    stream: admin_client::Events,
 }
 
 /// Subscribes. The first line is the whole state.
@@ -151,20 +112,19 @@ pub(crate) struct Events {
 /// # Errors
 /// The daemon can't be reached, or this user may not look.
 pub(crate) async fn events(socket: &Path) -> Result<Events, Fault> {
-    let asked = send(socket, Request::get("/v1/events"), Bytes::new());
-    let response = tokio::time::timeout(TIMEOUT, asked)
-        .await
-        .map_err(|_| Fault::unreachable(socket, "the daemon doesn't answer within 7 seconds"))??;
-    match response.status() {
-        StatusCode::OK => {
-            let body = response.into_body();
-            Ok(Events { socket: socket.to_owned(), body, read: BytesMut::new() })
+    let subscribed = admin_client::events(socket, TIMEOUT, SILENCE_MAX).await;
+    let subscribed = subscribed.map_err(|failure| match failure {
+        Failure::Late => Fault::unreachable(socket, LATE),
+        failure => fault(socket, failure),
+    })?;
+    match subscribed {
+        Subscribed::To(stream) => Ok(Events { socket: socket.to_owned(), stream }),
+        Subscribed::Refused(answer) if answer.status == StatusCode::FORBIDDEN => {
+            Err(not_permitted(socket, &answer.body))
         }
-        StatusCode::FORBIDDEN => {
-            let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
-            Err(not_permitted(socket, &body.map(Collected::to_bytes).unwrap_or_default()))
+        Subscribed::Refused(answer) => {
+            Err(Fault::unreachable(socket, format!("the daemon answers {}", answer.status)))
         }
-        status => Err(Fault::unreachable(socket, format!("the daemon answers {status}"))),
     }
 }
 
@@ -175,31 +135,8 @@ impl Events {
     /// # Errors
     /// The connection broke, or was silent for longer than the daemon ever is.
     pub(crate) async fn next_raw(&mut self) -> Result<Option<Bytes>, Fault> {
-        loop {
-            if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
-                let line = self.read.split_to(end).freeze();
-                self.read.advance(1);
-                return Ok(Some(line));
-            }
-            if BODY_BYTES_MAX < self.read.len() {
-                return Err(broken(&self.socket, &"a line without an end"));
-            }
-            let frame = tokio::time::timeout(SILENCE_MAX, self.body.frame()).await;
-            let frame = frame.map_err(|_| {
-                Fault::unreachable(&self.socket, "the daemon is silent (frozen, or overloaded)")
-            })?;
-            match frame {
-                None => return Ok(None),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.read.extend_from_slice(&data);
-                    }
-                }
-                Some(Err(error)) => {
-                    return Err(Fault::unreachable(&self.socket, format!("cut off: {error}")));
-                }
-            }
-        }
+        let line = self.stream.next_raw().await;
+        line.map_err(|failure| ended(&self.socket, failure))
     }
 
     /// The next line.
@@ -207,7 +144,16 @@ impl Events {
     /// # Errors
     /// As for [`Events::next_raw`], or the line is none of ours.
     pub(crate) async fn next(&mut self) -> Result<Option<Line>, Fault> {
-        let Some(line) = self.next_raw().await? else { return Ok(None) };
-        serde_json::from_slice(&line).map(Some).map_err(|error| broken(&self.socket, &error))
+        let line = self.stream.next().await;
+        line.map_err(|failure| ended(&self.socket, failure))
+    }
+}
+
+/// Why a stream ended. Nothing was asked, so nothing of an answer can be lost.
+fn ended(socket: &Path, failure: Failure) -> Fault {
+    match failure {
+        Failure::Late => Fault::unreachable(socket, "the daemon is silent (frozen, or overloaded)"),
+        Failure::Broken(why) => Fault::unreachable(socket, format!("cut off: {why}")),
+        failure => fault(socket, failure),
     }
 }

@@ -4,22 +4,17 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use domain::ports::findings::Finding;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
 use protocol::ConfigPage;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::net::UnixStream;
 
 use crate::config::{self, Loaded};
 
 const CHECK: &str = "running daemon";
 /// A daemon that is well answers within milliseconds.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
-const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What a daemon on the admin socket says.
 #[derive(Debug)]
@@ -159,21 +154,10 @@ fn differences(loaded: &Loaded, theirs: ConfigPage) -> Vec<String> {
 }
 
 async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T, String> {
-    let asked = async {
-        let stream = UnixStream::connect(socket).await.map_err(|error| error.to_string())?;
-        let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = shaken.map_err(|error| error.to_string())?;
-        tokio::spawn(connection);
-        let request = Request::get(path).header("host", "localhost").body(Empty::<Bytes>::new());
-        let request = request.map_err(|error| error.to_string())?;
-        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        if answer.status() != StatusCode::OK {
-            return Err(format!("not told ({})", answer.status()));
-        }
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| error.to_string())?.to_bytes();
-        serde_json::from_slice(&body).map_err(|error| format!("unreadable ({error})"))
-    };
-    let timely = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
-    timely.unwrap_or_else(|_| Err("not told in time".to_owned()))
+    let answer = admin_client::get(socket, path, ANSWER_TIMEOUT).await;
+    let answer = answer.map_err(|failure| failure.to_string())?;
+    if answer.status != StatusCode::OK {
+        return Err(format!("not told ({})", answer.status));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| format!("unreadable ({error})"))
 }

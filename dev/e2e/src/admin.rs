@@ -5,16 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use bytes::{Buf, Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
+use admin_client::{Failure, Subscribed};
+use anyhow::{Result, bail, ensure};
 use protocol::{Line, Snapshot};
 use serde_json::Value;
-use tokio::net::UnixStream;
 
 use crate::http::Answer;
 
@@ -39,7 +33,7 @@ impl Admin {
     /// # Errors
     /// Nobody answers in time.
     pub async fn get(&self, path: &str) -> Result<Answer> {
-        self.whole(Method::GET, path, Bytes::new()).await
+        whole(admin_client::get(&self.socket, path, ANSWER_MAX).await)
     }
 
     /// Gives a command. A body without a `request_id` gets one of its own.
@@ -52,7 +46,8 @@ impl Admin {
             let id = format!("e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
             fields.entry("request_id").or_insert_with(|| id.into());
         }
-        self.whole(Method::POST, path, body.to_string().into()).await
+        let body = body.to_string();
+        whole(admin_client::post(&self.socket, path, body, ANSWER_MAX).await)
     }
 
     /// Gives a command that has to be carried out; returns the new state.
@@ -80,34 +75,20 @@ impl Admin {
     /// # Errors
     /// It is refused, or nobody answers in time.
     pub async fn events(&self) -> Result<Events> {
-        let response = self.send(Method::GET, "/v1/events", Bytes::new()).await?;
-        ensure!(response.status() == 200, "HTTP {}", response.status());
-        Ok(Events { body: response.into_body(), read: BytesMut::new() })
+        match admin_client::events(&self.socket, ANSWER_MAX, ANSWER_MAX).await? {
+            Subscribed::To(events) => Ok(Events(events)),
+            Subscribed::Refused(answer) => bail!("HTTP {}", answer.status),
+        }
     }
+}
 
-    async fn whole(&self, method: Method, path: &str, body: Bytes) -> Result<Answer> {
-        let whole = async {
-            let (head, body) = self.send(method, path, body).await?.into_parts();
-            let body = body.collect().await?.to_bytes();
-            anyhow::Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
-        };
-        tokio::time::timeout(ANSWER_MAX, whole).await.context("no answer in time")?
-    }
-
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>> {
-        let stream = UnixStream::connect(&self.socket).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let request = Request::builder().method(method).uri(path).header("host", "seckilld");
-        Ok(sender.send_request(request.body(Full::new(body))?).await?)
-    }
+fn whole(answered: Result<admin_client::Answer, Failure>) -> Result<Answer> {
+    let admin_client::Answer { status, headers, body } = answered?;
+    Ok(Answer { status: status.as_u16(), headers, body })
 }
 
 /// The stream of events.
-pub struct Events {
-    body: Incoming,
-    read: BytesMut,
-}
+pub struct Events(admin_client::Events);
 
 impl Events {
     /// The next line; `None` at the end.
@@ -115,22 +96,7 @@ impl Events {
     /// # Errors
     /// It is none of the contract's, or doesn't come in time.
     pub async fn next(&mut self) -> Result<Option<Line>> {
-        loop {
-            if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
-                let line = self.read.split_to(end);
-                self.read.advance(1);
-                return Ok(Some(serde_json::from_slice(&line)?));
-            }
-            let frame = tokio::time::timeout(ANSWER_MAX, self.body.frame()).await;
-            match frame.context("the events are silent")? {
-                None => return Ok(None),
-                Some(frame) => {
-                    if let Ok(data) = frame?.into_data() {
-                        self.read.extend_from_slice(&data);
-                    }
-                }
-            }
-        }
+        Ok(self.0.next().await?)
     }
 
     /// The first line's state.
