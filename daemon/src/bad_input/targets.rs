@@ -108,7 +108,7 @@ fn multipart(input: &[u8]) {
 
 thread_local! {
     /// Each thread's database; the stock never runs out, so that every rule stays in reach.
-    static STORE: RefCell<InlineStore> = RefCell::new(InlineStore::new());
+    static STORE: RefCell<InlineStore> = RefCell::new(InlineStore::empty());
 }
 
 fn with_store(work: impl FnOnce(&InlineStore)) {

@@ -100,6 +100,9 @@ mod tests {
         );
         let only: LogDirectives = "seckilld=trace".parse().unwrap();
         assert_eq!(only.everything, LevelFilter::INFO);
+        let targets: Vec<&str> = only.targets.iter().map(|(target, _)| target.as_str()).collect();
+        let all = ["seckilld", "domain", "edge", "instruments", "queue_rocketmq", "store_sqlite"];
+        assert_eq!(targets, all);
     }
 
     #[test]

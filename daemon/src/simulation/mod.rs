@@ -54,7 +54,7 @@ fn run(store: &InlineStore, history: &History) -> Result<Course, String> {
 
 /// The shortest history that fails as the one of this seed does, ready to be printed.
 fn report(seed: u64, why: &str) -> String {
-    let store = InlineStore::new();
+    let store = InlineStore::empty();
     let short = History::of(seed).shortened(|history| run(&store, history).is_err());
     let why_short = run(&store, &short).err().unwrap_or_default();
     let steps: Vec<_> = short.steps.iter().map(|step| format!("{step:?}")).collect();

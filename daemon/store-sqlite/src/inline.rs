@@ -46,7 +46,7 @@ pub enum Commit {
 
 impl InlineStore {
     /// An empty one, with a table that names the buyers whose orders fail by themselves.
-    pub fn new() -> Self {
+    pub fn empty() -> Self {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.set_prepared_statement_cache_capacity(64);
         migrations::migrate(&mut connection).unwrap();

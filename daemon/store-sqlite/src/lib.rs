@@ -18,7 +18,7 @@
 mod engine;
 mod files;
 #[cfg(any(test, feature = "testing"))]
-#[expect(missing_docs, clippy::unwrap_used, reason = "of the tests above")]
+#[expect(missing_docs, clippy::panic, clippy::unwrap_used, reason = "of the tests above")]
 pub mod inline;
 mod lists;
 mod operators;

@@ -2,12 +2,11 @@
 //! second of the same run, in turns. A shared machine is slow for both alike, so the ratio is what
 //! counts; `xtask bench` builds the release programs and runs this.
 //!
-//! `load` is the load generator and `bare` the bare route, each a process of its own; `stage`
+//! The load generator (`dev/load`) and `bare`, the bare route, are processes of their own; `stage`
 //! starts them and daemons; `rows` has one file per kind of comparison; `table` is what comes of
 //! it.
 
 pub mod bare;
-pub mod load;
 pub mod machine;
 pub mod rows;
 pub mod stage;

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::load::Report;
+use load::Report;
 
 /// Time over a load's own that its process may take.
 const LOAD_GRACE: Duration = Duration::from_secs(60);

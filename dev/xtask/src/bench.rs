@@ -21,7 +21,16 @@ pub(crate) struct Args {
 /// Builds and compares; the table and the file's name are the result.
 pub(crate) fn run(args: &Args) -> Result<()> {
     step("build", || {
-        run_command(&mut cargo(["build", "--release", "-p", "seckilld", "-p", "seckill-bench"]))
+        run_command(&mut cargo([
+            "build",
+            "--release",
+            "-p",
+            "seckilld",
+            "-p",
+            "seckill-bench",
+            "-p",
+            "seckill-load",
+        ]))
     })?;
     let release = target_dir()?.join("release");
     let mut command = Command::new(release.join("seckill-bench"));

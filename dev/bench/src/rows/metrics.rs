@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use instruments::meter::{AnswerMeter, Endpoint};
+use load::Report;
 use protocol::Code;
 use seckill_e2e::http::Client;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::rest::{FEW, crowd, micros_each};
-use crate::load::Report;
 use crate::stage::{Stage, embedded_with, gateway, load, stop};
 use crate::table::{Rounds, Row, Spread, Wanted};
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
+use load::ratio_of;
 use rusqlite::Connection;
 use seckill_e2e::daemon::Daemon;
 use tempfile::TempDir;
 
-use crate::load::ratio_of;
 use crate::stage::{Stage, Watch, charges, copy, embedded, gateway, load, pause, resume, stop};
 use crate::table::{Rounds, Row, Wanted};
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use load::{Report, ratio_of};
 
-use crate::load::{Report, ratio_of};
 use crate::stage::{
     Bare, Stage, Watch, charges, embedded, embedded_with, gateway, load, pause, queries, resume,
     stop,

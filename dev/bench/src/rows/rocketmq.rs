@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use domain::ports::{Cause, Consuming, Delivery, Outgoing, Placer, Producer, Published};
+use load::ratio_of;
 use protocol::{EpochMs, OrderMessage};
 use queue_rocketmq::RocketmqQueue;
 use seckill_e2e::broker::{Broker, BrokerOptions};
@@ -18,7 +19,6 @@ use tokio::time::timeout;
 
 use super::placing::{self, Backlog};
 use super::rest::{APART, Cost, MANY, bare_turn, crowd};
-use crate::load::ratio_of;
 use crate::stage::{Stage, Watch, gateway, load, on_broker, pause, resume, stop};
 use crate::table::{Rounds, Row, Spread, Wanted};
 

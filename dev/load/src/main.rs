@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use seckill_bench::load::{Plan, run};
+use load::{Plan, run};
 
 /// Sends a load of charges or queries to an address of this machine.
 #[derive(Parser)]

@@ -17,9 +17,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::pace::Pace;
-use super::wire::{answer, request};
-use super::{Latency, Plan, Report};
+use crate::pace::Pace;
+use crate::wire::{answer, request};
+use crate::{Latency, Plan, Report};
 
 /// How long the answers to the last requests may take.
 const LAST_ANSWERS_MAX: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::{Ask, Plan, phone};
+use crate::{Ask, Plan, phone};
 
 /// The longest answer, head and body. Ours are below 600 bytes.
 const ANSWER_MAX: usize = 16 * 1024;
@@ -76,7 +76,7 @@ fn number(digits: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::{answer, request};
-    use crate::load::{Ask, Plan};
+    use crate::{Ask, Plan};
 
     fn plan(ask: Ask) -> Plan {
         Plan {
