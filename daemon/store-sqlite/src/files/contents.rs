@@ -37,6 +37,9 @@ struct Noted {
 /// The time of the last change, in seconds and nanoseconds, and the length.
 type Left = (i64, i64, u64);
 
+/// What file systems keep times to, in nanoseconds: from NTFS and microseconds to FAT's two seconds.
+const KEPT_TO: [i128; 6] = [100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000];
+
 /// As long as it lives the database's file is written to.
 pub(crate) struct Moving<'a>(&'a Contents);
 
@@ -87,7 +90,7 @@ impl Contents {
         let Some(was) = noted.left.filter(|_| noted.moving == 0 && noted.wrong.is_none()) else {
             return;
         };
-        if left(&self.database).is_some_and(|is| is != was) {
+        if left(&self.database).is_some_and(|is| !is_same(was, is)) {
             noted.wrong = Some(format!("{} was written to by another", self.database.display()));
         }
     }
@@ -132,6 +135,15 @@ impl Drop for Committing<'_> {
     }
 }
 
+/// Whether a file is as it was left. A file system that lies elsewhere (shared with a virtual
+/// machine, say) may keep times less exactly than the kernel first tells them.
+fn is_same((seconds, nanos, bytes): Left, now: Left) -> bool {
+    let was = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    let is = i128::from(now.0) * 1_000_000_000 + i128::from(now.1);
+    let is_kept = |step: &i128| was - was.rem_euclid(*step) == is;
+    bytes == now.2 && (was == is || KEPT_TO.iter().any(is_kept))
+}
+
 fn left(file: &Path) -> Option<Left> {
     let found = fs::metadata(file).ok()?;
     Some((found.mtime(), found.mtime_nsec(), found.len()))
@@ -146,7 +158,27 @@ mod tests {
     use std::fs::{self, File};
     use std::time::Duration;
 
-    use super::Contents;
+    use super::{Contents, is_same};
+
+    #[test]
+    fn a_time_that_is_kept_less_exactly_is_the_same_and_another_is_not() {
+        let was = (1_001, 123_456_789, 4_096);
+        for (seconds, nanos) in [
+            (1_001, 123_456_789),
+            (1_001, 123_456_700),
+            (1_001, 123_456_000),
+            (1_001, 123_000_000),
+            (1_001, 120_000_000),
+            (1_001, 0),
+            (1_000, 0),
+        ] {
+            assert!(is_same(was, (seconds, nanos, 4_096)), "{seconds} {nanos}");
+            assert!(!is_same(was, (seconds, nanos, 8_192)), "{seconds} {nanos}");
+        }
+        for (seconds, nanos) in [(1_001, 123_456_788), (1_001, 124_000_000), (1_002, 0), (999, 0)] {
+            assert!(!is_same(was, (seconds, nanos, 4_096)), "{seconds} {nanos}");
+        }
+    }
 
     /// A database with its log, and what is noted of them.
     struct Fixture {
