@@ -37,7 +37,7 @@ struct Noted {
 /// The time of the last change, in seconds and nanoseconds, and the length.
 type Left = (i64, i64, u64);
 
-/// What file systems keep times to, in nanoseconds: from NTFS and microseconds to FAT's two seconds.
+/// What file systems keep times to, in nanoseconds, from NTFS to FAT.
 const KEPT_TO: [i128; 6] = [100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000];
 
 /// As long as it lives the database's file is written to.
