@@ -1,33 +1,19 @@
 //! The flash-sale daemon: its parts, and `app::run`, which `main` calls.
 //!
-//! Dependencies point one way: `main → app → { gateway, order, admin } → { domain, queue, store,
-//! status } → protocol`.
+//! Who may use whom is a table in ARCHITECTURE.md; `cargo xtask tidy` holds it.
 
 pub mod admin;
 pub mod app;
-pub mod args;
-pub mod backup;
 #[cfg(test)]
 mod bad_input;
+pub mod cli;
 pub mod config;
-pub mod descriptors;
 pub mod dial;
-pub mod doctor;
-pub mod exit;
 pub mod gateway;
-pub mod groups;
-pub mod health;
-pub mod inherited;
-pub mod memory;
-pub mod metrics;
+pub mod observe;
 pub mod order;
+pub mod os;
 pub mod queue;
 pub mod request;
-pub mod shutdown;
-pub mod signals;
 #[cfg(test)]
 mod simulation;
-pub mod status;
-pub mod systemd;
-pub mod telemetry;
-pub mod threads;

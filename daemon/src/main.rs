@@ -3,9 +3,11 @@
 
 use std::process::ExitCode;
 
-use seckilld::args::{self, Verb};
-use seckilld::exit::Exit;
-use seckilld::{app, backup, config, doctor, signals};
+use seckilld::cli::args::{self, Verb};
+use seckilld::cli::exit::Exit;
+use seckilld::cli::{backup, doctor};
+use seckilld::os::signals;
+use seckilld::{app, config};
 
 /// Every request allocates a little; this allocator does it in less time than glibc's
 /// (`docs/performance.md`).

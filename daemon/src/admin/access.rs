@@ -12,7 +12,7 @@ use protocol::{PeerView, Permission};
 use store_sqlite::Actor;
 
 use crate::config::Others;
-use crate::groups::{self, Known};
+use crate::os::groups::{self, Known};
 
 /// How long a user's groups are remembered: an operator who is taken out of the group loses the
 /// right this soon.

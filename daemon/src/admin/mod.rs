@@ -41,7 +41,7 @@ use store_sqlite::{Carried, Command, CommandError, Store};
 
 use crate::config::Role;
 use crate::dial::Dial;
-use crate::metrics::Scraper;
+use crate::observe::metrics::Scraper;
 use observatory::Observatory;
 
 /// Limits of the admin socket: few clients, all on this machine.

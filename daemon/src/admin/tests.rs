@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Access, AdminSocket, Owners, Parts, Rules, StatusSource, UndecidedOrder, serve};
 use crate::config::{Others, Role};
-use crate::metrics::{Figures, Scraper, Source};
+use crate::observe::metrics::{Figures, Scraper, Source};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 

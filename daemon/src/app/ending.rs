@@ -5,9 +5,9 @@ use std::time::Duration;
 use store_sqlite::{CloseError, Store};
 use tracing::error;
 
-use crate::exit::Exit;
-use crate::shutdown::Stop;
-use crate::systemd;
+use crate::cli::exit::Exit;
+use crate::os::shutdown::Stop;
+use crate::os::systemd;
 
 /// The time that a stop asks of the service manager again and again.
 const STOP_EXTENSION: Duration = Duration::from_secs(4);

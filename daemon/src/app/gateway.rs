@@ -32,8 +32,8 @@ use crate::gateway::refresh::{Heard, Refresh, Sync};
 use crate::gateway::routes::Desks;
 use crate::gateway::tally::Tally;
 use crate::gateway::{opening, publisher};
+use crate::observe::status::{Condition, Part, Refuses, Status};
 use crate::request::PhonePattern;
-use crate::status::{Condition, Part, Refuses, Status};
 
 /// Told where the order node decides nothing because somebody wants it.
 const PAUSED: &str = "consumption is paused at the order node: orders are accepted and wait";

@@ -22,7 +22,7 @@ use crate::dial::Dial;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
-use crate::status::{Condition, Part, Record, Refuses, Status, Subject};
+use crate::observe::status::{Condition, Part, Record, Refuses, Status, Subject};
 
 const EVERY: Duration = Duration::from_secs(1);
 

@@ -12,8 +12,8 @@ use tracing::{error, info};
 
 use crate::admin::StatusSource;
 use crate::config::Manager;
-use crate::status::Status;
-use crate::systemd;
+use crate::observe::status::Status;
+use crate::os::systemd;
 
 /// Between two looks at how the sale goes.
 const LINE_EVERY: Duration = Duration::from_secs(1);

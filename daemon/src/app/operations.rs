@@ -16,7 +16,7 @@ use super::switches::Switches;
 use crate::admin::{Owners, Reached, UndecidedOrder};
 use crate::gateway::book::{Book, Standing};
 use crate::gateway::query::QueryDesk;
-use crate::telemetry::LogHandle;
+use crate::observe::telemetry::LogHandle;
 
 /// How long a list waits for the lag of a broker that may be silent.
 const LAG_WAIT_MAX: Duration = Duration::from_secs(1);

@@ -22,14 +22,14 @@ use super::broker_notes::StoredNotes;
 use super::dials::Dials;
 use crate::config::{Config, Loaded, QueueKind, Role};
 use crate::dial::Dial;
+#[cfg(feature = "rocketmq")]
+use crate::observe::status::Condition;
+use crate::observe::status::{Part, Record, Refuses, Status, Subject};
 use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
 #[cfg(feature = "rocketmq")]
 use crate::queue::recorded::RecordedPlacer;
 use crate::queue::recorded::RecordedProducer;
-#[cfg(feature = "rocketmq")]
-use crate::status::Condition;
-use crate::status::{Part, Record, Refuses, Status, Subject};
 
 /// How much of what is undecided this process can know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

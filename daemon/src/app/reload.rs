@@ -26,10 +26,10 @@ use super::serving::RestLimits;
 use super::{access_rules, seeds};
 use crate::admin::{Access, Rules};
 use crate::config::{self, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Role};
-use crate::shutdown::Hangups;
-use crate::status::Status;
-use crate::telemetry::LogHandle;
-use crate::{groups, systemd};
+use crate::observe::status::Status;
+use crate::observe::telemetry::LogHandle;
+use crate::os::shutdown::Hangups;
+use crate::os::{groups, systemd};
 
 /// Who asked, where the kernel tells nobody.
 const BY_SIGNAL: &str = "SIGHUP";

@@ -15,9 +15,11 @@ use super::StartError;
 use super::gateway::GatewayParts;
 use crate::admin::{self, AdminSocket};
 use crate::config::{Config, Role};
-use crate::metrics::Scraper;
-use crate::status::{Condition, Part, Status};
-use crate::{descriptors, gateway, health, metrics, order};
+use crate::observe::metrics::Scraper;
+use crate::observe::status::{Condition, Part, Status};
+use crate::observe::{health, metrics};
+use crate::os::descriptors;
+use crate::{gateway, order};
 
 /// The addresses of this process's roles, taken but not answering yet.
 pub(super) struct Bound {

@@ -13,7 +13,7 @@ use crate::gateway::book::Book;
 use crate::gateway::claim::Passage;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Sync;
-use crate::status::{Part, Record, Refuses, Status, Subject};
+use crate::observe::status::{Part, Record, Refuses, Status, Subject};
 
 /// Orders that wait for so long with none decided are told. A consumer that was started anew takes
 /// less.

@@ -9,7 +9,7 @@ use protocol::{Controls, SwitchView};
 
 use super::queue::QueueParts;
 use crate::gateway::charge::{ChargeDesk, IntakePaused};
-use crate::status::LagReading;
+use crate::observe::status::LagReading;
 
 /// The switches of this process.
 pub(super) struct Switches {

@@ -30,10 +30,10 @@ use crate::gateway::charge::ChargeDesk;
 use crate::gateway::claim::Passage;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
-use crate::metrics::{Figures, Source};
+use crate::observe::metrics::{Figures, Source};
+use crate::observe::status::{Part, Record, Refuses, Status, Subject};
+use crate::observe::telemetry::LogHandle;
 use crate::order;
-use crate::status::{Part, Record, Refuses, Status, Subject};
-use crate::telemetry::LogHandle;
 use paced::Paced;
 
 /// Live orders are counted, and buyers looked through, at most this often.
@@ -296,7 +296,7 @@ impl View {
         seconds
     }
 
-    async fn queue_view(&self, lag: crate::status::LagReading) -> QueueView {
+    async fn queue_view(&self, lag: crate::observe::status::LagReading) -> QueueView {
         let dead_letters = match self.has(Role::Order) {
             true => Some(self.store.dead_letter_count().await),
             false => None,

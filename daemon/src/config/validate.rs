@@ -11,7 +11,7 @@ use protocol::{Money, TEXT_CHARS_MAX};
 use super::extract::Sources;
 use super::faults::Fault;
 use super::{Config, Emptiness, EnvType, LogDirectives, QueueKind, Role, ranges};
-use crate::groups;
+use crate::os::groups;
 use crate::request::PhonePattern;
 
 mod rocketmq;

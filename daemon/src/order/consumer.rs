@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::Dial;
-use crate::status::Record;
+use crate::observe::status::Record;
 
 /// Waits between tries while the store fails.
 const STORE_BACKOFF: Backoff = Backoff { first_ms: 100, max_ms: 5_000 };
@@ -155,7 +155,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::{Record, Settings, run};
-    use crate::status::{Part, Refuses, Status, Subject};
+    use crate::observe::status::{Part, Refuses, Status, Subject};
 
     struct Consumer {
         paused: watch::Sender<bool>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::ports::{Blame, BoxFuture, Cause, Delivery, Outgoing, Placer, Producer, Published};
 
-use crate::status::Record;
+use crate::observe::status::Record;
 
 /// The producer, and where its outcomes are noted.
 pub struct RecordedProducer {
@@ -127,7 +127,7 @@ mod tests {
 
     use super::{Cause, Delivery, Placer, RecordedPlacer, RecordedProducer};
     use crate::gateway::testing::{FakeQueue, cause};
-    use crate::status::{Part, Record, Refuses, Status, Subject};
+    use crate::observe::status::{Part, Record, Refuses, Status, Subject};
 
     fn recorded() -> (Arc<FakeQueue>, RecordedProducer, Arc<Record>) {
         let what = "orders can't be sent";

@@ -16,7 +16,7 @@ use queue_rocketmq::Settings;
 use queue_rocketmq::{Health, RocketmqQueue};
 use seckill_e2e::broker::{Broker, BrokerOptions};
 use seckilld::config::{Log, LogFormat};
-use seckilld::telemetry::{self, Sink};
+use seckilld::observe::telemetry::{self, Sink};
 use tempfile::TempDir;
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);

@@ -22,7 +22,8 @@ fn main() -> Result<()> {
     let arguments = Command::new("manual").arg(clap::arg!(<FOLDER>)).get_matches();
     let folder: &String = arguments.get_one("FOLDER").context("no folder")?;
     // A daemon's page is of section 8, a program's for everybody of section 1.
-    for (command, section) in [(seckilld::args::command(), "8"), (seckillctl::command(), "1")] {
+    for (command, section) in [(seckilld::cli::args::command(), "8"), (seckillctl::command(), "1")]
+    {
         let mut command = command.version(VERSION).disable_help_subcommand(true);
         complete(&command, folder.as_ref())?;
         command.build();

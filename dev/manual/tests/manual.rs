@@ -29,7 +29,7 @@ fn read(path: &Path) -> Result<String> {
 #[test]
 fn each_verb_has_a_page_with_a_name_a_synopsis_and_words() -> Result<()> {
     let folder = written()?;
-    for (command, section) in [(seckilld::args::command(), 8), (seckillctl::command(), 1)] {
+    for (command, section) in [(seckilld::cli::args::command(), 8), (seckillctl::command(), 1)] {
         let man = folder.path().join(format!("man/man{section}"));
         let verbs = verbs(&command, "");
         assert!(4 < verbs.len(), "{verbs:?}");
@@ -49,7 +49,7 @@ fn each_verb_has_a_page_with_a_name_a_synopsis_and_words() -> Result<()> {
 #[test]
 fn the_completions_of_each_shell_know_every_verb() -> Result<()> {
     let folder = written()?;
-    for command in [seckilld::args::command(), seckillctl::command()] {
+    for command in [seckilld::cli::args::command(), seckillctl::command()] {
         let name = command.get_name();
         for path in [
             format!("bash-completion/completions/{name}"),

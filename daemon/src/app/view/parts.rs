@@ -17,10 +17,10 @@ use super::{Gateway, View};
 use crate::config::{QueueKind, Role};
 use crate::gateway::book::{Book, OTHER};
 use crate::gateway::outcomes::Outcomes;
-use crate::metrics::{Answers, Charges, Figures, Invalid, Writes};
+use crate::observe::metrics::{Answers, Charges, Figures, Invalid, Writes};
+use crate::observe::status::LagReading;
+use crate::observe::telemetry::LogHandle;
 use crate::request::InvalidRequests;
-use crate::status::LagReading;
-use crate::telemetry::LogHandle;
 
 pub(super) fn gateway(gateway: &Gateway) -> GatewayView {
     let tally = &gateway.tally;

@@ -17,9 +17,9 @@ mod running;
 
 use domain::ports::findings::{Finding, State};
 
-use crate::args;
+use crate::cli::args;
+use crate::cli::exit::Exit;
 use crate::config::{self, Fault, Faults, Loaded, Options};
-use crate::exit::Exit;
 
 /// Looks, and prints the report on standard output.
 #[must_use]

@@ -15,7 +15,7 @@ use store_sqlite::{Balance, Examined, OpenError};
 use super::places::{existing, writable_folder};
 use super::running::Running;
 use crate::config::{Loaded, ProductSeed, Role};
-use crate::groups;
+use crate::os::groups;
 
 /// A gigabyte takes a few seconds.
 const INTEGRITY_TIMEOUT: Duration = Duration::from_secs(60);

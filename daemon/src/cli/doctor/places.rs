@@ -14,7 +14,7 @@ use tokio::net::TcpSocket;
 
 use super::running::Running;
 use crate::config::{Config, Loaded, Role};
-use crate::descriptors;
+use crate::os::descriptors;
 
 /// Modes that let anybody but the owner in.
 const NOT_THE_OWNER: u32 = 0o077;

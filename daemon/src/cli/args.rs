@@ -11,8 +11,8 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use store_sqlite::Take;
 
+use crate::cli::exit::Exit;
 use crate::config::{self, Faults, Loaded, Options, QueueKind, Role};
-use crate::exit::Exit;
 
 /// The version with the commit that it was built from, by `build/commit.rs`.
 pub const BUILD: &str = env!("BUILT_FROM");

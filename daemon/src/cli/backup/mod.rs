@@ -18,9 +18,9 @@ use std::time::Instant;
 
 use store_sqlite::{CopyError, RestoreError};
 
-use crate::args::{self, Copying};
+use crate::cli::args::{self, Copying};
+use crate::cli::exit::Exit;
 use crate::config::Config;
-use crate::exit::Exit;
 use place::{Place, PlaceError};
 use report::Report;
 

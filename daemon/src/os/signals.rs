@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_readme_has_each() {
-        let readme = include_str!("../../README.md");
+        let readme = include_str!("../../../README.md");
         let others = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGXCPU", "SIGXFSZ", "SIGPIPE"];
         let others = others.into_iter().chain(["SIGTTOU", "SIGTSTP", "SIGRTMIN", "SIGABRT"]);
         for name in MEANINGLESS.iter().map(|signal| signal.as_str()).chain(others) {

@@ -10,7 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{fmt, registry};
 
 use super::{HandOver, LINE_BYTES, ROOM_BYTES, Sink};
-use crate::telemetry::stderr::Lines;
+use crate::observe::telemetry::stderr::Lines;
 
 /// More than are written here.
 const LINES_MAX: usize = 1 << 16;

@@ -12,9 +12,9 @@ use protocol::{
 
 use super::super::process::Process;
 use super::super::{Answers, Charges, Figures, Invalid, Writes};
+use crate::observe::status::PartCounts;
+use crate::observe::telemetry::Dropped;
 use crate::request::InvalidRequests;
-use crate::status::PartCounts;
-use crate::telemetry::Dropped;
 
 /// An id that an operator may choose, with everything that has to be escaped.
 const ODD_PRODUCT: &str = "a\"b\\c{},\nd 小";

@@ -26,7 +26,7 @@ fn the_document_has_every_metric_as_it_is() {
         let Family { name, kind, help, .. } = family;
         format!("| `{name}` | {} | {} | {help} |", kind.as_str(), labels.join(", "))
     };
-    let document = include_str!("../../../../docs/metrics.md");
+    let document = include_str!("../../../../../docs/metrics.md");
     let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
     let expected: Vec<String> = ALL.iter().map(row).collect();
     let whole = expected.join("\n");
@@ -35,8 +35,8 @@ fn the_document_has_every_metric_as_it_is() {
 
 #[test]
 fn dashboard_and_rules_ask_for_what_there_is() {
-    let dashboard = include_str!("../../../../contrib/grafana.json");
-    let rules = include_str!("../../../../contrib/alerts.yml");
+    let dashboard = include_str!("../../../../../contrib/grafana.json");
+    let rules = include_str!("../../../../../contrib/alerts.yml");
     let parsed: serde_json::Value = serde_json::from_str(dashboard).unwrap();
     let expressions: Vec<&str> = parsed["panels"]
         .as_array()
@@ -57,11 +57,11 @@ fn dashboard_and_rules_ask_for_what_there_is() {
 
 #[test]
 fn every_alert_says_what_is_wrong_and_where_the_remedy_stands() {
-    let rules = include_str!("../../../../contrib/alerts.yml");
+    let rules = include_str!("../../../../../contrib/alerts.yml");
     let alerts: Vec<&str> = rules.split("- alert: ").skip(1).collect();
     assert!(15 <= alerts.len(), "{}", alerts.len());
     let mut names = BTreeSet::new();
-    let cases = include_str!("../../../../contrib/alerts.test.yml");
+    let cases = include_str!("../../../../../contrib/alerts.test.yml");
     for alert in alerts {
         let name = alert.lines().next().unwrap();
         assert!(names.insert(name), "{alert} comes twice");

@@ -189,7 +189,7 @@ pub(super) mod tests {
     use tracing_subscriber::layer::{Context, SubscriberExt};
     use tracing_subscriber::{Layer, registry};
 
-    pub(in crate::telemetry) type Fields = BTreeMap<String, String>;
+    pub(in crate::observe::telemetry) type Fields = BTreeMap<String, String>;
 
     /// Keeps entries instead of sending them.
     #[derive(Clone, Default)]
@@ -202,7 +202,7 @@ pub(super) mod tests {
     }
 
     /// What the journal would read of an entry.
-    pub(in crate::telemetry) fn read(mut entry: &[u8]) -> Fields {
+    pub(in crate::observe::telemetry) fn read(mut entry: &[u8]) -> Fields {
         let mut fields = Fields::new();
         while !entry.is_empty() {
             let end = entry.iter().position(|byte| *byte == b'\n').unwrap();

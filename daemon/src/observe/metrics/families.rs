@@ -10,8 +10,8 @@ use instruments::meter::Endpoint;
 use protocol::{ChargeOutcome, Reason, ReloadOutcome};
 
 use crate::gateway::book::OTHER;
+use crate::observe::telemetry::Dropped;
 use crate::request::InvalidRequests;
-use crate::telemetry::Dropped;
 
 /// The types of Prometheus that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,9 +33,9 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use warp::reply::Response;
 
+use crate::observe::status::PartCounts;
+use crate::observe::telemetry::Dropped;
 use crate::request::FieldFault;
-use crate::status::PartCounts;
-use crate::telemetry::Dropped;
 use process::Process;
 
 /// The version of the text format.

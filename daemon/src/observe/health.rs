@@ -8,7 +8,7 @@ use protocol::Phase;
 use serde::Serialize;
 use warp::reply::Response;
 
-use crate::status::Status;
+use crate::observe::status::Status;
 
 #[derive(Serialize)]
 struct Readiness {

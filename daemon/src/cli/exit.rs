@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_readme_has_each() {
-        let readme = include_str!("../../README.md");
+        let readme = include_str!("../../../README.md");
         for exit in Exit::all() {
             let row = format!("| {} | {} |", exit.code(), exit.meaning());
             assert!(readme.contains(&row), "README lacks {row}");

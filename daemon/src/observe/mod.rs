@@ -1,0 +1,6 @@
+//! What is told of the running daemon: its status, its log, `/healthz` and `/readyz`, `/metrics`.
+
+pub mod health;
+pub mod metrics;
+pub mod status;
+pub mod telemetry;
