@@ -213,7 +213,7 @@ impl RocketmqProducer {
     /// What is wrong, and what to do where that is known.
     fn sentence(&self, facts: &Facts) -> String {
         let Some(code) = facts.answer() else {
-            return format!("orders can't be sent to RocketMQ: {}", facts.sentence());
+            return format!("RocketMQ: {}", facts.sentence());
         };
         let clients = &self.shared.clients;
         let address = facts.broker.clone().unwrap_or_default();
