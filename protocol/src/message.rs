@@ -133,6 +133,15 @@ impl OrderMessage {
             charge_money: text(body.charge_money, "body.chargeMoney")?.into_owned(),
         })
     }
+
+    /// The order id of a body that [`OrderMessage::decode`] refuses, where at least that can be
+    /// read: for the log.
+    #[must_use]
+    pub fn id_in(bytes: &[u8]) -> Option<String> {
+        let incoming: Incoming<'_> = object(std::str::from_utf8(bytes).ok(), "the message").ok()?;
+        let body: IncomingBody<'_> = object(incoming.body.map(RawValue::get), "body").ok()?;
+        bounded(body.order_id, "body.orderId").ok()
+    }
 }
 
 /// Reads an object, and nothing else: serde would take an array for a struct as well.
@@ -206,6 +215,22 @@ mod tests {
     }
 
     #[test]
+    fn the_id_is_read_where_the_rest_cannot_be() {
+        let id = Some("d90a05d0-c339-4e89-804d-87cc17135f2a".to_owned());
+        for unsound in [
+            JAVA.replace("chargeMoney", "money"),
+            JAVA.replace(r#""version":"1.0","#, ""),
+            JAVA.replace(r#""userPhoneNo":"15200008881""#, r#""userPhoneNo":[]"#),
+        ] {
+            assert!(OrderMessage::decode(unsound.as_bytes()).is_err(), "{unsound}");
+            assert_eq!(OrderMessage::id_in(unsound.as_bytes()), id, "{unsound}");
+        }
+        for none in [&b"{"[..], b"[]", b"\xff", br#"{"body":[]}"#, br#"{"body":{"orderId":{}}}"#] {
+            assert_eq!(OrderMessage::id_in(none), None);
+        }
+    }
+
+    #[test]
     fn reads_and_writes_the_java_services_bytes() {
         assert_eq!(OrderMessage::decode(JAVA.as_bytes()), Ok(order()));
         assert_eq!(String::from_utf8(order().encode(ORDER_TOPIC)).as_deref(), Ok(JAVA));
@@ -271,6 +296,7 @@ mod tests {
         );
         let blank = JAVA.replace("d90a05d0-c339-4e89-804d-87cc17135f2a", " ");
         assert_eq!(OrderMessage::decode(blank.as_bytes()), Err(Malformed::Empty("body.orderId")));
+        assert_eq!(OrderMessage::id_in(blank.as_bytes()), None);
         let cut = &JAVA.as_bytes()[..JAVA.len() - 30];
         let told = OrderMessage::decode(cut).map_err(|error| error.to_string());
         assert!(told.is_err_and(|text| !text.contains("1520000")));

@@ -233,6 +233,15 @@ fn content(body: &[u8], whole: u64) -> String {
     printable(&masked).chars().take(CONTENT_CHARS_MAX).collect()
 }
 
+/// The id of the order that a letter is of, where it can be read. A stranger's text is masked,
+/// whatever it is called: it may be a phone number.
+pub(crate) fn id_for_the_log(message: Option<&OrderMessage>, body: &[u8]) -> Option<String> {
+    match message {
+        Some(message) => Some(message.order_id.clone()),
+        None => OrderMessage::id_in(body).map(|id| mask_phones(&id, Ending::Whole)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{CONTENT_BYTES_MAX, CONTENT_CHARS_MAX, content};

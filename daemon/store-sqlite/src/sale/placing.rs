@@ -124,8 +124,8 @@ fn bury(
     };
     if dead_letters::bury(tx, &letter)? {
         outcomes.dead_lettered += 1;
-        let order_id = message.map(|message| message.order_id.as_str());
-        mishaps.set_aside(order_id, &delivery.origin, reason);
+        let order_id = dead_letters::id_for_the_log(message, &delivery.body);
+        mishaps.set_aside(order_id.as_deref(), &delivery.origin, reason);
     }
     Ok(())
 }

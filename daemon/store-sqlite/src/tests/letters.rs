@@ -1,10 +1,12 @@
 //! Dead letters: shown without what must not be shown, put back, given up.
 
 use domain::ports::Delivery;
+use instruments::captured::lines;
 use protocol::{DeadLetterView, OrderState, Outcome, Reason, RefusalCode, ResentState, StepKind};
 
 use super::placing::POISON;
-use super::{Fixture, PRICE, PROD, bare, delivery, message, order, outgoing, phone};
+use super::{Fixture, PRICE, PROD, bare, delivery, message, order, outgoing, phone, seeds};
+use crate::inline::{Commit, InlineStore};
 use crate::{Carried, CommandError, ListError, OrderFilter};
 
 const HEAL: &str = "DROP TRIGGER poison";
@@ -35,6 +37,23 @@ async fn with_letters(stock: u32) -> Fixture {
     let outcomes = fixture.place(vec![malformed("x"), order("poison", 2)]).await;
     assert_eq!(outcomes.dead_lettered, 2);
     fixture
+}
+
+#[test]
+fn the_log_names_the_order_of_a_letter_where_its_id_can_be_read() {
+    let store = InlineStore::empty();
+    store.begin_history(&seeds(1));
+    let body = r#"{"header":{"version":"1.0","topicName":"T"},"body":{"orderId":"ID"}}"#;
+    let unsound = |id| Delivery { body: body.replace("ID", id).into_bytes(), ..order(id, 9) };
+    let letters = vec![unsound("o-7"), unsound("15200001234"), malformed("x")];
+    let lines = lines(|| {
+        store.place(letters, Commit::Done);
+    });
+    let ids = [r#"order_id="o-7""#, r#"order_id="152****1234""#, r#"order_id="none that"#];
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for (line, id) in lines.iter().zip(ids) {
+        assert!(line.contains(id), "{line}");
+    }
 }
 
 #[tokio::test]
