@@ -89,7 +89,8 @@ fn the_process_itself() {
 /// What the process wrote to its standard error.
 fn told(format: &str) -> Vec<u8> {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "telemetry::panics::tests::the_process_itself", "--nocapture"]);
+    let (_, here) = module_path!().split_once("::").unwrap();
+    command.args(["--exact", &format!("{here}::the_process_itself"), "--nocapture"]);
     let Output { status, stdout, stderr } =
         command.env(FORMAT, format).env_remove("RUST_BACKTRACE").output().unwrap();
     let stdout = String::from_utf8_lossy(&stdout);
@@ -113,7 +114,7 @@ fn a_panic_is_a_line_of_json_and_stands_there_once() {
         assert_eq!((&line["why"], &line["thread"]), (&why.into(), &thread.into()));
         let place = line["place"].as_str().unwrap();
         assert!(place.contains("panics/tests.rs:"), "{place}");
-        assert_eq!(line["target"], "seckilld::telemetry::panics");
+        assert_eq!(line["target"], "seckilld::observe::telemetry::panics");
     }
 }
 
