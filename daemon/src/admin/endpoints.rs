@@ -1,10 +1,9 @@
 //! Every endpoint of the admin socket in one table: `GET /v1/` lists it, requests are matched by
 //! it, and a test holds docs/admin-api.md to it.
 
+use edge::percent_decoded;
 use hyper::Method;
 use protocol::EndpointView;
-
-use edge::percent_decoded;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

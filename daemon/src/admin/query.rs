@@ -1,9 +1,8 @@
 //! The query strings of the admin socket: each key is known, given once, not empty, and in its
 //! bounds; anything else is refused by name.
 
-use protocol::{OrderState, Refusal, RefusalCode};
-
 use domain::order_id::IdPrefix;
+use protocol::{OrderState, Refusal, RefusalCode};
 
 /// Entries of a page unless told, and at most.
 const LIMIT: usize = 50;

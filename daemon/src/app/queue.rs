@@ -25,8 +25,8 @@ use crate::dial::Dial;
 #[cfg(feature = "rocketmq")]
 use crate::observe::status::Condition;
 use crate::observe::status::{Part, Record, Refuses, Status, Subject};
-use crate::order::consumer;
 use crate::queue::embedded::EmbeddedQueue;
+use crate::queue::embedded::consumer;
 #[cfg(feature = "rocketmq")]
 use crate::queue::recorded::RecordedPlacer;
 use crate::queue::recorded::RecordedProducer;

@@ -1,7 +1,6 @@
 //! The order role: takes deliveries from the queue and has them placed in batches, and answers what
 //! became of them. The rules are in `domain::ordering`, their storing is in `store`.
 
-pub mod consumer;
 mod placement;
 pub(crate) mod query;
 pub mod routes;

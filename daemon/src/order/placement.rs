@@ -2,7 +2,6 @@
 //! store.
 
 use domain::ports::{Cause, Delivery, Placer};
-
 use store_sqlite::Store;
 
 /// Places deliveries in the database of this process.

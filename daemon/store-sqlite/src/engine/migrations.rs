@@ -2,9 +2,8 @@
 //! is wrong in it is put right by the next one. There is no way back, so an older daemon refuses a
 //! newer database instead of guessing at it.
 
-use rusqlite::{Connection, TransactionBehavior};
-
 use instruments::fault_points::{Point, reach};
+use rusqlite::{Connection, TransactionBehavior};
 
 /// Marks a SQLite file as ours (`PRAGMA application_id`): the bytes `SKIL`.
 pub(crate) const APPLICATION_ID: i32 = 0x534B_494C;

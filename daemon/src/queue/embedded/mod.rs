@@ -1,6 +1,8 @@
 //! The embedded queue, for machines without a broker: rows in the database of this process, durable
-//! before they are confirmed. Its consumer is `order::consumer`, its rows are the store's. While
-//! that consumer has nothing to do, orders are decided as they are accepted.
+//! before they are confirmed. Its rows are the store's. While `consumer` has nothing to do, orders
+//! are decided as they are accepted.
+
+pub mod consumer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +11,6 @@ use std::time::Duration;
 use domain::ports::{
     Blame, BoxFuture, Cause, Consuming, Lag, LagReader, Outgoing, Producer, Published,
 };
-
 use store_sqlite::{ANSWERED_WITHIN, Store, WriteError};
 
 /// How long a publisher waits for a commit. One that takes longer leaves the result unknown; the
