@@ -19,6 +19,7 @@ use tracing::{debug, error, info};
 use crate::dial::Dial;
 use crate::gateway::book::{Book, Standing, Undecided};
 use crate::gateway::claim::Claim;
+use crate::gateway::publisher::published;
 
 /// Where unconfirmed orders survive a restart.
 pub trait DoubtStore: Send + Sync + 'static {
@@ -192,7 +193,7 @@ impl Doubts {
             if producer.ready().is_err() {
                 return;
             }
-            let results = producer.publish(Arc::new(batch.to_vec())).await;
+            let results = published(producer, Arc::new(batch.to_vec())).await;
             let stored: Vec<String> = batch
                 .iter()
                 .zip(results)

@@ -78,6 +78,18 @@ fn beat(pulse: &Pulse, in_flight: &JoinSet<Batch>) {
     }
 }
 
+/// Has a batch published. A panic in the queue's client costs certainty, and neither the claims nor
+/// the task: the orders without a result may have arrived.
+pub(super) async fn published(
+    producer: &dyn Producer,
+    orders: Arc<Vec<Outgoing>>,
+) -> Vec<Published> {
+    contain(producer.publish(orders).as_mut()).await.unwrap_or_else(|Panicked(why)| {
+        error!(why, "publishing ended in disorder");
+        Vec::new()
+    })
+}
+
 /// Publishes a batch, ends its claims and gives its room back.
 async fn publish(
     mut batch: Batch,
@@ -86,13 +98,7 @@ async fn publish(
     streak: Arc<Streak>,
 ) -> Batch {
     let orders = Arc::new(mem::take(&mut batch.orders));
-    // A panic in a queue's client costs certainty, and not the claims.
-    let results = contain(producer.publish(Arc::clone(&orders)).as_mut()).await.unwrap_or_else(
-        |Panicked(why)| {
-            error!(why, "publishing ended in disorder");
-            Vec::new()
-        },
-    );
+    let results = published(&*producer, Arc::clone(&orders)).await;
     let missing = std::iter::repeat_with(|| {
         Published::Unknown(Cause("the queue gave no result for this order".to_owned()))
     });

@@ -420,9 +420,14 @@ async fn a_panic_in_the_queues_client_leaves_nobody_waiting() {
     let gateway = gateway(2, ROOMY).await;
     *gateway.queue.panics.lock().unwrap() = true;
     assert_eq!(gateway.charge(PHONE).await.0, Code::Unconfirmed);
+    // Neither does it end the task that publishes what is unconfirmed.
+    gateway.doubts.round(&*gateway.queue, 4).await;
+    assert_eq!(gateway.doubts.count(), 1);
     *gateway.queue.panics.lock().unwrap() = false;
     assert_eq!(gateway.charge("15200008882").await.0, Code::Queued);
     assert_eq!(gateway.held(), 2);
+    gateway.doubts.round(&*gateway.queue, 4).await;
+    assert_eq!(gateway.doubts.count(), 0);
 }
 
 #[tokio::test]
