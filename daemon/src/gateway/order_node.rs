@@ -25,6 +25,11 @@ const IDLE_CONNECTIONS_MAX: usize = 64;
 /// Idle connections are dropped before the order node's own edge closes them.
 const IDLE_MAX: Duration = Duration::from_secs(3);
 
+/// Said where the paths of an order node are unknown. The Java order service has `query.do` only.
+const NO_ORDER_NODE: &str = "HTTP 404: this is no order node of seckilld. Where it is the Java \
+                             order service, replace that first, and its gateways after it \
+                             (docs/from-java.md)";
+
 /// An order node.
 pub struct OrderNode {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -94,8 +99,10 @@ impl OrderNode {
             .await
             .map_err(|error| Failure::Stale(error.to_string()))?
             .to_bytes();
-        if status != StatusCode::OK {
-            return Err(Failure::Other(format!("HTTP {status}")));
+        match status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Err(Failure::Other(NO_ORDER_NODE.to_owned())),
+            _ => return Err(Failure::Other(format!("HTTP {status}"))),
         }
         Ok(body)
     }
@@ -163,8 +170,8 @@ mod tests {
 
     use super::*;
 
-    /// A node that answers each connection by one script: a text to send, or `None` to hang up
-    /// after the request was read. Connections are counted.
+    /// A node that answers each connection by one script: a body to send, a whole answer, or `None`
+    /// to hang up after the request was read. Connections are counted.
     async fn node(script: Vec<Option<&'static str>>) -> (OrderNode, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -177,15 +184,28 @@ mod tests {
                 let mut request = [0; 4096];
                 let _ = stream.read(&mut request).await;
                 let Some(body) = answer else { continue };
-                let text = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                    body.len()
-                );
+                let head = "HTTP/1.1 200 OK\r\ncontent-length:";
+                let text = match body.starts_with("HTTP/1.1") {
+                    true => body.to_owned(),
+                    false => format!("{head} {}\r\nconnection: close\r\n\r\n{body}", body.len()),
+                };
                 stream.write_all(text.as_bytes()).await.unwrap();
             }
             std::future::pending::<()>().await;
         });
         (OrderNode::new(&url, Duration::from_millis(500)), count)
+    }
+
+    #[tokio::test]
+    async fn a_java_order_service_is_told_from_a_node_that_is_away() {
+        let (node, _) = node(vec![Some(
+            "HTTP/1.1 404 \r\ncontent-type: application/json\r\ncontent-length: 2\r\n\
+             connection: close\r\n\r\n{}",
+        )])
+        .await;
+        let cause = node.decisions(0).await.unwrap_err().0;
+        assert!(cause.contains("/internal/v1/decisions?after=0: HTTP 404: this is no"), "{cause}");
+        assert!(cause.contains("replace that first"), "{cause}");
     }
 
     #[tokio::test]
