@@ -32,8 +32,7 @@ impl Pulse {
     }
 
     /// How long it has been at the same thing; nothing while it rests.
-    #[must_use]
-    pub fn busy_for(&self) -> Duration {
+    fn busy_for(&self) -> Duration {
         match self.since.load(Ordering::Relaxed) {
             0 => Duration::ZERO,
             since => Duration::from_millis((self.now_ms() + 1).saturating_sub(since)),
