@@ -30,7 +30,7 @@ pub(super) fn lay_out(folder: &Path, built: &Built, note: &str) -> Result<()> {
     copy_folder(&root().join("systemd"), &folder.join("systemd"), None)?;
     copy_folder(&root().join("docs"), &folder.join("doc/docs"), Some("md"))?;
     copy_folder(&root().join("contrib"), &folder.join("doc/contrib"), None)?;
-    for name in ["README.md", "CHANGELOG.md", "LICENSE"] {
+    for name in ["README.md", "README.zh-CN.md", "CHANGELOG.md", "LICENSE"] {
         copy(&root().join(name), &folder.join("doc").join(name))?;
     }
     output(Command::new(&built.manual).arg(folder.join("share")))?;
