@@ -1,5 +1,5 @@
 //! Every code that a REST answer can carry, with its message: the one table that the daemon, the
-//! tests and the README share.
+//! tests and docs/codes.md share.
 
 /// A business result. HTTP status is 200 for all of them; 4xx and 5xx speak of HTTP itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,7 +31,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// All codes, in the order of the README's table.
+    /// All codes, in the order of the table in docs/codes.md.
     pub const ALL: [Self; 12] = [
         Self::Queued,
         Self::Found,
@@ -101,11 +101,11 @@ mod tests {
     use super::Code;
 
     #[test]
-    fn the_readme_has_each() {
-        let readme = include_str!("../../README.md");
+    fn the_document_has_each() {
+        let document = include_str!("../../docs/codes.md");
         for code in Code::ALL {
             let row = format!("| `{}` | ", code.as_str());
-            assert!(readme.contains(&row), "README lacks {row}");
+            assert!(document.contains(&row), "docs/codes.md lacks {row}");
         }
     }
 

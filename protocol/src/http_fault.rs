@@ -1,5 +1,5 @@
 //! What HTTP itself refuses (4xx, 5xx), with the code and message of the JSON body: the one table
-//! that the daemon, the tests and the README share.
+//! that the daemon, the tests and docs/codes.md share.
 
 use crate::code::Code;
 
@@ -28,7 +28,7 @@ pub enum HttpFault {
 }
 
 impl HttpFault {
-    /// All of them, in the order of the README's table.
+    /// All of them, in the order of the table in docs/codes.md.
     pub const ALL: [Self; 9] = [
         Self::Malformed,
         Self::NoSuchPath,
@@ -111,14 +111,14 @@ mod tests {
     use crate::code::Code;
 
     #[test]
-    fn the_readme_has_each() {
-        let readme = include_str!("../../README.md");
+    fn the_document_has_each() {
+        let document = include_str!("../../docs/codes.md");
         for fault in HttpFault::ALL {
             let code = fault.code().as_str();
             let reason = fault.reason().map_or_else(String::new, |reason| format!("`{reason}` "));
             let (status, message) = (fault.status(), fault.message());
             let row = format!("| {status} | `{code}` | `{message}` | {reason}| ");
-            assert!(readme.contains(&row), "README lacks {row}");
+            assert!(document.contains(&row), "docs/codes.md lacks {row}");
         }
     }
 

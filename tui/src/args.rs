@@ -13,7 +13,7 @@ use crate::console;
 /// The daemon refuses a longer `request_id`.
 const REQUEST_ID_CHARS_MAX: usize = 64;
 
-/// Told at the end of `--help`; the README has the same table.
+/// The end of `--help`; docs/codes.md has the same table.
 const EXIT_CODES: &str = "\
 Exit codes:
   0   fine; also when the reader of a pipe has seen enough

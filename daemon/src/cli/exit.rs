@@ -1,5 +1,5 @@
 //! Exit codes: those of sysexits.h that the daemon uses, and two of `doctor`, one meaning each.
-//! README's table is these.
+//! The table in docs/codes.md has the same.
 
 use std::process::ExitCode;
 
@@ -146,11 +146,11 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_each() {
-        let readme = include_str!("../../../README.md");
+    fn the_document_has_each() {
+        let document = include_str!("../../../docs/codes.md");
         for exit in Exit::all() {
             let row = format!("| {} | {} |", exit.code(), exit.meaning());
-            assert!(readme.contains(&row), "README lacks {row}");
+            assert!(document.contains(&row), "docs/codes.md lacks {row}");
         }
     }
 

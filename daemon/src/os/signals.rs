@@ -1,5 +1,5 @@
 //! Signals whose default would kill the daemon, or stop it where it stands, without a word. What
-//! comes of each is README's table of signals. Those that end or reload it on purpose are
+//! comes of each is in docs/codes.md, "Signals". Those that end or reload it on purpose are
 //! `shutdown`'s.
 //!
 //! A signal that is blocked in every thread does nothing, and the system call behind it fails
@@ -129,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_each() {
-        let readme = include_str!("../../../README.md");
+    fn the_document_has_each() {
+        let document = include_str!("../../../docs/codes.md");
         let others = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGXCPU", "SIGXFSZ", "SIGPIPE"];
         let others = others.into_iter().chain(["SIGTTOU", "SIGTSTP", "SIGRTMIN", "SIGABRT"]);
         for name in MEANINGLESS.iter().map(|signal| signal.as_str()).chain(others) {
-            assert!(readme.contains(&format!("`{name}`")), "README lacks {name}");
+            assert!(document.contains(&format!("`{name}`")), "docs/codes.md lacks {name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Starts that must be refused: each with its exit code (the README's table, after sysexits), a
+//! Starts that must be refused: each with its exit code (docs/codes.md, after sysexits), a
 //! message that names what to put right, and nothing changed on disk.
 
 use std::path::Path;

@@ -35,7 +35,7 @@ fn fault_words(fault: &str) -> String {
     }
 }
 
-/// In the operator's words; the buyer's are in the README.
+/// In the operator's words; the buyer's are in docs/codes.md.
 fn meaning(row: &Answered) -> &'static str {
     let is_it = |code: &&Code| {
         let other = if row.kind == "query" { Code::Queued } else { Code::Found };
