@@ -95,9 +95,9 @@ impl Progress {
         }
     }
 
-    /// Ends when one may come, and none has come whole, for `limit`. hyper has such a limit as
-    /// well, but with a timer that is made and thrown away for each request; this one is looked at
-    /// when it is over, and set anew for what has come meanwhile.
+    /// Ends when the connection has been idle, or has had only a part of a request's head, for
+    /// `limit`. One timer serves the whole connection: when it is over, it is set again for the
+    /// requests that came meanwhile. hyper's own limit makes and drops a timer for each request.
     async fn silence(&self, limit: Duration) {
         let mut look = self.opened + limit;
         loop {

@@ -125,9 +125,9 @@ impl Closing {
         self.token.cancel();
     }
 
-    /// Ends when it is told. This is polled for each request, where a token's own future takes two
-    /// locks: it is asked once, which is enough to be woken, and again when there is something to
-    /// hear. So it must stay with the task that polls it first.
+    /// Ends when `tell` is called. It is polled for each request, and each poll of the token takes
+    /// two locks. So the token is polled only once to register the waker, and again after `is_told`
+    /// is set. The future must stay with the task that polls it first.
     pub(super) async fn told(&self) {
         let mut told = pin!(self.token.cancelled());
         let mut is_asked = false;

@@ -1,6 +1,6 @@
 //! What every part of the daemon carries, whatever it does: the wall clock, meters, signs of life,
-//! work in the background, a panic contained in its piece of work, the first failure of a row, and
-//! the places where a test kills the process. Knows no part and no rule.
+//! work in the background, a panic contained in its piece of work, runs of failures, and the places
+//! where a test kills the process. Knows no part and no rule.
 
 pub mod background;
 #[cfg(feature = "testing")]

@@ -1,6 +1,6 @@
-//! What fails again and again, told once: only the first failure of a row is worth a warning, and
-//! only the first success after it a line. A full disk fails every batch, and a log on the same
-//! disk must not make it worse. What the lines say is the callers' own.
+//! Consecutive failures as one run: only the first failure of a run is worth a warning, and only
+//! the first success after it a line. A full disk fails every batch, and a log on the same disk
+//! must not make it worse. What the lines say is the callers' own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +10,7 @@ pub struct Streak {
     is_failing: AtomicBool,
 }
 
-/// Where an outcome stands among its like.
+/// Where an outcome stands in its run of like outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InRow {
     /// It was otherwise before.

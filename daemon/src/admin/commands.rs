@@ -285,7 +285,8 @@ impl Asked<'_> {
         self.answer(&body, &carried, after, &text).await
     }
 
-    /// Who watches is told of it by the state, as of a reload by a signal.
+    /// Publishes no event of its own: watchers see each reload in the state, whether a command or a
+    /// signal asked for it.
     async fn reload(&self) -> Result<Response, Refusal> {
         let (body, command) = self.read::<Reasoned>("reload")?;
         let reloaded = self.desk.parts.owners.reload(command).await;
@@ -329,7 +330,8 @@ impl Asked<'_> {
         Err(Refusal::new(RefusalCode::WrongRole, msg))
     }
 
-    /// The answer to a command that was carried out. Who watches is told of it, once.
+    /// The answer to a command that was carried out. Watchers get an event when it is carried out,
+    /// and none when the answer is repeated.
     async fn answer<S: Serialize>(
         &self,
         body: &impl Body,

@@ -106,8 +106,8 @@ impl AdminSocket {
 
         let _nursery = Nursery::make(nursery).map_err(failed("cannot make a folder next to it"))?;
         let listener = StdUnixListener::bind(&cradle).map_err(failed("cannot bind"))?;
-        // The group first: the mode lets it in. Not called in vain: a service's filter of system
-        // calls may refuse even a change of nothing.
+        // Set the group before the mode, which lets the group in. Don't call `chown` where no group
+        // is set: a service's filter of system calls may refuse even a call that changes nothing.
         if group.is_some() {
             chown(&cradle, None, group).map_err(failed("cannot give it to admin.socket_group"))?;
         }

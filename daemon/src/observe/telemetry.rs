@@ -91,17 +91,19 @@ impl LogHandle {
         self.lines.is_losing()
     }
 
-    /// Waits until the last lines are written, but no longer than this: whoever should read them
-    /// may be gone.
+    /// Waits until the last lines are written, but no longer than this: the reader of the log may
+    /// be gone.
     pub fn flush(&self, within: Duration) {
         self.lines.flush(within);
     }
 }
 
-/// Starts logging for the whole process, panics included. `sink` says where standard error goes.
+/// Sets up the log of the whole process; panics are logged as well. `sink` says where standard
+/// error goes.
 ///
-/// # Errors The level isn't understood, the journal was asked for and can't be reached, nothing can
-/// be written, or logging was set up before.
+/// # Errors
+/// The level isn't understood, the journal was asked for and can't be reached, nothing can be
+/// written, or logging was set up before.
 pub fn init(log: &Log, sink: Sink) -> Result<LogHandle, LogError> {
     let (filter, handle) = reload::Layer::new(filter(&log.level)?);
     let (output, lines) = output(log.format, sink)?;

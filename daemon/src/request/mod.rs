@@ -110,7 +110,8 @@ impl PhonePattern {
         }
         let compile =
             |text: &str| Regex::new(text).map_err(|error| PatternError::Syntax(error.to_string()));
-        // By itself first: the group around it would make sense of `1)|(2`.
+        // The pattern is compiled alone first: with the group around it, a text such as `1)|(2`
+        // would be valid.
         compile(pattern)?;
         let whole = compile(&format!(r"\A(?:{pattern})\z"))?;
         if whole.is_match("") {

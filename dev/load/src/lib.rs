@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use run::run;
 
-/// Buyers are numbered from here: eleven digits, and with a nought in second place nobody's number.
+/// The first buyer's phone number: eleven digits, as the pattern of the profiles wants. The second
+/// digit is 0, which no real mobile number has.
 const FIRST_PHONE: u64 = 10_000_000_000;
 
 /// What is asked.

@@ -85,7 +85,7 @@ fn entries(entries: &[AuditEntry]) -> String {
     table(columns, entries.iter().map(cells).collect())
 }
 
-/// A text as it is, nothing as nothing, all else as JSON in one line.
+/// A text as it is, `null` as an empty text, all else as JSON in one line.
 fn value(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -49,7 +49,8 @@ struct Trouble {
     /// When an order failed last, or a look found it.
     failed: Instant,
     last: Outcome,
-    /// The last order that went through: only where it isn't the first trouble of a row.
+    /// When an order went through last. `None` unless this trouble began soon after the end of the
+    /// one before.
     through: Option<Instant>,
     look: Look,
 }

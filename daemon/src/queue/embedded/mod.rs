@@ -79,7 +79,7 @@ impl Producer for EmbeddedQueue {
         Ok(())
     }
 
-    /// Two: one batch gathers in the writer's row while the other is being committed.
+    /// Two: one batch gathers in the writer's channel while the other is being committed.
     fn batches_in_flight_max(&self) -> usize {
         2
     }

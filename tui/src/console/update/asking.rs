@@ -18,7 +18,7 @@ const ORDERS_MAX: usize = 2_000;
 /// During a sale the first page is another all the time; it isn't asked for more often than this.
 const ORDERS_EVERY: Duration = Duration::from_secs(2);
 
-/// Asks for what the open screen shows and hasn't, or has no longer as it is.
+/// Asks for the open screen's data where it was never loaded or is out of date.
 pub(super) fn keep_fresh(model: &mut Model) -> Vec<Effect> {
     if !model.is_connected() || model.frozen.is_some() {
         return Vec::new();

@@ -57,7 +57,7 @@ fn forget_old_toast(model: &mut Model) {
     model.toast.take_if(|toast| toast.until <= model.now);
 }
 
-/// The data stays; only the first break of a row is an event, not each failed attempt.
+/// The data stays. A connection that is lost is one event; the failed attempts after that are none.
 fn lost(model: &mut Model, why: String, retry_in: std::time::Duration) {
     if model.is_connected() {
         let text = format!("connection lost: {why}");
