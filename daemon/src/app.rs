@@ -70,8 +70,8 @@ use serving::{Bound, RestLimits, Serving};
 use switches::Switches;
 use view::{Shown, View};
 
-/// How long the end of the process waits for the log's last lines to be taken. It is over at once
-/// where somebody reads them; where nobody does, the process ends without them.
+/// How long the end of the process waits for the log's last lines to be taken. Where the log is
+/// read this takes no time; where it isn't, the process ends without these lines.
 const LAST_LINES_MAX: Duration = Duration::from_secs(1);
 
 /// Time that is left to threads of the runtime after everything was stopped in order.
@@ -151,7 +151,7 @@ pub fn run(loaded: &Loaded, take: Take) -> Exit {
     exit
 }
 
-/// Has the log's last lines written, whichever way the process ends.
+/// Writes the log's last lines, in whatever way the process ends.
 struct LastLines(Arc<LogHandle>);
 
 impl Drop for LastLines {
@@ -186,7 +186,8 @@ async fn live(loaded: &Loaded, take: Take, inherited: Inherited, log: &Arc<LogHa
     };
     watching.abort();
     ignoring.abort();
-    // An order to stop that no operator gave is no success, so that a service manager starts anew.
+    // A stop at the limit on processor time is no success, so that a service manager starts the
+    // daemon again.
     if exit == Exit::Ok && stop.is_out_of_time() { Exit::OsErr } else { exit }
 }
 
@@ -219,7 +220,7 @@ struct App {
     rest: Serving,
     admin: Option<Serving>,
     metrics: Option<Serving>,
-    /// Tasks that only watch: ended without ceremony.
+    /// Tasks that only watch: cancelled at the stop, nothing of theirs is flushed.
     watchers: TaskTracker,
     watchers_end: CancellationToken,
     deadline: Dial,
@@ -251,7 +252,7 @@ impl App {
         } else {
             None
         };
-        // Before anything is taken, from buyers or from the queue: pauses survive a restart.
+        // Before anything is taken from buyers or from the queue, because pauses survive a restart.
         let switches = restored(config, &store, &queue, gateway.as_ref()).await?;
         let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
@@ -328,7 +329,7 @@ impl App {
         self.watchers.wait().await;
         self.queue.shutdown().await;
         match self.store.close().await {
-            // `ending` tells of it.
+            // `ending` logs it.
             Ok(()) | Err(CloseError::Displaced { .. }) => {}
             Err(fault) => {
                 warn!(%fault, "the database was closed in disorder; the next start repairs it");
@@ -380,7 +381,7 @@ async fn restored(
     Ok(Arc::new(switches))
 }
 
-/// Who reloads, and what the admin socket needs.
+/// The reloader, and the parts that the admin socket needs.
 fn desk(
     loaded: &Loaded,
     key_mark: Option<OrderId>,

@@ -1,5 +1,5 @@
-//! Keeps in the database what the next start has to know of the brokers: which ever had orders, so
-//! that one that is away is missed, and how far orders were consumed.
+//! Keeps in the database what the next start has to know of the brokers: which of them ever had
+//! orders, so that an absent one is noticed, and how far orders were consumed.
 
 use domain::ports::{BoxFuture, Cause};
 use queue_rocketmq::BrokerNotes;

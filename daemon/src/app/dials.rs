@@ -1,5 +1,5 @@
 //! The numbers of the configuration that a reload may change, each by its key: made once from the
-//! configuration of the start, handed to whoever works with them, turned by a reload.
+//! configuration of the start, given to the parts that use them, changed by a reload.
 
 use crate::config::Config;
 use crate::dial::Dial;
@@ -17,7 +17,7 @@ macro_rules! dials {
                 Self { $( $dial: Dial::from(config.$section.$key), )+ }
             }
 
-            /// Turns each to what the configuration says now.
+            /// Sets each to what the configuration says now.
             pub(super) fn turn(&self, config: &Config) {
                 $( self.$dial.turn(Dial::from(config.$section.$key).get()); )+
             }

@@ -13,7 +13,7 @@ use crate::os::systemd;
 const STOP_EXTENSION: Duration = Duration::from_secs(4);
 
 /// How the process ends after its stop. A database that wasn't at its path any more has been
-/// copied, or is being copied still: there is no deadline to that, as nothing else has its orders.
+/// copied, or is being copied still: that has no deadline, because its orders are nowhere else.
 pub(super) async fn exit(store: &Store, stop: &Stop) -> Exit {
     let closed = match (store.closed(), store.displaced()) {
         (Some(closed), _) => closed,

@@ -35,7 +35,7 @@ use crate::gateway::{opening, publisher};
 use crate::observe::status::{Condition, Part, Refuses, Status};
 use crate::request::PhonePattern;
 
-/// Told where the order node decides nothing because somebody wants it.
+/// Shown while an operator has paused consumption at the order node.
 const PAUSED: &str = "consumption is paused at the order node: orders are accepted and wait";
 
 /// How often the order side's condition is reported where nothing calls for it.
@@ -126,7 +126,7 @@ impl GatewayParts {
         let waiting_orders = queue.undecided(store).await?;
         let opening = Opening { refresh, doubts: Arc::clone(&doubts), waiting_orders, every };
         helpers.spawn(opening.run(Arc::clone(&book), helpers_end.clone()));
-        // Either the book is read, or it is known why not: both are worth going on with.
+        // The start goes on once the book is read, or once it is known why it can't be read.
         let _ = state.wait_for(|state| *state != Sync::Never(None)).await;
         // Reported here, not by a task that may come after READY.
         status.report(Part::OrderSide, following.condition());
@@ -206,7 +206,8 @@ impl Opening {
     }
 }
 
-/// Reports each change; a pause of the order node's comes without one.
+/// Reports each change, and at intervals as well, because a pause at the order node comes without
+/// one.
 async fn report(mut following: Following, status: Arc<Status>, cancel: CancellationToken) {
     loop {
         tokio::select! {
@@ -238,8 +239,8 @@ impl Following {
             (Sync::Never(Some(_)), Side::Here) => never("the database can't be read"),
             (Sync::Never(Some(_)), Side::Elsewhere) => never("the order node can't be asked"),
             (Sync::Behind(_), Side::Here) => behind("the database can't be read"),
-            // The queue is there for just this: a load balancer that took the gateways out for it
-            // would end the sale.
+            // Orders wait in the queue meanwhile. A load balancer that took the gateways out for
+            // this would end the sale, so it refuses nobody.
             (Sync::Behind(_), Side::Elsewhere) => {
                 Condition { refuses: Refuses::Nobody, ..behind("the order node can't be asked") }
             }

@@ -1,5 +1,5 @@
-//! A queue that nothing is sent to while this process's database isn't at its path. What a gateway
-//! has accepted and doesn't know to be queued is kept there, and must be found after a restart.
+//! A producer that sends nothing while this process's database isn't at its path. Unconfirmed
+//! orders are kept in that database, and must be found after a restart.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The limits of the HTTP edge, from the configuration: the edge knows no key.
+//! The limits of the HTTP edge, from the configuration: the edge knows no configuration key.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! The looks at causes, once a second: whether the database can be written, whether anything is
 //! known of the queue, whether the gateway refuses everybody by itself. What they find goes into
-//! the track records, beside what becomes of orders; each turn of those is one line of the log.
+//! the track records, beside what becomes of orders; each change of a trouble is one line of the
+//! log.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -26,18 +27,18 @@ use crate::observe::status::{Condition, Part, Record, Refuses, Status, Subject};
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A write that is at one thing for so long is told: a disk that is merely slow takes less.
+/// A write that is at one step for so long is shown; a disk that is merely slow takes less.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
 
 /// How long a probe of the database may take; a write that takes longer is a stall. One that only
-/// waits for another program's lock is answered earlier, with who has it.
+/// waits for another program's lock is answered earlier, with the process that has it.
 const PROBE_TIMEOUT: Duration = LOCK_WAIT.saturating_add(Duration::from_secs(1));
 
 /// Seconds with refusals, and no order accepted in or between them, after which the gateway is
 /// said to refuse everybody. One alone may be a moment's rush.
 const SECONDS_REFUSING: u32 = 3;
 
-/// Begins the looks, and the telling of what was wrong with requests; both end when cancelled.
+/// Begins the looks, and the logging of what was wrong with requests; both end when cancelled.
 pub(super) fn begin(shown: &Shown<'_>, watchers: &TaskTracker, cancel: &CancellationToken) {
     let (store, queue, status) = (shown.store.clone(), shown.queue, shown.status);
     let limit = || shown.dials.unconfirmed_max.clone();
@@ -81,7 +82,7 @@ async fn watch(
             told = now;
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
-                // An error says that the store is gone, and the next look as well.
+                // An error means that the store is gone; the next look finds that as well.
                 Ok(()) = place.changed() => {}
             }
         }
@@ -89,9 +90,9 @@ async fn watch(
     cancel.run_until_cancelled(looking).await;
 }
 
-/// While there is a reason to, a write of our own finds out whether the database can be written:
-/// nobody else may come to try. The first look is one: nothing is known yet, and the first buyer
-/// needn't find out. Nothing is queued behind a write that is stalled.
+/// While there is a reason, a write of our own finds out whether the database can be written,
+/// because perhaps no order comes to try it. The first look always writes: nothing is known yet,
+/// and the first buyer needn't find out. No write is queued behind a stalled one.
 async fn look_at_store(store: &Store, queue: &QueueParts, is_first: bool) {
     let records = queue.records();
     let known = match store.displaced() {
@@ -126,7 +127,7 @@ async fn look_at_store(store: &Store, queue: &QueueParts, is_first: bool) {
     }
 }
 
-/// What doesn't keep the sale from going on, and would keep a start from it.
+/// Looks for what lets the sale go on now, and would make the next start fail.
 fn look_ahead(store: &Store, status: &Status) {
     let warnings = store.closed_to_a_start().map(|cause| cause.to_string());
     let warnings = warnings.into_iter().collect();
@@ -140,7 +141,7 @@ async fn stall(store: &Store) -> Option<Cause> {
     asked.await.ok().flatten()
 }
 
-/// The gateway's own refusals: at a limit, or by a fault of the program. They are told where
+/// The gateway's own refusals: at a limit, or by a fault of the program. They are shown where
 /// nothing else is degraded that explains them.
 pub(super) struct Answers {
     record: Arc<Record>,

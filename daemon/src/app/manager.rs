@@ -1,7 +1,7 @@
-//! What the service manager hears while the daemon serves: one line of how the sale goes, and that
-//! the loops which everything depends on are well. When one of them hangs it hears nothing more,
-//! and ends the process in its own time: what was accepted is in the database, and a new process
-//! goes on with it.
+//! What the service manager gets while the daemon serves: one line about the sale, and signs of
+//! life of the loops that everything depends on. When one of these loops hangs, no more signs of
+//! life are sent and the service manager ends the process: what was accepted is in the database,
+//! and a new process goes on with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +65,7 @@ fn shortened(rate: u64) -> String {
     format!("{}.{}k", rate / 1_000, rate % 1_000 / 100)
 }
 
-/// Tells the line whenever it changes, and after each reload, which has had its own.
+/// Sends the line whenever it changes, and after each reload, which sends a line of its own.
 pub(super) async fn show(source: Arc<dyn StatusSource>, cancel: CancellationToken) {
     let showing = async {
         let mut told = (String::new(), None);
@@ -111,7 +111,7 @@ pub(super) async fn live(status: Arc<Status>, period: Duration, cancel: Cancella
     cancel.run_until_cancelled(living).await;
 }
 
-/// Both, as far as the service manager wants to hear.
+/// Both tasks, as far as the service manager asks for them.
 pub(super) fn watchers(
     manager: &Manager,
     source: Arc<dyn StatusSource>,

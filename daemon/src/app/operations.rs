@@ -1,4 +1,4 @@
-//! Those whom the admin socket's commands concern, in one place: the switches, the log, the
+//! The parts that the admin socket's commands act on, in one place: the switches, the log, the
 //! configuration, the ordered stop, and the gateway's book for a question that nothing else can
 //! answer.
 

@@ -53,7 +53,7 @@ pub(super) struct QueueParts {
     consumer: Mutex<Option<(JoinHandle<()>, CancellationToken)>>,
 }
 
-/// What becomes of orders on their way through the queue, and what is found of their way.
+/// The records of what becomes of orders on their way through the queue, and of what looks find.
 #[derive(Clone)]
 pub(super) struct Records {
     /// Writing to the database; on the embedded queue that is sending as well.
@@ -118,8 +118,8 @@ impl QueueParts {
         &self.records
     }
 
-    /// Looks whether anything is known for which sends must fail. The database is looked at where
-    /// it is looked after.
+    /// Looks whether a cause is known for which sends must fail. `looks` does the same for the
+    /// database.
     pub(super) fn look(&self) {
         match &self.kind {
             Kind::Embedded(_) => {}
@@ -264,8 +264,8 @@ impl QueueParts {
         }
     }
 
-    /// Has the brokers judge another account; a sentence where none answers, and the error is the
-    /// one of a broker that refuses it.
+    /// Has the brokers judge another account. `Some` is a note that no broker answered; the error
+    /// is the sentence of a broker that refuses the account.
     #[cfg_attr(
         not(feature = "rocketmq"),
         expect(clippy::unused_async, unused_variables, reason = "the embedded queue has none")
@@ -286,7 +286,7 @@ impl QueueParts {
         }
     }
 
-    /// Is this account to the brokers from now on.
+    /// Uses this account towards the brokers from now on.
     #[cfg_attr(
         not(feature = "rocketmq"),
         expect(
@@ -327,7 +327,7 @@ impl QueueParts {
             Kind::Embedded(_) => {}
             #[cfg(feature = "rocketmq")]
             Kind::Rocketmq(queue) => {
-                // It tells by itself what it couldn't end.
+                // It logs by itself what it couldn't end.
                 queue.shutdown().await;
             }
         }
@@ -367,7 +367,7 @@ fn open_rocketmq(loaded: &Loaded, store: &Store, status: &Arc<Status>) -> Result
     queue.keep_consumed_in(Arc::new(StoredNotes::consumed(store, settings)));
     let (mut health, status) = (queue.health(), Arc::clone(status));
     let roles = loaded.config.roles.clone();
-    // Until the first word comes, it is as the empty one says: connecting.
+    // Until the first report comes, the empty one stands for it: connecting.
     status.report(Part::Queue, condition(&Health::default(), &roles));
     // Ends by itself when the queue, which owns the sending end, is gone.
     tokio::spawn(async move {
@@ -389,7 +389,8 @@ fn condition(health: &Health, roles: &[Role]) -> Condition {
     if degraded.is_empty() && roles.contains(&Role::Gateway) && !health.producer_ready {
         degraded.push("connecting to RocketMQ: nothing can be sent yet".to_owned());
     }
-    // A consumer that waits for a topic which the first order makes is no reason not to take one.
+    // Only without the gateway role. With it, the consumer may be waiting for a topic that the
+    // first order makes, and "degraded" could keep that very order away.
     if degraded.is_empty() && !roles.contains(&Role::Gateway) && *health == Health::default() {
         degraded.push("connecting to RocketMQ: nothing is consumed yet".to_owned());
     }
@@ -403,8 +404,8 @@ fn open_rocketmq(_: &Loaded, _: &Store, _: &Arc<Status>) -> Result<Kind, StartEr
     Err(StartError::Queue(Cause(why)))
 }
 
-/// Reads the lag for the first time, so that the first line of the service manager has it. The
-/// database tells it at once; a broker may be away, and READY waits for none.
+/// Reads the lag for the first time, so that the first line for the service manager has it. Only on
+/// the embedded queue, where the database answers at once: READY waits for no broker.
 pub(super) async fn first_lag(lag: &dyn LagReader, knowledge: Knowledge, status: &Status) {
     if knowledge == Knowledge::Whole {
         let begun = Instant::now();

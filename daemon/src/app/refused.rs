@@ -1,4 +1,4 @@
-//! Has the log told of requests answered 40005 that no line was due for when they came.
+//! Logs the requests answered 40005 that came when no line of the log was due.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::gateway::tally::Tally;
 use crate::order;
 use crate::request::{InvalidRequests, TOLD_EVERY};
 
-/// Tells of them until `cancel`, and then of the last ones.
+/// Logs them until `cancel`, and then the last ones.
 pub(super) async fn tell(
     gateway: Option<Arc<Tally>>,
     order: Arc<order::Tally>,

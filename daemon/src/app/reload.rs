@@ -1,7 +1,7 @@
-//! Reload: the configuration is read anew and judged as a whole, and what may change while the
+//! Reload: the configuration is read again and judged as a whole, and what may change while the
 //! daemon runs is put into effect. With a fault, or a difference that takes a restart, nothing is
-//! changed. What differs is `config`'s to say; how a key takes hold, its part's. Reloads come one
-//! after the other.
+//! changed. `config` finds what differs; the part that a key belongs to puts it into effect.
+//! Reloads come one after the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,10 +31,10 @@ use crate::observe::telemetry::LogHandle;
 use crate::os::shutdown::Hangups;
 use crate::os::{groups, systemd};
 
-/// Who asked, where the kernel tells nobody.
+/// The asker of a reload by a signal: the kernel names none.
 const BY_SIGNAL: &str = "SIGHUP";
 
-/// What a reload turns.
+/// What a reload changes.
 pub(super) struct Live {
     pub(super) dials: Dials,
     pub(super) limits: RestLimits,
@@ -57,7 +57,8 @@ pub(super) struct Parts {
 pub(super) struct Reloader {
     /// What is in force; held for as long as a reload takes.
     in_force: Mutex<Loaded>,
-    /// By what the key of the order ids is known again; `None` when it is the database's own.
+    /// Recognises the key of the order ids: the id that it gives a made-up order. `None` when the
+    /// key is the database's own.
     key_mark: Option<OrderId>,
     signals: AtomicU32,
     parts: Parts,
@@ -122,7 +123,7 @@ impl Reloader {
         }
     }
 
-    /// The kernel doesn't tell who sent a signal, so the audit log has the daemon's own user, and
+    /// The kernel doesn't say who sent a signal, so the audit log has the daemon's own user, and
     /// says so.
     async fn command_of_signal(&self) -> Command {
         let uid = rustix::process::geteuid().as_raw();
@@ -176,8 +177,8 @@ impl Reloader {
             products_added: Vec::new(),
             notes: plan.notes.clone(),
         };
-        // Everything that can fail is behind us but this: what it adds, and that it was done, is
-        // stored together.
+        // The last step that can fail: the products that the reload adds and its entry in the audit
+        // log are stored together.
         let noted = self.parts.store.note_reload(command, plan.seeds.clone(), generation, state);
         let carried = noted.await?;
         let is_other = plan.changed.iter().any(|change| change.key == "log.level");
@@ -325,13 +326,13 @@ fn note_content(changed: &mut Vec<ConfigChange>, key: &'static str, again: &Load
     changed.push(ConfigChange { key: key.to_owned(), before, after, source, note });
 }
 
-/// What the new configuration is to be told of and the old one wasn't.
+/// The notes of the new configuration that the one in force didn't have.
 fn new_notes(before: &Loaded, again: &Loaded) -> Vec<String> {
     again.notes.iter().filter(|note| !before.notes.contains(note)).cloned().collect()
 }
 
-/// The products whose entries are new or others than before. What happens to one that the database
-/// has is told by the store.
+/// The products whose entries are new or differ from before. The store says what becomes of one
+/// that the database has.
 fn new_seeds(before: &Config, again: &Config, notes: &mut Vec<String>) -> Vec<Seed> {
     if before.products == again.products {
         return Vec::new();

@@ -1,4 +1,5 @@
-//! What the queue over RocketMQ is told, from the configuration: it knows no key.
+//! The settings of the queue over RocketMQ, from the configuration: the queue knows no
+//! configuration key.
 
 use queue_rocketmq::Settings;
 

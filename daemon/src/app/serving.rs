@@ -29,7 +29,7 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    /// Those that the service manager passed stand in for the addresses of the configuration.
+    /// Sockets that the service manager passed are used in place of the configured addresses.
     pub(super) fn bind(
         config: &Config,
         gateway: Option<StdTcpListener>,
@@ -52,7 +52,7 @@ impl Bound {
     }
 }
 
-/// Operators who don't find the socket keep nobody from buying: a warning.
+/// Without the admin socket operators can't act, but buyers can buy: a warning.
 pub(super) fn tell_socket(status: &Arc<Status>) -> admin::TellTrouble {
     let status = Arc::clone(status);
     Arc::new(move |trouble| {
@@ -97,7 +97,7 @@ impl RestLimits {
     }
 }
 
-/// Listeners that answer, until they are told to stop.
+/// Listeners that answer until `stop` is called.
 pub(super) struct Serving {
     tasks: Vec<JoinHandle<()>>,
     cancel: CancellationToken,

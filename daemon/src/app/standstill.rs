@@ -1,6 +1,7 @@
-//! Orders that wait while the order node, which answers, decides none: told by what comes of them,
-//! as its own troubles are its own. Where the node can't be asked, that is told instead; where an
-//! operator has paused it, too; and what left the queue and has no outcome is overdue, not stuck.
+//! Whether the order node, which answers, decides no order although some wait. A gateway without
+//! the order role judges that by its own orders, because it doesn't see the node's troubles. Three
+//! cases are shown elsewhere: the node can't be asked; an operator has paused it; an order has left
+//! the queue and has no outcome (then it is overdue).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Sync;
 use crate::observe::status::{Part, Record, Refuses, Status, Subject};
 
-/// Orders that wait for so long with none decided are told. A consumer that was started anew takes
+/// Orders that wait for so long with none decided are a trouble. A consumer that starts again takes
 /// less.
 const AFTER: Duration = Duration::from_secs(10);
 
@@ -31,7 +32,7 @@ pub(super) struct Standstill {
     row: Row,
 }
 
-/// How long orders have waited, in one row, with none decided.
+/// Since when orders have waited without a break, with none decided.
 #[derive(Debug, Default)]
 struct Row {
     since: Option<Instant>,
@@ -120,7 +121,8 @@ mod tests {
         let after = AFTER.as_secs();
         assert!(!look(0, true, 5) && !look(after - 1, true, 5));
         assert!(look(after, true, 5) && look(after + 9, true, 5));
-        // One decision is enough, whosever it is; so is a moment in which nobody waits.
+        // One decision ends it, on an order of whichever gateway; so does a moment in which no
+        // order waits.
         assert!(!look(after + 10, true, 6) && !look(2 * after + 9, true, 6));
         assert!(!look(2 * after + 10, false, 6) && !look(2 * after + 11, true, 6));
         assert!(!look(3 * after + 10, true, 6) && look(3 * after + 11, true, 6));

@@ -1,5 +1,5 @@
-//! What an operator may switch, in effect: intake at the charge desk, consumption at the queue, and
-//! whether a drain has come to its end. What was asked for is in the store; here it is done.
+//! Puts the operator's switches into effect: intake at the charge desk, consumption at the queue.
+//! It also finds whether a drain has come to its end. The store has what was asked for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
@@ -23,20 +23,21 @@ struct State {
     controls: Controls,
     /// While draining: since when nothing has been on its way into the queue.
     quiet_since: Option<Instant>,
-    /// As the queue was told last. `None` before the first time, and until it has done as told.
+    /// Consumption as it was set last. `None` before the first time, and while a change is under
+    /// way.
     consuming: Option<Consuming>,
 }
 
 impl Switches {
-    /// Everything on, until told otherwise.
+    /// Everything on, until `apply` is called.
     pub(super) fn new(desk: Weak<ChargeDesk>, queue: Arc<QueueParts>) -> Self {
         let state = State { controls: Controls::default(), quiet_since: None, consuming: None };
         Self { state: Mutex::new(state), desk, queue }
     }
 
-    /// Puts them into effect. The queue isn't troubled when nothing changes for it: telling it may
-    /// take as long as a consumer that is just being started over a silent wire, and a command to
-    /// intake has nothing to wait for there. One call at a time.
+    /// Puts the switches into effect. The queue is set only when consumption changes: that may take
+    /// as long as the start of a consumer over a silent wire, and a command to intake must not wait
+    /// for it. One call at a time.
     pub(super) async fn apply(&self, controls: &Controls) {
         let is_paused =
             |switch: &Option<SwitchView>| switch.as_ref().is_some_and(|switch| switch.paused);
@@ -50,7 +51,7 @@ impl Switches {
             true => Consuming::Paused,
             false => Consuming::Running,
         };
-        // Taken, so that a call that is cut off half-way has the next one tell the queue anew.
+        // Taken out: should this call be cut off half-way, the next call sets the queue again.
         let told = self.state().consuming.take();
         if told != Some(consuming) {
             self.queue.set_consuming(consuming).await;

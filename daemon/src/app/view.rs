@@ -39,7 +39,7 @@ use paced::Paced;
 /// Live orders are counted, and buyers looked through, at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
-/// Told where the log can't be. Without the count, so that it stays the same sentence.
+/// Shown because the log itself can't say it. It has no count, so that the sentence stays the same.
 const LOSING: &str = "nobody takes the log's lines, or they can't be written: what is beyond their \
                       room is dropped and counted, and the sale goes on";
 
@@ -141,7 +141,7 @@ impl View {
     }
 
     /// Every product with its books: from the database where the order role is, else as the order
-    /// node told them last.
+    /// node's last page had them.
     async fn products(&self) -> Result<Vec<ProductView>, ReadError> {
         if !self.has(Role::Order) {
             let told = self.gateway.as_ref().map(|gateway| gateway.book.products());
@@ -154,7 +154,7 @@ impl View {
         Ok(products.iter().map(view).collect())
     }
 
-    /// The products; where they can't be read that is told of the database, on every way.
+    /// The products, with a note on the database's record whether they could be read.
     async fn products_or_trouble(&self) -> Vec<ProductView> {
         match self.products().await {
             Ok(products) => {
@@ -162,7 +162,8 @@ impl View {
                 self.last_products().clone_from(&products);
                 products
             }
-            // The database goes before the admin socket, which then shows what there was.
+            // At the stop the database closes before the admin socket, which then shows the last
+            // products.
             Err(ReadError::Closed) => self.last_products().clone(),
             Err(fault) => {
                 self.reads.seen(fault.into());
@@ -182,7 +183,7 @@ impl View {
         let there_were = i128::from(initial) + i128::from(added);
         let in_row = there_were - i128::from(stock) - i128::from(sold);
         let missing = match counted {
-            // The row is newer than the count; that it adds up is looked at for both.
+            // The row is newer than the count, so the row must add up first.
             Some(balance) if in_row == 0 => i128::from(unaccounted(balance)),
             _ => in_row,
         };

@@ -99,7 +99,7 @@ pub enum Standing {
     Open,
     /// This buyer's request is being looked at and holds no unit yet.
     Claimed(Undecided, Arc<Ticket>),
-    /// On its way to the queue; the ticket tells how that ends.
+    /// On its way to the queue; the ticket gets the result.
     Publishing(Undecided, Arc<Ticket>),
     /// Durable in the queue.
     Queued(Undecided),
@@ -153,7 +153,7 @@ impl Book {
         self.shelves.load().get(prod_id).cloned()
     }
 
-    /// All shelves as they are now, without counting who looks at them. Not to be kept.
+    /// All shelves as they are now, without changing a reference count. For a look, not to be kept.
     #[must_use]
     pub fn look(&self) -> Shelves {
         Shelves(self.shelves.load())
@@ -165,7 +165,7 @@ impl Book {
         self.shelves.load().values().cloned().collect()
     }
 
-    /// The products as the order side told them last.
+    /// The products as the order side's last page had them.
     #[must_use]
     pub fn products(&self) -> Arc<Vec<ProductState>> {
         self.products.load_full()
@@ -178,9 +178,9 @@ impl Book {
     }
 
     /// Takes over an undecided order found at start, in the queue or among the unconfirmed, and
-    /// holds its unit: true. Where the order is not the buyer's next one (it was decided meanwhile,
-    /// or made with another key, or is known already), nothing is held: no decision might ever end
-    /// that.
+    /// holds its unit. Returns false and holds nothing where the order is not the buyer's next one
+    /// (it was decided meanwhile, or made with another key, or is known already): perhaps no
+    /// decision would ever end that hold.
     pub fn adopt(&self, prod_id: &str, user_phone: &str, standing: &Standing) -> bool {
         let Some(shelf) = self.shelf(prod_id) else { return false };
         let failures = shelf.buyer(user_phone).map_or(0, |buyer| buyer.failures);
@@ -189,7 +189,7 @@ impl Book {
     }
 
     /// Makes shelves for products that are new, and renews the cards of all. The units are renewed
-    /// apart, together with the holds that end (`DeskStock::refresh`).
+    /// elsewhere, together with the holds that end (`DeskStock::refresh`).
     pub fn renew_cards(&self, products: &[ProductState]) {
         if **self.products.load() != products {
             self.products.store(Arc::new(products.to_vec()));
@@ -220,9 +220,9 @@ impl Book {
     }
 }
 
-/// An empty map of buyers by phone number, with room for those who have the product and those who
-/// may yet. Where it has to grow instead, it does so only once every insertion looks at a hundred
-/// places in vain: a start over a million orders took thrice as long.
+/// An empty map of buyers by phone number, with room for the buyers who have the product and for
+/// those who may still get it. Without this room papaya grows the map only when insertions pass
+/// about a hundred taken places each: a start over a million orders took three times as long.
 fn buyers(product: &ProductState) -> papaya::HashMap<Box<str>, Buyer> {
     let room = product.sold.saturating_add(product.stock.min(ROOM_FOR_MORE)).min(ROOM_MAX);
     papaya::HashMap::builder()
@@ -277,7 +277,8 @@ impl Shelf {
     /// Claims the buyer's next order for publication.
     ///
     /// # Errors
-    /// The buyer who already has an order here, whose standing answers instead.
+    /// The buyer already has an order here; the error is that buyer, whose standing gives the
+    /// answer.
     pub fn claim(
         &self,
         user_phone: &str,
@@ -343,8 +344,8 @@ impl Shelf {
         });
     }
 
-    /// Nobody knows whether the queue has the order. False when it was decided meanwhile, so that
-    /// it did arrive.
+    /// It is unknown whether the queue has the order. False when it was decided meanwhile, so that
+    /// the queue had it.
     pub fn doubt(&self, user_phone: &str, id: &OrderId) -> bool {
         self.step(user_phone, |buyer| match &buyer.standing {
             Standing::Publishing(order, _) if order.id == *id => {
@@ -443,7 +444,7 @@ impl Shelf {
         let change = buyers.compute(user_phone.into(), |entry| {
             let Some((_, buyer)) = entry else { return Operation::Abort(()) };
             match step(buyer) {
-                // A buyer who never got anywhere leaves no trace.
+                // A buyer without an order and without a failed one needs no entry.
                 Some(Standing::Open) if buyer.failures == 0 => Operation::Remove,
                 Some(standing) => Operation::Insert(Buyer { standing, ..*buyer }),
                 None => Operation::Abort(()),
@@ -463,7 +464,8 @@ impl Shelf {
 pub enum NotHeld {
     /// None is free.
     SoldOut,
-    /// The same order came in elsewhere and is decided: the buyer's standing tells.
+    /// The same order came by another gateway and is decided: the buyer's standing gives the
+    /// answer.
     Decided,
 }
 
@@ -476,7 +478,7 @@ impl Card {
 /// The buyer after a decision on the order `id`.
 fn after(before: Option<&Buyer>, id: &OrderId, decision: &Decision) -> Buyer {
     let failures = before.map_or(0, |buyer| buyer.failures);
-    // A decision on somebody else's order for this buyer leaves our own undecided one undecided.
+    // A decision on another order of this buyer leaves our own order undecided.
     let ours_stands =
         before.filter(|buyer| buyer.standing.undecided().is_some_and(|order| order.id != *id));
     let live = || {

@@ -26,7 +26,8 @@ pub struct ChargeDesk {
     unconfirmed_max: Dial,
     waiting_max: Dial,
     sync: watch::Receiver<Sync>,
-    /// What `sync` said once and never takes back; asking it takes its lock.
+    /// Whether the book was ever read whole, which `sync` never takes back. Kept here because
+    /// reading `sync` takes a lock.
     was_read: AtomicBool,
     intake_paused: AtomicBool,
     passage: Arc<Passage>,
@@ -34,7 +35,7 @@ pub struct ChargeDesk {
 
 const OVERLOADED: Admitted = Admitted::Refused(ChargeOutcome::Overloaded);
 
-/// What can be said of a charge at once.
+/// What a charge can be answered without waiting for the queue.
 enum Admitted {
     Refused(ChargeOutcome),
     Known(OrderId, ChargeOutcome),
@@ -227,8 +228,8 @@ impl ChargeDesk {
             Err(NotHeld::Decided) => {
                 let decided = shelf.buyer(request.user_phone_num).and_then(known);
                 let is_live = matches!(decided, Some(Admitted::Known(_, ChargeOutcome::Accepted)));
-                // Whoever waits on this claim gets the same answer; where it failed, they ask
-                // again.
+                // Requests that wait on this claim get an answer too: "queueing" where the order is
+                // live, else "overloaded", so that they ask again.
                 ticket.settle(if is_live { Code::Queued } else { Code::Overloaded });
                 return decided.unwrap_or(OVERLOADED);
             }

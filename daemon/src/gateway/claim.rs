@@ -12,13 +12,14 @@ use tracing::debug;
 use crate::gateway::book::Shelf;
 use crate::gateway::ticket::Ticket;
 
-/// A claimed order that holds its unit; what is sent of it is beside it.
+/// A claimed order that holds a unit of stock. Its message (`Outgoing`) travels beside it in the
+/// channel.
 pub struct Claim {
     /// Its shelf.
     pub shelf: Arc<Shelf>,
     /// Its id.
     pub id: OrderId,
-    /// Who waits for it.
+    /// Where requests wait for its result.
     pub ticket: Arc<Ticket>,
     /// Counts it as under way for as long as its publication is open.
     pub under_way: UnderWay,
@@ -38,8 +39,8 @@ impl Passage {
         self.under_way.load(Ordering::Acquire)
     }
 
-    /// Orders that the queue was found to have, each counted once: the answers to repeats aren't,
-    /// nor are those that were unconfirmed first.
+    /// Orders that the queue confirmed, each counted once. Answers to repeats aren't counted, nor
+    /// are orders that were unconfirmed first.
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)

@@ -64,8 +64,8 @@ enum Adopted {
     No,
 }
 
-/// How long buyers wait for their unconfirmed orders to be kept: a database that doesn't answer
-/// must not keep them from hearing that nothing is certain.
+/// How long buyers wait for their unconfirmed orders to be kept. After that they are answered
+/// "unconfirmed" all the same: a database that doesn't answer must not hold the answer back.
 const KEEP_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The unconfirmed orders of this gateway.
@@ -96,8 +96,9 @@ impl Doubts {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Takes up what an earlier run left: their buyers are told "unconfirmed" again and their units
-    /// are held. To be called when the book has its shelves and before charges are taken.
+    /// Takes up the orders that an earlier run left unconfirmed: their buyers are answered
+    /// "unconfirmed" again and their units are held. To be called when the book has its shelves and
+    /// before charges are taken.
     ///
     /// # Errors
     /// They can't be read.
@@ -118,7 +119,7 @@ impl Doubts {
         Ok(())
     }
 
-    /// Takes over orders with an unknown result, and tells their buyers once they are kept.
+    /// Takes over orders with an unknown result, and answers their buyers once the orders are kept.
     pub async fn take(&self, claims: Vec<(Claim, Outgoing, Cause)>) {
         let mut kept = Vec::new();
         let mut tickets = Vec::new();
@@ -127,7 +128,7 @@ impl Doubts {
                 kept.push((order, cause));
                 tickets.push(claim.ticket);
             } else {
-                // Decided meanwhile: it did arrive.
+                // It was decided meanwhile, so the queue had it.
                 claim.settle_stored();
             }
         }

@@ -1,5 +1,6 @@
 //! How a gateway takes up its work: the book is read whole, orders of an earlier run are taken up,
-//! and only then is anybody admitted (by whoever then tells `Refresh` that it follows).
+//! and only then is anybody admitted. The caller opens the gateway, by telling `Refresh` that the
+//! book is followed.
 
 use domain::order_id::OrderId;
 use domain::ports::Cause;

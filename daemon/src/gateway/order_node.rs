@@ -45,7 +45,8 @@ impl OrderNode {
         let timeout = timeout.into();
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        // Bounds what goes on trying behind a request that was given up. It can't be turned.
+        // Bounds the attempt to connect that goes on after its request was given up. A reload can't
+        // change it.
         connector.set_connect_timeout(Some(timeout.milliseconds()));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

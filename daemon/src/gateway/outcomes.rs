@@ -1,5 +1,5 @@
-//! How often charges came to each outcome, and how often by the second: of all of them, of one
-//! product's, or of all that belong to no product that is counted apart.
+//! How often charges came to each outcome, since the start and by the second: for all charges
+//! together, for one product, or for all products that aren't counted apart.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -11,8 +11,8 @@ use instruments::meter::RateMeter;
 
 const OUTCOMES: usize = ChargeOutcome::ALL.len();
 
-/// Counts charges by outcome. Counting takes no lock; the first of an outcome makes its meter,
-/// which has kilobytes, and most products only ever see a few outcomes.
+/// Counts charges by outcome. Counting takes no lock. A meter takes kilobytes and most products see
+/// only a few outcomes, so the first charge with an outcome makes its meter.
 #[derive(Debug)]
 pub struct Outcomes {
     base: Instant,
@@ -26,7 +26,7 @@ impl Outcomes {
         Self { base, meters: [const { OnceLock::new() }; OUTCOMES] }
     }
 
-    /// One more, at a moment that was read already.
+    /// Counts one more, at a moment that the caller has read.
     pub fn count(&self, outcome: ChargeOutcome, now: Instant) {
         let meter = &self.meters[outcome as usize];
         meter.get_or_init(|| Box::new(RateMeter::new(self.base))).add_at(now, 1);

@@ -1,7 +1,7 @@
-//! Publishes claimed orders by group commit: whatever waits when a batch is done becomes the next
-//! one, with no artificial delay; another goes beside it where enough wait for one. It owns the end
-//! of every claim, so that a buyer who hangs up changes nothing: each order ends stored, abandoned,
-//! or with the confirmer.
+//! Publishes claimed orders by group commit: the orders that wait when a batch is done become the
+//! next batch, with no artificial delay. Where enough wait, another batch is sent beside those
+//! under way. The publisher ends every claim itself, so that a buyer who hangs up changes nothing:
+//! each order ends stored, abandoned, or with the confirmer.
 
 use std::mem;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use crate::dial::Dial;
 use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
 
-/// One batch's claims and orders, side by side. Their room is used again by later batches: made
-/// anew each time, it is memory that the system has to clear each time.
+/// The claims and orders of one batch, side by side. Later batches use the same memory: the system
+/// has to clear memory that is newly allocated.
 #[derive(Default)]
 struct Batch {
     claims: Vec<Claim>,
     orders: Vec<Outgoing>,
 }
 
-/// Publishes until every sender of `claims` is gone and all of theirs is sent. `pulse` beats with
-/// the batches.
+/// Publishes until every sender of `claims` is gone and everything in the channel is published.
+/// `pulse` beats with the batches.
 pub async fn run(
     mut claims: mpsc::Receiver<(Claim, Outgoing)>,
     producer: Arc<dyn Producer>,
@@ -69,7 +69,7 @@ pub async fn run(
     in_flight.join_all().await;
 }
 
-/// A batch is done. As long as one after the other ends, all is well.
+/// A batch is done. The publisher is alive as long as one batch after the other ends.
 fn beat(pulse: &Pulse, in_flight: &JoinSet<Batch>) {
     if in_flight.is_empty() {
         pulse.rest();
@@ -78,8 +78,8 @@ fn beat(pulse: &Pulse, in_flight: &JoinSet<Batch>) {
     }
 }
 
-/// Has a batch published. A panic in the queue's client costs certainty, and neither the claims nor
-/// the task: the orders without a result may have arrived.
+/// Has a batch published. After a panic in the queue's client the results are unknown; neither the
+/// claims nor the task are lost.
 pub(super) async fn published(
     producer: &dyn Producer,
     orders: Arc<Vec<Outgoing>>,
@@ -121,7 +121,7 @@ async fn publish(
     }
     complain(&streak, rejected, unknown.len(), why.as_ref());
     doubts.take(unknown).await;
-    // The queue may have kept it: then there is none to give back.
+    // The queue may have kept the vector: then there is none to use again.
     batch.orders = Arc::try_unwrap(orders).unwrap_or_default();
     batch.orders.clear();
     batch

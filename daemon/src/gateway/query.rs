@@ -1,5 +1,5 @@
 //! The gateway's query: what the order side knows, completed by what this gateway alone knows (an
-//! order it has queued and nobody has decided yet).
+//! order that it has queued and that isn't decided yet).
 
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ impl QueryDesk {
 
     /// How this buyer's order for the product stands.
     pub async fn query(&self, prod_id: &str, user_phone: &str) -> Reply<QueryData> {
-        // Our own word first: what it says can only have been decided since, and then the order
-        // side knows it.
+        // Read our own book before asking the order side: when the order is decided in between, the
+        // order side's answer has it already. The other way round both could miss it.
         let shelf = self.book.shelf(prod_id);
         let standing = shelf.as_ref().and_then(|shelf| shelf.buyer(user_phone));
         let standing = standing.map_or(Standing::Open, |buyer| buyer.standing);
@@ -45,7 +45,8 @@ impl QueryDesk {
             Ok(known) => known,
             Err(cause) => {
                 self.note_failure(prod_id, user_phone, &cause);
-                // To whom an order was accepted it is there, however it stands.
+                // A buyer whose order is known here is not answered with an error: the order
+                // exists, in whatever state.
                 return Reply::bare(match standing {
                     Standing::Open => Code::ServerError,
                     _ => Code::NotKnownYet,

@@ -16,9 +16,9 @@ use tracing::{info, warn};
 use crate::dial::Dial;
 use crate::gateway::book::Book;
 
-/// How long no change is looked for after a reading; one that comes later is read at once. In a
-/// sale there is one with each commit, and a page of some milliseconds' decisions costs little more
-/// than a page of one commit's.
+/// The rest after a reading, in which no change is looked for; a change that comes later is read at
+/// once. In a sale each commit is a change, and a page with the decisions of some milliseconds
+/// costs little more than a page with those of one commit.
 const REST: Duration = Duration::from_millis(10);
 
 /// Follows the order side's decisions.
@@ -45,22 +45,22 @@ impl Heard {
         self.decisions.load(Ordering::Relaxed)
     }
 
-    /// Whether orders wait there because an operator wants it.
+    /// Whether an operator has paused consumption there.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.is_paused.load(Ordering::Relaxed)
     }
 }
 
-/// Where in which database's sequence we are.
+/// The database that is followed, and the number of the newest decision that was applied.
 struct Place {
     store_id: String,
     seq: u64,
 }
 
 impl Place {
-    /// Whether the page is of the same sequence: another database, or an older copy of this one,
-    /// isn't.
+    /// Whether the page is of the same sequence. A page of another database, or of an older copy of
+    /// this one, isn't.
     fn goes_on_in(&self, page: &DecisionsPage) -> bool {
         self.store_id == page.store_id && self.seq <= page.head
     }
@@ -92,7 +92,7 @@ impl Refresh {
         Arc::clone(&self.heard)
     }
 
-    /// Tells how the book stands.
+    /// How the book compares with the order side, now and at each change.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<Sync> {
         self.state.subscribe()

@@ -34,7 +34,7 @@ pub struct Desks {
 
 /// All paths of the gateway.
 pub fn routes(desks: Desks) -> Vec<Route> {
-    // One count for all of them, instead of one for each.
+    // One reference count for all parts: a request clones this `Arc` and not each part by itself.
     let desks = Arc::new(desks);
     let for_charge = Arc::clone(&desks);
     let charge = route("/api/charge.do", &[Method::POST], move |call: Call| {

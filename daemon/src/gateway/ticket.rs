@@ -1,5 +1,5 @@
-//! A ticket: the one place where everybody who waits for an order's publication learns how it went,
-//! the buyer's first request as well as the repeats that came while it was under way.
+//! A ticket: the one place where all requests that wait for an order's publication get its result:
+//! the buyer's first request, and the repeats that came while it was under way.
 
 use std::sync::OnceLock;
 
@@ -14,7 +14,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Tells everybody who waits, now or later. Only the first answer counts.
+    /// Gives the answer to all requests that wait, now or later. Only the first answer counts.
     pub fn settle(&self, answer: Code) {
         if self.answer.set(answer).is_ok() {
             self.settled.notify_waiters();

@@ -1,5 +1,6 @@
-//! The order role: takes deliveries from the queue and has them placed in batches, and answers what
-//! became of them. The rules are in `domain::ordering`, their storing is in `store`.
+//! The order role: takes deliveries from the queue, places them in batches, and answers what became
+//! of them. The rules are in `domain::ordering`; `store-sqlite` gathers the facts and stores the
+//! verdict.
 
 mod placement;
 pub(crate) mod query;

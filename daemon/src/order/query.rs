@@ -26,8 +26,8 @@ pub struct OrderBook {
 }
 
 impl OrderBook {
-    /// Answers from `store`, with `lag` to tell whether something may still come, and `paused`
-    /// whether an operator keeps it from coming.
+    /// Answers from `store`. `lag` says whether something may still come, `paused` whether an
+    /// operator keeps it from coming.
     #[must_use]
     pub fn new(store: Store, lag: Arc<dyn LagReader>, paused: watch::Receiver<bool>) -> Self {
         Self { store, lag, paused }

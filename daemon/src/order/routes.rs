@@ -16,8 +16,8 @@ use super::Tally;
 use crate::request::fields::{Fields, has_readable_body, read_fields};
 use crate::request::{self, FieldFault, QueryRequest};
 
-/// All paths of the order node. `tally` counts the answers to `query.do`, and knows what failed
-/// before.
+/// All paths of the order node. `tally` counts the answers to `query.do`, and knows whether the
+/// tries before failed.
 pub fn routes(orders: Arc<dyn OrderSide>, tally: Arc<Tally>) -> Vec<Route> {
     let (queried, noted) = (Arc::clone(&orders), Arc::clone(&tally));
     let query = route("/api/query.do", &[Method::POST], move |call: Call| {

@@ -5,7 +5,7 @@ use instruments::streak::Streak;
 
 use crate::request::InvalidRequests;
 
-/// The order node's counters for `query.do`, and its rows of failures. Shared by its routes.
+/// The order node's counters for `query.do`, and its runs of failures. Shared by its routes.
 #[derive(Debug)]
 pub struct Tally {
     /// How long the answers took, by code.

@@ -1,5 +1,5 @@
-//! Readings that take longer the more there is to look at: repeated only so often that they take a
-//! small part of the time, whatever they cost.
+//! Readings that take longer the more there is to look at. They are repeated only so often that
+//! they take a small part of the time, whatever they cost.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ impl<T: Clone> Paced<T> {
         Self { least, last: Mutex::default() }
     }
 
-    /// The last value, read anew if it is time. Concurrent callers may both read.
+    /// The last value, read again if it is time. Concurrent callers may both read.
     pub(super) async fn get<F: Future<Output = T>>(&self, read: impl FnOnce() -> F) -> T {
         if let Some((again_at, value)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
             && Instant::now() < *again_at

@@ -46,7 +46,7 @@ pub(super) fn log(log: &LogHandle) -> LogView {
     LogView { dropped, dropped_grave, is_losing: log.is_losing() }
 }
 
-/// Those that came, named as clients are told of them.
+/// The faults that came, by the names that clients get.
 fn told(invalid: &InvalidRequests) -> BTreeMap<String, u64> {
     let came = invalid.counts().filter(|(_, count)| 0 < *count);
     came.map(|(fault, count)| (format!("{} {}", fault.field(), fault.reason()), count)).collect()

@@ -2,8 +2,8 @@
 //! are counted together, so that figures take bounded room whatever anybody asks for.
 //!
 //! A charge is counted in one place, by what holds when it comes, and no count is ever moved: each
-//! only rises. A product that leaves the shelf isn't told any more; back on it, it goes on where it
-//! was.
+//! only rises. A product that leaves the shelf is no longer shown apart; when it is back, its
+//! counts go on.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::gateway::outcomes::Outcomes;
 /// Products counted apart at once.
 pub const APART_MAX: usize = 100;
 
-/// What all others are told as. A product of this id is counted among them.
+/// The name under which all others are shown. A product of this id is counted among them.
 pub const OTHER: &str = "other";
 
 /// What became of one product's charges.
@@ -75,8 +75,8 @@ impl Book {
         Some(shelves.get(prod_id)?.outcomes()?.view())
     }
 
-    /// Chooses whose charges are counted apart: whoever is stays it while on the shelf, and free
-    /// places go by the id.
+    /// Chooses the products whose charges are counted apart. A chosen product stays chosen while it
+    /// is on the shelf; free places are given in the order of the ids.
     pub(super) fn choose_apart(&self, products: &[ProductState]) {
         let shelves = self.look();
         let on_shelf = |product: &&ProductState| product.on_shelf && product.prod_id != OTHER;

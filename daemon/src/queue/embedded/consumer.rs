@@ -1,5 +1,5 @@
-//! The consumer of the embedded queue: has batch after batch placed for as long as there are any,
-//! then sleeps until something is queued, a retry is due, or it is told to stop. It never polls.
+//! The consumer of the embedded queue: places batch after batch while orders wait, then sleeps
+//! until something is queued, a retry is due, or it is cancelled. It never polls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::observe::status::Record;
 /// Waits between tries while the store fails.
 const STORE_BACKOFF: Backoff = Backoff { first_ms: 100, max_ms: 5_000 };
 
-/// The longest sleep before a retry that is due: bounds what a wall clock that was set can do.
+/// The longest sleep before a retry is due. It bounds the delay when the wall clock is set back.
 const SLEEP_MAX_MS: u64 = 60_000;
 
 /// How the queue is consumed.
