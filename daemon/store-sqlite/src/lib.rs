@@ -4,7 +4,7 @@
 //! One file per kind of row: `orders`, `products`, `decisions`, `queue` (the embedded queue),
 //! `dead_letters`, `unconfirmed`, `outcomes`, `meta`; `placing` joins them in one transaction.
 //!
-//! The operator's desk: `audit` carries commands out and logs them (`product_commands`, `controls`,
+//! For operators: `audit` carries commands out and logs them (`product_commands`, `controls`,
 //! `letter_commands`); `order_lists` and `order_history` show orders wherever they stand.
 //!
 //! `accepting` lets orders into the embedded queue, or past it where nothing waits.
@@ -78,7 +78,7 @@ use crate::sale::products;
 pub use crate::sale::products::{Balance, Seed};
 use instruments::vitals::Pulse;
 
-/// The longest page of a list; whoever asks for more gets so many.
+/// The longest page of a list; a request for more gets so many.
 const PAGE_MAX: usize = 500;
 
 /// What a probe writes: 16 pages.
@@ -213,7 +213,7 @@ impl Store {
         self.inner.readers.close().await;
         self.inner.writer.close().await;
         if let Some(thread) = self.inner.thread.take() {
-            // How it ended is told below; joined, it has let go of the lock.
+            // How it ended is returned below; once joined, it has let go of the lock.
             drop(tokio::task::spawn_blocking(move || thread.join()).await);
         }
         let mut ended = self.inner.signals.ended.subscribe();
@@ -233,7 +233,7 @@ impl Store {
         self.inner.place.displaced()
     }
 
-    /// Tells of each change of [`Store::displaced`].
+    /// A receiver that sees each change of [`Store::displaced`].
     #[must_use]
     pub fn watch_place(&self) -> watch::Receiver<Option<Cause>> {
         self.inner.place.watch()
@@ -246,8 +246,8 @@ impl Store {
         &self.inner.identity.store_id
     }
 
-    /// The key of the order ids, made with the database. Secret: with it an order id tells its
-    /// buyer.
+    /// The key of the order ids, made with the database. Secret: with it the buyer can be found
+    /// from an order id.
     #[must_use]
     pub fn order_id_key(&self) -> [u8; 32] {
         self.inner.identity.order_id_key

@@ -1,7 +1,7 @@
 //! Moves the write-ahead log into the database file, off the commit path: a helper thread with a
 //! connection of its own does the long part while the writer goes on committing, and the writer
-//! does the rest, which is what was committed meanwhile. Only when nothing is left may SQLite begin
-//! the log anew, so a helper alone would let it grow for as long as orders come.
+//! does the rest, which is what was committed meanwhile. SQLite starts the log over only when
+//! nothing is left to move, so a helper alone would let it grow for as long as orders come.
 //!
 //! The helper changes no row: what it writes is in the log already, durably.
 
@@ -28,17 +28,17 @@ const EVERY_PAGES: i64 = if cfg!(feature = "fault-points") { 64 } else { 4_000 }
 /// is synced each commit waits at the disk behind it, the shorter the smaller the piece is.
 const EVERY_PAGES_AT_LEISURE: i64 = EVERY_PAGES / 8;
 
-/// Pages of log from which on the writer sees to it that it is begun anew: everything has to be
-/// moved for that, which takes the buyers of that moment some milliseconds. The helper alone moves
-/// what it finds.
+/// Pages of log from which on the writer makes the log start over. Everything has to be moved for
+/// that, for which the buyers of that moment wait some milliseconds. The helper alone moves what it
+/// finds.
 const ANEW_AT_PAGES: i64 = 4 * EVERY_PAGES;
 
 /// Pages that may come while the helper is at work. Then the writer waits for it: the log stays
 /// bounded.
 const HELPING_PAGES_MAX: i64 = 3 * EVERY_PAGES;
 
-/// Bytes that the log's file keeps when the log is begun anew. It is longer than the log gets with
-/// no reader in its way: a file that grows costs each commit a change of the file system's own.
+/// Bytes that the log's file keeps when the log starts over. It is longer than the log gets with no
+/// reader in its way: a file that grows costs each commit a change of the file system's own.
 pub(crate) const FILE_BYTES_MAX: i64 = 128 << 20;
 const _: () = assert!((ANEW_AT_PAGES + HELPING_PAGES_MAX) * 4_120 < FILE_BYTES_MAX);
 
@@ -53,7 +53,7 @@ pub(crate) struct Checkpointer {
     stage: Stage,
     /// The log's length in pages when it was last looked after.
     moved_at: i64,
-    /// Pages from which on the log is begun anew so that its file stays below the limit on file
+    /// Pages from which on the log starts over so that its file stays below the limit on file
     /// sizes, where there is one.
     limit_pages: Option<i64>,
 }
@@ -91,8 +91,8 @@ impl Checkpointer {
         Self { helper: helper.ok(), contents, stage: Stage::Resting, moved_at: 0, limit_pages }
     }
 
-    /// Called by the writer between two transactions, when everybody has been answered;
-    /// `jobs_wait` tells whether the next one can begin at once.
+    /// Called by the writer between two transactions, when every job has been answered; `jobs_wait`
+    /// says whether the next one can begin at once.
     pub(crate) fn after_commit(&mut self, connection: &Connection, jobs_wait: bool) {
         let pages = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)").unwrap_or(0);
         if self.limit_pages.is_some_and(|most| most <= pages) {
@@ -116,7 +116,7 @@ impl Checkpointer {
             return;
         }
         if pages < self.moved_at {
-            // It was begun anew.
+            // It started over.
             self.moved_at = 0;
         }
         let every = if jobs_wait { EVERY_PAGES } else { EVERY_PAGES_AT_LEISURE };
@@ -133,8 +133,9 @@ impl Checkpointer {
     }
 
     /// Called by the writer when a write has failed. Where the log can't grow, because the disk is
-    /// full or a file as large as it may be, it may still be begun anew, if what it holds can be
-    /// moved into the database file. Where that can't be, the write's own failure has told of it.
+    /// full or a file as large as it may be, it may still start over, if what it holds can be moved
+    /// into the database file. Where it can't be, the failure of the write has been reported
+    /// already.
     pub(crate) fn make_room(&self, connection: &Connection) {
         if self.stage == Stage::Resting
             && let Some(_moving) = self.contents.moving()

@@ -55,7 +55,7 @@ pub enum CommandError {
     /// It can't be carried out as it was asked; nothing was changed, and the audit log has nothing.
     #[error("{0}")]
     Refused(Refusal),
-    /// The database failed; with [`WriteError::Unknown`] only the same `request_id` again tells
+    /// The database failed; with [`WriteError::Unknown`] only the same `request_id` again shows
     /// whether it was carried out.
     #[error("{0}")]
     Store(#[from] WriteError),

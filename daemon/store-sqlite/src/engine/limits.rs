@@ -14,7 +14,7 @@ use crate::engine::open::beside;
 /// What the database writes to.
 const WRITTEN: [&str; 3] = ["", "-wal", "-journal"];
 
-/// Tells of the limit, where there is one: the database can't grow for ever then.
+/// Logs the limit, where there is one, because the database can't grow for ever then.
 pub(crate) fn tell() {
     if let Some(limit_bytes) = bytes() {
         tracing::warn!(

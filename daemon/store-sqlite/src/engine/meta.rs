@@ -74,9 +74,9 @@ pub(crate) fn set_moment(connection: &Connection, moment: EpochMs) -> rusqlite::
     set(connection, MOMENT, &moment.0.to_be_bytes())
 }
 
-/// Makes a database of a copy: decisions go on otherwise from here, so it is another one for who
-/// follows them. The key of the order ids stays, and so does every id that a buyer knows. Returns
-/// the copy's moment.
+/// Turns a copy into a database of its own: its decisions go on differently from here, so for a
+/// gateway that follows them it is another database. The key of the order ids stays, and so does
+/// every id that a buyer knows. Returns the copy's moment.
 pub(crate) fn begin_anew(connection: &Connection) -> rusqlite::Result<Option<EpochMs>> {
     let moment = get(connection, MOMENT)?.and_then(|bytes| bytes.try_into().ok());
     name(connection)?;

@@ -121,11 +121,11 @@ CREATE TABLE seckill_meta (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The operator's desk: its log and its switches, and what it shows of an order's way. Letters that
-/// were dealt with before this step were all decided after all: nobody could deal with them
-/// otherwise. `wait_ms` tells a row that is put off from one that a clock set back makes look so.
-/// The new indexes cost the placing of orders nothing: none is over a table that it writes for
-/// each order, but for `put_off_orders`, which rows enter only when they are put off.
+/// For operators: the audit log, the switches, and what is shown of an order's way. Letters that
+/// were dealt with before this step are marked as decided: there was no other way to deal with
+/// them. By `wait_ms` a row that is put off differs from one that only seems so because the clock
+/// was set back. The new indexes cost the placing of orders nothing: none is over a table that it
+/// writes for each order, but for `put_off_orders`, which rows enter only when they are put off.
 const STEP_2: &str = "
 CREATE TABLE seckill_audit (
   id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -172,7 +172,8 @@ CREATE INDEX letters_of ON seckill_dead_letter (order_id) WHERE order_id IS NOT 
 ";
 
 /// The queue without its two indexes, which `queue_index` keeps in memory instead. A constraint
-/// can't be taken off a table, so the table is made anew; numbers of rows are never used again.
+/// can't be taken off a table, so a new table takes its place; numbers of rows are never used
+/// again.
 const STEP_3: &str = "
 CREATE TABLE seckill_queue_3 (
   seq           INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,15 +1,15 @@
-//! Tells the log of orders that can't be decided, each by its id and with the cause: at its first
-//! failure, and again when it is given up and set aside. What is told is what happened on the
-//! writer's thread, whether or not the transaction around it is committed. The same stands in the
-//! order's history (`order_history`).
+//! Logs orders that can't be decided, each by its id and with the cause: at its first failure, and
+//! again when it is given up and set aside. A line says what happened on the writer's thread,
+//! whether or not the transaction around it is committed. The same stands in the order's history
+//! (`order_history`).
 
 use crate::engine::error::Fault;
 
-/// Orders of one batch that are told of one by one; where everything fails, a line for each would
-/// drown the cause.
+/// Orders of one batch that get a line each. Where everything fails, a line for each would drown
+/// the cause.
 const TOLD_MAX: usize = 5;
 
-/// The mishaps of one batch. What wasn't told one by one is counted at the end.
+/// The mishaps of one batch. Orders without a line of their own are counted at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Mishaps {
     told: usize,

@@ -139,7 +139,7 @@ pub(crate) struct Opened {
     /// The database file, locked as well; to be dropped after every connection to it, as closing
     /// any descriptor of a file drops this process's locks on it.
     pub(crate) data: File,
-    /// Where its id is told.
+    /// The files beside it that have its id.
     pub(crate) id_files: IdFiles,
 }
 
@@ -308,8 +308,8 @@ fn make(path: &Path) -> Result<File, OpenError> {
     held(path, made.map_err(|error| unwritable(path, &error))?)
 }
 
-/// One that is there. To write: on some file systems a file that was opened to read is another
-/// than the one that is written to.
+/// Opens the file that is there, for writing: on some file systems a file that was opened for
+/// reading is another than the one that is written to.
 fn existing(path: &Path) -> Result<File, OpenError> {
     let opened = OpenOptions::new().read(true).write(true).open(path);
     held(path, opened.map_err(|error| unwritable(path, &error))?)
@@ -393,7 +393,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// A database in which nobody has made anything yet, such as one whose making was cut short.
+    /// Whether nothing is in the database yet, for instance because its making was cut short.
     pub(crate) const fn is_blank(&self) -> bool {
         self.application_id == 0 && self.user_version == 0 && self.tables == 0
     }

@@ -1,6 +1,6 @@
-//! What the writing thread is at, and since when: so that a write that takes long is told for what
-//! it is. Either another process holds the database's write lock, and the kernel's list of locks
-//! names it; or none does, and all that is known is what the thread waits for.
+//! What the writing thread is at, and since when: so that a slow write can be explained. Either
+//! another process holds the database's write lock, and the kernel's list of locks names it; or
+//! none does, and all that is known is what the thread waits for.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -17,7 +17,7 @@ use crate::files::proc_locks::{self, Held, How};
 /// format, "WAL-Index Format").
 const WRITE_LOCK_BYTE: u64 = 120;
 
-/// Times that are told as "over so long", in seconds: a text that changed with every look would
+/// Times that are shown as "over so long", in seconds: a text that changed with every look would
 /// read as news.
 const OVER_S: [u64; 6] = [300, 60, 30, 10, 5, 2];
 
@@ -71,7 +71,7 @@ impl Progress {
         (after <= lasts).then(|| Cause(stalled(stage, lasts, self.locker().as_ref())))
     }
 
-    /// Who keeps the write lock from us, in words.
+    /// Which process keeps the write lock from us, in words.
     pub(crate) fn who_locks(&self) -> String {
         locked(self.locker().as_ref())
     }
@@ -86,7 +86,8 @@ impl Progress {
     }
 }
 
-/// Whoever but `us` has the write lock of the write-ahead log, or the database itself locked.
+/// A process other than `us` that has the write lock of the write-ahead log, or the database itself
+/// locked.
 fn locker_in(locks: &[Held], data: Option<u64>, index: Option<u64>, us: u32) -> Option<u32> {
     let keeps_us_out = |lock: &&Held| {
         let file = Some(lock.inode);

@@ -51,7 +51,7 @@ struct Moves {
     removed: Vec<Entry>,
 }
 
-/// What others have to be told of once it is committed.
+/// What is signalled to others once it is committed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Effects {
     /// A product changed, or an order was decided.
@@ -129,7 +129,7 @@ impl<'a> Tx<'a> {
         self.moves.borrow_mut().removed.push(row);
     }
 
-    /// Tells the index that what was done beyond so many rows is undone.
+    /// Undoes in the index what was done after so many rows were added and removed.
     fn undo_moves(&self, added: usize, removed: usize) {
         let mut moves = self.moves.borrow_mut();
         self.queue_index.undo(&moves.added.split_off(added));

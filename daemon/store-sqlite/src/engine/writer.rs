@@ -1,9 +1,9 @@
 //! The one thread that writes to the database. It takes all jobs that wait as one transaction and
 //! answers them after the commit, so that many orders share one fsync without an artificial wait.
 //!
-//! What a job does is the business of the other files here. One that fails, or panics, undoes
-//! itself and nobody else: jobs that can be done over run without a savepoint, and if anything
-//! fails the whole transaction is done over with one for each job.
+//! What a job does is the business of the other files here. A job that fails or panics is undone
+//! alone. Jobs that can be repeated run without a savepoint; if one of them fails, the whole
+//! transaction is repeated with a savepoint for each job.
 
 use std::sync::Arc;
 use std::thread;
@@ -29,13 +29,13 @@ use crate::queue_table::queue_index::QueueIndex;
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
 const ORDERS_PER_COMMIT_MAX: usize = 1_024;
 
-/// How long a transaction waits for the write lock where another program holds it. Then it was
-/// definitely not begun, and everybody in it is told so.
+/// How long a transaction waits for the write lock where another program holds it. After that the
+/// transaction was definitely not begun, and its jobs are answered so.
 pub const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// Within this a job of orders is answered where nothing but a lock is in its way: it waits behind
-/// one transaction that can't begin, and is in the next. Whoever gives up earlier has to say
-/// "unknown" of what is definitely not stored.
+/// A job of orders is answered within this time where only a lock is in its way: it waits behind
+/// one transaction that can't begin, and is in the next. A caller that gives up earlier has to call
+/// unknown what is definitely not stored.
 pub const ANSWERED_WITHIN: Duration =
     LOCK_WAIT.saturating_mul(2).saturating_add(Duration::from_secs(1));
 
@@ -45,7 +45,7 @@ trait Job: Send {
     fn orders(&self) -> usize;
     /// Whether it can be run again in another transaction, when the first is undone.
     fn is_repeatable(&self) -> bool;
-    /// Whether it is done where the files aren't in their place, too.
+    /// Whether it is done even while the files aren't in their place.
     fn needs(&self) -> Needs;
     /// Does the work and keeps its result.
     fn run(&mut self, tx: &Tx<'_>);
@@ -99,7 +99,8 @@ where
 
     fn settle(self: Box<Self>, commit: Result<(), WriteError>) {
         let Self { work, done, reply, .. } = *self;
-        // Whoever is answered has what the work was done with to himself again.
+        // Drop the work before the reply, so that the caller is again the only owner of what the
+        // work captured. The publisher reuses its vector of orders.
         drop(work);
         let answer = match (done, commit) {
             (Some(Err(fault)), _) => Err(WriteError::Rejected(fault.cause())),
@@ -107,7 +108,7 @@ where
             (Some(Ok(value)), Ok(())) => Ok(value),
             (None, Ok(())) => Err(WriteError::Closed),
         };
-        // Whoever asked may have stopped waiting; what is stored is stored.
+        // The caller may have stopped waiting; what is stored stays stored.
         let _ = reply.send(answer);
     }
 }
@@ -125,13 +126,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// The same, for jobs that are done where the files aren't in their place, too.
+    /// The same, for jobs that are done even while the files aren't in their place.
     pub(crate) fn anywhere(&self) -> Self {
         Self { needs: Needs::Nothing, messages: self.messages.clone() }
     }
 
-    /// Does `work` in the next transaction; waits for a place in the row when it is full. Where
-    /// that transaction is undone it is done again, and has to come to the same.
+    /// Does `work` in the next transaction. Waits while the channel to the thread is full. `work`
+    /// may run twice, as the first transaction may be undone, so it must give the same result each
+    /// time.
     pub(crate) async fn write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
@@ -162,7 +164,7 @@ impl Writer {
         reply.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// As `write`, but refuses at once when the row is full.
+    /// As `write`, but refuses at once when the channel is full.
     pub(crate) async fn try_write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
@@ -232,8 +234,8 @@ struct Loop {
     signals: Signals,
 }
 
-/// Starts the thread. It ends when it is told to, or when the last handle is gone, and only then
-/// lets go of the lock.
+/// Starts the thread. It ends after `close`, or when the last handle is gone, and only then lets go
+/// of the lock.
 pub(crate) fn start(
     connection: Connection,
     queue_index: Arc<QueueIndex>,
@@ -258,7 +260,7 @@ pub(crate) fn start(
     Ok((Writer { messages: sender, needs: Needs::Place }, thread))
 }
 
-/// Says in the log that the thread has died by a panic; its callers are then told `Closed`.
+/// Says in the log that the thread has died by a panic; its callers are then answered `Closed`.
 struct Obituary(watch::Sender<Option<Result<(), CloseError>>>);
 
 impl Drop for Obituary {
@@ -338,8 +340,8 @@ impl Loop {
         done
     }
 
-    /// A database that is in its place and has lost its log gets what is in that, once: whoever
-    /// opens it next finds everything.
+    /// Moves the open log into the database, once, where the database is in its place and the log
+    /// isn't: the next program that opens the database finds everything.
     fn fold(&mut self) {
         if !self.is_folded && self.place.may_fold() {
             checkpoint::passively(&self.connection, self.place.contents());
@@ -436,8 +438,8 @@ impl Loop {
         Ok(Tx::new(&self.connection, &self.queue_index, (self.clock)(), undoing))
     }
 
-    /// Nothing was written. Where the lock couldn't be had, who has it is looked up now: later it
-    /// may be gone.
+    /// Nothing was written. Where the lock couldn't be had, the process that has it is looked up
+    /// now: later it may be gone.
     fn not_begun(&self, error: &rusqlite::Error) -> WriteError {
         let cause = match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

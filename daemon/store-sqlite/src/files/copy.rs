@@ -1,9 +1,10 @@
 //! A whole copy of a database, of one moment, while its daemon goes on selling: SQLite's online
-//! backup, of which every step belongs to one read transaction. Without that it would begin anew
-//! whenever somebody writes between two steps, and beside a sale never end. A reader is in no
-//! writer's way; but the log can't be begun anew before it is done, so it grows meanwhile.
+//! backup, of which every step belongs to one read transaction. Without it the backup would begin
+//! again whenever the daemon writes between two steps, and would never end beside a sale. A reader
+//! doesn't hold up the writer; but the log can't start over before the copy is done, so it grows
+//! meanwhile.
 //!
-//! The copy is judged as `doctor` judges a database before anybody is told that there is one.
+//! The copy is judged, as `doctor` judges a database, before it is reported as made.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -36,7 +37,8 @@ const NO_LIMIT: Duration = Duration::MAX;
 pub struct Copied {
     /// What was found in it.
     pub examined: Examined,
-    /// Everything that was committed before is in it; `None` for a copy of one that doesn't tell.
+    /// Everything that was committed before this moment is in it; `None` for a copy of a copy that
+    /// has no moment.
     pub moment: Option<EpochMs>,
     /// How long the source's log was when the copying was done, in bytes.
     pub log_bytes: u64,
@@ -167,7 +169,7 @@ fn rescue_to(source: &Connection, to: &Path) -> rusqlite::Result<()> {
         std::fs::rename(&begun, to).and_then(|()| open::sync_folder(to)).map_err(failed_to_write)
     });
     if copied.is_err() {
-        // The error that counts is told.
+        // The error that counts is returned.
         let _ = std::fs::remove_file(&begun);
     }
     copied
@@ -207,10 +209,10 @@ fn begun(connection: Connection) -> rusqlite::Result<(Connection, Header)> {
     Ok((connection, header))
 }
 
-/// The connection that reads. Where no log lies beside the database nobody has it open; should a
-/// daemon start in the midst, it is one reader more. The empty log that this makes then goes with
-/// the connection, for which that must be able to write; one that a dead daemon left stays as it
-/// is.
+/// The connection that reads. Where no log lies beside the database, no process has it open; for a
+/// daemon that starts meanwhile, the connection is one more reader. The empty log that this
+/// connection makes is removed with it, for which it must be able to write. A log that a dead
+/// daemon left stays as it is.
 fn connect(path: &Path, has_log: bool) -> rusqlite::Result<Connection> {
     let flags = match has_log {
         true => OpenFlags::SQLITE_OPEN_READ_ONLY,

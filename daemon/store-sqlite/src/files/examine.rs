@@ -19,7 +19,7 @@ use crate::files::id_file::IdFiles;
 use crate::sale::products::{self, Balance};
 use crate::unsigned;
 
-/// Faults that are told of one database.
+/// Faults that are shown of one database.
 const FAULTS_MAX: u32 = 5;
 
 /// What was found in a database of ours.
@@ -80,7 +80,7 @@ pub fn examine(path: &Path, timeout: Duration) -> Result<Option<Examined>, OpenE
 /// Whether a start would find the store that was there. It changes nothing.
 ///
 /// # Errors
-/// It would be refused, or can't be told.
+/// It would be refused, or that can't be found out.
 pub fn recognise(named: &Path) -> Result<(), OpenError> {
     let path = open::real(named);
     let expected = IdFiles::of(named, &path).expected()?;
@@ -127,8 +127,9 @@ fn look(
     Ok(Examined { schema, faults, books, products, orders, queued, ..blank.clone() })
 }
 
-/// With a log beside it, by the log: then a daemon runs, or died. Without one nobody has it open,
-/// and only as a file that nobody changes is it read without files being made beside it.
+/// With a write-ahead log beside the database, a daemon runs or has died, and the database is read
+/// through its log. Without one, no process has it open: it is read as a file that nobody changes
+/// (`immutable=1`), the only mode in which SQLite makes no files beside it.
 pub(crate) fn connect(path: &Path, has_log: bool) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX

@@ -1,6 +1,6 @@
-//! `<store>.id`: which store belongs at a path, told beside it. So a start that finds another one
-//! there, or none, doesn't begin to sell all of the stock anew. A line is an id; while a restore is
-//! at work there are two, as either store may be found.
+//! `<store>.id`: beside the database, says which store belongs at its path. So a start that finds
+//! another store there, or none, is refused and doesn't sell all of the stock again. A line is an
+//! id; while a restore is at work there are two, as either store may be found.
 //!
 //! Where the configured path is a link, it stands beside the link as well: a link that is turned to
 //! another store is found out, too.
@@ -20,7 +20,7 @@ pub const ID: &str = ".id";
 /// The end of the name that it has until it is whole and on the disk.
 const BEGUN: &str = ".new";
 
-/// Characters of an id that are told: one, and what the place says of it.
+/// Characters of a line that are shown: an id, and what `place` adds to it.
 const ID_CHARS_MAX: usize = 100;
 
 /// Bytes of it that are read: some dozens of ids.
@@ -94,7 +94,7 @@ impl IdFiles {
     }
 }
 
-/// Ids as a file told them, which may have been written over with anything.
+/// The ids of a file, which may have been overwritten with anything, as they are shown.
 pub(crate) fn told_ids(ids: &[String]) -> String {
     let one = |id: &String| escaped(&id.chars().take(ID_CHARS_MAX).collect::<String>());
     match ids {

@@ -1,6 +1,6 @@
 //! The lock that says that a daemon, or a restore, has a database: held on `<store>.lock`, a file
 //! that stays behind, as removing it would race with the next daemon's look at it. Where somebody
-//! else removes or replaces it, it is made anew and locked again.
+//! else removes or replaces it, it is made and locked again.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::engine::open::{LOCK, OpenError, beside, unwritable};
 use crate::files::holder::{holder, holder_of_removed};
 
-/// Only the owner may open it: whoever can, can keep the daemon from starting.
+/// Only the owner may open it: a user who can open it can keep the daemon from starting.
 const MODE: u32 = 0o600;
 
 /// Takes the lock, for as long as the file is open.
@@ -67,7 +67,7 @@ impl Lock {
         Self { database: database.to_owned(), file: Mutex::new(file) }
     }
 
-    /// Makes it anew where its path no longer leads to it. Says whether that was so.
+    /// Makes and locks the file again where its path no longer leads to it. True where that was so.
     ///
     /// # Errors
     /// It can't be made, or another process has it by now.

@@ -1,10 +1,11 @@
 //! Whether the files that are open are still those at their paths. A file that was removed, moved
-//! or replaced goes on taking what is written, and nobody would ever find it again; so nothing is
+//! or replaced goes on taking what is written, and the next start wouldn't find it; so nothing is
 //! accepted until it is back. It is looked at by `stat`, as closing a second descriptor of the
-//! database would drop SQLite's locks on it. `contents` looks whether another wrote into them.
+//! database would drop SQLite's locks on it. `contents` looks whether another program wrote into
+//! them.
 //!
-//! The writer looks before each transaction, and the keeper twice a second, who also keeps the lock
-//! and the file with the store's id where they belong.
+//! The writer looks before each transaction, the keeper twice a second. The keeper also keeps the
+//! lock and the file with the store's id where they belong.
 
 use std::fs::File;
 use std::io;
@@ -119,7 +120,7 @@ impl Place {
         self.displaced.borrow().clone()
     }
 
-    /// Tells whoever waits of each change of that.
+    /// A receiver that sees each change of `displaced`.
     pub(crate) fn watch(&self) -> watch::Receiver<Option<Cause>> {
         self.displaced.subscribe()
     }
@@ -188,7 +189,7 @@ impl Place {
             let is_gone = error == Errno::NOENT;
             (!is_gone).then(|| format!("{}: {}", path.display(), io::Error::from(error)))
         };
-        // While they are elsewhere, that is what is told.
+        // While they are elsewhere, only that is shown.
         let refused = match self.displaced() {
             Some(_) => None,
             None => self.files.iter().find_map(refused),
@@ -215,8 +216,8 @@ impl Place {
         last
     }
 
-    /// Whether the log may be moved into the database: that lies in its place as it was left, and
-    /// nobody else has made a log or shared memory of his own beside it.
+    /// Whether the log may be moved into the database: the database lies in its place as it was
+    /// left, and no other process has made a log or shared memory of its own beside it.
     pub(crate) fn may_fold(&self) -> bool {
         let in_place = |(path, ours): &(PathBuf, FileNumber)| match std::fs::symlink_metadata(path)
         {
@@ -232,7 +233,7 @@ impl Place {
     }
 }
 
-/// The thread that looks while nobody writes. Ends when it is dropped.
+/// The thread that looks while nothing is written. Ends when this is dropped.
 pub(crate) struct Keeper {
     wake: SyncSender<Wake>,
     thread: Option<JoinHandle<()>>,
@@ -279,7 +280,7 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        // An error means that it has died, which is told below.
+        // An error means that it has died, which is logged below.
         let _ = self.wake.send(Wake::End);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that looks after the database's place has died");
@@ -287,7 +288,8 @@ impl Drop for Keeper {
     }
 }
 
-/// What the writing thread stands on, let go of in this sequence when it has ended.
+/// What must outlive the work of the writing thread. It is let go of in this sequence when the
+/// thread ends.
 pub(crate) struct Ground {
     place: Arc<Place>,
     data: Arc<File>,
@@ -296,8 +298,8 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Where the files belong, the database's file, who looks after them, and the lock, which is
-    /// held to the very end.
+    /// Where the files belong, the database's file, the thread that looks after them, and the lock,
+    /// which is held to the very end.
     pub(crate) const fn new(
         place: Arc<Place>,
         data: Arc<File>,
@@ -325,8 +327,8 @@ fn folder_of(path: &Path) -> Option<FileNumber> {
 }
 
 fn keep_lock(lock: &Lock, place: &Place) {
-    // A file that is open there would keep whoever mounted something over the folder from taking
-    // that away; a second daemon is kept out by the id.
+    // Where something is mounted over the folder, a file that is open there would keep an operator
+    // from unmounting it. The id keeps a second daemon out.
     if !place.has_its_folder() {
         return;
     }
@@ -343,7 +345,7 @@ fn keep_lock(lock: &Lock, place: &Place) {
 fn keep_id(id_files: &IdFiles, id: &str, place: &Place, is_in_place: bool, streak: &Streak) {
     let kept = match place.contents.wrong() {
         None => id_files.keep(id, is_in_place),
-        // Who takes what lies there for the sale's own would sell it once more.
+        // A start that took what lies there for the sale's own would sell its stock once more.
         Some(_) => id_files.write(&[&format!("{id}{BEFORE}")]),
     };
     match kept {

@@ -11,7 +11,7 @@ use crate::engine::error::ReadError;
 use crate::lists::order_lists::{Stage, order};
 use crate::queue_table::queue_index::{Key, Places, QueueIndex};
 
-/// Further orders of the buyer that are told of one by one; the order says how many there are.
+/// Further orders of the buyer that are listed one by one; the order has their whole number.
 const DUPLICATES_MAX: u32 = 100;
 
 /// An order's history, and what is shown of it on demand only.
@@ -39,7 +39,7 @@ impl Store {
     }
 }
 
-/// `queued` are the places that the queue's index tells of the order.
+/// `queued` are the places that the queue's index has for the order.
 fn history(
     connection: &Connection,
     index: &QueueIndex,
@@ -120,7 +120,7 @@ fn steps(
     Ok(steps)
 }
 
-/// By time. One whose time isn't recorded stays behind the one that it is told after.
+/// Sorts by time. A step whose time isn't recorded stays behind the step before it.
 fn in_sequence(steps: &mut Vec<HistoryStep>) {
     let mut time = EpochMs(i64::MIN);
     let mut timed: Vec<(EpochMs, HistoryStep)> = Vec::with_capacity(steps.len());

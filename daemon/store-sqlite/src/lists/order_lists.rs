@@ -134,8 +134,8 @@ impl Stage {
         }
     }
 
-    /// The same for buyer `?2`, and product `?3` if that isn't null. `None` for the queue, whose
-    /// index tells, and for the unconfirmed: there are so few that walking them is as good.
+    /// The same for buyer `?2`, and product `?3` if that isn't null. `None` for the queue, which
+    /// has `queue_index`, and for the unconfirmed: there are so few that walking them is as good.
     pub(crate) fn of_buyer(self) -> Option<String> {
         const LIVE: &str = "record_status = 0 AND order_status IN (0, 2)";
         match self {

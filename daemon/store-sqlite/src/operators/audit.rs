@@ -15,7 +15,7 @@ use crate::engine::tx::Tx;
 use crate::engine::writer::Writer;
 use crate::{Store, page_limit, unsigned};
 
-/// Who gives a command, by the kernel's word.
+/// The user who gives a command, as the kernel names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// The user's number.
@@ -43,7 +43,8 @@ pub struct Command {
     pub verb: &'static str,
     /// To what: a product's id, a dead letter's number; empty for the daemon itself.
     pub object: String,
-    /// How, as it was asked. With verb and object it tells a repeated command from another one.
+    /// How, as it was asked. Verb, object and arguments show whether a command is a repeated one or
+    /// another one.
     pub arguments: Value,
     /// Why, in that person's words.
     pub reason: Option<String>,
@@ -284,7 +285,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     })
 }
 
-/// A value of the log; text that is no JSON, which nobody here writes, is shown as it is.
+/// A value of the log. Text that isn't JSON is shown as it is; this program writes none.
 fn json(row: &Row<'_>, at: usize) -> rusqlite::Result<Value> {
     let text: String = row.get(at)?;
     Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))

@@ -42,8 +42,8 @@ impl Store {
 
     /// Sets the switches, if they are of the generation that the asker has seen. The state is
     /// [`Controls`] as in [`Store::controls`]. Commands are carried out one after the other, but
-    /// their answers may cross: whoever acts on the switches should read them
-    /// again instead of taking an answer for the newest state.
+    /// their answers may cross: a caller that acts on the switches should read them again and not
+    /// take an answer for the newest state.
     ///
     /// # Errors
     /// `stale_version` with the current `generation`; see [`CommandError`].

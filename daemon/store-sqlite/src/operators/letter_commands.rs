@@ -53,8 +53,8 @@ impl Store {
     }
 
     /// Gives a dead letter up. If its order is known and isn't decided, the order fails as
-    /// `discarded`: its decision ends the gateway's hold and tells the buyer. Its other open
-    /// letters are dealt with as well. The state is the letter as it was, a
+    /// `discarded`: its decision ends the gateway's hold and becomes the buyer's answer. Its other
+    /// open letters are dealt with as well. The state is the letter as it was, a
     /// [`protocol::DeadLetterView`].
     ///
     /// # Errors
@@ -170,7 +170,7 @@ fn put_back(
         Resolution::Resent
     };
     dead_letters::resolve(tx, message, resolution)?;
-    // By its number as well, should the body name another order than the row.
+    // By its number as well, because the body may name another order than the row.
     dead_letters::resolve_one(tx, letter.id, resolution)?;
     Ok(resolution)
 }

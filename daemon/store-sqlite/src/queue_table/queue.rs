@@ -132,8 +132,7 @@ pub(crate) fn is_queued(
     Ok(false)
 }
 
-/// Whether an order of this id may be neither queued nor placed: it is told apart for each order
-/// only where it can be.
+/// Whether any order at all is set aside. Only then is it looked up for each order by itself.
 const OTHERS: &str = "
     SELECT EXISTS (SELECT 1 FROM seckill_duplicate)
         OR EXISTS (SELECT 1 FROM seckill_dead_letter WHERE resolved_at IS NULL)";
@@ -261,8 +260,8 @@ pub(crate) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
     Ok(Taken { taken, outcomes, put_off, next_due })
 }
 
-/// The rows whose time has come. One that claims to wait longer than it was told to was put off
-/// before the wall clock was set back, and is due as well.
+/// The rows whose time has come. A row that would have to wait longer than its own `wait_ms` was
+/// put off before the wall clock was set back, and is due as well.
 fn due(tx: &Tx<'_>, terms: &Terms) -> Result<Vec<Due>, Fault> {
     let longest = i64::try_from(terms.backoff.max_ms).unwrap_or(i64::MAX);
     let rows = tx
@@ -295,8 +294,8 @@ fn next_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
     Ok(next.map(EpochMs))
 }
 
-/// What a row says beside its body, which can't be read: its buyer was told "queueing" and must
-/// not be told that there is no such order.
+/// The order by the other columns of a row whose body can't be read: its buyer was answered
+/// "queueing", and must not be answered that there is no such order.
 fn of_columns(tx: &Tx<'_>, seq: i64) -> Result<OrderMessage, Fault> {
     let sql = "SELECT order_id, user_phoneno, prod_id FROM seckill_queue WHERE seq = ?1";
     Ok(tx.statement(sql)?.query_row([seq], |row| {

@@ -2,10 +2,11 @@
 //! of its own: ids and phone numbers come in no sequence, so that each order would change a page of
 //! each index, and writing those pages took most of the time of accepting an order.
 //!
-//! The entries are hints. Whoever follows one looks at the row, which may be gone, another's (two
-//! texts of one hash), or not committed. What counts is that none is missing: a row's entry is
-//! there before its commit and until after the commit that removes it. So a reader asks here first
-//! and begins its look at the database after that: a row that is in neither has been decided.
+//! The entries are hints. A reader that follows one looks at the row, which may be gone, may be
+//! another order's (two texts with one hash), or may not be committed. What counts is that no entry
+//! is missing: a row's entry is there before its commit and until after the commit that removes it.
+//! So a reader asks here first and begins its look at the database after that: a row that is in
+//! neither has been decided.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -182,7 +183,7 @@ impl QueueIndex {
     /// A transaction that added and removed these rows is committed.
     pub(crate) fn settle(&self, added: &[Entry], removed: &[Entry]) {
         let (more, less) = (added.len() as u64, removed.len() as u64);
-        // Always done: the function gives a count whatever it was.
+        // It can't fail: the function gives a new count for each old one.
         let _ = self.committed.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
             Some((count + more).saturating_sub(less))
         });

@@ -57,7 +57,7 @@ impl Resolution {
     }
 }
 
-/// Sets a message aside and tells whether it is new. The same message delivered again is known by
+/// Sets a message aside and says whether it is new. The same message delivered again is known by
 /// its origin together with its time: a rebuilt broker counts its offsets from 0 again.
 pub(crate) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, Fault> {
     let known = tx

@@ -97,7 +97,7 @@ pub(crate) const SET_ASIDE: &str = "
     SELECT order_id, body, charged_at FROM seckill_dead_letter
      WHERE prod_id = ?1 AND user_phoneno = ?2 AND resolved_at IS NULL ORDER BY id LIMIT 1";
 
-/// `queued` are the places that the queue's index tells of the buyer; it was asked before the look
+/// `queued` are the places that the queue's index has for the buyer; it was asked before the look
 /// at the database began.
 pub(crate) fn find(
     connection: &Connection,

@@ -287,7 +287,7 @@ impl<'a> Desk<'a> {
             match self.place_new(candidate) {
                 Ok(true) => return self.resolve_dead_letter(order),
                 Err(fault) if gives_up(self.tx, &fault) => return Err(fault),
-                // Known, or at fault: one that is decided already isn't at fault any more.
+                // A repeated order, or one at fault: the look below tells which it is.
                 Ok(false) | Err(_) => {}
             }
         }

@@ -68,8 +68,8 @@ impl Store {
         self.read(states).await
     }
 
-    /// The books of every product, live orders counted anew. It takes as long as units were
-    /// sold, so it is not for every second.
+    /// The books of every product, live orders counted now. It takes as long as units were sold, so
+    /// it is not for every second.
     ///
     /// # Errors
     /// The database can't be read.

@@ -1,6 +1,5 @@
-//! Whether orders that somebody else tells of stand in this database, wherever in it: what a
-//! gateway holds as undecided may have been decided, set aside or put back into the queue
-//! meanwhile.
+//! Which of some orders stand in this database, in whatever table: an order that a gateway holds as
+//! undecided may have been decided, set aside or put back into the queue meanwhile.
 
 use std::collections::HashSet;
 use std::sync::Arc;
