@@ -15,7 +15,7 @@ use store_sqlite::{OrderRow, Store};
 const PAGE_DECISIONS_MAX: usize = 2_000;
 
 /// How long a query waits for the lag, which a silent broker may keep from us for seconds: less
-/// than `gateway.order_timeout_ms` by default, so that a gateway hears "not yet" and no silence.
+/// than `gateway.order_timeout_ms` by default, so that a gateway gets the answer "not yet" in time.
 const LAG_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The order role's answers.

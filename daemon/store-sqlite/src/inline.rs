@@ -1,5 +1,5 @@
 //! The store's transactions on a database in memory, one at a time on the caller's thread: for the
-//! simulation, which decides itself when a commit happens and whether anybody hears of it. The SQL
+//! simulation, which decides itself when a commit happens and whether its answer arrives. The SQL
 //! and the rules are the real ones; only the writer's thread, the readers and the file are missing.
 
 use std::cell::{Cell, RefCell};

@@ -69,7 +69,7 @@ pub enum OpenError {
         /// What was found.
         why: String,
     },
-    /// There is none, and one was there.
+    /// There is no database, and one was there before.
     #[error(
         "{}: {why}; put its files back, or restore a copy ({}), or begin with a new one: seckilld \
          run --new-store",
@@ -342,7 +342,8 @@ fn judge(path: &Path, expected: &[Expected]) -> Result<(), OpenError> {
     belongs(path, found.store_id, expected)
 }
 
-/// Errs where another store belongs there than the one of this id; one without an id is none.
+/// Errs where this id isn't among those that belong at the path. A database without an id counts as
+/// none.
 pub(crate) fn belongs(
     path: &Path,
     store_id: Option<String>,

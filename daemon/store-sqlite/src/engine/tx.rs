@@ -1,5 +1,5 @@
-//! A transaction as the work in it sees it: the connection, what it does to the queue's rows, what
-//! it is counted by, and how what fails in it is undone.
+//! A transaction as its work sees it: the connection, the changes to the queue's rows, the counts
+//! for the meters, and how failed work is undone.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

@@ -58,7 +58,7 @@ trait Job: Send {
 pub(crate) enum Needs {
     /// The open files in their place: its result is relied on after a restart.
     Place,
-    /// Nothing. It is in what an ordered stop copies.
+    /// Nothing: what it writes is in the copy that an ordered stop makes.
     Nothing,
 }
 

@@ -2,9 +2,10 @@
 //! `> store.db-wal` writes into the very file that is open: its number stays, and what was stored
 //! is gone or mixed with another's.
 //!
-//! The database's file changes only while the log is moved into it, and then by its own hand, so
-//! its time of change and its length are noted after that. The log changes with each commit, and
-//! gets shorter only by its own hand. What another does in the very moments of that isn't seen.
+//! The database's file changes only while the log is moved into it, and only this process does
+//! that, so its time of change and its length are noted after that. The log changes with each
+//! commit, and gets shorter only when this process cuts it. What another program does in these very
+//! moments isn't seen.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

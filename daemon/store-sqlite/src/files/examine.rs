@@ -1,5 +1,5 @@
-//! A whole look at a database, for `doctor` and of every copy: integrity, schema, books. It changes
-//! no byte of it, and a daemon that has it open goes on meanwhile.
+//! A whole look at a database, for `doctor` and for every copy: integrity, schema, books. It
+//! changes no byte of it, and a daemon that has it open goes on meanwhile.
 
 use std::fs;
 use std::path::Path;
