@@ -20,7 +20,7 @@ pub(crate) fn cause(text: &str) -> Cause {
     Cause(text.to_owned())
 }
 
-/// A queue that answers as told, `Stored` when nothing is told, and remembers what it was sent.
+/// A queue that answers as it is set, `Stored` by default, and remembers what it was sent.
 pub(crate) struct FakeQueue {
     answers: Mutex<VecDeque<Published>>,
     pub(crate) sent: Mutex<Vec<Outgoing>>,
@@ -154,7 +154,7 @@ impl OrderSide for FakeOrders {
     }
 }
 
-/// Keeps doubts in memory, unless it is told that another program has it locked.
+/// Keeps unconfirmed orders in memory, unless it is set to be locked by another program.
 #[derive(Default)]
 pub(crate) struct FakeDoubts(pub(crate) Mutex<Vec<Outgoing>>, pub(crate) AtomicBool);
 
