@@ -96,7 +96,7 @@ async fn rules_are_judged(prometheus: &Prometheus) -> Result<()> {
     until("every rule judged", WITHIN, || async {
         let data = prometheus.ask("rules", &[]).await?;
         let rules = data["groups"][0]["rules"].as_array().context("no rules")?;
-        ensure!(rules.len() == 21, "{} rules", rules.len());
+        ensure!(rules.len() == 22, "{} rules", rules.len());
         let failed = rules.iter().find(|rule| rule["health"] == "err");
         ensure!(failed.is_none(), "{failed:?}");
         Ok(rules.iter().all(|rule| rule["health"] == "ok").then_some(()))
