@@ -5,13 +5,22 @@ use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
 
-/// Parts of the daemon that are crates of their own, by the names that directives have for them.
-const PARTS: [(&str, &str); 6] = [
+/// All of the daemon's own modules, as operators call them.
+const DAEMON: &str = "seckilld";
+
+/// Its crates beside the one of that name.
+const CRATES: [&str; 5] = ["domain", "edge", "instruments", "queue_rocketmq", "store_sqlite"];
+
+/// Where the parts lie that a directive may know by an older name.
+const PARTS: [(&str, &str); 9] = [
     ("seckilld::domain", "domain"),
+    ("seckilld::health", "seckilld::observe::health"),
     ("seckilld::http", "edge"),
     ("seckilld::meter", "instruments"),
+    ("seckilld::metrics", "seckilld::observe::metrics"),
     ("seckilld::queue", "queue_rocketmq"),
     ("seckilld::queue::rocketmq", "queue_rocketmq"),
+    ("seckilld::status", "seckilld::observe::status"),
     ("seckilld::store", "store_sqlite"),
 ];
 
@@ -46,6 +55,11 @@ impl FromStr for LogDirectives {
                 None => parsed.everything = level(part).ok_or_else(fault)?,
                 Some((target, name)) if is_target(target) => {
                     let level = level(name).ok_or_else(fault)?;
+                    if target == DAEMON {
+                        // First, so that a directive for one of them holds wherever it stands.
+                        let crates = CRATES.map(|name| (name.to_owned(), level));
+                        parsed.targets.splice(0..0, crates);
+                    }
                     parsed.targets.push((target.to_owned(), level));
                     parsed.targets.extend(parts_of(target).map(|part| (part, level)));
                 }
@@ -56,13 +70,12 @@ impl FromStr for LogDirectives {
     }
 }
 
-/// The crates that a directive for the daemon, or for a part of it, speaks of as well.
+/// Where a part lies now, or what is below it.
 fn parts_of(target: &str) -> impl Iterator<Item = String> {
-    let is_meant = |part: &str| part == target || target == "seckilld";
-    let mut crates: Vec<&str> =
-        PARTS.iter().filter(|(part, _)| is_meant(part)).map(|(_, name)| *name).collect();
-    crates.dedup();
-    crates.into_iter().map(str::to_owned)
+    PARTS.iter().filter_map(move |(part, now)| {
+        let below = target.strip_prefix(part)?;
+        (below.is_empty() || below.starts_with("::")).then(|| format!("{now}{below}"))
+    })
 }
 
 fn level(name: &str) -> Option<LevelFilter> {
@@ -101,8 +114,30 @@ mod tests {
         let only: LogDirectives = "seckilld=trace".parse().unwrap();
         assert_eq!(only.everything, LevelFilter::INFO);
         let targets: Vec<&str> = only.targets.iter().map(|(target, _)| target.as_str()).collect();
-        let all = ["seckilld", "domain", "edge", "instruments", "queue_rocketmq", "store_sqlite"];
+        let all = ["domain", "edge", "instruments", "queue_rocketmq", "store_sqlite", "seckilld"];
         assert_eq!(targets, all);
+    }
+
+    /// The level that holds for a target is the last of those that name it.
+    fn level_of(text: &str, target: &str) -> Option<LevelFilter> {
+        let parsed: LogDirectives = text.parse().unwrap();
+        parsed.targets.iter().rev().find(|(name, _)| name == target).map(|(_, level)| *level)
+    }
+
+    #[test]
+    fn a_part_keeps_its_level_whichever_stands_first_and_is_known_by_its_older_name() {
+        for text in [
+            "seckilld=warn,seckilld::queue=debug",
+            "seckilld::queue=debug,seckilld=warn",
+            "queue_rocketmq=debug,seckilld=warn",
+        ] {
+            assert_eq!(level_of(text, "queue_rocketmq"), Some(LevelFilter::DEBUG), "{text}");
+            assert_eq!(level_of(text, "store_sqlite"), Some(LevelFilter::WARN), "{text}");
+        }
+        let deeper = "seckilld::queue::rocketmq::lag=trace,seckilld::status=debug";
+        assert_eq!(level_of(deeper, "queue_rocketmq::lag"), Some(LevelFilter::TRACE));
+        assert_eq!(level_of(deeper, "seckilld::observe::status"), Some(LevelFilter::DEBUG));
+        assert_eq!(level_of("seckilld::storehouse=debug", "store_sqlite"), None);
     }
 
     #[test]
