@@ -1,4 +1,4 @@
-//! Binding a TCP address, apart from serving it: so that "port in use" is told before anything
+//! Binding a TCP address, apart from serving it: so that "port in use" is reported before anything
 //! starts.
 
 use std::io;

@@ -42,7 +42,7 @@ const BUSY: u64 = u64::MAX;
 type Wire<I> = TokioIo<EdgeStream<I>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a connection's requests tell its driver.
+/// What a connection's requests report to its driver.
 struct Progress {
     opened: Instant,
     /// A request is being read or handled, so an answer is owed.
@@ -146,7 +146,7 @@ where
     let finished = tokio::select! {
         biased;
         finished = finish(&mut connection) => Some(Finished::ByItself(finished)),
-        () = exchange.edge.closing.told() => {
+        () = exchange.edge.closing.begun() => {
             drain(&mut connection, progress).await.map(Finished::ByItself)
         }
         () = progress.silence(limits.header_timeout) => Some(Finished::Silent),
@@ -307,7 +307,7 @@ where
     }
 }
 
-/// Counts what ended the connection, and tells what it needs.
+/// Counts what ended the connection, and returns how it is to be closed.
 fn failed(counters: &EdgeCounters, error: &hyper::Error) -> End {
     tracing::debug!(%error, "a connection ended early");
     let (event, end) = if error.is_parse_version_h2() {

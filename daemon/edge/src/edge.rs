@@ -20,7 +20,7 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode, Uri};
-use instruments::contain::contain;
+use instruments::panics::contain;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ use warp::reply::Response;
 use super::counters::{EdgeCounters, Event};
 use super::reply;
 
-/// Limits of one listener. What happens at each is told at the head of this crate.
+/// Limits of one listener. The head of this crate says what happens at each limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at once; further ones wait in the kernel's queue.
@@ -87,18 +87,18 @@ impl LiveLimits {
 pub struct UnixPeer {
     /// Its effective user.
     pub uid: u32,
-    /// Its effective group; supplementary groups aren't told.
+    /// Its effective group; the kernel doesn't report supplementary groups.
     pub gid: u32,
     /// Its process id: for the log only, since numbers are used again.
     pub pid: Option<i32>,
 }
 
-/// Tells by a request's head alone whether its body is of use. Where it isn't, the service is asked
-/// at once and answers without it, so that no client sends in vain.
+/// Decides by a request's head alone whether its body is of use. Where the body isn't, the service
+/// answers at once and without it, so that no client sends in vain.
 pub type Gate = Box<dyn Fn(&Parts) -> bool + Send + Sync>;
 
-/// In the extensions of a request whose body was left out, because its head tells the answer: the
-/// path, the method, the type or the coding of the body.
+/// In the extensions of a request whose body was left out, because its head determines the answer:
+/// the path, the method, the type or the coding of the body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LeftOut;
 
@@ -112,31 +112,31 @@ pub(super) struct Edge<M> {
     pub(super) closing: Closing,
 }
 
-/// Tells all connections of a listener that no further request is wanted.
+/// Signals all connections of a listener that no further request is wanted.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
-    is_told: AtomicBool,
+    has_begun: AtomicBool,
     token: CancellationToken,
 }
 
 impl Closing {
-    pub(super) fn tell(&self) {
-        self.is_told.store(true, Ordering::Release);
+    pub(super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Release);
         self.token.cancel();
     }
 
-    /// Ends when `tell` is called. It is polled for each request, and each poll of the token takes
-    /// two locks. So the token is polled only once to register the waker, and again after `is_told`
-    /// is set. The future must stay with the task that polls it first.
-    pub(super) async fn told(&self) {
-        let mut told = pin!(self.token.cancelled());
+    /// Ends when `begin` is called. This future is polled for each request, and each poll of the
+    /// token takes two locks. So the token is polled only once to register the waker, and again
+    /// after `has_begun` is set. The future must stay with the task that polls it first.
+    pub(super) async fn begun(&self) {
+        let mut cancelled = pin!(self.token.cancelled());
         let mut is_asked = false;
         poll_fn(|context| {
-            if is_asked && !self.is_told.load(Ordering::Acquire) {
+            if is_asked && !self.has_begun.load(Ordering::Acquire) {
                 return Poll::Pending;
             }
             is_asked = true;
-            told.as_mut().poll(context)
+            cancelled.as_mut().poll(context)
         })
         .await;
     }
@@ -185,7 +185,7 @@ impl<M> Edge<M> {
     }
 
     /// Answers a request whose body is of no use, before it has come: a client that waits for
-    /// `100 Continue` isn't told to go on.
+    /// `100 Continue` never gets it, and sends no body.
     async fn answer_without<S>(
         &self,
         service: &Mutex<S>,

@@ -3,7 +3,7 @@
 //! roles'.
 //!
 //! What is promised to a handler: it sees a request only when its whole body (bounded) is here, or
-//! when its head tells that the body is of no use; it runs to its end even when the client hangs
+//! when its head shows that the body is of no use; it runs to its end even when the client hangs
 //! up, and its panic costs one answer, not the connection.
 //!
 //! What is promised to a client: every answer is JSON, those of HTTP itself included. Input that
@@ -16,15 +16,15 @@
 //! | 404 | no such path | kept, unless a body is on its way |
 //! | 405 | not a method of this path; `Allow` lists them (`OPTIONS`: 204 and `Allow`) | likewise |
 //! | 408 | a head or a body begun and not complete in time (silence just ends) | closed |
-//! | 413 | a body over the limit, told before more of it is read | closed |
+//! | 413 | a body over the limit, answered before more of it is read | closed |
 //! | 415 | a body of a type that nobody here reads, and no query string either | likewise |
 //! | 415 | a coded body (content or transfer); `Accept-Encoding` says `identity` | likewise |
 //! | 431 | a head over the limit (its target included), or over 100 headers | closed |
 //! | 500 | a panic in a handler, counted | kept |
 //!
-//! 404, 405, 413 by `Content-Length` and 415 are told by the head alone, before `100 Continue`.
-//! What a client sends behind such an answer is read and thrown away for a while (`linger`): a
-//! close would take the answer away from a client that sends first and reads later.
+//! 404, 405, 413 by `Content-Length` and 415 follow from the head alone, and are answered before
+//! `100 Continue`. What a client sends behind such an answer is read and thrown away for a while
+//! (`linger`): a close would take the answer away from a client that sends first and reads later.
 
 mod bind;
 mod connection;

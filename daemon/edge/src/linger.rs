@@ -2,8 +2,8 @@
 //! answer.
 //!
 //! Closing with bytes unread makes the kernel send a reset, which can overtake the answer and
-//! delete it on the client's side. So whoever was answered before the end of the request has the
-//! rest read and thrown away: not for ever, and not without a limit on how much.
+//! delete it on the client's side. So after an answer that came before the end of the request, the
+//! rest of the request is read and thrown away, within a limit of time and one of bytes.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -65,7 +65,7 @@ pub(super) async fn hang_up<I>(
         return;
     }
     let at_most = async {
-        let _ = timeout_at(deadline, closing.told()).await;
+        let _ = timeout_at(deadline, closing.begun()).await;
         tokio::time::sleep_until(deadline.min(Instant::now() + WHILE_DRAINING_MAX)).await;
     };
     tokio::select! {

@@ -110,7 +110,7 @@ where
     });
     let ended = accept_until(&cancel, &listener, &edge, &mut connections).await;
     drop(listener);
-    edge.closing.tell();
+    edge.closing.begin();
     while let Some(joined) = connections.join_next().await {
         reap(&edge.counters, joined);
     }

@@ -37,7 +37,7 @@ pub fn fault(status: StatusCode) -> Response {
     response
 }
 
-/// Writes any value with our content type; what can't be serialised is a fault of ours.
+/// Writes any value with our content type; a value that can't be serialised becomes a 500.
 pub fn write<T: Serialize>(status: StatusCode, value: &T) -> Response {
     let mut bytes = Vec::with_capacity(REPLY_BYTES);
     let status = match serde_json::to_writer(&mut bytes, value) {

@@ -1,8 +1,8 @@
 //! A listener's paths as a table behind one filter, which answers every method of a path: the
 //! listed ones by its handler, `OPTIONS` by the list, all others by 405. Warp's own method filters
-//! reject, and from a pile of rejections the methods that a path has can't be told any more.
+//! reject, and a pile of rejections doesn't say which methods a path has.
 //!
-//! The same table is the listener's gate: it tells by the head alone whether a body is of use.
+//! The same table is the listener's gate, which decides by the head alone whether a body is of use.
 
 use std::convert::Infallible;
 use std::future::{Future, ready};

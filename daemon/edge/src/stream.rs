@@ -82,8 +82,8 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for EdgeStream<I> {
             let Some(status) = bare_fault(bytes) else { return self.poll_progress(cx, bytes) };
             self.instead = Some(reply::raw_fault(status).into());
         }
-        // Until the other answer is out, hyper is told nothing, and comes again with the same
-        // bytes.
+        // Until our answer is written, this returns `Pending`, and hyper offers the same bytes
+        // again.
         ready!(self.poll_instead(cx))?;
         Poll::Ready(Ok(bytes.len()))
     }

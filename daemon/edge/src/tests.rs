@@ -49,7 +49,7 @@ struct Server {
     serving: JoinHandle<std::io::Result<()>>,
     /// Lets one `/hold` go on.
     release: Arc<Notify>,
-    /// Tells of each `/hold` that arrived.
+    /// Receives a message for each `/hold` that arrived.
     held: mpsc::Receiver<()>,
 }
 

@@ -1,6 +1,6 @@
-//! Work that takes a while and that no buyer waits for, such as counting anew what is counted
-//! anyway. It runs at the lowest priority: beside a sale in full swing it takes what is left of the
-//! processors, where at a priority like the others' it would make every request wait for it.
+//! Work that takes a while and that no buyer waits for, such as counting the live orders again.
+//! Such work runs at the lowest priority: beside a sale in full swing it takes what is left of the
+//! processors, where at a priority like the others' it would make every request wait.
 
 use std::thread;
 
@@ -15,7 +15,7 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     let job = move || {
         // Where it is refused, the work is done at the usual priority.
         let _ = rustix::process::nice(NICE);
-        // Whoever asked may have stopped waiting.
+        // The caller may have stopped waiting.
         let _ = done.send(work());
     };
     if let Err(error) = thread::Builder::new().name("background".to_owned()).spawn(job) {

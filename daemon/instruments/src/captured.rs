@@ -1,4 +1,4 @@
-//! The log of a piece of work, for tests that judge what it tells.
+//! The log of a piece of work, for tests that judge its lines.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};

@@ -22,7 +22,8 @@ pub enum Point {
     EnqueueAfterCommit,
     /// A transaction with decisions is about to be committed.
     PlacingBeforeCommit,
-    /// It is committed, and nobody was told: a broker's message isn't acknowledged.
+    /// The transaction is committed, and nobody was answered: a broker's message isn't
+    /// acknowledged.
     PlacingAfterCommit,
     /// The consumer has its commit and is about to acknowledge to the broker.
     AckBefore,
@@ -107,7 +108,7 @@ mod armed {
     /// Keeps the points armed for as long as it lives.
     pub struct Armed(#[expect(dead_code, reason = "held, not read")] fail::FailScenario<'static>);
 
-    /// Arms what `FAILPOINTS` names. The line tells a test that this build can die.
+    /// Arms what `FAILPOINTS` names. The logged line shows a test that this build can die.
     pub fn arm() -> Armed {
         let armed = Armed(fail::FailScenario::setup());
         tracing::warn!(points = ?fail::list(), "this build has fault points: it is for tests only");

@@ -12,7 +12,7 @@ pub struct Streak {
 
 /// Where an outcome stands in its run of like outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InRow {
+pub enum InRun {
     /// It was otherwise before.
     First,
     /// The one before was the same.
@@ -21,18 +21,18 @@ pub enum InRow {
 
 impl Streak {
     /// Notes a failure.
-    pub fn failed(&self) -> InRow {
+    pub fn failed(&self) -> InRun {
         match self.is_failing.swap(true, Ordering::Relaxed) {
-            false => InRow::First,
-            true => InRow::Further,
+            false => InRun::First,
+            true => InRun::Further,
         }
     }
 
     /// Notes a success. While all is well, which each buyer's request may ask, nothing is written.
-    pub fn succeeded(&self) -> InRow {
+    pub fn succeeded(&self) -> InRun {
         let is_first = self.is_failing.load(Ordering::Relaxed)
             && self.is_failing.swap(false, Ordering::Relaxed);
-        if is_first { InRow::First } else { InRow::Further }
+        if is_first { InRun::First } else { InRun::Further }
     }
 }
 
@@ -41,29 +41,29 @@ mod tests {
     use std::sync::Barrier;
     use std::thread;
 
-    use super::{InRow, Streak};
+    use super::{InRun, Streak};
 
     #[test]
     fn each_change_is_told_once() {
         let streak = Streak::default();
-        assert_eq!(streak.succeeded(), InRow::Further, "it begins well");
+        assert_eq!(streak.succeeded(), InRun::Further, "it begins well");
         for _ in 0..2 {
-            assert_eq!(streak.failed(), InRow::First);
-            assert_eq!([streak.failed(), streak.failed()], [InRow::Further; 2]);
-            assert_eq!(streak.succeeded(), InRow::First);
-            assert_eq!([streak.succeeded(), streak.succeeded()], [InRow::Further; 2]);
+            assert_eq!(streak.failed(), InRun::First);
+            assert_eq!([streak.failed(), streak.failed()], [InRun::Further; 2]);
+            assert_eq!(streak.succeeded(), InRun::First);
+            assert_eq!([streak.succeeded(), streak.succeeded()], [InRun::Further; 2]);
         }
     }
 
     #[test]
     fn of_those_who_fail_and_succeed_at_once_one_is_the_first() {
         let (streak, gate) = (Streak::default(), Barrier::new(8));
-        let firsts = |note: fn(&Streak) -> InRow| {
+        let firsts = |note: fn(&Streak) -> InRun| {
             thread::scope(|scope| {
                 let at_once = || scope.spawn(|| (gate.wait(), note(&streak)).1);
                 let all: Vec<_> = std::iter::repeat_with(at_once).take(8).collect();
                 let all = all.into_iter().map(|noted| noted.join().unwrap());
-                all.filter(|noted| *noted == InRow::First).count()
+                all.filter(|noted| *noted == InRun::First).count()
             })
         };
         for _ in 0..50 {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::requests::Broker;
 
-/// How long a count of orders has to stand before it is told in the place of another: while orders
+/// How long a count of orders has to stand before it is shown in the place of another: while orders
 /// come in, each reading has a new one, and each would be a line in the log and an event.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
@@ -14,15 +14,15 @@ const SETTLED_AFTER: Duration = Duration::from_secs(2);
 const READ: u32 = 4;
 const WRITE: u32 = 2;
 
-/// How a broker's part of a topic may be used, as the name server tells it.
+/// How a broker's part of a topic may be used, as the name server reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Access {
     /// Queues that consumers are given.
     pub(super) read_queues: u32,
     /// Queues that producers are given.
     pub(super) write_queues: u32,
-    /// Bits: 4 to read, 2 to write. A broker's own permission is in it: it tells the name server
-    /// the lesser of the two.
+    /// Bits: 4 to read, 2 to write. The broker's own permission is in it: the broker reports the
+    /// lesser of the two to the name server.
     pub(super) perm: u32,
 }
 
@@ -42,7 +42,7 @@ impl Access {
         if self.perm & WRITE == 0 { 0 } else { self.write_queues }
     }
 
-    /// Queues that there are, whoever may use them.
+    /// Queues that there are, open or closed.
     pub(super) const fn queues(self) -> u32 {
         if self.read_queues < self.write_queues { self.write_queues } else { self.read_queues }
     }
@@ -87,12 +87,12 @@ struct Counts {
 }
 
 impl ShutBoard {
-    /// What is told at the moment.
+    /// What is shown at the moment.
     pub(super) fn told(&self) -> Vec<Shut> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).told.clone()
     }
 
-    /// Takes a reading of the moment `at` in; whether something else is to be told from now on.
+    /// Takes a reading of the moment `at` in; whether something else is to be shown from now on.
     pub(super) fn note(&self, now: Vec<Shut>, at: Instant) -> bool {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let places = |shut: &[Shut]| -> Vec<(String, String)> {
@@ -113,7 +113,7 @@ impl ShutBoard {
     }
 }
 
-/// What is closed, told.
+/// What is closed, in sentences.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Closed {
     /// What keeps every order from being sent, or every one from being placed.
@@ -126,7 +126,7 @@ pub(super) struct Closed {
 
 /// A broker with its part of a topic.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
+pub(super) struct TopicPart<'a> {
     pub(super) broker: &'a Broker,
     /// The bits of its own `brokerPermission`, which closes every topic of it; all where that isn't
     /// known.
@@ -137,7 +137,7 @@ pub(super) struct Part<'a> {
 pub(super) const OPEN: u32 = READ | WRITE;
 
 /// Judges the parts of the orders' topic, with the orders that were found shut in.
-pub(super) fn judged(topic: &str, parts: &[Part<'_>], shut: &[Shut]) -> Closed {
+pub(super) fn judged(topic: &str, parts: &[TopicPart<'_>], shut: &[Shut]) -> Closed {
     let mut closed = Closed::default();
     let unwritable: Vec<String> = parts.iter().filter_map(|part| part.unwritable(topic)).collect();
     closed.to_writers = !parts.is_empty() && unwritable.len() == parts.len();
@@ -158,7 +158,7 @@ pub(super) fn judged(topic: &str, parts: &[Part<'_>], shut: &[Shut]) -> Closed {
     closed
 }
 
-impl Part<'_> {
+impl TopicPart<'_> {
     /// Why nothing can be sent to it.
     pub(super) fn unwritable(&self, topic: &str) -> Option<String> {
         let Broker { name, address, access } = self.broker;
@@ -276,7 +276,8 @@ mod tests {
     use std::time::Instant;
 
     use super::{
-        Access, Broker, Closed, OPEN, Part, SETTLED_AFTER, Shut, ShutBoard, judged, readable_queues,
+        Access, Broker, Closed, OPEN, SETTLED_AFTER, Shut, ShutBoard, TopicPart, judged,
+        readable_queues,
     };
 
     fn broker(name: &str, read_queues: u32, write_queues: u32, perm: u32) -> Broker {
@@ -288,8 +289,8 @@ mod tests {
     }
 
     fn judge(brokers: &[Broker], shut: &[Shut]) -> Closed {
-        let parts: Vec<Part<'_>> =
-            brokers.iter().map(|broker| Part { broker, own: OPEN }).collect();
+        let parts: Vec<TopicPart<'_>> =
+            brokers.iter().map(|broker| TopicPart { broker, own: OPEN }).collect();
         judged("T", &parts, shut)
     }
 
@@ -375,7 +376,7 @@ mod tests {
     fn a_brokers_own_permission_is_told_apart() {
         // The topic is closed to readers, and the broker to writers.
         let broker = broker("a", 4, 4, 0);
-        let closed = judged("T", &[Part { broker: &broker, own: 4 }], &[]);
+        let closed = judged("T", &[TopicPart { broker: &broker, own: 4 }], &[]);
         let (write, read) = (&closed.degraded[0], &closed.degraded[1]);
         assert!(write.contains("brokerPermission 4") && write.contains("-k brokerPermission -v 6"));
         assert!(read.contains("topic T") && read.contains("updateTopicPerm -b a:10911 -t T -p 6"));

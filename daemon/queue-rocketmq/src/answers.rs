@@ -253,7 +253,7 @@ pub(super) fn sentence(code: i32, by: &Answering) -> String {
 const FULL: f64 = 0.85;
 
 /// What a broker that stores nothing says of its disk: `… [CL:  0.93 CQ:  0.93 INDEX:  0.93] …`,
-/// parts of 1, or -1 where it can't tell.
+/// parts of 1, or -1 where the broker doesn't know.
 fn disk(remark: &str) -> String {
     let parts = remark.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
     let parts = parts.map_or("", |(parts, _)| parts);

@@ -1,5 +1,5 @@
-//! The broker's clock beside ours. A message that went there and back tells it to the millisecond;
-//! else what a broker says of its boot and running time tells it to the second, where the account
+//! The broker's clock beside ours. A message that went there and back measures it to the
+//! millisecond; else the broker's boot and running time measure it to the second, where the account
 //! may ask.
 
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::requests::{RequestError, Requests};
 
 const CHECK: &str = "clock";
 const AHEAD_MAX_MS: i64 = 1_000;
-/// The broker tells its running time in whole seconds.
+/// The broker reports its running time in whole seconds.
 const RUNTIME_STEP_MS: i64 = 1_000;
 
-/// A broker takes its first statistics a second after its start, and until then fails over telling
-/// them: so often it is asked, so far apart.
+/// A broker takes its first statistics a second after its start, and fails when asked for them
+/// before. So it is asked this often, this far apart.
 const TRIES_MAX: u32 = 4;
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -34,7 +34,7 @@ impl Ahead {
         Self { least_ms: stored - answered, most_ms: stored - sent, how }
     }
 
-    /// By its boot and running time, told between our asking and its answer.
+    /// By its boot and running time, read between our asking and its answer.
     const fn by_runtime(asked: i64, told: i64, answered: i64) -> Self {
         let how = "by its boot and running time, to the second";
         Self { least_ms: told - answered, most_ms: told + RUNTIME_STEP_MS - asked, how }

@@ -1,4 +1,4 @@
-//! What the client's errors tell: whether nothing can have reached the broker or nobody knows, and
+//! What the client's errors say: whether nothing can have reached the broker or nobody knows, and
 //! in words what went wrong. Pure; whatever isn't proven definite here, or by the table of
 //! `answers.rs`, is unknown.
 
@@ -22,7 +22,7 @@ const ARGUMENT: &str = "core.argument.invalid";
 /// The catalogue's code for a broker's answer that is an error.
 const REFUSED: &str = "broker.operation.failed";
 
-/// The parts of a client error that tell anything. Its text is redacted; these aren't.
+/// The parts of a client error that say anything. Its text is redacted; these parts aren't.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     /// The catalogue's code, such as `transport.connection.failed`.
@@ -31,7 +31,7 @@ pub(super) struct Facts {
     pub(super) phase: Option<String>,
     /// The broker's response code, or the row that `answers.rs` has for it.
     pub(super) broker_code: Option<i32>,
-    /// `HOST:PORT` of the broker that answered, where the error tells.
+    /// `HOST:PORT` of the broker that answered, where the error names it.
     pub(super) broker: Option<String>,
     /// The client's code from below the catalogue's.
     pub(super) client_code: Option<i32>,
@@ -56,7 +56,7 @@ impl Facts {
     /// Whether the message is certainly not in the queue and never will be by this send.
     pub(super) fn is_definite(&self) -> bool {
         // A refused connect, a session that closed (perhaps after the write) and a cancelled
-        // request all carry the same code: only the phase tells them apart.
+        // request all carry the same code: only the phase distinguishes them.
         if matches!(self.phase.as_deref(), Some("connect" | "before_write")) {
             return true;
         }
@@ -269,7 +269,7 @@ mod tests {
             let told = transport(code, phase).sentence();
             assert!(told.contains(words) && !told.contains(code), "{told}");
         }
-        // One that was never met is told as it is.
+        // A code that was never met is shown as it is.
         assert_eq!(transport("rpc.request.failed", None).sentence(), "rpc.request.failed");
     }
 

@@ -135,7 +135,7 @@ impl Clients {
         self.signer.account()
     }
 
-    /// Every request from now on is signed with these keys, whoever sends it.
+    /// Every request from now on is signed with these keys, of all clients.
     pub(super) fn change_account(&self, account: Account) {
         self.signer.change(account);
     }
@@ -145,7 +145,7 @@ impl Clients {
     pub(super) async fn producer(&self) -> ClientResult<DefaultMQProducer> {
         let timeout_ms = u32::try_from(self.settings.send_timeout_ms).unwrap_or(u32::MAX);
         let mut producer = DefaultMQProducer::builder(self.runtime.clone())
-            .client_config(self.config(Part::Producer)?)
+            .client_config(self.config(ClientUse::Producer)?)
             .producer_group(self.settings.producer_group.as_str())
             .send_msg_timeout(timeout_ms)
             .default_topic_queue_nums(4)
@@ -169,7 +169,7 @@ impl Clients {
         let batch_max = u32::try_from(settings.consume_batch_max.clamp(1, 1024)).unwrap_or(1024);
         let threads = u32::try_from(settings.consume_threads.clamp(1, 64)).unwrap_or(64);
         let mut consumer = DefaultMQPushConsumer::builder(self.runtime.clone())
-            .client_config(self.config(Part::Consumer)?)
+            .client_config(self.config(ClientUse::Consumer)?)
             .consumer_group(settings.consumer_group.as_str())
             .consume_from_where(ConsumeFromWhere::ConsumeFromFirstOffset)
             .allocate_message_queue_strategy(Arc::new(AmongTheLiving {
@@ -210,7 +210,7 @@ impl Clients {
 
     async fn handle_signed_by(&self, signer: Arc<Signer>) -> ClientResult<ClientInstanceHandle> {
         let domain = self.made.fetch_add(1, Ordering::Relaxed);
-        let config = self.config(Part::Requests)?;
+        let config = self.config(ClientUse::Requests)?;
         let hook = Some(signer as _);
         let handle = ClientInstanceHandle::get_or_create(&self.runtime, domain, config, hook)?;
         handle.start().await?;
@@ -220,19 +220,19 @@ impl Clients {
     /// Each client has an instance name of its own, and so connections and a circuit breaker of its
     /// own: after 5 failed connects the breaker refuses everything for 30 s although the broker is
     /// back, and a fresh client is the only way round it.
-    fn config(&self, part: Part) -> ClientResult<ClientConfig> {
+    fn config(&self, used_for: ClientUse) -> ClientResult<ClientConfig> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let settings = &self.settings;
         let mut config = ClientConfig::builder()
             .namesrv_addr(settings.name_servers.join(";"))
-            .instance_name(format!("{}-{part:?}-{number}", self.identity))
+            .instance_name(format!("{}-{used_for:?}-{number}", self.identity))
             .poll_name_server_interval(POLL_NAME_SERVER_MS)
             .persist_consumer_offset_interval(PERSIST_OFFSETS_MS)
             // A body that doesn't decompress would silently end the decoding of its whole pull:
             // delivery.rs does it, message by message.
             .enable_decode_decompress_body(false);
         // Single requests carry full names instead.
-        if part != Part::Requests && !settings.namespace.is_empty() {
+        if used_for != ClientUse::Requests && !settings.namespace.is_empty() {
             config = config.namespace(settings.namespace.as_str());
         }
         if settings.tls {
@@ -261,7 +261,7 @@ impl Clients {
 
 /// What a client is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum ClientUse {
     Producer,
     Consumer,
     Requests,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use instruments::fault_points::{Point, reach};
-use instruments::streak::{InRow, Streak};
+use instruments::streak::{InRun, Streak};
 use protocol::{Ending, OrderMessage, mask_phones};
 use rocketmq_client_rust::{
     ClientError, ClientResult, ConsumeConcurrentlyContext, ConsumeConcurrentlyStatus,
@@ -34,9 +34,9 @@ const WORK_END_TIMEOUT: Duration = Duration::from_secs(3);
 /// to a broker that answers; a silent broker costs redeliveries, not our own end.
 const CLIENT_END_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// How long after placing the offsets go to the broker. The client itself begins with that 10 s
-/// after its start and then does it each second at best; until it does, the lag counts what is long
-/// placed and nobody is told "never ordered".
+/// How long after placing the offsets go to the broker. The client itself begins to send them 10 s
+/// after its start, and then sends them each second at best. Until then the lag counts orders that
+/// are long decided, and nobody is answered "never ordered".
 const PERSIST_AFTER: Duration = Duration::from_millis(100);
 
 /// How many orders of a batch a line of the log names.
@@ -104,9 +104,9 @@ impl RunningConsumer {
         running.mq_table.keys().map(name).collect()
     }
 
-    /// Tells the brokers at these addresses that it is there and has the queues divided anew. The
-    /// client does so by itself, but each 30 s and each 20 s: until then a broker that was silent
-    /// for a while may have forgotten it. False where one of them didn't hear.
+    /// Registers this consumer with the brokers at these addresses and has the queues divided
+    /// again. The client does both by itself, but each 30 s and each 20 s: until then a broker that
+    /// was silent for a while may have forgotten the consumer. False where a broker didn't answer.
     pub(super) async fn register_again(&self, addresses: &[String]) -> bool {
         let inner = self.client.default_mq_push_consumer_impl();
         let Some(instance) = inner.and_then(|inner| inner.get_mq_client_factory()) else {
@@ -218,7 +218,7 @@ impl MessageListenerConcurrently for Listener {
 fn place(placer: &dyn Placer, deliveries: &[Delivery], streak: &Streak) -> Tried {
     match catch_unwind(AssertUnwindSafe(|| placer.place(deliveries.to_vec()))) {
         Ok(Ok(())) => {
-            if streak.succeeded() == InRow::First {
+            if streak.succeeded() == InRun::First {
                 tracing::info!(target: "seckilld::queue", "orders can be placed again");
             }
             Tried::Done
@@ -226,17 +226,18 @@ fn place(placer: &dyn Placer, deliveries: &[Delivery], streak: &Streak) -> Tried
         Ok(Err(cause)) => {
             let orders = deliveries.len();
             match streak.failed() {
-                InRow::First => tracing::warn!(
+                InRun::First => tracing::warn!(
                     target: "seckilld::queue",
                     orders, "orders wait because they can't be placed now: {cause}"
                 ),
-                InRow::Further => {
+                InRun::Further => {
                     tracing::debug!(target: "seckilld::queue", orders, %cause, "more orders wait");
                 }
             }
             Tried::Again
         }
-        // A fault of ours that the same batch would meet again: the broker counts the redeliveries.
+        // A failure in this process, which the same batch would meet again: the broker counts the
+        // redeliveries.
         Err(_) => {
             let orders = told(deliveries);
             tracing::error!(target: "seckilld::queue", orders, "placing panicked; given back");
@@ -287,7 +288,7 @@ struct GateState {
     paused: bool,
     /// No batch begins any more, and none is tried again.
     retiring: bool,
-    /// The client has ended: whoever is held goes away.
+    /// The client has ended: batches that are held are dropped.
     released: bool,
     working: usize,
 }

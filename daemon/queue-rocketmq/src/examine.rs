@@ -11,7 +11,7 @@ use domain::ports::findings::Finding;
 
 use super::client::Clients;
 use super::line::connect;
-use super::probe::{Fault, account_fault, from_name_server};
+use super::probe::{Obstacle, account_obstacle, from_name_server};
 use super::requests::{Broker, Closes, RequestError, Requests};
 use super::{broker_clock, permissions, round_trip};
 use crate::settings::Settings;
@@ -126,7 +126,7 @@ struct Heard {
     has_consumed: bool,
     /// Whether the account is taken.
     account: bool,
-    /// Whether the list of consumers was told.
+    /// Whether the broker listed the consumers.
     listed: bool,
 }
 
@@ -134,7 +134,7 @@ impl Look<'_> {
     async fn all(&self) -> Vec<Finding> {
         let found = match timely(self.brokers()).await {
             Some(Ok(found)) => found,
-            Some(Err(fault)) => return vec![told(BROKER, self.clients, &fault)],
+            Some(Err(obstacle)) => return vec![told(BROKER, self.clients, &obstacle)],
             None => return vec![silent(BROKER)],
         };
         let (brokers, known, makers) = found;
@@ -179,7 +179,7 @@ impl Look<'_> {
     }
 
     /// The brokers, whether they are the topic's own, and whether any makes topics by itself.
-    async fn brokers(&self) -> Result<(Vec<Broker>, bool, bool), Fault> {
+    async fn brokers(&self) -> Result<(Vec<Broker>, bool, bool), Obstacle> {
         let topic = &self.clients.names.topic;
         let own = self.requests.brokers_of(topic).await.map_err(from_name_server)?;
         if let Some(brokers) = own.filter(|brokers| !brokers.is_empty()) {
@@ -191,13 +191,14 @@ impl Look<'_> {
             false => makers.clone(),
         };
         if anybody.is_empty() {
-            Err(Fault::NoBroker)
+            Err(Obstacle::NoBroker)
         } else {
             Ok((anybody, false, !makers.is_empty()))
         }
     }
 
-    /// Account and rights at one broker, told apart by asking for one thing at a time.
+    /// Account and rights at one broker. One thing is asked at a time, so that each refusal names
+    /// its cause.
     async fn listen(&self, broker: &Broker) -> Heard {
         let names = &self.clients.names;
         let (name, address) = (&broker.name, broker.address.as_str());
@@ -240,7 +241,7 @@ impl Look<'_> {
                     &sentence,
                 ));
             }
-            // Closed to everybody: a line of its own tells how.
+            // Closed to everybody: a line of its own says how.
             Err(error) if error.closes().is_some() => {}
             Err(error) => self.refused(&mut heard, broker, TOPIC_RIGHT, &error),
         }
@@ -263,9 +264,9 @@ impl Look<'_> {
             heard.account = false;
             return;
         }
-        let fault = account_fault(self.clients, &self.clients.account(), &error.to_string());
-        if let Fault::Account { .. } = fault {
-            heard.findings.push(told(ACCOUNT, self.clients, &fault));
+        let obstacle = account_obstacle(self.clients, &self.clients.account(), &error.to_string());
+        if let Obstacle::Account { .. } = obstacle {
+            heard.findings.push(told(ACCOUNT, self.clients, &obstacle));
             heard.account = false;
             return;
         }
@@ -387,7 +388,7 @@ impl Look<'_> {
         vec![Finding::ok(GROUP, found), company]
     }
 
-    /// Sending, and the clock, which a message sent tells best.
+    /// Sending, and the clock, which a sent message measures best.
     async fn ways(&self, brokers: &[&Broker]) -> Vec<Finding> {
         let topic = &self.wanted.doctor_topic;
         let mut findings = Vec::new();
@@ -433,9 +434,9 @@ fn refused_thing(remark: &str) -> Option<Thing> {
     }
 }
 
-/// A fault as a line: what is wrong stands before the colon that begins the advice.
-pub(super) fn told(check: &'static str, clients: &Clients, fault: &Fault) -> Finding {
-    let sentence = fault.sentence(clients);
+/// An obstacle as a line: what is wrong stands before the colon that begins the advice.
+pub(super) fn told(check: &'static str, clients: &Clients, obstacle: &Obstacle) -> Finding {
+    let sentence = obstacle.sentence(clients);
     match sentence.rsplit_once(": ") {
         Some((found, advice)) => Finding::fail(check, found, advice),
         None => Finding::fail(check, sentence, ""),

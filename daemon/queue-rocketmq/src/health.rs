@@ -1,4 +1,4 @@
-//! What `/readyz` and the log say of the queue: sentences that tell what is wrong and what to do.
+//! What `/readyz` and the log say of the queue: sentences on what is wrong and what to do.
 
 use tokio::sync::watch;
 

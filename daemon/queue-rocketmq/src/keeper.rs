@@ -15,7 +15,7 @@ use super::access::Closed;
 use super::classify::Facts;
 use super::consumer::RunningConsumer;
 use super::line::{Line, Port, Ports};
-use super::probe::{AtWork, Consumes, Fault, Found, Topic, probe, takes_any_secret};
+use super::probe::{AtWork, Consumes, Found, Obstacle, Topic, probe, takes_any_secret};
 use super::requests::Requests;
 use super::{Cause, Running, Shared};
 
@@ -27,19 +27,18 @@ const PROBE_AFTER_MAX: Duration = Duration::from_secs(5);
 const PROBE_AFTER_MAX_UNATTENDED: Duration = Duration::from_millis(500);
 /// Waits between two probes while all is well: who else consumes, brokers that came or went.
 const PROBE_AFTER_WELL: Duration = Duration::from_secs(30);
-/// While a broker closes something to everybody: whoever opens it again watches for it.
+/// While a broker closes something to everybody: a person who opens it again waits for the effect.
 const PROBE_AFTER_CLOSED: Duration = Duration::from_secs(1);
 /// Between two probes while something is under way that takes a moment.
 const SETTLING: Duration = Duration::from_millis(100);
 /// A producer behind which the ports answer isn't replaced more often than this.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
-/// A replaced connection for single requests is closed after this even if a request still waits on
-/// it.
+/// After this a replaced connection for single requests is closed, with requests on it or without.
 const CLOSE_AFTER: Duration = Duration::from_secs(6);
 /// How long it may take to make the consumer known again: one hello that waits for its time-out may
 /// be under way already.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(4);
-/// Offsets of queues that were made anew aren't set back more often than this.
+/// Offsets of queues that were made again aren't set back more often than this.
 const SET_BACK_AFTER: Duration = Duration::from_secs(10);
 /// How long a producer may take to end.
 const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -55,7 +54,7 @@ struct Stale {
     registration: bool,
 }
 
-pub(super) struct Keeper {
+pub(super) struct LinkKeeper {
     shared: Arc<Shared>,
     line: Line,
     ports: watch::Receiver<Ports>,
@@ -86,7 +85,7 @@ enum AnySecret {
     Answered(Option<String>),
 }
 
-impl Keeper {
+impl LinkKeeper {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let line = Line::new();
         let ports = line.subscribe();
@@ -139,16 +138,16 @@ impl Keeper {
         }
         match self.look_and_mend(suspected).await {
             Ok(found) => self.settle(found),
-            Err(fault) => {
+            Err(obstacle) => {
                 // Before it is tried it can't fail: the end of a connection is how an outage
                 // begins.
                 self.known_way_spent |= suspected && self.known_way_tried;
-                self.known_way_tried = self.known_way_works(&fault).await;
+                self.known_way_tried = self.known_way_works(&obstacle).await;
                 let sending = match self.known_way_tried {
                     true => Running::Yes,
                     false => Running::No,
                 };
-                self.postpone(&fault, sending)
+                self.postpone(&obstacle, sending)
             }
         }
     }
@@ -179,8 +178,8 @@ impl Keeper {
     /// a broker may register as late as 10 s after its start). A fresh producer would find no way
     /// there, but the one from before still knows it; its breaker is closed unless many sends met
     /// the outage.
-    async fn known_way_works(&self, fault: &Fault) -> bool {
-        let forgotten = matches!(fault, Fault::NoBroker | Fault::Settling(_));
+    async fn known_way_works(&self, obstacle: &Obstacle) -> bool {
+        let forgotten = matches!(obstacle, Obstacle::NoBroker | Obstacle::Settling(_));
         if !forgotten || self.known_way_spent || self.shared.producer.is_empty() {
             return false;
         }
@@ -194,27 +193,28 @@ impl Keeper {
         matches!(glance, Ok(Some(_)))
     }
 
-    fn postpone(&mut self, fault: &Fault, sending: Running) -> Duration {
+    fn postpone(&mut self, obstacle: &Obstacle, sending: Running) -> Duration {
         if sending == Running::Yes {
             self.shared.producer.set_ready();
         }
-        if let Fault::Settling(what) = fault {
+        if let Obstacle::Settling(what) = obstacle {
             tracing::debug!(target: "seckilld::queue", "{what}");
             return SETTLING;
         }
-        let sentence = fault.sentence(&self.shared.clients);
+        let sentence = obstacle.sentence(&self.shared.clients);
         if sending == Running::No {
             self.shared.producer.set_unready(Cause(sentence.clone()));
         }
         self.shared.health.degrade(vec![sentence], sending);
-        let max = if fault.needs_a_person() { PROBE_AFTER_MAX } else { PROBE_AFTER_MAX_UNATTENDED };
+        let max =
+            if obstacle.needs_a_person() { PROBE_AFTER_MAX } else { PROBE_AFTER_MAX_UNATTENDED };
         let wait = self.wait.min(max);
         self.wait = (wait * 2).min(PROBE_AFTER_MAX);
         wait
     }
 
-    /// A port that went down: sends are refused from now on, definitely and at once. One that came
-    /// back: whoever spoke to it needs a fresh client.
+    /// A port that went down: sends are refused from now on, definitely and at once. A port that
+    /// came back: clients that used it are replaced.
     fn notice_ports(&mut self) {
         let name_servers = &self.shared.clients.settings.name_servers;
         let returns = self.line.returns_of(name_servers);
@@ -236,14 +236,14 @@ impl Keeper {
         }
     }
 
-    async fn look_and_mend(&mut self, suspected: bool) -> Result<Found, Fault> {
+    async fn look_and_mend(&mut self, suspected: bool) -> Result<Found, Obstacle> {
         let name_servers = self.shared.clients.settings.name_servers.clone();
         let down = self.line.down_among(&name_servers).await;
         if down.len() == name_servers.len() {
-            return Err(Fault::NameServers(down));
+            return Err(Obstacle::NameServers(down));
         }
         let found = match self.look().await {
-            Err(Fault::TopicGone) => {
+            Err(Obstacle::TopicGone) => {
                 self.leave_topic().await;
                 self.look().await
             }
@@ -279,7 +279,7 @@ impl Keeper {
         self.shared.producer.set_unready(Cause(why));
     }
 
-    async fn look(&mut self) -> Result<Found, Fault> {
+    async fn look(&mut self) -> Result<Found, Obstacle> {
         let requests = self.requests().await?;
         let consumes = match self.shared.wants().placer {
             Some(_) => Consumes::Yes,
@@ -293,15 +293,15 @@ impl Keeper {
         let (clients, shut) = (&self.shared.clients, self.shared.shut.told());
         let ours = (consumes, at_work);
         let found = Box::pin(probe(clients, &requests, &self.line, ours, &shut)).await;
-        if matches!(found, Err(Fault::Silent { .. } | Fault::Other(_))) {
+        if matches!(found, Err(Obstacle::Silent { .. } | Obstacle::Other(_))) {
             // A fresh connection next time: the breaker mustn't judge for us.
             self.stale.requests = true;
         }
-        self.stale.registration |= matches!(found, Err(Fault::Silent { .. }));
+        self.stale.registration |= matches!(found, Err(Obstacle::Silent { .. }));
         found
     }
 
-    async fn requests(&mut self) -> Result<Arc<Requests>, Fault> {
+    async fn requests(&mut self) -> Result<Arc<Requests>, Obstacle> {
         let current = self.shared.requests.load_full();
         if let Some(current) = current.filter(|_| !self.stale.requests) {
             return Ok(current);
@@ -315,7 +315,7 @@ impl Keeper {
         Ok(fresh)
     }
 
-    async fn mend_producer(&mut self, topic: Topic) -> Result<(), Fault> {
+    async fn mend_producer(&mut self, topic: Topic) -> Result<(), Obstacle> {
         if !self.shared.wants().producer {
             return Ok(());
         }
@@ -357,7 +357,7 @@ impl Keeper {
 
     /// Consumes once the topic is there: a consumer that starts before it looks again only after 10
     /// s, and takes up to 20 s more.
-    async fn mend_consumer(&mut self, found: &Found) -> Result<(), Fault> {
+    async fn mend_consumer(&mut self, found: &Found) -> Result<(), Obstacle> {
         let mut consumer = self.shared.consumer.lock().await;
         let (placer, consuming) = {
             let wants = self.shared.wants();
@@ -397,8 +397,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Sets what the group has consumed of queues that were made anew to their beginning. What is
-    /// delivered again is known by its id; what would be passed over is lost.
+    /// Sets what the group has consumed of queues that were made again to their beginning. What is
+    /// delivered twice is known by its id; what would be passed over is lost.
     async fn set_back(&self, queues: &BTreeSet<(String, u32)>) {
         let Some(requests) = self.shared.requests.load_full() else { return };
         let names = &self.shared.clients.names;
@@ -495,6 +495,6 @@ pub(super) async fn end_producer(producer: Option<Arc<DefaultMQProducer>>) {
     }
 }
 
-fn other(error: &ClientError) -> Fault {
-    Fault::Other(Facts::of(error).sentence())
+fn other(error: &ClientError) -> Obstacle {
+    Obstacle::Other(Facts::of(error).sentence())
 }

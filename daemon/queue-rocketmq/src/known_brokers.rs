@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use instruments::streak::{InRow, Streak};
+use instruments::streak::{InRun, Streak};
 use tokio::sync::Mutex;
 
 use super::requests::{RequestError, Route};
@@ -43,7 +43,7 @@ struct Names {
     streak: Streak,
 }
 
-/// What the name server tells, held against what is known.
+/// The name server's list, compared with the brokers that are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Missing {
     /// Known, and without a master now.
@@ -65,7 +65,7 @@ impl KnownBrokers {
         let _ = self.notes.set(notes);
     }
 
-    /// Takes in the brokers of a route, keeps new ones, and tells which of all are missing in it.
+    /// Takes in the brokers of a route, keeps new ones, and returns which of all are missing in it.
     pub(super) async fn note(&self, route: &Route) -> Result<Missing, RequestError> {
         let mut names = self.names.lock().await;
         if names.kept.is_none() {
@@ -96,7 +96,7 @@ impl KnownBrokers {
         })
     }
 
-    /// A database that can't be written is told elsewhere; the next reading tries again.
+    /// A database that can't be written is reported elsewhere; the next reading tries again.
     async fn keep(&self, names: &mut Names) {
         let all: Vec<String> = names.all.iter().cloned().collect();
         let kept = match self.notes.get() {
@@ -108,7 +108,7 @@ impl KnownBrokers {
                 names.kept = Some(names.all.clone());
                 names.streak.succeeded();
             }
-            Err(cause) if names.streak.failed() == InRow::First => tracing::warn!(
+            Err(cause) if names.streak.failed() == InRun::First => tracing::warn!(
                 target: "seckilld::queue",
                 %cause, "which brokers have orders can't be kept for the next start yet"
             ),
@@ -118,9 +118,9 @@ impl KnownBrokers {
 }
 
 impl Missing {
-    /// What is told of it, beside what the lag's reading says.
+    /// What is shown of missing brokers, beside what the lag's reading says.
     pub(super) fn sentences(&self, topic: &str, headless: &[String]) -> Vec<String> {
-        // Of those the keeper's look tells by itself.
+        // The keeper's look reports headless brokers by itself.
         let away = self.away.iter().filter(|name| !headless.contains(name)).map(|name| {
             format!(
                 "{name} had a part of topic {topic}, and the name servers don't know it: what \

@@ -17,7 +17,7 @@ use super::access::{Access, Shut};
 use super::client::Names;
 use super::known_brokers::{BrokerNotes, KnownBrokers, Missing};
 use super::left::LeftBehind;
-use super::offsets::{Move, Offsets, Place, Skip};
+use super::offsets::{Move, Offsets, QueueReading, Skip};
 use super::queues::{Beyond, Depth, Spot};
 use super::requests::{Broker, RequestError, Requests, Route};
 use super::searches::Searches;
@@ -52,8 +52,8 @@ struct Mark {
 
 impl Mark {
     /// Whether the queue has another content than what its group has consumed so far: it ends
-    /// earlier, or what was committed is gone with its topic. One that has grown beyond all that
-    /// between two readings isn't told from the old one.
+    /// earlier, or what was committed is gone with its topic. A new queue that has grown beyond all
+    /// that between two readings looks like the old one.
     fn is_of_another_queue(self, before: Option<Self>) -> bool {
         let ends_earlier = before.is_some_and(|before| self.end < before.end);
         let was_committed =
@@ -69,9 +69,9 @@ impl Mark {
 struct Reading {
     lag: Lag,
     shut: Vec<Shut>,
-    /// Queues of the orders' topic with their committed offsets, for who moves them.
-    places: Vec<(String, Broker, Place)>,
-    /// Those that were made anew, by the broker's address and their number.
+    /// A reading of each queue of the orders' topic, to see whether somebody moved its offset.
+    offsets: Vec<(String, Broker, QueueReading)>,
+    /// Queues that were made again, by the broker's address and their number.
     anew: Vec<(String, u32)>,
 }
 
@@ -164,7 +164,7 @@ impl RocketmqLag {
                 names.topic
             )));
         }
-        self.watch_moves(requests, &own, &reading.places).await?;
+        self.watch_moves(requests, &own, &reading.offsets).await?;
         reading.lag.passed_over = self.passed_over();
         for queue in reading.lag.queues.iter_mut().filter(|queue| own.contains(&queue.name)) {
             queue.owner = Some(self.shared.clients.identity().to_owned());
@@ -213,8 +213,8 @@ impl RocketmqLag {
                 if self.is_anew(&name, &depth) {
                     reading.anew.push((broker.address.clone(), depth.number));
                 }
-                let place = self.place(&name, &depth);
-                reading.places.push((name.clone(), broker.clone(), place));
+                let of_queue = self.offsets_of(&name, &depth);
+                reading.offsets.push((name.clone(), broker.clone(), of_queue));
             }
             count_in(&mut reading.lag, name, broker, &depth);
         }
@@ -233,18 +233,18 @@ impl RocketmqLag {
         now.is_of_another_queue(before)
     }
 
-    fn place(&self, name: &str, depth: &Depth) -> Place {
+    fn offsets_of(&self, name: &str, depth: &Depth) -> QueueReading {
         let oldest = depth.glance.min_offset;
         let handled = self.shared.clients.handled.run(name);
-        Place { committed: depth.committed.unwrap_or(oldest), oldest, handled }
+        QueueReading { committed: depth.committed.unwrap_or(oldest), oldest, handled }
     }
 
-    /// Tells of offsets that somebody else moved. Where others of the group consume, they do it.
+    /// Logs offsets that somebody else moved. Where others of the group consume, they log it.
     async fn watch_moves(
         &self,
         requests: &Requests,
         own: &HashSet<String>,
-        places: &[(String, Broker, Place)],
+        readings: &[(String, Broker, QueueReading)],
     ) -> Result<(), RequestError> {
         if self.shared.wants().placer.is_none() {
             return Ok(());
@@ -252,12 +252,12 @@ impl RocketmqLag {
         if let Some(left) = self.left.read().await? {
             self.offsets().take_over(left);
         }
-        for (name, broker, place) in places {
-            let (name, place) = (name.as_str(), *place);
+        for (name, broker, of_queue) in readings {
+            let (name, of_queue) = (name.as_str(), *of_queue);
             let moved = {
                 let mut offsets = self.offsets();
                 let before = offsets.clone();
-                let moved = offsets.observe(name, place);
+                let moved = offsets.observe(name, of_queue);
                 if moved.is_some() {
                     *offsets = before;
                 }
@@ -270,13 +270,13 @@ impl RocketmqLag {
                 consumers.iter().any(|consumer| !self.shared.clients.is_ours(consumer))
             });
             let mut offsets = self.offsets();
-            // Whoever is there now was there while this process was stopped.
+            // The consumers that are there now were there while this process was stopped.
             let is_theirs = !own.contains(name) || matches!(moved, Move::Missed { .. });
             if others && is_theirs {
-                offsets.trust(name, place);
+                offsets.trust(name, of_queue);
             } else {
-                offsets.observe(name, place);
-                moves::tell(name, group, &moved);
+                offsets.observe(name, of_queue);
+                moves::log(name, group, &moved);
             }
         }
         let skipped = moves::sentences(&self.shared.clients.names, &self.offsets());
@@ -326,7 +326,7 @@ impl RocketmqLag {
     }
 }
 
-/// A broker without its master keeps what it has, and tells us nothing of it.
+/// A broker without its master keeps what it has, and nobody can count it.
 fn none_away(missing: &Missing) -> Result<(), RequestError> {
     missing.away.first().map_or(Ok(()), |name| Err(RequestError::Away(name.clone())))
 }

@@ -42,7 +42,7 @@ impl LeftBehind {
     }
 
     /// Keeps what is left now, where it is something else than before. A database that can't be
-    /// written is told elsewhere; the next reading tries again.
+    /// written is reported elsewhere; the next reading tries again.
     pub(super) async fn keep(&self, left: &BTreeMap<String, Left>) {
         let mut kept = self.kept.lock().await;
         let (Some(notes), Some(before)) = (self.notes.get(), kept.as_ref()) else { return };

@@ -5,7 +5,7 @@
 //! ```text
 //! client.rs    builds clients (signing, TLS, namespace, the runtime with its widened lane)
 //! requests.rs  single requests: routes, offsets, who consumes, making the topic
-//! line.rs      watches the ports        probe.rs   tells what is wrong, in sentences
+//! line.rs      watches the ports        probe.rs   says what is wrong, in sentences
 //! keeper.rs    the background task: probes, makes, replaces
 //! producer.rs  consumer.rs  lag.rs      behind the traits
 //! classify.rs  delivery.rs              pure: definite or unknown; message to delivery
@@ -16,7 +16,7 @@
 //! searches.rs                           queues that a topic had before, looked for meanwhile
 //! known_brokers.rs                      which brokers ever had orders, over restarts
 //! left.rs                               what one process leaves to the next of its offsets
-//! offsets.rs   moves.rs                 pure: whether somebody else moved what is consumed; told
+//! offsets.rs   moves.rs                 pure: whether somebody else moved what is consumed; logged
 //! share.rs                              pure: which queues are this consumer's
 //! signer.rs    the account, whose keys may change   trial.rs   whether brokers take another
 //! examine.rs   doctor's look at all of it, line by line (permissions.rs, round_trip.rs,
@@ -78,7 +78,7 @@ use client::Clients;
 use consumer::RunningConsumer;
 use domain::ports::Account;
 use health::{HealthBoard, Running};
-use keeper::Keeper;
+use keeper::LinkKeeper;
 use lag::RocketmqLag;
 use producer::{ProducerSlot, RocketmqProducer};
 use requests::Requests;
@@ -112,7 +112,7 @@ struct Shared {
     skipped: Mutex<Vec<String>>,
     /// Brokers with orders that are out of sight, in sentences.
     missing: Mutex<Vec<String>>,
-    /// Queues that were made anew, by the broker's address and their number: what was committed
+    /// Queues that were made again, by the broker's address and their number: what was committed
     /// for them says nothing of what they hold.
     anew: Mutex<BTreeSet<(String, u32)>>,
     /// Someone met a connection that doesn't work.
@@ -161,7 +161,7 @@ impl RocketmqQueue {
             wake: Notify::new(),
             stop: CancellationToken::new(),
         });
-        let keeper = tokio::spawn(Keeper::new(shared.clone()).run());
+        let keeper = tokio::spawn(LinkKeeper::new(shared.clone()).run());
         // Ends with `stop`; nobody waits for it, as it only reads.
         tokio::spawn(view::watch(shared.clone()));
         Ok(Arc::new(Self {
@@ -336,7 +336,7 @@ impl Shared {
         std::mem::take(&mut *self.anew.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What readings of the lag have to tell beside it.
+    /// What readings of the lag show beside it.
     fn noted(&self) -> Vec<String> {
         let noted = |board: &Mutex<Vec<String>>| {
             board.lock().unwrap_or_else(PoisonError::into_inner).clone()

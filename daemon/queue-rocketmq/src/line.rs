@@ -80,8 +80,8 @@ impl Line {
         }
     }
 
-    /// Waits until none of these is unknown, and tells why each of them that is down is. A port is
-    /// never unknown for longer than a connect may take.
+    /// Waits until the state of each address is known, and returns why each one that is down is
+    /// down. A port is never unknown for longer than a connect may take.
     pub(super) async fn down_among(&self, addresses: &[String]) -> BTreeMap<String, String> {
         let mut ports = self.subscribe();
         let known = ports.wait_for(|ports| {
@@ -213,7 +213,7 @@ mod tests {
         let (held, _) = listener.accept().await.unwrap();
         assert_eq!(line.returns_of(std::slice::from_ref(&address)), 1);
 
-        // One that was reset is: whoever spoke to it needs a fresh client.
+        // A connection that was reset is counted: the client that used it is replaced.
         held.set_zero_linger().unwrap();
         drop(held);
         until(&line, &address, |port| *port == Port::Up { returns: 2 }).await;

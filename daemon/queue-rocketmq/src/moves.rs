@@ -1,11 +1,12 @@
-//! What is said when somebody else moved the place up to which a queue is consumed (`offsets.rs`):
-//! in the log once, and as a warning until orders that were passed over can be reached again.
+//! What is logged and shown when somebody else moved the place up to which a queue is consumed
+//! (`offsets.rs`): in the log once, and as a warning until orders that were passed over can be
+//! reached again.
 
 use super::client::Names;
 use super::offsets::{Move, Offsets, Skip};
 
-/// Tells of a move when it is seen.
-pub(super) fn tell(queue: &str, group: &str, moved: &Move) {
+/// Logs a move when it is seen.
+pub(super) fn log(queue: &str, group: &str, moved: &Move) {
     match *moved {
         Move::Skipped { from, to } => tracing::error!(
             target: "seckilld::queue",
@@ -56,7 +57,7 @@ pub(super) fn sentences(names: &Names, offsets: &Offsets) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{Names, sentences};
-    use crate::offsets::{Offsets, Place};
+    use crate::offsets::{Offsets, QueueReading};
 
     #[test]
     fn what_was_passed_over_is_told_until_it_is_reached_again() {
@@ -66,7 +67,7 @@ mod tests {
             retry_topic: "%RETRY%G".to_owned(),
             dead_letter_topic: "%DLQ%G".to_owned(),
         };
-        let at = |committed| Place { committed, oldest: 0, handled: None };
+        let at = |committed| QueueReading { committed, oldest: 0, handled: None };
         let mut offsets = Offsets::default();
         offsets.observe("a/T/3", at(120));
         offsets.observe("a/T/3", at(180));

@@ -1,6 +1,6 @@
 //! Whether somebody else moved the place up to which a queue is consumed: an operator's
 //! `resetOffsetByTime`, or a broker that dropped what nobody had read. Orders that are passed over
-//! so are never placed, and nothing else would tell. Pure.
+//! so are never decided, and nothing else would show it. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,8 +20,8 @@ pub(super) struct Run {
 }
 
 impl Handled {
-    /// Notes a batch. One that leaves a gap before it begins a run anew; one that comes again, or
-    /// late, changes nothing of what is known beyond it.
+    /// Notes a batch. A batch that leaves a gap before it begins another run; a batch that comes
+    /// again, or late, changes nothing of what is known beyond it.
     pub(super) fn note(&self, queue: &str, batch: Run) {
         let mut handled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(run) = handled.get_mut(queue) else {
@@ -36,7 +36,7 @@ impl Handled {
         }
     }
 
-    /// The queue is another one under the same name: its offsets begin anew.
+    /// The queue is another one under the same name: its offsets start over.
     pub(super) fn forget(&self, queue: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(queue);
     }
@@ -47,9 +47,9 @@ impl Handled {
     }
 }
 
-/// What a reading told of a queue.
+/// A reading of one queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct QueueReading {
     /// The group's committed offset.
     pub(super) committed: i64,
     /// The oldest message that is left.
@@ -58,7 +58,7 @@ pub(super) struct Place {
     pub(super) handled: Option<Run>,
 }
 
-impl Place {
+impl QueueReading {
     /// The offset after the last that this process has handled.
     fn handled_up_to(&self) -> Option<i64> {
         self.handled.map(|run| run.next)
@@ -80,7 +80,7 @@ pub(super) enum Move {
 
 /// What is known of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Known {
+struct QueueOffsets {
     /// Consumed up to here, by the broker's word or ours.
     consumed: i64,
     committed: i64,
@@ -109,7 +109,7 @@ impl Skip {
     }
 }
 
-impl Known {
+impl QueueOffsets {
     /// What was passed over and handled all the same: it had been fetched before the move.
     fn put_right(&mut self, handled: Option<Run>) {
         let (Some(skip), Some(run)) = (self.skipped, handled) else { return };
@@ -130,17 +130,17 @@ pub(super) struct Left {
 /// The queues that are watched, by their names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Offsets {
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<String, QueueOffsets>,
     /// What the process before left, of queues that weren't seen since.
     left: BTreeMap<String, Left>,
 }
 
 impl Offsets {
     /// Takes a reading in; what was moved since the last one.
-    pub(super) fn observe(&mut self, queue: &str, place: Place) -> Option<Move> {
-        let Place { committed, oldest, handled } = place;
-        let handled_up_to = place.handled_up_to();
-        let Some(known) = self.known.get_mut(queue) else { return self.begin(queue, place) };
+    pub(super) fn observe(&mut self, queue: &str, reading: QueueReading) -> Option<Move> {
+        let QueueReading { committed, oldest, handled } = reading;
+        let handled_up_to = reading.handled_up_to();
+        let Some(known) = self.known.get_mut(queue) else { return self.begin(queue, reading) };
         known.put_right(handled);
         let (consumed, before) = (known.consumed.max(handled_up_to.unwrap_or(0)), known.committed);
         known.committed = committed;
@@ -165,10 +165,10 @@ impl Offsets {
     }
 
     /// The first reading of a queue, held against what the process before left.
-    fn begin(&mut self, queue: &str, place: Place) -> Option<Move> {
-        let Place { committed, oldest, handled } = place;
+    fn begin(&mut self, queue: &str, reading: QueueReading) -> Option<Move> {
+        let QueueReading { committed, oldest, handled } = reading;
         let left = self.left.get(queue).copied();
-        self.trust(queue, place);
+        self.trust(queue, reading);
         let known = self.known.get_mut(queue)?;
         known.skipped = known.skipped.filter(|skip| skip.from < committed);
         // What this process has consumed by now begins where it was moved to.
@@ -182,11 +182,11 @@ impl Offsets {
     }
 
     /// Takes the queue as it is: somebody of the group has it, and knows what it does.
-    pub(super) fn trust(&mut self, queue: &str, place: Place) {
-        let consumed = place.committed.max(place.handled_up_to().unwrap_or(place.committed));
+    pub(super) fn trust(&mut self, queue: &str, reading: QueueReading) {
+        let consumed = reading.committed.max(reading.handled_up_to().unwrap_or(reading.committed));
         let left = self.left.remove(queue).and_then(|left| left.skipped);
         let skipped = self.known.get(queue).and_then(|known| known.skipped).or(left);
-        let known = Known { consumed, committed: place.committed, skipped };
+        let known = QueueOffsets { consumed, committed: reading.committed, skipped };
         self.known.insert(queue.to_owned(), known);
     }
 
@@ -222,7 +222,7 @@ impl Offsets {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Handled, Left, Move, Offsets, Place, Run, Skip};
+    use super::{Handled, Left, Move, Offsets, QueueReading, Run, Skip};
 
     const Q: &str = "broker-a/T/3";
 
@@ -230,8 +230,12 @@ mod tests {
         offsets.skipped().map(|(queue, skip)| (queue, skip.from, skip.to)).collect()
     }
 
-    fn at(committed: i64, handled: Option<i64>) -> Place {
-        Place { committed, oldest: 0, handled: handled.map(|next| Run { first: next - 5, next }) }
+    fn at(committed: i64, handled: Option<i64>) -> QueueReading {
+        QueueReading {
+            committed,
+            oldest: 0,
+            handled: handled.map(|next| Run { first: next - 5, next }),
+        }
     }
 
     #[test]
@@ -275,13 +279,13 @@ mod tests {
     fn a_broker_that_drops_what_nobody_read_is_told() {
         let mut offsets = Offsets::default();
         offsets.observe(Q, at(40, None));
-        let dropped = Place { committed: 40, oldest: 55, handled: None };
+        let dropped = QueueReading { committed: 40, oldest: 55, handled: None };
         assert_eq!(offsets.observe(Q, dropped), Some(Move::Dropped { from: 40, to: 55 }));
         assert_eq!(offsets.observe(Q, dropped), None);
         // The consumer goes on with the oldest that is left.
-        assert_eq!(offsets.observe(Q, Place { committed: 55, ..dropped }), None);
+        assert_eq!(offsets.observe(Q, QueueReading { committed: 55, ..dropped }), None);
         // Moved beyond that one, only what was there is passed over.
-        let moved = Place { committed: 60, ..dropped };
+        let moved = QueueReading { committed: 60, ..dropped };
         assert_eq!(offsets.observe(Q, moved), Some(Move::Skipped { from: 55, to: 60 }));
     }
 
@@ -298,7 +302,7 @@ mod tests {
     #[test]
     fn what_was_fetched_before_the_move_and_is_handled_after_it_is_not_passed_over() {
         let mut offsets = Offsets::default();
-        let run = |first, next, committed| Place {
+        let run = |first, next, committed| QueueReading {
             committed,
             oldest: 0,
             handled: Some(Run { first, next }),
@@ -310,7 +314,7 @@ mod tests {
         assert_eq!(spans(&offsets), [(Q, 50, 60)]);
         assert_eq!(offsets.observe(Q, run(30, 60, 60)), None);
         assert_eq!(offsets.skipped().count(), 0);
-        // Whoever went on behind the gap has not handled what is in it.
+        // A consumer that went on behind the gap has not handled what is in it.
         offsets.observe(Q, run(30, 60, 80));
         assert_eq!(offsets.observe(Q, run(80, 90, 90)), None);
         assert_eq!(spans(&offsets), [(Q, 60, 80)]);
@@ -353,20 +357,21 @@ mod tests {
     #[test]
     fn a_start_at_the_place_of_the_stop_is_quiet() {
         let left = Left { consumed: Some(45), skipped: None };
-        for place in [
+        for reading in [
             at(45, None),
             // The stop's offset didn't reach the broker; what was dropped is its own matter.
             at(40, None),
-            Place { committed: 45, oldest: 60, handled: None },
+            QueueReading { committed: 45, oldest: 60, handled: None },
             // This process has consumed some already.
-            Place { committed: 70, oldest: 0, handled: Some(Run { first: 45, next: 72 }) },
+            QueueReading { committed: 70, oldest: 0, handled: Some(Run { first: 45, next: 72 }) },
         ] {
             let mut offsets = after(left);
-            assert_eq!(offsets.observe(Q, place), None, "{place:?}");
+            assert_eq!(offsets.observe(Q, reading), None, "{reading:?}");
             assert_eq!(offsets.skipped().count(), 0);
         }
         let mut offsets = after(left);
-        let moved = Place { committed: 70, oldest: 0, handled: Some(Run { first: 60, next: 72 }) };
+        let moved =
+            QueueReading { committed: 70, oldest: 0, handled: Some(Run { first: 60, next: 72 }) };
         assert_eq!(offsets.observe(Q, moved), Some(Move::Missed { from: 45, to: 60 }));
         let mut offsets = after(left);
         offsets.trust(Q, at(60, None));

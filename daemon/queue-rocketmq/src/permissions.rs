@@ -3,7 +3,7 @@
 
 use domain::ports::findings::Finding;
 
-use super::access::{Closed, OPEN, Part, Shut, judged};
+use super::access::{Closed, OPEN, Shut, TopicPart, judged};
 use super::client::Clients;
 use super::queues::{Beyond, Depth, Spot};
 use super::requests::{Broker, RequestError, Requests};
@@ -25,10 +25,10 @@ pub(super) async fn closed(
     judged(topic, &parts, shut)
 }
 
-async fn part<'a>(requests: &Requests, broker: &'a Broker) -> Part<'a> {
+async fn part<'a>(requests: &Requests, broker: &'a Broker) -> TopicPart<'a> {
     let is_open = 0 < broker.access.readable() && 0 < broker.access.writable();
     let own = if is_open { OPEN } else { requests.own_permission(broker).await };
-    Part { broker, own }
+    TopicPart { broker, own }
 }
 
 /// The group may consume nothing at a broker.
@@ -67,7 +67,7 @@ pub(super) async fn lines(
         findings.push(told(consumes, PERMISSION, &sentence));
     }
     let judged = judged(topic, &[part], &shut);
-    // What closes the whole part is told above.
+    // What closes the whole part has its line above.
     let rest = judged.warnings.iter().filter(|_| 0 < broker.access.readable());
     findings.extend(rest.map(|sentence| told(!shut.is_empty(), QUEUES, sentence)));
     findings

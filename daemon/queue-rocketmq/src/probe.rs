@@ -32,7 +32,7 @@ pub(super) enum Topic {
 
 /// What keeps orders from flowing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum Obstacle {
     /// No name server answers; each with why.
     NameServers(BTreeMap<String, String>),
     /// The name server leaves out what the client can't do without.
@@ -57,7 +57,7 @@ pub(super) enum Fault {
     Other(String),
 }
 
-impl Fault {
+impl Obstacle {
     /// One sentence on what is wrong, one on what to do.
     pub(super) fn sentence(&self, clients: &Clients) -> String {
         let settings = &clients.settings;
@@ -101,7 +101,7 @@ impl Fault {
     }
 }
 
-/// Whether this process consumes: only then are missing rights on the group a fault.
+/// Whether this process consumes: only then are missing rights on the group an obstacle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consumes {
     Yes,
@@ -123,7 +123,7 @@ pub(super) async fn probe(
     line: &Line,
     (consumes, at_work): (Consumes, AtWork),
     shut: &[Shut],
-) -> Result<Found, Fault> {
+) -> Result<Found, Obstacle> {
     let topic = &clients.names.topic;
     let route = requests.route_of(topic).await.map_err(from_name_server)?;
     let known = route.as_ref().is_some_and(|route| !route.brokers.is_empty());
@@ -133,13 +133,13 @@ pub(super) async fn probe(
         _ => candidates(requests).await?,
     };
     if brokers.is_empty() {
-        return Err(Fault::NoBroker);
+        return Err(Obstacle::NoBroker);
     }
     let addresses: Vec<String> = brokers.iter().map(|broker| broker.address.clone()).collect();
     line.watch_only(&[clients.settings.name_servers.as_slice(), &addresses].concat());
     let down = line.down_among(&addresses).await;
     if down.len() == addresses.len() {
-        return Err(Fault::Brokers(down));
+        return Err(Obstacle::Brokers(down));
     }
     let mut closed = match known {
         true => permissions::closed(requests, topic, &brokers, shut).await,
@@ -166,10 +166,10 @@ pub(super) async fn probe(
     }
     if there {
         // The broker has it and the name server doesn't know yet: it registers in a moment.
-        return Err(Fault::Settling("waiting for the name server to know the topic"));
+        return Err(Obstacle::Settling("waiting for the name server to know the topic"));
     }
     if at_work == AtWork::Yes && down.is_empty() {
-        return Err(Fault::TopicGone);
+        return Err(Obstacle::TopicGone);
     }
     let made = make_topic(clients, requests, reachable()).await?;
     if made == Topic::MadeByFirstOrder && consumes == Consumes::Yes {
@@ -188,7 +188,7 @@ async fn usable(
     known: bool,
     consumes: Consumes,
     closed: &mut Closed,
-) -> Result<bool, Fault> {
+) -> Result<bool, Obstacle> {
     let there = match account(clients, requests, broker, known).await {
         Ok(Here::Open) => true,
         Ok(Here::GroupClosed) => {
@@ -196,11 +196,11 @@ async fn usable(
             true
         }
         Ok(Here::NoTopic) => false,
-        Err(Fault::Rights { sentence }) if consumes == Consumes::No => {
+        Err(Obstacle::Rights { sentence }) if consumes == Consumes::No => {
             closed.warnings.push(format!("the lag can't be read: {sentence}"));
             known
         }
-        Err(fault) => return Err(fault),
+        Err(obstacle) => return Err(obstacle),
     };
     if consumes == Consumes::Yes {
         closed.warnings.extend(others(clients, requests, broker).await);
@@ -214,7 +214,7 @@ fn group_closed(clients: &Clients, broker: &Broker, consumes: Consumes) -> Optio
 }
 
 /// Brokers to ask when the name server doesn't know the topic.
-pub(super) async fn candidates(requests: &Requests) -> Result<Vec<Broker>, Fault> {
+pub(super) async fn candidates(requests: &Requests) -> Result<Vec<Broker>, Obstacle> {
     let makers = requests.topic_makers().await.map_err(from_name_server)?;
     if makers.is_empty() {
         return requests.all_brokers().await.map_err(from_name_server);
@@ -236,7 +236,7 @@ async fn account(
     requests: &Requests,
     broker: &Broker,
     known: bool,
-) -> Result<Here, Fault> {
+) -> Result<Here, Obstacle> {
     let names = &clients.names;
     // Where nobody may read, who has the account is asked in another way.
     let asked = match known && broker.access.readable() == 0 {
@@ -252,22 +252,22 @@ async fn account(
     match asked {
         Ok(here) => Ok(here),
         Err(error) if error.is_acl() => {
-            Err(account_fault(clients, &clients.account(), &error.to_string()))
+            Err(account_obstacle(clients, &clients.account(), &error.to_string()))
         }
         Err(error @ RequestError::Refused { .. }) => match error.closes() {
             Some(Closes::Group) => Ok(Here::GroupClosed),
-            // Since the name server was asked; it tells in a moment.
+            // Closed since the name server was asked; its route will show it in a moment.
             Some(Closes::Queue) => Ok(Here::Open),
-            None => Err(Fault::Other(error.to_string())),
+            None => Err(Obstacle::Other(error.to_string())),
         },
         Err(error) => {
-            Err(Fault::Silent { address: broker.address.clone(), detail: error.to_string() })
+            Err(Obstacle::Silent { address: broker.address.clone(), detail: error.to_string() })
         }
     }
 }
 
-/// The brokers' remarks differ by version; their words tell the faults apart.
-pub(super) fn account_fault(clients: &Clients, account: &Account, remark: &str) -> Fault {
+/// The brokers' remarks differ by version; only their words distinguish the obstacles.
+pub(super) fn account_obstacle(clients: &Clients, account: &Account, remark: &str) -> Obstacle {
     let secret_file = account.secret_key_file.display();
     let key_file = account.access_key_file.display();
     let lower = remark.to_ascii_lowercase();
@@ -289,7 +289,7 @@ pub(super) fn account_fault(clients: &Clients, account: &Account, remark: &str) 
         )
     } else {
         let (topic, group) = (&clients.names.topic, &clients.names.group);
-        return Fault::Rights {
+        return Obstacle::Rights {
             sentence: format!(
                 "the account lacks a right at the RocketMQ broker ({remark}): allow the access key \
                  of rocketmq.access_key_file ({key_file}) to publish and subscribe to topic \
@@ -297,13 +297,13 @@ pub(super) fn account_fault(clients: &Clients, account: &Account, remark: &str) 
             ),
         };
     };
-    Fault::Account { sentence }
+    Obstacle::Account { sentence }
 }
 
 /// Everyone else in our group takes a part of the orders, and places them in another database.
 async fn others(clients: &Clients, requests: &Requests, broker: &Broker) -> Option<String> {
     let group = &clients.names.group;
-    // Not to be had is no fault of the way: the account may lack the right to know.
+    // A failure to read is no obstacle: the account may lack the right to know.
     let consumers = requests.consumers(&broker.address, group).await.ok()?;
     let mut others: Vec<String> = consumers.into_iter().filter(|id| !clients.is_ours(id)).collect();
     others.sort();
@@ -323,7 +323,7 @@ async fn make_topic<'a>(
     clients: &Clients,
     requests: &Requests,
     brokers: impl Iterator<Item = &'a Broker>,
-) -> Result<Topic, Fault> {
+) -> Result<Topic, Obstacle> {
     let topic = clients.names.topic.as_str();
     let (mut made, mut refusal) = (false, None);
     if clients.settings.create_topic {
@@ -341,13 +341,13 @@ async fn make_topic<'a>(
         }
     }
     if made {
-        return Err(Fault::Settling("waiting for the name server to know the new topic"));
+        return Err(Obstacle::Settling("waiting for the name server to know the new topic"));
     }
     if !requests.topic_makers().await.map_err(from_name_server)?.is_empty() {
         return Ok(Topic::MadeByFirstOrder);
     }
     let off = "rocketmq.create_topic is off and so is the broker's autoCreateTopicEnable";
-    Err(Fault::TopicMissing { why: refusal.unwrap_or_else(|| off.to_owned()) })
+    Err(Obstacle::TopicMissing { why: refusal.unwrap_or_else(|| off.to_owned()) })
 }
 
 /// Whether a secret that nobody has is taken too.
@@ -366,12 +366,12 @@ pub(super) async fn takes_any_secret(clients: &Clients, broker: &Broker) -> Opti
     })
 }
 
-pub(super) fn from_name_server(error: RequestError) -> Fault {
+pub(super) fn from_name_server(error: RequestError) -> Obstacle {
     match error {
         RequestError::Failed(facts) if facts.code == "core.serialization.failed" => {
-            Fault::NameServerSpeaks4x
+            Obstacle::NameServerSpeaks4x
         }
-        other => Fault::Other(format!("the name server: {other}")),
+        other => Obstacle::Other(format!("the name server: {other}")),
     }
 }
 

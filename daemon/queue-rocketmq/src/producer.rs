@@ -233,7 +233,7 @@ impl RocketmqProducer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Sent {
     status: SendStatus,
-    /// The broker's name; empty where the result doesn't tell.
+    /// The broker's name; empty where the result doesn't name it.
     broker: String,
 }
 

@@ -1,7 +1,7 @@
 //! How much waits in each queue of a topic at a broker, whether it may be read or not. Orders lie
 //! as well in queues that are written to and not read, in a topic whose permission to be read was
 //! taken, and in queues that a topic had before it was made narrower: the broker keeps those, and
-//! tells of them only who asks for them by number.
+//! answers for them only when asked by number.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +57,7 @@ pub(super) struct Beyond {
 }
 
 impl Beyond {
-    /// Begins anew where the topic has another number of queues than before. Those that it had are
+    /// Starts over where the topic has another number of queues than before. Those that it had are
     /// known to be there.
     pub(super) fn begin(&mut self, queues: u32) {
         match self.looked {
@@ -164,8 +164,8 @@ impl Spot<'_> {
         Ok(again.unwrap_or(glance))
     }
 
-    /// Both ends of a queue that can't be read. An account that may only publish and subscribe
-    /// isn't told on every broker; then it isn't known what lies there.
+    /// Both ends of a queue that can't be read. Not every broker answers an account that may only
+    /// publish and subscribe; then it isn't known what lies there.
     async fn borders(&self, number: u32) -> Result<Glance, RequestError> {
         let Self { requests, broker, topic, .. } = *self;
         let asked = async {
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(waiting(Some(20), glance), 5);
         assert_eq!(waiting(Some(25), glance), 0);
         assert_eq!(waiting(None, glance), 15);
-        // The broker dropped what was committed last, and a topic that was made anew.
+        // The broker dropped what was committed last, and a topic that was made again.
         assert_eq!(waiting(Some(3), glance), 15);
         assert_eq!(waiting(Some(90), glance), 0);
         assert_eq!(waiting(None, Glance::default()), 0);

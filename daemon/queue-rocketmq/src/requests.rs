@@ -35,7 +35,7 @@ const NO_COMMITTED_OFFSET: i32 = 22;
 const PULL_FLAGS: &str = "4";
 const QUEUES: &str = "4";
 
-/// Exists at every broker that makes topics by itself, and tells which brokers there are.
+/// Exists at every broker that makes topics by itself; its route lists the brokers.
 const TOPIC_MAKER: &str = "TBW102";
 
 /// How long one request may take. A broker that is slower than this counts as silent.
@@ -56,10 +56,10 @@ pub(super) enum RequestError {
     Uncounted(String),
 }
 
-/// What a broker closes to consumers, whoever they are.
+/// What a broker closes to every consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closes {
-    /// Itself, or the topic, or this queue of it: the route tells which.
+    /// The broker itself, the topic, or this queue of the topic: the route shows which.
     Queue,
     /// The group.
     Group,
@@ -297,7 +297,7 @@ impl Requests {
         info.remove("brokerVersionDesc").ok_or(RequestError::Unreadable("version"))
     }
 
-    /// What a broker tells of itself, by name.
+    /// What a broker reports about itself, by name.
     pub(super) async fn runtime_info(
         &self,
         address: &str,

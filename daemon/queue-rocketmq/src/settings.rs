@@ -1,4 +1,4 @@
-//! What the queue is told by whoever opens it. The keys of the configuration are described there.
+//! The settings with which the queue is opened. The configuration describes its keys.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
 //! The account, and the signature of requests by it. The keys may be changed between two requests:
-//! connections stay, nothing is sent twice, and whoever asks next asks with the new ones.
+//! connections stay, nothing is sent twice, and the next request is signed with the new ones.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use domain::ports::Account;
 
 use super::CLOSE_TIMEOUT;
 use super::client::Clients;
-use super::probe::{Consumes, Fault, account_fault, candidates};
+use super::probe::{Consumes, Obstacle, account_obstacle, candidates};
 use super::requests::Requests;
 
 /// How long all brokers together may take to answer.
@@ -52,10 +52,10 @@ async fn ask(
         match glance {
             Ok(_) => tried = Tried::Taken,
             Err(error) if error.is_acl() => {
-                match account_fault(clients, account, &error.to_string()) {
-                    Fault::Account { sentence } => return Tried::Refused(sentence),
+                match account_obstacle(clients, account, &error.to_string()) {
+                    Obstacle::Account { sentence } => return Tried::Refused(sentence),
                     // Who only publishes does without a consumer's rights.
-                    Fault::Rights { sentence } if consumes == Consumes::Yes => {
+                    Obstacle::Rights { sentence } if consumes == Consumes::Yes => {
                         return Tried::Refused(sentence);
                     }
                     _ => tried = Tried::Taken,

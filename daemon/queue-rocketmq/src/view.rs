@@ -26,7 +26,7 @@ pub(super) struct Seen {
     /// that fails meanwhile forgets it.
     versions: HashMap<String, String>,
     dead_letters: Result<u64, Cause>,
-    /// The topic's brokers as the name server told of them last.
+    /// The topic's brokers as the name server listed them last.
     route: Vec<Broker>,
 }
 
@@ -178,7 +178,7 @@ async fn dead_letters(
 
 /// The queues that this process's consumer has, named as the lag names them.
 pub(super) async fn own_queues(shared: &Shared) -> HashSet<String> {
-    // One that is just being started or replaced has none that could be told.
+    // A consumer that is just being started or replaced has no queues yet.
     let Ok(consumer) = shared.consumer.try_lock() else { return HashSet::new() };
     match consumer.as_ref() {
         Some(consumer) => consumer.queues().await,

@@ -12,7 +12,7 @@ use protocol::{PeerView, Permission};
 use store_sqlite::Actor;
 
 use crate::config::Others;
-use crate::os::groups::{self, Known};
+use crate::os::groups::{self, UserEntry};
 
 /// How long a user's groups are remembered: an operator who is taken out of the group loses the
 /// right this soon.
@@ -52,7 +52,7 @@ impl Caller {
 #[derive(Debug)]
 pub struct Access {
     rules: ArcSwap<Rules>,
-    known: Mutex<HashMap<u32, (Instant, Known)>>,
+    known: Mutex<HashMap<u32, (Instant, UserEntry)>>,
     /// For whom every peer is taken in tests, which can't be somebody else.
     #[cfg(test)]
     stand_in: Option<u32>,
@@ -97,7 +97,7 @@ impl Access {
         Some(Caller { view: self.rules.load().judge(peer, known), pid: peer.pid })
     }
 
-    async fn look_up(&self, uid: u32) -> Known {
+    async fn look_up(&self, uid: u32) -> UserEntry {
         if let Some((since, known)) = self.remembered().get(&uid)
             && since.elapsed() < REMEMBER
         {
@@ -114,13 +114,13 @@ impl Access {
         known
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<u32, (Instant, Known)>> {
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<u32, (Instant, UserEntry)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Rules {
-    fn judge(&self, peer: UnixPeer, known: Known) -> PeerView {
+    fn judge(&self, peer: UnixPeer, known: UserEntry) -> PeerView {
         let is_operator = self
             .operators
             .as_ref()
@@ -158,7 +158,7 @@ mod tests {
     use edge::UnixPeer;
     use protocol::Permission;
 
-    use super::{Access, Known, Others, Rules};
+    use super::{Access, Others, Rules, UserEntry};
 
     fn rules(others: Others) -> Rules {
         Rules { own_uid: 990, operators: Some(("sale".to_owned(), 77)), others }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn root_the_own_user_and_operators_operate_and_others_as_the_rules_say() {
         let held = |others, uid, gid, groups: &[u32]| {
-            let known = Known { name: None, groups: groups.to_vec() };
+            let known = UserEntry { name: None, groups: groups.to_vec() };
             rules(others).judge(UnixPeer { uid, gid, pid: None }, known).permission
         };
         for others in [Others::None, Others::View] {
@@ -185,12 +185,12 @@ mod tests {
     #[test]
     fn what_is_missing_names_the_group_or_the_key() {
         let peer = UnixPeer { uid: 991, gid: 991, pid: None };
-        let told = |rules: Rules| rules.judge(peer, Known::default()).missing.unwrap();
+        let told = |rules: Rules| rules.judge(peer, UserEntry::default()).missing.unwrap();
         assert!(told(rules(Others::View)).contains("group sale"));
         let nobody = Rules { operators: None, ..rules(Others::None) };
         assert!(told(nobody).contains("admin.operator_group"));
         let root = UnixPeer { uid: 0, gid: 0, pid: None };
-        assert_eq!(rules(Others::View).judge(root, Known::default()).missing, None);
+        assert_eq!(rules(Others::View).judge(root, UserEntry::default()).missing, None);
     }
 
     #[tokio::test]

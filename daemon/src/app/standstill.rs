@@ -29,17 +29,17 @@ pub(super) struct Standstill {
     book: Arc<Book>,
     doubts: Arc<Doubts>,
     passage: Arc<Passage>,
-    row: Row,
+    wait: Wait,
 }
 
 /// Since when orders have waited without a break, with none decided.
 #[derive(Debug, Default)]
-struct Row {
+struct Wait {
     since: Option<Instant>,
     decisions: u64,
 }
 
-impl Row {
+impl Wait {
     /// One more look; true where they have waited for too long.
     fn is_too_long(&mut self, now: Instant, some_wait: bool, decisions: u64) -> bool {
         if !some_wait || decisions != self.decisions {
@@ -65,7 +65,7 @@ impl Standstill {
             book: Arc::clone(&gateway.book),
             doubts: Arc::clone(&gateway.doubts),
             passage: gateway.desks.charge.passage(),
-            row: Row::default(),
+            wait: Wait::default(),
         })
     }
 
@@ -86,7 +86,7 @@ impl Standstill {
         let is_queue_empty = status.lag().lag.is_ok_and(|lag| lag.messages == 0);
         let some_wait = is_known && !is_wanted && !is_queue_empty && 0 < self.waiting();
         let decisions = self.following.heard.decisions();
-        if self.row.is_too_long(Instant::now(), some_wait, decisions) {
+        if self.wait.is_too_long(Instant::now(), some_wait, decisions) {
             let seconds = AFTER.as_secs();
             self.record.seen(Cause(format!(
                 "the order node answers and has decided none for over {seconds} s, while some wait"
@@ -109,14 +109,14 @@ impl Standstill {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{AFTER, Row};
+    use super::{AFTER, Wait};
 
     #[test]
-    fn only_a_whole_row_of_looks_without_a_decision_is_told() {
+    fn only_looks_without_a_break_and_without_a_decision_are_a_trouble() {
         let begin = Instant::now();
-        let mut row = Row::default();
+        let mut wait = Wait::default();
         let mut look = |seconds, some_wait, decisions| {
-            row.is_too_long(begin + Duration::from_secs(seconds), some_wait, decisions)
+            wait.is_too_long(begin + Duration::from_secs(seconds), some_wait, decisions)
         };
         let after = AFTER.as_secs();
         assert!(!look(0, true, 5) && !look(after - 1, true, 5));

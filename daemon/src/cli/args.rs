@@ -48,7 +48,7 @@ pub enum Verb {
     Restore(Copying),
 }
 
-/// A file, and who is told of it.
+/// A copy's file, and who reads the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copying {
     /// The copy.
@@ -158,14 +158,15 @@ pub fn command() -> clap::Command {
 /// Reads the command line, the program's name first. Where there is nothing to do but to print
 /// (`--help`, `--version`, a usage fault), that is done and the exit is the error.
 ///
-/// # Errors The exit with which the process is to end at once.
+/// # Errors
+/// The exit with which the process is to end at once.
 pub fn parse(command_line: impl IntoIterator<Item = OsString>) -> Result<Asked, Exit> {
     match Cli::try_parse_from(command_line) {
         Ok(cli) => Ok(cli.asked()),
-        Err(told) => {
-            let exit = if told.use_stderr() { Exit::Usage } else { Exit::Ok };
-            // There is nobody left to tell that the terminal is gone.
-            let _ = told.print();
+        Err(page) => {
+            let exit = if page.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // Nobody is left to hear that the terminal is gone.
+            let _ = page.print();
             Err(exit)
         }
     }
@@ -208,30 +209,30 @@ impl Cli {
     }
 }
 
-/// Tells the configuration's faults on standard error.
+/// Prints the configuration's faults on standard error.
 #[must_use]
 pub fn refuse(faults: &Faults) -> Exit {
     complain(faults, Exit::Config)
 }
 
-/// How long whoever reads standard error may take for that: a service manager that waits for the
-/// start learns of its end soon, whoever reads.
+/// How long the reader of standard error may take for the last words: a service manager that waits
+/// for the start learns of its end soon, even where nobody reads.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(3);
 
-/// Tells a fault on standard error, for as long as there is no log to tell it.
+/// Prints a fault on standard error, for as long as there is no log.
 #[must_use]
 pub fn complain(fault: &impl std::fmt::Display, exit: Exit) -> Exit {
     let text = format!("seckilld: {fault}\n");
-    let (tell, told) = sync_channel(1);
+    let (done, is_done) = sync_channel(1);
     let words = text.clone();
-    // There is nobody left to tell that the terminal is gone.
+    // Nobody is left to hear that the terminal is gone.
     let write = move || {
         let _ = io::stderr().write_all(words.as_bytes());
-        let _ = tell.send(());
+        let _ = done.send(());
     };
     match thread::Builder::new().name("last-words".to_owned()).spawn(write) {
-        // An error says that nobody reads: it ends all the same.
-        Ok(_) => drop(told.recv_timeout(LAST_WORDS_MAX)),
+        // An error says that nobody reads: the process ends all the same.
+        Ok(_) => drop(is_done.recv_timeout(LAST_WORDS_MAX)),
         Err(_) => drop(io::stderr().write_all(text.as_bytes())),
     }
     exit

@@ -7,8 +7,8 @@ use std::mem;
 use std::sync::Arc;
 
 use domain::ports::{Cause, Outgoing, Producer, Published};
-use instruments::contain::{Panicked, contain};
-use instruments::streak::{InRow, Streak};
+use instruments::panics::{Panicked, contain};
+use instruments::streak::{InRun, Streak};
 use instruments::vitals::Pulse;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -129,13 +129,13 @@ async fn publish(
 
 fn complain(streak: &Streak, rejected: usize, unknown: usize, why: Option<&Cause>) {
     let Some(cause) = why else {
-        if streak.succeeded() == InRow::First {
+        if streak.succeeded() == InRun::First {
             info!("orders are published again");
         }
         return;
     };
     match streak.failed() {
-        InRow::First => warn!(rejected, unknown, %cause, "orders could not be published"),
-        InRow::Further => debug!(rejected, unknown, %cause, "more orders could not be published"),
+        InRun::First => warn!(rejected, unknown, %cause, "orders could not be published"),
+        InRun::Further => debug!(rejected, unknown, %cause, "more orders could not be published"),
     }
 }

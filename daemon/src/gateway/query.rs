@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::ports::Cause;
 use domain::ports::order_side::{Known, OrderSide};
-use instruments::streak::{InRow, Streak};
+use instruments::streak::{InRun, Streak};
 use protocol::{Code, OrderStatus, QueryData, Reply, mask_phone};
 use tracing::{debug, info, warn};
 
@@ -29,8 +29,8 @@ impl QueryDesk {
     fn note_failure(&self, prod_id: &str, user_phone: &str, cause: &Cause) {
         let user = mask_phone(user_phone);
         match self.streak.failed() {
-            InRow::First => warn!(prod_id, user, %cause, "a query could not be answered"),
-            InRow::Further => debug!(prod_id, user, %cause, "another query could not be answered"),
+            InRun::First => warn!(prod_id, user, %cause, "a query could not be answered"),
+            InRun::Further => debug!(prod_id, user, %cause, "another query could not be answered"),
         }
     }
 
@@ -53,7 +53,7 @@ impl QueryDesk {
                 });
             }
         };
-        if self.streak.succeeded() == InRow::First {
+        if self.streak.succeeded() == InRun::First {
             info!("queries are answered again");
         }
         match (known, standing) {

@@ -1,4 +1,5 @@
-//! What is told of the running daemon: its status, its log, `/healthz` and `/readyz`, `/metrics`.
+//! What the running daemon shows of itself: its status, its log, `/healthz` and `/readyz`,
+//! `/metrics`.
 
 pub mod health;
 pub mod metrics;

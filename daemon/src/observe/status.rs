@@ -240,7 +240,7 @@ impl Status {
     }
 
     /// Whether it is worth sending buyers here: it serves, and nothing that is degraded is its own
-    /// or keeps them out. An order node that decides nothing is told everywhere, and is no reason
+    /// or keeps them out. An order node that decides nothing is shown everywhere, and is no reason
     /// not to queue for it.
     #[must_use]
     pub fn is_ready(&self) -> bool {

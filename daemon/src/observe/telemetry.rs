@@ -1,6 +1,6 @@
 //! Sets up `tracing` once per process: pretty on a terminal, the journal's own protocol under
 //! systemd, JSON lines elsewhere. It owns the filter, which can be changed while running; what is
-//! logged is everyone else's. Nobody who logs waits for whoever reads: `handover` says how.
+//! logged is everyone else's. No thread that logs waits for the log's reader: `handover` says how.
 
 mod handover;
 mod journal;
@@ -85,7 +85,7 @@ impl LogHandle {
         self.lines.dropped()
     }
 
-    /// Whether lines were lost of which the log itself couldn't tell yet.
+    /// Whether lines were lost and the log itself couldn't show it yet.
     #[must_use]
     pub fn is_losing(&self) -> bool {
         self.lines.is_losing()
@@ -112,7 +112,7 @@ pub fn init(log: &Log, sink: Sink) -> Result<LogHandle, LogError> {
         .with(output)
         .try_init()
         .map_err(|error| LogError::Set(error.to_string()))?;
-    panics::tell();
+    panics::log_all();
     Ok(LogHandle { filter: handle, level: Mutex::new(log.level.clone()), lines })
 }
 

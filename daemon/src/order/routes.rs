@@ -7,7 +7,7 @@ use std::time::Instant;
 use domain::ports::order_side::{Known, OrderSide};
 use edge::{Call, Route, route};
 use hyper::{Method, StatusCode};
-use instruments::streak::InRow;
+use instruments::streak::InRun;
 use protocol::{Code, QueryData, Reply, mask_phone};
 use tracing::{debug, info, warn};
 use warp::reply::Response;
@@ -64,15 +64,15 @@ async fn find(orders: &dyn OrderSide, tally: &Tally, asked: QueryRequest<'_>) ->
         Err(cause) => {
             let (prod_id, user) = (asked.prod_id, mask_phone(asked.user_phone_num));
             match tally.failed_queries.failed() {
-                InRow::First => warn!(prod_id, user, %cause, "a query could not be answered"),
-                InRow::Further => {
+                InRun::First => warn!(prod_id, user, %cause, "a query could not be answered"),
+                InRun::Further => {
                     debug!(prod_id, user, %cause, "another query could not be answered");
                 }
             }
             return Reply::refusal(Code::ServerError);
         }
     };
-    if tally.failed_queries.succeeded() == InRow::First {
+    if tally.failed_queries.succeeded() == InRun::First {
         info!("queries are answered again");
     }
     match known {
@@ -89,15 +89,15 @@ async fn decisions(orders: &dyn OrderSide, tally: &Tally, query: &str) -> Respon
     let Ok(after) = after else { return edge::fault(StatusCode::BAD_REQUEST) };
     match orders.decisions(after).await {
         Ok(page) => {
-            if tally.failed_decisions.succeeded() == InRow::First {
+            if tally.failed_decisions.succeeded() == InRun::First {
                 info!("decisions can be read again");
             }
             edge::write(StatusCode::OK, &page)
         }
         Err(cause) => {
             match tally.failed_decisions.failed() {
-                InRow::First => warn!(%cause, "decisions could not be read"),
-                InRow::Further => debug!(%cause, "decisions could not be read again"),
+                InRun::First => warn!(%cause, "decisions could not be read"),
+                InRun::Further => debug!(%cause, "decisions could not be read again"),
             }
             edge::fault(StatusCode::SERVICE_UNAVAILABLE)
         }

@@ -1,5 +1,6 @@
-//! Open files, of which each connection is one. Running out would hit whoever asks next, the
-//! database as well as a client, so connections get only what the rest of the daemon leaves.
+//! Open files, of which each connection is one. Running out would hit the next part that opens a
+//! file, the database as well as a client, so connections get only what the rest of the daemon
+//! leaves.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

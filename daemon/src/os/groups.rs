@@ -14,7 +14,7 @@ pub fn number_of(group: &str) -> Option<u32> {
 
 /// What the name service knows of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Known {
+pub struct UserEntry {
     /// The user's name.
     pub name: Option<String>,
     /// The numbers of the user's groups.
@@ -23,13 +23,13 @@ pub struct Known {
 
 /// A user by number; nothing is known of one who isn't registered.
 #[must_use]
-pub fn of_user(uid: u32) -> Known {
-    let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else { return Known::default() };
+pub fn of_user(uid: u32) -> UserEntry {
+    let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else { return UserEntry::default() };
     let groups = CString::new(user.name.as_str())
         .ok()
         .and_then(|name| getgrouplist(&name, user.gid).ok())
         .unwrap_or_else(|| vec![user.gid]);
-    Known { name: Some(user.name), groups: groups.into_iter().map(Gid::as_raw).collect() }
+    UserEntry { name: Some(user.name), groups: groups.into_iter().map(Gid::as_raw).collect() }
 }
 
 #[cfg(test)]
@@ -43,6 +43,6 @@ mod tests {
         let root = of_user(0);
         assert_eq!(root.name.as_deref(), Some("root"));
         assert!(root.groups.contains(&0));
-        assert_eq!(of_user(4_000_000_000), super::Known::default());
+        assert_eq!(of_user(4_000_000_000), super::UserEntry::default());
     }
 }

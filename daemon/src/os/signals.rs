@@ -48,7 +48,8 @@ pub fn hold_back() {
     block(&HEARD_LATER);
 }
 
-/// Lets through what was held back, once whoever hears it is there: to this thread.
+/// Lets through to this thread what was held back. Called once the parts that hear the signals are
+/// there.
 ///
 /// # Errors
 /// The system refuses.
@@ -87,7 +88,7 @@ impl Meaningless {
         Ok(Self(heard))
     }
 
-    /// Tells of each that comes, and does nothing else.
+    /// Logs each signal that comes, and does nothing else.
     pub async fn tell(mut self) {
         loop {
             let name = poll_fn(|context| {

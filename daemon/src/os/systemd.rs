@@ -1,8 +1,8 @@
-//! What we tell the service manager. Every call does nothing when none is listening
+//! Messages to the service manager. Every call does nothing when no manager is listening
 //! (`NOTIFY_SOCKET` is not set), so the rest of the daemon needn't know where it runs.
 //!
-//! Nobody waits for a manager that doesn't read. What its socket has no room for and what matters
-//! is kept, and goes with the next thing that is told.
+//! Nobody waits for a manager that doesn't read. A message that matters and for which its socket
+//! has no room is kept, and goes with the next one.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -34,30 +34,30 @@ pub fn tell_at(name: Option<&OsStr>) {
 
 /// Serving, with a line for `systemctl status`.
 pub fn ready(status: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(status)], Worth::Keeping);
+    send(&[NotifyState::Ready, NotifyState::Status(status)], Worth::Keeping);
 }
 
-/// Reading the configuration anew; [`ready`] or [`ready_again`] must follow.
+/// Reading the configuration again; [`ready`] or [`ready_again`] must follow.
 pub fn reloading() {
-    // A manager of systemd's version 253 or newer may have asked for it by a signal, and tells by
-    // the time that this is the answer.
+    // A manager of systemd's version 253 or newer may have asked for the reload by a signal, and
+    // knows by the time that this message is the answer.
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now], Worth::Keeping),
+        Ok(now) => send(&[NotifyState::Reloading, now], Worth::Keeping),
         Err(error) => debug!(%error, "the monotonic clock can't be read"),
     }
 }
 
 /// Serving again, after a reload; the line for `systemctl status` follows.
 pub fn ready_again() {
-    tell(&[NotifyState::Ready], Worth::Keeping);
+    send(&[NotifyState::Ready], Worth::Keeping);
 }
 
 /// A new line for `systemctl status`.
 pub fn status(status: &str) {
-    tell(&[NotifyState::Status(status)], Worth::UntilTheNext);
+    send(&[NotifyState::Status(status)], Worth::UntilTheNext);
 }
 
-/// Tells what was kept, if the manager reads again.
+/// Sends the messages that were kept, if the manager reads again.
 pub fn tell_kept() {
     if let Some(manager) = &mut *MANAGER.lock().unwrap_or_else(PoisonError::into_inner) {
         manager.send_kept();
@@ -66,26 +66,26 @@ pub fn tell_kept() {
 
 /// Stopping, with a line for `systemctl status`.
 pub fn stopping(status: &str) {
-    tell(&[NotifyState::Stopping, NotifyState::Status(status)], Worth::Keeping);
+    send(&[NotifyState::Stopping, NotifyState::Status(status)], Worth::Keeping);
 }
 
 /// Still at it: so much more time is needed at most, from now on.
 pub fn extend_timeout(by: Duration) {
     let by = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
-    tell(&[NotifyState::ExtendTimeoutUsec(by)], Worth::TheMoment);
+    send(&[NotifyState::ExtendTimeoutUsec(by)], Worth::TheMoment);
 }
 
 /// Alive.
 pub fn alive() {
-    tell(&[NotifyState::Watchdog], Worth::TheMoment);
+    send(&[NotifyState::Watchdog], Worth::TheMoment);
 }
 
-fn tell(states: &[NotifyState<'_>], worth: Worth) {
+fn send(states: &[NotifyState<'_>], worth: Worth) {
     let Some(manager) = &mut *MANAGER.lock().unwrap_or_else(PoisonError::into_inner) else {
         return;
     };
     let text: String = states.iter().map(|state| format!("{state}\n")).collect();
-    manager.tell(text, worth);
+    manager.send(text, worth);
 }
 
 /// How long a message means something.
@@ -116,7 +116,7 @@ impl Manager {
         Ok(Self { socket, address, kept: VecDeque::new() })
     }
 
-    fn tell(&mut self, text: String, worth: Worth) {
+    fn send(&mut self, text: String, worth: Worth) {
         if worth == Worth::UntilTheNext {
             self.kept.retain(|(_, worth)| *worth != Worth::UntilTheNext);
         }
@@ -162,7 +162,7 @@ mod tests {
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let socket = UnixDatagram::bind_addr(&address).unwrap();
         let mut manager = Manager::at(&OsString::from(format!("@{name}"))).unwrap();
-        manager.tell("READY=1\n".to_owned(), Worth::Keeping);
+        manager.send("READY=1\n".to_owned(), Worth::Keeping);
         assert_eq!(heard(&socket), "READY=1\n");
     }
 
@@ -174,13 +174,13 @@ mod tests {
         let mut manager = Manager::at(path.as_os_str()).unwrap();
         // As many as the kernel takes are on their way.
         while manager.kept.is_empty() {
-            manager.tell("READY=1\n".to_owned(), Worth::Keeping);
+            manager.send("READY=1\n".to_owned(), Worth::Keeping);
         }
         for second in 0..100 {
-            manager.tell(format!("STATUS={second}\n"), Worth::UntilTheNext);
-            manager.tell("WATCHDOG=1\n".to_owned(), Worth::TheMoment);
+            manager.send(format!("STATUS={second}\n"), Worth::UntilTheNext);
+            manager.send("WATCHDOG=1\n".to_owned(), Worth::TheMoment);
         }
-        manager.tell("STOPPING=1\n".to_owned(), Worth::Keeping);
+        manager.send("STOPPING=1\n".to_owned(), Worth::Keeping);
         assert_eq!(manager.kept.len(), 3);
         while heard(&socket) == "READY=1\n" {
             manager.send_kept();
@@ -203,7 +203,7 @@ mod tests {
         let _socket = UnixDatagram::bind(&path).unwrap();
         let mut manager = Manager::at(path.as_os_str()).unwrap();
         for _ in 0..1_000 {
-            manager.tell("RELOADING=1\n".to_owned(), Worth::Keeping);
+            manager.send("RELOADING=1\n".to_owned(), Worth::Keeping);
         }
         assert_eq!(manager.kept.len(), KEPT_MAX);
     }

@@ -121,7 +121,7 @@ mod tests {
     use std::sync::Arc;
 
     use domain::ports::{Blame, Producer, Published};
-    use instruments::contain::contain;
+    use instruments::panics::contain;
     use protocol::TroubleState;
     use store_sqlite::testing::outgoing;
 

@@ -62,7 +62,7 @@ pub use crate::files::copy::{Copied, CopyError, copy};
 pub use crate::files::examine::{Examined, examine, recognise};
 pub use crate::files::holder::{holder, out_of_place};
 pub use crate::files::id_file::ID;
-use crate::files::place::{Ground, Keeper, Place};
+use crate::files::open_files::{FilesKeeper, Ground, OpenFiles};
 pub use crate::files::restore::{Aside, RestoreError, Restored, restore};
 pub use crate::lists::order_history::OrderDetail;
 pub use crate::lists::order_lists::OrderFilter;
@@ -116,7 +116,7 @@ struct Inner {
     clock: Clock,
     path: PathBuf,
     meter_base: Instant,
-    place: Arc<Place>,
+    place: Arc<OpenFiles>,
     /// The database file, let go of after every connection to it: see `checkpoint`.
     _data: Arc<File>,
 }
@@ -170,10 +170,11 @@ impl Store {
         let contents = Arc::new(Contents::of(&path));
         let checkpointer = Checkpointer::start(&path, Arc::clone(&data), Arc::clone(&contents));
         // Every connection has what it needs open by now.
-        let place = Arc::new(Place::of(&settings.path, &path, &data, contents).map_err(broken)?);
+        let place =
+            Arc::new(OpenFiles::of(&settings.path, &path, &data, contents).map_err(broken)?);
         let lock = Arc::new(lock);
         let (id, kept) = (identity.store_id.clone(), Arc::clone(&lock));
-        let keeper = Keeper::start(Arc::clone(&place), kept, id_files, id).map_err(broken)?;
+        let keeper = FilesKeeper::start(Arc::clone(&place), kept, id_files, id).map_err(broken)?;
         let (writer, thread) = writer::start(
             connection,
             Arc::clone(&queue_index),

@@ -45,7 +45,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
     Ok(all)
 }
 
-type Fault = (usize, String);
+type Untidy = (usize, String);
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -66,7 +66,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn judge(file: &Path, text: &str) -> Vec<Fault> {
+fn judge(file: &Path, text: &str) -> Vec<Untidy> {
     let mut faults = blanks_at_line_ends(text);
     if file.extension() == Some("rs".as_ref()) {
         let tests = file.components().any(|part| part.as_os_str() == "tests")
@@ -83,14 +83,14 @@ fn judge(file: &Path, text: &str) -> Vec<Fault> {
     faults
 }
 
-fn blanks_at_line_ends(text: &str) -> Vec<Fault> {
+fn blanks_at_line_ends(text: &str) -> Vec<Untidy> {
     numbered(text)
         .filter(|(_, line)| line.ends_with([' ', '\t', '\r']))
         .map(|(number, _)| (number, "blanks at the line's end".to_owned()))
         .collect()
 }
 
-fn header(text: &str) -> Option<Fault> {
+fn header(text: &str) -> Option<Untidy> {
     let first = text.lines().next().unwrap_or_default();
     let has_words = first.strip_prefix("//!").is_some_and(|words| !words.trim().is_empty());
     let fault = "a `//!` header must say what the file owns and what it doesn't";
@@ -98,7 +98,7 @@ fn header(text: &str) -> Option<Fault> {
 }
 
 /// A line may be long where rustfmt can't break it: a literal, or an address in a comment.
-fn long_lines(text: &str) -> Vec<Fault> {
+fn long_lines(text: &str) -> Vec<Untidy> {
     let unbreakable = |line: &str| {
         let comment = line.trim_start().starts_with("//");
         if comment { line.contains("://") } else { line.contains('"') }
@@ -110,7 +110,7 @@ fn long_lines(text: &str) -> Vec<Fault> {
         .collect()
 }
 
-fn long_file(text: &str) -> Option<Fault> {
+fn long_file(text: &str) -> Option<Untidy> {
     let lines: Vec<&str> = text.lines().collect();
     let is_tests = |pair: &[&str]| {
         pair[0] == "#[cfg(test)]"
@@ -122,7 +122,7 @@ fn long_file(text: &str) -> Option<Fault> {
 }
 
 /// A function reaches from its `fn` line to the first closing brace at the same depth.
-fn long_functions(text: &str) -> Vec<Fault> {
+fn long_functions(text: &str) -> Vec<Untidy> {
     let mut faults = Vec::new();
     let mut open: Vec<(usize, usize, &str)> = Vec::new();
     for (number, line) in numbered(text) {
@@ -163,7 +163,7 @@ fn function_name(line: &str) -> Option<&str> {
     Some(&name[..end])
 }
 
-fn bans_without_reason(text: &str) -> Vec<Fault> {
+fn bans_without_reason(text: &str) -> Vec<Untidy> {
     let reasoned = |line: &str| {
         line.split_once("reason = \"").is_some_and(|(_, reason)| !reason.starts_with('"'))
     };

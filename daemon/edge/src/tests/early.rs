@@ -1,5 +1,5 @@
-//! Answers that come before the end of their request: told by the head alone, and not lost by a
-//! client that sends everything first and reads later.
+//! Answers that come before the end of their request: they follow from the head alone, and a client
+//! that sends everything first and reads later doesn't lose them.
 
 use super::*;
 

@@ -124,8 +124,8 @@ async fn a_body_longer_than_it_says_is_no_second_request() {
     server.stop().await;
 }
 
-/// A length and chunks together is how requests are smuggled past a proxy: whichever counts, the
-/// connection must not go on.
+/// A length together with chunks smuggles requests past a proxy. Whether the length or the chunks
+/// count, the connection must not go on.
 #[tokio::test]
 async fn a_length_beside_chunks_hides_no_request() {
     let server = start(LIMITS);

@@ -1,5 +1,5 @@
-//! `seckilld backup` and `seckilld restore`: where the copy goes and comes from, what is told, and
-//! the exit code. Copying, judging and replacing are the store's (`store/copy.rs`,
+//! `seckilld backup` and `seckilld restore`: where the copy goes and comes from, what is printed,
+//! and the exit code. Copying, judging and replacing are the store's (`store/copy.rs`,
 //! `store/restore.rs`).
 //!
 //! Both work on the files and need no daemon: SQLite lets other processes read beside the one that
@@ -7,12 +7,12 @@
 //! time.
 //!
 //! ```text
-//! place.rs     FILE of a backup: what may be there, the name until it is done, the name after
-//! report.rs    what is told of a copy, as text and as JSON
+//! target.rs     FILE of a backup: what may be there, the name until it is done, the name after
+//! report.rs    what is printed of a copy, as text and as JSON
 //! ```
 
-mod place;
 mod report;
+mod target;
 
 use std::time::Instant;
 
@@ -21,8 +21,8 @@ use store_sqlite::{CopyError, RestoreError};
 use crate::cli::args::{self, Copying};
 use crate::cli::exit::Exit;
 use crate::config::Config;
-use place::{Place, PlaceError};
 use report::Report;
+use target::{BackupTarget, TargetError};
 
 /// The lowest priority there is: a sale in full swing goes first.
 const NICE: i32 = 19;
@@ -34,18 +34,18 @@ pub fn run(config: &Config, copying: &Copying) -> Exit {
     let _ = rustix::process::nice(NICE);
     let began = Instant::now();
     let database = &config.store.path;
-    let place = match Place::at(&copying.file, database) {
-        Ok(place) => place,
-        Err(fault) => return args::complain(&fault, of_place(&fault)),
+    let target = match BackupTarget::at(&copying.file, database) {
+        Ok(target) => target,
+        Err(fault) => return args::complain(&fault, of_target(&fault)),
     };
-    let copied = match store_sqlite::copy(database, place.begun()) {
+    let copied = match store_sqlite::copy(database, target.begun()) {
         Ok(copied) => copied,
         Err(fault) => return args::complain(&fault, of_copy(&fault)),
     };
-    if let Err(fault) = place.name() {
-        return args::complain(&fault, of_place(&fault));
+    if let Err(fault) = target.name() {
+        return args::complain(&fault, of_target(&fault));
     }
-    args::print(&Report::of_backup(&copying.file, &copied, began.elapsed()).told(copying.json))
+    args::print(&Report::of_backup(&copying.file, &copied, began.elapsed()).printed(copying.json))
 }
 
 /// Puts a copy in the database's place, and prints what it holds on standard output.
@@ -55,7 +55,7 @@ pub fn restore(config: &Config, copying: &Copying) -> Exit {
     match store_sqlite::restore(&copying.file, &config.store.path) {
         Ok(restored) => {
             let report = Report::of_restore(&copying.file, &restored, began.elapsed());
-            args::print(&report.told(copying.json))
+            args::print(&report.printed(copying.json))
         }
         Err(fault) => {
             let exit = match &fault {
@@ -78,12 +78,12 @@ fn of_copy(fault: &CopyError) -> Exit {
     }
 }
 
-const fn of_place(fault: &PlaceError) -> Exit {
+const fn of_target(fault: &TargetError) -> Exit {
     match fault {
-        PlaceError::NoName(_) | PlaceError::Output => Exit::Usage,
-        PlaceError::Taken(_) | PlaceError::Database { .. } | PlaceError::Folder { .. } => {
+        TargetError::NoName(_) | TargetError::Output => Exit::Usage,
+        TargetError::Taken(_) | TargetError::Database { .. } | TargetError::Folder { .. } => {
             Exit::CantCreate
         }
-        PlaceError::Unnamed { .. } => Exit::Io,
+        TargetError::Unnamed { .. } => Exit::Io,
     }
 }

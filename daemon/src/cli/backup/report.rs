@@ -1,4 +1,4 @@
-//! What is told of a copy.
+//! What is printed of a copy.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(super) struct Report {
     file: PathBuf,
     /// What was replaced, when something was restored.
     #[serde(flatten)]
-    place: Place,
+    work: Work,
     bytes: u64,
     took_ms: u64,
     /// Everything that was committed before is in it.
@@ -33,28 +33,28 @@ pub(super) struct Report {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-enum Place {
+enum Work {
     Backup { log_bytes: u64 },
     Restore { database: PathBuf, kept_aside: Option<PathBuf>, damage: Option<String> },
 }
 
 impl Report {
-    /// What is told of a backup.
+    /// What is printed of a backup.
     pub(super) fn of_backup(file: &Path, copied: &Copied, took: Duration) -> Self {
-        Self::of(file, Place::Backup { log_bytes: copied.log_bytes }, copied, took)
+        Self::of(file, Work::Backup { log_bytes: copied.log_bytes }, copied, took)
     }
 
-    /// What is told of a restore.
+    /// What is printed of a restore.
     pub(super) fn of_restore(file: &Path, restored: &Restored, took: Duration) -> Self {
         let Restored { path, copied, aside: Aside { path: kept_aside, damage } } = restored.clone();
-        Self::of(file, Place::Restore { database: path, kept_aside, damage }, &copied, took)
+        Self::of(file, Work::Restore { database: path, kept_aside, damage }, &copied, took)
     }
 
-    fn of(file: &Path, place: Place, copied: &Copied, took: Duration) -> Self {
+    fn of(file: &Path, work: Work, copied: &Copied, took: Duration) -> Self {
         let Copied { examined, moment, .. } = copied;
         Self {
             file: file.to_owned(),
-            place,
+            work,
             bytes: examined.bytes,
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             moment: *moment,
@@ -68,14 +68,14 @@ impl Report {
     }
 
     /// The report, with a line end.
-    pub(super) fn told(&self, json: bool) -> String {
+    pub(super) fn printed(&self, json: bool) -> String {
         if json {
             // Texts and numbers only: nothing in it can fail to be written.
             return serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
         }
         let mut text = String::new();
-        let mut line = |what: &str, told: String| {
-            let _ = writeln!(text, "{what:<10}  {told}");
+        let mut line = |what: &str, words: String| {
+            let _ = writeln!(text, "{what:<10}  {words}");
         };
         let Self { file, bytes, took_ms, schema, products, orders, sold, queued, .. } = self;
         let size = format!(
@@ -83,9 +83,9 @@ impl Report {
             took_ms / 1_000,
             took_ms % 1_000
         );
-        match &self.place {
-            Place::Backup { .. } => line("backup", format!("{}: {size}", file.display())),
-            Place::Restore { database, .. } => {
+        match &self.work {
+            Work::Backup { .. } => line("backup", format!("{}: {size}", file.display())),
+            Work::Restore { database, .. } => {
                 line("restored", format!("{} as {}: {size}", file.display(), database.display()));
             }
         }
@@ -101,7 +101,7 @@ impl Report {
             format!("products {products}, orders {orders}, sold {sold}, queued {queued}"),
         );
         line("checked", "integrity and books".to_owned());
-        if let Place::Restore { kept_aside, damage, .. } = &self.place {
+        if let Work::Restore { kept_aside, damage, .. } = &self.work {
             line(
                 "kept",
                 match kept_aside {

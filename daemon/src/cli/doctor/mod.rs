@@ -32,7 +32,7 @@ pub fn run(options: &Options, json: bool) -> Exit {
                 Err(fault) => return args::complain(&fault, Exit::Software),
             }
         }
-        Err(faults) => told(&faults),
+        Err(faults) => findings_of(&faults),
     };
     let text = if json { report::json(&findings) } else { report::table(&findings) };
     match args::print(&text) {
@@ -51,7 +51,7 @@ fn exit(findings: &[Finding]) -> Exit {
 }
 
 /// A configuration's faults, each a line. Without a configuration there is nothing else to look at.
-fn told(faults: &Faults) -> Vec<Finding> {
+fn findings_of(faults: &Faults) -> Vec<Finding> {
     let check = |fault: &Fault| match fault.key.as_str() {
         key if key.ends_with("_key_file") => "secrets",
         key if key.starts_with("products") => "products",
@@ -65,7 +65,7 @@ async fn look(loaded: &Loaded) -> Vec<Finding> {
     let mut findings = vec![profile(loaded)];
     findings.extend(places::secrets(loaded));
     if let Some(finding) = database::closed(loaded) {
-        // Neither who runs on it nor whose the ports are could be told.
+        // Without the database nothing shows which process runs on it or whose the ports are.
         findings.push(finding);
         return findings;
     }

@@ -24,7 +24,7 @@ pub(super) struct Answer {
     /// What keeps it from full service, and what it warns of; each with what recovers.
     degraded: Vec<String>,
     warnings: Vec<String>,
-    /// Keys whose values are others there; an error where it doesn't tell.
+    /// Keys whose values are others there; an error where the daemon doesn't answer it.
     differing: Result<Vec<String>, String>,
 }
 

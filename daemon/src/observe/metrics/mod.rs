@@ -54,7 +54,7 @@ const LIMITS: Limits = Limits {
     body_bytes_max: 1024,
 };
 
-/// Everything that is told.
+/// Everything that `/metrics` shows.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
     /// The state, as `/v1/status` has it.
@@ -127,8 +127,8 @@ pub trait Source: Send + Sync + 'static {
     fn figures(&self) -> BoxFuture<'_, Figures>;
 }
 
-/// Answers scrapes, one after the other: whoever may ask can't have the database read by many at
-/// once.
+/// Answers scrapes, one after the other: many readers can't have the database read by many threads
+/// at once.
 pub struct Scraper {
     source: Arc<dyn Source>,
     turn: Mutex<()>,

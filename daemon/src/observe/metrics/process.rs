@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 /// The unit of times in `/proc`, the same on every platform that we build for.
 const TICKS_PER_S: u64 = 100;
 
-/// What the process costs; `None` where `/proc` doesn't tell.
+/// What the process costs; `None` where `/proc` doesn't say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Process {
     /// User and system time since the start, in ticks of a hundredth of a second.
@@ -33,11 +33,11 @@ impl Process {
             // The folder itself is open while it is read.
             open_fds: open_fds.map(|count| count.saturating_sub(1)),
             max_fds: getrlimit(Resource::Nofile).current,
-            ..Self::told(&stat, &status, &machine)
+            ..Self::parsed(&stat, &status, &machine)
         }
     }
 
-    fn told(stat: &str, status: &str, machine: &str) -> Self {
+    fn parsed(stat: &str, status: &str, machine: &str) -> Self {
         // The name in parentheses may hold anything; behind it begins field 3.
         let fields: Vec<&str> = stat
             .rsplit_once(')')
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn proc_is_read_past_a_name_with_blanks_and_what_is_missing_is_none() {
         let stat = "7 (a b) c) S 1 1 1 0 -1 4 5 6 7 8 150 50 0 0 20 0 9 0 1234 1 2";
-        let told = Process::told(stat, "Name:\tx\nVmRSS:\t  12 kB\nThreads:\t9\n", "btime 100\n");
+        let told = Process::parsed(stat, "Name:\tx\nVmRSS:\t  12 kB\nThreads:\t9\n", "btime 100\n");
         let expected = Process {
             cpu_ticks: Some(200),
             resident_bytes: Some(12_288),
@@ -82,7 +82,7 @@ mod tests {
             ..Process::default()
         };
         assert_eq!(told, expected);
-        assert_eq!(Process::told("", "", ""), Process::default());
+        assert_eq!(Process::parsed("", "", ""), Process::default());
         assert_eq!(Process::seconds(11_234), "112.34");
     }
 

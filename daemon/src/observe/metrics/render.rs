@@ -1,4 +1,4 @@
-//! From the figures to the text. What isn't known has no series: it is never told as 0.
+//! From the figures to the text. What isn't known has no series: it is never shown as 0.
 
 use edge::{EdgeReadings, Refused};
 use protocol::{Phase, ProductView, ReloadOutcome, Snapshot, SwitchView};
@@ -158,7 +158,7 @@ fn orders(page: &mut Page, snapshot: &Snapshot, writes: &Writes) {
     if orders.is_some() {
         placed_after.histogram(&[], &writes.placed_after, Unit::Microseconds);
     }
-    // Before the first reading there is nothing to show, and that is told.
+    // Before the first reading there is nothing to show, and this figure says so.
     let has_orders = snapshot.roles.iter().any(|role| role == "order");
     let readable = orders.is_some_and(|orders| orders.unreadable.is_none());
     page.single(f::OUTCOMES_READABLE, has_orders.then(|| u8::from(readable)));

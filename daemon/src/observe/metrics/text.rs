@@ -24,9 +24,9 @@ pub(super) struct Series<'a> {
 /// What a spread was measured in, and how many of it make the unit of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
-    /// Microseconds, told in seconds.
+    /// Microseconds, written in seconds.
     Microseconds,
-    /// Things, told as they are.
+    /// Things, written as they are.
     Things,
 }
 
@@ -72,12 +72,12 @@ impl Series<'_> {
         let mut up_to_here = 0;
         for (bound, count) in spread.bounds.iter().zip(&spread.counts) {
             up_to_here += count;
-            self.line("_bucket", labels, Some(&unit.told(*bound)), up_to_here);
+            self.line("_bucket", labels, Some(&unit.written(*bound)), up_to_here);
         }
-        // The sum of the counts that are told, so that the last bucket and the count agree.
+        // The sum of the counts that are written, so that the last bucket and the count agree.
         let count = spread.count();
         self.line("_bucket", labels, Some("+Inf"), count);
-        self.line("_sum", labels, None, unit.told(spread.sum));
+        self.line("_sum", labels, None, unit.written(spread.sum));
         self.line("_count", labels, None, count);
     }
 
@@ -102,7 +102,7 @@ impl Series<'_> {
 }
 
 impl Unit {
-    fn told(self, value: u64) -> String {
+    fn written(self, value: u64) -> String {
         match self {
             Self::Things => value.to_string(),
             Self::Microseconds => seconds(value, 1_000_000),

@@ -1,5 +1,5 @@
-//! A part's track record as it is shared: whoever knows an outcome notes it here, whoever looks at
-//! a cause tells what it found, and the status reads.
+//! A part's track record as it is shared: roles note here what became of orders, the looks at
+//! causes note what they found, and the status reads both.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,7 +47,7 @@ impl Record {
         Self { subject, track: Mutex::default(), throughs: AtomicU64::new(0) }
     }
 
-    /// What it is of.
+    /// The part, and what its failing means.
     #[must_use]
     pub const fn subject(&self) -> Subject {
         self.subject
@@ -70,7 +70,7 @@ impl Record {
         self.track().seen(now(), cause);
     }
 
-    /// A look that tells by itself what it finds has found something.
+    /// A look that reports its cause elsewhere has found that something still fails.
     pub fn still(&self) {
         self.track().still();
     }
@@ -88,7 +88,7 @@ impl Record {
     /// Whether it is anything but well.
     #[must_use]
     pub fn is_troubled(&self) -> bool {
-        self.track().told(Instant::now()).is_some()
+        self.track().at_moment(Instant::now()).is_some()
     }
 
     /// How often orders went through since the start.
@@ -100,22 +100,22 @@ impl Record {
     /// Why it fails; `None` while it doesn't.
     #[must_use]
     pub fn failing(&self) -> Option<Cause> {
-        let told = self.track().told(Instant::now())?;
-        (told.state == TroubleState::Failing).then_some(told.cause)
+        let trouble = self.track().at_moment(Instant::now())?;
+        (trouble.state == TroubleState::Failing).then_some(trouble.cause)
     }
 
     /// How it stands; `None` when it is well.
     #[must_use]
     pub fn told(&self) -> Option<Trouble> {
-        let told = self.track().told(Instant::now())?;
+        let trouble = self.track().at_moment(Instant::now())?;
         let Subject { part, what, refuses } = self.subject;
-        let (cause, failing) = (&told.cause, told.state == TroubleState::Failing);
+        let (cause, failing) = (&trouble.cause, trouble.state == TroubleState::Failing);
         Some(Trouble {
             part: part.as_str().to_owned(),
             what: what.to_owned(),
-            state: told.state,
-            since: told.since,
-            orders: told.orders,
+            state: trouble.state,
+            since: trouble.since,
+            orders: trouble.orders,
             refuses: failing && refuses == Refuses::Everybody,
             text: format!("{what}: {cause}"),
         })

@@ -32,23 +32,23 @@ pub(crate) struct Moment {
     pub(crate) at: EpochMs,
 }
 
-/// What was noted of one part.
+/// What was noted about one part.
 #[derive(Debug, Default)]
 pub(crate) struct TrackRecord {
-    trouble: Option<Trouble>,
+    trouble: Option<OpenTrouble>,
     /// When the last trouble was ended by an order.
     ended: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Trouble {
+struct OpenTrouble {
     since: EpochMs,
     /// Orders that failed; 0 where only a look has found it.
     orders: u64,
     cause: Cause,
     /// When an order failed last, or a look found it.
     failed: Instant,
-    last: Outcome,
+    last: LastTry,
     /// When an order went through last. `None` unless this trouble began soon after the end of the
     /// one before.
     through: Option<Instant>,
@@ -57,7 +57,7 @@ struct Trouble {
 
 /// How the last order went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum LastTry {
     Failed,
     Through,
 }
@@ -72,7 +72,7 @@ enum Look {
 
 /// A trouble as it stands at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct TroubleNow {
     pub(crate) state: TroubleState,
     pub(crate) since: EpochMs,
     pub(crate) orders: u64,
@@ -84,8 +84,8 @@ impl TrackRecord {
     pub(crate) fn through(&mut self, now: Moment) {
         self.settle(now.instant);
         match &mut self.trouble {
-            Some(Trouble { through: Some(through), last, .. }) => {
-                (*through, *last) = (now.instant, Outcome::Through);
+            Some(OpenTrouble { through: Some(through), last, .. }) => {
+                (*through, *last) = (now.instant, LastTry::Through);
             }
             Some(_) => {
                 self.trouble = None;
@@ -100,12 +100,12 @@ impl TrackRecord {
         self.settle(now.instant);
         let before = self.trouble.take();
         let ended = self.ended.filter(|ended| now.instant < *ended + QUIET);
-        self.trouble = Some(Trouble {
+        self.trouble = Some(OpenTrouble {
             since: before.as_ref().map_or(now.at, |before| before.since),
             orders: before.as_ref().map_or(0, |before| before.orders) + orders,
             cause,
             failed: now.instant,
-            last: Outcome::Failed,
+            last: LastTry::Failed,
             through: before.map_or(ended, |before| before.through),
             look: Look::NotYet,
         });
@@ -120,12 +120,12 @@ impl TrackRecord {
                 trouble.cause = cause;
             }
             None => {
-                self.trouble = Some(Trouble {
+                self.trouble = Some(OpenTrouble {
                     since: now.at,
                     orders: 0,
                     cause,
                     failed: now.instant,
-                    last: Outcome::Failed,
+                    last: LastTry::Failed,
                     through: None,
                     look: Look::Seen,
                 });
@@ -133,8 +133,8 @@ impl TrackRecord {
         }
     }
 
-    /// A look has found the cause still there, where orders have failed for it; else it tells by
-    /// itself what it found.
+    /// A look has found the cause still there, where orders have failed for it. Where none has
+    /// failed, the look reports the cause elsewhere.
     pub(crate) fn still(&mut self) {
         if let Some(trouble) = &mut self.trouble {
             trouble.look = Look::Seen;
@@ -145,7 +145,7 @@ impl TrackRecord {
     /// it.
     pub(crate) fn gone(&mut self) {
         match &mut self.trouble {
-            Some(Trouble { orders: 0, .. }) => self.trouble = None,
+            Some(OpenTrouble { orders: 0, .. }) => self.trouble = None,
             Some(trouble) => trouble.look = Look::Gone,
             None => {}
         }
@@ -157,11 +157,11 @@ impl TrackRecord {
     }
 
     /// How it stands; `None` when it is well.
-    pub(crate) fn told(&self, now: Instant) -> Option<Told> {
+    pub(crate) fn at_moment(&self, now: Instant) -> Option<TroubleNow> {
         let trouble = self.trouble.as_ref()?;
         let state = trouble.state(now)?;
-        let Trouble { since, orders, cause, .. } = trouble;
-        Some(Told { state, since: *since, orders: *orders, cause: cause.clone() })
+        let OpenTrouble { since, orders, cause, .. } = trouble;
+        Some(TroubleNow { state, since: *since, orders: *orders, cause: cause.clone() })
     }
 
     /// Forgets what is over by the time that has passed.
@@ -175,16 +175,16 @@ impl TrackRecord {
     }
 }
 
-impl Trouble {
+impl OpenTrouble {
     fn state(&self, now: Instant) -> Option<TroubleState> {
         let quiet = self.failed + QUIET <= now;
         let through_lately = self.through.is_some_and(|through| now < through + THROUGH_WITHIN);
         match self.last {
-            Outcome::Through if quiet => None,
-            Outcome::Through => Some(TroubleState::Partly),
-            Outcome::Failed if through_lately => Some(TroubleState::Partly),
-            Outcome::Failed if quiet && self.look == Look::Gone => Some(TroubleState::Recovering),
-            Outcome::Failed => Some(TroubleState::Failing),
+            LastTry::Through if quiet => None,
+            LastTry::Through => Some(TroubleState::Partly),
+            LastTry::Failed if through_lately => Some(TroubleState::Partly),
+            LastTry::Failed if quiet && self.look == Look::Gone => Some(TroubleState::Recovering),
+            LastTry::Failed => Some(TroubleState::Failing),
         }
     }
 }

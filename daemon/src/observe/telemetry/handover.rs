@@ -1,6 +1,6 @@
-//! The hand-over of the log: whoever logs leaves a line here and goes on; one thread of its own
-//! takes the lines to where they go, and it alone waits for whoever reads them there. So a pipe
-//! that nobody reads, a stopped terminal or a journal that hangs holds nobody up.
+//! The hand-over of the log: a thread that logs leaves a line here and goes on. One thread of its
+//! own takes the lines to where they go, and it alone waits for their reader. So a pipe that nobody
+//! reads, a stopped terminal or a journal that hangs holds nobody up.
 //!
 //! The room is bounded. What finds none is dropped and counted by level, and once lines flow again
 //! one of them says how many were lost. Warnings and errors have room of their own, which a flood
@@ -60,8 +60,8 @@ impl Dropped {
 
     fn since(&self, earlier: &Self) -> Self {
         let mut left = *self;
-        for (count, told) in left.by_level.iter_mut().zip(earlier.by_level) {
-            *count = count.saturating_sub(told);
+        for (count, reported) in left.by_level.iter_mut().zip(earlier.by_level) {
+            *count = count.saturating_sub(reported);
         }
         left
     }
@@ -87,8 +87,8 @@ struct Waiting {
     bytes: [usize; 2],
     /// Whether lines are on their way to the sink.
     is_busy: bool,
-    /// The losses that the log has told of.
-    told: Dropped,
+    /// The losses that the log has shown.
+    reported: Dropped,
     /// The thread that takes the lines.
     taker: Option<ThreadId>,
 }
@@ -144,10 +144,10 @@ impl HandOver {
         self.0.dropped()
     }
 
-    /// Whether lines were lost of which the log hasn't told yet.
+    /// Whether lines were lost and the log hasn't shown it yet.
     pub(super) fn is_losing(&self) -> bool {
-        let told = self.0.waiting().told;
-        0 < self.dropped().since(&told).lines()
+        let reported = self.0.waiting().reported;
+        0 < self.dropped().since(&reported).lines()
     }
 
     /// Waits until every line was written, but no longer than this. Whether they were.
@@ -196,7 +196,7 @@ impl Shared {
             }
             // Where nothing can be written, the line that says so couldn't be either.
             if flows {
-                self.tell(lost);
+                self.report(lost);
             }
         }
     }
@@ -214,10 +214,10 @@ impl Shared {
         std::mem::take(&mut waiting.lines)
     }
 
-    /// Leaves a line about losses that none has told of.
-    fn tell(&self, lost: Dropped) {
-        let told = std::mem::replace(&mut self.waiting().told, lost);
-        let new = lost.since(&told);
+    /// Leaves a line about losses that no line has shown yet.
+    fn report(&self, lost: Dropped) {
+        let reported = std::mem::replace(&mut self.waiting().reported, lost);
+        let new = lost.since(&reported);
         let (lines, warnings, errors) = (new.lines(), new.by_level[1], new.by_level[0]);
         if lines == 0 {
             return;

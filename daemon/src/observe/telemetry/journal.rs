@@ -3,8 +3,8 @@
 //! the journal's socket blocks once a dozen entries wait in it.
 //!
 //! `journalctl` and `systemctl status` show an entry's `MESSAGE` and none of its other fields, and
-//! what an event is about often stands in its fields alone: `listening`. So they are told behind
-//! the message as well. As the journal's own fields they stay, for `journalctl -o json` and
+//! what an event is about often stands in its fields alone: `listening`. So the fields are written
+//! behind the message as well. As the journal's own fields they stay, for `journalctl -o json` and
 //! matches; where the event came from is in those only.
 
 use std::fmt::{Debug, Write};
@@ -33,8 +33,8 @@ const IDENTIFIER: &str = "seckilld";
 const FIELD_PREFIX: &str = "SECKILL_";
 const MESSAGE: &str = "message";
 
-/// The journal as the log's sink. Each entry finds its way by name, so that a journal that is
-/// started anew gets the next one.
+/// The journal as the log's sink. Each entry finds its way by name, so that a journal that was
+/// started again gets the next one.
 pub(super) struct Journal(UnixDatagram);
 
 impl Journal {
@@ -99,11 +99,11 @@ fn entry(event: &Event<'_>) -> Vec<u8> {
         put(&mut entry, "CODE_LINE", &line.to_string());
     }
     put(&mut entry, "SYSLOG_IDENTIFIER", IDENTIFIER);
-    let mut texts = Texts { entry, message: None, told: String::new() };
+    let mut texts = Texts { entry, message: None, shown: String::new() };
     event.record(&mut texts);
-    let Texts { mut entry, message, told } = texts;
+    let Texts { mut entry, message, shown } = texts;
     if let Some(message) = message {
-        put(&mut entry, "MESSAGE", &(message + &told));
+        put(&mut entry, "MESSAGE", &(message + &shown));
     }
     entry
 }
@@ -134,7 +134,7 @@ struct Texts {
     /// What goes at the beginning of the entry's message.
     message: Option<String>,
     /// All but the message, each with a blank before it.
-    told: String,
+    shown: String,
 }
 
 impl Texts {
@@ -144,7 +144,7 @@ impl Texts {
             return;
         }
         let name = field.name().trim_start_matches("r#");
-        tell(&mut self.told, name, &text);
+        append(&mut self.shown, name, &text);
         put(&mut self.entry, &name_in_journal(name), &text);
     }
 }
@@ -168,7 +168,7 @@ fn name_in_journal(name: &str) -> String {
 
 /// Adds ` name=value`. A value whose end or beginning could be mistaken is quoted as Rust does it,
 /// so that a field never takes a second line.
-fn tell(line: &mut String, name: &str, value: &str) {
+fn append(line: &mut String, name: &str, value: &str) {
     let is_doubtful = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '=');
     // A `String` takes everything.
     let _ = match value.is_empty() || value.contains(is_doubtful) {

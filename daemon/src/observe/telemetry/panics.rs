@@ -1,14 +1,14 @@
-//! Panics, told in the log. The standard library's own message goes straight to standard error,
-//! where it would wait for whoever reads there, and is no line of the log's format.
+//! Panics as lines of the log. The standard library's own message goes straight to standard error,
+//! where it would wait for the reader, and isn't in the log's format.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
 
-use instruments::contain::text_of;
+use instruments::panics::text_of;
 use tracing::error;
 
-/// Has panics told in the log from now on.
-pub(super) fn tell() {
+/// Has panics logged from now on.
+pub(super) fn log_all() {
     std::panic::set_hook(Box::new(hook));
 }
 

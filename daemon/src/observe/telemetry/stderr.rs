@@ -11,13 +11,13 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::handover::{HandOver, Sink};
 
-/// Between two tries where the descriptor would block and says so: whoever shares it has made it
-/// so.
+/// Between two tries where the descriptor would block and says so: another process that shares it
+/// has made it non-blocking.
 const AGAIN_AFTER: Duration = Duration::from_millis(10);
 
-/// Standard error, by a descriptor of its own: whoever holds the standard library's lock on it,
-/// say to write about a panic, isn't held up by a line that hangs, and the other way round. What is
-/// behind the descriptor is shared with other processes, so it isn't made non-blocking.
+/// Standard error, by a descriptor of its own: a thread that holds the standard library's lock on
+/// it, say to write about a panic, isn't held up by a line that hangs, and the other way round.
+/// What is behind the descriptor is shared with other processes, so it isn't made non-blocking.
 pub(super) struct StandardError {
     file: File,
     /// Whether only a part of the last line was written.

@@ -3,7 +3,7 @@
 //! does the rest, which is what was committed meanwhile. SQLite starts the log over only when
 //! nothing is left to move, so a helper alone would let it grow for as long as orders come.
 //!
-//! The helper changes no row: what it writes is in the log already, durably.
+//! The helper changes no table's row: what it writes is in the log already, durably.
 
 use std::fs::File;
 use std::path::Path;
@@ -50,7 +50,7 @@ pub(crate) struct Checkpointer {
     /// `None` where it couldn't be started: the writer does all of it then.
     helper: Option<Helper>,
     contents: Arc<Contents>,
-    stage: Stage,
+    stage: CheckpointStage,
     /// The log's length in pages when it was last looked after.
     moved_at: i64,
     /// Pages from which on the log starts over so that its file stays below the limit on file
@@ -67,7 +67,7 @@ struct Helper {
 
 /// How far the moving is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum CheckpointStage {
     /// The log isn't long.
     Resting,
     /// The helper is at work.
@@ -88,7 +88,13 @@ impl Checkpointer {
         }
         let limit_pages =
             limits::bytes().and_then(|bytes| i64::try_from(bytes / 2 / PAGE_BYTES).ok());
-        Self { helper: helper.ok(), contents, stage: Stage::Resting, moved_at: 0, limit_pages }
+        Self {
+            helper: helper.ok(),
+            contents,
+            stage: CheckpointStage::Resting,
+            moved_at: 0,
+            limit_pages,
+        }
     }
 
     /// Called by the writer between two transactions, when every job has been answered; `jobs_wait`
@@ -98,7 +104,7 @@ impl Checkpointer {
         if self.limit_pages.is_some_and(|most| most <= pages) {
             self.make_room(connection);
         }
-        if self.stage == Stage::Helping {
+        if self.stage == CheckpointStage::Helping {
             let done = match &self.helper {
                 Some(helper) if self.moved_at + HELPING_PAGES_MAX <= pages => {
                     helper.wait();
@@ -108,7 +114,7 @@ impl Checkpointer {
                 None => true,
             };
             if done {
-                self.stage = Stage::Resting;
+                self.stage = CheckpointStage::Resting;
                 if ANEW_AT_PAGES <= pages {
                     passively(connection, &self.contents);
                 }
@@ -127,7 +133,9 @@ impl Checkpointer {
         // more.
         self.moved_at = pages;
         match &self.helper {
-            Some(helper) if helper.wake.try_send(()).is_ok() => self.stage = Stage::Helping,
+            Some(helper) if helper.wake.try_send(()).is_ok() => {
+                self.stage = CheckpointStage::Helping;
+            }
             _ => passively(connection, &self.contents),
         }
     }
@@ -137,7 +145,7 @@ impl Checkpointer {
     /// into the database file. Where it can't be, the failure of the write has been reported
     /// already.
     pub(crate) fn make_room(&self, connection: &Connection) {
-        if self.stage == Stage::Resting
+        if self.stage == CheckpointStage::Resting
             && let Some(_moving) = self.contents.moving()
         {
             let _ = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");

@@ -23,7 +23,7 @@ const OVER_S: [u64; 6] = [300, 60, 30, 10, 5, 2];
 
 /// What the writing thread is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum WriterStage {
     /// It waits for the write lock.
     Lock,
     /// It runs jobs within a transaction.
@@ -38,7 +38,7 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) struct Progress {
     database: PathBuf,
-    at: Mutex<Option<(Stage, Instant)>>,
+    at: Mutex<Option<(WriterStage, Instant)>>,
 }
 
 /// A process that has a file locked.
@@ -54,7 +54,7 @@ impl Progress {
     }
 
     /// The thread begins with something else.
-    pub(crate) fn enter(&self, stage: Stage) {
+    pub(crate) fn enter(&self, stage: WriterStage) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some((stage, Instant::now()));
     }
 
@@ -110,15 +110,15 @@ fn locked(locker: Option<&Locker>) -> String {
     }
 }
 
-fn stalled(stage: Stage, lasts: Duration, locker: Option<&Locker>) -> String {
+fn stalled(stage: WriterStage, lasts: Duration, locker: Option<&Locker>) -> String {
     let over = OVER_S.into_iter().find(|seconds| *seconds <= lasts.as_secs());
     let over = over.map_or_else(String::new, |seconds| format!(" for over {seconds} s"));
     let who = locked(locker);
     match stage {
-        Stage::Lock => format!("a write waits for the database's lock{over}: {who}"),
-        Stage::Work => format!("a transaction is at work{over}: {who}"),
-        Stage::Commit => format!("a commit is being written and synced{over}: {who}"),
-        Stage::Log => format!("the write-ahead log is being moved{over}: {who}"),
+        WriterStage::Lock => format!("a write waits for the database's lock{over}: {who}"),
+        WriterStage::Work => format!("a transaction is at work{over}: {who}"),
+        WriterStage::Commit => format!("a commit is being written and synced{over}: {who}"),
+        WriterStage::Log => format!("the write-ahead log is being moved{over}: {who}"),
     }
 }
 
@@ -126,7 +126,7 @@ fn stalled(stage: Stage, lasts: Duration, locker: Option<&Locker>) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Locker, Stage, locker_in, stalled};
+    use super::{Locker, WriterStage, locker_in, stalled};
     use crate::files::proc_locks::held_in;
 
     const LOCKS: &str = "1: POSIX  ADVISORY  READ 5 fe:00:7 124 124\n\
@@ -149,12 +149,12 @@ mod tests {
     fn what_is_known_is_told_and_nothing_else() {
         let python = Locker { pid: 4711, name: "python3".to_owned() };
         assert_eq!(
-            stalled(Stage::Lock, Duration::from_millis(7_400), Some(&python)),
+            stalled(WriterStage::Lock, Duration::from_millis(7_400), Some(&python)),
             "a write waits for the database's lock for over 5 s: process 4711 (python3) holds the \
              database's write lock"
         );
         assert_eq!(
-            stalled(Stage::Commit, Duration::from_secs(1), None),
+            stalled(WriterStage::Commit, Duration::from_secs(1), None),
             "a commit is being written and synced: no other process is seen to hold a lock on it"
         );
     }

@@ -19,11 +19,11 @@ use crate::engine::checkpoint::{self, Checkpointer};
 use crate::engine::clock::Clock;
 use crate::engine::error::{CloseError, Fault, WriteError};
 use crate::engine::limits;
-use crate::engine::progress::Stage;
+use crate::engine::progress::WriterStage;
 use crate::engine::signals::Signals;
 use crate::engine::tx::{Effects, Tx, Undoing};
 use crate::files::copy;
-use crate::files::place::{Ground, Place};
+use crate::files::open_files::{Ground, OpenFiles};
 use crate::queue_table::queue_index::QueueIndex;
 
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
@@ -225,7 +225,7 @@ fn lost() -> WriteError {
 /// The writing thread's own things.
 struct Loop {
     connection: Connection,
-    place: Arc<Place>,
+    place: Arc<OpenFiles>,
     /// Whether the log was moved into a database that lost it.
     is_folded: bool,
     queue_index: Arc<QueueIndex>,
@@ -281,7 +281,7 @@ impl Loop {
             let jobs = self.admitted(jobs, displaced.as_ref());
             self.commit(jobs);
             if displaced.is_none() {
-                self.signals.progress.enter(Stage::Log);
+                self.signals.progress.enter(WriterStage::Log);
                 checkpointer.after_commit(&self.connection, !self.messages.is_empty());
                 if self.is_in_trouble() {
                     checkpointer.make_room(&self.connection);
@@ -419,7 +419,7 @@ impl Loop {
             return Err(WriteError::Rejected(cause));
         }
         let counts = tx.counts();
-        self.signals.progress.enter(Stage::Commit);
+        self.signals.progress.enter(WriterStage::Commit);
         around_commit(Commit::Ahead, counts.queued + counts.accepted, counts.decided);
         self.execute("COMMIT").map_err(|error| {
             tx.undo();
@@ -432,9 +432,9 @@ impl Loop {
     }
 
     fn begin(&self, undoing: Undoing) -> Result<Tx<'_>, WriteError> {
-        self.signals.progress.enter(Stage::Lock);
+        self.signals.progress.enter(WriterStage::Lock);
         self.execute("BEGIN IMMEDIATE").map_err(|error| self.not_begun(&error))?;
-        self.signals.progress.enter(Stage::Work);
+        self.signals.progress.enter(WriterStage::Work);
         Ok(Tx::new(&self.connection, &self.queue_index, (self.clock)(), undoing))
     }
 

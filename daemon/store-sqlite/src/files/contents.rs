@@ -137,7 +137,7 @@ impl Drop for Committing<'_> {
 }
 
 /// Whether a file is as it was left. A file system that lies elsewhere (shared with a virtual
-/// machine, say) may keep times less exactly than the kernel first tells them.
+/// machine, say) may keep times less exactly than the kernel first reports them.
 fn is_same((seconds, nanos, bytes): Left, now: Left) -> bool {
     let was = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
     let is = i128::from(now.0) * 1_000_000_000 + i128::from(now.1);

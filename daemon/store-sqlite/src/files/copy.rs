@@ -115,10 +115,10 @@ pub(crate) fn copy_for(purpose: Purpose, from: &Path, to: &Path) -> Result<Copie
     let broken =
         |why: String| CopyError::Broken { from: from.to_owned(), path: to.to_owned(), why };
     let copied = copy_pages(&source, to, &target);
-    copied.map_err(|error| broken(told(&error)))?;
+    copied.map_err(|error| broken(sentence_of(&error)))?;
     let log_bytes = open::size(&open::beside(from, "-wal"))?.unwrap_or(0);
     drop(source);
-    let moment = settle(purpose, to, before).map_err(|error| broken(told(&error)))?;
+    let moment = settle(purpose, to, before).map_err(|error| broken(sentence_of(&error)))?;
     target.sync_all().map_err(|error| broken(error.to_string()))?;
     let examined = judge(from, to)?;
     Ok(Copied { examined, moment, log_bytes })
@@ -135,13 +135,13 @@ pub(crate) fn rescue(source: &Connection, path: &Path) -> Result<PathBuf, String
     let beside = open::beside(path, &end);
     let why = match rescue_to(source, &beside) {
         Ok(()) => return Ok(beside),
-        Err(error) => format!("{}: {}", beside.display(), told(&error)),
+        Err(error) => format!("{}: {}", beside.display(), sentence_of(&error)),
     };
     let here = std::path::absolute(open::beside(name, &end));
     let here = here.map_err(|error| format!("{why}; the working folder is gone, too ({error})"))?;
     match rescue_to(source, &here) {
         Ok(()) => Ok(here),
-        Err(error) => Err(format!("{why}; {}: {}", here.display(), told(&error))),
+        Err(error) => Err(format!("{why}; {}: {}", here.display(), sentence_of(&error))),
     }
 }
 
@@ -297,7 +297,7 @@ fn judge(from: &Path, to: &Path) -> Result<Examined, CopyError> {
 }
 
 /// A full disk in words: SQLite's own say that the database is full.
-fn told(error: &rusqlite::Error) -> String {
+fn sentence_of(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
         _ => error.to_string(),

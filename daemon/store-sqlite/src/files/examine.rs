@@ -159,8 +159,8 @@ fn encoded(path: &Path) -> String {
 
 fn integrity(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut check = connection.prepare(&format!("PRAGMA integrity_check({FAULTS_MAX})"))?;
-    let told: rusqlite::Result<Vec<String>> = check.query_map([], |row| row.get(0))?.collect();
-    Ok(told?.into_iter().filter(|line| line != "ok").collect())
+    let lines: rusqlite::Result<Vec<String>> = check.query_map([], |row| row.get(0))?.collect();
+    Ok(lines?.into_iter().filter(|line| line != "ok").collect())
 }
 
 /// Interrupts the work when it takes too long: `None`.

@@ -7,6 +7,6 @@ pub(crate) mod examine;
 pub(crate) mod holder;
 pub(crate) mod id_file;
 pub(crate) mod lock;
-pub(crate) mod place;
+pub(crate) mod open_files;
 pub(crate) mod proc_locks;
 pub(crate) mod restore;

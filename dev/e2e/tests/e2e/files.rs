@@ -202,7 +202,7 @@ async fn stop_with_a_copy(ground: &Ground, mut daemon: Daemon, folder: &Path) ->
     Ok(copy)
 }
 
-type Fault = fn(&Ground) -> std::io::Result<()>;
+type Damage = fn(&Ground) -> std::io::Result<()>;
 
 /// Everything of the store but what is kept for the next start.
 fn remove_all(ground: &Ground) -> std::io::Result<()> {
@@ -220,7 +220,7 @@ fn another_over_it(ground: &Ground) -> std::io::Result<()> {
 }
 
 /// What can be done to the files for good, and the words by which it is told.
-const FAULTS: [(&str, Fault, &str); 7] = [
+const DAMAGES: [(&str, Damage, &str); 7] = [
     ("all removed", remove_all, "s.db is gone"),
     ("database removed", |g| fs::remove_file(g.file("")), "s.db is gone"),
     ("log removed", |g| fs::remove_file(g.file("-wal")), "s.db-wal is gone"),
@@ -244,12 +244,12 @@ fn replace(path: &Path) -> std::io::Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_takes_its_files_nothing_is_accepted_and_a_stop_keeps_all() -> Result<()> {
-    for (what, fault, words) in FAULTS {
+    for (what, damage, words) in DAMAGES {
         let ground = Ground::new()?;
         let daemon = ground.start().await?;
         let played = async {
             ten_orders(&daemon).await?;
-            fault(&ground)?;
+            damage(&ground)?;
             is_shut(&daemon, words).await?;
             let there = fs::read(ground.file("")).ok();
             let data = ground.data();

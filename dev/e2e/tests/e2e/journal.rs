@@ -88,12 +88,13 @@ fn in_its_own_run(command: &Command, socket: Option<&Path>) -> Result<Command> {
 }
 
 /// A daemon that logs to a journal of the test's own.
-fn journalling(folder: &Path) -> Result<(Journal, Running, log::Desk)> {
+fn journalling(folder: &Path) -> Result<(Journal, Running, log::SilencedDaemon)> {
     let socket = folder.join("journal");
     let journal = Journal(UnixDatagram::bind(&socket)?);
-    let (command, desk) = log::told(folder, Options::embedded().set("log.format", "journald"))?;
+    let (command, silenced) =
+        log::command_of(folder, Options::embedded().set("log.format", "journald"))?;
     let daemon = in_its_own_run(&command, Some(&socket))?.spawn()?;
-    Ok((journal, Running(daemon), desk))
+    Ok((journal, Running(daemon), silenced))
 }
 
 #[tokio::test]
@@ -137,11 +138,11 @@ async fn a_line_of_the_journal_tells_its_fields_and_has_them_as_fields() -> Resu
 #[tokio::test]
 async fn a_journal_that_nobody_reads_holds_nobody_up() -> Result<()> {
     let folder = TempDir::new()?;
-    let (journal, mut daemon, desk) = journalling(folder.path())?;
-    desk.until_ready().await?;
-    desk.flood().await?;
-    desk.serves().await?;
-    let dropped = desk.dropped().await?;
+    let (journal, mut daemon, silenced) = journalling(folder.path())?;
+    silenced.until_ready().await?;
+    silenced.flood().await?;
+    silenced.serves().await?;
+    let dropped = silenced.dropped().await?;
     ensure!(0 < dropped, "nothing was lost");
     // It reads again.
     let lost = loop {
@@ -151,7 +152,7 @@ async fn a_journal_that_nobody_reads_holds_nobody_up() -> Result<()> {
         }
     };
     assert_eq!(lost, dropped.to_string());
-    desk.signal(Signal::TERM).await?;
+    silenced.signal(Signal::TERM).await?;
     log::ended(&mut daemon).await
 }
 

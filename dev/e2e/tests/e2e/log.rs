@@ -29,13 +29,13 @@ const LONG_LINE: usize = 20_000;
 const LINES: u64 = 120;
 
 /// Where a daemon answers whose log can't be read.
-pub(crate) struct Desk {
+pub(crate) struct SilencedDaemon {
     pub(crate) admin: Admin,
     pub(crate) gateway: String,
     client: Client,
 }
 
-impl Desk {
+impl SilencedDaemon {
     pub(crate) async fn until_ready(&self) -> Result<()> {
         until("the start", LONG, || async {
             let ready = self.client.get(&format!("{}/readyz", self.gateway)).await;
@@ -91,12 +91,15 @@ impl Desk {
 }
 
 /// A daemon's command, and where it will answer.
-pub(crate) fn told(folder: &Path, options: Options) -> Result<(Command, Desk)> {
+pub(crate) fn command_of(folder: &Path, options: Options) -> Result<(Command, SilencedDaemon)> {
     let gateway = format!("127.0.0.1:{}", quiet_port(&[])?);
     let options = options.set("gateway.listen", &*gateway);
     let command = options.command(folder, "run")?;
     let admin = Admin::at(&options.socket(folder));
-    Ok((command, Desk { admin, gateway: format!("http://{gateway}"), client: Client::default() }))
+    Ok((
+        command,
+        SilencedDaemon { admin, gateway: format!("http://{gateway}"), client: Client::default() },
+    ))
 }
 
 pub(crate) async fn ended(daemon: &mut Running) -> Result<()> {
@@ -112,35 +115,35 @@ pub(crate) async fn ended(daemon: &mut Running) -> Result<()> {
 /// A daemon that logs to where the test says, and is ready.
 struct Logging {
     daemon: Running,
-    desk: Desk,
+    silenced: SilencedDaemon,
     _folder: TempDir,
 }
 
 impl Logging {
     async fn to(stderr: impl Into<Stdio>) -> Result<Self> {
         let folder = TempDir::new()?;
-        let (mut command, desk) = told(folder.path(), Options::embedded())?;
+        let (mut command, silenced) = command_of(folder.path(), Options::embedded())?;
         let daemon = Running(command.stderr(stderr).spawn()?);
-        desk.until_ready().await?;
-        Ok(Self { daemon, desk, _folder: folder })
+        silenced.until_ready().await?;
+        Ok(Self { daemon, silenced, _folder: folder })
     }
 
     async fn stop(&mut self) -> Result<()> {
-        self.desk.signal(Signal::TERM).await?;
+        self.silenced.signal(Signal::TERM).await?;
         ended(&mut self.daemon).await
     }
 }
 
 /// The same in a terminal, by a shell's script for which the daemon's command is `"$0" "$@"`.
-async fn in_a_terminal(folder: &Path, script: &str) -> Result<(Terminal, Desk)> {
+async fn in_a_terminal(folder: &Path, script: &str) -> Result<(Terminal, SilencedDaemon)> {
     let options = Options::embedded().set("log.format", "pretty");
-    let (command, desk) = told(folder, options)?;
+    let (command, silenced) = command_of(folder, options)?;
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Option<Vec<&str>> = words.map(OsStr::to_str).collect();
     let arguments = [&["-c", script][..], &words.context("no text")?].concat();
     let terminal = Terminal::run(folder, (80, 24), Path::new("/bin/bash"), &arguments)?;
-    desk.until_ready().await?;
-    Ok((terminal, desk))
+    silenced.until_ready().await?;
+    Ok((terminal, silenced))
 }
 
 /// The lines of a log, by a thread of its own, up to its end.
@@ -175,15 +178,15 @@ async fn a_start_that_is_refused_ends_though_nobody_reads_why() -> Result<()> {
 async fn a_pipe_that_nobody_reads_holds_nobody_up_and_the_stop_neither() -> Result<()> {
     let (unread, pipe) = std::io::pipe()?;
     let mut logging = Logging::to(pipe).await?;
-    let desk = &logging.desk;
-    desk.flood().await?;
-    desk.serves().await?;
-    let state = desk.admin.status().await?;
+    let silenced = &logging.silenced;
+    silenced.flood().await?;
+    silenced.serves().await?;
+    let state = silenced.admin.status().await?;
     ensure!(0 < state.log.dropped && state.log.is_losing, "{:?}", state.log);
     ensure!(state.log.dropped_grave == 0, "a flood of information took the warnings' room");
     let told = state.warnings.iter().any(|warning| warning.contains("the log's lines"));
     ensure!(told, "{:?}", state.warnings);
-    let metrics = desk.admin.get("/metrics").await?.text();
+    let metrics = silenced.admin.get("/metrics").await?.text();
     let series = format!("seckill_log_lines_dropped_total{{level=\"info\"}} {}", state.log.dropped);
     ensure!(metrics.contains(&series), "not {series}: {metrics}");
     ensure!(metrics.contains("seckill_log_lines_dropped_total{level=\"warn\"} 0"), "{metrics}");
@@ -196,16 +199,16 @@ async fn a_pipe_that_nobody_reads_holds_nobody_up_and_the_stop_neither() -> Resu
 async fn once_lines_flow_again_one_says_how_many_were_lost_and_the_last_ones_come() -> Result<()> {
     let (pipe, written) = std::io::pipe()?;
     let mut logging = Logging::to(written).await?;
-    let desk = &logging.desk;
-    desk.flood().await?;
-    let dropped = desk.dropped().await?;
+    let silenced = &logging.silenced;
+    silenced.flood().await?;
+    let dropped = silenced.dropped().await?;
     ensure!(0 < dropped);
     let lines = read(pipe);
     until("the log flows", LONG, || async {
-        Ok((!desk.admin.status().await?.log.is_losing).then_some(()))
+        Ok((!silenced.admin.status().await?.log.is_losing).then_some(()))
     })
     .await?;
-    ensure!(desk.dropped().await? == dropped);
+    ensure!(silenced.dropped().await? == dropped);
     logging.stop().await?;
     let lines = lines.join().ok().context("the reader")?;
     let lost: Vec<&Value> = lines.iter().filter(|line| line["lines"].is_u64()).collect();
@@ -226,8 +229,8 @@ async fn a_reader_that_has_left_and_a_full_disk_stop_nothing() -> Result<()> {
     let full: Stdio = File::options().write(true).open("/dev/full")?.into();
     for stderr in [left.into(), full] {
         let mut logging = Logging::to(stderr).await?;
-        logging.desk.serves().await?;
-        ensure!(0 < logging.desk.dropped().await?, "what can't be written is counted");
+        logging.silenced.serves().await?;
+        ensure!(0 < logging.silenced.dropped().await?, "what can't be written is counted");
         logging.stop().await?;
     }
     Ok(())
@@ -250,12 +253,12 @@ async fn what_standard_error_is_shared_with_stays_as_it_is() -> Result<()> {
 #[tokio::test]
 async fn a_terminal_that_is_stopped_holds_nobody_up() -> Result<()> {
     let folder = TempDir::new()?;
-    let (terminal, desk) = in_a_terminal(folder.path(), "exec \"$0\" \"$@\"").await?;
+    let (terminal, silenced) = in_a_terminal(folder.path(), "exec \"$0\" \"$@\"").await?;
     terminal.press("C-s")?;
-    desk.flood().await?;
-    desk.serves().await?;
-    ensure!(0 < desk.dropped().await?, "the terminal wasn't stopped");
-    desk.stop().await
+    silenced.flood().await?;
+    silenced.serves().await?;
+    ensure!(0 < silenced.dropped().await?, "the terminal wasn't stopped");
+    silenced.stop().await
 }
 
 /// A shell's background job on a terminal that keeps such jobs from writing (`stty tostop`).
@@ -263,10 +266,10 @@ async fn a_terminal_that_is_stopped_holds_nobody_up() -> Result<()> {
 async fn a_daemon_in_the_background_of_a_terminal_is_not_stopped_by_its_log() -> Result<()> {
     let folder = TempDir::new()?;
     let script = "set -m; stty tostop; env --default-signal=TTOU \"$0\" \"$@\" & sleep 600";
-    let (_terminal, desk) = in_a_terminal(folder.path(), script).await?;
-    desk.serves().await?;
+    let (_terminal, silenced) = in_a_terminal(folder.path(), script).await?;
+    silenced.serves().await?;
     let status =
-        std::fs::read_to_string(format!("/proc/{}/status", desk.admin.status().await?.pid))?;
+        std::fs::read_to_string(format!("/proc/{}/status", silenced.admin.status().await?.pid))?;
     ensure!(!status.contains("State:\tT"), "{status}");
-    desk.stop().await
+    silenced.stop().await
 }

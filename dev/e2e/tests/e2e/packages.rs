@@ -141,7 +141,7 @@ fn runs_as_its_own_user(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-/// The desk and the doctor find the running daemon without being told where it is.
+/// `seckillctl` and the doctor find the running daemon without an argument that says where it is.
 async fn operated(machine: &Machine) -> Result<()> {
     let told = machine.done(&["seckillctl", "status"])?;
     ensure!(told.contains("serving, profile embedded"), "{told}");

@@ -92,18 +92,18 @@ async fn the_limit_on_processor_time_stops_in_order_with_a_code_of_its_own() -> 
 async fn a_limit_on_file_sizes_is_as_a_full_disk() -> Result<()> {
     let folder = TempDir::new()?;
     let options = || Options::embedded().set("products", PRODUCTS);
-    let (command, desk) = log::told(folder.path(), options())?;
+    let (command, silenced) = log::command_of(folder.path(), options())?;
     let mut limited = Command::new("/bin/sh");
     limited.args(["-c", LIMITED]).arg(command.get_program()).args(command.get_args());
     limited.current_dir(folder.path()).env_clear();
     // A file that may not grow either.
     let log = std::fs::File::create(folder.path().join("log"))?;
     let mut daemon = Running(limited.stderr(log).spawn()?);
-    desk.until_ready().await?;
+    silenced.until_ready().await?;
     let (mut queued, mut refused) = (Vec::new(), 0);
     for number in 0..20_000 {
         let buyer = phone(number);
-        let told = desk.charge(&buyer).await?.json()?;
+        let told = silenced.charge(&buyer).await?.json()?;
         match told["code"].as_str() {
             Some("10000") => queued.push(buyer),
             Some("40004") => refused += 1,
@@ -114,10 +114,10 @@ async fn a_limit_on_file_sizes_is_as_a_full_disk() -> Result<()> {
         }
     }
     ensure!(refused == 20, "{} orders fit", queued.len());
-    let trouble = desk.admin.status().await?.store.trouble.context("no trouble")?;
+    let trouble = silenced.admin.status().await?.store.trouble.context("no trouble")?;
     let wanted = format!("limit on file sizes (ulimit -f, LimitFSIZE=) of {FILE_BYTES} bytes");
     ensure!(trouble.contains(&wanted), "{trouble}");
-    desk.signal(Signal::TERM).await?;
+    silenced.signal(Signal::TERM).await?;
     log::ended(&mut daemon).await?;
     println!("{} orders were queued below the limit", queued.len());
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::{Fault, numbered};
+use super::{Untidy, numbered};
 
 /// A fault for each place in the text that leads nowhere below `root`.
-pub(super) fn dangling(root: &Path, text: &str) -> Vec<Fault> {
+pub(super) fn dangling(root: &Path, text: &str) -> Vec<Untidy> {
     let named = numbered(text).flat_map(|(number, line)| {
         line.split([' ', '"', '\'']).filter_map(move |word| Some((number, place(word)?)))
     });

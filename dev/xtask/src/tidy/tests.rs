@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::{Fault, faults, function_name, judge};
+use super::{Untidy, faults, function_name, judge};
 
-fn told(name: &str, text: &str) -> Vec<Fault> {
+fn told(name: &str, text: &str) -> Vec<Untidy> {
     judge(Path::new(name), text)
 }
 
-fn lines_of(faults: &[Fault]) -> Vec<usize> {
+fn lines_of(faults: &[Untidy]) -> Vec<usize> {
     faults.iter().map(|(line, _)| *line).collect()
 }
 

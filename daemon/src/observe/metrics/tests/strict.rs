@@ -1,5 +1,5 @@
-//! A reader of the text format that takes only what is sound: each family told once and whole, each
-//! series once, histograms that add up.
+//! A reader of the text format that takes only what is sound: each family written once and whole,
+//! each series once, histograms that add up.
 
 use std::collections::BTreeMap;
 

@@ -54,7 +54,7 @@ impl Tried {
     }
 
     fn state(&self) -> Option<TroubleState> {
-        self.record.told(self.now().instant).map(|told| told.state)
+        self.record.at_moment(self.now().instant).map(|trouble| trouble.state)
     }
 }
 
@@ -69,9 +69,9 @@ fn one_refusal_is_trouble_until_an_order_has_gone_through() {
     assert_eq!(part.failed("full").state(), FAILING);
     assert_eq!(part.wait(3_600_000).state(), FAILING, "time alone proves nothing");
     part.failed("still full");
-    let told = part.record.told(part.now().instant).unwrap();
-    assert_eq!((told.since, told.orders), (EpochMs(0), 2));
-    assert_eq!(told.cause.0, "still full");
+    let trouble = part.record.at_moment(part.now().instant).unwrap();
+    assert_eq!((trouble.since, trouble.orders), (EpochMs(0), 2));
+    assert_eq!(trouble.cause.0, "still full");
     assert_eq!(part.through().state(), None);
 }
 
@@ -83,7 +83,7 @@ fn a_cause_that_is_gone_is_no_proof_and_may_be_tried_after_ten_seconds() {
     assert_eq!(part.wait(1).state(), RECOVERING);
     // The next refusal puts it back, and it is the same trouble.
     assert_eq!(part.failed("full").state(), FAILING);
-    assert_eq!(part.record.told(part.now().instant).unwrap().since, EpochMs(0));
+    assert_eq!(part.record.at_moment(part.now().instant).unwrap().since, EpochMs(0));
     assert_eq!(part.wait(10_000).state(), FAILING, "the look was before the refusal");
     assert_eq!(part.gone().state(), RECOVERING);
     assert_eq!(part.seen("full").state(), FAILING);

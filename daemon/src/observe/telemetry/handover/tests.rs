@@ -18,7 +18,7 @@ const LINES_MAX: usize = 1 << 16;
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(30);
 
-/// Writes a line when it is allowed to, as it is told to.
+/// Writes a line when the test allows it, with the result that the test gives.
 struct Gate {
     allowed: Receiver<io::Result<()>>,
     /// Says that it waits.

@@ -1,5 +1,5 @@
 //! Panics of a real process, as they come out of its standard error: once each, as lines of the
-//! log. The process is this test program, started anew for `the_process_itself`.
+//! log. The process is this test program, started again for `the_process_itself`.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
-use instruments::contain::contain;
+use instruments::panics::contain;
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry;
@@ -75,7 +75,7 @@ fn the_process_itself() {
             let stderr = stderr::StandardError::open().unwrap();
             let lines = HandOver::start(Measured(stderr)).unwrap();
             registry().with(journal::Entries(lines.clone())).init();
-            super::tell();
+            super::log_all();
             panic_in_all_ways();
             assert!(lines.flush(LONG));
             return;

@@ -9,14 +9,14 @@ use seckill_e2e::buyers::phone;
 
 use super::{Ground, charge, is_open, is_shut, is_told, stop_with_a_copy, ten_orders};
 
-type Fault = fn(&Ground) -> std::io::Result<()>;
+type Damage = fn(&Ground) -> std::io::Result<()>;
 
 fn cut(ground: &Ground, end: &str) -> std::io::Result<()> {
     File::options().write(true).open(ground.file(end))?.set_len(0)
 }
 
 /// What is written into them, and the words by which it is told.
-const FAULTS: [(&str, Fault, &str); 4] = [
+const DAMAGES: [(&str, Damage, &str); 4] = [
     (
         "an older copy over the database",
         |g| fs::copy(g.folder.path().join("old"), g.file("")).map(drop),
@@ -33,7 +33,7 @@ const FAULTS: [(&str, Fault, &str); 4] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_written_over_takes_no_orders_and_the_next_start_knows() -> Result<()> {
-    for (what, fault, words) in FAULTS {
+    for (what, damage, words) in DAMAGES {
         let ground = Ground::new()?;
         let mut daemon = ground.start().await?;
         let played = async {
@@ -49,7 +49,7 @@ async fn what_is_written_over_takes_no_orders_and_the_next_start_knows() -> Resu
                     ensure!(daemon.terminate().await?.status.success());
                 }
             }
-            fault(&ground)?;
+            damage(&ground)?;
             is_told(&daemon, words).await?;
             let stopped = daemon.terminate().await?;
             ensure!(stopped.status.code() == Some(74), "{stopped:?}: {}", daemon.logs()?);

@@ -97,8 +97,8 @@ pub(super) async fn journalled(machine: &Machine, unit: &str, text: &str) -> Res
     waited.await.with_context(|| journal(machine, unit).unwrap_or_default())
 }
 
-/// The desk's verb, at an instance's socket, as an account of the machine.
-pub(super) fn desk(
+/// A verb of `seckillctl` at an instance's socket, as an account of the machine.
+pub(super) fn verb(
     machine: &Machine,
     account: &str,
     env_type: &str,

@@ -6,8 +6,8 @@ use seckill_e2e::ports::quiet_port;
 use seckill_e2e::until;
 
 use super::ground::{
-    SERVICE, SETTLED_MAX, Shop, desk, journal, journalled, main_pid, packaged_settings, selling,
-    set,
+    SERVICE, SETTLED_MAX, Shop, journal, journalled, main_pid, packaged_settings, selling, set,
+    verb,
 };
 
 /// What systemd tells where a credential can't be had.
@@ -23,7 +23,7 @@ fn without_broker(machine: &Machine, env_type: &str, servers: &str) -> Result<Sh
 /// It serves, and says what it lacks.
 async fn is_degraded(machine: &Machine, env_type: &str) -> Result<()> {
     until("a status without a broker", SETTLED_MAX, || async {
-        let told = desk(machine, "root", env_type, &["status"])?;
+        let told = verb(machine, "root", env_type, &["status"])?;
         let is_it = told.out.contains(&format!("serving, degraded, profile {env_type}"));
         Ok((told.code == Some(1) && is_it).then_some(()))
     })
@@ -49,7 +49,7 @@ async fn two_instances_share_nothing_but_the_account() -> Result<()> {
     machine.done(&["systemctl", "stop", "seckilld@offline"])?;
     ensure!(main_pid(&machine, SERVICE)? == pid, "the other was restarted");
     shop.placed("15200000001").await?;
-    let told = desk(&machine, "root", "embedded", &["status"])?;
+    let told = verb(&machine, "root", "embedded", &["status"])?;
     ensure!(told.code == Some(0), "{told:#?}");
     Ok(())
 }
@@ -88,7 +88,7 @@ async fn only_members_of_the_operators_may_pause() -> Result<()> {
     machine.done(&["systemctl", "reload", SERVICE])?;
 
     let pause = ["pause", "intake", "--yes", "--reason", "a test"];
-    let by = |account: &str, words: &[&str]| desk(&machine, account, "embedded", words);
+    let by = |account: &str, words: &[&str]| verb(&machine, account, "embedded", words);
     let refused = by("clerk", &pause)?;
     ensure!(refused.code == Some(77) && refused.err.contains("operators"), "{refused:#?}");
     let seen = by("clerk", &["status"])?;

@@ -6,7 +6,7 @@ use seckill_e2e::machine::Machine;
 use seckill_e2e::until;
 use serde_json::Value;
 
-use super::ground::{SERVICE, SETTLED_MAX, desk, journalled, main_pid, selling};
+use super::ground::{SERVICE, SETTLED_MAX, journalled, main_pid, selling, verb};
 
 /// What the journal's service is called.
 const JOURNAL: &str = "systemd-journald.service";
@@ -54,7 +54,7 @@ fn signalled(machine: &Machine, signal: &str) -> Result<()> {
 #[tokio::test]
 async fn while_the_journal_hangs_buyers_are_served_and_the_service_restarts() -> Result<()> {
     let (machine, shop) = selling("hangs").await?;
-    let told = desk(&machine, "root", "embedded", &["log-level", "debug"])?;
+    let told = verb(&machine, "root", "embedded", &["log-level", "debug"])?;
     ensure!(told.code == Some(0), "{told:?}");
     let pid = main_pid(&machine, SERVICE)?;
     signalled(&machine, "STOP")?;

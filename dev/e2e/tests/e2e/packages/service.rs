@@ -13,7 +13,7 @@ use seckill_e2e::until;
 use tokio::task::JoinHandle;
 
 use super::ground::{
-    SERVICE, SETTLED_MAX, Shop, booted, desk, drop_in, journalled, main_pid, selling, set, shown,
+    SERVICE, SETTLED_MAX, Shop, booted, drop_in, journalled, main_pid, selling, set, shown, verb,
 };
 
 /// How long a hang may take to be found and ended; the drop-in of its test asks for 10 s and 1 s.
@@ -117,7 +117,7 @@ async fn over_a_restart_and_an_upgrade_no_buyer_goes_without_an_answer() -> Resu
     let queued = rush.end().await?;
     ensure!(pids[0] != pids[1] && pids[1] != pids[2], "it was not restarted: {pids:?}");
     shop.answers(&queued).await?;
-    let status = desk(&machine, "root", "embedded", &["status"])?;
+    let status = verb(&machine, "root", "embedded", &["status"])?;
     let sold = format!("placed {} ", queued.len());
     ensure!(status.code == Some(0) && status.out.contains(&sold), "{sold} in {status:#?}");
     Ok(())
@@ -130,7 +130,7 @@ async fn a_reload_takes_hold_or_fails_and_the_journal_says_why() -> Result<()> {
     set(&machine, "embedded", "#level = \"info\"", "level = \"debug\"")?;
     machine.done(&["systemctl", "reload", SERVICE])?;
     journalled(&machine, SERVICE, "the configuration was reloaded").await?;
-    let told = desk(&machine, "root", "embedded", &["status", "--json"])?;
+    let told = verb(&machine, "root", "embedded", &["status", "--json"])?;
     let status: serde_json::Value = serde_json::from_str(&told.out)?;
     ensure!(status["config"]["generation"] == 2 && status["log_level"] == "debug", "{status}");
 

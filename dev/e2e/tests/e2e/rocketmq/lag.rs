@@ -1,5 +1,5 @@
-//! The desk over a real broker: its figures against RocketMQ's own tool, what it shows while the
-//! broker is away, and dead letters that come back without the broker.
+//! The admin socket over a real broker: its figures beside those of RocketMQ's own tool, what it
+//! shows while the broker is away, and dead letters that come back without the broker.
 
 use std::time::Duration;
 

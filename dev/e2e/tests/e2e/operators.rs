@@ -1,4 +1,4 @@
-//! The operator's desk: what the admin socket does to a sale, on the embedded queue.
+//! Operators and a sale: what the admin socket does to a sale, on the embedded queue.
 
 #[cfg(feature = "servers")]
 mod console;

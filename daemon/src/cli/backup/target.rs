@@ -12,7 +12,7 @@ use store_sqlite::{BESIDE, ID, LOCK, beside};
 
 /// Why a backup can't be there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PlaceError {
+pub(super) enum TargetError {
     /// It ends in `..` or `/`.
     #[error("{}: this names no file", .0.display())]
     NoName(PathBuf),
@@ -50,21 +50,21 @@ pub(super) enum PlaceError {
 
 /// Where a backup goes. Dropped before the copy has its name, it removes what was begun.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct BackupTarget {
     file: PathBuf,
     folder: PathBuf,
     begun: PathBuf,
 }
 
-impl Place {
+impl BackupTarget {
     /// Judges `file` as the place for a copy of `database`.
-    pub(super) fn at(file: &Path, database: &Path) -> Result<Self, PlaceError> {
+    pub(super) fn at(file: &Path, database: &Path) -> Result<Self, TargetError> {
         if file == "-" {
-            return Err(PlaceError::Output);
+            return Err(TargetError::Output);
         }
         let is_folder = file.as_os_str().as_encoded_bytes().ends_with(b"/");
         let name = file.file_name().filter(|_| !is_folder);
-        let name = name.ok_or_else(|| PlaceError::NoName(file.to_owned()))?;
+        let name = name.ok_or_else(|| TargetError::NoName(file.to_owned()))?;
         let folder = match file.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -72,7 +72,7 @@ impl Place {
         let folder = fs::canonicalize(folder).and_then(|folder| {
             if folder.is_dir() { Ok(folder) } else { Err(io::ErrorKind::NotADirectory.into()) }
         });
-        let folder = folder.map_err(|error| PlaceError::Folder {
+        let folder = folder.map_err(|error| TargetError::Folder {
             file: file.to_owned(),
             why: error.to_string(),
         })?;
@@ -81,11 +81,11 @@ impl Place {
         let mut parts = BESIDE.iter().chain([&LOCK, &ID]).map(|suffix| beside(&real, suffix));
         if whole == real || parts.any(|part| whole == part) {
             let (file, database) = (file.to_owned(), database.to_owned());
-            return Err(PlaceError::Database { file, database });
+            return Err(TargetError::Database { file, database });
         }
         // A link that leads nowhere is something, too.
         if fs::symlink_metadata(&whole).is_ok() {
-            return Err(PlaceError::Taken(file.to_owned()));
+            return Err(TargetError::Taken(file.to_owned()));
         }
         let begun = beside(&whole, &format!(".unfinished-{}", std::process::id()));
         Ok(Self { file: whole, folder, begun })
@@ -97,8 +97,8 @@ impl Place {
     }
 
     /// Gives the copy its name, unless that was taken meanwhile.
-    pub(super) fn name(self) -> Result<(), PlaceError> {
-        let unnamed = |error: io::Error| PlaceError::Unnamed {
+    pub(super) fn name(self) -> Result<(), TargetError> {
+        let unnamed = |error: io::Error| TargetError::Unnamed {
             file: self.file.clone(),
             why: error.to_string(),
         };
@@ -111,7 +111,7 @@ impl Place {
         };
         match named {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(PlaceError::Taken(self.file.clone()));
+                return Err(TargetError::Taken(self.file.clone()));
             }
             named => named.map_err(unnamed)?,
         }
@@ -119,9 +119,9 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for BackupTarget {
     fn drop(&mut self) {
-        // Most of them aren't there, and the error that counts has been told.
+        // Most of them aren't there, and the error that counts has been printed.
         let parts = BESIDE.map(|suffix| beside(&self.begun, suffix));
         for file in parts.iter().chain([&self.begun]) {
             let _ = fs::remove_file(file);
@@ -135,54 +135,61 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::path::Path;
 
-    use super::{Place, PlaceError};
+    use super::{BackupTarget, TargetError};
 
     #[test]
     fn a_copy_has_its_name_only_when_it_is_given_and_never_anothers() {
         let folder = tempfile::tempdir().unwrap();
         let (file, database) = (folder.path().join("copy"), folder.path().join("store.db"));
-        let place = Place::at(&file, &database).unwrap();
-        fs::write(place.begun(), "a").unwrap();
-        drop(place);
+        let target = BackupTarget::at(&file, &database).unwrap();
+        fs::write(target.begun(), "a").unwrap();
+        drop(target);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was left");
 
-        let place = Place::at(&file, &database).unwrap();
-        fs::write(place.begun(), "a").unwrap();
+        let target = BackupTarget::at(&file, &database).unwrap();
+        fs::write(target.begun(), "a").unwrap();
         assert!(!file.exists());
-        place.name().unwrap();
+        target.name().unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"a");
-        assert_eq!(Place::at(&file, &database).unwrap_err(), PlaceError::Taken(file.clone()));
+        assert_eq!(
+            BackupTarget::at(&file, &database).unwrap_err(),
+            TargetError::Taken(file.clone())
+        );
 
         // Taken between the look and the end.
         let other = folder.path().join("other");
-        let place = Place::at(&other, &database).unwrap();
-        fs::write(place.begun(), "b").unwrap();
+        let target = BackupTarget::at(&other, &database).unwrap();
+        fs::write(target.begun(), "b").unwrap();
         fs::write(&other, "somebody else's").unwrap();
         let taken = fs::canonicalize(&other).unwrap();
-        assert_eq!(place.name().unwrap_err(), PlaceError::Taken(taken));
+        assert_eq!(target.name().unwrap_err(), TargetError::Taken(taken));
         assert_eq!(fs::read(&other).unwrap(), b"somebody else's");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "something was left");
     }
 
     #[test]
-    fn what_is_no_place_for_a_copy() {
+    fn where_no_copy_may_go() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("store.db");
         fs::write(&database, "a").unwrap();
         symlink("nowhere", folder.path().join("dangling")).unwrap();
         symlink(folder.path(), folder.path().join("here")).unwrap();
-        let told = |file: &str| Place::at(&folder.path().join(file), &database).unwrap_err();
+        let refused =
+            |file: &str| BackupTarget::at(&folder.path().join(file), &database).unwrap_err();
         let parts = ["", "-wal", "-shm", "-journal", ".lock", ".id"];
         for part in parts.map(|end| format!("store.db{end}")) {
             let part = part.as_str();
-            assert!(matches!(told(part), PlaceError::Database { .. }), "{part}");
-            assert!(matches!(told(&format!("here/{part}")), PlaceError::Database { .. }), "{part}");
+            assert!(matches!(refused(part), TargetError::Database { .. }), "{part}");
+            assert!(
+                matches!(refused(&format!("here/{part}")), TargetError::Database { .. }),
+                "{part}"
+            );
         }
-        assert!(matches!(told("dangling"), PlaceError::Taken(_)));
-        assert!(matches!(told("new/"), PlaceError::NoName(_)));
-        assert!(matches!(told(".."), PlaceError::NoName(_)));
-        assert!(matches!(told("absent/copy"), PlaceError::Folder { .. }));
-        assert!(matches!(told("store.db/copy"), PlaceError::Folder { .. }));
-        assert_eq!(Place::at(Path::new("-"), &database).unwrap_err(), PlaceError::Output);
+        assert!(matches!(refused("dangling"), TargetError::Taken(_)));
+        assert!(matches!(refused("new/"), TargetError::NoName(_)));
+        assert!(matches!(refused(".."), TargetError::NoName(_)));
+        assert!(matches!(refused("absent/copy"), TargetError::Folder { .. }));
+        assert!(matches!(refused("store.db/copy"), TargetError::Folder { .. }));
+        assert_eq!(BackupTarget::at(Path::new("-"), &database).unwrap_err(), TargetError::Output);
     }
 }

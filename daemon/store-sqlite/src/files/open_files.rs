@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use domain::ports::Cause;
-use instruments::streak::{InRow, Streak};
+use instruments::streak::{InRun, Streak};
 use rustix::fs::Access;
 use rustix::io::Errno;
 use tokio::sync::watch;
@@ -39,7 +39,7 @@ const OPEN_BESIDE: [&str; 2] = ["-wal", "-shm"];
 const BEFORE: &str = ", before another program wrote into its files";
 
 /// Where the open files belong.
-pub(crate) struct Place {
+pub(crate) struct OpenFiles {
     /// The database.
     path: PathBuf,
     /// Its folder.
@@ -58,7 +58,7 @@ pub(crate) struct Place {
     wake: OnceLock<SyncSender<Wake>>,
 }
 
-impl Place {
+impl OpenFiles {
     /// That of the database at `path`, which the configuration calls `named`, when every connection
     /// to it is open. `data` is the database's file.
     pub(crate) fn of(
@@ -134,10 +134,10 @@ impl Place {
         }
         let now = self.wrong(unlocked.clone()).map(Cause);
         let mut was = None;
-        self.displaced.send_if_modified(|told| {
-            let changed = *told != now;
+        self.displaced.send_if_modified(|shown| {
+            let changed = *shown != now;
             if changed {
-                was = Some(std::mem::replace(told, now.clone()).is_some());
+                was = Some(std::mem::replace(shown, now.clone()).is_some());
             }
             changed
         });
@@ -199,13 +199,13 @@ impl Place {
                 "a restart would be refused, as the database can't be opened again: {why}"
             ))
         });
-        let mut told = self.closed_to_a_start.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&*told, &now) {
+        let mut shown = self.closed_to_a_start.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*shown, &now) {
             (None, Some(cause)) => tracing::warn!("{cause}"),
             (Some(cause), None) => tracing::info!("over: {cause}"),
             _ => {}
         }
-        *told = now;
+        *shown = now;
     }
 
     /// Looks for the last time, before the database is closed.
@@ -234,7 +234,7 @@ impl Place {
 }
 
 /// The thread that looks while nothing is written. Ends when this is dropped.
-pub(crate) struct Keeper {
+pub(crate) struct FilesKeeper {
     wake: SyncSender<Wake>,
     thread: Option<JoinHandle<()>>,
 }
@@ -246,10 +246,10 @@ enum Wake {
     End,
 }
 
-impl Keeper {
+impl FilesKeeper {
     /// Starts it for the store of this id.
     pub(crate) fn start(
-        place: Arc<Place>,
+        place: Arc<OpenFiles>,
         lock: Arc<Lock>,
         id_files: IdFiles,
         id: String,
@@ -278,7 +278,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for FilesKeeper {
     fn drop(&mut self) {
         // An error means that it has died, which is logged below.
         let _ = self.wake.send(Wake::End);
@@ -291,9 +291,9 @@ impl Drop for Keeper {
 /// What must outlive the work of the writing thread. It is let go of in this sequence when the
 /// thread ends.
 pub(crate) struct Ground {
-    place: Arc<Place>,
+    place: Arc<OpenFiles>,
     data: Arc<File>,
-    _keeper: Keeper,
+    _keeper: FilesKeeper,
     _lock: Arc<Lock>,
 }
 
@@ -301,16 +301,16 @@ impl Ground {
     /// Where the files belong, the database's file, the thread that looks after them, and the lock,
     /// which is held to the very end.
     pub(crate) const fn new(
-        place: Arc<Place>,
+        place: Arc<OpenFiles>,
         data: Arc<File>,
-        keeper: Keeper,
+        keeper: FilesKeeper,
         lock: Arc<Lock>,
     ) -> Self {
         Self { place, data, _keeper: keeper, _lock: lock }
     }
 
     /// Where the files belong.
-    pub(crate) fn place(&self) -> Arc<Place> {
+    pub(crate) fn place(&self) -> Arc<OpenFiles> {
         Arc::clone(&self.place)
     }
 }
@@ -326,7 +326,7 @@ fn folder_of(path: &Path) -> Option<FileNumber> {
     std::fs::metadata(path.parent()?).ok().as_ref().map(number)
 }
 
-fn keep_lock(lock: &Lock, place: &Place) {
+fn keep_lock(lock: &Lock, place: &OpenFiles) {
     // Where something is mounted over the folder, a file that is open there would keep an operator
     // from unmounting it. The id keeps a second daemon out.
     if !place.has_its_folder() {
@@ -342,18 +342,18 @@ fn keep_lock(lock: &Lock, place: &Place) {
     place.note_lock(kept.map(|_| ()).map_err(|error| format!("its lock is lost: {error}")));
 }
 
-fn keep_id(id_files: &IdFiles, id: &str, place: &Place, is_in_place: bool, streak: &Streak) {
+fn keep_id(id_files: &IdFiles, id: &str, place: &OpenFiles, is_in_place: bool, streak: &Streak) {
     let kept = match place.contents.wrong() {
         None => id_files.keep(id, is_in_place),
         // A start that took what lies there for the sale's own would sell its stock once more.
         Some(_) => id_files.write(&[&format!("{id}{BEFORE}")]),
     };
     match kept {
-        Ok(()) if streak.succeeded() == InRow::First => {
+        Ok(()) if streak.succeeded() == InRun::First => {
             tracing::info!("the store's id is kept beside it again");
         }
         Ok(()) => {}
-        Err(error) if streak.failed() == InRow::First => {
+        Err(error) if streak.failed() == InRun::First => {
             tracing::warn!(%error, "the store's id can't be kept beside it; trying again");
         }
         Err(_) => {}
