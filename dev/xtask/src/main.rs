@@ -21,7 +21,7 @@ use clap::Parser;
 enum Chore {
     /// Formatting, lints, documentation, licences, shipped profiles, tidiness.
     Check,
-    /// Only the tidiness, in a second: headers, sizes, columns, who may use whom.
+    /// Only the tidiness, in a second: headers, sizes, columns, links, who may use whom.
     Tidy,
     /// The daemon beside bare counterparts, in figures: release programs, minutes.
     Bench(bench::Args),

@@ -1,9 +1,9 @@
 //! What clippy and rustfmt don't see: headers, sizes, long lines, blanks at line ends, bans without
-//! a reason, alerts whose remedy isn't there, arrows between parts that no row allows. It reads
-//! text line by line and leans on rustfmt's indentation; it parses no Rust.
+//! a reason, links and remedies that aren't there, arrows between parts that no row allows. It
+//! reads text line by line and leans on rustfmt's indentation; it parses no Rust.
 
-mod anchors;
 mod arrows;
+mod links;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,8 +37,8 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<String>> {
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let shown = file.strip_prefix(root).unwrap_or(&file).display();
         let mut found = judge(&file, &text);
-        if file.extension() == Some("yml".as_ref()) {
-            found.extend(anchors::dangling(root, &text));
+        if ["md", "yml"].iter().any(|ending| file.extension() == Some(ending.as_ref())) {
+            found.extend(links::dangling(root, &file, &text));
         }
         all.extend(found.into_iter().map(|(line, what)| format!("{shown}:{line}: {what}")));
     }
