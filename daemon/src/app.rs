@@ -15,7 +15,6 @@
 
 #[cfg(feature = "rocketmq")]
 mod broker_notes;
-mod dials;
 mod ending;
 mod gateway;
 mod in_place;
@@ -31,6 +30,7 @@ mod rocketmq;
 mod serving;
 mod standstill;
 mod switches;
+mod tunables;
 mod view;
 
 use std::os::unix::net::UnixListener;
@@ -51,7 +51,6 @@ use crate::admin::{AdminSocket, StatusSource};
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::config::{Config, Loaded, Role};
-use crate::dial::Dial;
 use crate::observe::metrics::Scraper;
 use crate::observe::status::Status;
 use crate::observe::telemetry::{self, LogHandle, Sink};
@@ -60,14 +59,15 @@ use crate::os::inherited::{self, Inherited};
 use crate::os::shutdown::{Hangups, Signals, Stop};
 use crate::os::signals::Meaningless;
 use crate::os::{groups, memory, signals, systemd, threads};
+use crate::tunable::Tunable;
 use crate::{admin, config};
-use dials::Dials;
 use gateway::GatewayParts;
 use operations::Operations;
 use queue::QueueParts;
 use reload::Reloader;
 use serving::{Bound, RestLimits, Serving};
 use switches::Switches;
+use tunables::Tunables;
 use view::{Shown, View};
 
 /// How long the end of the process waits for the log's last lines to be taken. Where the log is
@@ -223,7 +223,7 @@ struct App {
     /// Tasks that only watch: cancelled at the stop, nothing of theirs is flushed.
     watchers: TaskTracker,
     watchers_end: CancellationToken,
-    deadline: Dial,
+    deadline: Tunable,
 }
 
 impl App {
@@ -236,7 +236,7 @@ impl App {
         hangups: Hangups,
     ) -> Result<Self, StartError> {
         let (config, status) = (&loaded.config, Arc::new(Status::default()));
-        let dials = Dials::new(config);
+        let tunables = Tunables::new(config);
         let store = open_store(config, take, &status).await?;
         let Inherited { gateway, order, admin } = inherited;
         let mut bound = Bound::bind(config, gateway, order)?;
@@ -247,8 +247,8 @@ impl App {
         let key = loaded.order_id_key()?;
         let key_mark = key.as_ref().map(reload::key_mark);
         let gateway = if config.roles.contains(&Role::Gateway) {
-            let (orders, dials) = (orders.clone(), &dials);
-            Some(GatewayParts::start(config, dials, key, &store, &queue, orders, &status).await?)
+            let (orders, tunables) = (orders.clone(), &tunables);
+            Some(GatewayParts::start(config, tunables, key, &store, &queue, orders, &status).await?)
         } else {
             None
         };
@@ -256,7 +256,7 @@ impl App {
         let switches = restored(config, &store, &queue, gateway.as_ref()).await?;
         let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
-        let (lag, every) = (queue.whole_lag(config, &store), dials.lag_every.clone());
+        let (lag, every) = (queue.whole_lag(config, &store), tunables.lag_every.clone());
         let shown = Shown {
             status: &status,
             store: &store,
@@ -265,11 +265,11 @@ impl App {
             log,
             gateway: gateway.as_ref(),
             rest: &rest,
-            dials: &dials,
+            tunables: &tunables,
         };
         looks::begin(&shown, &watchers, &watchers_end);
         if config.roles.contains(&Role::Order) {
-            queue.start_consumer(&dials, &store, &status).await;
+            queue.start_consumer(&tunables, &store, &status).await;
         }
         queue::first_lag(&*lag, queue.knowledge(), &status).await;
         watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
@@ -294,7 +294,7 @@ impl App {
             metrics,
             watchers,
             watchers_end,
-            deadline: dials.deadline,
+            deadline: tunables.deadline,
         })
     }
 
@@ -394,7 +394,7 @@ fn desk(
     let access = Arc::new(admin::Access::new(access_rules(config)));
     let page = Arc::new(ArcSwap::from_pointee(config::entries(loaded)));
     let live = reload::Live {
-        dials: shown.dials.clone(),
+        tunables: shown.tunables.clone(),
         limits,
         access: Arc::clone(&access),
         page: Arc::clone(&page),
@@ -429,7 +429,7 @@ fn desk(
         access,
         config: page,
         roles: config.roles.clone(),
-        resend_per_s: shown.dials.resend_per_s.clone(),
+        resend_per_s: shown.tunables.resend_per_s.clone(),
         tell_trouble: serving::tell_socket(shown.status),
     };
     (reloader, parts)

@@ -8,7 +8,6 @@ pub mod app;
 mod bad_input;
 pub mod cli;
 pub mod config;
-pub mod dial;
 pub mod gateway;
 pub mod observe;
 pub mod order;
@@ -17,3 +16,4 @@ pub mod queue;
 pub mod request;
 #[cfg(test)]
 mod simulation;
+pub mod tunable;

@@ -1,15 +1,15 @@
-//! A number of the configuration that a reload may change while it is in use. Whoever works with
-//! one looks at it each time, so a change needs nobody's help to take hold.
+//! A number of the configuration that a reload may change while it is in use. The part that works
+//! with one reads it each time, so a change takes hold without a further step.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A number that can be turned. Its clones are the same one.
+/// A number that a reload may change. Its clones are the same one.
 #[derive(Debug, Clone)]
-pub struct Dial(Arc<AtomicU64>);
+pub struct Tunable(Arc<AtomicU64>);
 
-impl Dial {
+impl Tunable {
     /// The number now.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -28,32 +28,32 @@ impl Dial {
         Duration::from_millis(self.get())
     }
 
-    /// Turns it.
-    pub fn turn(&self, now: u64) {
+    /// Changes it, for every clone.
+    pub fn set(&self, now: u64) {
         self.0.store(now, Ordering::Relaxed);
     }
 }
 
-impl From<u64> for Dial {
+impl From<u64> for Tunable {
     fn from(number: u64) -> Self {
         Self(Arc::new(AtomicU64::new(number)))
     }
 }
 
-impl From<u32> for Dial {
+impl From<u32> for Tunable {
     fn from(number: u32) -> Self {
         Self::from(u64::from(number))
     }
 }
 
-impl From<usize> for Dial {
+impl From<usize> for Tunable {
     fn from(number: usize) -> Self {
         Self::from(number as u64)
     }
 }
 
 /// Milliseconds.
-impl From<Duration> for Dial {
+impl From<Duration> for Tunable {
     fn from(duration: Duration) -> Self {
         Self::from(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
@@ -63,14 +63,14 @@ impl From<Duration> for Dial {
 mod tests {
     use std::time::Duration;
 
-    use super::Dial;
+    use super::Tunable;
 
     #[test]
-    fn clones_are_the_same_dial() {
-        let dial = Dial::from(Duration::from_secs(2));
-        let other = dial.clone();
+    fn clones_are_the_same_number() {
+        let number = Tunable::from(Duration::from_secs(2));
+        let other = number.clone();
         assert_eq!((other.get(), other.count()), (2_000, 2_000));
-        dial.turn(7);
+        number.set(7);
         assert_eq!(other.milliseconds(), Duration::from_millis(7));
     }
 }

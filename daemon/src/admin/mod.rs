@@ -40,8 +40,8 @@ pub use socket::{AdminSocket, SocketError};
 use store_sqlite::{Carried, Command, CommandError, Store};
 
 use crate::config::Role;
-use crate::dial::Dial;
 use crate::observe::metrics::Scraper;
+use crate::tunable::Tunable;
 use observatory::Observatory;
 
 /// Limits of the admin socket: few clients, all on this machine.
@@ -157,7 +157,7 @@ pub struct Parts {
     /// What this process does.
     pub roles: Vec<Role>,
     /// Dead letters per second that go back at most.
-    pub resend_per_s: Dial,
+    pub resend_per_s: Tunable,
     /// Hears why clients don't find the socket.
     pub tell_trouble: TellTrouble,
 }

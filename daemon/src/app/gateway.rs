@@ -18,11 +18,10 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::StartError;
-use super::dials::Dials;
 use super::in_place::InPlace;
 use super::queue::QueueParts;
+use super::tunables::Tunables;
 use crate::config::{Config, PUBLISH_WAITING_MOST, Role};
-use crate::dial::Dial;
 use crate::gateway::book::Book;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::{DoubtStore, Doubts};
@@ -34,6 +33,7 @@ use crate::gateway::tally::Tally;
 use crate::gateway::{opening, publisher};
 use crate::observe::status::{Condition, Part, Refuses, Status};
 use crate::request::PhonePattern;
+use crate::tunable::Tunable;
 
 /// Shown while an operator has paused consumption at the order node.
 const PAUSED: &str = "consumption is paused at the order node: orders are accepted and wait";
@@ -77,7 +77,7 @@ pub(super) enum Side {
 impl GatewayParts {
     pub(super) async fn start(
         config: &Config,
-        dials: &Dials,
+        tunables: &Tunables,
         key: Option<Secret<Vec<u8>>>,
         store: &Store,
         queue: &QueueParts,
@@ -88,8 +88,8 @@ impl GatewayParts {
         let key = key.map_or_else(|| store.order_id_key().to_vec(), |key| key.expose().clone());
         let book = Book::counting_from(OrderIdKey::new(key), store.meter_base());
         let book = Arc::new(book);
-        let (side, order_side) = deciding(orders, &settings.order_url, dials);
-        let every = dials.refresh.clone();
+        let (side, order_side) = deciding(orders, &settings.order_url, tunables);
+        let every = tunables.refresh.clone();
         let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every.clone());
         let doubt_store = Arc::new(StoredDoubts { store: store.clone() });
         let doubts = Arc::new(Doubts::new(Arc::clone(&book), doubt_store));
@@ -101,24 +101,24 @@ impl GatewayParts {
             claims,
             Arc::clone(&producer),
             Arc::clone(&doubts),
-            dials.unconfirmed_max.clone(),
+            tunables.unconfirmed_max.clone(),
             refresh.state(),
         );
-        let charge = Arc::new(charge.with_waiting_max(dials.publish_waiting_max.clone()));
+        let charge = Arc::new(charge.with_waiting_max(tunables.publish_waiting_max.clone()));
         let pulse = Arc::<Pulse>::default();
         status.vitals().watch("publisher", Arc::clone(&pulse));
         let publishing = publisher::run(
             waiting,
             Arc::clone(&producer),
             Arc::clone(&doubts),
-            dials.publish_batch_max.clone(),
+            tunables.publish_batch_max.clone(),
             pulse,
         );
         let (helpers, helpers_end) = (TaskTracker::new(), CancellationToken::new());
         helpers.spawn(Arc::clone(&doubts).run(
             producer,
-            dials.publish_batch_max.clone(),
-            dials.republish_after.clone(),
+            tunables.publish_batch_max.clone(),
+            tunables.republish_after.clone(),
             helpers_end.clone(),
         ));
         let mut state = refresh.state();
@@ -167,10 +167,10 @@ impl GatewayParts {
 fn deciding(
     orders: Option<Arc<dyn OrderSide>>,
     order_url: &str,
-    dials: &Dials,
+    tunables: &Tunables,
 ) -> (Side, Arc<dyn OrderSide>) {
     let Some(orders) = orders else {
-        let node = OrderNode::new(order_url, dials.order_timeout.clone());
+        let node = OrderNode::new(order_url, tunables.order_timeout.clone());
         return (Side::Elsewhere, Arc::new(node));
     };
     (Side::Here, orders)
@@ -182,7 +182,7 @@ struct Opening {
     refresh: Refresh,
     doubts: Arc<Doubts>,
     waiting_orders: Vec<Pending>,
-    every: Dial,
+    every: Tunable,
 }
 
 impl Opening {

@@ -19,11 +19,11 @@ use super::queue::QueueParts;
 use super::refused;
 use super::standstill::Standstill;
 use super::view::Shown;
-use crate::dial::Dial;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::tally::Tally;
 use crate::observe::status::{Condition, Part, Record, Refuses, Status, Subject};
+use crate::tunable::Tunable;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -41,7 +41,7 @@ const SECONDS_REFUSING: u32 = 3;
 /// Begins the looks, and the logging of what was wrong with requests; both end when cancelled.
 pub(super) fn begin(shown: &Shown<'_>, watchers: &TaskTracker, cancel: &CancellationToken) {
     let (store, queue, status) = (shown.store.clone(), shown.queue, shown.status);
-    let limit = || shown.dials.unconfirmed_max.clone();
+    let limit = || shown.tunables.unconfirmed_max.clone();
     let answers = shown.gateway.map(|gateway| Answers::new(gateway, queue, limit(), status));
     let (queue, status) = (Arc::clone(queue), Arc::clone(status));
     watchers.spawn(watch(store, queue, answers, status, cancel.clone()));
@@ -150,7 +150,7 @@ pub(super) struct Answers {
     /// Not owned: the publisher ends when the last owner of the desk is gone.
     desk: Weak<ChargeDesk>,
     doubts: Arc<Doubts>,
-    unconfirmed_max: Dial,
+    unconfirmed_max: Tunable,
     last: Counts,
     /// Seconds with refusals since an order was accepted last.
     seconds: u32,
@@ -168,7 +168,7 @@ impl Answers {
     pub(super) fn new(
         gateway: &GatewayParts,
         queue: &QueueParts,
-        unconfirmed_max: Dial,
+        unconfirmed_max: Tunable,
         status: &Status,
     ) -> Self {
         let what = "every charge is refused";

@@ -19,9 +19,8 @@ use tracing::warn;
 use super::StartError;
 #[cfg(feature = "rocketmq")]
 use super::broker_notes::StoredNotes;
-use super::dials::Dials;
+use super::tunables::Tunables;
 use crate::config::{Config, Loaded, QueueKind, Role};
-use crate::dial::Dial;
 #[cfg(feature = "rocketmq")]
 use crate::observe::status::Condition;
 use crate::observe::status::{Part, Record, Refuses, Status, Subject};
@@ -30,6 +29,7 @@ use crate::queue::embedded::consumer;
 #[cfg(feature = "rocketmq")]
 use crate::queue::recorded::RecordedPlacer;
 use crate::queue::recorded::RecordedProducer;
+use crate::tunable::Tunable;
 
 /// How much of what is undecided this process can know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,12 +167,12 @@ impl QueueParts {
     /// Behind a broker, too, the database's own queue is consumed: dead letters that an operator
     /// resends come by it. They were delivered once, and must not go to other consumers of the
     /// topic.
-    pub(super) async fn start_consumer(&self, dials: &Dials, store: &Store, status: &Status) {
+    pub(super) async fn start_consumer(&self, tunables: &Tunables, store: &Store, status: &Status) {
         let settings = consumer::Settings {
-            batch_max: dials.batch_max.clone(),
-            deliveries_max: dials.deliveries_max.clone(),
-            redelivery_after_ms: dials.redelivery_after_ms.clone(),
-            redelivery_after_ms_max: dials.redelivery_after_ms_max.clone(),
+            batch_max: tunables.batch_max.clone(),
+            deliveries_max: tunables.deliveries_max.clone(),
+            redelivery_after_ms: tunables.redelivery_after_ms.clone(),
+            redelivery_after_ms_max: tunables.redelivery_after_ms_max.clone(),
         };
         let paused = self.paused.subscribe();
         #[cfg(feature = "rocketmq")]
@@ -416,7 +416,7 @@ pub(super) async fn first_lag(lag: &dyn LagReader, knowledge: Knowledge, status:
 /// Reads the lag on a timer and notes it, until cancelled.
 pub(super) async fn watch_lag(
     lag: Arc<dyn LagReader>,
-    every: Dial,
+    every: Tunable,
     status: Arc<Status>,
     cancel: CancellationToken,
 ) {

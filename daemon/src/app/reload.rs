@@ -20,9 +20,9 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{Level, enabled, error, info, warn};
 
-use super::dials::Dials;
 use super::queue::QueueParts;
 use super::serving::RestLimits;
+use super::tunables::Tunables;
 use super::{access_rules, seeds};
 use crate::admin::{Access, Rules};
 use crate::config::{self, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Role};
@@ -36,7 +36,7 @@ const BY_SIGNAL: &str = "SIGHUP";
 
 /// What a reload changes.
 pub(super) struct Live {
-    pub(super) dials: Dials,
+    pub(super) tunables: Tunables,
     pub(super) limits: RestLimits,
     pub(super) access: Arc<Access>,
     /// The effective configuration as it is shown.
@@ -244,7 +244,7 @@ impl Reloader {
         let Plan { again, changed, rules, account, .. } = plan;
         let live = &self.parts.live;
         let config = &again.config;
-        live.dials.turn(config);
+        live.tunables.set(config);
         if changed.iter().any(|change| change.key.starts_with("http.")) {
             live.limits.change(config);
         }

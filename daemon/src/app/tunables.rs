@@ -2,24 +2,24 @@
 //! configuration of the start, given to the parts that use them, changed by a reload.
 
 use crate::config::Config;
-use crate::dial::Dial;
+use crate::tunable::Tunable;
 
-macro_rules! dials {
-    ($( $dial:ident: $section:ident.$key:ident; )+) => {
+macro_rules! tunables {
+    ($( $name:ident: $section:ident.$key:ident; )+) => {
         /// All of them. A clone has the same ones.
         #[derive(Clone)]
-        pub(super) struct Dials {
-            $( pub(super) $dial: Dial, )+
+        pub(super) struct Tunables {
+            $( pub(super) $name: Tunable, )+
         }
 
-        impl Dials {
+        impl Tunables {
             pub(super) fn new(config: &Config) -> Self {
-                Self { $( $dial: Dial::from(config.$section.$key), )+ }
+                Self { $( $name: Tunable::from(config.$section.$key), )+ }
             }
 
             /// Sets each to what the configuration says now.
-            pub(super) fn turn(&self, config: &Config) {
-                $( self.$dial.turn(Dial::from(config.$section.$key).get()); )+
+            pub(super) fn set(&self, config: &Config) {
+                $( self.$name.set(Tunable::from(config.$section.$key).get()); )+
             }
         }
 
@@ -30,7 +30,7 @@ macro_rules! dials {
     };
 }
 
-dials! {
+tunables! {
     order_timeout: gateway.order_timeout_ms;
     refresh: gateway.refresh_ms;
     publish_waiting_max: gateway.publish_waiting_max;

@@ -17,14 +17,13 @@ use protocol::{
 };
 use store_sqlite::{Balance, Outcomes, ReadError, Store};
 
-use super::dials::Dials;
 use super::gateway::GatewayParts;
 use super::queue::{Knowledge, QueueParts};
 use super::serving::Serving;
 use super::switches::Switches;
+use super::tunables::Tunables;
 use crate::admin::StatusSource;
 use crate::config::{Loaded, QueueKind, Role};
-use crate::dial::Dial;
 use crate::gateway::book::{Book, Shelf};
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::claim::Passage;
@@ -34,6 +33,7 @@ use crate::observe::metrics::{Figures, Source};
 use crate::observe::status::{Part, Record, Refuses, Status, Subject};
 use crate::observe::telemetry::LogHandle;
 use crate::order;
+use crate::tunable::Tunable;
 use paced::Paced;
 
 /// Live orders are counted, and buyers looked through, at most this often.
@@ -62,8 +62,8 @@ pub(super) struct View {
     env_type: String,
     roles: Vec<Role>,
     kind: QueueKind,
-    unconfirmed_max: Dial,
-    overdue_after_ms: Dial,
+    unconfirmed_max: Tunable,
+    overdue_after_ms: Tunable,
     store_path: String,
     status: Arc<Status>,
     store: Store,
@@ -101,7 +101,7 @@ pub(super) struct Shown<'a> {
     pub(super) log: &'a Arc<LogHandle>,
     pub(super) gateway: Option<&'a GatewayParts>,
     pub(super) rest: &'a Serving,
-    pub(super) dials: &'a Dials,
+    pub(super) tunables: &'a Tunables,
 }
 
 impl View {
@@ -111,8 +111,8 @@ impl View {
             env_type: loaded.env_type.to_string(),
             roles: config.roles.clone(),
             kind: config.queue.kind,
-            unconfirmed_max: shown.dials.unconfirmed_max.clone(),
-            overdue_after_ms: shown.dials.overdue_after_ms.clone(),
+            unconfirmed_max: shown.tunables.unconfirmed_max.clone(),
+            overdue_after_ms: shown.tunables.overdue_after_ms.clone(),
             store_path: config.store.path.display().to_string(),
             status: Arc::clone(shown.status),
             store: shown.store.clone(),

@@ -9,13 +9,13 @@ use domain::ports::{Outgoing, Producer};
 use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
-use crate::dial::Dial;
 use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing, Undecided};
 use crate::gateway::claim::{Claim, Passage, UnderWay};
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Sync;
 use crate::gateway::ticket::Ticket;
 use crate::request::ChargeRequest;
+use crate::tunable::Tunable;
 
 /// Takes charges.
 pub struct ChargeDesk {
@@ -23,8 +23,8 @@ pub struct ChargeDesk {
     claims: mpsc::Sender<(Claim, Outgoing)>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
-    unconfirmed_max: Dial,
-    waiting_max: Dial,
+    unconfirmed_max: Tunable,
+    waiting_max: Tunable,
     sync: watch::Receiver<Sync>,
     /// Whether the book was ever read whole, which `sync` never takes back. Kept here because
     /// reading `sync` takes a lock.
@@ -60,11 +60,11 @@ impl ChargeDesk {
         claims: mpsc::Sender<(Claim, Outgoing)>,
         producer: Arc<dyn Producer>,
         doubts: Arc<Doubts>,
-        unconfirmed_max: impl Into<Dial>,
+        unconfirmed_max: impl Into<Tunable>,
         sync: watch::Receiver<Sync>,
     ) -> Self {
         let (intake_paused, passage) = (AtomicBool::new(false), Arc::default());
-        let waiting_max = Dial::from(claims.max_capacity());
+        let waiting_max = Tunable::from(claims.max_capacity());
         Self {
             book,
             claims,
@@ -83,7 +83,7 @@ impl ChargeDesk {
     /// for the publisher. (Charges that find the last place in the same instant all get in: that
     /// is one more for each thread at most.)
     #[must_use]
-    pub fn with_waiting_max(self, most: Dial) -> Self {
+    pub fn with_waiting_max(self, most: Tunable) -> Self {
         Self { waiting_max: most, ..self }
     }
 

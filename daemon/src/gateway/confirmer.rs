@@ -16,10 +16,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
-use crate::dial::Dial;
 use crate::gateway::book::{Book, Standing, Undecided};
 use crate::gateway::claim::Claim;
 use crate::gateway::publisher::published;
+use crate::tunable::Tunable;
 
 /// Where unconfirmed orders survive a restart.
 pub trait DoubtStore: Send + Sync + 'static {
@@ -162,8 +162,8 @@ impl Doubts {
     pub async fn run(
         self: Arc<Self>,
         producer: Arc<dyn Producer>,
-        batch_max: impl Into<Dial>,
-        every: impl Into<Dial>,
+        batch_max: impl Into<Tunable>,
+        every: impl Into<Tunable>,
         cancel: CancellationToken,
     ) {
         let (batch_max, every) = (batch_max.into(), every.into());

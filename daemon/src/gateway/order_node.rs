@@ -16,7 +16,7 @@ use protocol::{Code, DecisionsPage, QueryData, ReadReply};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use crate::dial::Dial;
+use crate::tunable::Tunable;
 
 /// Bytes of an answer that are read; a longer one is an error. A page of decisions stays far below.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -34,14 +34,14 @@ const NO_ORDER_NODE: &str = "HTTP 404: this is no order node of seckilld. Where 
 pub struct OrderNode {
     client: Client<HttpConnector, Full<Bytes>>,
     base_url: String,
-    timeout: Dial,
+    timeout: Tunable,
 }
 
 impl OrderNode {
     /// The node at `base_url` (`http://HOST:PORT`), each request to which is given up after
     /// `timeout`.
     #[must_use]
-    pub fn new(base_url: &str, timeout: impl Into<Dial>) -> Self {
+    pub fn new(base_url: &str, timeout: impl Into<Tunable>) -> Self {
         let timeout = timeout.into();
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);

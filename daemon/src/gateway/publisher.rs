@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
-use crate::dial::Dial;
 use crate::gateway::claim::Claim;
 use crate::gateway::confirmer::Doubts;
+use crate::tunable::Tunable;
 
 /// The claims and orders of one batch, side by side. Later batches use the same memory: the system
 /// has to clear memory that is newly allocated.
@@ -32,7 +32,7 @@ pub async fn run(
     mut claims: mpsc::Receiver<(Claim, Outgoing)>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
-    batch_max: impl Into<Dial>,
+    batch_max: impl Into<Tunable>,
     pulse: Arc<Pulse>,
 ) {
     let batch_max = batch_max.into();

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::dial::Dial;
 use crate::gateway::book::Book;
+use crate::tunable::Tunable;
 
 /// The rest after a reading, in which no change is looked for; a change that comes later is read at
 /// once. In a sale each commit is a change, and a page with the decisions of some milliseconds
@@ -25,7 +25,7 @@ const REST: Duration = Duration::from_millis(10);
 pub struct Refresh {
     book: Arc<Book>,
     order_side: Arc<dyn OrderSide>,
-    every: Dial,
+    every: Tunable,
     place: Option<Place>,
     state: watch::Sender<Sync>,
     heard: Arc<Heard>,
@@ -81,7 +81,7 @@ pub enum Sync {
 impl Refresh {
     /// A follower that has read nothing yet.
     #[must_use]
-    pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>, every: impl Into<Dial>) -> Self {
+    pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>, every: impl Into<Tunable>) -> Self {
         let (every, state) = (every.into(), watch::Sender::new(Sync::Never(None)));
         Self { book, order_side, every, place: None, state, heard: Arc::default() }
     }

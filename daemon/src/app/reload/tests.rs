@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use protocol::ConfigChange;
 use serde_json::json;
 
-use super::super::dials;
+use super::super::tunables;
 use super::{Config, RefusalCode, faulty, new_seeds, one_line, restart_needed};
 use crate::config::{Fault, Faults, Source, all_taken};
 
-/// What `take` and `plan` do beside the dials.
-const BESIDE_THE_DIALS: [&str; 12] = [
+/// What `take` and `plan` do beside the tunables.
+const BESIDE_THE_TUNABLES: [&str; 12] = [
     "products",
     "rocketmq.access_key_file",
     "rocketmq.secret_key_file",
@@ -29,7 +29,8 @@ const BESIDE_THE_DIALS: [&str; 12] = [
 #[test]
 fn every_key_that_is_taken_takes_hold_somewhere() {
     let taken: BTreeSet<&str> = all_taken().collect();
-    let handled: BTreeSet<&str> = dials::KEYS.iter().copied().chain(BESIDE_THE_DIALS).collect();
+    let handled: BTreeSet<&str> =
+        tunables::KEYS.iter().copied().chain(BESIDE_THE_TUNABLES).collect();
     assert_eq!(taken, handled);
 }
 

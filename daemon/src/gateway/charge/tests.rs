@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::dial::Dial;
 use crate::gateway::publisher;
 use crate::gateway::refresh::Refresh;
 use crate::gateway::testing::{FakeDoubts, FakeOrders, FakeQueue, PHONE, PROD, cause};
+use crate::tunable::Tunable;
 
 const PRICE: Money = Money::from_milli(5_999_000);
 
@@ -278,16 +278,16 @@ async fn few_orders_wait_for_the_batch_before_theirs_and_many_do_not() {
 
 #[tokio::test]
 async fn limits_hold_as_they_are_turned() {
-    let dial = Dial::from(1_u32);
+    let waiting_max = Tunable::from(1_u32);
     let sizes = Sizes { unconfirmed: 0, ..ROOMY };
     let gateway = gateway(9, sizes).await;
     assert_eq!(gateway.charge(PHONE).await.0, Code::Overloaded, "no send may be unconfirmed");
     let desk = Arc::into_inner(gateway.desk).unwrap();
-    let desk = desk.with_waiting_max(dial.clone());
+    let desk = desk.with_waiting_max(waiting_max.clone());
     assert_eq!(desk.waiting(), (0, 1));
-    dial.turn(7);
+    waiting_max.set(7);
     assert_eq!(desk.waiting(), (0, 7));
-    dial.turn(1_000);
+    waiting_max.set(1_000);
     assert_eq!(desk.waiting(), (0, 64), "the channel has no more room");
 }
 

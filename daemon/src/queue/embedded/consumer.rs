@@ -12,8 +12,8 @@ use store_sqlite::{Store, Taken, WriteError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::dial::Dial;
 use crate::observe::status::Record;
+use crate::tunable::Tunable;
 
 /// Waits between tries while the store fails.
 const STORE_BACKOFF: Backoff = Backoff { first_ms: 100, max_ms: 5_000 };
@@ -25,13 +25,13 @@ const SLEEP_MAX_MS: u64 = 60_000;
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Orders placed in one transaction.
-    pub batch_max: Dial,
+    pub batch_max: Tunable,
     /// Deliveries of one message after which it becomes a dead letter.
-    pub deliveries_max: Dial,
+    pub deliveries_max: Tunable,
     /// Milliseconds before the first redelivery.
-    pub redelivery_after_ms: Dial,
+    pub redelivery_after_ms: Tunable,
     /// The longest wait between redeliveries, in milliseconds.
-    pub redelivery_after_ms_max: Dial,
+    pub redelivery_after_ms_max: Tunable,
 }
 
 impl Settings {
