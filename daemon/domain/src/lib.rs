@@ -2,8 +2,10 @@
 //! Synchronous, no I/O, no clock, no channel, no SQL: values in, decisions out.
 
 pub mod backoff;
+pub mod batch;
 pub mod order_id;
 pub mod ordering;
+pub mod outcomes;
 pub mod ports;
 pub mod secret;
 pub mod stock;

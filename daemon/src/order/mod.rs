@@ -1,6 +1,6 @@
 //! The order role: takes deliveries from the queue, places them in batches, and answers what became
-//! of them. The rules are in `domain::ordering`; `store-sqlite` gathers the facts and stores the
-//! verdict.
+//! of them. The rules are in `domain::batch`; the store gathers the facts and writes what they
+//! say.
 
 mod placement;
 pub(crate) mod query;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ports::order_side::{Known, OrderSide};
-use domain::ports::{BoxFuture, Cause, LagReader};
-use protocol::DecisionsPage;
+use domain::ports::{BoxFuture, Cause, LagReader, OrderRow};
+use protocol::{DecisionsPage, QueryData};
 use tokio::sync::watch;
 
-use store_sqlite::{OrderRow, Store};
+use store_sqlite::Store;
 
 /// Decisions in one page: large enough that a gateway's start takes few, small enough that a page
 /// is read in milliseconds and stays far below a megabyte.
@@ -42,7 +42,7 @@ pub(crate) async fn known<L>(look: impl Fn() -> L, lag: &dyn LagReader) -> Resul
 where
     L: Future<Output = Result<Option<OrderRow>, Cause>>,
 {
-    let found = |order: OrderRow| Known::Found(Box::new(order.into()));
+    let found = |order: OrderRow| Known::Found(Box::new(answer(order)));
     if let Some(order) = look().await? {
         return Ok(found(order));
     }
@@ -53,6 +53,22 @@ where
             Ok(look().await?.map_or(Known::Never, found))
         }
         Ok(Ok(_) | Err(_)) | Err(_) => Ok(Known::NotYet),
+    }
+}
+
+/// The answer of `query.do`.
+fn answer(order: OrderRow) -> QueryData {
+    QueryData {
+        order_id: order.order_id,
+        order_status: order.status,
+        user_phone_no: order.user_phone,
+        prod_id: order.prod_id,
+        prod_name: order.prod_name,
+        charge_money: order.charge_money,
+        charge_time: order.charge_time,
+        finish_time: order.finish_time,
+        reason: order.reason,
+        duplicates: order.duplicates,
     }
 }
 
@@ -77,5 +93,41 @@ impl OrderSide for OrderBook {
 
     fn changes(&self) -> Option<watch::Receiver<u64>> {
         Some(self.store.changes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::OrderRow;
+    use protocol::{EpochMs, Money, OrderStatus, Reason};
+
+    use super::answer;
+
+    #[test]
+    fn the_answer_says_what_the_row_says() {
+        let order = OrderRow {
+            order_id: "a".to_owned(),
+            prod_id: "pid_0001".to_owned(),
+            prod_name: "a phone".to_owned(),
+            user_phone: "15200008881".to_owned(),
+            status: OrderStatus::Failed,
+            reason: Some(Reason::SoldOut),
+            charge_money: Some(Money::from_milli(1_200_000)),
+            charge_time: EpochMs(1),
+            finish_time: Some(EpochMs(2)),
+            placed_at: None,
+            duplicates: 3,
+        };
+        let answer = answer(order);
+        assert_eq!((answer.order_id.as_str(), answer.prod_id.as_str()), ("a", "pid_0001"));
+        assert_eq!(answer.prod_name, "a phone");
+        assert_eq!(answer.user_phone_no, "15200008881");
+        assert_eq!(
+            (answer.order_status, answer.reason),
+            (OrderStatus::Failed, Some(Reason::SoldOut))
+        );
+        assert_eq!(answer.charge_money, Some(Money::from_milli(1_200_000)));
+        assert_eq!((answer.charge_time, answer.finish_time), (EpochMs(1), Some(EpochMs(2))));
+        assert_eq!(answer.duplicates, 3);
     }
 }

@@ -18,10 +18,8 @@ use crate::operators::{letter_commands, product_commands};
 use crate::queue_table::queue::{Taken, Terms};
 use crate::queue_table::queue_index::{Key, QueueIndex};
 use crate::queue_table::{accepting, queue};
-use crate::sale::orders::OrderRow;
-use crate::sale::outcomes::Outcomes;
-use crate::sale::products::{Balance, Seed};
-use crate::sale::{decisions, orders, placing, products};
+use crate::sale::{decisions, deliveries, orders, products};
+use crate::{Balance, OrderRow, Outcomes, Seed};
 
 /// What the database is called; one name, as a history never changes databases.
 const STORE_ID: &str = "simulated";
@@ -122,8 +120,8 @@ impl InlineStore {
     }
 
     pub fn place(&self, deliveries: Vec<Delivery>, commit: Commit) -> Option<Outcomes> {
-        let read: Vec<_> = deliveries.into_iter().map(placing::read).collect();
-        self.write(commit, |tx| placing::place(tx, &read))
+        let read: Vec<_> = deliveries.into_iter().map(deliveries::read).collect();
+        self.write(commit, |tx| deliveries::place(tx, &read))
     }
 
     pub fn change_stock(&self, prod_id: &str, delta: i64) -> bool {

@@ -1,8 +1,9 @@
 //! The database of this process: one writing thread, a few reading connections, and the only place
-//! with SQL. It decides nothing by itself; the placing rules are in `domain::ordering`.
+//! with SQL. It decides nothing by itself; the placing rules are in `domain::batch`.
 //!
 //! One file per kind of row: `orders`, `products`, `decisions`, `queue` (the embedded queue),
-//! `dead_letters`, `unconfirmed`, `outcomes`, `meta`; `placing` joins them in one transaction.
+//! `dead_letters`, `unconfirmed`, `outcomes`, `meta`; `placing` and `deciding` join them in one
+//! transaction, for `deliveries` and the queue.
 //!
 //! For operators: `audit` carries commands out and logs them (`product_commands`, `controls`,
 //! `letter_commands`); `order_lists` and `order_history` show orders wherever they stand.
@@ -37,7 +38,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use domain::outcomes::Outcomes;
 use domain::ports::Cause;
+pub use domain::ports::{Balance, OrderRow, ReadError, Seed, WriteError};
 use protocol::EpochMs;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
@@ -45,7 +48,7 @@ use tokio::sync::watch;
 use crate::engine::checkpoint::Checkpointer;
 use crate::engine::clock;
 use crate::engine::clock::Clock;
-pub use crate::engine::error::{CloseError, CommandError, ListError, ReadError, WriteError};
+pub use crate::engine::error::{CloseError, CommandError, ListError};
 use crate::engine::meta;
 use crate::engine::meta::Identity;
 pub use crate::engine::meters::StoreMeters;
@@ -72,10 +75,7 @@ pub use crate::operators::product_commands::Shelf;
 pub use crate::queue_table::queue::Taken;
 use crate::queue_table::queue_index::QueueIndex;
 pub use crate::queue_table::unconfirmed::Unconfirmed;
-pub use crate::sale::orders::OrderRow;
-pub use crate::sale::outcomes::Outcomes;
 use crate::sale::products;
-pub use crate::sale::products::{Balance, Seed};
 use instruments::vitals::Pulse;
 
 /// The longest page of a list; a request for more gets so many.

@@ -1,21 +1,26 @@
 //! What the roles ask of the parts that do I/O, as traits with their values. `queue`: sending
-//! orders, taking them, how many wait. `order_side`: what a gateway asks of the order role. A
-//! port's error says whether it was done, not done, or is unknown; the text in it is for people.
+//! orders, taking them, how many wait. `sale`: the sale's data. `order_side`: what a gateway asks
+//! of the order role. A port's error (`fault`) says whether it was done, not done, or is unknown;
+//! the text in it is for people.
 
 mod account;
+mod fault;
 pub mod findings;
 pub mod order_side;
 mod queue;
+mod sale;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
 pub use account::{Account, AccountKey, Credentials};
+pub use fault::{ReadError, WriteError};
 pub use queue::{
     Blame, Consuming, Delivery, Lag, LagReader, Outgoing, Pending, Placer, Producer, Published,
     QueueLag,
 };
+pub use sale::{Balance, OrderRow, Seed};
 
 /// A boxed future, for traits that are used as objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -7,47 +7,7 @@ use protocol::Refusal;
 use rusqlite::ErrorCode;
 
 use domain::ports::Cause;
-
-/// Why a write has no result to show.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WriteError {
-    /// Definitely nothing was stored, and nothing of it will turn up later.
-    #[error("not stored: {0}")]
-    Rejected(Cause),
-    /// The commit itself failed, for instance in fsync: what was written may be found again after a
-    /// crash, or may not. Only repeating the write under the same id settles it.
-    #[error("it is not known whether this was stored: {0}")]
-    Unknown(Cause),
-    /// `store.writes_waiting_max` jobs are waiting already; nothing was stored.
-    #[error("too many writes are waiting for the database")]
-    Overloaded,
-    /// The store is closed, or its writer has died; nothing was stored.
-    #[error("the database is closed")]
-    Closed,
-}
-
-/// Why a query has no answer. It is then unknown, not empty.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The database failed.
-    #[error("reading the database failed: {0}")]
-    Failed(Cause),
-    /// The store is closed.
-    #[error("the database is closed")]
-    Closed,
-}
-
-impl From<WriteError> for Cause {
-    fn from(error: WriteError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<ReadError> for Cause {
-    fn from(error: ReadError) -> Self {
-        Self(error.to_string())
-    }
-}
+pub(crate) use domain::ports::{ReadError, WriteError};
 
 /// Why a command was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,6 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use domain::ports::Balance;
 use protocol::ProductState;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -16,7 +17,7 @@ use crate::engine::migrations::KNOWN;
 use crate::engine::open::{self, OpenError};
 use crate::engine::reader::BUSY_TIMEOUT;
 use crate::files::id_file::IdFiles;
-use crate::sale::products::{self, Balance};
+use crate::sale::products;
 use crate::unsigned;
 
 /// Faults that are shown of one database.

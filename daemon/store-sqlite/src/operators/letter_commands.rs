@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use domain::batch::Candidate;
 use protocol::{EpochMs, OrderMessage, Reason, RefusalCode, ResentState};
 use rusqlite::{OptionalExtension, Row};
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use crate::engine::tx::Tx;
 use crate::operators::audit::{Carried, Command, Effect, refused};
 use crate::queue_table::queue::{self, Returning};
 use crate::sale::dead_letters::{self, Resolution};
-use crate::sale::placing::{self, Candidate};
+use crate::sale::placing;
 
 /// Letters that one command puts back: they are moved in one transaction, and the consumer walks
 /// over those that aren't due yet. The state says how many are left; the next command takes them.
@@ -242,7 +243,7 @@ pub(crate) fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
         dead_letters::resolve(tx, &message, Resolution::Discarded)?;
         queue::withdraw(tx, &message.order_id)?;
         let candidate = Candidate { message: Cow::Owned(message), charged_at, queued_at };
-        placing::fail(tx, &candidate, Reason::Discarded)?.store(tx)?;
+        placing::fail(tx, &candidate, Reason::Discarded)?;
     }
     dead_letters::resolve_one(tx, letter.id, Resolution::Discarded)?;
     let after = letter.in_short(Some(Resolution::Discarded));

@@ -1,6 +1,7 @@
 //! What a reload of the configuration leaves in the database: the products that it lacked, and the
 //! entry in the audit log, in one transaction.
 
+use domain::ports::Seed;
 use protocol::ReloadState;
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::Store;
 use crate::engine::error::CommandError;
 use crate::engine::tx::Tx;
 use crate::operators::audit::{Carried, Command, Effect};
-use crate::sale::products::{self, Seed};
+use crate::sale::products;
 
 impl Store {
     /// Puts in those products that are absent and logs the reload, whose answer is `state` with

@@ -6,13 +6,15 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use domain::batch::Candidate;
 use domain::ports::{Consuming, Outgoing};
 
 use crate::Store;
 use crate::engine::error::{Fault, WriteError};
 use crate::engine::tx::Tx;
 use crate::queue_table::queue::{enqueue, not_aside};
-use crate::sale::placing::{Candidate, decide_all};
+use crate::sale::outcomes;
+use crate::sale::placing::decide_all;
 
 impl Store {
     /// Accepts the orders, all or none; durable when `Ok`, be it in the queue or decided. Repeating
@@ -46,7 +48,7 @@ pub(crate) fn accept(tx: &Tx<'_>, orders: &[Outgoing], consuming: Consuming) -> 
         })
         .collect();
     let decided = decide_all(tx, &candidates)?;
-    decided.outcomes.store(tx)?;
+    outcomes::store(tx, &decided.outcomes)?;
     tx.note_accepted(decided.outcomes.decided());
     let at_fault = decided.at_fault.iter().filter_map(|(at, _)| fresh.get(*at).copied());
     enqueue(tx, at_fault)

@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use domain::backoff::Backoff;
+use domain::batch::Candidate;
+use domain::outcomes::Outcomes;
 use domain::ports::{Lag, Outgoing, Pending, QueueLag};
 use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
 use rusqlite::{Connection, OptionalExtension};
@@ -15,8 +17,8 @@ use crate::engine::mishaps::Mishaps;
 use crate::engine::tx::Tx;
 use crate::queue_table::queue_index::{Key, Places};
 use crate::sale::dead_letters::{self, DeadLetter};
-use crate::sale::outcomes::Outcomes;
-use crate::sale::placing::{Candidate, decide_all};
+use crate::sale::outcomes;
+use crate::sale::placing::decide_all;
 use crate::{Store, unsigned};
 
 /// The name of the only queue, in lag readings and in the origin of dead letters.
@@ -255,7 +257,7 @@ pub(crate) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
         }
     }
     let outcomes = outcomes.plus(&decided.outcomes);
-    outcomes.store(tx)?;
+    outcomes::store(tx, &outcomes)?;
     let next_due = if taken < terms.batch_max { next_due(tx)? } else { None };
     Ok(Taken { taken, outcomes, put_off, next_due })
 }

@@ -2,7 +2,9 @@
 //! transaction.
 
 pub(crate) mod dead_letters;
+pub(crate) mod deciding;
 pub(crate) mod decisions;
+pub(crate) mod deliveries;
 pub(crate) mod orders;
 pub(crate) mod outcomes;
 pub(crate) mod placing;

@@ -3,56 +3,13 @@
 
 use std::sync::Arc;
 
-use protocol::{EpochMs, Money, OrderMessage, OrderStatus, QueryData, Reason};
+use domain::ports::OrderRow;
+use protocol::{EpochMs, Money, OrderMessage, OrderStatus, Reason};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::engine::error::ReadError;
 use crate::queue_table::queue_index::{Key, Places};
 use crate::{Store, unsigned};
-
-/// An order, decided or still queued.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderRow {
-    /// Its id.
-    pub order_id: String,
-    /// The product.
-    pub prod_id: String,
-    /// The product's name; empty when the product is unknown.
-    pub prod_name: String,
-    /// The buyer.
-    pub user_phone: String,
-    /// Where it stands.
-    pub status: OrderStatus,
-    /// Why it failed.
-    pub reason: Option<Reason>,
-    /// The amount; `None` when what the sender wrote is no amount.
-    pub charge_money: Option<Money>,
-    /// When the buyer asked.
-    pub charge_time: EpochMs,
-    /// When it was finished or failed.
-    pub finish_time: Option<EpochMs>,
-    /// When it got its unit.
-    pub placed_at: Option<EpochMs>,
-    /// Further orders of the buyer for the product that were set aside because of this one.
-    pub duplicates: u64,
-}
-
-impl From<OrderRow> for QueryData {
-    fn from(order: OrderRow) -> Self {
-        Self {
-            order_id: order.order_id,
-            order_status: order.status,
-            user_phone_no: order.user_phone,
-            prod_id: order.prod_id,
-            prod_name: order.prod_name,
-            charge_money: order.charge_money,
-            charge_time: order.charge_time,
-            finish_time: order.finish_time,
-            reason: order.reason,
-            duplicates: order.duplicates,
-        }
-    }
-}
 
 impl Store {
     /// The buyer's order for the product: the live one, else one that isn't decided (in the

@@ -5,7 +5,7 @@ use protocol::{EpochMs, OrderStatus, Reason};
 
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
 use crate::Unconfirmed;
-use crate::sale::{decisions, orders, placing, products};
+use crate::sale::{deciding, decisions, orders, products};
 
 #[tokio::test]
 async fn the_live_order_wins_over_the_queued_and_that_over_the_newest_failed() {
@@ -23,7 +23,6 @@ async fn the_live_order_wins_over_the_queued_and_that_over_the_newest_failed() {
     fixture.place(vec![order("d", 1)]).await;
     let live = find().await.unwrap();
     assert_eq!((live.order_id.as_str(), live.status), ("d", OrderStatus::Placed));
-    assert_eq!(protocol::QueryData::from(live).order_status, OrderStatus::Placed);
     assert_eq!(fixture.store.find_order("pid_0001", &phone(1)).await.unwrap(), None);
 }
 
@@ -99,7 +98,7 @@ async fn values_are_kept_under_their_names() {
 async fn no_frequent_question_walks_a_table() {
     let fixture = Fixture::with_stock(1);
     for (sql, index) in [
-        (placing::FACTS, "one_live_order"),
+        (deciding::FACTS, "one_live_order"),
         (orders::LIVE, "one_live_order"),
         (orders::FAILED, "failed_orders"),
         (orders::QUEUED, "INTEGER PRIMARY KEY"),

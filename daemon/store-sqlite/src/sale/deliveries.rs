@@ -1,0 +1,98 @@
+//! A consumer's deliveries: those that can be read are decided, the others, and those that fail by
+//! themselves, become dead letters in the same transaction.
+
+use std::borrow::Cow;
+
+use domain::batch::Candidate;
+use domain::outcomes::Outcomes;
+use domain::ports::Delivery;
+use protocol::OrderMessage;
+
+use crate::Store;
+use crate::engine::error::{Fault, WriteError};
+use crate::engine::mishaps::Mishaps;
+use crate::engine::tx::Tx;
+use crate::sale::dead_letters::{self, DeadLetter};
+use crate::sale::outcomes;
+use crate::sale::placing::decide_all;
+
+impl Store {
+    /// Decides every delivery and returns after the commit. Malformed deliveries, and those that
+    /// fail by themselves for an unexpected reason, become dead letters in the same transaction.
+    ///
+    /// Blocks, and panics on a thread that drives async tasks: call it by way of `spawn_blocking`,
+    /// or from a thread of your own.
+    ///
+    /// # Errors
+    /// The store failed; unless it is [`WriteError::Unknown`], nothing was decided. Either way the
+    /// same deliveries can be given again.
+    pub fn place_blocking(&self, deliveries: Vec<Delivery>) -> Result<Outcomes, WriteError> {
+        // Decoded here, on the caller's thread: the writer's time is everybody's.
+        let read: Vec<_> = deliveries.into_iter().map(read).collect();
+        self.writer().write_blocking(read.len(), move |tx| place(tx, &read))
+    }
+}
+
+/// A delivery, and its message or why there is none.
+pub(crate) type Read = (Delivery, Result<Candidate<'static>, String>);
+
+pub(crate) fn read(delivery: Delivery) -> Read {
+    let Delivery { charged_at, queued_at, .. } = delivery;
+    let message = OrderMessage::decode(&delivery.body);
+    let read =
+        message.map(|message| Candidate { message: Cow::Owned(message), charged_at, queued_at });
+    (delivery, read.map_err(|malformed| malformed.to_string()))
+}
+
+pub(crate) fn place(tx: &Tx<'_>, deliveries: &[Read]) -> Result<Outcomes, Fault> {
+    let (mut outcomes, mut mishaps) = (Outcomes::default(), Mishaps::default());
+    let mut candidates = Vec::with_capacity(deliveries.len());
+    let mut sources = Vec::with_capacity(deliveries.len());
+    for (delivery, read) in deliveries {
+        tx.note_delivery(delivery.redeliveries);
+        match read {
+            Ok(candidate) => {
+                candidates.push(candidate.lent());
+                sources.push(delivery);
+            }
+            Err(reason) => {
+                bury(tx, delivery, None, reason, (&mut outcomes, &mut mishaps))?;
+            }
+        }
+    }
+    let decided = decide_all(tx, &candidates)?;
+    for (at, fault) in &decided.at_fault {
+        if let (Some(source), Some(candidate)) = (sources.get(*at), candidates.get(*at)) {
+            let reason = fault.to_string();
+            let message = Some(&*candidate.message);
+            bury(tx, source, message, &reason, (&mut outcomes, &mut mishaps))?;
+        }
+    }
+    let outcomes = outcomes.plus(&decided.outcomes);
+    outcomes::store(tx, &outcomes)?;
+    Ok(outcomes)
+}
+
+fn bury(
+    tx: &Tx<'_>,
+    delivery: &Delivery,
+    message: Option<&OrderMessage>,
+    reason: &str,
+    (outcomes, mishaps): (&mut Outcomes, &mut Mishaps),
+) -> Result<(), Fault> {
+    let letter = DeadLetter {
+        origin: &delivery.origin,
+        message,
+        body: &delivery.body,
+        reason,
+        redeliveries: delivery.redeliveries,
+        charged_at: delivery.charged_at,
+        queued_at: delivery.queued_at,
+    };
+    if dead_letters::bury(tx, &letter)? {
+        outcomes.dead_lettered += 1;
+        let order_id = dead_letters::id_for_the_log(message, &delivery.body);
+        mishaps.set_aside(order_id.as_deref(), &delivery.origin, reason);
+    }
+    Ok(())
+}
