@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{ReloadOutcome, Snapshot, Trouble, TroubleState};
+use protocol::{Hindrance, ReloadOutcome, Selling, Snapshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -27,8 +27,8 @@ const SIGNS_PER_PERIOD: u32 = 4;
 /// The part of the watchdog's period for which a loop may be at the same thing.
 const PERIODS_BUSY_MAX: f64 = 0.5;
 
-/// One line for people who ask the service manager: what is wrong, if something is, else units
-/// sold, lag, and charges of the last second.
+/// One line for people who ask the service manager: what is wrong and what keeps buyers from
+/// buying, if something does, then units sold, lag, and charges of the last second.
 pub(super) fn line(snapshot: &Snapshot) -> String {
     let sold: u64 = snapshot.products.iter().map(|product| product.sold).sum();
     let there_were: i128 = snapshot
@@ -47,14 +47,26 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
         let why: String = reload.text.chars().take(WHY_CHARS_MAX).collect();
         line = format!("reload refused: {why} · {line}");
     }
-    let recovers = |trouble: &&Trouble| trouble.state == TroubleState::Recovering;
-    if let Some(trouble) = snapshot.troubles.iter().find(recovers) {
+    if let Some(hindrance) = hindrance(snapshot) {
+        line = format!("not selling: {hindrance} · {line}");
+    }
+    if let Some(trouble) = snapshot.recovering().next() {
         line = format!("recovering: {} · {line}", trouble.text);
     }
     if let Some(first) = snapshot.degraded.first() {
         line = format!("degraded: {first} · {line}");
     }
     line
+}
+
+/// What keeps every buyer from buying, but for what the line has anyway: a fault stands before it
+/// as what is degraded, and the service manager knows by itself who starts and stops.
+fn hindrance(snapshot: &Snapshot) -> Option<Hindrance<'_>> {
+    match snapshot.selling() {
+        Selling::No(Hindrance::NotServing(_) | Hindrance::NothingAccepted(_)) => None,
+        Selling::No(hindrance) => Some(hindrance),
+        Selling::Yes | Selling::InDoubt(_) | Selling::Elsewhere => None,
+    }
 }
 
 /// A rate in four characters or so.
@@ -139,7 +151,7 @@ pub(super) fn watchers(
 
 #[cfg(test)]
 mod tests {
-    use protocol::{EpochMs, ReloadOutcome, ReloadView, Snapshot};
+    use protocol::{EpochMs, GatewayView, Phase, ReloadOutcome, ReloadView, Snapshot, SwitchView};
 
     use super::{line, shortened};
 
@@ -156,6 +168,23 @@ mod tests {
         assert!(told.ends_with("xxx · sold 0/0 · lag ?") && told.len() < 250, "{told}");
         state.config.last_reload = reload(ReloadOutcome::Changed);
         assert_eq!(line(&state), "sold 0/0 · lag ?");
+    }
+
+    #[test]
+    fn the_line_says_what_keeps_buyers_from_buying() {
+        let mut state = Snapshot {
+            phase: Phase::Serving,
+            gateway: Some(GatewayView::default()),
+            ..Snapshot::default()
+        };
+        let told = "not selling: no product is on the shelf · sold 0/0 · lag ? · 0/s";
+        assert_eq!(line(&state), told);
+        state.controls.intake = Some(SwitchView { paused: true, ..SwitchView::default() });
+        state.degraded = vec!["no broker".to_owned()];
+        let told = "degraded: no broker · not selling: intake is paused · sold 0/0 · lag ? · 0/s";
+        assert_eq!(line(&state), told);
+        state.phase = Phase::Stopping;
+        assert_eq!(line(&state), "degraded: no broker · sold 0/0 · lag ? · 0/s");
     }
 
     #[test]

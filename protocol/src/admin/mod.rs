@@ -1,7 +1,8 @@
 //! What passes over the admin socket: the state of a running daemon and its changes (`snapshot`,
 //! `charges`, `engines`, `history`, `change`), the lists and details one can ask for (`listing`),
-//! the commands with their answers (`command`), and how the configuration is reloaded
-//! (`configuration`). What can't be read is `null`, never 0.
+//! the commands with their answers (`command`), how the configuration is reloaded
+//! (`configuration`), and what a state comes to: whether it sells, and whether all is well
+//! (`verdict`). What can't be read is `null`, never 0.
 
 mod change;
 mod charges;
@@ -13,6 +14,7 @@ mod listing;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use change::{Change, Gap, Line};
 pub use charges::{ChargeOutcome, ChargesView, Counted};
@@ -36,3 +38,4 @@ pub use snapshot::{
     Bucket, Controls, DrainView, EdgeView, GatewayView, LatencyView, LogView, OrdersView, Phase,
     ProductView, Rate, Snapshot, SwitchView, Trouble, TroubleState,
 };
+pub use verdict::{Doubt, Hindrance, Selling};

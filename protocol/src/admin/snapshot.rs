@@ -182,49 +182,6 @@ impl Trouble {
 }
 
 impl Snapshot {
-    /// Whether every product's units are accounted for.
-    #[must_use]
-    pub fn is_balanced(&self) -> bool {
-        self.products.iter().all(|product| product.balanced)
-    }
-
-    /// Why every buyer is refused, where that is the fault of a part: the last orders failed,
-    /// nothing can be sent, or something is degraded and of the charges in the last second none was
-    /// accepted.
-    #[must_use]
-    pub fn refuses_all(&self) -> Option<&str> {
-        let gateway = self.gateway.as_ref()?;
-        if let Some(trouble) = self.troubles.iter().find(|trouble| trouble.refuses) {
-            return Some(&trouble.text);
-        }
-        let first = self.degraded.first()?;
-        let cannot_send = self.rocketmq.as_ref().is_some_and(|view| !view.producer_ready);
-        let refuses = 0 < gateway.charge_rate.last_1s && gateway.accepted_rate.last_1s == 0;
-        (cannot_send || refuses).then_some(first)
-    }
-
-    /// The phase, and whether it serves in full: `serving`, `serving, degraded` or `serving,
-    /// recovering`. A degraded daemon is never just `serving`.
-    #[must_use]
-    pub fn phase_words(&self) -> &'static str {
-        let is_recovering = || {
-            let recovers = |trouble: &Trouble| trouble.state == TroubleState::Recovering;
-            self.troubles.iter().any(recovers)
-        };
-        match self.phase {
-            Phase::Serving if !self.degraded.is_empty() => "serving, degraded",
-            Phase::Serving if is_recovering() => "serving, recovering",
-            phase => phase.as_str(),
-        }
-    }
-
-    /// Whether the daemon serves in full: in its serving phase with nothing degraded. A pause is an
-    /// operator's wish and no illness.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        self.phase == Phase::Serving && self.degraded.is_empty()
-    }
-
     /// Moves the moment, and the uptime with it.
     pub fn move_to(&mut self, at: EpochMs) {
         self.at = at;

@@ -7,6 +7,7 @@ mod listings;
 mod replay;
 mod schema;
 mod states;
+mod verdict;
 mod words;
 
 use std::fmt::Debug;

@@ -1,6 +1,6 @@
 //! The line on the sale: whether anybody gets one, and why the others get none.
 
-use protocol::{ChargeOutcome, ChargesView, EpochMs, Snapshot, SwitchView};
+use protocol::{ChargeOutcome, ChargesView, EpochMs, Phase, Snapshot, SwitchView, UnconfirmedView};
 
 use super::fixtures::{counted, operator, sale};
 use super::screens::{loaded, text};
@@ -22,6 +22,34 @@ fn a_sale_that_refuses_everybody_is_not_called_open() {
         (gateway.charge_rate.last_1s, gateway.accepted_rate.last_1s) = (20, 0);
     };
     assert!(shown(refusing).contains("✗ NOTHING ACCEPTED"));
+}
+
+#[test]
+fn a_sale_in_which_nobody_can_get_one_is_not_just_called_open() {
+    let shown = |change: fn(&mut Snapshot)| {
+        let mut state = sale();
+        change(&mut state);
+        let line = first_line_of(state, 120, &[]);
+        line.split(" · ").next().unwrap_or_default().to_owned()
+    };
+    let stopping = |state: &mut Snapshot| state.phase = Phase::Stopping;
+    assert_eq!(shown(stopping), "▲ NOT SERVING, stopping");
+    let full = |state: &mut Snapshot| {
+        state.unconfirmed = Some(UnconfirmedView { count: 9, limit: 9 });
+    };
+    assert_eq!(shown(full), "✗ TOO MANY UNCONFIRMED");
+    let held = |state: &mut Snapshot| {
+        state.products.iter_mut().for_each(|product| {
+            (product.stock, product.held, product.free) = (600, Some(600), Some(0));
+        });
+    };
+    assert_eq!(shown(held), "✓ open, nothing free, 1,200 held");
+    let unknown = |state: &mut Snapshot| {
+        state.products.iter_mut().for_each(|product| {
+            (product.stock, product.held, product.free) = (0, None, None);
+        });
+    };
+    assert_eq!(shown(unknown), "✓ open, sold out");
 }
 
 /// The first line of a sale with these figures by outcome, at a width.

@@ -1,7 +1,7 @@
 //! The four lines that answer an operator in one second: is it selling, is the queue draining, do
 //! the books balance, is anyone being wronged.
 
-use protocol::{ProductView, Snapshot, SwitchView, Trend, Trouble, TroubleState};
+use protocol::{Doubt, Hindrance, ProductView, Selling, Snapshot, SwitchView, Trend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -58,28 +58,40 @@ fn since_words(since: protocol::EpochMs, snapshot: &Snapshot) -> String {
 }
 
 fn sale(snapshot: &Snapshot, room: u16, styles: &Styles) -> Parts {
-    let mut parts = match (&snapshot.controls.intake, &snapshot.controls.drain) {
-        (None, _) => vec![sign(UNKNOWN, "no gateway role here", styles.quiet)],
-        (Some(_), Some(drain)) => {
-            let word = if drain.drained { "DRAINED" } else { "DRAINING" };
-            let text = format!("{word}, intake paused{}", since_words(drain.since, snapshot));
-            vec![sign(symbol::WARNING, &text, styles.warning)]
-        }
-        (Some(switch), None) if switch.paused => paused("INTAKE PAUSED", switch, snapshot, styles),
-        (Some(_), None) if snapshot.refuses_all().is_some() => {
-            vec![sign(symbol::BAD, "NOTHING ACCEPTED", styles.bad)]
-        }
-        (Some(_), None) if !snapshot.degraded.is_empty() => {
+    let mut parts = match snapshot.selling() {
+        Selling::Elsewhere => vec![sign(UNKNOWN, "no gateway role here", styles.quiet)],
+        Selling::No(hindrance) => hindered(hindrance, snapshot, styles),
+        Selling::InDoubt(Doubt::Degraded(_)) => {
             vec![sign(symbol::WARNING, "open, degraded", styles.warning)]
         }
-        (Some(_), None) if recovering(snapshot).next().is_some() => {
+        Selling::InDoubt(Doubt::Recovering(_)) => {
             vec![sign(symbol::WARNING, "open, recovering", styles.warning)]
         }
-        (Some(_), None) => vec![sign(symbol::GOOD, selling(snapshot), styles.good)],
+        Selling::Yes => vec![sign(symbol::GOOD, "open", styles.good)],
     };
     let room = usize::from(room).saturating_sub(width(&parts) + symbol::DOT.width());
     parts.extend(rates(snapshot, room, styles));
     parts
+}
+
+/// What keeps every buyer from buying: what an operator shut, a fault, or that all is gone.
+fn hindered(hindrance: Hindrance<'_>, snapshot: &Snapshot, styles: &Styles) -> Parts {
+    let warning = |text: &str| vec![sign(symbol::WARNING, text, styles.warning)];
+    let fault = |text: &str| vec![sign(symbol::BAD, text, styles.bad)];
+    let gone = |text: &str| vec![sign(symbol::GOOD, text, styles.good)];
+    match hindrance {
+        Hindrance::NotServing(phase) => warning(&format!("NOT SERVING, {}", phase.as_str())),
+        Hindrance::Draining(drain) => {
+            let word = if drain.drained { "DRAINED" } else { "DRAINING" };
+            warning(&format!("{word}, intake paused{}", since_words(drain.since, snapshot)))
+        }
+        Hindrance::Paused(switch) => paused("INTAKE PAUSED", switch, snapshot, styles),
+        Hindrance::NothingAccepted(_) => fault("NOTHING ACCEPTED"),
+        Hindrance::TooManyUnconfirmed(_) => fault("TOO MANY UNCONFIRMED"),
+        Hindrance::NothingOnShelf => gone("open, nothing on the shelf"),
+        Hindrance::SoldOut => gone("open, sold out"),
+        Hindrance::AllHeld { held } => gone(&format!("open, nothing free, {} held", grouped(held))),
+    }
 }
 
 /// How wide the parts are in a line.
@@ -148,20 +160,6 @@ fn in_one_breath(snapshot: &Snapshot, reasons: usize, styles: &Styles) -> Vec<Sp
         ]);
     }
     spans
-}
-
-/// What failed and may work again; the next order tells.
-fn recovering(snapshot: &Snapshot) -> impl Iterator<Item = &Trouble> {
-    let troubles = snapshot.troubles.iter();
-    troubles.filter(|trouble| trouble.state == TroubleState::Recovering)
-}
-
-fn selling(snapshot: &Snapshot) -> &'static str {
-    let on_shelf = || snapshot.products.iter().filter(|product| product.on_shelf);
-    if on_shelf().next().is_none() {
-        return "open, nothing on the shelf";
-    }
-    if on_shelf().all(|product| product.stock == 0) { "open, sold out" } else { "open" }
 }
 
 fn queue(snapshot: &Snapshot, styles: &Styles) -> Parts {
@@ -302,7 +300,7 @@ pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'stati
         }
     }
     let warnings = snapshot.warnings.iter().map(|text| line(symbol::WARNING, text, styles.warning));
-    let recovering = recovering(snapshot).map(|trouble| {
+    let recovering = snapshot.recovering().map(|trouble| {
         let text = format!("recovering, the next order tells: {}", trouble.text);
         line(symbol::WARNING, &text, styles.warning)
     });

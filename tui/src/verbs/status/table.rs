@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    ChargesView, Controls, Counted, DrainView, GatewayView, LogView, OrdersView, Phase,
-    ProductView, QueueView, Rate, ReloadOutcome, Snapshot, StoreView, SwitchView, TroubleState,
+    ChargesView, Controls, Counted, Doubt, DrainView, GatewayView, LogView, OrdersView,
+    ProductView, QueueView, Rate, ReloadOutcome, Selling, Snapshot, StoreView, SwitchView,
 };
 
 use super::overdue;
@@ -97,13 +97,14 @@ fn selling(snapshot: &Snapshot) -> String {
         gateway.accepted_rate.last_60s,
         reasons(&gateway.outcomes, |counted| counted.last_60s, ""),
     );
-    match hindrance(snapshot) {
-        Some(hindrance) => format!("NO, {hindrance}; {rates}"),
-        None if !snapshot.degraded.is_empty() => format!("in doubt, degraded; {rates}"),
-        None if recovering(snapshot).next().is_some() => {
+    match snapshot.selling() {
+        Selling::Elsewhere => format!("{UNKNOWN}, this process has no gateway role"),
+        Selling::No(hindrance) => format!("NO, {hindrance}; {rates}"),
+        Selling::InDoubt(Doubt::Degraded(_)) => format!("in doubt, degraded; {rates}"),
+        Selling::InDoubt(Doubt::Recovering(_)) => {
             format!("in doubt, recovering: the next order tells; {rates}")
         }
-        None => format!("yes; {rates}"),
+        Selling::Yes => format!("yes; {rates}"),
     }
 }
 
@@ -111,33 +112,6 @@ fn selling(snapshot: &Snapshot) -> String {
 fn reasons(charges: &ChargesView, figure: fn(&Counted) -> u64, unit: &str) -> String {
     let most_frequent = charges.refusals(figure).into_iter().take(REASONS_MAX);
     most_frequent.map(|(why, count)| format!(", {count} {}{unit}", words(why))).collect()
-}
-
-/// What failed and may work again; the next order tells.
-fn recovering(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
-    let troubles = snapshot.troubles.iter();
-    let recovering = troubles.filter(|trouble| trouble.state == TroubleState::Recovering);
-    recovering.map(|trouble| trouble.text.as_str())
-}
-
-fn hindrance(snapshot: &Snapshot) -> Option<String> {
-    let is_paused = snapshot.controls.intake.as_ref().is_some_and(|intake| intake.paused);
-    let is_full = snapshot.unconfirmed.is_some_and(|sends| sends.limit <= sends.count);
-    let mut shelf = snapshot.products.iter().filter(|product| product.on_shelf).peekable();
-    if snapshot.phase != Phase::Serving {
-        Some(format!("the daemon is {}", snapshot.phase.as_str()))
-    } else if is_paused {
-        Some("intake is paused".to_owned())
-    } else if is_full {
-        Some("too many sends are unconfirmed".to_owned())
-    } else if shelf.peek().is_none() {
-        Some("no product is on the shelf".to_owned())
-    } else if shelf.all(|product| product.free == Some(0)) {
-        Some("nothing is free".to_owned())
-    } else {
-        let why = snapshot.refuses_all();
-        why.map(|why| format!("nothing is accepted: {}", printable(why)))
-    }
 }
 
 fn queue(snapshot: &Snapshot) -> String {
@@ -342,7 +316,7 @@ fn notes(snapshot: &Snapshot) -> String {
     let refused = reload.filter(|reload| reload.outcome == ReloadOutcome::Refused);
     let refused = refused.map(|reload| ("reload refused", reload.text.as_str()));
     let degraded = snapshot.degraded.iter().map(|text| ("degraded", text.as_str()));
-    let recovering = recovering(snapshot).map(|text| ("recovering", text));
+    let recovering = snapshot.recovering().map(|trouble| ("recovering", trouble.text.as_str()));
     let warnings = snapshot.warnings.iter().map(|text| ("warning", text.as_str()));
     let beside = beside.into_iter().filter_map(|(label, text)| Some((label, text?)));
     degraded

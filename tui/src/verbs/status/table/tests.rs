@@ -288,6 +288,11 @@ fn the_first_hindrance_is_told() {
     assert_eq!(verdict(off), "NO, no product is on the shelf");
     let sold = |state: &mut Snapshot| state.products.iter_mut().for_each(|p| p.free = Some(0));
     assert_eq!(verdict(sold), "NO, nothing is free");
+    let over = |state: &mut Snapshot| {
+        // After a restart over a broker it isn't known what is free.
+        state.products.iter_mut().for_each(|p| (p.stock, p.held, p.free) = (0, None, None));
+    };
+    assert_eq!(verdict(over), "NO, all units are sold");
     let unknown = |state: &mut Snapshot| state.products.iter_mut().for_each(|p| p.free = None);
     assert_eq!(verdict(unknown), "yes");
     let degraded = |state: &mut Snapshot| state.degraded = vec!["no broker answers".to_owned()];
