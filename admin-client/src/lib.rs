@@ -15,7 +15,7 @@ use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use protocol::Line;
+use protocol::{Endpoint, Line};
 use tokio::net::UnixStream;
 
 /// A state is a few KiB; more than this, of a body or of a line of the events, is no seckilld.
@@ -153,7 +153,7 @@ pub async fn events(
     silence_max: Duration,
 ) -> Result<Subscribed, Failure> {
     let asked = async {
-        let response = send(socket, Method::GET, "/v1/events", Bytes::new()).await?;
+        let response = send(socket, Method::GET, Endpoint::Events.pattern(), Bytes::new()).await?;
         Ok(match response.status() {
             StatusCode::OK => Subscribed::To(Events {
                 body: response.into_body(),

@@ -19,17 +19,17 @@ mod text;
 mod time;
 
 pub use admin::{
-    AddStock, AuditEntry, AuditPage, Bucket, Change, ChargeOutcome, ChargesView, ConfigChange,
-    ConfigEntry, ConfigPage, ConfigView, Controls, ControlsState, Counted, CreateProduct,
-    DeadLetterView, DeadLettersPage, Discard, Done, Doubt, DrainView, EdgeView, EndpointView,
-    Endpoints, Gap, GatewayView, Health, Hindrance, HistoryStep, LatencyView, Line, LogLevelState,
-    LogView, NOTABLES_MAX, Notable, NotableKind, OrderHistory, OrderState, OrderView, OrdersPage,
-    OrdersView, OverdueView, PeerView, Permission, Phase, ProductView, ProductsPage, QueuePart,
-    QueueView, Rate, Reasoned, Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView,
-    ResendAll, ResentState, RocketmqBroker, RocketmqView, SECONDS_KEPT, Seconds, Selling,
-    SetLogLevel, SetPrice, SetShelf, SetSwitch, Severity, Shutdown, ShutdownState, Snapshot,
-    StepKind, StoreView, SwitchView, Trend, Trouble, TroubleState, UnconfirmedView, Unlisted,
-    UnlistedPlace,
+    AddStock, Address, AuditEntry, AuditPage, Bucket, Change, ChargeOutcome, ChargesView,
+    ConfigChange, ConfigEntry, ConfigPage, ConfigView, Controls, ControlsState, Counted,
+    CreateProduct, DeadLetterView, DeadLettersPage, Discard, Done, Doubt, DrainView, EdgeView,
+    Endpoint, EndpointView, Endpoints, Gap, GatewayView, Health, Hindrance, HistoryStep,
+    LatencyView, Line, LogLevelState, LogView, Method, NOTABLES_MAX, Notable, NotableKind,
+    OrderHistory, OrderState, OrderView, OrdersPage, OrdersView, OverdueView, PeerView, Permission,
+    Phase, ProductView, ProductsPage, QueuePart, QueueView, Rate, Reasoned, Refusal, RefusalCode,
+    ReloadOutcome, ReloadState, ReloadView, ResendAll, ResentState, RocketmqBroker, RocketmqView,
+    Role, SECONDS_KEPT, Seconds, Selling, SetLogLevel, SetPrice, SetShelf, SetSwitch, Severity,
+    Shutdown, ShutdownState, Snapshot, StepKind, StoreView, SwitchView, Trend, Trouble,
+    TroubleState, UnconfirmedView, Unlisted, UnlistedPlace,
 };
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};

@@ -73,11 +73,7 @@ async fn answer(desk: Arc<Desk>, call: Call) -> Result<Response, Refusal> {
             return Err(Refusal::new(RefusalCode::NotFound, msg));
         }
     };
-    if call.method.is_safe() {
-        permit(&caller, Permission::View)?;
-    } else {
-        permit(&caller, Permission::Operate)?;
-    }
+    permit(&caller, name.permission())?;
     if call.body_left_out {
         return Ok(edge::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use protocol::Endpoint;
 use rusqlite::{Connection, OpenFlags};
 use seckill_e2e::daemon::{Daemon, Options};
 use seckill_e2e::process::usage;
@@ -206,7 +207,7 @@ pub fn gateway(daemon: &Daemon) -> Result<String> {
 /// The daemon refuses.
 pub async fn pause(daemon: &Daemon) -> Result<()> {
     let body = json!({ "reason": "benchmark" });
-    daemon.admin().command("/v1/consumption/pause", body).await.map(|_| ())
+    daemon.admin().command(Endpoint::PauseConsumption.pattern(), body).await.map(|_| ())
 }
 
 /// Has orders taken from the queue.
@@ -214,7 +215,7 @@ pub async fn pause(daemon: &Daemon) -> Result<()> {
 /// # Errors
 /// The daemon refuses.
 pub async fn resume(daemon: &Daemon) -> Result<()> {
-    daemon.admin().command("/v1/consumption/resume", json!({})).await.map(|_| ())
+    daemon.admin().command(Endpoint::ResumeConsumption.pattern(), json!({})).await.map(|_| ())
 }
 
 /// Stops a daemon in good order.

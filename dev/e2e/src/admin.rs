@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use admin_client::{Failure, Subscribed};
 use anyhow::{Result, bail, ensure};
-use protocol::{Line, Snapshot};
+use protocol::{Endpoint, Line, Snapshot};
 use serde_json::Value;
 
 use crate::http::Answer;
@@ -65,7 +65,7 @@ impl Admin {
     /// # Errors
     /// It can't be had.
     pub async fn status(&self) -> Result<Snapshot> {
-        let answer = self.get("/v1/status").await?;
+        let answer = self.get(Endpoint::Status.pattern()).await?;
         ensure!(answer.status == 200, "HTTP {}: {}", answer.status, answer.text());
         Ok(serde_json::from_slice(&answer.body)?)
     }

@@ -1,13 +1,14 @@
-//! What passes over the admin socket: the state of a running daemon and its changes (`snapshot`,
-//! `charges`, `engines`, `history`, `change`), the lists and details one can ask for (`listing`),
-//! the commands with their answers (`command`), how the configuration is reloaded
-//! (`configuration`), and what a state comes to: whether it sells, and whether all is well
+//! What passes over the admin socket, and where (`endpoint`): the state of a running daemon and its
+//! changes (`snapshot`, `charges`, `engines`, `history`, `change`), the lists and details one can
+//! ask for (`listing`), the commands with their answers (`command`), how the configuration is
+//! reloaded (`configuration`), and what a state comes to: whether it sells, and whether all is well
 //! (`verdict`). What can't be read is `null`, never 0.
 
 mod change;
 mod charges;
 mod command;
 mod configuration;
+mod endpoint;
 mod engines;
 mod history;
 mod listing;
@@ -24,6 +25,7 @@ pub use command::{
     ShutdownState,
 };
 pub use configuration::{ConfigChange, ConfigView, ReloadOutcome, ReloadState, ReloadView};
+pub use endpoint::{Address, Endpoint, Method, Role};
 pub use engines::{
     OverdueView, QueuePart, QueueView, RocketmqBroker, RocketmqView, StoreView, Trend,
     UnconfirmedView,

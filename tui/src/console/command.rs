@@ -5,8 +5,8 @@
 //! again after a lost answer is the same command.
 
 use protocol::{
-    AddStock, CreateProduct, Discard, Reasoned, ResendAll, SetLogLevel, SetShelf, SetSwitch,
-    Shutdown,
+    AddStock, Address, CreateProduct, Discard, Endpoint, Reasoned, ResendAll, SetLogLevel,
+    SetShelf, SetSwitch, Shutdown,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -21,22 +21,22 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    fn new(path: impl Into<String>, what: impl Into<String>, body: &impl Serialize) -> Self {
+    fn new(address: &Address, what: impl Into<String>, body: &impl Serialize) -> Self {
         // Strings, numbers and truth values: there is nothing in them that isn't JSON.
         let body = serde_json::to_value(body).unwrap_or_default();
-        Self { path: path.into(), body, what: what.into() }
+        Self { path: address.to_string(), body, what: what.into() }
     }
 
     /// A pause, a resume or a drain, of switches as they were shown. A daemon that doesn't tell
     /// their generation doesn't take it either.
     pub(crate) fn switch(
-        path: &str,
+        endpoint: Endpoint,
         what: &str,
         shown_generation: Option<u64>,
         request_id: String,
     ) -> Self {
         let body = SetSwitch { request_id, reason: None, if_generation: shown_generation };
-        Self::new(path, what, &body)
+        Self::new(&endpoint.address(), what, &body)
     }
 
     /// Where it depends on a version, makes that one of a later state, in which what was shown is
@@ -48,7 +48,8 @@ impl Command {
     }
 
     pub(crate) fn shutdown(what: &str, request_id: String) -> Self {
-        Self::new("/v1/shutdown", what, &Shutdown { request_id, reason: None })
+        let body = Shutdown { request_id, reason: None };
+        Self::new(&Endpoint::Shutdown.address(), what, &body)
     }
 
     /// No `if_version`: the version rises with every sale, so it would fail whenever stock is
@@ -61,7 +62,7 @@ impl Command {
         request_id: String,
     ) -> Self {
         let body = AddStock { request_id, reason: reason.to_owned(), delta, if_version: None };
-        Self::new(format!("/v1/products/{}/stock", segment(prod_id)), what, &body)
+        Self::new(&Endpoint::Stock.of(prod_id), what, &body)
     }
 
     /// `if_version` is for putting a product *on* the shelf: the operator vouches for the price and
@@ -74,31 +75,31 @@ impl Command {
             Shelf::Off => (false, None),
         };
         let body = SetShelf { request_id, reason: None, on_shelf, if_version };
-        Self::new(format!("/v1/products/{}/shelf", segment(prod_id)), what, &body)
+        Self::new(&Endpoint::Shelf.of(prod_id), what, &body)
     }
 
     pub(crate) fn create_product(what: &str, product: &CreateProduct) -> Self {
-        Self::new("/v1/products", what, product)
+        Self::new(&Endpoint::CreateProduct.address(), what, product)
     }
 
     pub(crate) fn resend(id: u64, what: &str, request_id: String) -> Self {
         let body = Reasoned { request_id, reason: None };
-        Self::new(format!("/v1/dead-letters/{id}/resend"), what, &body)
+        Self::new(&Endpoint::Resend.of(id), what, &body)
     }
 
     pub(crate) fn resend_all(up_to: u64, what: &str, request_id: String) -> Self {
         let body = ResendAll { request_id, reason: None, per_s: None, up_to: Some(up_to) };
-        Self::new("/v1/dead-letters/resend", what, &body)
+        Self::new(&Endpoint::ResendAll.address(), what, &body)
     }
 
     pub(crate) fn discard(id: u64, reason: &str, what: &str, request_id: String) -> Self {
         let body = Discard { request_id, reason: reason.to_owned() };
-        Self::new(format!("/v1/dead-letters/{id}/discard"), what, &body)
+        Self::new(&Endpoint::Discard.of(id), what, &body)
     }
 
     pub(crate) fn log_level(level: &str, what: &str, request_id: String) -> Self {
         let body = SetLogLevel { request_id, reason: None, level: level.to_owned() };
-        Self::new("/v1/log-level", what, &body)
+        Self::new(&Endpoint::LogLevel.address(), what, &body)
     }
 }
 
@@ -111,26 +112,11 @@ pub(crate) enum Shelf {
     Off,
 }
 
-/// A text as one segment of a path or one value of a query.
-pub(crate) fn segment(text: &str) -> String {
-    use std::fmt::Write;
-
-    let mut coded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            coded.push(char::from(byte));
-        } else {
-            let _ = write!(coded, "%{byte:02X}");
-        }
-    }
-    coded
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{Command, Shelf, segment};
+    use super::{Command, Shelf};
 
     #[test]
     fn only_putting_on_the_shelf_depends_on_the_version() {
@@ -142,10 +128,5 @@ mod tests {
         assert_eq!(off.body, json!({ "request_id": "r1", "on_shelf": false }));
         let add = Command::add_stock("p", -5, "broken", "x", id());
         assert_eq!(add.body, json!({ "request_id": "r1", "reason": "broken", "delta": -5 }));
-    }
-
-    #[test]
-    fn an_id_stays_one_segment() {
-        assert_eq!(segment("a b/华?"), "a%20b%2F%E5%8D%8E%3F");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use protocol::{Done, RefusalCode};
+use protocol::{Address, Done, RefusalCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -37,12 +37,12 @@ pub(crate) fn request_id(terms: &Terms) -> Result<String, Fault> {
 /// The daemon can't be reached or refuses, or every answer was lost.
 pub(crate) async fn give<S: DeserializeOwned>(
     desk: &Desk,
-    path: &str,
+    address: &Address,
     request_id: &str,
     command: &impl Serialize,
 ) -> Result<Answer<Done<S>>, Fault> {
     let mut pause = PAUSE_FIRST;
-    let mut lost = match attempt(desk, path, command).await {
+    let mut lost = match attempt(desk, address, command).await {
         Ok(answer) => return Ok(answer),
         // Nothing was sent, or the daemon has decided.
         Err(Attempt::Settled(fault)) => return Err(fault),
@@ -52,7 +52,7 @@ pub(crate) async fn give<S: DeserializeOwned>(
         talk(&format!("{lost}; asking again with the same request id {request_id}"));
         tokio::time::sleep(pause).await;
         pause *= 2;
-        lost = match attempt(desk, path, command).await {
+        lost = match attempt(desk, address, command).await {
             Ok(answer) => return Ok(answer),
             // The first attempt is still open, so not reaching it settles nothing now.
             Err(Attempt::Settled(Fault::Unreachable { reason, .. }) | Attempt::Open(reason)) => {
@@ -78,10 +78,10 @@ enum Attempt {
 
 async fn attempt<S: DeserializeOwned>(
     desk: &Desk,
-    path: &str,
+    address: &Address,
     command: &impl Serialize,
 ) -> Result<Answer<Done<S>>, Attempt> {
-    let (status, body) = match client::post(&desk.socket, path, command).await {
+    let (status, body) = match client::post(&desk.socket, address.as_str(), command).await {
         Ok(answered) => answered,
         Err(Fault::Lost { reason, .. }) => return Err(Attempt::Open(reason)),
         Err(fault) => return Err(Attempt::Settled(fault)),

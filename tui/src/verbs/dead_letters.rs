@@ -1,7 +1,8 @@
 //! `seckillctl dead-letters …`: messages that could not be decided, and what becomes of them.
 
 use protocol::{
-    DeadLetterView, DeadLettersPage, Discard, Done, Reason, Reasoned, ResendAll, ResentState,
+    DeadLetterView, DeadLettersPage, Discard, Done, Endpoint, Reason, Reasoned, ResendAll,
+    ResentState,
 };
 
 use crate::args::{DeadLetters, DiscardOne, Extent, Resend};
@@ -12,8 +13,6 @@ use crate::verbs::command::{give, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
 use crate::verbs::desk::{Answer, Desk, Printed};
 use crate::verbs::pages::{gather, judge, lacking, tell_more};
-
-const PATH: &str = "/v1/dead-letters";
 
 /// Lists, resends or discards.
 pub(crate) async fn run(desk: &Desk, verb: DeadLetters) -> Result<Printed, Fault> {
@@ -34,7 +33,7 @@ pub(crate) async fn run(desk: &Desk, verb: DeadLetters) -> Result<Printed, Fault
 }
 
 async fn page(desk: &Desk, extent: &Extent) -> Result<Answer<DeadLettersPage>, Fault> {
-    gather(desk, PATH, &[], "dead_letters", extent).await
+    gather(desk, Endpoint::DeadLetters, &[], "dead_letters", extent).await
 }
 
 fn letters(letters: &[DeadLetterView]) -> String {
@@ -73,7 +72,7 @@ async fn resend(desk: &Desk, options: Resend) -> Result<Printed, Fault> {
     let answer = match options.id {
         Some(id) => {
             let command = Reasoned { request_id: request_id(&terms)?, reason };
-            give(desk, &format!("{PATH}/{id}/resend"), &command.request_id, &command).await?
+            give(desk, &Endpoint::Resend.of(id), &command.request_id, &command).await?
         }
         None => {
             let mut up_to = None;
@@ -89,7 +88,7 @@ async fn resend(desk: &Desk, options: Resend) -> Result<Printed, Fault> {
             }
             let (request_id, per_s) = (request_id(&terms)?, options.per_s);
             let command = ResendAll { request_id, reason, per_s, up_to };
-            give(desk, &format!("{PATH}/resend"), &command.request_id, &command).await?
+            give(desk, &Endpoint::ResendAll.address(), &command.request_id, &command).await?
         }
     };
     Ok(Printed::fine(answer.print(shape, resent)))
@@ -106,8 +105,8 @@ async fn discard(desk: &Desk, options: DiscardOne) -> Result<Printed, Fault> {
         be_sure(&discarding(&found(desk, id).await?))?;
     }
     let command = Discard { request_id: request_id(&terms)?, reason };
-    let path = format!("{PATH}/{id}/discard");
-    let answer = give::<DeadLetterView>(desk, &path, &command.request_id, &command).await?;
+    let address = Endpoint::Discard.of(id);
+    let answer = give::<DeadLetterView>(desk, &address, &command.request_id, &command).await?;
     Ok(Printed::fine(answer.print(terms.shape, discarded)))
 }
 

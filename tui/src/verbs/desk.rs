@@ -1,12 +1,11 @@
 //! Questions to the daemon and how their answers are printed: as the verb's table, or as the
 //! daemon's own document with the fields that this version doesn't know. Commands are `command`'s.
 
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use hyper::StatusCode;
-use protocol::{RefusalCode, Snapshot};
+use protocol::{Address, Endpoint, RefusalCode, Snapshot};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -60,12 +59,15 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Asks for `path`.
+    /// Asks.
     ///
     /// # Errors
     /// The daemon can't be reached, or refuses.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Fault> {
-        let (status, body) = client::get(&self.socket, path).await?;
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        address: &Address,
+    ) -> Result<Answer<T>, Fault> {
+        let (status, body) = client::get(&self.socket, address.as_str()).await?;
         answer(&self.socket, status, &body)
     }
 
@@ -74,7 +76,7 @@ impl Desk {
     /// # Errors
     /// As for [`Desk::ask`].
     pub(crate) async fn state(&self) -> Result<Snapshot, Fault> {
-        self.ask("/v1/status").await.map(|answer| answer.view)
+        self.ask(&Endpoint::Status.address()).await.map(|answer| answer.view)
     }
 }
 
@@ -138,20 +140,6 @@ pub(crate) fn talk(sentence: &str) {
     let _ = writeln!(io::stderr(), "seckillctl: {}", printable_lines(sentence));
 }
 
-/// A text as it stands between two slashes, or behind `=`, of an address.
-pub(crate) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string can't fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -159,15 +147,8 @@ mod tests {
     use hyper::StatusCode;
     use protocol::RefusalCode;
 
-    use super::{answer, encoded};
+    use super::answer;
     use crate::exit::Exit;
-
-    #[test]
-    fn an_id_can_not_leave_its_place_in_the_path() {
-        assert_eq!(encoded("pid_0001"), "pid_0001");
-        assert_eq!(encoded("a/../b?c=d&e#f%"), "a%2F..%2Fb%3Fc%3Dd%26e%23f%25");
-        assert_eq!(encoded("华 x"), "%E5%8D%8E%20x");
-    }
 
     fn exit_of(status: u16, code: &str) -> Exit {
         let body = serde_json::json!({ "code": code, "msg": "no", "data": null }).to_string();

@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use protocol::{Code, Controls, Done, Reasoned, Snapshot};
+use protocol::{Code, Controls, Done, Endpoint, Reasoned, Snapshot};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -36,7 +36,8 @@ pub(crate) async fn run(desk: &Desk, options: Drain) -> Result<Printed, Fault> {
         be_named(&question(&state), &state.name)?;
     }
     let command = Reasoned { request_id: request_id(&plain.terms)?, reason: plain.reason };
-    let answer = give::<Controls>(desk, "/v1/drain", &command.request_id, &command).await?;
+    let answer =
+        give::<Controls>(desk, &Endpoint::Drain.address(), &command.request_id, &command).await?;
     let shape = plain.terms.shape;
     if !wait {
         let table = |done: &Done<Controls>| facts(&controls(&done.state));

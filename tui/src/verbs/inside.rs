@@ -1,7 +1,7 @@
 //! `seckillctl config`, `audit` and `log-level`: how the daemon is set, who did what to it, and how
 //! much it tells its log.
 
-use protocol::{AuditEntry, AuditPage, ConfigPage, LogLevelState, SetLogLevel, Snapshot};
+use protocol::{AuditEntry, AuditPage, ConfigPage, Endpoint, LogLevelState, SetLogLevel, Snapshot};
 use serde_json::{Value, json};
 
 use crate::args::{Audit, LogLevel, Shape};
@@ -14,7 +14,7 @@ use crate::verbs::pages::{gather, tell_more};
 
 /// The effective configuration.
 pub(crate) async fn config(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
-    let answer = desk.ask::<ConfigPage>("/v1/config").await?;
+    let answer = desk.ask::<ConfigPage>(&Endpoint::Config.address()).await?;
     let render = |page: &ConfigPage| {
         let cells = page
             .keys
@@ -27,7 +27,8 @@ pub(crate) async fn config(desk: &Desk, shape: Shape) -> Result<Printed, Fault> 
 
 /// What operators did, newest first.
 pub(crate) async fn audit(desk: &Desk, options: &Audit) -> Result<Printed, Fault> {
-    let answer = gather::<AuditPage>(desk, "/v1/audit", &[], "entries", &options.extent).await?;
+    let answer =
+        gather::<AuditPage>(desk, Endpoint::Audit, &[], "entries", &options.extent).await?;
     tell_more(answer.view.next.as_ref(), options.shape);
     Ok(Printed::fine(answer.print(options.shape, |page| entries(&page.entries))))
 }
@@ -42,7 +43,8 @@ pub(crate) async fn log_level(desk: &Desk, options: LogLevel) -> Result<Printed,
     let command =
         SetLogLevel { request_id: request_id(&terms)?, reason: options.plain.reason, level };
     let answer =
-        give::<LogLevelState>(desk, "/v1/log-level", &command.request_id, &command).await?;
+        give::<LogLevelState>(desk, &Endpoint::LogLevel.address(), &command.request_id, &command)
+            .await?;
     let render = |level: &str| format!("{}\n", printable(level));
     Ok(Printed::fine(answer.print(terms.shape, |done| render(&done.state.level))))
 }

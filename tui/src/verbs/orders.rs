@@ -1,13 +1,13 @@
 //! `seckillctl orders` and `seckillctl order ID`: who ordered what, and how it ended. Phone numbers
 //! are masked unless the one order's is asked for.
 
-use protocol::{HistoryStep, OrderHistory, OrderView, OrdersPage, ProductView};
+use protocol::{Endpoint, HistoryStep, OrderHistory, OrderView, OrdersPage, ProductView};
 
 use crate::args::{Order, Orders};
 use crate::exit::{Exit, Fault};
 use crate::table::{facts, number, table, text};
 use crate::text::{UNKNOWN, known, moment, printable};
-use crate::verbs::desk::{Desk, Printed, encoded};
+use crate::verbs::desk::{Desk, Printed};
 use crate::verbs::pages::{gather, judge, lacking, tell_more};
 
 /// Orders, those that wait first, then the newest.
@@ -22,7 +22,7 @@ pub(crate) async fn list(desk: &Desk, options: Orders) -> Result<Printed, Fault>
     let filters: Vec<(&str, String)> =
         filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let answer =
-        gather::<OrdersPage>(desk, "/v1/orders", &filters, "orders", &options.extent).await?;
+        gather::<OrdersPage>(desk, Endpoint::Orders, &filters, "orders", &options.extent).await?;
     tell_more(answer.view.next.as_ref(), options.shape);
     let (count, unlisted) = (answer.view.orders.len(), &answer.view.unlisted);
     if let Some(id) = product.filter(|_| count == 0) {
@@ -35,7 +35,7 @@ pub(crate) async fn list(desk: &Desk, options: Orders) -> Result<Printed, Fault>
 
 /// That a product has no order is said only of one that there is.
 async fn known_product(desk: &Desk, id: &str) -> Result<(), Fault> {
-    match desk.ask::<ProductView>(&format!("/v1/products/{}", encoded(id))).await {
+    match desk.ask::<ProductView>(&Endpoint::Product.of(id)).await {
         Err(Fault::Refused(refused)) if refused.exit == Exit::NotFound => {
             let sentence = format!(
                 "no order is for {id:?}, and no product has that id; an order is looked up by \
@@ -49,9 +49,9 @@ async fn known_product(desk: &Desk, id: &str) -> Result<(), Fault> {
 
 /// One order's history.
 pub(crate) async fn show(desk: &Desk, options: &Order) -> Result<Printed, Fault> {
-    let reveal = if options.reveal_phone { "?reveal=phone" } else { "" };
-    let path = format!("/v1/orders/{}{reveal}", encoded(&options.id));
-    let answer = desk.ask::<OrderHistory>(&path).await?;
+    let reveal = options.reveal_phone.then_some("phone");
+    let address = Endpoint::Order.of(&options.id).with_some("reveal", reveal);
+    let answer = desk.ask::<OrderHistory>(&address).await?;
     Ok(Printed::fine(answer.print(options.shape, history)))
 }
 

@@ -1,38 +1,38 @@
 //! Long lists, which come in pages: gathers as much as was asked for into one document of the
 //! daemon's own form.
 
-use protocol::Unlisted;
+use protocol::{Endpoint, Unlisted};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::args::{Extent, Shape};
 use crate::exit::{Exit, Fault};
 use crate::text::printable;
-use crate::verbs::desk::{Answer, Desk, encoded, read, stranger, talk};
+use crate::verbs::desk::{Answer, Desk, read, stranger, talk};
 
 /// What a page is asked to hold at most: the daemon gives no more.
 const PAGE_LIMIT: u64 = 500;
 
-/// The page of `list` at `path` with these filters, with the pages after it put in.
+/// The page of `list` at `endpoint` with these filters, with the pages after it put in.
 ///
 /// # Errors
 /// The daemon can't be reached, refuses, or doesn't know its own pages.
 pub(crate) async fn gather<T: DeserializeOwned>(
     desk: &Desk,
-    path: &str,
+    endpoint: Endpoint,
     filters: &[(&str, String)],
     list: &str,
     extent: &Extent,
 ) -> Result<Answer<T>, Fault> {
     let wanted = if extent.all { u64::MAX } else { extent.limit };
-    let mut whole = page(desk, path, filters, wanted, None).await?;
+    let mut whole = page(desk, endpoint, filters, wanted, None).await?;
     loop {
         let left = wanted.saturating_sub(length(&whole, list));
         let Some(after) = whole["next"].as_str().map(str::to_owned) else { break };
         if left == 0 {
             break;
         }
-        let mut further = page(desk, path, filters, left, Some(&after)).await?;
+        let mut further = page(desk, endpoint, filters, left, Some(&after)).await?;
         if further["next"] == whole["next"] {
             return Err(stranger(&desk.socket, &"its pages go round in circles"));
         }
@@ -47,16 +47,16 @@ pub(crate) async fn gather<T: DeserializeOwned>(
 
 async fn page(
     desk: &Desk,
-    path: &str,
+    endpoint: Endpoint,
     filters: &[(&str, String)],
     left: u64,
     after: Option<&str>,
 ) -> Result<Value, Fault> {
-    let mut address = format!("{path}?limit={}", left.min(PAGE_LIMIT));
-    let after = after.map(|after| ("after", after.to_owned()));
-    for (name, value) in filters.iter().chain(&after) {
-        address.push_str(&format!("&{name}={}", encoded(value)));
+    let mut address = endpoint.address().with("limit", left.min(PAGE_LIMIT));
+    for (name, value) in filters {
+        address = address.with(name, value);
     }
+    let address = address.with_some("after", after);
     desk.ask::<Value>(&address).await.map(|answer| answer.document)
 }
 

@@ -2,8 +2,8 @@
 //! is changed by a difference, never overwritten.
 
 use protocol::{
-    AddStock, Code, Counted, CreateProduct, Done, Money, ProductView, ProductsPage, SetPrice,
-    SetShelf,
+    AddStock, Code, Counted, CreateProduct, Done, Endpoint, Money, ProductView, ProductsPage,
+    SetPrice, SetShelf,
 };
 
 use crate::args::{
@@ -15,11 +15,11 @@ use crate::table::{facts, number, table, text};
 use crate::text::{counted, known, printable, words};
 use crate::verbs::command::{give, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
-use crate::verbs::desk::{Answer, Desk, Printed, encoded};
+use crate::verbs::desk::{Answer, Desk, Printed};
 
 /// All products.
 pub(crate) async fn list(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
-    let answer = desk.ask::<ProductsPage>("/v1/products").await?;
+    let answer = desk.ask::<ProductsPage>(&Endpoint::Products.address()).await?;
     Ok(Printed::fine(answer.print(shape, |page| products(&page.products))))
 }
 
@@ -27,7 +27,7 @@ pub(crate) async fn list(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
 pub(crate) async fn run(desk: &Desk, product: Product) -> Result<Printed, Fault> {
     match product {
         Product::Show { id, shape } => {
-            let answer = desk.ask::<ProductView>(&path(&id, "")).await?;
+            let answer = desk.ask::<ProductView>(&Endpoint::Product.of(&id)).await?;
             Ok(Printed::fine(answer.print(shape, |product| {
                 format!("{}{}", products(std::slice::from_ref(product)), charges(product))
             })))
@@ -37,10 +37,6 @@ pub(crate) async fn run(desk: &Desk, product: Product) -> Result<Printed, Fault>
         Product::Shelf(options) => shelf(desk, options).await,
         Product::Price(options) => price(desk, options).await,
     }
-}
-
-fn path(id: &str, what: &str) -> String {
-    format!("/v1/products/{}{what}", encoded(id))
 }
 
 fn changed(answer: &Answer<Done<ProductView>>, shape: Shape) -> Printed {
@@ -58,7 +54,8 @@ async fn add(desk: &Desk, options: ProductAdd) -> Result<Printed, Fault> {
         stock: options.stock,
         on_shelf: options.on_shelf,
     };
-    let answer = give(desk, "/v1/products", &command.request_id, &command).await?;
+    let answer =
+        give(desk, &Endpoint::CreateProduct.address(), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
@@ -69,7 +66,7 @@ async fn stock(desk: &Desk, options: ProductStock) -> Result<Printed, Fault> {
             .await?;
     }
     let command = AddStock { request_id: request_id(&terms)?, reason, delta, if_version };
-    let answer = give(desk, &path(&id, "/stock"), &command.request_id, &command).await?;
+    let answer = give(desk, &Endpoint::Stock.of(&id), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
@@ -80,7 +77,7 @@ async fn shelf(desk: &Desk, options: ProductShelf) -> Result<Printed, Fault> {
         ask_first(desk, &id, &terms, "product shelf ID off", removal).await?;
     }
     let command = SetShelf { request_id: request_id(&terms)?, reason, on_shelf, if_version };
-    let answer = give(desk, &path(&id, "/shelf"), &command.request_id, &command).await?;
+    let answer = give(desk, &Endpoint::Shelf.of(&id), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
@@ -88,7 +85,7 @@ async fn price(desk: &Desk, options: ProductPrice) -> Result<Printed, Fault> {
     let ProductPrice { id, price, justified: Justified { reason, if_version, terms } } = options;
     ask_first(desk, &id, &terms, "product price", |product| repricing(product, price)).await?;
     let command = SetPrice { request_id: request_id(&terms)?, reason, price, if_version };
-    let answer = give(desk, &path(&id, "/price"), &command.request_id, &command).await?;
+    let answer = give(desk, &Endpoint::Price.of(&id), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
@@ -101,7 +98,7 @@ async fn ask_first(
     question: impl Fn(&ProductView) -> String,
 ) -> Result<(), Fault> {
     if consent(terms, verb)? == Consent::ToAsk {
-        let product = desk.ask::<ProductView>(&path(id, "")).await?.view;
+        let product = desk.ask::<ProductView>(&Endpoint::Product.of(id)).await?.view;
         be_sure(&question(&product))?;
     }
     Ok(())

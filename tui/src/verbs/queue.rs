@@ -1,6 +1,6 @@
 //! `seckillctl queue`: the queue between the roles, part by part, and the way to its broker.
 
-use protocol::{QueuePart, RocketmqView, Snapshot};
+use protocol::{Endpoint, QueuePart, RocketmqView, Snapshot};
 
 use crate::args::Shape;
 use crate::exit::Fault;
@@ -11,7 +11,7 @@ use crate::verbs::status::queue_line;
 
 /// Prints the queue; the JSON is the state's `queue` and `rocketmq`, as the daemon has them.
 pub(crate) async fn run(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
-    let mut answer = desk.ask::<Snapshot>("/v1/status").await?;
+    let mut answer = desk.ask::<Snapshot>(&Endpoint::Status.address()).await?;
     if shape.json {
         let [queue, rocketmq] = ["queue", "rocketmq"].map(|part| answer.document[part].take());
         let document = serde_json::json!({ "queue": queue, "rocketmq": rocketmq });

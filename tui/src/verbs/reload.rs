@@ -1,7 +1,7 @@
 //! `seckillctl reload`: has the daemon read its configuration anew, and prints what changed. A
 //! refusal names each fault, or each key that takes a restart.
 
-use protocol::{ConfigChange, Done, Reasoned, ReloadState};
+use protocol::{ConfigChange, Done, Endpoint, Reasoned, ReloadState};
 
 use crate::args::Plain;
 use crate::exit::Fault;
@@ -14,7 +14,9 @@ use crate::verbs::desk::{Desk, Printed};
 pub(crate) async fn run(desk: &Desk, options: Plain) -> Result<Printed, Fault> {
     let Plain { reason, terms } = options;
     let command = Reasoned { request_id: request_id(&terms)?, reason };
-    let answer = give::<ReloadState>(desk, "/v1/reload", &command.request_id, &command).await?;
+    let answer =
+        give::<ReloadState>(desk, &Endpoint::Reload.address(), &command.request_id, &command)
+            .await?;
     Ok(Printed::fine(answer.print(terms.shape, shown)))
 }
 

@@ -1,7 +1,7 @@
 //! `seckillctl pause`, `resume` and `shutdown`: what an operator turns off and on. Intake
 //! and consumption are two things; each pause survives a restart.
 
-use protocol::{Code, Controls, Done, SetSwitch, Shutdown, ShutdownState, Snapshot};
+use protocol::{Code, Controls, Done, Endpoint, SetSwitch, Shutdown, ShutdownState, Snapshot};
 
 use crate::args::{Flow, Plain, Switch};
 use crate::exit::Fault;
@@ -14,19 +14,23 @@ use crate::verbs::status::controls;
 
 /// Pauses intake or consumption.
 pub(crate) async fn pause(desk: &Desk, options: Switch) -> Result<Printed, Fault> {
-    let (verb, question): (_, fn(&Snapshot) -> String) = match options.what {
-        Flow::Intake => ("pause intake", pausing_intake),
-        Flow::Consumption => ("pause consumption", pausing_consumption),
+    let (pausing, verb, question): (_, _, fn(&Snapshot) -> String) = match options.what {
+        Flow::Intake => (Endpoint::PauseIntake, "pause intake", pausing_intake),
+        Flow::Consumption => (Endpoint::PauseConsumption, "pause consumption", pausing_consumption),
     };
     if consent(&options.plain.terms, verb)? == Consent::ToAsk {
         be_sure(&question(&desk.state().await?))?;
     }
-    switch(desk, &path(options.what, "pause"), options.plain).await
+    switch(desk, pausing, options.plain).await
 }
 
 /// Undoes a pause.
 pub(crate) async fn resume(desk: &Desk, options: Switch) -> Result<Printed, Fault> {
-    switch(desk, &path(options.what, "resume"), options.plain).await
+    let resuming = match options.what {
+        Flow::Intake => Endpoint::ResumeIntake,
+        Flow::Consumption => Endpoint::ResumeConsumption,
+    };
+    switch(desk, resuming, options.plain).await
 }
 
 /// Stops the daemon.
@@ -37,24 +41,18 @@ pub(crate) async fn shutdown(desk: &Desk, options: Plain) -> Result<Printed, Fau
         be_named(&stopping(&state), &state.name)?;
     }
     let command = Shutdown { request_id: request_id(&terms)?, reason: options.reason };
-    let answer = give::<ShutdownState>(desk, "/v1/shutdown", &command.request_id, &command).await?;
+    let answer =
+        give::<ShutdownState>(desk, &Endpoint::Shutdown.address(), &command.request_id, &command)
+            .await?;
     let table = |done: &Done<ShutdownState>| format!("{}\n", done.state.phase.as_str());
     Ok(Printed::fine(answer.print(terms.shape, table)))
 }
 
-async fn switch(desk: &Desk, path: &str, options: Plain) -> Result<Printed, Fault> {
+async fn switch(desk: &Desk, endpoint: Endpoint, options: Plain) -> Result<Printed, Fault> {
     let Plain { reason, terms } = options;
     let command = SetSwitch { request_id: request_id(&terms)?, reason, if_generation: None };
-    let answer = give::<Controls>(desk, path, &command.request_id, &command).await?;
+    let answer = give::<Controls>(desk, &endpoint.address(), &command.request_id, &command).await?;
     Ok(Printed::fine(answer.print(terms.shape, |done| facts(&controls(&done.state)))))
-}
-
-fn path(what: Flow, verb: &str) -> String {
-    let what = match what {
-        Flow::Intake => "intake",
-        Flow::Consumption => "consumption",
-    };
-    format!("/v1/{what}/{verb}")
 }
 
 /// Which daemon is meant.

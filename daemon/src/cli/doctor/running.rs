@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::ports::findings::Finding;
 use hyper::StatusCode;
-use protocol::ConfigPage;
+use protocol::{ConfigPage, Endpoint};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -112,8 +112,8 @@ impl Running {
 }
 
 async fn ask(loaded: &Loaded, socket: &Path) -> Option<Answer> {
-    let status: Value = get(socket, "/v1/status").await.ok()?;
-    let differing = get::<ConfigPage>(socket, "/v1/config").await;
+    let status: Value = get(socket, Endpoint::Status).await.ok()?;
+    let differing = get::<ConfigPage>(socket, Endpoint::Config).await;
     Some(Answer {
         pid: u32::try_from(status["pid"].as_u64()?).ok()?,
         phase: phase(&status),
@@ -153,8 +153,9 @@ fn differences(loaded: &Loaded, theirs: ConfigPage) -> Vec<String> {
         .collect()
 }
 
-async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T, String> {
-    let answer = admin_client::get(socket, path, ANSWER_TIMEOUT).await;
+async fn get<T: DeserializeOwned>(socket: &Path, endpoint: Endpoint) -> Result<T, String> {
+    let address = endpoint.address();
+    let answer = admin_client::get(socket, address.as_str(), ANSWER_TIMEOUT).await;
     let answer = answer.map_err(|failure| failure.to_string())?;
     if answer.status != StatusCode::OK {
         return Err(format!("not told ({})", answer.status));

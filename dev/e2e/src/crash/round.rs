@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use protocol::Endpoint;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -320,7 +321,7 @@ impl Stage {
         let mut daemon = self.start(Until::Ready, points).await?;
         tokio::time::sleep(after).await;
         let drain = json!({"reason": "a crash round"});
-        let drain = daemon.admin().command("/v1/drain", drain).await;
+        let drain = daemon.admin().command(Endpoint::Drain.pattern(), drain).await;
         let (how, struck) = match killed_after_ms {
             Some(after_ms) => {
                 drain.as_ref().map_err(|error| anyhow::anyhow!("the drain: {error:#}"))?;
@@ -338,7 +339,7 @@ impl Stage {
         let mut daemon = self.start(Until::Ready, "").await?;
         let intake = daemon.admin().status().await?.controls.intake;
         ensure!(intake.is_some_and(|intake| intake.paused), "the drain is forgotten");
-        let resumed = daemon.admin().post("/v1/intake/resume", json!({})).await?;
+        let resumed = daemon.admin().post(Endpoint::ResumeIntake.pattern(), json!({})).await?;
         // Over a silent wire the command may take longer than its answer; it goes on.
         ensure!([200, 504].contains(&resumed.status), "the resume: {}", resumed.text());
         daemon.kill9()?;

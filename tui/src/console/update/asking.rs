@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use protocol::{DeadLettersPage, OrderHistory, OrderState, OrdersPage, Severity};
+use protocol::{DeadLettersPage, Endpoint, OrderHistory, OrderState, OrdersPage, Severity};
 
-use super::super::command::segment;
 use crate::console::model::{Details, History, Model, Orders, Popup, Reveal, Screen};
 use crate::console::msg::{Answer, Ask, Effect};
 
@@ -55,20 +54,15 @@ fn orders_are_due(model: &Model) -> bool {
 
 fn orders_path(orders: &Orders, after: Option<&str>) -> String {
     let filter = &orders.filter;
-    let mut path = format!("/v1/orders?limit={ORDERS_PAGE}");
-    let parts = [
-        ("state", filter.state.map(OrderState::as_str)),
-        ("prod", filter.product.as_deref()),
-        ("phone", filter.phone.as_deref()),
-        ("id", filter.id.as_deref()),
-        ("after", after),
-    ];
-    for (name, value) in parts {
-        if let Some(value) = value {
-            path.push_str(&format!("&{name}={}", segment(value)));
-        }
-    }
-    path
+    let address = Endpoint::Orders
+        .address()
+        .with("limit", ORDERS_PAGE)
+        .with_some("state", filter.state.map(OrderState::as_str))
+        .with_some("prod", filter.product.as_deref())
+        .with_some("phone", filter.phone.as_deref())
+        .with_some("id", filter.id.as_deref())
+        .with_some("after", after);
+    address.to_string()
 }
 
 /// The first page, by the filter as it is now.
@@ -129,7 +123,7 @@ fn dead_letters_are_due(model: &Model) -> bool {
 fn ask_dead_letters(model: &mut Model) -> Effect {
     model.dead_letters.asked_for =
         model.live.as_ref().and_then(|snapshot| snapshot.queue.dead_letters);
-    Effect::Ask(Ask::DeadLetters { path: "/v1/dead-letters".to_owned() })
+    Effect::Ask(Ask::DeadLetters { path: Endpoint::DeadLetters.pattern().to_owned() })
 }
 
 pub(super) fn dead_letters_came(model: &mut Model, answer: Answer<DeadLettersPage>) -> Vec<Effect> {
@@ -147,12 +141,12 @@ pub(super) fn dead_letters_came(model: &mut Model, answer: Answer<DeadLettersPag
 
 /// Asks for an order's history; the whole phone number is in it only on demand.
 pub(super) fn ask_history(order_id: &str, reveal: Reveal) -> Effect {
-    let query = match reveal {
-        Reveal::Masked => "",
-        Reveal::Phone => "?reveal=phone",
+    let order = Endpoint::Order.of(order_id);
+    let address = match reveal {
+        Reveal::Masked => order,
+        Reveal::Phone => order.with("reveal", "phone"),
     };
-    let path = format!("/v1/orders/{}{query}", segment(order_id));
-    Effect::Ask(Ask::History { order_id: order_id.to_owned(), path })
+    Effect::Ask(Ask::History { order_id: order_id.to_owned(), path: address.to_string() })
 }
 
 pub(super) fn history_came(

@@ -1,7 +1,7 @@
 //! The questions before the daemon is changed: each names the object, the effect and how many it
 //! touches, and holds the command as it will be sent.
 
-use protocol::{CreateProduct, DeadLetterView, ProductView, Snapshot};
+use protocol::{CreateProduct, DeadLetterView, Endpoint, ProductView, Snapshot};
 
 use super::gate::{place, switch};
 use crate::console::command::{Command, Shelf};
@@ -36,7 +36,7 @@ pub(super) fn intake(model: &mut Model, snapshot: &Snapshot) -> Question {
         lines.extend(end_of_drain(snapshot));
         lines.push(format!("Touches: {}.", on_sale(snapshot)));
         let command =
-            Command::switch("/v1/intake/resume", "resume intake", controls.generation, id);
+            Command::switch(Endpoint::ResumeIntake, "resume intake", controls.generation, id);
         return Question::new(
             format!("Resume intake of {name}?"),
             lines,
@@ -50,7 +50,7 @@ pub(super) fn intake(model: &mut Model, snapshot: &Snapshot) -> Question {
         "Orders already accepted are decided as usual.".to_owned(),
         format!("Touches: {}.", on_sale(snapshot)),
     ];
-    let command = Command::switch("/v1/intake/pause", "pause intake", controls.generation, id);
+    let command = Command::switch(Endpoint::PauseIntake, "pause intake", controls.generation, id);
     Question::new(format!("Pause intake of {name}?"), lines, command, Subject::Switches)
 }
 
@@ -69,8 +69,8 @@ pub(super) fn consumption(model: &mut Model, snapshot: &Snapshot) -> Question {
             "Orders are taken from the queue and decided again.".to_owned(),
             format!("Touches: {}.", waiting(snapshot)),
         ];
-        let path = "/v1/consumption/resume";
-        let command = Command::switch(path, "resume consumption", controls.generation, id);
+        let endpoint = Endpoint::ResumeConsumption;
+        let command = Command::switch(endpoint, "resume consumption", controls.generation, id);
         let title = format!("Resume consumption of {name}?");
         return Question::new(title, lines, command, Subject::Switches);
     }
@@ -81,8 +81,8 @@ pub(super) fn consumption(model: &mut Model, snapshot: &Snapshot) -> Question {
     ];
     lines.extend(end_of_drain(snapshot));
     lines.push(format!("Touches: {}, and those that come.", waiting(snapshot)));
-    let path = "/v1/consumption/pause";
-    let command = Command::switch(path, "pause consumption", controls.generation, id);
+    let endpoint = Endpoint::PauseConsumption;
+    let command = Command::switch(endpoint, "pause consumption", controls.generation, id);
     Question::new(format!("Pause consumption of {name}?"), lines, command, Subject::Switches)
 }
 
@@ -98,7 +98,7 @@ pub(super) fn drain(model: &mut Model, snapshot: &Snapshot) -> Question {
         "The daemon stays up; resuming intake undoes it.".to_owned(),
         format!("Touches: {}; {}.", waiting(snapshot), on_sale(snapshot)),
     ];
-    let command = Command::switch("/v1/drain", "drain", controls.generation, model.ids.take());
+    let command = Command::switch(Endpoint::Drain, "drain", controls.generation, model.ids.take());
     let title = format!("Drain {}?", printable(&snapshot.name));
     by_name(&snapshot.name, Question::new(title, lines, command, Subject::Switches))
 }

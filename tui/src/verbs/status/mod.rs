@@ -6,7 +6,7 @@ mod watch;
 
 use std::io::Write;
 
-use protocol::{OverdueView, Snapshot};
+use protocol::{Endpoint, OverdueView, Snapshot};
 
 use crate::args::{Shape, Status};
 use crate::exit::{Exit, Fault};
@@ -31,7 +31,7 @@ pub(crate) async fn run(
 }
 
 async fn once(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
-    let answer = desk.ask::<Snapshot>("/v1/status").await?;
+    let answer = desk.ask::<Snapshot>(&Endpoint::Status.address()).await?;
     Ok(Printed { text: answer.print(shape, table::render), exit: judge(&answer.view) })
 }
 
