@@ -10,8 +10,8 @@ mod exit;
 mod holders;
 mod place;
 mod table;
-mod text;
 mod verbs;
+mod words;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ use args::{Args, Status, Verb};
 use exit::{Exit, Fault, error_json};
 use place::{Screen, Surroundings, Whereabouts};
 use serde_json::Value;
-use text::printable_lines;
+use words::printable_lines;
 
 /// The command line as clap knows it, for the manual and the completions.
 #[must_use]

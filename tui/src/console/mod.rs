@@ -14,7 +14,6 @@ mod model;
 mod msg;
 mod rows;
 mod terminal;
-mod text;
 mod theme;
 mod update;
 mod view;

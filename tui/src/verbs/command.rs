@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::args::Terms;
 use crate::client;
 use crate::exit::Fault;
-use crate::verbs::desk::{Answer, Desk, answer, talk};
+use crate::verbs::daemon_socket::{Answer, DaemonSocket, answer, talk};
 
 /// How often a command is given in all before its answer is given up for lost.
 const ATTEMPTS: u32 = 4;
@@ -36,13 +36,13 @@ pub(crate) fn request_id(terms: &Terms) -> Result<String, Fault> {
 /// # Errors
 /// The daemon can't be reached or refuses, or every answer was lost.
 pub(crate) async fn give<S: DeserializeOwned>(
-    desk: &Desk,
+    daemon: &DaemonSocket,
     address: &Address,
     request_id: &str,
     command: &impl Serialize,
 ) -> Result<Answer<Done<S>>, Fault> {
     let mut pause = PAUSE_FIRST;
-    let mut lost = match attempt(desk, address, command).await {
+    let mut lost = match attempt(daemon, address, command).await {
         Ok(answer) => return Ok(answer),
         // Nothing was sent, or the daemon has decided.
         Err(Attempt::Settled(fault)) => return Err(fault),
@@ -52,7 +52,7 @@ pub(crate) async fn give<S: DeserializeOwned>(
         talk(&format!("{lost}; asking again with the same request id {request_id}"));
         tokio::time::sleep(pause).await;
         pause *= 2;
-        lost = match attempt(desk, address, command).await {
+        lost = match attempt(daemon, address, command).await {
             Ok(answer) => return Ok(answer),
             // The first attempt is still open, so not reaching it settles nothing now.
             Err(Attempt::Settled(Fault::Unreachable { reason, .. }) | Attempt::Open(reason)) => {
@@ -65,7 +65,7 @@ pub(crate) async fn give<S: DeserializeOwned>(
         "{lost}. Whether the command was carried out isn't known; give it again with \
          --request-id {request_id} and nothing is done twice"
     );
-    Err(Fault::lost(&desk.socket, sentence))
+    Err(Fault::lost(&daemon.socket, sentence))
 }
 
 /// Why there is no answer.
@@ -77,17 +77,17 @@ enum Attempt {
 }
 
 async fn attempt<S: DeserializeOwned>(
-    desk: &Desk,
+    daemon: &DaemonSocket,
     address: &Address,
     command: &impl Serialize,
 ) -> Result<Answer<Done<S>>, Attempt> {
-    let (status, body) = match client::post(&desk.socket, address.as_str(), command).await {
+    let (status, body) = match client::post(&daemon.socket, address.as_str(), command).await {
         Ok(answered) => answered,
         Err(Fault::Lost { reason, .. }) => return Err(Attempt::Open(reason)),
         Err(fault) => return Err(Attempt::Settled(fault)),
     };
     let late = status.as_u16() == RefusalCode::TimedOut.status();
-    answer(&desk.socket, status, &body).map_err(|fault| match fault {
+    answer(&daemon.socket, status, &body).map_err(|fault| match fault {
         Fault::Refused(refused) if late => Attempt::Open(refused.sentence),
         fault => Attempt::Settled(fault),
     })

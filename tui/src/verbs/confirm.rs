@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::args::Terms;
 use crate::exit::Fault;
-use crate::text::printable_lines;
+use crate::words::printable_lines;
 
 /// Whether the operator has yet to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,17 +8,17 @@ use protocol::{
 use crate::args::{DeadLetters, DiscardOne, Extent, Resend};
 use crate::exit::{Exit, Fault};
 use crate::table::{number, table, text};
-use crate::text::{counted, known, moment, printable, span};
 use crate::verbs::command::{give, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
-use crate::verbs::desk::{Answer, Desk, Printed};
+use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed};
 use crate::verbs::pages::{gather, judge, lacking, tell_more};
+use crate::words::{counted_plainly, known, moment, printable, span};
 
 /// Lists, resends or discards.
-pub(crate) async fn run(desk: &Desk, verb: DeadLetters) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, verb: DeadLetters) -> Result<Printed, Fault> {
     match verb {
         DeadLetters::List { extent, shape } => {
-            let answer = page(desk, &extent).await?;
+            let answer = page(daemon, &extent).await?;
             tell_more(answer.view.next.as_ref(), shape);
             let (count, unlisted) = (answer.view.dead_letters.len(), &answer.view.unlisted);
             let exit = judge(count, unlisted);
@@ -27,13 +27,13 @@ pub(crate) async fn run(desk: &Desk, verb: DeadLetters) -> Result<Printed, Fault
             };
             Ok(Printed { text: answer.print(shape, table), exit })
         }
-        DeadLetters::Resend(options) => resend(desk, options).await,
-        DeadLetters::Discard(options) => discard(desk, options).await,
+        DeadLetters::Resend(options) => resend(daemon, options).await,
+        DeadLetters::Discard(options) => discard(daemon, options).await,
     }
 }
 
-async fn page(desk: &Desk, extent: &Extent) -> Result<Answer<DeadLettersPage>, Fault> {
-    gather(desk, Endpoint::DeadLetters, &[], "dead_letters", extent).await
+async fn page(daemon: &DaemonSocket, extent: &Extent) -> Result<Answer<DeadLettersPage>, Fault> {
+    gather(daemon, Endpoint::DeadLetters, &[], "dead_letters", extent).await
 }
 
 fn letters(letters: &[DeadLetterView]) -> String {
@@ -66,29 +66,29 @@ fn letters(letters: &[DeadLetterView]) -> String {
     table(columns, letters.iter().map(cells).collect())
 }
 
-async fn resend(desk: &Desk, options: Resend) -> Result<Printed, Fault> {
+async fn resend(daemon: &DaemonSocket, options: Resend) -> Result<Printed, Fault> {
     let terms = options.plain.terms;
     let (reason, shape) = (options.plain.reason, terms.shape);
     let answer = match options.id {
         Some(id) => {
             let command = Reasoned { request_id: request_id(&terms)?, reason };
-            give(desk, &Endpoint::Resend.of(id), &command.request_id, &command).await?
+            give(daemon, &Endpoint::Resend.of(id), &command.request_id, &command).await?
         }
         None => {
             let mut up_to = None;
             if consent(&terms, "dead-letters resend --all")? == Consent::ToAsk {
-                let now = page(desk, &Extent { limit: 1, all: false }).await?.view;
+                let now = page(daemon, &Extent { limit: 1, all: false }).await?.view;
                 be_sure(&format!(
                     "Put all dead letters that hold a readable order back into the queue? There \
                      are {} in all.",
-                    counted(now.total, "dead letter"),
+                    counted_plainly(now.total, "dead letter"),
                 ))?;
                 // Those that come while it is asked weren't asked about.
                 up_to = now.newest;
             }
             let (request_id, per_s) = (request_id(&terms)?, options.per_s);
             let command = ResendAll { request_id, reason, per_s, up_to };
-            give(desk, &Endpoint::ResendAll.address(), &command.request_id, &command).await?
+            give(daemon, &Endpoint::ResendAll.address(), &command.request_id, &command).await?
         }
     };
     Ok(Printed::fine(answer.print(shape, resent)))
@@ -99,20 +99,20 @@ fn resent(done: &Done<ResentState>) -> String {
     format!("resent {resent} over {}, left {left}\n", span(over_ms))
 }
 
-async fn discard(desk: &Desk, options: DiscardOne) -> Result<Printed, Fault> {
+async fn discard(daemon: &DaemonSocket, options: DiscardOne) -> Result<Printed, Fault> {
     let DiscardOne { id, reason, terms } = options;
     if consent(&terms, "dead-letters discard")? == Consent::ToAsk {
-        be_sure(&discarding(&found(desk, id).await?))?;
+        be_sure(&discarding(&found(daemon, id).await?))?;
     }
     let command = Discard { request_id: request_id(&terms)?, reason };
     let address = Endpoint::Discard.of(id);
-    let answer = give::<DeadLetterView>(desk, &address, &command.request_id, &command).await?;
+    let answer = give::<DeadLetterView>(daemon, &address, &command.request_id, &command).await?;
     Ok(Printed::fine(answer.print(terms.shape, discarded)))
 }
 
 /// There is no question for one dead letter, so the list is looked through.
-async fn found(desk: &Desk, id: u64) -> Result<DeadLetterView, Fault> {
-    let all = page(desk, &Extent { limit: u64::MAX, all: true }).await?.view;
+async fn found(daemon: &DaemonSocket, id: u64) -> Result<DeadLetterView, Fault> {
+    let all = page(daemon, &Extent { limit: u64::MAX, all: true }).await?.view;
     all.dead_letters.into_iter().find(|letter| letter.id == id).ok_or_else(|| {
         let sentence = format!("no dead letter has the number {id}");
         Fault::refused("not_found", sentence, Exit::NotFound)

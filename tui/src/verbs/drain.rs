@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use crate::args::Drain;
 use crate::exit::{Exit, Fault};
 use crate::table::facts;
-use crate::text::{UNKNOWN, counted, known, printable};
 use crate::verbs::command::{give, request_id};
 use crate::verbs::confirm::{Consent, be_named, consent};
-use crate::verbs::desk::{Answer, Desk, Printed, json, talk};
+use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed, json, talk};
 use crate::verbs::status::controls;
 use crate::verbs::switches::{charges, named, waiting};
+use crate::words::{UNKNOWN, counted_plainly, known, printable};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -29,21 +29,21 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// Drains.
-pub(crate) async fn run(desk: &Desk, options: Drain) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, options: Drain) -> Result<Printed, Fault> {
     let Drain { wait, timeout, plain } = options;
     if consent(&plain.terms, "drain")? == Consent::ToAsk {
-        let state = desk.state().await?;
+        let state = daemon.state().await?;
         be_named(&question(&state), &state.name)?;
     }
     let command = Reasoned { request_id: request_id(&plain.terms)?, reason: plain.reason };
     let answer =
-        give::<Controls>(desk, &Endpoint::Drain.address(), &command.request_id, &command).await?;
+        give::<Controls>(daemon, &Endpoint::Drain.address(), &command.request_id, &command).await?;
     let shape = plain.terms.shape;
     if !wait {
         let table = |done: &Done<Controls>| facts(&controls(&done.state));
         return Ok(Printed::fine(answer.print(shape, table)));
     }
-    let (state, left) = until_drained(desk, timeout.map(Duration::from_secs)).await?;
+    let (state, left) = until_drained(daemon, timeout.map(Duration::from_secs)).await?;
     let exit = if left.letters() == 0 { Exit::Fine } else { Exit::Degraded };
     let text = if shape.json { document(answer, &state, left) } else { told(&state, left) };
     Ok(Printed { text, exit })
@@ -118,19 +118,22 @@ impl Left {
         let mut parts = vec![format!("{} waiting", known(self.waiting))];
         parts.extend(self.held.map(|held| format!("{held} undecided")));
         parts.extend(self.unconfirmed.map(|count| format!("{count} unconfirmed")));
-        parts.extend(self.set_aside.map(|count| counted(count, "dead letter")));
+        parts.extend(self.set_aside.map(|count| counted_plainly(count, "dead letter")));
         parts.join(", ")
     }
 }
 
 /// Waits; what is left in the end is nothing but dead letters, if there are any.
-async fn until_drained(desk: &Desk, timeout: Option<Duration>) -> Result<(Snapshot, Left), Fault> {
+async fn until_drained(
+    daemon: &DaemonSocket,
+    timeout: Option<Duration>,
+) -> Result<(Snapshot, Left), Fault> {
     let begun = Instant::now();
     let mut progress = Progress::begin();
     let mut since: Option<(Left, Instant)> = None;
     let mut known_left = UNKNOWN.to_owned();
     loop {
-        match desk.state().await {
+        match daemon.state().await {
             Ok(state) => {
                 let left = Left::of(&state)?;
                 if left.is_done() {
@@ -174,7 +177,7 @@ fn told(state: &Snapshot, left: Left) -> String {
     } else {
         format!(
             "NOT ALL DECIDED: {} left; `dead-letters list` has them: resend or discard each\n",
-            counted(left.letters(), "dead letter"),
+            counted_plainly(left.letters(), "dead letter"),
         )
     };
     format!("{}{end}", facts(&controls(&state.controls)))

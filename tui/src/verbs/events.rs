@@ -9,19 +9,23 @@ use serde_json::json;
 
 use crate::args::Shape;
 use crate::exit::Fault;
-use crate::text::{moment, printable, printable_json};
-use crate::verbs::desk::{Desk, Printed};
+use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::follow::{Follow, Followed, now};
+use crate::words::{moment, printable, printable_json};
 
 /// Prints until the reader has seen enough, or this user may no longer look.
-pub(crate) async fn run(desk: &Desk, shape: Shape, out: &mut dyn Write) -> Result<Printed, Fault> {
-    if shape.json { lines(desk, out).await } else { notables(desk, out).await }
+pub(crate) async fn run(
+    daemon: &DaemonSocket,
+    shape: Shape,
+    out: &mut dyn Write,
+) -> Result<Printed, Fault> {
+    if shape.json { lines(daemon, out).await } else { notables(daemon, out).await }
 }
 
 /// Every line as it is on the socket. Where the stream broke stands
 /// `{"line":"lost","at":…,"reason":…}`; the line after that is a whole state.
-pub(crate) async fn lines(desk: &Desk, out: &mut dyn Write) -> Result<Printed, Fault> {
-    let mut stream = Follow::begin(desk).await?;
+pub(crate) async fn lines(daemon: &DaemonSocket, out: &mut dyn Write) -> Result<Printed, Fault> {
+    let mut stream = Follow::begin(daemon).await?;
     loop {
         let line = match stream.next().await? {
             Followed::Line(line) => String::from_utf8_lossy(&line).into_owned(),
@@ -42,8 +46,8 @@ struct Told {
     is_lost: bool,
 }
 
-async fn notables(desk: &Desk, out: &mut dyn Write) -> Result<Printed, Fault> {
-    let mut stream = Follow::begin(desk).await?;
+async fn notables(daemon: &DaemonSocket, out: &mut dyn Write) -> Result<Printed, Fault> {
+    let mut stream = Follow::begin(daemon).await?;
     let mut told = Told::default();
     loop {
         let line = match stream.next().await? {

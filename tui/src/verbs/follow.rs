@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::client::{self, Events};
 use crate::exit::Fault;
-use crate::text::printable;
-use crate::verbs::desk::Desk;
+use crate::verbs::daemon_socket::DaemonSocket;
+use crate::words::printable;
 
 /// The first wait after a break; each further one is twice as long.
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
@@ -30,7 +30,7 @@ pub(crate) enum Followed {
 
 /// A stream that goes on.
 pub(crate) struct Follow<'d> {
-    desk: &'d Desk,
+    daemon: &'d DaemonSocket,
     stream: Option<Events>,
     /// Why the daemon said that it ends the stream.
     closing: Option<String>,
@@ -43,9 +43,9 @@ impl<'d> Follow<'d> {
     ///
     /// # Errors
     /// The daemon can't be reached, or this user may not look.
-    pub(crate) async fn begin(desk: &'d Desk) -> Result<Self, Fault> {
-        let stream = Some(client::events(&desk.socket).await?);
-        Ok(Self { desk, stream, closing: None, attempt: 0, retry_at: Instant::now() })
+    pub(crate) async fn begin(daemon: &'d DaemonSocket) -> Result<Self, Fault> {
+        let stream = Some(client::events(&daemon.socket).await?);
+        Ok(Self { daemon, stream, closing: None, attempt: 0, retry_at: Instant::now() })
     }
 
     /// The next line, or that there is none for now. Dropping the future loses nothing.
@@ -94,7 +94,7 @@ impl<'d> Follow<'d> {
     /// Waits and tries once; a daemon that isn't back yet is waited for longer.
     async fn connect(&mut self) -> Result<(), Fault> {
         tokio::time::sleep_until(self.retry_at).await;
-        match client::events(&self.desk.socket).await {
+        match client::events(&self.daemon.socket).await {
             Ok(stream) => self.stream = Some(stream),
             Err(Fault::Unreachable { .. } | Fault::Lost { .. }) => self.leave(),
             Err(fault) => return Err(fault),

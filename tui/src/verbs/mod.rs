@@ -1,15 +1,17 @@
 //! The verbs: each asks or commands once and prints one answer, or follows the stream of events.
-//! What they share is the `desk` (questions), `command`, `confirm` and `pages`. The console is
-//! elsewhere.
+//! What they share is the `daemon_socket` (what it is asked, and its answers), `command`, `confirm`
+//! and `pages`. The console is elsewhere.
 
+mod audit;
 mod command;
+mod config;
 mod confirm;
+mod daemon_socket;
 mod dead_letters;
-mod desk;
 mod drain;
 mod events;
 mod follow;
-mod inside;
+mod log_level;
 mod orders;
 mod pages;
 mod products;
@@ -27,7 +29,7 @@ use clap_complete::Shell;
 use crate::args::{Args, Verb};
 use crate::exit::{Exit, Fault};
 use crate::place::Screen;
-use desk::Desk;
+use daemon_socket::DaemonSocket;
 
 /// Carries out one verb against the daemon behind `socket`; its data goes to `out`.
 pub(crate) async fn run(
@@ -36,24 +38,24 @@ pub(crate) async fn run(
     screen: Screen,
     out: &mut dyn Write,
 ) -> Result<Exit, Fault> {
-    let desk = &Desk { socket };
+    let daemon = &DaemonSocket { socket };
     let printed = match verb {
-        Verb::Status(options) => status::run(desk, &options, screen, out).await,
-        Verb::Products(shape) => products::list(desk, shape).await,
-        Verb::Product(product) => products::run(desk, product).await,
-        Verb::Orders(options) => orders::list(desk, options).await,
-        Verb::Order(options) => orders::show(desk, &options).await,
-        Verb::Queue(shape) => queue::run(desk, shape).await,
-        Verb::DeadLetters(verb) => dead_letters::run(desk, verb).await,
-        Verb::Pause(options) => switches::pause(desk, options).await,
-        Verb::Resume(options) => switches::resume(desk, options).await,
-        Verb::Drain(options) => drain::run(desk, options).await,
-        Verb::Events(shape) => events::run(desk, shape, out).await,
-        Verb::Config(shape) => inside::config(desk, shape).await,
-        Verb::Audit(options) => inside::audit(desk, &options).await,
-        Verb::LogLevel(options) => inside::log_level(desk, options).await,
-        Verb::Reload(options) => reload::run(desk, options).await,
-        Verb::Shutdown(options) => switches::shutdown(desk, options).await,
+        Verb::Status(options) => status::run(daemon, &options, screen, out).await,
+        Verb::Products(shape) => products::list(daemon, shape).await,
+        Verb::Product(product) => products::run(daemon, product).await,
+        Verb::Orders(options) => orders::list(daemon, options).await,
+        Verb::Order(options) => orders::show(daemon, &options).await,
+        Verb::Queue(shape) => queue::run(daemon, shape).await,
+        Verb::DeadLetters(verb) => dead_letters::run(daemon, verb).await,
+        Verb::Pause(options) => switches::pause(daemon, options).await,
+        Verb::Resume(options) => switches::resume(daemon, options).await,
+        Verb::Drain(options) => drain::run(daemon, options).await,
+        Verb::Events(shape) => events::run(daemon, shape, out).await,
+        Verb::Config(shape) => config::run(daemon, shape).await,
+        Verb::Audit(options) => audit::run(daemon, &options).await,
+        Verb::LogLevel(options) => log_level::run(daemon, options).await,
+        Verb::Reload(options) => reload::run(daemon, options).await,
+        Verb::Shutdown(options) => switches::shutdown(daemon, options).await,
         Verb::Completions { shell } => return completions(shell, out),
     }?;
     out.write_all(printed.text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)?;

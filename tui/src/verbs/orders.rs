@@ -6,12 +6,12 @@ use protocol::{Endpoint, HistoryStep, OrderHistory, OrderView, OrdersPage, Produ
 use crate::args::{Order, Orders};
 use crate::exit::{Exit, Fault};
 use crate::table::{facts, number, table, text};
-use crate::text::{UNKNOWN, known, moment, printable};
-use crate::verbs::desk::{Desk, Printed};
+use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::pages::{gather, judge, lacking, tell_more};
+use crate::words::{UNKNOWN, known, moment, printable};
 
 /// Orders, those that wait first, then the newest.
-pub(crate) async fn list(desk: &Desk, options: Orders) -> Result<Printed, Fault> {
+pub(crate) async fn list(daemon: &DaemonSocket, options: Orders) -> Result<Printed, Fault> {
     let filters = [
         ("state", options.state.map(|state| state.as_str().to_owned())),
         ("prod", options.product),
@@ -22,11 +22,11 @@ pub(crate) async fn list(desk: &Desk, options: Orders) -> Result<Printed, Fault>
     let filters: Vec<(&str, String)> =
         filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let answer =
-        gather::<OrdersPage>(desk, Endpoint::Orders, &filters, "orders", &options.extent).await?;
+        gather::<OrdersPage>(daemon, Endpoint::Orders, &filters, "orders", &options.extent).await?;
     tell_more(answer.view.next.as_ref(), options.shape);
     let (count, unlisted) = (answer.view.orders.len(), &answer.view.unlisted);
     if let Some(id) = product.filter(|_| count == 0) {
-        known_product(desk, &id).await?;
+        known_product(daemon, &id).await?;
     }
     let exit = judge(count, unlisted);
     let table = |page: &OrdersPage| format!("{}{}", lacking(&page.unlisted), orders(&page.orders));
@@ -34,8 +34,8 @@ pub(crate) async fn list(desk: &Desk, options: Orders) -> Result<Printed, Fault>
 }
 
 /// That a product has no order is said only of one that there is.
-async fn known_product(desk: &Desk, id: &str) -> Result<(), Fault> {
-    match desk.ask::<ProductView>(&Endpoint::Product.of(id)).await {
+async fn known_product(daemon: &DaemonSocket, id: &str) -> Result<(), Fault> {
+    match daemon.ask::<ProductView>(&Endpoint::Product.of(id)).await {
         Err(Fault::Refused(refused)) if refused.exit == Exit::NotFound => {
             let sentence = format!(
                 "no order is for {id:?}, and no product has that id; an order is looked up by \
@@ -48,10 +48,10 @@ async fn known_product(desk: &Desk, id: &str) -> Result<(), Fault> {
 }
 
 /// One order's history.
-pub(crate) async fn show(desk: &Desk, options: &Order) -> Result<Printed, Fault> {
+pub(crate) async fn show(daemon: &DaemonSocket, options: &Order) -> Result<Printed, Fault> {
     let reveal = options.reveal_phone.then_some("phone");
     let address = Endpoint::Order.of(&options.id).with_some("reveal", reveal);
-    let answer = desk.ask::<OrderHistory>(&address).await?;
+    let answer = daemon.ask::<OrderHistory>(&address).await?;
     Ok(Printed::fine(answer.print(options.shape, history)))
 }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::args::{Extent, Shape};
 use crate::exit::{Exit, Fault};
-use crate::text::printable;
-use crate::verbs::desk::{Answer, Desk, read, stranger, talk};
+use crate::verbs::daemon_socket::{Answer, DaemonSocket, read, stranger, talk};
+use crate::words::printable;
 
 /// What a page is asked to hold at most: the daemon gives no more.
 const PAGE_LIMIT: u64 = 500;
@@ -18,23 +18,23 @@ const PAGE_LIMIT: u64 = 500;
 /// # Errors
 /// The daemon can't be reached, refuses, or doesn't know its own pages.
 pub(crate) async fn gather<T: DeserializeOwned>(
-    desk: &Desk,
+    daemon: &DaemonSocket,
     endpoint: Endpoint,
     filters: &[(&str, String)],
     list: &str,
     extent: &Extent,
 ) -> Result<Answer<T>, Fault> {
     let wanted = if extent.all { u64::MAX } else { extent.limit };
-    let mut whole = page(desk, endpoint, filters, wanted, None).await?;
+    let mut whole = page(daemon, endpoint, filters, wanted, None).await?;
     loop {
         let left = wanted.saturating_sub(length(&whole, list));
         let Some(after) = whole["next"].as_str().map(str::to_owned) else { break };
         if left == 0 {
             break;
         }
-        let mut further = page(desk, endpoint, filters, left, Some(&after)).await?;
+        let mut further = page(daemon, endpoint, filters, left, Some(&after)).await?;
         if further["next"] == whole["next"] {
-            return Err(stranger(&desk.socket, &"its pages go round in circles"));
+            return Err(stranger(&daemon.socket, &"its pages go round in circles"));
         }
         let items = further[list].as_array_mut().map(std::mem::take).unwrap_or_default();
         if let Some(gathered) = whole[list].as_array_mut() {
@@ -42,11 +42,11 @@ pub(crate) async fn gather<T: DeserializeOwned>(
         }
         whole["next"] = further["next"].take();
     }
-    read(&desk.socket, whole)
+    read(&daemon.socket, whole)
 }
 
 async fn page(
-    desk: &Desk,
+    daemon: &DaemonSocket,
     endpoint: Endpoint,
     filters: &[(&str, String)],
     left: u64,
@@ -57,7 +57,7 @@ async fn page(
         address = address.with(name, value);
     }
     let address = address.with_some("after", after);
-    desk.ask::<Value>(&address).await.map(|answer| answer.document)
+    daemon.ask::<Value>(&address).await.map(|answer| answer.document)
 }
 
 fn length(document: &Value, list: &str) -> u64 {

@@ -12,30 +12,30 @@ use crate::args::{
 };
 use crate::exit::Fault;
 use crate::table::{facts, number, table, text};
-use crate::text::{counted, known, printable, words};
 use crate::verbs::command::{give, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
-use crate::verbs::desk::{Answer, Desk, Printed};
+use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed};
+use crate::words::{counted_plainly, in_words, known, printable};
 
 /// All products.
-pub(crate) async fn list(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
-    let answer = desk.ask::<ProductsPage>(&Endpoint::Products.address()).await?;
+pub(crate) async fn list(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, Fault> {
+    let answer = daemon.ask::<ProductsPage>(&Endpoint::Products.address()).await?;
     Ok(Printed::fine(answer.print(shape, |page| products(&page.products))))
 }
 
 /// One product.
-pub(crate) async fn run(desk: &Desk, product: Product) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, product: Product) -> Result<Printed, Fault> {
     match product {
         Product::Show { id, shape } => {
-            let answer = desk.ask::<ProductView>(&Endpoint::Product.of(&id)).await?;
+            let answer = daemon.ask::<ProductView>(&Endpoint::Product.of(&id)).await?;
             Ok(Printed::fine(answer.print(shape, |product| {
                 format!("{}{}", products(std::slice::from_ref(product)), charges(product))
             })))
         }
-        Product::Add(options) => add(desk, options).await,
-        Product::Stock(options) => stock(desk, options).await,
-        Product::Shelf(options) => shelf(desk, options).await,
-        Product::Price(options) => price(desk, options).await,
+        Product::Add(options) => add(daemon, options).await,
+        Product::Stock(options) => stock(daemon, options).await,
+        Product::Shelf(options) => shelf(daemon, options).await,
+        Product::Price(options) => price(daemon, options).await,
     }
 }
 
@@ -43,7 +43,7 @@ fn changed(answer: &Answer<Done<ProductView>>, shape: Shape) -> Printed {
     Printed::fine(answer.print(shape, |done| products(std::slice::from_ref(&done.state))))
 }
 
-async fn add(desk: &Desk, options: ProductAdd) -> Result<Printed, Fault> {
+async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, Fault> {
     let terms = options.plain.terms;
     let command = CreateProduct {
         request_id: request_id(&terms)?,
@@ -55,50 +55,50 @@ async fn add(desk: &Desk, options: ProductAdd) -> Result<Printed, Fault> {
         on_shelf: options.on_shelf,
     };
     let answer =
-        give(desk, &Endpoint::CreateProduct.address(), &command.request_id, &command).await?;
+        give(daemon, &Endpoint::CreateProduct.address(), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
-async fn stock(desk: &Desk, options: ProductStock) -> Result<Printed, Fault> {
+async fn stock(daemon: &DaemonSocket, options: ProductStock) -> Result<Printed, Fault> {
     let ProductStock { id, delta, justified: Justified { reason, if_version, terms } } = options;
     if delta < 0 {
-        ask_first(desk, &id, &terms, "product stock -N", |product| withdrawal(product, delta))
+        ask_first(daemon, &id, &terms, "product stock -N", |product| withdrawal(product, delta))
             .await?;
     }
     let command = AddStock { request_id: request_id(&terms)?, reason, delta, if_version };
-    let answer = give(desk, &Endpoint::Stock.of(&id), &command.request_id, &command).await?;
+    let answer = give(daemon, &Endpoint::Stock.of(&id), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
-async fn shelf(desk: &Desk, options: ProductShelf) -> Result<Printed, Fault> {
+async fn shelf(daemon: &DaemonSocket, options: ProductShelf) -> Result<Printed, Fault> {
     let ProductShelf { id, shelf, if_version, plain: Plain { reason, terms } } = options;
     let on_shelf = shelf == Shelf::On;
     if !on_shelf {
-        ask_first(desk, &id, &terms, "product shelf ID off", removal).await?;
+        ask_first(daemon, &id, &terms, "product shelf ID off", removal).await?;
     }
     let command = SetShelf { request_id: request_id(&terms)?, reason, on_shelf, if_version };
-    let answer = give(desk, &Endpoint::Shelf.of(&id), &command.request_id, &command).await?;
+    let answer = give(daemon, &Endpoint::Shelf.of(&id), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
-async fn price(desk: &Desk, options: ProductPrice) -> Result<Printed, Fault> {
+async fn price(daemon: &DaemonSocket, options: ProductPrice) -> Result<Printed, Fault> {
     let ProductPrice { id, price, justified: Justified { reason, if_version, terms } } = options;
-    ask_first(desk, &id, &terms, "product price", |product| repricing(product, price)).await?;
+    ask_first(daemon, &id, &terms, "product price", |product| repricing(product, price)).await?;
     let command = SetPrice { request_id: request_id(&terms)?, reason, price, if_version };
-    let answer = give(desk, &Endpoint::Price.of(&id), &command.request_id, &command).await?;
+    let answer = give(daemon, &Endpoint::Price.of(&id), &command.request_id, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
 /// Asks with the product as it is, where somebody is there to be asked.
 async fn ask_first(
-    desk: &Desk,
+    daemon: &DaemonSocket,
     id: &str,
     terms: &Terms,
     verb: &str,
     question: impl Fn(&ProductView) -> String,
 ) -> Result<(), Fault> {
     if consent(terms, verb)? == Consent::ToAsk {
-        let product = desk.ask::<ProductView>(&Endpoint::Product.of(id)).await?.view;
+        let product = daemon.ask::<ProductView>(&Endpoint::Product.of(id)).await?.view;
         be_sure(&question(&product))?;
     }
     Ok(())
@@ -119,10 +119,10 @@ fn repricing(product: &ProductView, price: Money) -> String {
 fn withdrawal(product: &ProductView, delta: i64) -> String {
     format!(
         "Withdraw {} of product {} ({})? {} unsold, {} of them free.",
-        counted(delta.unsigned_abs(), "unit"),
+        counted_plainly(delta.unsigned_abs(), "unit"),
         printable(&product.prod_id),
         printable(&product.prod_name),
-        counted(product.stock, "unit"),
+        counted_plainly(product.stock, "unit"),
         known(product.free),
     )
 }
@@ -134,7 +134,7 @@ fn removal(product: &ProductView) -> String {
         printable(&product.prod_id),
         printable(&product.prod_name),
         Code::NoSuchProduct.as_str(),
-        counted(product.stock, "unit"),
+        counted_plainly(product.stock, "unit"),
     )
 }
 
@@ -162,11 +162,11 @@ fn charges(product: &ProductView) -> String {
     let Some(charges) = &product.charges else { return String::new() };
     let line = |label: &'static str, figure: fn(&Counted) -> u64| {
         let mut told = vec![
-            counted(figure(&charges.all()), "charge"),
+            counted_plainly(figure(&charges.all()), "charge"),
             format!("{} accepted", figure(&charges.accepted())),
         ];
         let refused = charges.refusals(figure).into_iter();
-        told.extend(refused.map(|(why, count)| format!("{count} {}", words(why))));
+        told.extend(refused.map(|(why, count)| format!("{count} {}", in_words(why))));
         (label, told.join(", "))
     };
     let lines = [

@@ -5,13 +5,13 @@ use protocol::{Endpoint, QueuePart, RocketmqView, Snapshot};
 use crate::args::Shape;
 use crate::exit::Fault;
 use crate::table::{facts, number, table, text};
-use crate::text::{UNKNOWN, known, printable, span};
-use crate::verbs::desk::{Desk, Printed, json};
+use crate::verbs::daemon_socket::{DaemonSocket, Printed, json};
 use crate::verbs::status::queue_line;
+use crate::words::{UNKNOWN, known, printable, span};
 
 /// Prints the queue; the JSON is the state's `queue` and `rocketmq`, as the daemon has them.
-pub(crate) async fn run(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
-    let mut answer = desk.ask::<Snapshot>(&Endpoint::Status.address()).await?;
+pub(crate) async fn run(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, Fault> {
+    let mut answer = daemon.ask::<Snapshot>(&Endpoint::Status.address()).await?;
     if shape.json {
         let [queue, rocketmq] = ["queue", "rocketmq"].map(|part| answer.document[part].take());
         let document = serde_json::json!({ "queue": queue, "rocketmq": rocketmq });

@@ -6,16 +6,16 @@ use protocol::{ConfigChange, Done, Endpoint, Reasoned, ReloadState};
 use crate::args::Plain;
 use crate::exit::Fault;
 use crate::table::{table, text};
-use crate::text::{counted, printable};
 use crate::verbs::command::{give, request_id};
-use crate::verbs::desk::{Desk, Printed};
+use crate::verbs::daemon_socket::{DaemonSocket, Printed};
+use crate::words::{counted_plainly, printable};
 
 /// Reloads.
-pub(crate) async fn run(desk: &Desk, options: Plain) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, options: Plain) -> Result<Printed, Fault> {
     let Plain { reason, terms } = options;
     let command = Reasoned { request_id: request_id(&terms)?, reason };
     let answer =
-        give::<ReloadState>(desk, &Endpoint::Reload.address(), &command.request_id, &command)
+        give::<ReloadState>(daemon, &Endpoint::Reload.address(), &command.request_id, &command)
             .await?;
     Ok(Printed::fine(answer.print(terms.shape, shown)))
 }
@@ -25,7 +25,7 @@ fn shown(done: &Done<ReloadState>) -> String {
     let mut told = match changed.len() {
         0 => format!("nothing changed, generation {generation} stays in force\n"),
         count => {
-            let keys = counted(count as u64, "key");
+            let keys = counted_plainly(count as u64, "key");
             format!("generation {generation} is in force, {keys} changed\n")
         }
     };
@@ -51,7 +51,7 @@ fn row(change: &ConfigChange) -> [String; 4] {
     // A whole list of products is no cell of a table.
     let value = |value: &serde_json::Value| match value {
         serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
-            counted(items.len() as u64, "item")
+            counted_plainly(items.len() as u64, "item")
         }
         other => printable(&other.to_string()),
     };

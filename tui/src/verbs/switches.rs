@@ -6,52 +6,57 @@ use protocol::{Code, Controls, Done, Endpoint, SetSwitch, Shutdown, ShutdownStat
 use crate::args::{Flow, Plain, Switch};
 use crate::exit::Fault;
 use crate::table::facts;
-use crate::text::{counted, known, printable};
 use crate::verbs::command::{give, request_id};
 use crate::verbs::confirm::{Consent, be_named, be_sure, consent};
-use crate::verbs::desk::{Desk, Printed};
+use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::status::controls;
+use crate::words::{counted_plainly, known, printable};
 
 /// Pauses intake or consumption.
-pub(crate) async fn pause(desk: &Desk, options: Switch) -> Result<Printed, Fault> {
+pub(crate) async fn pause(daemon: &DaemonSocket, options: Switch) -> Result<Printed, Fault> {
     let (pausing, verb, question): (_, _, fn(&Snapshot) -> String) = match options.what {
         Flow::Intake => (Endpoint::PauseIntake, "pause intake", pausing_intake),
         Flow::Consumption => (Endpoint::PauseConsumption, "pause consumption", pausing_consumption),
     };
     if consent(&options.plain.terms, verb)? == Consent::ToAsk {
-        be_sure(&question(&desk.state().await?))?;
+        be_sure(&question(&daemon.state().await?))?;
     }
-    switch(desk, pausing, options.plain).await
+    switch(daemon, pausing, options.plain).await
 }
 
 /// Undoes a pause.
-pub(crate) async fn resume(desk: &Desk, options: Switch) -> Result<Printed, Fault> {
+pub(crate) async fn resume(daemon: &DaemonSocket, options: Switch) -> Result<Printed, Fault> {
     let resuming = match options.what {
         Flow::Intake => Endpoint::ResumeIntake,
         Flow::Consumption => Endpoint::ResumeConsumption,
     };
-    switch(desk, resuming, options.plain).await
+    switch(daemon, resuming, options.plain).await
 }
 
 /// Stops the daemon.
-pub(crate) async fn shutdown(desk: &Desk, options: Plain) -> Result<Printed, Fault> {
+pub(crate) async fn shutdown(daemon: &DaemonSocket, options: Plain) -> Result<Printed, Fault> {
     let terms = options.terms;
     if consent(&terms, "shutdown")? == Consent::ToAsk {
-        let state = desk.state().await?;
+        let state = daemon.state().await?;
         be_named(&stopping(&state), &state.name)?;
     }
     let command = Shutdown { request_id: request_id(&terms)?, reason: options.reason };
     let answer =
-        give::<ShutdownState>(desk, &Endpoint::Shutdown.address(), &command.request_id, &command)
+        give::<ShutdownState>(daemon, &Endpoint::Shutdown.address(), &command.request_id, &command)
             .await?;
     let table = |done: &Done<ShutdownState>| format!("{}\n", done.state.phase.as_str());
     Ok(Printed::fine(answer.print(terms.shape, table)))
 }
 
-async fn switch(desk: &Desk, endpoint: Endpoint, options: Plain) -> Result<Printed, Fault> {
+async fn switch(
+    daemon: &DaemonSocket,
+    endpoint: Endpoint,
+    options: Plain,
+) -> Result<Printed, Fault> {
     let Plain { reason, terms } = options;
     let command = SetSwitch { request_id: request_id(&terms)?, reason, if_generation: None };
-    let answer = give::<Controls>(desk, &endpoint.address(), &command.request_id, &command).await?;
+    let answer =
+        give::<Controls>(daemon, &endpoint.address(), &command.request_id, &command).await?;
     Ok(Printed::fine(answer.print(terms.shape, |done| facts(&controls(&done.state)))))
 }
 
@@ -63,7 +68,7 @@ pub(crate) fn named(state: &Snapshot) -> String {
 /// Orders that wait in the queue.
 pub(crate) fn waiting(state: &Snapshot) -> String {
     match state.queue.lag_messages {
-        Some(count) => counted(count, "order"),
+        Some(count) => counted_plainly(count, "order"),
         None => format!("{} orders", known(None::<u64>)),
     }
 }
@@ -78,7 +83,7 @@ fn pausing_intake(state: &Snapshot) -> String {
     format!(
         "Pause intake of {}? Charges for {} are refused with {} until it is resumed; {}.",
         named(state),
-        counted(on_shelf, "product"),
+        counted_plainly(on_shelf, "product"),
         Code::IntakePaused.as_str(),
         charges(state),
     )

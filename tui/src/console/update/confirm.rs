@@ -6,7 +6,7 @@ use protocol::{CreateProduct, DeadLetterView, Endpoint, ProductView, Snapshot};
 use super::gate::{place, switch};
 use crate::console::command::{Command, Shelf};
 use crate::console::model::{Input, Model, Question, Subject};
-use crate::console::text::{counted, grouped, known, known_text, printable, signed};
+use crate::words::{counted, grouped, known_count, known_text, printable, signed};
 
 /// For what one mustn't do by habit: the daemon's name has to be typed.
 fn by_name(name: &str, question: Question) -> Question {
@@ -130,7 +130,7 @@ fn now(product: &ProductView) -> String {
 
 pub(super) fn shelf(model: &mut Model, product: &ProductView) -> Question {
     let id = printable(&product.prod_id);
-    let held = known(product.held);
+    let held = known_count(product.held);
     let subject = Subject::Product(product.prod_id.clone());
     if product.on_shelf {
         let lines = vec![

@@ -13,7 +13,8 @@ use crate::console::model::{
     WIDTH_MIN,
 };
 use crate::console::rows;
-use crate::console::text::{clock, grouped, known, printable, signed, words};
+use crate::words::narrow::clock;
+use crate::words::{grouped, in_words, known_count, printable, signed};
 
 /// Why the action's object isn't in sight, so that nothing may be done to it; `None` when it is.
 pub(super) fn unseen(model: &Model, action: Action) -> Option<String> {
@@ -210,7 +211,7 @@ fn of_switches(snapshot: &Snapshot) -> Vec<Fact> {
         fact("consumption", switch(controls.consumption.as_ref(), "running")),
         fact("the drain", drain.map_or_else(|| "not asked for".to_owned(), asked_for)),
         // Paused and resumed between two looks, they are as they were, and yet others.
-        fact("the switches' generation", known(controls.generation)),
+        fact("the switches' generation", known_count(controls.generation)),
     ]
 }
 
@@ -252,7 +253,7 @@ fn of_letter(model: &Model, id: u64) -> Result<Vec<Fact>, String> {
         return Err(format!("dead letter {id} isn't there any more"));
     };
     Ok(vec![
-        fact("its reason", words(&letter.reason)),
+        fact("its reason", in_words(&letter.reason)),
         fact("its order", letter.order_id.as_deref().map_or_else(String::new, printable)),
         fact("the number of its deliveries", grouped(letter.redeliveries.into())),
     ])

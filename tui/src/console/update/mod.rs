@@ -17,7 +17,7 @@ use protocol::{NotableKind, Severity};
 use super::command::Command;
 use super::model::{Connection, Model, Popup, Question, Subject};
 use super::msg::{Effect, Msg, Outcome};
-use super::text::printable;
+use crate::words::printable;
 
 pub(crate) use actions::{blocked, not_permitted};
 

@@ -10,7 +10,7 @@ use crate::console::model::{
     Button, Connection, Dropped, Input, Model, OrdersFilter, Popup, Screen,
 };
 use crate::console::msg::{Ask, Effect};
-use crate::console::text::printable;
+use crate::words::printable;
 
 /// A question's keys.
 pub(super) fn question(model: &mut Model, action: Action) -> Vec<Effect> {

@@ -6,13 +6,14 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget, Wrap};
 
-use super::edges::severity;
-use super::parts::{panel, put, put_all, title};
+use super::fitting::{panel, put, put_all, title};
+use super::frame::severity;
 use super::table::{Column, Focus, Pen, Table, Width, left};
 use crate::console::model::Model;
 use crate::console::rows;
-use crate::console::text::{clock, day_and_clock, printable};
 use crate::console::theme::Styles;
+use crate::words::narrow::{clock, day_and_clock};
+use crate::words::printable;
 
 const COLUMNS: &[Column<Notable>] = &[
     left("time", Width::Fixed(15), 0, |event, _| Line::raw(day_and_clock(event.at))),

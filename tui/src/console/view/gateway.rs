@@ -6,12 +6,12 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::bars::{self, Part};
-use super::parts::{figure, fit, panel, put, put_all, title};
+use super::fitting::{figure, fit, panel, put, put_all, title};
 use super::table::{Column, Focus, Table, Width, left, right};
 use crate::console::model::Model;
 use crate::console::rows::{self, Answered};
-use crate::console::text::{grouped, latency, printable, words};
 use crate::console::theme::{Styles, symbol};
+use crate::words::{grouped, in_words, latency, printable};
 
 const COLUMNS: &[Column<Answered>] = &[
     left("answer to", Width::Fixed(9), 0, |row, _| Line::raw(row.kind)),
@@ -30,7 +30,7 @@ const COLUMNS: &[Column<Answered>] = &[
 /// `chargePrice not_the_price` as words: the field's name as it is.
 fn fault_words(fault: &str) -> String {
     match fault.split_once(' ') {
-        Some((field, reason)) => format!("{}: {}", printable(field), words(reason)),
+        Some((field, reason)) => format!("{}: {}", printable(field), in_words(reason)),
         None => printable(fault),
     }
 }

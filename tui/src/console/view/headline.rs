@@ -8,10 +8,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use super::edges::worry;
-use super::parts::{figure, fit, put};
-use crate::console::text::{UNKNOWN, between, grouped, known, printable, signed, span, words};
+use super::fitting::{figure, fit, put};
+use super::frame::worry;
 use crate::console::theme::{Styles, symbol};
+use crate::words::narrow::{between, span};
+use crate::words::{UNKNOWN, grouped, in_words, known_count, printable, signed};
 
 type Parts = Vec<Vec<Span<'static>>>;
 
@@ -54,7 +55,7 @@ fn paused(what: &str, switch: &SwitchView, snapshot: &Snapshot, styles: &Styles)
 }
 
 fn since_words(since: protocol::EpochMs, snapshot: &Snapshot) -> String {
-    format!(" for {}", crate::console::text::age(between(since, snapshot.at)))
+    format!(" for {}", crate::words::narrow::age(between(since, snapshot.at)))
 }
 
 fn sale(snapshot: &Snapshot, room: u16, styles: &Styles) -> Parts {
@@ -111,7 +112,7 @@ fn rates(snapshot: &Snapshot, room: usize, styles: &Styles) -> Parts {
     let accepted = gateway.map(|view| per_second(view.accepted_rate.last_1s, "accepted/s"));
     let reasons: Parts = refused(snapshot)
         .into_iter()
-        .map(|(why, count)| per_second(count, &format!("{}/s", words(why))))
+        .map(|(why, count)| per_second(count, &format!("{}/s", in_words(why))))
         .collect();
     let orders = snapshot.orders.as_ref();
     let placed = orders.map(|orders| per_second(orders.placed_rate.last_1s, "placed/s"));
@@ -141,7 +142,7 @@ fn refused(snapshot: &Snapshot) -> Vec<(&str, u64)> {
 
 /// `got 0 of 270/s: 150 sold out, 120 wrong price`, with so many reasons at most.
 fn in_one_breath(snapshot: &Snapshot, reasons: usize, styles: &Styles) -> Vec<Span<'static>> {
-    let rate = |rate: Option<u64>| Span::styled(known(rate), styles.strong);
+    let rate = |rate: Option<u64>| Span::styled(known_count(rate), styles.strong);
     let quiet = |text: String| Span::styled(text, styles.quiet);
     let gateway = snapshot.gateway.as_ref();
     let mut spans = vec![
@@ -156,7 +157,7 @@ fn in_one_breath(snapshot: &Snapshot, reasons: usize, styles: &Styles) -> Vec<Sp
         spans.extend([
             quiet(sign.to_owned()),
             rate(Some(count)),
-            quiet(format!(" {}", words(why))),
+            quiet(format!(" {}", in_words(why))),
         ]);
     }
     spans
@@ -190,7 +191,7 @@ fn flow(snapshot: &Snapshot) -> &'static str {
 /// `1,204 waiting, oldest 3.2s`.
 pub(super) fn lag(snapshot: &Snapshot, styles: &Styles) -> Vec<Span<'static>> {
     let queue = &snapshot.queue;
-    let mut spans = figure(known(queue.lag_messages), "waiting", styles.strong, styles);
+    let mut spans = figure(known_count(queue.lag_messages), "waiting", styles.strong, styles);
     if queue.lag_messages != Some(0) {
         let age = queue.lag_age_ms.map_or_else(|| UNKNOWN.to_owned(), span);
         spans.push(Span::styled(", oldest ", styles.quiet));
@@ -313,7 +314,7 @@ pub(super) fn outcomes(snapshot: &Snapshot) -> Vec<(String, u64)> {
     let Some(orders) = &snapshot.orders else { return Vec::new() };
     let mut rows = vec![("placed".to_owned(), orders.placed)];
     let mut failed: Vec<(String, u64)> =
-        orders.failed.iter().map(|(reason, count)| (words(reason), *count)).collect();
+        orders.failed.iter().map(|(reason, count)| (in_words(reason), *count)).collect();
     failed.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     rows.extend(failed);
     rows.push(("duplicate".to_owned(), orders.duplicate_orders));

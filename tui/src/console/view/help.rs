@@ -2,12 +2,12 @@
 
 use ratatui::text::{Line, Span};
 
-use super::edges::is_there;
+use super::frame::is_there;
 use crate::console::keys::{self, Binding, Context};
 use crate::console::model::Model;
-use crate::console::text::printable;
 use crate::console::theme::Styles;
 use crate::console::update::{blocked, not_permitted};
+use crate::words::printable;
 
 /// Columns of the keys.
 const KEYS: usize = 13;

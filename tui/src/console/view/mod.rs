@@ -2,14 +2,14 @@
 //! what is on the screen, reads no clock, and gives the same screen for the same model.
 
 mod bars;
-mod edges;
 mod events;
+mod fitting;
+mod frame;
 mod gateway;
 mod headline;
 mod help;
 mod orders;
 mod overview;
-mod parts;
 mod popups;
 mod products;
 mod questions;
@@ -52,11 +52,11 @@ fn screen(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
         Constraint::Length(1),
     ])
     .areas(area);
-    edges::status(model, styles, status, buffer);
-    edges::tabs(model, styles, tabs, buffer);
-    edges::banner(model, styles, banner, buffer);
+    frame::status(model, styles, status, buffer);
+    frame::tabs(model, styles, tabs, buffer);
+    frame::banner(model, styles, banner, buffer);
     match model.screen {
-        _ if model.shown().is_none() => edges::nothing_yet(model, styles, body, buffer),
+        _ if model.shown().is_none() => frame::nothing_yet(model, styles, body, buffer),
         Screen::Overview => overview::draw(model, styles, body, buffer),
         Screen::Products => products::draw(model, styles, body, buffer),
         Screen::Orders => orders::draw(model, styles, body, buffer),
@@ -67,6 +67,6 @@ fn screen(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     if is_lost {
         buffer.set_style(body, styles.stale);
     }
-    edges::bottom(model, styles, bottom, buffer);
+    frame::bottom(model, styles, bottom, buffer);
     popups::draw(model, styles, area, buffer);
 }

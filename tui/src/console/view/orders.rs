@@ -5,12 +5,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::parts::{panel, put_wrapped, title};
+use super::fitting::{panel, put_wrapped, title};
 use super::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::console::model::Model;
 use crate::console::rows;
-use crate::console::text::{UNKNOWN, day_and_clock, grouped, printable, words};
 use crate::console::theme::{Styles, symbol};
+use crate::words::narrow::day_and_clock;
+use crate::words::{UNKNOWN, grouped, in_words, printable};
 
 const COLUMNS: &[Column<OrderView>] = &[
     left("time", Width::Fixed(15), 0, |order, _| Line::raw(day_and_clock(order.charge_time))),
@@ -23,7 +24,7 @@ const COLUMNS: &[Column<OrderView>] = &[
 ];
 
 fn reason(order: &OrderView, _: &Pen<'_>) -> Line<'static> {
-    Line::raw(order.reason.as_deref().map(words).unwrap_or_default())
+    Line::raw(order.reason.as_deref().map(in_words).unwrap_or_default())
 }
 
 fn amount(order: &OrderView, _: &Pen<'_>) -> Line<'static> {
@@ -39,7 +40,7 @@ pub(super) fn state(state: OrderState, styles: &Styles) -> Span<'static> {
         S::Queued => ("·", styles.text),
         S::Unconfirmed | S::DeadLetter => (symbol::WARNING, styles.warning),
     };
-    Span::styled(format!("{sign} {}", words(state.as_str())), style)
+    Span::styled(format!("{sign} {}", in_words(state.as_str())), style)
 }
 
 /// What a list lacks, above its rows; returns what is left of the area.

@@ -7,11 +7,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::parts::{labelled, panel, put, put_all, title};
+use super::fitting::{labelled, panel, put, put_all, title};
 use super::{bars, events, headline, products};
 use crate::console::model::Model;
-use crate::console::text::{UNKNOWN, bytes, grouped, latency, whole_latency};
 use crate::console::theme::{Styles, symbol};
+use crate::words::{UNKNOWN, grouped, latency, size, whole_latency};
 
 /// Sentences of what is wrong that are shown; the Events screen has them all.
 const SENTENCES_MAX: u16 = 3;
@@ -159,7 +159,7 @@ fn speed(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) 
         ("orders a commit", per_commit),
         ("publisher waits", publish),
         ("commits/s", grouped(store.commit_rate.last_1s)),
-        ("write-ahead log", store.wal_bytes.map_or_else(|| UNKNOWN.to_owned(), bytes)),
+        ("write-ahead log", store.wal_bytes.map_or_else(|| UNKNOWN.to_owned(), size)),
     ];
     let lines = rows.into_iter().map(|(label, value)| {
         labelled(label, Span::styled(value, styles.text), inner.width.min(44), styles)

@@ -10,11 +10,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget, Wrap};
 
-use super::parts::put;
+use super::fitting::put;
 use super::{help, orders, products, questions};
 use crate::console::model::{Details, History, Model, Popup, Reveal};
-use crate::console::text::{UNKNOWN, bytes, day_and_clock, grouped, known_text, printable, words};
 use crate::console::theme::{Styles, symbol};
+use crate::words::narrow::day_and_clock;
+use crate::words::{UNKNOWN, grouped, in_words, known_text, printable, size};
 
 /// The widest window of plain words.
 pub(super) const WORDS: u16 = 76;
@@ -127,7 +128,7 @@ fn loaded(history: &OrderHistory, reveal: Reveal, styles: &Styles) -> Vec<Line<'
         pair("order", Span::styled(printable(&order.order_id), styles.strong), styles),
         pair("state", orders::state(order.state, styles), styles),
     ];
-    let reason = order.reason.as_deref().map(|reason| Span::raw(words(reason)));
+    let reason = order.reason.as_deref().map(|reason| Span::raw(in_words(reason)));
     lines.extend(reason.map(|reason| pair("reason", reason, styles)));
     lines.push(pair("product", Span::raw(product), styles));
     lines.push(pair("buyer", phone, styles));
@@ -140,7 +141,7 @@ fn loaded(history: &OrderHistory, reveal: Reveal, styles: &Styles) -> Vec<Line<'
         let at = step.at.map_or_else(|| format!("{UNKNOWN:<15}"), day_and_clock);
         Line::from(vec![
             Span::styled(format!("{at}  "), styles.quiet),
-            Span::styled(format!("{:<20}", words(step.step.as_str())), styles.strong),
+            Span::styled(format!("{:<20}", in_words(step.step.as_str())), styles.strong),
             Span::raw(printable(&step.detail)),
         ])
     }));
@@ -151,7 +152,7 @@ fn dead_letter(letter: &DeadLetterView, styles: &Styles) -> Vec<Line<'static>> {
     let text = |text: Option<&str>| Span::raw(known_text(text));
     let resend = if letter.resendable { "yes" } else { "no: it holds no readable order" };
     vec![
-        pair("reason", Span::styled(words(&letter.reason), styles.strong), styles),
+        pair("reason", Span::styled(in_words(&letter.reason), styles.strong), styles),
         pair("resendable", Span::raw(resend), styles),
         pair("order", text(letter.order_id.as_deref()), styles),
         pair("product", text(letter.prod_id.as_deref()), styles),
@@ -160,7 +161,7 @@ fn dead_letter(letter: &DeadLetterView, styles: &Styles) -> Vec<Line<'static>> {
         pair("set aside", Span::raw(day_and_clock(letter.dead_at)), styles),
         pair("redelivered", Span::raw(grouped(letter.redeliveries.into())), styles),
         pair("from", text(Some(&letter.origin)), styles),
-        pair("size", Span::raw(bytes(letter.content_bytes)), styles),
+        pair("size", Span::raw(size(letter.content_bytes)), styles),
         Line::default(),
         Line::raw(printable(&letter.content)),
     ]

@@ -6,14 +6,14 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::bars::{self, Part};
+use super::fitting::{panel, put, title};
 use super::headline::off_by;
-use super::parts::{panel, put, title};
 use super::popups::pair;
 use super::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::console::model::{List, Model};
 use crate::console::rows::{self, PRODUCT_ORDERS};
-use crate::console::text::{grouped, known, printable, signed, words};
 use crate::console::theme::{Styles, symbol};
+use crate::words::{grouped, in_words, known_count, printable, signed};
 
 const STOCK: &[Column<ProductView>] = &[
     left("product", Width::Fixed(12), 0, id),
@@ -21,8 +21,8 @@ const STOCK: &[Column<ProductView>] = &[
     left("shelf", Width::Fixed(5), 3, shelf),
     left("sold / held / free", Width::Rest(18), 0, bar),
     right("sold", 9, 0, |product, _| Line::raw(grouped(product.sold))),
-    right("held", 7, 1, |product, _| Line::raw(known(product.held))),
-    right("free", 9, 0, |product, _| Line::raw(known(product.free))),
+    right("held", 7, 1, |product, _| Line::raw(known_count(product.held))),
+    right("free", 9, 0, |product, _| Line::raw(known_count(product.free))),
     left("", Width::Fixed(1), 0, sign),
 ];
 
@@ -35,12 +35,14 @@ const ALL: &[Column<ProductView>] = &[
     right("initial", 9, 6, |product, _| Line::raw(grouped(product.initial))),
     right("added", 7, 7, |product, _| Line::raw(signed(product.added))),
     right("stock", 9, 0, |product, _| Line::raw(grouped(product.stock))),
-    right("held", 7, 4, |product, _| Line::raw(known(product.held))),
-    right("free", 9, 2, |product, _| Line::raw(known(product.free))),
+    right("held", 7, 4, |product, _| Line::raw(known_count(product.held))),
+    right("free", 9, 2, |product, _| Line::raw(known_count(product.free))),
     right("sold", 9, 0, |product, _| Line::raw(grouped(product.sold))),
-    right("asked/s", 9, 10, |product, _| Line::raw(known(last_second(product, ChargesView::all)))),
+    right("asked/s", 9, 10, |product, _| {
+        Line::raw(known_count(last_second(product, ChargesView::all)))
+    }),
     right("got/s", 7, 9, |product, _| {
-        Line::raw(known(last_second(product, ChargesView::accepted)))
+        Line::raw(known_count(last_second(product, ChargesView::accepted)))
     }),
     right("version", 9, 8, |product, _| Line::raw(grouped(product.version))),
     left("books", Width::Fixed(16), 5, books),
@@ -77,8 +79,8 @@ pub(super) fn details(model: &Model, prod_id: &str, styles: &Styles) -> Vec<Line
         pair("initial", text(grouped(product.initial)), styles),
         pair("added", text(signed(product.added)), styles),
         pair("stock", text(grouped(product.stock)), styles),
-        pair("held", text(known(product.held)), styles),
-        pair("free", text(known(product.free)), styles),
+        pair("held", text(known_count(product.held)), styles),
+        pair("free", text(known_count(product.free)), styles),
         pair("sold", text(grouped(product.sold)), styles),
         pair("books", books, styles),
         pair("version", text(grouped(product.version)), styles),
@@ -109,7 +111,7 @@ fn charges(charges: &ChargesView, styles: &Styles) -> Vec<Line<'static>> {
     };
     let counted = |name: &str, counted: Counted| {
         let cells = [counted.last_1s, counted.last_60s, counted.total].map(grouped);
-        row(words(name), cells, styles.text)
+        row(in_words(name), cells, styles.text)
     };
     let titles = ["last second", "minute", "in all"].map(str::to_owned);
     let mut lines = vec![

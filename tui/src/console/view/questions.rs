@@ -5,12 +5,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::edges::typed;
-use super::parts::{put_all, wrapped};
+use super::fitting::{put_all, wrapped};
+use super::frame::typed;
 use super::popups::{WORDS, window};
 use crate::console::model::{Button, Dropped, Form, Patience, Question, Seen};
-use crate::console::text::printable;
 use crate::console::theme::{Styles, symbol};
+use crate::words::printable;
 
 pub(super) fn form(form: &Form, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let fields = u16::try_from(form.fields.len()).unwrap_or(u16::MAX);

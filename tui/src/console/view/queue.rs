@@ -5,16 +5,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
+use super::fitting::{cut_in_the_middle, fit, panel, put, title};
 use super::headline;
-use super::parts::{cut_in_the_middle, fit, panel, put, title};
 use super::products::about;
 use super::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::console::model::{Model, Pane};
 use crate::console::rows::{self, DEAD_LETTER_ORDERS, QUEUE_ORDERS};
-use crate::console::text::{
-    UNKNOWN, age, between, grouped, known, known_text, printable, span, words,
-};
 use crate::console::theme::{Styles, symbol};
+use crate::words::narrow::{age, between, span};
+use crate::words::{UNKNOWN, grouped, in_words, known_count, known_text, printable};
 
 const QUEUES: &[Column<QueuePart>] = &[
     left("queue", Width::Rest(16), 0, |part, pen| {
@@ -22,8 +21,8 @@ const QUEUES: &[Column<QueuePart>] = &[
         Line::raw(cut_in_the_middle(&printable(&part.name), pen.width))
     }),
     left("broker", Width::Fixed(14), 3, |part, _| Line::raw(known_text(part.broker.as_deref()))),
-    right("consumed", 12, 2, |part, _| Line::raw(known(part.consumed_offset))),
-    right("end", 12, 2, |part, _| Line::raw(known(part.end_offset))),
+    right("consumed", 12, 2, |part, _| Line::raw(known_count(part.consumed_offset))),
+    right("end", 12, 2, |part, _| Line::raw(known_count(part.end_offset))),
     right("lag", 9, 0, lag),
     right("age", 8, 0, oldest),
     left("owner", Width::Fixed(24), 1, |part, pen| {
@@ -57,7 +56,7 @@ fn oldest(part: &QueuePart, _: &Pen<'_>) -> Line<'static> {
 
 fn reason(letter: &DeadLetterView, _: &Pen<'_>) -> Line<'static> {
     let sign = if letter.resendable { " " } else { symbol::BAD };
-    Line::raw(format!("{sign}{}", words(&letter.reason)))
+    Line::raw(format!("{sign}{}", in_words(&letter.reason)))
 }
 
 pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
@@ -152,7 +151,7 @@ fn letter_table(
     let list = &model.dead_letters.list;
     let loaded = model.dead_letters.rows.as_ref().map_or(0, Vec::len);
     let mut more = about(letters.len(), loaded, DEAD_LETTER_ORDERS, list);
-    more[0] = format!("{} in all", known(snapshot.queue.dead_letters));
+    more[0] = format!("{} in all", known_count(snapshot.queue.dead_letters));
     more.extend(
         snapshot
             .queue

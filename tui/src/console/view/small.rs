@@ -5,8 +5,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::parts::{put, put_all};
-use super::{edges, headline};
+use super::fitting::{put, put_all};
+use super::{frame, headline};
 use crate::console::model::{Connection, HEIGHT_MIN, Model, WIDTH_MIN};
 use crate::console::theme::Styles;
 
@@ -14,11 +14,11 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
     let row = |y: u16, height: u16| Rect { y, height, ..area }.intersection(area);
     let mut top = area.y;
     if matches!(model.connection, Connection::Lost { .. }) {
-        edges::banner(model, styles, row(top, 1), buffer);
+        frame::banner(model, styles, row(top, 1), buffer);
         top += 1;
     }
     let Some(snapshot) = model.live.as_deref() else {
-        put(buffer, row(top, 1), &edges::waiting(model, styles));
+        put(buffer, row(top, 1), &frame::waiting(model, styles));
         return note(styles, row(top + 1, area.height), buffer);
     };
     headline::draw(snapshot, styles, row(top, headline::LINES), buffer);

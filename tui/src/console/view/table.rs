@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
 
-use super::parts::put;
+use super::fitting::put;
 use crate::console::model::List;
 use crate::console::theme::{Styles, symbol};
 

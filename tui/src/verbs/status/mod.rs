@@ -11,27 +11,29 @@ use protocol::{Endpoint, OverdueView, Snapshot};
 use crate::args::{Shape, Status};
 use crate::exit::{Exit, Fault};
 use crate::place::Screen;
-use crate::verbs::desk::{Desk, Printed};
+use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::events;
 
 pub(crate) use table::{controls, queue_line};
 
 /// Prints the state; with `--watch` until the reader has seen enough.
 pub(crate) async fn run(
-    desk: &Desk,
+    daemon: &DaemonSocket,
     options: &Status,
     screen: Screen,
     out: &mut dyn Write,
 ) -> Result<Printed, Fault> {
     match options {
-        Status { watch: false, shape } => once(desk, *shape).await,
-        Status { watch: true, shape: Shape { json: true } } => events::lines(desk, out).await,
-        Status { watch: true, shape: Shape { json: false } } => watch::run(desk, screen, out).await,
+        Status { watch: false, shape } => once(daemon, *shape).await,
+        Status { watch: true, shape: Shape { json: true } } => events::lines(daemon, out).await,
+        Status { watch: true, shape: Shape { json: false } } => {
+            watch::run(daemon, screen, out).await
+        }
     }
 }
 
-async fn once(desk: &Desk, shape: Shape) -> Result<Printed, Fault> {
-    let answer = desk.ask::<Snapshot>(&Endpoint::Status.address()).await?;
+async fn once(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, Fault> {
+    let answer = daemon.ask::<Snapshot>(&Endpoint::Status.address()).await?;
     Ok(Printed { text: answer.print(shape, table::render), exit: judge(&answer.view) })
 }
 

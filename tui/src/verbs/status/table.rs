@@ -10,11 +10,11 @@ use protocol::{
 
 use super::overdue;
 use crate::table::{facts, number, table, text};
-use crate::text::{
-    UNKNOWN, counted, known, latency, moment, printable, size, span, spread, trend, whole_latency,
-    words,
-};
 use crate::verbs::products::{cells, difference};
+use crate::words::{
+    UNKNOWN, counted_plainly, in_words, known, latency, moment, printable, size, span, spread,
+    trend, whole_latency,
+};
 
 /// Reasons for refusals that the first line has.
 const REASONS_MAX: usize = 2;
@@ -40,7 +40,7 @@ fn heading(snapshot: &Snapshot) -> String {
         snapshot.phase_words(),
         printable(&snapshot.env_type),
         printable(&snapshot.roles.join(" and ")),
-        crate::text::duration(snapshot.uptime_s),
+        crate::words::duration(snapshot.uptime_s),
         match snapshot.config.generation {
             // An earlier daemon doesn't tell.
             0 => String::new(),
@@ -79,7 +79,7 @@ fn lines(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 fn lost_lines(log: LogView) -> Option<String> {
     let LogView { dropped, dropped_grave, is_losing } = log;
     let now = if is_losing { "; NOBODY TAKES THEM NOW" } else { "" };
-    let lines = counted(dropped, "line");
+    let lines = counted_plainly(dropped, "line");
     (0 < dropped).then(|| format!("{lines} lost, {dropped_grave} of them warnings or errors{now}"))
 }
 
@@ -111,7 +111,7 @@ fn selling(snapshot: &Snapshot) -> String {
 /// Why most of the others got none: `, 150 sold out/s, 120 wrong price/s`.
 fn reasons(charges: &ChargesView, figure: fn(&Counted) -> u64, unit: &str) -> String {
     let most_frequent = charges.refusals(figure).into_iter().take(REASONS_MAX);
-    most_frequent.map(|(why, count)| format!(", {count} {}{unit}", words(why))).collect()
+    most_frequent.map(|(why, count)| format!(", {count} {}{unit}", in_words(why))).collect()
 }
 
 fn queue(snapshot: &Snapshot) -> String {
@@ -152,7 +152,7 @@ fn wronged(snapshot: &Snapshot) -> String {
             let age_ms = u64::try_from(snapshot.at.0.saturating_sub(at.0)).unwrap_or(0);
             format!(", the oldest for {}", span(age_ms))
         });
-        let buyers = counted(overdue.count, "buyer");
+        let buyers = counted_plainly(overdue.count, "buyer");
         wrongs.push(format!("{buyers} OVERDUE (over {}{since})", span(overdue.bound_ms)));
     }
     if !snapshot.is_balanced() {
@@ -176,7 +176,7 @@ fn stock(products: &[ProductView]) -> String {
     if products.is_empty() {
         format!("{UNKNOWN}, no products")
     } else if out.is_empty() {
-        let products = counted(products.len() as u64, "product");
+        let products = counted_plainly(products.len() as u64, "product");
         format!("balanced: initial + added = stock + sold ({products})")
     } else {
         format!("OUT OF BALANCE: {}", out.join(", "))

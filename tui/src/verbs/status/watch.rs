@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::table;
 use crate::exit::Fault;
 use crate::place::Screen;
-use crate::verbs::desk::{Desk, Printed};
+use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::events::lost;
 use crate::verbs::follow::{Follow, Followed, now};
 
@@ -31,11 +31,11 @@ struct Watch {
 
 /// Prints until the reader has seen enough, or this user may no longer look.
 pub(super) async fn run(
-    desk: &Desk,
+    daemon: &DaemonSocket,
     screen: Screen,
     out: &mut dyn Write,
 ) -> Result<Printed, Fault> {
-    let mut stream = Follow::begin(desk).await?;
+    let mut stream = Follow::begin(daemon).await?;
     let mut watch = Watch::default();
     let mut due = Instant::now();
     loop {
@@ -60,7 +60,7 @@ pub(super) async fn run(
             Followed::Lost(reason) => {
                 // The last that is known of it, and that it is the last.
                 watch.print(screen, out)?;
-                let text = format!("{} {}\n", crate::text::moment(now()), lost(&reason));
+                let text = format!("{} {}\n", crate::words::moment(now()), lost(&reason));
                 out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)?;
             }
         }
@@ -94,7 +94,7 @@ impl Watch {
             Screen::Plain if self.is_begun => "\n",
             Screen::Plain => "",
         };
-        let text = format!("{head}{}\n{}", crate::text::moment(state.at), table::render(state));
+        let text = format!("{head}{}\n{}", crate::words::moment(state.at), table::render(state));
         (self.is_news, self.is_begun) = (false, true);
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)
     }

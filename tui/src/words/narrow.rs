@@ -1,36 +1,11 @@
-//! Figures and the daemon's texts as they are shown: what isn't known is `–`, numbers are grouped,
-//! times are short, and what a terminal would obey is replaced (`protocol`'s rule). Layout is
-//! `view`'s.
+//! Times and durations for the console's columns and lines, which have no room for the forms of
+//! `words`: seconds without a blank, the largest unit alone, no year.
 
 use std::time::Duration;
 
 use protocol::EpochMs;
-pub(crate) use protocol::{grouped, printable};
 
-pub(crate) use crate::text::{latency, whole_latency};
-
-/// What stands where a value isn't known.
-pub(crate) const UNKNOWN: &str = "–";
-
-/// With its sign, a true minus included: `+50`, `−5`, `0`.
-pub(crate) fn signed(number: i64) -> String {
-    let sign = match number {
-        0 => "",
-        1.. => "+",
-        _ => "−",
-    };
-    format!("{sign}{}", grouped(number.unsigned_abs()))
-}
-
-/// A count that may not be known.
-pub(crate) fn known(number: Option<u64>) -> String {
-    number.map_or_else(|| UNKNOWN.to_owned(), grouped)
-}
-
-/// A text that may not be known.
-pub(crate) fn known_text(text: Option<&str>) -> String {
-    text.map_or_else(|| UNKNOWN.to_owned(), printable)
-}
+use super::UNKNOWN;
 
 /// How long something lasts, in its two largest units at most: `0.4s`, `12s`, `3m 4s`, `1h 2m`.
 pub(crate) fn span(milliseconds: u64) -> String {
@@ -71,21 +46,6 @@ pub(crate) fn between(earlier: EpochMs, later: EpochMs) -> Duration {
     Duration::from_millis(u64::try_from(later.0.saturating_sub(earlier.0)).unwrap_or(0))
 }
 
-/// `512 B`, `1.5 KiB`, `3.2 MiB`.
-pub(crate) fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if count < 1_024 {
-        return format!("{count} B");
-    }
-    let mut scaled = count;
-    let mut unit = 0;
-    while 1_024 * 1_024 <= scaled && unit + 1 < UNITS.len() {
-        scaled /= 1_024;
-        unit += 1;
-    }
-    format!("{}.{} {}", scaled / 1_024, scaled % 1_024 * 10 / 1_024, UNITS[unit])
-}
-
 /// The time of day in UTC, which every time on the screen is marked as: `14:28:20Z`.
 pub(crate) fn clock(at: EpochMs) -> String {
     at.to_wire().get(11..19).map_or_else(|| UNKNOWN.to_owned(), |time| format!("{time}Z"))
@@ -100,36 +60,13 @@ pub(crate) fn day_and_clock(at: EpochMs) -> String {
     }
 }
 
-/// `sold_out` as words.
-pub(crate) fn words(name: &str) -> String {
-    printable(name).replace('_', " ")
-}
-
-/// `1 order`, `2 orders`.
-pub(crate) fn counted(number: u64, one: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", grouped(number))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use protocol::EpochMs;
 
-    use super::{
-        age, bytes, clock, counted, day_and_clock, grouped, latency, minutes, printable, signed,
-        span,
-    };
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-        assert_eq!([signed(-1_500), signed(0), signed(7)], ["−1,500", "0", "+7"]);
-        assert_eq!([counted(1, "order"), counted(0, "order")], ["1 order", "0 orders"]);
-    }
+    use super::{age, clock, day_and_clock, minutes, span};
 
     #[test]
     fn times_have_two_units_at_most() {
@@ -148,8 +85,6 @@ mod tests {
         assert_eq!(minutes, ["<1m", "1m", "9m", "1h 2m"]);
         let ages = [59, 60, 3_600, 90_000].map(|seconds| age(Duration::from_secs(seconds)));
         assert_eq!(ages, ["59s", "1m", "1h", "1d"]);
-        let latencies = [999, 1_234, 123_456, 1_234_567].map(latency);
-        assert_eq!(latencies, ["999µs", "1.2ms", "123ms", "1.2s"]);
     }
 
     #[test]
@@ -157,16 +92,5 @@ mod tests {
         let at = EpochMs(1_795_444_100_572);
         assert_eq!(clock(at), "14:28:20Z");
         assert_eq!(day_and_clock(at), "11-23 14:28:20Z");
-        assert_eq!([bytes(512), bytes(1_536), bytes(3_355_443)], ["512 B", "1.5 KiB", "3.1 MiB"]);
-    }
-
-    #[test]
-    fn nothing_that_a_terminal_obeys_gets_through() {
-        assert_eq!(printable("a\u{1b}[2Jb\tc\u{202e}d"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
-        assert_eq!(
-            printable("p\u{200b}i\u{61c}d\u{feff}\u{2028}"),
-            "p\u{fffd}i\u{fffd}d\u{fffd}\u{fffd}"
-        );
-        assert_eq!(printable("华为MATE20"), "华为MATE20");
     }
 }

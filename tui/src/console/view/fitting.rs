@@ -1,5 +1,5 @@
-//! Small parts that every screen is put together from: lines that fit, panels, labels. All widths
-//! are columns of the terminal, so that Chinese names push nothing out of line.
+//! What makes texts fit their places on every screen: lines that are cut or wrapped, panels,
+//! labels. All widths are columns of the terminal, so that Chinese names push nothing out of line.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::args::Shape;
 use crate::client;
 use crate::exit::{Exit, Fault, Refused};
-use crate::text::{printable_json, printable_lines};
+use crate::words::{printable_json, printable_lines};
 
 /// What goes to standard output, and how to exit.
 #[derive(Debug)]
@@ -53,12 +53,12 @@ pub(crate) fn json(document: &Value) -> String {
 
 /// The daemon behind a socket.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct DaemonSocket {
     /// Its socket.
     pub(crate) socket: PathBuf,
 }
 
-impl Desk {
+impl DaemonSocket {
     /// Asks.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Desk {
     /// The whole state, as far as a question needs it.
     ///
     /// # Errors
-    /// As for [`Desk::ask`].
+    /// As for [`DaemonSocket::ask`].
     pub(crate) async fn state(&self) -> Result<Snapshot, Fault> {
         self.ask(&Endpoint::Status.address()).await.map(|answer| answer.view)
     }

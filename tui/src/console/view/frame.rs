@@ -1,5 +1,5 @@
-//! The first two lines, the line of a lost connection, and the last line: who and where, which
-//! screen, how the connection is, and what the keys do.
+//! The lines around every screen: the first two, that of a lost connection, and the last. They say
+//! who and where, which screen, how the connection is, and what the keys do.
 
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::parts::{fit, put, put_all, wrapped};
+use super::fitting::{fit, put, put_all, wrapped};
 use crate::console::keys::{self, Action, Binding};
 use crate::console::model::{Access, Connection, Input, Model, Screen};
-use crate::console::text::{age, clock, known, minutes, printable};
 use crate::console::theme::{Styles, symbol};
 use crate::console::update::blocked;
+use crate::words::narrow::{age, clock, minutes};
+use crate::words::{known_count, printable};
 
 type Parts = Vec<Vec<Span<'static>>>;
 
@@ -312,5 +313,5 @@ fn is_off(model: &Model, action: Action) -> Option<bool> {
 /// A count with a style that says whether it should be 0.
 pub(super) fn worry(count: Option<u64>, styles: &Styles) -> Span<'static> {
     let style = if count.unwrap_or(0) == 0 { styles.text } else { styles.warning };
-    Span::styled(known(count), style)
+    Span::styled(known_count(count), style)
 }

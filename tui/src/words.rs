@@ -1,10 +1,15 @@
-//! Single values as text: times, durations, sizes, names from elsewhere. What isn't known is `–`,
-//! never 0. Lines and columns are `table`'s.
+//! Single values as text, in verbs and console alike: counts, times, durations, sizes, and names
+//! from elsewhere without what a terminal would obey (`protocol`'s rule). What isn't known is `–`,
+//! never 0. `narrow` has the forms for columns that have no room for these. Lines and columns are
+//! `table`'s and the console's `view`'s.
+
+pub(crate) mod narrow;
 
 use std::fmt::Display;
 
 use protocol::{EpochMs, LatencyView, Trend};
-pub(crate) use protocol::{printable, printable_json, printable_lines};
+pub(crate) use protocol::{grouped, printable, printable_json, printable_lines};
+use serde_json::Value;
 
 /// What stands where a value isn't known.
 pub(crate) const UNKNOWN: &str = "–";
@@ -14,14 +19,39 @@ pub(crate) fn known(value: Option<impl Display>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), |value| value.to_string())
 }
 
+/// A count, grouped, or that it isn't known.
+pub(crate) fn known_count(count: Option<u64>) -> String {
+    known(count.map(grouped))
+}
+
+/// A text from elsewhere, or that it isn't known.
+pub(crate) fn known_text(text: Option<&str>) -> String {
+    known(text.map(printable))
+}
+
 /// `sold_out` as words.
-pub(crate) fn words(name: &str) -> String {
+pub(crate) fn in_words(name: &str) -> String {
     printable(name).replace('_', " ")
 }
 
-/// One or several: `1 order`, `2 orders`.
+/// One or several: `1 order`, `1,200 orders`.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// As [`counted`], not grouped: among the figures of a verb, which scripts may read.
+pub(crate) fn counted_plainly(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// With its sign, a true minus included: `+50`, `−5`, `0`.
+pub(crate) fn signed(number: i64) -> String {
+    let sign = match number {
+        0 => "",
+        1.. => "+",
+        _ => "−",
+    };
+    format!("{sign}{}", grouped(number.unsigned_abs()))
 }
 
 /// The two largest units: `3d 4h`, `1h 2m`, `5s`.
@@ -63,7 +93,7 @@ pub(crate) fn whole_latency(microseconds: u64) -> String {
     if microseconds < 1_000 { "<1ms".to_owned() } else { latency(microseconds) }
 }
 
-/// `250µs`, `1.2ms`, `3.4s`, in verbs and console alike.
+/// `250µs`, `1.2ms`, `3.4s`.
 pub(crate) fn latency(microseconds: u64) -> String {
     match microseconds {
         0..1_000 => format!("{microseconds}µs"),
@@ -97,13 +127,35 @@ pub(crate) fn trend(trend: Option<Trend>, slope_per_s: Option<i64>) -> String {
     }
 }
 
+/// A text as it is, `null` as an empty text, all else as JSON in one line.
+pub(crate) fn value(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => printable(text),
+        other => printable(&other.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use protocol::{EpochMs, Trend};
 
     use super::{
-        counted, duration, known, latency, moment, printable, size, span, trend, whole_latency,
+        counted, counted_plainly, duration, grouped, known, known_count, latency, moment,
+        printable, signed, size, span, trend, whole_latency,
     };
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!([signed(-1_500), signed(0), signed(7)], ["−1,500", "0", "+7"]);
+        let counts = [1, 0, 2_000].map(|count| counted(count, "order"));
+        assert_eq!(counts, ["1 order", "0 orders", "2,000 orders"]);
+        let plain = [1, 2_000].map(|count| counted_plainly(count, "order"));
+        assert_eq!(plain, ["1 order", "2000 orders"]);
+    }
 
     #[test]
     fn durations_have_two_units_at_most() {
@@ -119,12 +171,19 @@ mod tests {
     #[test]
     fn a_terminal_gets_nothing_to_obey() {
         assert_eq!(printable("a\tb\u{1b}[2J华\u{202e}"), "a\u{fffd}b\u{fffd}[2J华\u{fffd}");
+        assert_eq!(printable("a\u{1b}[2Jb\tc\u{202e}d"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
+        assert_eq!(
+            printable("p\u{200b}i\u{61c}d\u{feff}\u{2028}"),
+            "p\u{fffd}i\u{fffd}d\u{fffd}\u{fffd}"
+        );
+        assert_eq!(printable("华为MATE20"), "华为MATE20");
     }
 
     #[test]
     fn what_is_not_known_is_no_0() {
         assert_eq!(known(None::<u64>), "–");
         assert_eq!(known(Some(0)), "0");
+        assert_eq!([None, Some(0), Some(1_500)].map(known_count), ["–", "0", "1,500"]);
         assert_eq!(trend(None, None), "trend –");
     }
 
@@ -132,6 +191,8 @@ mod tests {
     fn nothing_is_told_finer_than_it_is_measured() {
         assert_eq!([0, 1, 999, 1_000].map(whole_latency), ["<1ms", "<1ms", "<1ms", "1.0ms"]);
         assert_eq!([1, 999, 1_000].map(latency), ["1µs", "999µs", "1.0ms"]);
+        let latencies = [999, 1_234, 123_456, 1_234_567].map(latency);
+        assert_eq!(latencies, ["999µs", "1.2ms", "123ms", "1.2s"]);
     }
 
     #[test]
@@ -140,8 +201,8 @@ mod tests {
         assert_eq!([1023, 1024, 1_572_864, u64::MAX].map(size).join(" "), {
             "1023 B 1.0 KiB 1.5 MiB 17179869183.9 GiB"
         });
+        assert_eq!([size(512), size(1_536), size(3_355_443)], ["512 B", "1.5 KiB", "3.1 MiB"]);
         assert_eq!(trend(Some(Trend::Draining), Some(-310)), "draining 310/s");
         assert_eq!(trend(Some(Trend::Growing), Some(5)), "GROWING 5/s");
-        assert_eq!([counted(1, "order"), counted(0, "order")], ["1 order", "0 orders"]);
     }
 }
