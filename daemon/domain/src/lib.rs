@@ -1,5 +1,5 @@
-//! The rules of a sale: which order id, how a desk's units are reserved, how an order is decided.
-//! Synchronous, no I/O, no clock, no channel, no SQL: values in, decisions out.
+//! The rules of a sale: which order id, how a buyer stands, how a desk's units are reserved, how an
+//! order is decided. Synchronous, no I/O, no clock, no channel, no SQL: values in, decisions out.
 
 pub mod backoff;
 pub mod batch;
@@ -8,4 +8,5 @@ pub mod ordering;
 pub mod outcomes;
 pub mod ports;
 pub mod secret;
+pub mod standing;
 pub mod stock;

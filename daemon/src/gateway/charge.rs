@@ -9,7 +9,7 @@ use domain::ports::{Outgoing, Producer};
 use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
-use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing, Undecided};
+use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing};
 use crate::gateway::claim::{Claim, Passage, UnderWay};
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Sync;
@@ -209,9 +209,8 @@ impl ChargeDesk {
 
     fn claim(&self, shelf: &Arc<Shelf>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
         let ticket = Arc::new(Ticket::default());
-        let claimed = shelf.claim(request.user_phone_num, |failures| {
-            let id = self.book.next_id(request.prod_id, request.user_phone_num, failures);
-            Standing::Claimed(Undecided { id, accepted_at: now }, Arc::clone(&ticket))
+        let claimed = shelf.claim(request.user_phone_num, now, &ticket, |attempt| {
+            self.book.next_id(request.prod_id, request.user_phone_num, attempt)
         });
         let id = match claimed {
             Ok(id) => id,

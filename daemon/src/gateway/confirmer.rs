@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use domain::order_id::OrderId;
 use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published};
+use domain::standing::{Found, Undecided};
 use instruments::fault_points::{Point, reach};
 use protocol::{Code, OrderMessage};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
-use crate::gateway::book::{Book, Standing, Undecided};
+use crate::gateway::book::Book;
 use crate::gateway::claim::Claim;
 use crate::gateway::publisher::published;
 use crate::tunable::Tunable;
@@ -111,8 +112,7 @@ impl Doubts {
             let OrderMessage { order_id, user_phone, prod_id, .. } = &order.message;
             let id = OrderId::from(order_id.as_str());
             let undecided = Undecided { id, accepted_at: order.accepted_at };
-            let standing = Standing::Unconfirmed(undecided);
-            let adopted = self.book.adopt(prod_id, user_phone, &standing);
+            let adopted = self.book.adopt(prod_id, user_phone, &undecided, Found::Unconfirmed);
             let standing = if adopted { Adopted::Yes } else { Adopted::No };
             Doubt { order, standing, unkept: None }
         }));

@@ -5,8 +5,9 @@
 use domain::order_id::OrderId;
 use domain::ports::Cause;
 use domain::ports::Pending;
+use domain::standing::{Found, Undecided};
 
-use crate::gateway::book::{Book, Standing, Undecided};
+use crate::gateway::book::Book;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Refresh;
 
@@ -25,7 +26,7 @@ pub async fn open(
     for order in std::mem::take(waiting) {
         let id = OrderId::from(order.order_id.as_str());
         let undecided = Undecided { id, accepted_at: order.charged_at };
-        book.adopt(&order.prod_id, &order.user_phone, &Standing::Queued(undecided));
+        book.adopt(&order.prod_id, &order.user_phone, &undecided, Found::Queued);
     }
     doubts.recover().await
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use domain::ports::Cause;
 use domain::ports::order_side::{Known, OrderSide};
+use domain::standing::Undecided;
 use instruments::streak::{InRun, Streak};
 use protocol::{Code, OrderStatus, QueryData, Reply, mask_phone};
 use tracing::{debug, info, warn};
 
-use crate::gateway::book::{Book, Shelf, Standing, Undecided};
+use crate::gateway::book::{Book, Shelf, Standing};
 
 /// Answers buyers' queries.
 pub struct QueryDesk {
@@ -69,14 +70,9 @@ impl QueryDesk {
             ) if !settles(&data, &order) => Reply::bare(Code::NotKnownYet),
             (Known::Found(data), _) => found(*data),
             (_, Standing::Queued(order)) => found(queued(shelf.as_deref(), user_phone, &order)),
-            // An order is on its way, or may be: it can't be said that there is none.
-            (Known::NotYet, _) | (Known::Never, Standing::Unconfirmed(_) | Standing::Live(_)) => {
-                Reply::bare(Code::NotKnownYet)
-            }
-            (Known::Never, Standing::Claimed(..) | Standing::Publishing(..)) => {
-                Reply::bare(Code::NotKnownYet)
-            }
             (Known::Never, Standing::Open) => Reply::bare(Code::NeverOrdered),
+            // An order is on its way, or may be: it can't be said that there is none.
+            (Known::NotYet | Known::Never, _) => Reply::bare(Code::NotKnownYet),
         }
     }
 }

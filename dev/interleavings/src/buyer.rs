@@ -1,30 +1,13 @@
-//! A model of one buyer at one shelf: `Shelf::claim`, `hold`, `abandon`, `confirm` and `decide` of
-//! `gateway/book.rs` with the same steps in the same sequence around the stock word. The map's
-//! compare-and-swap of a buyer's entry is a short lock here, as both are one indivisible step.
+//! A buyer at one shelf: the daemon's own `domain::standing::step`, applied around the stock word
+//! in the sequence of `gateway/book/shelf.rs`. The map's compare-and-swap of a buyer's entry is a
+//! short lock here, as both are one indivisible step.
 
+use domain::order_id::OrderId;
+use domain::standing::{self, Decided, Event, Found, Standing, Undecided, Unit, step};
 use loom::sync::Mutex;
+use protocol::EpochMs;
 
 use crate::stock::DeskStock;
-
-/// `gateway::book::Standing`, without what tests don't look at. There is one order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Open,
-    Claimed,
-    Publishing,
-    Queued,
-    Live,
-}
-
-impl Standing {
-    pub(crate) const fn is_undecided(self) -> bool {
-        matches!(self, Self::Claimed | Self::Publishing | Self::Queued)
-    }
-
-    pub(crate) const fn holds_unit(self) -> bool {
-        matches!(self, Self::Publishing | Self::Queued)
-    }
-}
 
 /// What a charge comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,79 +21,115 @@ pub(crate) enum Charged {
     SoldOut,
 }
 
-/// A buyer's entry.
-pub(crate) struct Buyer(Mutex<Standing>);
+/// A buyer's entry. Nobody waits for a result, so there is no ticket.
+pub(crate) struct Buyer(Mutex<standing::Buyer<()>>);
+
+/// The id of the order of this attempt.
+pub(crate) fn id(attempt: u32) -> OrderId {
+    OrderId::Text(format!("attempt {attempt}").into())
+}
 
 impl Buyer {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Standing::Open))
+        Self(Mutex::new(standing::Buyer::NEW))
     }
 
-    pub(crate) fn standing(&self) -> Standing {
-        *self.0.lock().unwrap()
+    pub(crate) fn standing(&self) -> Standing<()> {
+        self.0.lock().unwrap().standing.clone()
     }
 
-    /// `Shelf::step`: the standing before, if it changed.
-    fn step(&self, step: impl Fn(Standing) -> Option<Standing>) -> Option<Standing> {
-        let mut standing = self.0.lock().unwrap();
-        let before = *standing;
-        *standing = step(before)?;
-        Some(before)
+    pub(crate) fn failures(&self) -> u32 {
+        self.0.lock().unwrap().failures
     }
 
-    /// `ChargeDesk::admit` from the look at the buyer's standing on.
+    fn is_open(&self) -> bool {
+        self.standing() == Standing::Open
+    }
+
+    /// `Shelf::apply`.
+    fn apply(&self, event: &Event<'_, ()>) -> Option<Unit> {
+        let mut buyer = self.0.lock().unwrap();
+        let after = step(&buyer, event)?;
+        *buyer = after.buyer;
+        Some(after.unit)
+    }
+
+    /// `Shelf::claim`: the attempt whose order it is.
+    fn claim(&self) -> Option<u32> {
+        let mut buyer = self.0.lock().unwrap();
+        let attempt = buyer.next_attempt()?;
+        let after = step(&buyer, &Event::Claim(&order(attempt), &()))?;
+        *buyer = after.buyer;
+        Some(attempt)
+    }
+
+    /// `ChargeDesk::judge` from the look at the buyer's standing on.
     pub(crate) fn charge(&self, stock: &DeskStock) -> Charged {
-        if self.standing() != Standing::Open {
+        if !self.is_open() {
             return Charged::Repeat;
         }
         if stock.figures().free() == 0 {
             // The unit that was just taken may be this very buyer's: their claim came before it.
-            return match self.standing() {
-                Standing::Open => Charged::SoldOut,
-                _ => Charged::Repeat,
-            };
+            return if self.is_open() { Charged::SoldOut } else { Charged::Repeat };
         }
-        let claim = |now| (now == Standing::Open).then_some(Standing::Claimed);
-        if self.step(claim).is_none() {
-            return Charged::Repeat;
-        }
-        self.hold(stock)
-    }
-
-    /// `Shelf::hold`, and what `ChargeDesk::claim` does with its result.
-    fn hold(&self, stock: &DeskStock) -> Charged {
+        let Some(attempt) = self.claim() else { return Charged::Repeat };
         if !stock.reserve() {
-            self.abandon(stock);
+            self.abandon(attempt, stock);
             return Charged::SoldOut;
         }
-        let hold = |now| (now == Standing::Claimed).then_some(Standing::Publishing);
-        if self.step(hold).is_some() {
+        if self.apply(&Event::Hold(&id(attempt))).is_some() {
             return Charged::Publishes;
         }
         stock.release();
-        match self.standing() {
-            Standing::Open => Charged::Decided,
-            _ => Charged::Repeat,
-        }
+        if self.is_open() { Charged::Decided } else { Charged::Repeat }
     }
 
     /// `Shelf::abandon`.
-    pub(crate) fn abandon(&self, stock: &DeskStock) {
-        let undone = self.step(|now| now.is_undecided().then_some(Standing::Open));
-        if undone.is_some_and(Standing::holds_unit) {
+    pub(crate) fn abandon(&self, attempt: u32, stock: &DeskStock) {
+        if self.apply(&Event::Abandon(&id(attempt))) == Some(Unit::Released) {
             stock.release();
         }
     }
 
     /// `Shelf::confirm`.
-    pub(crate) fn confirm(&self) {
-        self.step(|now| (now == Standing::Publishing).then_some(Standing::Queued));
+    pub(crate) fn confirm(&self, attempt: u32) {
+        self.apply(&Event::Confirm(&id(attempt)));
+    }
+
+    /// `Shelf::doubt`.
+    pub(crate) fn doubt(&self, attempt: u32) -> bool {
+        self.apply(&Event::Doubt(&id(attempt))).is_some()
+    }
+
+    /// `Shelf::adopt`.
+    pub(crate) fn adopt(&self, attempt: u32, found: Found, stock: &DeskStock) -> bool {
+        stock.hold(1);
+        let is_adopted = self.apply(&Event::Adopt(&order(attempt), found)).is_some();
+        if !is_adopted {
+            stock.release();
+        }
+        is_adopted
     }
 
     /// `Shelf::decide`, and `Refresh::apply` with the stock of the same moment.
-    pub(crate) fn decide(&self, decided: Standing, stock: &DeskStock, left: u64) {
-        let before = self.step(|_| Some(decided));
-        let settled = u32::from(before.is_some_and(Standing::holds_unit));
-        stock.refresh(left, settled);
+    pub(crate) fn decide(&self, attempt: u32, outcome: Outcome, stock: &DeskStock, left: u64) {
+        let id = id(attempt);
+        let decided = match outcome {
+            Outcome::Placed => Decided::Live(&id),
+            Outcome::Failed => Decided::Failed,
+        };
+        let unit = self.apply(&Event::Decide(&id, decided));
+        stock.refresh(left, u32::from(unit == Some(Unit::Settled)));
     }
+}
+
+/// How an order is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Placed,
+    Failed,
+}
+
+fn order(attempt: u32) -> Undecided {
+    Undecided { id: id(attempt), accepted_at: EpochMs(1) }
 }

@@ -1,9 +1,10 @@
 //! Two or three threads, and every way in which their steps can mix.
 
+use domain::standing::{Found, Standing};
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::buyer::{Buyer, Charged, Standing};
+use crate::buyer::{Buyer, Charged, Outcome, id};
 use crate::stock::{DeskFigures, DeskStock};
 
 /// A desk, and two buyers at it.
@@ -116,25 +117,37 @@ fn of_two_buyers_one_gets_the_last_unit() {
     });
 }
 
+/// The order side decides the first buyer's order of this attempt.
+fn deciding(
+    shelf: &Arc<Shelf>,
+    attempt: u32,
+    outcome: Outcome,
+    left: u64,
+) -> thread::JoinHandle<()> {
+    spawn(shelf, move |shelf| shelf.buyers[0].decide(attempt, outcome, &shelf.stock, left))
+}
+
 /// Another gateway published the same order, and it is decided while this one takes the charge.
-fn decided_meanwhile(decided: Standing, left: u64) {
+fn decided_meanwhile(outcome: Outcome, left: u64) {
     loom::model(move || {
         let shelf = shelf(1);
-        let deciding =
-            spawn(&shelf, move |shelf| shelf.buyers[0].decide(decided, &shelf.stock, left));
+        let deciding = deciding(&shelf, 0, outcome, left);
         let charged = shelf.charge(0);
         deciding.join().unwrap();
         assert_eq!(shelf.stock.figures().held, shelf.holders(), "{charged:?}");
-        if decided == Standing::Live {
-            assert_eq!(shelf.buyers[0].standing(), Standing::Live);
+        if outcome == Outcome::Placed {
+            assert_eq!(shelf.buyers[0].standing(), Standing::Live(id(0)));
+        } else {
+            // A charge that came after the failure is the next attempt.
+            assert_eq!(shelf.buyers[0].failures(), 1);
         }
     });
 }
 
 #[test]
 fn a_decision_while_the_charge_is_taken_leaves_no_hold_behind() {
-    decided_meanwhile(Standing::Live, 0);
-    decided_meanwhile(Standing::Open, 1);
+    decided_meanwhile(Outcome::Placed, 0);
+    decided_meanwhile(Outcome::Failed, 1);
 }
 
 #[test]
@@ -142,12 +155,11 @@ fn a_definite_failure_and_a_decision_give_the_unit_back_once() {
     loom::model(|| {
         let shelf = shelf(2);
         assert_eq!(shelf.charge(0), Charged::Publishes);
-        let deciding =
-            spawn(&shelf, |shelf| shelf.buyers[0].decide(Standing::Live, &shelf.stock, 1));
-        shelf.buyers[0].abandon(&shelf.stock);
+        let deciding = deciding(&shelf, 0, Outcome::Placed, 1);
+        shelf.buyers[0].abandon(0, &shelf.stock);
         deciding.join().unwrap();
         assert_eq!(shelf.stock.figures(), DeskFigures { stock: 1, held: 0 });
-        assert_eq!(shelf.buyers[0].standing(), Standing::Live);
+        assert_eq!(shelf.buyers[0].standing(), Standing::Live(id(0)));
     });
 }
 
@@ -156,11 +168,74 @@ fn an_acknowledgement_does_not_undo_a_decision() {
     loom::model(|| {
         let shelf = shelf(1);
         assert_eq!(shelf.charge(0), Charged::Publishes);
-        let deciding =
-            spawn(&shelf, |shelf| shelf.buyers[0].decide(Standing::Live, &shelf.stock, 0));
-        shelf.buyers[0].confirm();
+        let deciding = deciding(&shelf, 0, Outcome::Placed, 0);
+        shelf.buyers[0].confirm(0);
         deciding.join().unwrap();
-        assert_eq!(shelf.buyers[0].standing(), Standing::Live);
+        assert_eq!(shelf.buyers[0].standing(), Standing::Live(id(0)));
+        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 0, held: 0 });
+    });
+}
+
+#[test]
+fn an_unknown_result_that_is_decided_meanwhile_holds_nothing() {
+    loom::model(|| {
+        let shelf = shelf(2);
+        assert_eq!(shelf.charge(0), Charged::Publishes);
+        let deciding = deciding(&shelf, 0, Outcome::Placed, 1);
+        // Either it is in doubt first and decided then, or it is known that the queue had it.
+        let is_in_doubt = shelf.buyers[0].doubt(0);
+        deciding.join().unwrap();
+        assert_eq!(shelf.buyers[0].standing(), Standing::Live(id(0)), "in doubt: {is_in_doubt}");
+        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 1, held: 0 });
+    });
+}
+
+#[test]
+fn an_unconfirmed_order_that_is_confirmed_and_fails_frees_its_unit_once() {
+    loom::model(|| {
+        let shelf = shelf(1);
+        assert_eq!(shelf.charge(0), Charged::Publishes);
+        assert!(shelf.buyers[0].doubt(0));
+        let deciding = deciding(&shelf, 0, Outcome::Failed, 1);
+        let confirming = spawn(&shelf, |shelf| shelf.buyers[0].confirm(0));
+        assert_ne!(shelf.charge(1), Charged::Repeat, "it is another buyer's");
+        deciding.join().unwrap();
+        confirming.join().unwrap();
+        assert_eq!(shelf.buyers[0].standing(), Standing::Open);
+        assert_eq!(shelf.stock.figures().held, shelf.holders());
+    });
+}
+
+#[test]
+fn after_a_failure_the_next_attempt_is_not_touched_by_late_word_of_the_first() {
+    loom::model(|| {
+        let shelf = shelf(1);
+        assert_eq!(shelf.charge(0), Charged::Publishes);
+        // The publisher hears late that the first attempt is in the queue, or isn't.
+        let late = spawn(&shelf, |shelf| shelf.buyers[0].abandon(0, &shelf.stock));
+        shelf.buyers[0].decide(0, Outcome::Failed, &shelf.stock, 1);
+        let again = shelf.charge(0);
+        late.join().unwrap();
+        assert_eq!(shelf.stock.figures().held, shelf.holders(), "{again:?}");
+        if again == Charged::Publishes {
+            assert_eq!(shelf.holders(), 1, "the second attempt keeps its unit");
+        }
+    });
+}
+
+/// An order is found at start, in the queue as well as among the unconfirmed, while its decision
+/// comes.
+#[test]
+fn an_order_found_twice_at_start_holds_one_unit_until_it_is_decided() {
+    loom::model(|| {
+        let shelf = shelf(1);
+        let adopting = spawn(&shelf, |shelf| shelf.buyers[0].adopt(0, Found::Queued, &shelf.stock));
+        let mine = shelf.buyers[0].adopt(0, Found::Unconfirmed, &shelf.stock);
+        assert_ne!(adopting.join().unwrap(), mine, "one of them takes it over");
+        assert_eq!((shelf.holders(), shelf.stock.figures().held), (1, 1));
+        let deciding = deciding(&shelf, 0, Outcome::Placed, 0);
+        shelf.buyers[0].confirm(0);
+        deciding.join().unwrap();
         assert_eq!(shelf.stock.figures(), DeskFigures { stock: 0, held: 0 });
     });
 }

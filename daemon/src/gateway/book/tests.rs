@@ -1,7 +1,8 @@
 //! Tests of the book: each event on each standing.
 
+use protocol::{ChargeOutcome, Decision, EpochMs, Money, Outcome, Reason};
+
 use super::*;
-use protocol::{ChargeOutcome, Reason};
 
 const PHONE: &str = "15200008881";
 
@@ -29,12 +30,12 @@ fn undecided(id: &str) -> Undecided {
     Undecided { id: id.into(), accepted_at: EpochMs(1) }
 }
 
-fn claimed(id: &str) -> Standing {
-    Standing::Claimed(undecided(id), Arc::default())
+fn claim(shelf: &Shelf, id: &str) -> Result<OrderId, Buyer> {
+    shelf.claim(PHONE, EpochMs(1), &Arc::default(), |_| id.into())
 }
 
 fn publish(shelf: &Shelf, id: &str) {
-    shelf.claim(PHONE, |_| claimed(id)).unwrap();
+    claim(shelf, id).unwrap();
     shelf.hold(PHONE, &id.into()).unwrap();
 }
 
@@ -64,8 +65,8 @@ fn standing(shelf: &Shelf) -> Option<String> {
 #[test]
 fn a_second_claim_finds_the_first() {
     let shelf = shelf();
-    shelf.claim(PHONE, |_| claimed("a")).unwrap();
-    let found = shelf.claim(PHONE, |_| claimed("b")).unwrap_err();
+    claim(&shelf, "a").unwrap();
+    let found = claim(&shelf, "b").unwrap_err();
     assert_eq!(found.standing.undecided(), Some(&undecided("a")));
 }
 
@@ -121,12 +122,11 @@ fn a_failed_buyer_tries_again_under_the_next_number() {
     publish(&shelf, "a");
     assert!(shelf.decide(&decision("a", Outcome::Failed)));
     assert_eq!(standing(&shelf).as_deref(), Some("open after 1"));
-    shelf
-        .claim(PHONE, |failures| {
-            assert_eq!(failures, 1);
-            claimed("b")
-        })
-        .unwrap();
+    let next = shelf.claim(PHONE, EpochMs(1), &Arc::default(), |attempt| {
+        assert_eq!(attempt, 1);
+        "b".into()
+    });
+    next.unwrap();
     shelf.abandon(PHONE, &"b".into());
     assert_eq!(standing(&shelf).as_deref(), Some("open after 1"));
 }
@@ -145,8 +145,8 @@ fn somebody_elses_decision_leaves_our_hold() {
 #[test]
 fn an_order_found_at_start_holds_its_unit_once() {
     let shelf = shelf();
-    assert!(shelf.adopt(PHONE, &Standing::Queued(undecided("a"))));
-    assert!(!shelf.adopt(PHONE, &Standing::Unconfirmed(undecided("a"))));
+    assert!(shelf.adopt(PHONE, &undecided("a"), Found::Queued));
+    assert!(!shelf.adopt(PHONE, &undecided("a"), Found::Unconfirmed));
     assert_eq!(shelf.stock.figures().held, 1);
     assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
 }
@@ -157,7 +157,7 @@ fn a_new_database_forgets_the_decided_only() {
     shelf.decide(&decision("a", Outcome::Placed));
     shelf.forget_decided();
     assert_eq!(standing(&shelf), None);
-    assert!(shelf.adopt(PHONE, &Standing::Queued(undecided("a"))));
+    assert!(shelf.adopt(PHONE, &undecided("a"), Found::Queued));
     shelf.forget_decided();
     assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
 }
@@ -177,7 +177,7 @@ fn shelves_appear_and_change_with_the_products() {
 fn a_claim_that_finds_nothing_free_holds_nothing() {
     let shelf = shelf();
     shelf.stock.refresh(0, 0);
-    shelf.claim(PHONE, |_| claimed("a")).unwrap();
+    claim(&shelf, "a").unwrap();
     assert_eq!(shelf.hold(PHONE, &"a".into()), Err(NotHeld::SoldOut));
     shelf.abandon(PHONE, &"a".into());
     assert_eq!(standing(&shelf), None);
@@ -187,7 +187,7 @@ fn a_claim_that_finds_nothing_free_holds_nothing() {
 #[test]
 fn decided_elsewhere_between_claim_and_hold_costs_no_unit() {
     let shelf = shelf();
-    shelf.claim(PHONE, |_| claimed("a")).unwrap();
+    claim(&shelf, "a").unwrap();
     assert!(!shelf.decide(&decision("a", Outcome::Placed)), "a claim holds no unit to settle");
     assert_eq!(shelf.hold(PHONE, &"a".into()), Err(NotHeld::Decided));
     assert_eq!(shelf.stock.figures().held, 0);

@@ -17,17 +17,30 @@ async fn ask(standing: Standing, known: Result<Known, Cause>) -> (Code, Option<(
     let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
     book.renew_cards(&products);
     let shelf = book.shelf(PROD).unwrap();
+    shelf.stock.refresh(9, 0);
     match standing {
         Standing::Open => {}
         Standing::Live(id) => {
             orders.decide(&id.to_string(), PHONE, Outcome::Placed);
             shelf.decide(&orders.page.lock().unwrap().decisions[0]);
         }
-        standing => assert!(shelf.adopt(PHONE, &standing)),
+        standing => come_to(&shelf, &standing),
     }
     let reply = QueryDesk::new(book, orders).query(PROD, PHONE).await;
     let data = reply.data().map(|data| (data.order_id.clone(), data.order_status.number()));
     (reply.code, data)
+}
+
+/// Brings the buyer to where an undecided order stands.
+fn come_to(shelf: &Shelf, standing: &Standing) {
+    let order = standing.undecided().unwrap();
+    let claimed = shelf.claim(PHONE, order.accepted_at, &Arc::default(), |_| order.id.clone());
+    shelf.hold(PHONE, &claimed.unwrap()).unwrap();
+    match standing {
+        Standing::Queued(_) => shelf.confirm(PHONE, &order.id),
+        Standing::Unconfirmed(_) => assert!(shelf.doubt(PHONE, &order.id)),
+        standing => assert!(matches!(standing, Standing::Publishing(..))),
+    }
 }
 
 fn ours() -> Undecided {

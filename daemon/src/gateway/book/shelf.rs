@@ -1,0 +1,286 @@
+//! One product of a gateway: its card, its units and its buyers.
+//!
+//! Reading takes no lock. A buyer's standing changes by compare-and-swap, and only as
+//! `domain::standing::step` says; what the step says of the unit is done to the stock here.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use domain::order_id::OrderId;
+use domain::standing::{self, Decided, Event, Found, Undecided, Unit, step};
+use domain::stock::DeskStock;
+use papaya::{Compute, Operation};
+use protocol::{Decision, EpochMs, Money, Outcome, ProductState};
+
+use super::apart::Apart;
+use crate::gateway::ticket::Ticket;
+
+/// What is known of a buyer at one shelf; requests wait for a publication's result on the ticket.
+pub type Buyer = standing::Buyer<Arc<Ticket>>;
+
+/// Where a buyer's newest order stands.
+pub type Standing = standing::Standing<Arc<Ticket>>;
+
+/// Standings that a thread replaces before it looks whether the old ones may be freed. Each look
+/// interrupts all processors (`membarrier`), so it isn't done for every few buyers; a standing
+/// takes about a hundred bytes.
+const RETIRED_AT_ONCE: usize = 2_048;
+
+/// Buyers still to come that a shelf has room for from the beginning.
+const ROOM_FOR_MORE: u64 = 1 << 16;
+
+/// Buyers in all, likewise: a map grows beyond that, at about ten bytes for each place.
+const ROOM_MAX: u64 = 1 << 24;
+
+/// One product: its card, its units and its buyers.
+pub struct Shelf {
+    prod_id: Box<str>,
+    card: ArcSwap<Card>,
+    /// Units, as this gateway knows them.
+    pub stock: DeskStock,
+    pub(super) apart: Apart,
+    buyers: papaya::HashMap<Box<str>, Buyer>,
+}
+
+/// What is written on the shelf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The product's name.
+    pub name: String,
+    /// Its price.
+    pub price: Money,
+    /// Whether it may be charged.
+    pub on_shelf: bool,
+}
+
+/// An empty map of buyers by phone number, with room for the buyers who have the product and for
+/// those who may still get it. Without this room papaya grows the map only when insertions pass
+/// about a hundred taken places each: a start over a million orders took three times as long.
+fn buyers(product: &ProductState) -> papaya::HashMap<Box<str>, Buyer> {
+    let room = product.sold.saturating_add(product.stock.min(ROOM_FOR_MORE)).min(ROOM_MAX);
+    papaya::HashMap::builder()
+        .capacity(usize::try_from(room).unwrap_or(0))
+        .collector(seize::Collector::new().batch_size(RETIRED_AT_ONCE))
+        .build()
+}
+
+impl Shelf {
+    pub(super) fn new(product: &ProductState, meter_base: Instant) -> Self {
+        Self {
+            prod_id: product.prod_id.as_str().into(),
+            card: ArcSwap::from_pointee(Card::of(product)),
+            stock: DeskStock::default(),
+            apart: Apart::new(meter_base),
+            buyers: buyers(product),
+        }
+    }
+
+    /// The product's id.
+    #[must_use]
+    pub fn prod_id(&self) -> &str {
+        &self.prod_id
+    }
+
+    /// The card as it is now.
+    #[must_use]
+    pub fn card(&self) -> Arc<Card> {
+        self.card.load_full()
+    }
+
+    /// Whether the product may be charged, and its price: the two that every charge looks at.
+    #[must_use]
+    pub fn terms(&self) -> (bool, Money) {
+        let card = self.card.load();
+        (card.on_shelf, card.price)
+    }
+
+    pub(super) fn renew_card(&self, product: &ProductState) {
+        let card = Card::of(product);
+        if **self.card.load() != card {
+            self.card.store(Arc::new(card));
+        }
+    }
+
+    /// A buyer's standing; `None` for one who never ordered here.
+    #[must_use]
+    pub fn buyer(&self, user_phone: &str) -> Option<Buyer> {
+        self.buyers.pin().get(user_phone).cloned()
+    }
+
+    /// Claims the buyer's next order for publication, under the id that `next_id` makes of the
+    /// attempt's number. Requests wait for its result on the ticket.
+    ///
+    /// # Errors
+    /// The buyer already has an order here; the error is that buyer, whose standing gives the
+    /// answer.
+    pub fn claim(
+        &self,
+        user_phone: &str,
+        accepted_at: EpochMs,
+        ticket: &Arc<Ticket>,
+        next_id: impl Fn(u32) -> OrderId,
+    ) -> Result<OrderId, Buyer> {
+        let (buyers, new) = (self.buyers.pin(), Buyer::NEW);
+        let change = buyers.compute(user_phone.into(), |entry| {
+            let before = entry.map_or(&new, |(_, buyer)| buyer);
+            let claimed = before.next_attempt().and_then(|attempt| {
+                let order = Undecided { id: next_id(attempt), accepted_at };
+                step(before, &Event::Claim(&order, ticket))
+            });
+            claimed.map_or_else(
+                || Operation::Abort(before.clone()),
+                |claimed| Operation::Insert(claimed.buyer),
+            )
+        });
+        match change {
+            Compute::Aborted(buyer) => Err(buyer),
+            Compute::Inserted(_, buyer) | Compute::Updated { new: (_, buyer), .. } => {
+                buyer.standing.undecided().map(|order| order.id.clone()).ok_or(buyer.clone())
+            }
+            Compute::Removed(_, buyer) => Err(buyer.clone()),
+        }
+    }
+
+    /// Holds a unit for a claimed order.
+    ///
+    /// # Errors
+    /// No unit is free, or the order was decided while we looked.
+    pub fn hold(&self, user_phone: &str, id: &OrderId) -> Result<(), NotHeld> {
+        if !self.stock.reserve() {
+            return Err(NotHeld::SoldOut);
+        }
+        if self.apply(user_phone, &Event::Hold(id)).is_none() {
+            self.stock.release();
+            return Err(NotHeld::Decided);
+        }
+        Ok(())
+    }
+
+    /// Undoes a claim whose order definitely isn't in the queue, and gives its unit back if it held
+    /// one. Does nothing when the order was decided meanwhile.
+    pub fn abandon(&self, user_phone: &str, id: &OrderId) {
+        if self.apply(user_phone, &Event::Abandon(id)) == Some(Unit::Released) {
+            self.stock.release();
+        }
+    }
+
+    /// The order is durable in the queue.
+    pub fn confirm(&self, user_phone: &str, id: &OrderId) {
+        self.apply(user_phone, &Event::Confirm(id));
+    }
+
+    /// It is unknown whether the queue has the order. False when it was decided meanwhile, so that
+    /// the queue had it.
+    pub fn doubt(&self, user_phone: &str, id: &OrderId) -> bool {
+        self.apply(user_phone, &Event::Doubt(id)).is_some()
+    }
+
+    /// Takes over an undecided order with its unit; false when the buyer has one already.
+    pub(super) fn adopt(&self, user_phone: &str, order: &Undecided, found: Found) -> bool {
+        self.stock.hold(1);
+        let is_adopted = self.apply(user_phone, &Event::Adopt(order, found)).is_some();
+        if !is_adopted {
+            self.stock.release();
+        }
+        is_adopted
+    }
+
+    /// Applies a decision of the order side. True when it ends a hold of this gateway, whose unit
+    /// the caller then settles with the next stock figure.
+    pub fn decide(&self, decision: &Decision) -> bool {
+        let id = OrderId::from(decision.order_id.as_str());
+        let live = decision.live_order_id.as_deref().map(OrderId::from);
+        let decided = match decision.outcome {
+            Outcome::Placed | Outcome::Duplicate => Decided::Live(live.as_ref().unwrap_or(&id)),
+            Outcome::Failed => Decided::Failed,
+        };
+        let unit = self.apply(&decision.user_phone, &Event::Decide(&id, decided));
+        unit == Some(Unit::Settled)
+    }
+
+    /// Forgets what was decided, when the order side starts over with another database. Undecided
+    /// orders stay: they are in the queue whatever the database says.
+    pub fn forget_decided(&self) {
+        self.buyers.pin().retain(|_, buyer| step(buyer, &Event::Forget).is_none());
+    }
+
+    /// Changes a buyer's standing by an event: the only way in which an entry of the map changes,
+    /// but for the claim, which makes its event of what it finds. What becomes of the order's unit;
+    /// `None` when nothing changed.
+    fn apply(&self, user_phone: &str, event: &Event<'_, Arc<Ticket>>) -> Option<Unit> {
+        let (buyers, new) = (self.buyers.pin(), Buyer::NEW);
+        let change = buyers.compute(user_phone.into(), |entry| {
+            match step(entry.map_or(&new, |(_, buyer)| buyer), event) {
+                None => Operation::Abort(()),
+                Some(after) if after.buyer.is_new() && entry.is_some() => Operation::Remove,
+                Some(after) => Operation::Insert(after.buyer),
+            }
+        });
+        let before = match change {
+            Compute::Aborted(()) => return None,
+            Compute::Inserted(..) => &new,
+            Compute::Updated { old: (_, before), .. } | Compute::Removed(_, before) => before,
+        };
+        // The map may have tried more than once. As a step depends on nothing but the two, this is
+        // the one that it took.
+        step(before, event).map(|step| step.unit)
+    }
+
+    /// Undecided orders that hold a unit and were accepted before `bound`: how many, and when the
+    /// oldest was. Looks at every buyer, so it is not for every moment.
+    #[must_use]
+    pub fn waiting_since_before(&self, bound: EpochMs) -> (u64, Option<EpochMs>) {
+        if self.stock.figures().held == 0 {
+            return (0, None);
+        }
+        let buyers = self.buyers.pin();
+        let accepted = buyers.values().filter_map(|buyer| buyer.standing.undecided());
+        let late = accepted.map(|order| order.accepted_at).filter(|at| *at < bound);
+        late.fold((0, None), |(count, oldest), at| {
+            (count + 1, Some(oldest.map_or(at, |oldest: EpochMs| oldest.min(at))))
+        })
+    }
+
+    /// Every undecided order with its buyer, those left out that hold no unit yet. Looks at every
+    /// buyer: for an operator's question, not for a buyer's.
+    #[must_use]
+    pub fn undecided(&self) -> Vec<(String, Standing)> {
+        if self.stock.figures().held == 0 {
+            return Vec::new();
+        }
+        let buyers = self.buyers.pin();
+        let holding = buyers.iter().filter(|(_, buyer)| buyer.standing.holds_unit());
+        holding.map(|(phone, buyer)| (phone.to_string(), buyer.standing.clone())).collect()
+    }
+
+    /// Undecided orders that should hold a unit each: for the tests that count.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        self.buyers.pin().values().filter(|buyer| buyer.standing.holds_unit()).count()
+    }
+
+    /// Whether the order is still unconfirmed.
+    #[must_use]
+    pub fn is_unconfirmed(&self, user_phone: &str, id: &OrderId) -> bool {
+        self.buyer(user_phone).is_some_and(
+            |buyer| matches!(&buyer.standing, Standing::Unconfirmed(order) if order.id == *id),
+        )
+    }
+}
+
+/// Why a claimed order holds no unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotHeld {
+    /// None is free.
+    SoldOut,
+    /// The same order came by another gateway and is decided: the buyer's standing gives the
+    /// answer.
+    Decided,
+}
+
+impl Card {
+    fn of(product: &ProductState) -> Self {
+        Self { name: product.prod_name.clone(), price: product.price, on_shelf: product.on_shelf }
+    }
+}
