@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// Connections that the kernel queues while all our slots are taken. The kernel caps it at
-/// `net.core.somaxconn`; beyond it a client's SYN is dropped and retried.
+/// Connections that the kernel queues while all our slots are taken. The kernel caps the number at
+/// `net.core.somaxconn`; a client's SYN beyond it is dropped and retried.
 const BACKLOG_CONNECTIONS: u32 = 1024;
 
 /// Why an address can't be listened on.

@@ -1,5 +1,6 @@
-//! One connection from its first byte to its last answer: hyper's HTTP/1 machine, the answer it
-//! leaves out when a head is late, and leaving while draining. How it is closed is `linger`'s.
+//! One connection from its first byte to its last answer: hyper's HTTP/1 machine, the answer that
+//! hyper leaves out when a head is late, and the connection's end while draining. `linger` closes
+//! it.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -28,9 +29,9 @@ use super::edge::{Answered, Edge, Limits, UnixPeer};
 use super::linger::{End, hang_up};
 use super::stream::EdgeStream;
 
-/// While draining, how long a new connection may take over its first request, and how long one may
-/// sit with half a head before it is cut: nothing was asked on it yet, so no answer is owed. A peer
-/// that reads its last answer too slowly is cut likewise.
+/// While draining, how long a new connection may take over its first request, and how long a
+/// connection may sit with half a head before it is cut: nothing was asked on it yet, so no answer
+/// is owed. A peer that reads its last answer too slowly is cut likewise.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
 /// hyper's own lower limit for its buffer.
@@ -49,8 +50,8 @@ struct Progress {
     answering: AtomicBool,
     /// Nanoseconds from `opened` to the moment since which a request may come, or [`BUSY`].
     quiet_since: AtomicU64,
-    /// Told of each request. It remembers that there was one until somebody waits, which the drain
-    /// alone does, once.
+    /// Notified of each request. A request is remembered until somebody waits for it, which only
+    /// the drain does, once.
     asked: Notify,
     /// No further request is wanted.
     last: AtomicBool,
@@ -87,7 +88,7 @@ impl Progress {
         self.quiet_since.store(since, Relaxed);
     }
 
-    /// Since when a request may come; `None` while there is one.
+    /// Since when the next request may come; `None` while one is under way.
     fn quiet_since(&self) -> Option<Instant> {
         match self.quiet_since.load(Relaxed) {
             BUSY => None,
@@ -96,7 +97,7 @@ impl Progress {
     }
 
     /// Ends when the connection has been idle, or has had only a part of a request's head, for
-    /// `limit`. One timer serves the whole connection: when it is over, it is set again for the
+    /// `limit`. One timer serves the whole connection: when it fires, it is set again for the
     /// requests that came meanwhile. hyper's own limit makes and drops a timer for each request.
     async fn silence(&self, limit: Duration) {
         let mut look = self.opened + limit;
@@ -112,9 +113,9 @@ impl Progress {
     }
 }
 
-/// What the requests of one connection share. But for the edge it is the connection's own, and what
-/// is counted up and down for each request lies in here: on a count that all connections touched,
-/// the processors would wait for each other.
+/// What the requests of one connection share. All of it but the edge belongs to the connection
+/// alone. What is counted up and down for each request lies in here: on a count that all
+/// connections touched, the processors would wait for each other.
 struct Exchange<M, S> {
     edge: Arc<Edge<M>>,
     service: Mutex<S>,
@@ -156,7 +157,7 @@ where
     let stream = parts.io.into_inner();
     let end = match finished {
         Finished::ByItself(Ok(())) if progress.unread.load(Relaxed) => End::Unread,
-        // Sent behind a request that was to be the last.
+        // Bytes came behind a request that was to be the last.
         Finished::ByItself(Ok(())) if !parts.read_buf.is_empty() => End::Unread,
         Finished::ByItself(Ok(())) => End::Clean,
         Finished::ByItself(Err(error)) => failed(&counters, &error),
@@ -229,8 +230,8 @@ impl<B> Whole for hyper::Response<B> {
     type Body = B;
 }
 
-/// The body of an answer, which may be a stream without an end. hyper drops it once it has all of
-/// it.
+/// The body of an answer, which may be a stream without an end. hyper drops the body once it has
+/// all of it.
 struct Sending<M, S> {
     body: WarpBody,
     exchange: Arc<Exchange<M, S>>,
@@ -274,11 +275,11 @@ where
     poll_fn(|context| connection.poll_without_shutdown(context)).await
 }
 
-/// Lets the connection answer what it owes, and no more. `None`: it owed nothing and sat there.
+/// Lets the connection answer what it owes, and no more. `None`: it owed nothing and was idle.
 ///
-/// One that was opened a moment ago has its request on the way, and its client has no reason to
-/// think that it could be lost, as it has on a connection that idled between two requests: it gets
-/// the time for it.
+/// A connection that was opened a moment ago has its request on the way. Its client has no reason
+/// to think that the request could be lost, as a client has on a connection that idled between two
+/// requests. So it gets time to send the request.
 async fn drain<I, S>(
     connection: &mut http1::Connection<Wire<I>, S>,
     progress: &Progress,

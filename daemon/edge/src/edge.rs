@@ -45,8 +45,9 @@ pub struct Limits {
     pub body_bytes_max: usize,
 }
 
-/// Limits that may change while the listener serves. Clones are the same ones. Those on connections
-/// and bodies hold at once, those on heads and on reading answers for connections from then on.
+/// Limits that may change while the listener serves. Clones share the limits. A change of those on
+/// connections and bodies holds at once, a change of those on heads and on reading answers for
+/// connections from then on.
 #[derive(Debug, Clone)]
 pub struct LiveLimits(Arc<Live>);
 
@@ -69,7 +70,7 @@ impl LiveLimits {
         **self.0.now.load()
     }
 
-    /// Puts others in force.
+    /// Puts other limits in force.
     pub fn change(&self, now: Limits) {
         self.0.now.store(Arc::new(now));
         self.0.changed.notify_waiters();
@@ -81,8 +82,8 @@ impl LiveLimits {
     }
 }
 
-/// A process of this machine at the other end of a Unix socket, by the kernel's word, as of its
-/// `connect`; in its requests' extensions.
+/// A process of this machine at the other end of a Unix socket, as the kernel knew it at its
+/// `connect`. It stands in the extensions of the process's requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnixPeer {
     /// Its effective user.
@@ -168,7 +169,7 @@ impl<M> Edge<M> {
         }
         if parts.uri.path_and_query().is_none() {
             // An authority alone, as `CONNECT` has it, names no path of ours, and warp's reader of
-            // paths panics at it. No route has this one.
+            // paths panics at it. No route has the path `/`.
             parts.uri = Uri::from_static("/");
         }
         let coded = !body.is_end_stream() && is_coded(&parts.headers);
@@ -204,15 +205,15 @@ impl<M> Edge<M> {
         };
         let mut response = self.call(service, Request::from_parts(parts, Full::default())).await;
         if coded && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-            // What would be read instead (RFC 9110, 12.5.3).
+            // The coding that would be read instead (RFC 9110, 12.5.3).
             let identity = HeaderValue::from_static("identity");
             response.headers_mut().insert(ACCEPT_ENCODING, identity);
         }
         if is_read { Answered::Whole(response) } else { Answered::Unread(closed_after(response)) }
     }
 
-    /// Whether a body, within the limit, came together with its head: then it is over, and the
-    /// connection can go on.
+    /// Whether a body, within the limit, came together with its head: then the request is read, and
+    /// the connection can go on.
     async fn is_here(&self, body: Incoming) -> bool {
         let mut reading = pin!(Limited::new(body, self.limits.now().body_bytes_max).collect());
         matches!(poll!(reading.as_mut()), Poll::Ready(Ok(_)))
@@ -275,8 +276,8 @@ impl<M> Edge<M> {
     }
 }
 
-/// Whether the body was compressed or otherwise coded, for good or for the way. Nobody here undoes
-/// that; chunks are hyper's matter.
+/// Whether the body was compressed or otherwise coded, as content or for the transfer. Nothing here
+/// decodes it; chunks are hyper's matter.
 fn is_coded(headers: &HeaderMap) -> bool {
     let has_only = |name: HeaderName, plain: &[u8]| {
         headers.get_all(name).iter().all(|value| {

@@ -21,7 +21,7 @@ use super::stream::EdgeStream;
 
 /// How much is thrown away after one answer: more than any client sends before it looks for an
 /// answer, and little enough that reading it costs no more than a few dozen milliseconds of a
-/// processor. What comes beyond it meets the close.
+/// processor. A client that sends more meets the close.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A client that has sent nothing for so long has its answer, or isn't there.
@@ -30,7 +30,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(2);
 /// While draining, how long a client that is still sending has for its answer.
 const WHILE_DRAINING_MAX: Duration = Duration::from_millis(500);
 
-/// The buffer in which it is thrown away.
+/// The buffer into which the rest is read.
 const BUFFER_BYTES: usize = 16 * 1024;
 
 /// How a connection came to its end.

@@ -49,7 +49,7 @@ impl From<UnixListener> for UnixPlace {
 }
 
 impl UnixPlace {
-    /// Accepts on another one from now on.
+    /// Accepts on another listener from now on.
     pub fn replace(&self, listener: UnixListener) {
         self.current.store(Arc::new(listener));
         self.replaced.notify_waiters();
@@ -132,7 +132,7 @@ where
     loop {
         // Asked for before the limits are looked at, so that no change is missed.
         let changed = edge.limits.changed();
-        // Without room none is accepted: what comes stays in the kernel's queue.
+        // Without room no connection is accepted: those that come stay in the kernel's queue.
         let connections_max = edge.limits.now().connections_max;
         edge.counters.note_limit(connections_max);
         let has_room = connections.len() < connections_max;
@@ -189,7 +189,7 @@ async fn accept_one(listener: &Listener) -> io::Result<(Stream, Option<UnixPeer>
         }
         Listener::Unix(listener) => {
             let stream = listener.accept().await?;
-            // Without credentials nobody could be let in, so it counts as a connection gone.
+            // Without credentials the peer can't be judged, so the connection counts as gone.
             let credentials = stream
                 .peer_cred()
                 .map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
@@ -203,11 +203,11 @@ async fn accept_one(listener: &Listener) -> io::Result<(Stream, Option<UnixPeer>
 /// What a failed accept says.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
-    /// About that one connection only, which is gone.
+    /// The failure is about that one connection only, which is gone.
     Ignore,
-    /// About this moment.
+    /// The failure is about this moment: a rest helps.
     Rest,
-    /// About the listener.
+    /// The failure is about the listener itself.
     GiveUp,
 }
 

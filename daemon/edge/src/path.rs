@@ -1,11 +1,11 @@
 //! A path as the Java services' framework (Spring MVC 5) reads it, and percent signs in paths.
 //!
-//! What that framework puts up with is put up with here: a slash at the end, slashes that come
-//! several times, parameters after a semicolon in any part, percent signs, which are undone once.
-//! What could lead a path past a rule that a proxy has for another one is never put up with: a dot
-//! segment, and a slash, a backslash or a percent sign that was escaped.
+//! What that framework tolerates is tolerated here: a slash at the end, slashes that come several
+//! times, parameters after a semicolon in any part, percent signs, which are undone once. What
+//! could lead a path past a proxy's rule for another path is never tolerated: a dot segment, and a
+//! slash, a backslash or a percent sign that was escaped.
 
-/// The path without what the framework puts up with; `None` where no path of ours can be meant.
+/// The path without what the framework tolerates; `None` where no path of ours can be meant.
 pub(super) fn lenient(path: &str) -> Option<String> {
     let mut plain = String::with_capacity(path.len());
     for part in path.strip_prefix('/')?.split('/') {

@@ -9,8 +9,8 @@ use warp::reply::Response;
 /// The content type of every answer, spelled as the Java services spell it.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=UTF-8");
 
-/// What is wrong with a request, in two words: where, and how. Where it is a field, they are those
-/// of the metrics' labels and of the log.
+/// What is wrong with a request, in two words: where, and how. Where a field is at fault, the words
+/// are those of the metrics' labels and of the log.
 pub const REASON: HeaderName = HeaderName::from_static("seckill-reason");
 
 /// Most answers fit without the buffer growing.

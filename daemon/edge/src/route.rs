@@ -35,9 +35,9 @@ pub struct Call {
     /// The whole body, within the edge's limit.
     pub body: Bytes,
     /// The body was left out because it couldn't be read: its type isn't one of the route's, or it
-    /// is compressed. To whom the body matters, this is a 415.
+    /// is compressed. A handler that needs the body answers 415.
     pub body_left_out: bool,
-    /// The process that asks; `None` for somebody on the network.
+    /// The process that asks; `None` for a client on the network.
     pub peer: Option<UnixPeer>,
 }
 
@@ -82,8 +82,8 @@ where
 }
 
 impl Route {
-    /// The path is one of the contract with the Java services' clients: what their framework takes
-    /// for it is taken, and a body that `reads` says no to isn't waited for.
+    /// The path is one of the contract with the Java services' clients: every spelling that their
+    /// framework takes for it is taken, and a body that `reads` rejects isn't waited for.
     #[must_use]
     pub fn of_the_contract(self, reads: Reads) -> Self {
         Self { spelling: Spelling::Lenient, reads, ..self }
@@ -102,7 +102,7 @@ pub fn gate(routes: Vec<Route>) -> Gate {
 
 /// The route of a path as it came.
 fn find<'r>(routes: &'r [Route], path: &str) -> Option<&'r Route> {
-    // Nearly every path is spelled as it is: nothing is made of it then.
+    // Nearly every path is spelled exactly: then no text is allocated for it.
     let exact = routes.iter().find(|route| route.path == path);
     exact.or_else(|| {
         let mut lenient = routes.iter().filter(|route| route.spelling == Spelling::Lenient);
@@ -111,7 +111,7 @@ fn find<'r>(routes: &'r [Route], path: &str) -> Option<&'r Route> {
     })
 }
 
-/// The filter of all these paths, which answers every request: of warp's own `or`, each request
+/// The filter of all these paths, which answers every request. With warp's own `or` each request
 /// would pass every path before its own, in a future as large as all of them.
 pub fn table(
     routes: Vec<Route>,
@@ -140,7 +140,7 @@ where
     call().then(handler)
 }
 
-/// Takes the request apart. It never rejects a request that came through our listener.
+/// Takes the request apart. No request that came through our listener is rejected.
 fn call() -> impl Filter<Extract = (Call,), Error = Rejection> + Copy {
     warp::method()
         .and(warp::path::full())

@@ -13,7 +13,7 @@ const NICE: i32 = 19;
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (done, result) = oneshot::channel();
     let job = move || {
-        // Where it is refused, the work is done at the usual priority.
+        // Where the system refuses, the work is done at the usual priority.
         let _ = rustix::process::nice(NICE);
         // The caller may have stopped waiting.
         let _ = done.send(work());

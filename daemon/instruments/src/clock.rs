@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use protocol::EpochMs;
 
-/// The moment, by the system's clock; 1970 for a clock that is set before it.
+/// The moment, by the system's clock; 1970 where the clock is set to a time before that.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 #[must_use]
 pub fn now() -> EpochMs {

@@ -5,8 +5,8 @@
 //!
 //! The variable `FAILPOINTS` says where to die, in the syntax of the crate `fail`:
 //! `placing-after-commit=3*off->return` at the fourth time, `checkpoint=return(250)` a quarter of a
-//! millisecond after the checkpoint began, and so in its midst. It is read by that crate and here
-//! alone: it is no setting of the daemon.
+//! millisecond after the checkpoint began, and so in its midst. Only that crate and this file read
+//! it: it is no setting of the daemon.
 
 /// Where it can die.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Point {
     MigrationAfterCommit,
     /// A transaction with orders for the embedded queue is about to be committed.
     EnqueueBeforeCommit,
-    /// It is committed, and no buyer was answered yet.
+    /// The transaction is committed, and no buyer was answered yet.
     EnqueueAfterCommit,
     /// A transaction with decisions is about to be committed.
     PlacingBeforeCommit,
@@ -31,11 +31,11 @@ pub enum Point {
     SendConfirmed,
     /// Sends ended unknown and are not kept yet.
     DoubtBeforeKeep,
-    /// They are kept, and no buyer was answered yet.
+    /// The sends are kept, and no buyer was answered yet.
     DoubtAfterKeep,
     /// The write-ahead log is about to be moved into the database.
     Checkpoint,
-    /// An operator's switch is stored and not in effect yet; a drain is such a one.
+    /// An operator's switch is stored and not in effect yet; a drain is a switch, too.
     SwitchStored,
     /// An ordered stop: nothing is accepted any more.
     StopAccepting,
@@ -50,9 +50,9 @@ pub enum Point {
 /// Which side of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
-    /// It comes next.
+    /// The commit comes next.
     Ahead,
-    /// It is done.
+    /// The commit is done.
     Done,
 }
 
@@ -79,7 +79,7 @@ pub use armed::{arm, reach};
 
 #[cfg(not(feature = "fault-points"))]
 mod disarmed {
-    //! The shipped build's side: nothing.
+    //! The shipped build does nothing at these points.
 
     /// Keeps nothing armed.
     pub struct Armed;
@@ -96,7 +96,7 @@ mod disarmed {
 
 #[cfg(feature = "fault-points")]
 mod armed {
-    //! The test build's side.
+    //! The test build dies at these points.
 
     use std::thread;
     use std::time::Duration;
@@ -148,11 +148,12 @@ mod armed {
     }
 
     fn die() {
-        // No error is possible for one's own process; should there be one, the test sees it live.
+        // A process can always signal itself; if that failed, the test would see the process live.
         let _ = kill_process(getpid(), Signal::KILL);
     }
 
-    /// From a thread of its own, so that this one goes on into what is to be cut off.
+    /// The kill comes from a thread of its own, so that this thread goes on into the work that is
+    /// to be cut off.
     fn die_after(delay_us: u64) {
         thread::spawn(move || {
             #[expect(clippy::disallowed_methods, reason = "the delay is what was asked for")]

@@ -16,7 +16,7 @@ pub struct Panicked(pub String);
 /// shared state is behind types that keep themselves whole (atomics, channels, one writer), and
 /// Tokio itself contains the panic of a task on the same grounds.
 ///
-/// It is pinned by the caller: moved in here, a large future would have room for itself twice.
+/// The caller pins the future: moved in here, a large future would take its room twice.
 pub fn contain<F: Future + ?Sized>(
     mut future: Pin<&mut F>,
 ) -> impl Future<Output = Result<F::Output, Panicked>> {
@@ -26,7 +26,7 @@ pub fn contain<F: Future + ?Sized>(
     })
 }
 
-/// What a panic says; few say it otherwise than by a text.
+/// The message of a panic; only few payloads are no text.
 #[must_use]
 pub fn text_of(payload: &(dyn Any + Send)) -> String {
     payload

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the last try failed. It begins well.
+/// Whether the last try failed. A streak begins without failures.
 #[derive(Debug, Default)]
 pub struct Streak {
     is_failing: AtomicBool,
@@ -13,9 +13,9 @@ pub struct Streak {
 /// Where an outcome stands in its run of like outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InRun {
-    /// It was otherwise before.
+    /// The outcome before was another one, or there was none.
     First,
-    /// The one before was the same.
+    /// The outcome before was the same.
     Further,
 }
 
@@ -28,7 +28,8 @@ impl Streak {
         }
     }
 
-    /// Notes a success. While all is well, which each buyer's request may ask, nothing is written.
+    /// Notes a success. While all is well nothing is written, because each buyer's request may come
+    /// here.
     pub fn succeeded(&self) -> InRun {
         let is_first = self.is_failing.load(Ordering::Relaxed)
             && self.is_failing.swap(false, Ordering::Relaxed);

@@ -27,7 +27,7 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Open for both on so many queues.
+    /// Open to readers and writers on so many queues.
     pub(super) const fn open(queues: u32) -> Self {
         Self { read_queues: queues, write_queues: queues, perm: READ | WRITE }
     }
@@ -118,9 +118,9 @@ impl ShutBoard {
 pub(super) struct Closed {
     /// What keeps every order from being sent, or every one from being placed.
     pub(super) degraded: Vec<String>,
-    /// What keeps some.
+    /// What keeps only some orders from that.
     pub(super) warnings: Vec<String>,
-    /// Whether no broker takes orders.
+    /// Whether no broker takes orders now.
     pub(super) to_writers: bool,
 }
 
@@ -128,8 +128,8 @@ pub(super) struct Closed {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TopicPart<'a> {
     pub(super) broker: &'a Broker,
-    /// The bits of its own `brokerPermission`, which closes every topic of it; all where that isn't
-    /// known.
+    /// The bits of the broker's own `brokerPermission`, which closes every topic there; all bits
+    /// where it isn't known.
     pub(super) own: u32,
 }
 
@@ -159,7 +159,7 @@ pub(super) fn judged(topic: &str, parts: &[TopicPart<'_>], shut: &[Shut]) -> Clo
 }
 
 impl TopicPart<'_> {
-    /// Why nothing can be sent to it.
+    /// Why nothing can be sent to this part.
     pub(super) fn unwritable(&self, topic: &str) -> Option<String> {
         let Broker { name, address, access } = self.broker;
         let Access { read_queues, write_queues, perm } = *access;
@@ -183,7 +183,7 @@ impl TopicPart<'_> {
         })
     }
 
-    /// Why nothing can be read from it.
+    /// Why nothing can be read from this part.
     pub(super) fn unreadable(&self, topic: &str, shut: &[Shut]) -> Option<String> {
         let Broker { name, address, access } = self.broker;
         if 0 < access.readable() {
@@ -207,7 +207,7 @@ impl TopicPart<'_> {
         })
     }
 
-    /// Why a part of its queues can't be read.
+    /// Why some queues of this part can't be read.
     pub(super) fn narrow(&self, topic: &str, shut: &[Shut]) -> Option<String> {
         let Broker { name, address, access } = self.broker;
         let Access { read_queues: r, write_queues: w, .. } = *access;
@@ -222,7 +222,7 @@ impl TopicPart<'_> {
         ))
     }
 
-    /// Orders in queues that the topic has no more, and in those of the retry topic.
+    /// Orders in queues that the topic no longer has, and in those of the retry topic.
     fn left_over(&self, topic: &str, shut: &[Shut]) -> Vec<String> {
         let Broker { name, address, access } = self.broker;
         let here = shut.iter().filter(|shut| shut.broker == *name);
@@ -414,7 +414,7 @@ mod tests {
         uncounted.waiting = None;
         let closed = judge(&[broker("a", 2, 2, 6)], &[uncounted]);
         assert!(closed.warnings[0].contains("uncounted (queue 2)"), "{closed:?}");
-        // Another broker's are its own matter.
+        // Orders at another broker don't count here.
         assert_eq!(judge(&[broker("b", 2, 2, 6)], &[shut("a", 5, 2..8)]), Closed::default());
     }
 }

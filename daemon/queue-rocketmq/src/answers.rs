@@ -1,10 +1,10 @@
 //! What a broker's answer to a send means: whether the orders may be in its queue, whose fault it
-//! is, and in words what is wrong and what to do. One table, and whatever isn't in it is unknown.
-//! Pure.
+//! is, and in words what is wrong and what to do. There is one table, and an answer that isn't in
+//! it is unknown. Pure.
 //!
 //! Read from the brokers' sources, releases 4.9.0 to 5.3.3. An answer is definite only where every
-//! one of them gives it before anything is appended: `NettyRemotingAbstract` and
-//! `BrokerFastFailure` (the request was never begun), `AbstractSendMessageProcessor.msgCheck` and
+//! release gives it before anything is appended: `NettyRemotingAbstract` and `BrokerFastFailure`
+//! (the request was never begun), `AbstractSendMessageProcessor.msgCheck` and
 //! `SendMessageProcessor.preSend`, `HookUtils.checkBeforePutMessage`, `CommitLog`. A broker that
 //! keeps its log by DLedger appends first and counts the copies afterwards, which leaves two
 //! remarks without a meaning (`DLedgerCommitLog`).
@@ -18,7 +18,7 @@ use super::Blame;
 pub(super) enum Kept {
     /// The broker says that it stored nothing.
     No,
-    /// They may be there, or come there yet.
+    /// The orders may be there, or come there yet.
     Perhaps,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Kept {
 pub(super) struct Answer {
     /// The broker's response code.
     pub(super) code: i32,
-    /// How its remark begins; empty where any does. The first row that fits counts.
+    /// How the remark begins; empty where any remark fits. The first row that fits counts.
     remark: &'static str,
     pub(super) kept: Kept,
     pub(super) blame: Blame,
@@ -87,7 +87,8 @@ const ANSWERS: &[Answer] = &[
     too_large("java.lang.RuntimeException: message size exceeded"),
     // msgCheck of 4.9, before code 29 was used for it.
     row(1, "request queueId[", Kept::No, NARROWER, IN_A_MOMENT),
-    // Before the append where replicas are counted first; but DLedger says so after it, too.
+    // Answered before the append where replicas are counted first; but DLedger answers so after the
+    // append, too.
     row(
         1,
         "in-sync replicas not enough",
@@ -103,7 +104,7 @@ const ANSWERS: &[Answer] = &[
         "failed at storing orders (its general error code 1)",
         "look at its log (broker.log, store.log)",
     ),
-    // The request was refused at the door, or was taken out of its line again.
+    // The request was refused on arrival, or was taken out of the broker's queue again.
     row(2, "[REJECTREQUEST]", Kept::No, BUSY, LESS_LOAD),
     row(2, "[OVERLOAD]", Kept::No, BUSY, LESS_LOAD),
     row(2, "[TIMEOUT_CLEAN_QUEUE]", Kept::No, BUSY, LESS_LOAD),
@@ -125,7 +126,7 @@ const ANSWERS: &[Answer] = &[
         words: "finds the message illegal",
         advice: SMALL,
     },
-    // Asked for before the append: the store is shut down, a replica's, or marked as not writable,
+    // Checked before the append: the store is shut down, a replica's, or marked as not writable,
     // which it is when its disk is fuller than diskSpaceWarningLevelRatio.
     row(
         14,
@@ -179,7 +180,7 @@ const ANSWERS: &[Answer] = &[
         "doesn't take topic {topic} for a name",
         "set rocketmq.topic to letters, digits, _ and -",
     ),
-    // Rented brokers throttle by it instead of processing the request.
+    // Rented brokers throttle with this code instead of processing the request.
     row(
         215,
         "",
@@ -189,7 +190,7 @@ const ANSWERS: &[Answer] = &[
     ),
     // The queue of a static topic moved to another broker.
     row(501, "", Kept::No, "has handed its queues of topic {topic} to another", IN_A_MOMENT),
-    // Said instead of beginning with the request.
+    // Answered instead of beginning with the request.
     row(1_500, "", Kept::No, "is being stopped", "wait for its return, or start it"),
 ];
 
@@ -219,13 +220,13 @@ pub(super) fn meaning(code: i32) -> &'static Answer {
 /// Which broker answered, for words.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Answering {
-    /// `broker-a (127.0.0.1:10911)`, or what of it is known.
+    /// `broker-a (127.0.0.1:10911)`, or the half that is known.
     pub(super) broker: String,
     /// `HOST:PORT`.
     pub(super) address: String,
     /// The topic, with its namespace.
     pub(super) topic: String,
-    /// Its remark, where it is known.
+    /// The broker's remark, where it is known.
     pub(super) remark: String,
 }
 
@@ -271,7 +272,7 @@ fn disk(remark: &str) -> String {
 }
 
 /// Why a broker that took an order doesn't vouch for it; none where it does. The order may be lost,
-/// or come yet.
+/// or may still arrive.
 pub(super) fn unvouched(status: SendStatus, broker: &str) -> Option<String> {
     let (words, advice) = match status {
         SendStatus::SendOk => return None,

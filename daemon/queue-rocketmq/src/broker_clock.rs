@@ -15,7 +15,7 @@ const AHEAD_MAX_MS: i64 = 1_000;
 const RUNTIME_STEP_MS: i64 = 1_000;
 
 /// A broker takes its first statistics a second after its start, and fails when asked for them
-/// before. So it is asked this often, this far apart.
+/// before. So it is asked this many times.
 const TRIES_MAX: u32 = 4;
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 

@@ -1,7 +1,8 @@
 //! Consumes orders: hands each batch to the placer on the client's threads, and acknowledges it
-//! after the placer's commit. Holds what can't be placed now (a store that fails, a pause) instead
-//! of giving it back: given back it would come again after 10 s, 30 s, 1 min … by way of the retry
-//! topic, out of sight of the lag until then, and at last end in the broker's dead letters.
+//! after the placer's commit. Holds a batch that can't be decided now (a store that fails, a pause)
+//! instead of giving it back. Given back, its messages would come again after 10 s, 30 s, 1 min …
+//! by way of the retry topic, out of the lag's sight until then, and at last end in the broker's
+//! dead letters.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -85,14 +86,14 @@ impl RunningConsumer {
     }
 
     /// Pauses or goes on, at once: the gate holds what was pulled, and the client pulls until it
-    /// has a thousand messages of each queue. The client's own pause isn't used: it looks only once
-    /// a second whether it is over, and while it lasts takes no queues over from a consumer that
-    /// died.
+    /// has a thousand messages of each queue. The client's own pause isn't used: the client looks
+    /// only once a second whether its pause is over, and meanwhile takes over no queues from a
+    /// consumer that died.
     pub(super) fn set(&self, consuming: Consuming) {
         self.gate.set(consuming);
     }
 
-    /// The queues that it has now, each as `broker/topic/number`.
+    /// The queues that this consumer has now, each as `broker/topic/number`.
     pub(super) async fn queues(&self) -> HashSet<String> {
         let Some(inner) = self.client.default_mq_push_consumer_impl() else {
             return HashSet::new();
@@ -125,15 +126,16 @@ impl RunningConsumer {
         heard
     }
 
-    /// Ends it, keeping the offsets of all that was placed: first the batches that are being
-    /// placed, then the client with its offsets. What was held comes again at the next start, from
-    /// its offset.
+    /// Ends the consumer and keeps the offsets of all that was decided: first the batches under way
+    /// end, then the client with its offsets. Messages that were held come again at the next start,
+    /// from their offset.
     pub(super) async fn stop(mut self) {
         self.gate.retire(WORK_END_TIMEOUT).await;
         self.stop_persisting();
         let gate = self.gate.clone();
-        // A task of its own that nobody breaks off: a client that is dropped half ended stays in
-        // the group for as long as we run, pulls its share of the orders and gives them back.
+        // The end runs on a task of its own that nothing breaks off: a client that is dropped half
+        // ended stays in the group for as long as we run, pulls its share of the orders and gives
+        // them back.
         let ending = tokio::spawn(async move { Box::pin(self.client.shutdown()).await });
         if tokio::time::timeout(CLIENT_END_TIMEOUT, ending).await.is_err() {
             gate.release();
@@ -154,7 +156,7 @@ impl RunningConsumer {
 impl Drop for RunningConsumer {
     fn drop(&mut self) {
         self.stop_persisting();
-        // Last: a held thread would keep the clients' runtime from ending.
+        // Done last, because a held thread would keep the clients' runtime from ending.
         self.gate.release();
     }
 }
@@ -163,7 +165,7 @@ struct Listener {
     placer: Arc<dyn Placer>,
     gate: Arc<Gate>,
     placed: Arc<Notify>,
-    /// Of batches that couldn't be placed: every thread has one that it tries again and again.
+    /// Batches that couldn't be decided; every thread tries its own again and again.
     streak: Streak,
     progress: Progress,
 }
@@ -175,8 +177,8 @@ struct Progress {
 }
 
 impl Progress {
-    /// A batch comes from one queue. One that comes again comes by way of the retry topic, and
-    /// bears the name of the orders' topic with places of the other.
+    /// A batch comes from one queue. A batch that is delivered again comes by way of the retry
+    /// topic: it bears the name of the orders' topic, with offsets of the retry topic.
     fn note(&self, messages: &[&MessageExt]) {
         let fresh = || messages.iter().filter(|message| message.reconsume_times() == 0);
         let first = fresh().map(|message| message.queue_offset()).min();
@@ -246,7 +248,7 @@ fn place(placer: &dyn Placer, deliveries: &[Delivery], streak: &Streak) -> Tried
     }
 }
 
-/// The orders of a batch by their ids; what holds none by the place that it came from.
+/// The orders of a batch by their ids; a message without one by its place in the queue.
 fn told(deliveries: &[Delivery]) -> String {
     let name = |delivery: &Delivery| match OrderMessage::decode(&delivery.body) {
         // Somebody else's id may be anything.
@@ -271,7 +273,7 @@ enum Tried {
 enum Passed {
     Done,
     GivenUp,
-    /// Held until the client had ended: it comes again from the same offset.
+    /// The batch was held until the client had ended: it comes again from the same offset.
     Held,
 }
 

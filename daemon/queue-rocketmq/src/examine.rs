@@ -1,4 +1,4 @@
-//! `doctor`'s look at RocketMQ, line by line. It asks less than a start does: nothing is made, not
+//! `doctor`'s look at RocketMQ, line by line. It asks less than a start does. Nothing is made, not
 //! even the group's entry that a broker writes at a first pull, and nothing is sent but over
 //! `doctor.topic`.
 
@@ -91,7 +91,7 @@ async fn name_servers(settings: &Settings) -> (Vec<Finding>, bool) {
         };
         let found = format!("{address} doesn't answer: {why}");
         let advice = "start it, or correct rocketmq.name_servers";
-        // The others do for the sale.
+        // The sale can do with the others.
         if anybody {
             Finding::warn(CHECK, found, advice)
         } else {
@@ -116,7 +116,7 @@ struct Look<'a> {
     wanted: &'a Examination,
 }
 
-/// What one broker says of us.
+/// What one broker answers this account.
 #[derive(Default)]
 struct Heard {
     findings: Vec<Finding>,
@@ -280,7 +280,7 @@ impl Look<'_> {
         }
         let found = format!("{name} gives the account no permission on {what}: {error}");
         let advice = format!("allow the access key to subscribe with {what} at the broker");
-        // A gateway does without: it only can't read the lag.
+        // A gateway can do without this right: it only can't read the lag.
         heard.findings.push(match self.wanted.consumes {
             true => Finding::fail(check, found, advice),
             false => Finding::warn(check, found, advice),
@@ -353,7 +353,7 @@ impl Look<'_> {
         if !self.wanted.consumes {
             return Vec::new();
         }
-        // Told already where it isn't listed.
+        // Where no broker listed the consumers, another line says why.
         if !heard.iter().any(|heard| heard.listed) {
             return Vec::new();
         }

@@ -15,7 +15,7 @@ pub struct Health {
     pub consumer_running: bool,
 }
 
-/// The writing end: every change is one log line, however often it is found again.
+/// The writing end: every change is one line of the log, however often the state is found again.
 pub(super) struct HealthBoard {
     sender: watch::Sender<Health>,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rocketmq_client_rust::{ClientError, DefaultMQProducer};
+use rocketmq_client_rust::ClientError;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -16,6 +16,7 @@ use super::classify::Facts;
 use super::consumer::RunningConsumer;
 use super::line::{Line, Port, Ports};
 use super::probe::{AtWork, Consumes, Found, Obstacle, Topic, probe, takes_any_secret};
+use super::producer::end_producer;
 use super::requests::Requests;
 use super::{Cause, Running, Shared};
 
@@ -40,8 +41,6 @@ const CLOSE_AFTER: Duration = Duration::from_secs(6);
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(4);
 /// Offsets of queues that were made again aren't set back more often than this.
 const SET_BACK_AFTER: Duration = Duration::from_secs(10);
-/// How long a producer may take to end.
-const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Which clients have a connection that can't be trusted any more.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,7 +58,8 @@ pub(super) struct LinkKeeper {
     line: Line,
     ports: watch::Receiver<Ports>,
     stale: Stale,
-    /// Comebacks of the brokers' and the name servers' ports that were dealt with.
+    /// How often the brokers' and the name servers' ports had come back when it was last dealt
+    /// with.
     broker_returns: u64,
     name_server_returns: u64,
     brokers: Vec<String>,
@@ -68,12 +68,12 @@ pub(super) struct LinkKeeper {
     /// The producer from before the outage was tried without its broker in the name server's list,
     /// and met a dead connection.
     known_way_spent: bool,
-    /// It is being tried.
+    /// That producer is being tried.
     known_way_tried: bool,
     /// The topic was deleted under the consumer.
     topic_gone: bool,
     set_back_at: Option<Instant>,
-    /// No broker took orders when it was looked last.
+    /// No broker took orders at the last look.
     closed_to_writers: bool,
     wait: Duration,
 }
@@ -126,12 +126,12 @@ impl LinkKeeper {
         }
     }
 
-    /// One look at everything, and what it asks for; returns how long the next may wait.
+    /// Looks at everything once and mends what needs it; returns how long the next look may wait.
     async fn round(&mut self) -> Duration {
         self.notice_ports();
         let suspected = self.shared.suspected.swap(false, Ordering::AcqRel);
         if self.shared.account_changed.swap(false, Ordering::AcqRel) {
-            // The old one may have been refused for a while, and the consumer forgotten.
+            // The account before may have been refused for a while, and the consumer forgotten.
             self.stale.registration = true;
             self.any_secret = AnySecret::Unasked;
             self.wait = PROBE_AFTER_MIN;
@@ -139,8 +139,8 @@ impl LinkKeeper {
         match self.look_and_mend(suspected).await {
             Ok(found) => self.settle(found),
             Err(obstacle) => {
-                // Before it is tried it can't fail: the end of a connection is how an outage
-                // begins.
+                // A producer that wasn't tried can't have failed: the end of a connection is how an
+                // outage begins.
                 self.known_way_spent |= suspected && self.known_way_tried;
                 self.known_way_tried = self.known_way_works(&obstacle).await;
                 let sending = match self.known_way_tried {
@@ -152,7 +152,7 @@ impl LinkKeeper {
         }
     }
 
-    /// The way is there. What brokers close to everybody stands in it all the same.
+    /// The way is there. It may still be closed to everybody at a broker.
     fn settle(&mut self, found: Found) -> Duration {
         (self.known_way_spent, self.known_way_tried) = (false, false);
         self.wait = PROBE_AFTER_MIN;
@@ -271,8 +271,8 @@ impl LinkKeeper {
         Ok(found)
     }
 
-    /// Refuses orders that nobody would take. When they are taken again a fresh producer knows of
-    /// it at once; the old one asks for the way each 10 s.
+    /// Refuses orders that no broker would take. When brokers take orders again a fresh producer
+    /// knows it at once; the old one asks for the route each 10 s.
     fn close_to_writers(&mut self, closed: &Closed) {
         self.closed_to_writers = true;
         let why = closed.degraded.first().cloned().unwrap_or_default();
@@ -285,7 +285,7 @@ impl LinkKeeper {
             Some(_) => Consumes::Yes,
             None => Consumes::No,
         };
-        // One that is being started or replaced may be at work in a moment.
+        // A consumer that is being started or replaced may be at work in a moment.
         let at_work = match self.shared.consumer.try_lock() {
             Ok(consumer) if consumer.is_none() => AtWork::No,
             _ => AtWork::Yes,
@@ -294,7 +294,8 @@ impl LinkKeeper {
         let ours = (consumes, at_work);
         let found = Box::pin(probe(clients, &requests, &self.line, ours, &shut)).await;
         if matches!(found, Err(Obstacle::Silent { .. } | Obstacle::Other(_))) {
-            // A fresh connection next time: the breaker mustn't judge for us.
+            // The next look uses a fresh connection: the client's breaker mustn't decide what it
+            // finds.
             self.stale.requests = true;
         }
         self.stale.registration |= matches!(found, Err(Obstacle::Silent { .. }));
@@ -323,7 +324,7 @@ impl LinkKeeper {
         if self.shared.producer.is_empty() || self.stale.producer {
             let mut fresh =
                 Box::pin(self.shared.clients.producer()).await.map_err(|error| other(&error))?;
-            // Only one that knows the way takes over from one that may still know it.
+            // Only a producer that knows the route may replace one that may still know it.
             if topic == Topic::Exists {
                 let topic = &self.shared.clients.settings.topic;
                 let queues = Box::pin(fresh.fetch_publish_message_queues(topic)).await;
@@ -365,8 +366,8 @@ impl LinkKeeper {
         };
         let Some(placer) = placer else { return Ok(()) };
         let mut anew = self.shared.take_anew();
-        // Where it can't be set back, or another consumer sets it forward, that is no reason to
-        // make a consumer each second.
+        // Where the offset can't be set back, or another consumer sets it forward, no consumer is
+        // made each second for it.
         if self.set_back_at.is_some_and(|at| at.elapsed() < SET_BACK_AFTER) {
             anew.clear();
         }
@@ -473,26 +474,6 @@ async fn close_when_unused(old: Arc<Requests>) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Box::pin(old.close()).await;
-}
-
-/// Ends a producer that no send begins on any more. Those that are under way hold it; it ends when
-/// they have.
-pub(super) async fn end_producer(producer: Option<Arc<DefaultMQProducer>>) {
-    let Some(mut producer) = producer else { return };
-    let deadline = Instant::now() + PRODUCER_END_TIMEOUT;
-    loop {
-        match Arc::try_unwrap(producer) {
-            Ok(mut last) => {
-                let _ = tokio::time::timeout_at(deadline, Box::pin(last.shutdown())).await;
-                return;
-            }
-            Err(shared) => producer = shared,
-        }
-        if deadline < Instant::now() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 fn other(error: &ClientError) -> Obstacle {

@@ -1,6 +1,6 @@
 //! Which brokers ever had a part of the orders' topic, over restarts as well. The name server
-//! forgets one that goes away, and with it the orders that wait there; we don't, until the operator
-//! says that it is gone for good (`rocketmq.brokers_gone`).
+//! forgets one that goes away, and with it the orders that wait there; this process doesn't, until
+//! the operator says that the broker is gone for good (`rocketmq.brokers_gone`).
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -39,21 +39,21 @@ struct Names {
     all: BTreeSet<String>,
     /// What is in the notes; none while they weren't read.
     kept: Option<BTreeSet<String>>,
-    /// Of tries to keep them that failed.
+    /// Failed tries to keep the names.
     streak: Streak,
 }
 
 /// The name server's list, compared with the brokers that are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Missing {
-    /// Known, and without a master now.
+    /// Brokers that are known, and without a master now.
     pub(super) away: Vec<String>,
-    /// Given up by the operator, and there all the same.
+    /// Brokers that the operator gave up, and that are there all the same.
     pub(super) back: Vec<String>,
 }
 
 impl KnownBrokers {
-    /// Without notes they are known until the end of the process.
+    /// Without notes the brokers are known until the end of the process.
     pub(super) fn new(gone: &[String]) -> Self {
         let gone = gone.iter().cloned().collect();
         Self { notes: OnceLock::new(), gone, names: Mutex::default() }

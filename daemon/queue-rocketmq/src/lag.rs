@@ -82,12 +82,12 @@ impl RocketmqLag {
         Self { shared, brokers, searches, offsets, left, seen, readings }
     }
 
-    /// Keeps there which brokers have orders.
+    /// Keeps in `notes` which brokers have orders.
     pub(super) fn keep_brokers_in(&self, notes: Arc<dyn BrokerNotes>) {
         self.brokers.keep_in(notes);
     }
 
-    /// Keeps there what one process leaves to the next of what it has consumed.
+    /// Keeps in `notes` how far one process has consumed, for the next.
     pub(super) fn keep_consumed_in(&self, notes: Arc<dyn BrokerNotes>) {
         self.left.keep_in(notes);
     }
@@ -370,7 +370,8 @@ fn age_ms(born_ms: i64) -> u64 {
     u64::try_from(clock::now().0.saturating_sub(born_ms)).unwrap_or(0)
 }
 
-/// Shares readings: who comes while one is under way waits for the next, together with all others.
+/// Shares readings: a caller that comes while one is under way waits for the next, together with
+/// all others.
 pub(super) struct Readings<T> {
     next: Mutex<Arc<OnceCell<T>>>,
     turn: tokio::sync::Mutex<()>,

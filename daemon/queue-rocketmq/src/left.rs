@@ -1,6 +1,7 @@
 //! What one process leaves to the next of the offsets that it watched (`offsets.rs`): how far each
-//! queue was consumed at an ordered stop, and what is passed over. Without it an offset that is
-//! moved while nobody runs would be taken as it is found, and the orders before it be denied.
+//! queue was consumed at an ordered stop, and what is passed over. Without these notes an offset
+//! that is moved while no process runs would be taken as it is found, and the orders before it
+//! would be denied.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -12,7 +13,7 @@ use super::known_brokers::BrokerNotes;
 use super::offsets::{Left, Skip};
 use super::requests::RequestError;
 
-/// Where it is kept.
+/// Where the notes are kept.
 #[derive(Default)]
 pub(super) struct LeftBehind {
     notes: OnceLock<Arc<dyn BrokerNotes>>,
@@ -21,7 +22,7 @@ pub(super) struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// Keeps it there from now on.
+    /// Keeps what is left in `notes` from now on.
     pub(super) fn keep_in(&self, notes: Arc<dyn BrokerNotes>) {
         // Set once; a second place would know less than the first.
         let _ = self.notes.set(notes);
@@ -68,8 +69,8 @@ const UNKNOWN: &str = "-";
 const SEEN: &str = "seen";
 const UNSEEN: &str = "unseen";
 
-/// `broker-a/TOPIC/3 120`, and behind it `100 110 seen` where those are passed over. Names of
-/// brokers and topics have no blanks.
+/// `broker-a/TOPIC/3 120`, and behind it `100 110 seen` where these offsets are passed over. Names
+/// of brokers and topics have no blanks.
 fn line(queue: &str, left: &Left) -> String {
     let consumed = left.consumed.map_or_else(|| UNKNOWN.to_owned(), |offset| offset.to_string());
     let skip = left.skipped.map(|Skip { from, to, seen }| {

@@ -278,7 +278,7 @@ impl RocketmqQueue {
         }
         self.stop_consuming().await;
         self.shared.producer.set_unready(Cause("stopping".to_owned()));
-        Box::pin(keeper::end_producer(self.shared.producer.swap(None))).await;
+        Box::pin(producer::end_producer(self.shared.producer.swap(None))).await;
         if let Some(requests) = self.shared.requests.swap(None) {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, Box::pin(requests.close())).await;
         }

@@ -159,10 +159,11 @@ pub(super) async fn connect(address: &str) -> Result<TcpStream, String> {
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// In order: brokers do that to silent ones.
+    /// In order, as brokers do with silent connections.
     Closed,
-    /// By somebody who forgot it, or on the way. The clients' own connections have most likely gone
-    /// with it, and the library may not notice: a pull then waits for half a minute for its answer.
+    /// By a reset: the other end forgot the connection, or something on the way did. The clients'
+    /// own connections have most likely gone as well, and the library may not notice: a pull then
+    /// waits for half a minute for its answer.
     Reset,
 }
 

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// How far this process's consumers have come, by broker, topic and queue. Noted before a message
-/// is acknowledged: what the broker calls consumed beyond it was consumed by nobody here.
+/// How far this process's consumers have come, by broker, topic and queue. This is noted before a
+/// message is acknowledged, so what the broker calls consumed beyond it was not consumed by this
+/// process.
 #[derive(Debug, Default)]
 pub(super) struct Handled(Mutex<BTreeMap<String, Run>>);
 
@@ -150,7 +151,7 @@ impl Offsets {
             known.skipped = known.skipped.filter(|skip| skip.from < committed);
             return Some(Move::Back { from: before, to: committed });
         }
-        // What the broker dropped in between is its own matter: it isn't there to be read.
+        // What the broker dropped in between doesn't count here: it isn't there to be read.
         let (left, to) = (consumed.max(oldest), committed.max(oldest));
         if left < committed {
             let skip = Skip { from: left, to: committed, seen: true };
@@ -164,14 +165,14 @@ impl Offsets {
         None
     }
 
-    /// The first reading of a queue, held against what the process before left.
+    /// The first reading of a queue, compared with what the process before left.
     fn begin(&mut self, queue: &str, reading: QueueReading) -> Option<Move> {
         let QueueReading { committed, oldest, handled } = reading;
         let left = self.left.get(queue).copied();
         self.trust(queue, reading);
         let known = self.known.get_mut(queue)?;
         known.skipped = known.skipped.filter(|skip| skip.from < committed);
-        // What this process has consumed by now begins where it was moved to.
+        // What this process has consumed by now begins where the offset was moved to.
         let from = left?.consumed?.max(oldest);
         let to = handled.map_or(committed, |run| committed.min(run.first));
         if to <= from {

@@ -1,4 +1,4 @@
-//! What brokers close to everybody, asked: for the keeper's look, and as lines of `doctor`. The
+//! Asks what brokers close to everybody, for the keeper's look and as lines of `doctor`. The
 //! sentences are those of `access.rs`.
 
 use domain::ports::findings::Finding;
@@ -41,7 +41,7 @@ pub(super) fn group_closed(group: &str, broker: &Broker) -> String {
 }
 
 /// `doctor`'s lines on one broker's part of the orders' topic. `publishes` and `consumes` say what
-/// this process does: what the other half needs is only a warning.
+/// this process does: what only the other half needs is a warning.
 pub(super) async fn lines(
     clients: &Clients,
     requests: &Requests,

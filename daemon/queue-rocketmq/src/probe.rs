@@ -26,7 +26,7 @@ pub(super) struct Found {
 pub(super) enum Topic {
     /// It is there.
     Exists,
-    /// It isn't, and the first order sent makes it: there is nothing to consume yet.
+    /// It isn't there, and the first order sent makes it: there is nothing to consume yet.
     MadeByFirstOrder,
 }
 
@@ -45,7 +45,8 @@ pub(super) enum Obstacle {
     Silent { address: String, detail: String },
     /// The account itself: nothing works with it.
     Account { sentence: String },
-    /// The account is taken, and lacks a right of a consumer. One that only publishes does without.
+    /// The account is taken, and lacks a right of a consumer. A gateway that only publishes does
+    /// without.
     Rights { sentence: String },
     /// There is no topic and nobody makes it.
     TopicMissing { why: String },
@@ -95,7 +96,7 @@ impl Obstacle {
         }
     }
 
-    /// Whether only a person can mend it: then there is no hurry in asking again.
+    /// Whether only a person can remove the obstacle: then there is no hurry in asking again.
     pub(super) fn needs_a_person(&self) -> bool {
         matches!(self, Self::Account { .. } | Self::Rights { .. } | Self::NameServerSpeaks4x)
     }
@@ -208,7 +209,7 @@ async fn usable(
     Ok(there)
 }
 
-/// The group as a whole may not consume; no matter to who only publishes.
+/// The group as a whole may not consume; that doesn't matter to a process that only publishes.
 fn group_closed(clients: &Clients, broker: &Broker, consumes: Consumes) -> Option<String> {
     (consumes == Consumes::Yes).then(|| permissions::group_closed(&clients.names.group, broker))
 }
@@ -238,7 +239,7 @@ async fn account(
     known: bool,
 ) -> Result<Here, Obstacle> {
     let names = &clients.names;
-    // Where nobody may read, who has the account is asked in another way.
+    // Where nobody may read the queue, another request shows whether the account is taken.
     let asked = match known && broker.access.readable() == 0 {
         true => {
             let committed = requests.committed(&broker.address, &names.group, &names.topic, 0);
@@ -328,7 +329,8 @@ async fn make_topic<'a>(
     let (mut made, mut refusal) = (false, None);
     if clients.settings.create_topic {
         for broker in brokers {
-            // They all just said that they don't have it: nobody's topic is overwritten.
+            // All these brokers just answered that they don't have the topic: nobody's topic is
+            // overwritten.
             match requests.create_topic(&broker.address, topic).await {
                 Ok(()) => {
                     tracing::info!(

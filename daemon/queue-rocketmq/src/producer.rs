@@ -1,6 +1,6 @@
 //! Sends orders: in batches, never more sends at once than the transport bears, and every result
-//! judged as stored, definitely not, or unknown. Which client it sends through is the keeper's
-//! choice.
+//! judged as stored, definitely not, or unknown. The keeper chooses the client that orders go
+//! through.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +28,8 @@ const ORDERS_PER_SEND_MAX: usize = 256;
 const BATCHES_IN_FLIGHT_MAX: usize = 4;
 /// A send ends by its own time-out; this much later we stop waiting for that.
 const GRACE: Duration = Duration::from_millis(500);
+/// How long a producer may take to end.
+const PRODUCER_END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// The client in use, and whether it is worth trying.
 pub(super) struct ProducerSlot {
@@ -93,6 +95,26 @@ impl ProducerSlot {
     }
 }
 
+/// Ends a producer that no send begins on any more. Those that are under way hold it; it ends when
+/// they have.
+pub(super) async fn end_producer(producer: Option<Arc<DefaultMQProducer>>) {
+    let Some(mut producer) = producer else { return };
+    let deadline = Instant::now() + PRODUCER_END_TIMEOUT;
+    loop {
+        match Arc::try_unwrap(producer) {
+            Ok(mut last) => {
+                let _ = tokio::time::timeout_at(deadline, Box::pin(last.shutdown())).await;
+                return;
+            }
+            Err(shared) => producer = shared,
+        }
+        if deadline < Instant::now() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// The producer that the publisher and the confirmer share.
 pub(super) struct RocketmqProducer {
     shared: Arc<Shared>,
@@ -116,9 +138,9 @@ impl RocketmqProducer {
         results
     }
 
-    /// One send, and two of half the size where the broker finds it illegal: it says so of a whole
-    /// batch for one order, or because together they are more than it takes. Nothing of such a
-    /// batch is stored.
+    /// One send, and two of half the size where the broker finds it illegal: the broker refuses a
+    /// whole batch for one order, or because the orders are together more than it takes. Nothing of
+    /// such a batch is stored.
     async fn publish_parts(
         &self,
         orders: &[Outgoing],
@@ -138,7 +160,7 @@ impl RocketmqProducer {
     }
 
     async fn publish_some(&self, orders: &[Outgoing], deadline: Instant) -> Published {
-        // Known to be down: nothing is tried, so nothing can have arrived.
+        // The way is known to be down: nothing is tried, so nothing can have arrived.
         if let Err(cause) = self.shared.producer.ready() {
             return Published::Rejected(Blame::Queue, cause);
         }
@@ -199,8 +221,8 @@ impl RocketmqProducer {
             self.shared.look();
         }
         if facts.phase.as_deref() == Some("connect") {
-            // Until the keeper has looked: five failed connects close the client's breaker for half
-            // a minute, and the next sends would fail as well.
+            // Unready until the keeper has looked: five failed connects close the client's breaker
+            // for half a minute, and the next sends would fail as well.
             self.shared.producer.set_unready(Cause("the RocketMQ broker is away".to_owned()));
         }
         let cause = Cause(self.sentence(&facts));
@@ -265,7 +287,7 @@ async fn send(
     queue: Option<MessageQueue>,
     timeout_ms: u64,
 ) -> ClientResult<Option<SendResult>> {
-    // Awaited, never one-way: those are lost at shutdown.
+    // Sends are awaited, never one-way: those are lost at shutdown.
     let Some(last) = messages.pop() else { return Ok(None) };
     if messages.is_empty() {
         return match queue {
@@ -310,7 +332,7 @@ fn illegal(error: &impl std::fmt::Display) -> Facts {
     Facts { code: ILLEGAL.to_owned(), ..unsent(&format!("illegal message: {error}")) }
 }
 
-/// A failure to learn how it ended.
+/// A failure to learn how the send ended.
 fn unknown(text: &str) -> Facts {
     Facts { code: UNENDED.to_owned(), texts: text.to_owned(), ..Facts::default() }
 }

@@ -13,8 +13,8 @@ use super::requests::{Broker, Closes, Glance, RequestError, Requests};
 /// to 16 by habit; a topic that had more than this and was made narrower is not looked through.
 const NUMBERS_MAX: u32 = 128;
 
-/// How many of those are asked for at once: one after the other it would take more than a second,
-/// and the lag isn't known until then.
+/// How many of those queues are asked for at once: one after the other would take more than a
+/// second, and the lag isn't known until then.
 const AT_ONCE: u32 = 32;
 
 /// A topic at a broker, as a group sees it.
@@ -48,7 +48,7 @@ impl Depth {
 }
 
 /// Which queues of a topic at a broker are read beyond those that it has. Nothing is written to
-/// them any more, so one that is empty is done with.
+/// those any more, so an empty one isn't read again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Beyond {
     /// How many queues the topic had when they were looked for, and the next number to look at.
@@ -75,7 +75,7 @@ impl Beyond {
     }
 
     /// Takes in what a look found. The topic may have got another number of queues meanwhile: then
-    /// what was found counts, and how far it came doesn't.
+    /// what was found counts, and how far the look came doesn't.
     pub(super) fn take(&mut self, found: Self) {
         let (queues, next) = self.looked.unzip();
         if queues.is_none() || queues == found.looked.map(|(queues, _)| queues) {
@@ -134,7 +134,8 @@ impl Spot<'_> {
                     return Ok(Some(Depth { number, committed, glance, is_open: true }));
                 }
                 Ok(None) => return Ok(None),
-                // Closed since the name server was asked, or the group is: it counts all the same.
+                // The queue was closed since the name server was asked, or the group is closed: its
+                // messages count all the same.
                 Err(error) if error.closes().is_some() => {
                     let is_open = error.closes() == Some(Closes::Group);
                     let glance = self.borders(number).await?;
@@ -147,8 +148,8 @@ impl Spot<'_> {
         Ok(Some(Depth { number, committed, glance, is_open: false }))
     }
 
-    /// Where the broker has dropped what stood at the committed offset, the oldest stands at its
-    /// first.
+    /// Where the broker has dropped the message at the committed offset, the oldest is the first
+    /// that is left.
     async fn at_the_oldest(
         &self,
         number: u32,
@@ -183,8 +184,8 @@ impl Spot<'_> {
         })
     }
 
-    /// Looks for queues with messages beyond those that the topic has. Goes on where it was broken
-    /// off.
+    /// Looks for queues with messages beyond those that the topic has. The look goes on where the
+    /// last one was broken off.
     pub(super) async fn look_beyond(&self, beyond: &mut Beyond) -> Result<(), RequestError> {
         let queues = self.broker.access.queues();
         beyond.begin(queues);
@@ -205,7 +206,7 @@ impl Spot<'_> {
         let Self { requests, broker, group, topic } = *self;
         match requests.end_of(&broker.address, topic, number).await {
             Ok(end) => Ok(0 < end),
-            // All that this account may ask: whether the group has ever been there.
+            // This account may ask only whether the group has ever been there.
             Err(error) if error.is_acl() => {
                 let group = requests.committed(&broker.address, group, topic, number).await?;
                 Ok(group.is_some_and(|committed| 0 < committed))
@@ -248,7 +249,7 @@ mod tests {
         beyond.begin(2);
         assert_eq!(beyond.looked, Some((2, 2)));
         assert_eq!(beyond.numbers.iter().copied().collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7]);
-        // Wider again: what the topic has is read anyway.
+        // The topic is wider again: its own queues are read anyway.
         beyond.begin(6);
         assert_eq!(beyond.numbers.iter().copied().collect::<Vec<_>>(), [6, 7]);
     }

@@ -1,8 +1,8 @@
 //! Signs the producer's requests, and keeps what a broker says beside the code of a refused send.
 //!
-//! The client drops remarks, so this is the last place that sees one, and some codes mean nothing
-//! without it: brokers before 5.3 refuse an account by their general error code and say what it was
-//! in the remark alone. So the code is replaced by the row of `answers.rs` that both fit.
+//! The client drops remarks, so this is the last place that sees a remark. Some codes mean nothing
+//! without theirs: brokers before 5.3 refuse an account by their general error code and name the
+//! cause in the remark alone. So the code is replaced by the row of `answers.rs` that both fit.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,8 +24,8 @@ const REMARKS_MAX: usize = 64;
 /// A remark is a line; some brokers add a stack.
 const REMARK_CHARS_MAX: usize = 300;
 
-/// What brokers said last beside a refusal, by their address and the refusal's code. Only for
-/// words: nothing is decided by it.
+/// What brokers said last beside a refusal, by their address and the refusal's code. Used in
+/// sentences only: nothing is decided by it.
 #[derive(Debug, Default)]
 pub(super) struct Remarks(Mutex<BTreeMap<(String, i32), String>>);
 

@@ -1,7 +1,8 @@
 //! Single requests to name server and broker: routes, offsets, who consumes, making the topic. They
-//! go out as plain remoting commands because only so the broker's own code and remark come back
-//! (the client's errors are redacted), and because the admin calls want rights that an order
-//! account has not: these need what producing and consuming need, and work on 4.x brokers too.
+//! go out as plain remoting commands for two reasons. Only so the broker's own code and remark come
+//! back (the client's errors are redacted). And the admin calls want rights that an order account
+//! doesn't have, while these need only what producing and consuming need, and work on 4.x brokers
+//! too.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -52,7 +53,7 @@ pub(super) enum RequestError {
     Unreadable(&'static str),
     /// A broker that has a part of the topic has left the name server's list.
     Away(String),
-    /// Orders may lie where nobody may read, and can't be counted either; and why.
+    /// Orders may lie where nobody may read, and can't be counted either; with why.
     Uncounted(String),
 }
 
@@ -119,8 +120,8 @@ impl Requests {
         route.map(|route| route.map(|route| sorted(&route))).map_err(|error| failed(&error))
     }
 
-    /// The bits of a broker's own permission: each has a topic of its own name, which nothing else
-    /// closes. All of them where that isn't known.
+    /// The bits of a broker's own permission: each broker has a topic of its own name, which
+    /// nothing else closes. All bits where the permission isn't known.
     pub(super) async fn own_permission(&self, broker: &Broker) -> u32 {
         let brokers = self.brokers_of(&broker.name).await.ok().flatten().unwrap_or_default();
         let own = brokers.iter().find(|own| own.name == broker.name);
@@ -149,8 +150,8 @@ impl Requests {
     }
 
     /// Looks at a queue from `offset` on without taking anything. None when the broker has no such
-    /// topic. It is what a consumer of the group does anyway, so it needs no further rights, and so
-    /// it is the probe of account and rights as well: nothing is ever sent to the topic.
+    /// topic. A consumer of the group asks the same anyway, so the look needs no further rights. It
+    /// is the probe of account and rights as well: nothing is ever sent to the topic.
     pub(super) async fn glance(
         &self,
         address: &str,
@@ -268,8 +269,8 @@ impl Requests {
         if answer.code() == SUCCESS { number(&answer, "offset") } else { Err(refused(&answer)) }
     }
 
-    /// The client ids of the group's consumers at a broker. A group without consumers is an error
-    /// with the broker's general code to some brokers; it is an empty list here.
+    /// The client ids of the group's consumers at a broker. Some brokers answer for a group without
+    /// consumers with an error of their general code; here that is an empty list.
     pub(super) async fn consumers(
         &self,
         address: &str,
@@ -412,14 +413,14 @@ impl RequestError {
         }
     }
 
-    /// What is closed to everybody, where that is why it was refused.
+    /// What is closed to everybody, where the request was refused for that.
     pub(super) fn closes(&self) -> Option<Closes> {
         let Self::Refused { code, remark } = self else { return None };
         let says = |words: &str| remark.contains(words);
         match *code {
             16 if says("pulling message is forbidden") => Some(Closes::Queue),
             16 if says("subscription group no permission") => Some(Closes::Group),
-            // 4.9 has the general code for it.
+            // Brokers 4.9 answer with the general code.
             1 | 29 if says("queueId[") => Some(Closes::Queue),
             _ => None,
         }
@@ -454,7 +455,7 @@ fn failed(error: &ClientError) -> RequestError {
 
 fn refused(answer: &RemotingCommand) -> RequestError {
     let remark = answer.remark().map(ToString::to_string).unwrap_or_default();
-    // One line: some remarks go on with the address of an FAQ.
+    // Only the first line: some remarks go on with the address of an FAQ.
     let remark = remark.lines().next().unwrap_or_default().trim().to_owned();
     RequestError::Refused { code: answer.code(), remark }
 }

@@ -1,6 +1,6 @@
 //! Looks for queues beyond those that a topic has, once per topic and broker, each on a task of its
-//! own: it asks more than a hundred times, and the start doesn't wait for that. Until it has ended,
-//! what waits isn't known, which is an error of the lag, and never 0.
+//! own: a look asks more than a hundred times, and the start doesn't wait for that. Until the look
+//! has ended it isn't known what waits there, which makes the lag an error, never 0.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use super::Shared;
 use super::queues::{Beyond, Spot};
 use super::requests::{Broker, RequestError};
 
-/// How long one look may take; the next reading has it gone on with.
+/// How long one look may take; the next reading continues it.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A broker's name and a topic.
@@ -40,8 +40,8 @@ struct Search {
 }
 
 impl Searches {
-    /// What is known of the queues beyond the topics' own, part by part. A look that isn't done
-    /// yet is waited for, not for long.
+    /// What is known of the queues beyond the topics' own, part by part. A look that isn't done yet
+    /// is waited for, for a short time.
     pub(super) async fn all_known(
         &self,
         shared: &Arc<Shared>,
@@ -50,7 +50,8 @@ impl Searches {
         let mut ended = self.ended.subscribe();
         let deadline = Instant::now() + WAIT_MAX;
         loop {
-            // All of them before any is judged: each begins a look where one is wanting.
+            // All parts are asked before any is judged, because each starts a look where one is
+            // missing.
             let known: Vec<_> =
                 parts.iter().map(|(broker, topic)| self.known(shared, broker, topic)).collect();
             let known: Result<Vec<_>, _> = known.into_iter().collect();
@@ -61,7 +62,7 @@ impl Searches {
     }
 
     /// What is known of the queues beyond a topic's own. While they aren't all looked at, a look
-    /// runs: begun now where none does.
+    /// runs; where none runs, it starts now.
     fn known(
         &self,
         shared: &Arc<Shared>,
@@ -91,8 +92,8 @@ impl Searches {
         )))
     }
 
-    /// Keeps what a reading knows after it: queues that were emptied are done with. Nobody looks
-    /// meanwhile, as only a reading that knows them all comes so far.
+    /// Keeps what a reading knows after it: queues that were emptied aren't read again. No look
+    /// runs meanwhile, because only a reading that knows all queues gets here.
     pub(super) fn keep(&self, broker: &Broker, topic: &str, beyond: Beyond) {
         self.lock().entry((broker.name.clone(), topic.to_owned())).or_default().beyond = beyond;
     }

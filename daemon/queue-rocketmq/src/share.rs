@@ -4,9 +4,9 @@
 //! The broker's list of a group's consumers has an entry for each connection, and keeps the wrong
 //! ones after a freeze. During it the client gives up a connection that doesn't answer and says
 //! hello on the next; thawed, the broker meets such a hello together with the end of its
-//! connection, and where it handles the end first, the hello enters a connection that is gone. It
-//! stays for two minutes. The average rule would keep a share of the queues for each entry: with
-//! one consumer twice in the list half of the orders wait all that time.
+//! connection, and where it handles the end first, the hello enters a connection that is gone. That
+//! entry stays for two minutes. The average rule would keep a share of the queues for each entry:
+//! with one consumer twice in the list half of the orders wait all that time.
 
 use cheetah_string::CheetahString;
 use rocketmq_client_rust::{AllocateMessageQueueAveragely, AllocateMessageQueueStrategy};
@@ -14,7 +14,7 @@ use rocketmq_model::message::MessageQueue;
 
 /// The average rule without the dead.
 pub(super) struct AmongTheLiving {
-    /// What the names of all consumers of this process have in common, and no others.
+    /// What the names of all consumers of this process, and of no others, have in common.
     pub(super) identity: String,
 }
 
@@ -43,7 +43,7 @@ impl AllocateMessageQueueStrategy for AmongTheLiving {
         AllocateMessageQueueAveragely.allocate(group, asks, queues, &living)
     }
 
-    /// The average rule's: others of the group divide by it, too.
+    /// The name of the average rule: others of the group divide by it, too.
     fn get_name(&self) -> &'static str {
         AllocateMessageQueueAveragely.get_name()
     }

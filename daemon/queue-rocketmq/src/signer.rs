@@ -32,7 +32,7 @@ impl Signer {
         Arc::new(Self(ArcSwap::from_pointee(Signing::of(account))))
     }
 
-    /// One for a trial with the keys of an account that stays its owner's.
+    /// A signer for a trial with the keys of an account, which itself isn't changed.
     pub(super) fn on_trial(account: &Account) -> Arc<Self> {
         let nobody = Account {
             credentials: None,
@@ -43,7 +43,7 @@ impl Signer {
         Arc::new(Self(ArcSwap::from_pointee(signing)))
     }
 
-    /// One with the account's access key and another secret; none without keys.
+    /// A signer with the account's access key and another secret; none without keys.
     pub(super) fn with_secret(&self, secret: &str) -> Option<Arc<Self>> {
         let Signing { account, .. } = &**self.0.load();
         let keys = account.credentials.as_ref()?;

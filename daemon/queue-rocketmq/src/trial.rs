@@ -16,9 +16,9 @@ const TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// What the brokers make of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tried {
-    /// Each one that answers takes it, and one did.
+    /// Each broker that answered takes it, and at least one answered.
     Taken,
-    /// One refuses it; the sentence says what to mend.
+    /// A broker refuses it; the sentence says what to correct.
     Refused(String),
     /// None answered in time: nothing is known of it.
     Unanswered,
@@ -54,7 +54,7 @@ async fn ask(
             Err(error) if error.is_acl() => {
                 match account_obstacle(clients, account, &error.to_string()) {
                     Obstacle::Account { sentence } => return Tried::Refused(sentence),
-                    // Who only publishes does without a consumer's rights.
+                    // A process that only publishes does without a consumer's rights.
                     Obstacle::Rights { sentence } if consumes == Consumes::Yes => {
                         return Tried::Refused(sentence);
                     }

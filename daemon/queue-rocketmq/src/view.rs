@@ -1,6 +1,6 @@
 //! What the admin views show of RocketMQ beyond the lag: the connection, the brokers with their
-//! versions, which queues are this process's, and the broker's own dead-letter topic. Only reads,
-//! at its own pace, and never on anybody's way.
+//! versions, which queues are this process's, and the broker's own dead-letter topic. It only
+//! reads, at its own pace, and no request waits for it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,8 +22,8 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// What was seen last.
 pub(super) struct Seen {
     brokers: Vec<RocketmqBroker>,
-    /// Versions by address. A broker that comes back with another one is asked again, as the look
-    /// that fails meanwhile forgets it.
+    /// Versions by address. A broker that comes back with another version is asked again, because
+    /// the look that fails meanwhile forgets the version.
     versions: HashMap<String, String>,
     dead_letters: Result<u64, Cause>,
     /// The topic's brokers as the name server listed them last.
@@ -94,8 +94,8 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     shared.stop.run_until_cancelled(looking).await;
 }
 
-/// Takes over what the keeper saw, so that brokers have their names from the first order on.
-/// The producer learns where orders may be read. Whether anything is otherwise than before.
+/// Takes over what the keeper saw, so that brokers have their names from the first order on. The
+/// producer learns where orders may be read. Returns whether anything has changed.
 pub(super) fn note_route(shared: &Shared, brokers: &[Broker]) -> bool {
     shared.producer.send_among(readable_queues(brokers));
     let before = std::mem::replace(&mut shared.seen().route, brokers.to_vec());
@@ -132,7 +132,7 @@ async fn look(shared: &Shared) -> Result<(), RequestError> {
     let names = &shared.clients.names;
     let brokers = requests.brokers_of(&names.topic).await?.unwrap_or_default();
     if note_route(shared, &brokers) {
-        // Permissions or numbers of queues are others: the keeper judges them.
+        // Permissions or numbers of queues have changed: the keeper judges them.
         shared.look();
     }
     let mut views = Vec::with_capacity(brokers.len());
@@ -140,7 +140,7 @@ async fn look(shared: &Shared) -> Result<(), RequestError> {
         let known = shared.seen().versions.get(address).cloned();
         let version = match known {
             Some(version) => Some(version),
-            // An account may lack the right to know: no fault of the way.
+            // An account may lack the right to know: that is no fault of the connection.
             None => requests.version(address).await.ok(),
         };
         if let Some(version) = &version {
@@ -154,9 +154,10 @@ async fn look(shared: &Shared) -> Result<(), RequestError> {
     Ok(())
 }
 
-/// What lies in the dead-letter topic at the brokers of the orders' topic. One that has no such
-/// topic has no dead letters: it makes the topic with the first. The name server isn't asked: it
-/// forgets the topics of a broker that is away, and what lies there is then unknown, not 0.
+/// What lies in the dead-letter topic at the brokers of the orders' topic. A broker that has no
+/// such topic has no dead letters: it makes the topic with the first one. The name server isn't
+/// asked: it forgets the topics of a broker that is away, and what lies there is then unknown, not
+/// 0.
 async fn dead_letters(
     requests: &Requests,
     brokers: &[Broker],
@@ -167,7 +168,7 @@ async fn dead_letters(
     }
     let mut count = 0;
     for broker in brokers {
-        // The broker makes it with one queue.
+        // The broker makes the topic with one queue.
         let (group, topic) = (&names.group, &names.dead_letter_topic);
         let glance = requests.glance(&broker.address, group, topic, 0, 0).await?;
         let glance = glance.unwrap_or_default();

@@ -39,7 +39,7 @@ pub enum Verb {
     PrintDocs,
     /// Look at everything a start needs.
     Doctor {
-        /// Whether for a program instead of a person.
+        /// Whether the report is JSON for a program, or text for a person.
         json: bool,
     },
     /// Copy the database while it sells.
@@ -53,7 +53,7 @@ pub enum Verb {
 pub struct Copying {
     /// The copy.
     pub file: PathBuf,
-    /// Whether for a program instead of a person.
+    /// Whether the report is JSON for a program, or text for a person.
     pub json: bool,
 }
 

@@ -31,8 +31,8 @@ pub fn routes(status: Arc<Status>) -> Vec<Route> {
     vec![alive, ready]
 }
 
-/// 200 when everything works, is to be tried again, or keeps no buyer out, as an order node that is
-/// away; else 503. Either way with what is wrong.
+/// 200 when everything works, when it is to be tried again, or when what is wrong keeps no buyer
+/// out (an order node that is away); else 503. Both list what is wrong.
 fn readiness(status: &Status) -> Response {
     let condition = status.condition();
     let ready = status.is_ready();

@@ -1,6 +1,6 @@
-//! What the process knows of itself: its phase, what keeps it from full service, how the last
-//! orders went, the last timed reading of the lag. Parts report here and never read here; the admin
-//! socket and `/readyz` read.
+//! What the process knows about itself: its phase, what keeps it from full service, how the last
+//! orders went, the last timed reading of the lag. Parts only report here; the admin socket and
+//! `/readyz` read.
 //!
 //! A part is degraded by what a look finds (`report`) and by what becomes of orders (`record`,
 //! whose rules are in `track_record`).
@@ -155,7 +155,7 @@ impl Status {
     pub fn clock_step_s(&self, now: EpochMs) -> i64 {
         let lasted = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         let by_the_wall = now.0.saturating_sub(self.started_at.0);
-        // To the nearest second: a clock that is only slewed is no step.
+        // Rounded to a second, so that a clock that is only slewed shows no step.
         by_the_wall.saturating_sub(lasted).saturating_add(500).div_euclid(1_000)
     }
 
@@ -194,7 +194,7 @@ impl Status {
         drop(conditions);
         for Trouble { state, text, .. } in troubles {
             match state {
-                // A look may have found the same.
+                // A look may have reported the same cause already.
                 TroubleState::Failing if all.degraded.contains(text) => {}
                 TroubleState::Failing => all.degraded.push(text.clone()),
                 TroubleState::Partly => all.warnings.push(format!("for some orders, {text}")),
@@ -297,7 +297,7 @@ impl Status {
                     record.earlier.pop_front();
                 }
             }
-            // A slope over what couldn't be read would be made up.
+            // Over a failed reading there is no true slope.
             Err(_) => record.earlier.clear(),
         }
         (record.begun, record.reading) = (begun, reading);
@@ -405,7 +405,7 @@ mod tests {
         assert!(status.is_ready());
         assert_eq!(status.condition().degraded.len(), 2);
         assert_eq!(status.parts()[1].1, PartCounts { degraded: 2, recovering: 0 });
-        // Before it was ever asked nobody is admitted.
+        // Before the order side was ever asked nobody is admitted.
         status.report(Part::OrderSide, Condition::degraded("never read"));
         assert!(!status.is_ready());
     }
@@ -423,7 +423,7 @@ mod tests {
         assert_eq!(status.parts()[0].1, PartCounts { degraded: 1, recovering: 0 });
         let trouble = status.troubles().remove(0);
         assert_eq!((trouble.orders, trouble.refuses), (3, true));
-        // What a look says in the very same words isn't a second reason.
+        // A look that reports the very same words adds no second reason.
         status.report(Part::Queue, Condition::degraded("orders can't be sent: no permission"));
         assert_eq!(status.condition().degraded.len(), 1);
         status.report(Part::Queue, Condition::default());

@@ -1,6 +1,7 @@
 //! Sets up `tracing` once per process: pretty on a terminal, the journal's own protocol under
-//! systemd, JSON lines elsewhere. It owns the filter, which can be changed while running; what is
-//! logged is everyone else's. No thread that logs waits for the log's reader: `handover` says how.
+//! systemd, JSON lines elsewhere. It owns the filter, which can be changed while running. What is
+//! logged is up to the other parts. No thread that logs waits for the log's reader: `handover` says
+//! how.
 
 mod handover;
 mod journal;
@@ -23,8 +24,8 @@ use handover::HandOver;
 
 use crate::config::{Log, LogDirectives, LogFormat, NoDirective};
 
-/// In an outage the RocketMQ crates log several errors per second and per failed request. What they
-/// know is in our own lines (target `seckilld::queue`), once per change; theirs come when the
+/// In an outage the RocketMQ crates log several errors per second and per failed request. Our own
+/// lines (target `seckilld::queue`) say the same once per change; the crates' lines come when the
 /// operator names these targets.
 const QUIETED: [&str; 6] = [
     "rocketmq_client_rust",
@@ -128,7 +129,7 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// Standard error as it is; whether it is the journal's, `config` has found out.
+    /// Standard error as it is; `config` has found out whether it is the journal's.
     #[must_use]
     pub fn of_standard_error(journal: bool) -> Self {
         match (journal, io::stderr().is_terminal()) {
@@ -148,7 +149,7 @@ where
 {
     match (format, sink) {
         (LogFormat::Journald, _) => journal().map_err(LogError::Journal),
-        // Better in the journal as text than not at all.
+        // Text in the journal is better than no log.
         (LogFormat::Auto, Sink::Journal) => journal().or_else(|_| json()).map_err(LogError::Output),
         (LogFormat::Pretty, _) | (LogFormat::Auto, Sink::Terminal) => {
             pretty(sink).map_err(LogError::Output)
@@ -168,7 +169,7 @@ where
 {
     let lines = HandOver::start(stderr::StandardError::open()?)?;
     let layer = fmt::layer().with_writer(stderr::Lines(lines.clone()));
-    // On a terminal the layer's own rule holds, which minds NO_COLOR.
+    // On a terminal the layer's own rule holds, which respects NO_COLOR.
     let layer = if sink == Sink::Terminal { layer.boxed() } else { layer.with_ansi(false).boxed() };
     Ok((layer, lines))
 }

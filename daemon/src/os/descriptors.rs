@@ -4,7 +4,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Kept for the database, the queue's client, the admin socket and the log.
+/// Descriptors that are kept for the database, the queue's client, the admin socket and the log.
 const RESERVED: u64 = 256;
 
 /// Connections per listener even where hardly any files may be open.

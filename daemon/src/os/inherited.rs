@@ -1,6 +1,7 @@
-//! Sockets that the service manager bound before this process and keeps after it: what comes while
-//! the daemon is being restarted waits in their queues instead of being refused. They are known by
-//! their names (`FileDescriptorName=` in systemd.socket(5)): `gateway`, `order` and `admin`.
+//! Sockets that the service manager bound before this process and keeps after it: connections that
+//! come while the daemon is being restarted wait in their queues instead of being refused. The
+//! sockets are known by their names (`FileDescriptorName=` in systemd.socket(5)): `gateway`,
+//! `order` and `admin`.
 
 use std::io;
 use std::net::TcpListener;
@@ -15,7 +16,7 @@ use crate::config::Role;
 pub struct Inherited {
     /// For the gateway's REST interface.
     pub gateway: Option<TcpListener>,
-    /// For the order role's.
+    /// For the order role's REST interface.
     pub order: Option<TcpListener>,
     /// For the admin socket.
     pub admin: Option<UnixListener>,
@@ -24,16 +25,16 @@ pub struct Inherited {
 /// Why the sockets can't be taken over.
 #[derive(Debug, thiserror::Error)]
 pub enum InheritError {
-    /// Its name says nothing to us.
+    /// A socket has a name that this daemon doesn't know.
     #[error(
         "the service manager passed a socket named `{0}`: FileDescriptorName= must be gateway, \
          order or admin"
     )]
     UnknownName(String),
-    /// One would never be answered on.
+    /// Two sockets have one name: one of them would never be answered on.
     #[error("the service manager passed two sockets named `{0}`")]
     Twice(String),
-    /// Some have no name.
+    /// Some sockets have no name.
     #[error("the service manager passed {sockets} sockets and {names} names for them")]
     Unnamed {
         /// Sockets that were passed.
@@ -41,7 +42,7 @@ pub enum InheritError {
         /// Names in `LISTEN_FDNAMES`.
         names: usize,
     },
-    /// It can't be listened on as its name says.
+    /// The socket isn't of the kind that its name says.
     #[error("the socket named `{name}` that the service manager passed is not {wanted}: {source}")]
     WrongKind {
         /// Its name.
@@ -51,16 +52,16 @@ pub enum InheritError {
         /// What the system says.
         source: io::Error,
     },
-    /// Nobody would ever answer on it.
+    /// The socket is for a role that this profile doesn't have: nobody would ever answer on it.
     #[error("the service manager passed a socket for the {0} role, which this profile hasn't")]
     NoSuchRole(&'static str),
 }
 
-/// Takes over what was passed to this very process; nothing when nothing was. `names` is
+/// Takes over the sockets that were passed to this very process, if any. `names` is
 /// `LISTEN_FDNAMES`. To be called once, before other files are opened.
 ///
 /// # Errors
-/// What was passed doesn't fit this daemon.
+/// The sockets don't fit this daemon.
 pub fn take(names: Option<&str>, roles: &[Role]) -> Result<Inherited, InheritError> {
     let mut passed = ListenFd::from_env();
     let mut inherited = Inherited::default();

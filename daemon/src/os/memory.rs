@@ -2,13 +2,13 @@
 
 use std::io;
 
-/// Has all of it come in ordinary pages of a few kilobytes. A huge one is 2 MiB that the system
+/// Has all memory come in ordinary pages of a few kilobytes. A huge page is 2 MiB that the system
 /// clears at its first touch, on the thread that touches it: on a virtual machine that takes up to
 /// 8 ms, in which every buyer waits (`docs/performance.md`). The allocator asks for such pages
 /// where the system gives them on request only.
 ///
 /// # Errors
-/// The system doesn't know of it: waits are longer now and then, and nothing else.
+/// The system doesn't know the setting: some waits are longer then, and nothing else happens.
 pub fn without_huge_pages() -> io::Result<()> {
     Ok(rustix::thread::disable_transparent_huge_pages(true)?)
 }

@@ -1,6 +1,6 @@
 //! Signals that are orders. How a stop begins: SIGTERM, SIGINT or SIGQUIT asks for it, a second one
-//! forces it; SIGXCPU asks for it too, as the limit on processor time ends in a kill. What is done
-//! in between, and in which order, is `app`'s business. SIGHUP asks for a reload.
+//! forces it; SIGXCPU asks for it too, because the limit on processor time ends in a kill. `app`
+//! decides what is done in between, and in which order. SIGHUP asks for a reload.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tracing::{error, warn};
 pub struct Stop {
     /// Stop in order: finish what is in flight.
     pub asked: CancellationToken,
-    /// Stop now: whatever isn't durable yet was not promised to anyone.
+    /// Stop now: what isn't durable yet was promised to nobody.
     pub forced: CancellationToken,
     is_out_of_time: Arc<AtomicBool>,
 }
@@ -28,8 +28,8 @@ impl Stop {
         self.is_out_of_time.load(Ordering::Relaxed)
     }
 
-    /// The system counts the seconds of processor time, and says so each second from its soft limit
-    /// on until it kills at the hard one.
+    /// The system counts the seconds of processor time, and sends the signal each second from the
+    /// soft limit on until it kills at the hard limit.
     fn ran_out_of_time(&self, limit_s: Option<u64>) {
         if self.asked.is_cancelled() {
             return;
@@ -43,7 +43,7 @@ impl Stop {
     }
 }
 
-/// Listens for SIGHUP. What comes while nobody waits counts once.
+/// Listens for SIGHUP. Signals that come while nobody waits count once.
 pub struct Hangups(Signal);
 
 impl Hangups {

@@ -1,9 +1,9 @@
-//! Signals whose default would kill the daemon, or stop it where it stands, without a word. What
-//! comes of each is in docs/codes.md, "Signals". Those that end or reload it on purpose are
-//! `shutdown`'s.
+//! Signals whose default would kill the daemon, or stop it where it stands, without a word.
+//! docs/codes.md, "Signals", has the effect of each. `shutdown` handles those that end or reload
+//! the daemon on purpose.
 //!
 //! A signal that is blocked in every thread does nothing, and the system call behind it fails
-//! instead. It is blocked before the first thread is started, which all others take over.
+//! instead. It is blocked in the first thread before others start, and they inherit that.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,7 +14,7 @@ use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
-/// Those that no program but their own sends for a purpose here, and whose default is death.
+/// Signals that nobody sends to this daemon for a purpose, and whose default is death.
 const MEANINGLESS: [Number; 8] = [
     Number::SIGUSR1,
     Number::SIGUSR2,
@@ -26,7 +26,7 @@ const MEANINGLESS: [Number; 8] = [
     Number::SIGPWR,
 ];
 
-/// Those that `shutdown` hears once it can, and which mustn't kill before.
+/// Signals that `shutdown` hears once it is there, and that mustn't kill before.
 const HEARD_LATER: [Number; 2] = [Number::SIGHUP, Number::SIGXCPU];
 
 /// Numbers of the real-time signals, of which the C library keeps the first two for itself.
@@ -58,7 +58,7 @@ pub fn heed() -> io::Result<()> {
     Ok(set(&HEARD_LATER).thread_unblock()?)
 }
 
-/// Where it is refused, the signals do what they did.
+/// Where the system refuses, the signals do what they did.
 fn block(signals: &[Number]) {
     let _ = set(signals).thread_block();
 }

@@ -69,7 +69,7 @@ pub fn stopping(status: &str) {
     send(&[NotifyState::Stopping, NotifyState::Status(status)], Worth::Keeping);
 }
 
-/// Still at it: so much more time is needed at most, from now on.
+/// The start or stop goes on: it needs so much more time at most, from now on.
 pub fn extend_timeout(by: Duration) {
     let by = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
     send(&[NotifyState::ExtendTimeoutUsec(by)], Worth::TheMoment);
@@ -91,7 +91,7 @@ fn send(states: &[NotifyState<'_>], worth: Worth) {
 /// How long a message means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Worth {
-    /// Until it is heard.
+    /// Until the manager has heard it.
     Keeping,
     /// Until another one of its kind.
     UntilTheNext,
@@ -172,7 +172,7 @@ mod tests {
         let path = folder.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         let mut manager = Manager::at(path.as_os_str()).unwrap();
-        // As many as the kernel takes are on their way.
+        // The kernel has taken as many messages as it takes.
         while manager.kept.is_empty() {
             manager.send("READY=1\n".to_owned(), Worth::Keeping);
         }

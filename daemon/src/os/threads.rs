@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, Builder};
 
-/// What is wanted beside the workers: one that waits for the disk.
+/// One thread beside the workers: it waits for the disk.
 const MORE: usize = 1;
 
 /// Starts as many threads as the runtime will at once, and ends them.
@@ -25,14 +25,14 @@ fn start(count: usize) -> io::Result<()> {
     let mut held = Vec::with_capacity(count);
     for _ in 0..count {
         let (keep, ended) = sync_channel::<()>(0);
-        // The error says that it may end.
+        // An error of `recv` means that the thread may end.
         let thread = Builder::new().spawn(move || ended.recv().is_ok())?;
         held.push((keep, thread));
     }
     let (kept, threads): (Vec<_>, Vec<_>) = held.into_iter().unzip();
     drop(kept);
     for thread in threads {
-        // It does nothing that could panic.
+        // The thread does nothing that could panic.
         let _ = thread.join();
     }
     Ok(())

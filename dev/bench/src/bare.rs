@@ -42,7 +42,7 @@ pub async fn serve(listener: TcpListener) -> Result<Infallible> {
         tokio::spawn(async move {
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new());
-            // A connection that ends in disorder is the load generator's to tell.
+            // The load generator reports a connection that ends in disorder.
             let _ = builder.serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -149,7 +149,7 @@ pub fn seeds(products: u64, stock: u32) -> String {
 /// Runs the load generator with these arguments.
 ///
 /// # Errors
-/// It fails, or takes far longer than it was told to.
+/// It fails, or takes far longer than it was to.
 pub async fn load(target: &str, arguments: &[(&str, String)]) -> Result<Report> {
     let mut command = Command::new(beside("seckill-load")?);
     command.args(["--target", target]);
@@ -252,7 +252,7 @@ impl Watch {
         Ok(u64::try_from(sum.query_row([], |row| row.get::<_, i64>(0))?)?)
     }
 
-    /// Waits until so many units are sold; tells when that was.
+    /// Waits until so many units are sold; returns the moment.
     ///
     /// # Errors
     /// They aren't within five minutes.

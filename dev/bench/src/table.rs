@@ -1,5 +1,5 @@
 //! The result: rows, each a comparison over several rounds, as a table for people and JSON for
-//! whoever compares runs.
+//! comparing runs.
 
 use std::fmt::{self, Write as _};
 
@@ -56,8 +56,8 @@ pub enum Wanted {
     AtLeast(f64),
     /// Less than so much.
     Below(f64),
-    /// Just told.
-    Told,
+    /// No bound: the figure is only shown.
+    Nothing,
 }
 
 impl Wanted {
@@ -67,7 +67,7 @@ impl Wanted {
         match self {
             Self::AtLeast(least) => least <= figure,
             Self::Below(bound) => figure < bound,
-            Self::Told => true,
+            Self::Nothing => true,
         }
     }
 }
@@ -77,7 +77,7 @@ impl fmt::Display for Wanted {
         match self {
             Self::AtLeast(least) => write!(f, "≥ {least}"),
             Self::Below(bound) => write!(f, "< {bound}"),
-            Self::Told => f.write_str("–"),
+            Self::Nothing => f.write_str("–"),
         }
     }
 }
@@ -122,13 +122,13 @@ impl Row {
             against: Some((against.to_owned(), Spread::of(&rounds.other))),
             ratio: Some(ratio),
             met: wanted.is_met(ratio.median),
-            ..Self::told(name, what, "/s", &rounds.ours, wanted)
+            ..Self::measured(name, what, "/s", &rounds.ours, wanted)
         }
     }
 
     /// A figure by itself.
     #[must_use]
-    pub fn told(
+    pub fn measured(
         name: &'static str,
         what: &str,
         unit: &'static str,
@@ -230,6 +230,6 @@ mod tests {
         let row = Row::compared("x", "this", "that", &rounds, Wanted::AtLeast(0.9));
         assert!(row.met, "{row}");
         assert_eq!(row.ratio.map(|ratio| ratio.median), Some(0.9));
-        assert!(!Row::told("x", "this", "ms", &[10.0], Wanted::Below(10.0)).met);
+        assert!(!Row::measured("x", "this", "ms", &[10.0], Wanted::Below(10.0)).met);
     }
 }

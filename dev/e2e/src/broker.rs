@@ -56,8 +56,8 @@ pub struct BrokerOptions {
     pub dir: PathBuf,
     /// The name server's port; none for a free one.
     pub name_server_port: Option<u16>,
-    /// The address of loopback that the name server tells instead of 127.0.0.1, for a proxy that
-    /// listens there on the broker's port.
+    /// The address of loopback that the name server announces instead of 127.0.0.1, for a proxy
+    /// that listens there on the broker's port.
     pub advertised_ip: Option<String>,
     /// The broker's port; none for a free one. The broker also opens the second below and the next
     /// above.
@@ -182,8 +182,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Starts the name server again, on its port, and returns when it is up; the broker tells it
-    /// of itself within half a minute.
+    /// Starts the name server again, on its port, and returns when it is up; the broker registers
+    /// there within half a minute.
     ///
     /// # Errors
     /// It doesn't come up: the end of its log.

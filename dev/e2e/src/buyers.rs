@@ -1,5 +1,5 @@
 //! A crowd of buyers at one product: each clicks several times at once and then keeps at it until
-//! the answer is final. What they are told is recorded as it was said; judging it is the checker's.
+//! the answer is final. The answers are recorded as they came; the checker judges them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,9 +42,9 @@ pub struct Crowd {
     pub within: Duration,
 }
 
-/// Something a buyer was told.
+/// One answer to a buyer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum BuyerAnswer {
     /// Charge: the order is queued under this id.
     Queued(String),
     /// Charge: the order has this id, and whether it is queued is not known.
@@ -73,11 +73,11 @@ pub enum Told {
 pub struct Buyer {
     /// Who.
     pub phone: String,
-    /// What the buyer was told, in order; the same thing again at once is recorded once.
-    pub told: Vec<Told>,
+    /// The answers to the buyer, in order; the same answer again at once is recorded once.
+    pub answers: Vec<BuyerAnswer>,
 }
 
-/// What a crowd was told.
+/// What a crowd was answered.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     /// What they were after.
@@ -96,13 +96,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Buyers told "queueing" so far.
+    /// Buyers answered "queueing" so far.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
     }
 
-    /// Buyers told "placed" so far.
+    /// Buyers answered "placed" so far.
     #[must_use]
     pub fn placed(&self) -> usize {
         self.placed.load(Ordering::Relaxed)
@@ -117,36 +117,36 @@ pub fn phone(number: u32) -> String {
 
 /// What an answer to a charge says.
 #[must_use]
-pub fn told_by_charge(answer: Result<Answer>) -> Told {
+pub fn answer_to_charge(answer: Result<Answer>) -> BuyerAnswer {
     let json = match answer.and_then(|answer| answer.json()) {
         Ok(json) => json,
-        Err(error) => return Told::Nothing(format!("{error:#}")),
+        Err(error) => return BuyerAnswer::Nothing(format!("{error:#}")),
     };
     let id = || json["data"]["orderId"].as_str().unwrap_or_default().to_owned();
     match json["code"].as_str() {
-        Some("10000") => Told::Queued(id()),
-        Some("42001") => Told::Unconfirmed(id()),
-        Some(code) => Told::Refused(code.to_owned()),
-        None => Told::Nothing(json.to_string()),
+        Some("10000") => BuyerAnswer::Queued(id()),
+        Some("42001") => BuyerAnswer::Unconfirmed(id()),
+        Some(code) => BuyerAnswer::Refused(code.to_owned()),
+        None => BuyerAnswer::Nothing(json.to_string()),
     }
 }
 
 /// What an answer to a query says.
 #[must_use]
-pub fn told_by_query(answer: Result<Answer>) -> Told {
+pub fn answer_to_query(answer: Result<Answer>) -> BuyerAnswer {
     let json = match answer.and_then(|answer| answer.json()) {
         Ok(json) => json,
-        Err(error) => return Told::Nothing(format!("{error:#}")),
+        Err(error) => return BuyerAnswer::Nothing(format!("{error:#}")),
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let data = &json["data"];
     let id = text(&data["orderId"]);
     match (json["code"].as_str(), data["orderStatus"].as_u64()) {
-        (Some("10000"), Some(1)) => Told::Pending(id),
-        (Some("10000"), Some(0 | 2)) => Told::Placed(id),
-        (Some("10000"), Some(3)) => Told::Failed { id, reason: text(&data["reason"]) },
-        (Some(code), _) if code != "10000" => Told::NoOrder(code.to_owned()),
-        _ => Told::Nothing(json.to_string()),
+        (Some("10000"), Some(1)) => BuyerAnswer::Pending(id),
+        (Some("10000"), Some(0 | 2)) => BuyerAnswer::Placed(id),
+        (Some("10000"), Some(3)) => BuyerAnswer::Failed { id, reason: text(&data["reason"]) },
+        (Some(code), _) if code != "10000" => BuyerAnswer::NoOrder(code.to_owned()),
+        _ => BuyerAnswer::Nothing(json.to_string()),
     }
 }
 
@@ -171,7 +171,7 @@ impl Crowd {
     /// Runs the crowd until everyone has a final answer: placed, or refused once all was sold.
     ///
     /// # Errors
-    /// Someone has none in time; what that buyer was told last is in the message.
+    /// Someone has none in time; the last answer to that buyer is in the message.
     pub async fn run(self, progress: Arc<Progress>) -> Result<Ledger> {
         let start = Instant::now();
         let shop = Arc::new(Shop::new(self, progress));
@@ -184,7 +184,7 @@ impl Crowd {
     }
 
     /// Has every buyer charge and query once more, each until there is an answer: repeats after the
-    /// end must tell what the end was.
+    /// end must be answered what the end was.
     ///
     /// # Errors
     /// Someone gets no answer at all.
@@ -196,11 +196,11 @@ impl Crowd {
             let shop = Arc::clone(&shop);
             tasks.spawn(async move {
                 let phone = phone(shop.crowd.first + number);
-                let told = vec![
+                let answers = vec![
                     shop.charge(&phone, number as usize).await,
                     shop.query_until_known(&phone, number as usize, start).await,
                 ];
-                Ok(Buyer { phone, told })
+                Ok(Buyer { phone, answers })
             });
         }
         shop.collect(tasks, start).await
@@ -233,48 +233,48 @@ impl Shop {
     async fn buy(self: Arc<Self>, number: u32, start: Instant) -> Result<Buyer> {
         let phone = phone(self.crowd.first + number);
         tokio::time::sleep(self.crowd.arrive_over * number / self.crowd.buyers).await;
-        let mut told = self.click(&phone, number as usize).await;
-        if has_order(&told) {
+        let mut answers = self.click(&phone, number as usize).await;
+        if has_order(&answers) {
             self.progress.queued.fetch_add(1, Ordering::Relaxed);
         }
         for turn in number as usize.. {
             if self.crowd.within < start.elapsed() {
-                bail!("buyer {number} has no final answer: {:?}", told.last());
+                bail!("buyer {number} has no final answer: {:?}", answers.last());
             }
             let sold_out = self.crowd.placeable <= self.progress.placed();
-            let answer = if has_order(&told) {
+            let answer = if has_order(&answers) {
                 self.query(&phone, turn).await
             } else {
                 self.charge(&phone, turn).await
             };
-            if has_order(&told) && answer == Told::NoOrder("41004".to_owned()) {
-                bail!("buyer {number} was told {:?}, then that there is no order", told.last());
+            if has_order(&answers) && answer == BuyerAnswer::NoOrder("41004".to_owned()) {
+                bail!("buyer {number} was told {:?}, then that there is no order", answers.last());
             }
             let is_final = match &answer {
-                Told::Placed(_) => {
+                BuyerAnswer::Placed(_) => {
                     self.progress.placed.fetch_add(1, Ordering::Relaxed);
                     true
                 }
-                Told::Refused(code) => code == "40006" && sold_out,
-                Told::Queued(_) | Told::Unconfirmed(_) => {
+                BuyerAnswer::Refused(code) => code == "40006" && sold_out,
+                BuyerAnswer::Queued(_) | BuyerAnswer::Unconfirmed(_) => {
                     self.progress.queued.fetch_add(1, Ordering::Relaxed);
                     false
                 }
                 _ => false,
             };
-            if told.last() != Some(&answer) {
-                told.push(answer);
+            if answers.last() != Some(&answer) {
+                answers.push(answer);
             }
             if is_final {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Ok(Buyer { phone, told })
+        Ok(Buyer { phone, answers })
     }
 
     /// All clicks of one buyer at once.
-    async fn click(self: &Arc<Self>, phone: &str, number: usize) -> Vec<Told> {
+    async fn click(self: &Arc<Self>, phone: &str, number: usize) -> Vec<BuyerAnswer> {
         let mut clicks = JoinSet::new();
         for click in 0..self.crowd.clicks as usize {
             let (shop, phone) = (Arc::clone(self), phone.to_owned());
@@ -283,7 +283,7 @@ impl Shop {
         clicks.join_all().await
     }
 
-    async fn charge(&self, phone: &str, turn: usize) -> Told {
+    async fn charge(&self, phone: &str, turn: usize) -> BuyerAnswer {
         let fields = [
             ("userPhoneNum", phone),
             ("chargePrice", &self.crowd.price),
@@ -291,24 +291,24 @@ impl Shop {
         ];
         let url = format!("{}/api/charge.do", self.gateway(turn));
         let _permit = self.under_way.acquire().await;
-        told_by_charge(self.client.post_form(&url, &fields).await)
+        answer_to_charge(self.client.post_form(&url, &fields).await)
     }
 
-    async fn query(&self, phone: &str, turn: usize) -> Told {
+    async fn query(&self, phone: &str, turn: usize) -> BuyerAnswer {
         let fields = urlencoded(&[("userPhoneNum", phone), ("prodId", &self.crowd.prod_id)]);
         let url = format!("{}/api/query.do?{fields}", self.gateway(turn));
         let _permit = self.under_way.acquire().await;
-        told_by_query(self.client.get(&url).await)
+        answer_to_query(self.client.get(&url).await)
     }
 
-    /// As a buyer asks who is told "not known yet", which is the truth on a machine too busy to
-    /// read the lag in time: again.
-    async fn query_until_known(&self, phone: &str, turn: usize, start: Instant) -> Told {
+    /// Asks as a buyer does who was answered "not known yet", which is the truth on a machine too
+    /// busy to read the lag in time: again.
+    async fn query_until_known(&self, phone: &str, turn: usize, start: Instant) -> BuyerAnswer {
         loop {
-            let told = self.query(phone, turn).await;
-            let not_yet = told == Told::NoOrder("42004".to_owned());
+            let answer = self.query(phone, turn).await;
+            let not_yet = answer == BuyerAnswer::NoOrder("42004".to_owned());
             if !not_yet || self.crowd.within < start.elapsed() {
-                return told;
+                return answer;
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -320,11 +320,14 @@ impl Shop {
 }
 
 /// Whether the buyer has an order that isn't known to have failed.
-fn has_order(told: &[Told]) -> bool {
-    told.iter().rev().find_map(|told| match told {
-        Told::Queued(_) | Told::Unconfirmed(_) | Told::Pending(_) | Told::Placed(_) => Some(true),
-        Told::Failed { .. } => Some(false),
-        Told::Refused(_) | Told::NoOrder(_) | Told::Nothing(_) => None,
+fn has_order(answers: &[BuyerAnswer]) -> bool {
+    answers.iter().rev().find_map(|answer| match answer {
+        BuyerAnswer::Queued(_)
+        | BuyerAnswer::Unconfirmed(_)
+        | BuyerAnswer::Pending(_)
+        | BuyerAnswer::Placed(_) => Some(true),
+        BuyerAnswer::Failed { .. } => Some(false),
+        BuyerAnswer::Refused(_) | BuyerAnswer::NoOrder(_) | BuyerAnswer::Nothing(_) => None,
     }) == Some(true)
 }
 
@@ -332,7 +335,7 @@ fn has_order(told: &[Told]) -> bool {
 mod tests {
     use bytes::Bytes;
 
-    use super::{Told, has_order, phone, told_by_charge, told_by_query};
+    use super::{BuyerAnswer, answer_to_charge, answer_to_query, has_order, phone};
     use crate::http::Answer;
 
     fn answer(body: &'static str) -> anyhow::Result<Answer> {
@@ -342,27 +345,30 @@ mod tests {
 
     #[test]
     fn answers_are_read_as_the_contract_has_them() {
-        let charge = |body| told_by_charge(answer(body));
+        let charge = |body| answer_to_charge(answer(body));
         assert_eq!(
             charge(r#"{"code":"10000","data":{"orderId":"a"}}"#),
-            Told::Queued("a".to_owned())
+            BuyerAnswer::Queued("a".to_owned())
         );
-        assert_eq!(charge(r#"{"code":"40006","data":null}"#), Told::Refused("40006".to_owned()));
-        assert!(matches!(charge("no"), Told::Nothing(_)));
-        let query = |body| told_by_query(answer(body));
+        assert_eq!(
+            charge(r#"{"code":"40006","data":null}"#),
+            BuyerAnswer::Refused("40006".to_owned())
+        );
+        assert!(matches!(charge("no"), BuyerAnswer::Nothing(_)));
+        let query = |body| answer_to_query(answer(body));
         let failed =
             r#"{"code":"10000","data":{"orderId":"a","orderStatus":3,"reason":"sold_out"}}"#;
-        let wanted = Told::Failed { id: "a".to_owned(), reason: "sold_out".to_owned() };
+        let wanted = BuyerAnswer::Failed { id: "a".to_owned(), reason: "sold_out".to_owned() };
         assert_eq!(query(failed), wanted);
-        assert_eq!(query(r#"{"code":"41004"}"#), Told::NoOrder("41004".to_owned()));
-        assert!(matches!(query(r#"{"code":"10000","data":null}"#), Told::Nothing(_)));
+        assert_eq!(query(r#"{"code":"41004"}"#), BuyerAnswer::NoOrder("41004".to_owned()));
+        assert!(matches!(query(r#"{"code":"10000","data":null}"#), BuyerAnswer::Nothing(_)));
     }
 
     #[test]
     fn a_failed_order_is_none_and_a_lost_answer_changes_nothing() {
-        let queued = Told::Queued("a".to_owned());
-        let failed = Told::Failed { id: "a".to_owned(), reason: String::new() };
-        let nothing = Told::Nothing(String::new());
+        let queued = BuyerAnswer::Queued("a".to_owned());
+        let failed = BuyerAnswer::Failed { id: "a".to_owned(), reason: String::new() };
+        let nothing = BuyerAnswer::Nothing(String::new());
         assert!(!has_order(&[]));
         assert!(has_order(&[queued.clone(), nothing.clone()]));
         assert!(!has_order(&[queued, failed, nothing]));

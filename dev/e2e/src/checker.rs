@@ -1,5 +1,5 @@
-//! An outside judge of a sale: it knows what buyers were told and what the database file holds, and
-//! nothing of the daemon's code. Table and column names are the contract's.
+//! An outside judge of a sale: it knows what buyers were answered and what the database file holds,
+//! and nothing of the daemon's code. Table and column names are the contract's.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::buyers::{Buyer, Ledger, Told};
+use crate::buyers::{Buyer, BuyerAnswer, Ledger};
 use crate::until;
 
 /// The database as it stood at one moment.
@@ -210,66 +210,77 @@ pub fn faults(books: &Books, ledger: &Ledger, sold: usize) -> Vec<String> {
 }
 
 fn buyer_faults(books: &Books, prod_id: &str, buyer: &Buyer) -> Vec<String> {
-    let mut faults: Vec<String> =
-        buyer.told.iter().filter_map(|told| told_wrongly(books, prod_id, buyer, told)).collect();
-    let mut undecided_or_live: HashSet<&str> = buyer.told.iter().filter_map(order_id).collect();
+    let mut faults: Vec<String> = buyer
+        .answers
+        .iter()
+        .filter_map(|answer| wrong_answer(books, prod_id, buyer, answer))
+        .collect();
+    let mut undecided_or_live: HashSet<&str> = buyer.answers.iter().filter_map(order_id).collect();
     undecided_or_live.retain(|id| books.orders.get(*id).is_none_or(|order| order.status != 3));
     if 1 < undecided_or_live.len() {
         faults.push(format!("several ids: {undecided_or_live:?}"));
     }
     let is_live = books.live(prod_id).any(|order| order.phone == buyer.phone);
-    match buyer.told.last() {
-        Some(Told::Refused(code)) if is_live => {
+    match buyer.answers.last() {
+        Some(BuyerAnswer::Refused(code)) if is_live => {
             faults.push(format!("told {code} at the end, and has an order"));
         }
-        Some(Told::Placed(_) | Told::Queued(_)) if !is_live => {
+        Some(BuyerAnswer::Placed(_) | BuyerAnswer::Queued(_)) if !is_live => {
             faults.push("told of an order at the end, and has none".to_owned());
         }
         _ => {}
     }
-    let after_an_order = buyer.told.iter().skip_while(|told| order_id(told).is_none());
-    if after_an_order.filter(|told| is_never_ordered(told)).count() != 0 {
-        faults
-            .push(format!("told that there is no order after being told of one: {:?}", buyer.told));
+    let after_an_order = buyer.answers.iter().skip_while(|answer| order_id(answer).is_none());
+    if after_an_order.filter(|answer| is_never_ordered(answer)).count() != 0 {
+        faults.push(format!(
+            "told that there is no order after being told of one: {:?}",
+            buyer.answers
+        ));
     }
     faults
 }
 
-/// Why what a buyer was told doesn't stand.
-fn told_wrongly(books: &Books, prod_id: &str, buyer: &Buyer, told: &Told) -> Option<String> {
-    let id = order_id(told)?;
+/// Why what a buyer was answered doesn't stand.
+fn wrong_answer(
+    books: &Books,
+    prod_id: &str,
+    buyer: &Buyer,
+    answer: &BuyerAnswer,
+) -> Option<String> {
+    let id = order_id(answer)?;
     let Some(order) = books.orders.get(id) else {
         // A queued order may end as a duplicate of the buyer's own live order.
         let set_aside = books.duplicates.contains(id);
-        let decided = matches!(told, Told::Placed(_) | Told::Failed { .. });
-        return (decided || !set_aside).then(|| format!("{told:?}, and the order has no outcome"));
+        let decided = matches!(answer, BuyerAnswer::Placed(_) | BuyerAnswer::Failed { .. });
+        return (decided || !set_aside)
+            .then(|| format!("{answer:?}, and the order has no outcome"));
     };
     if order.phone != buyer.phone || order.prod_id != prod_id {
-        return Some(format!("{told:?}, and the order is another's: {order:?}"));
+        return Some(format!("{answer:?}, and the order is another's: {order:?}"));
     }
-    let stands = match told {
-        Told::Placed(_) => order.is_live,
-        Told::Failed { reason, .. } => {
+    let stands = match answer {
+        BuyerAnswer::Placed(_) => order.is_live,
+        BuyerAnswer::Failed { reason, .. } => {
             order.status == 3 && order.reason.as_deref() == Some(reason) && !reason.is_empty()
         }
         _ => order.is_live || (order.status == 3 && order.reason.is_some()),
     };
-    (!stands).then(|| format!("{told:?}, and the books have {order:?}"))
+    (!stands).then(|| format!("{answer:?}, and the books have {order:?}"))
 }
 
-fn order_id(told: &Told) -> Option<&str> {
-    match told {
-        Told::Queued(id)
-        | Told::Unconfirmed(id)
-        | Told::Pending(id)
-        | Told::Placed(id)
-        | Told::Failed { id, .. } => Some(id),
-        Told::Refused(_) | Told::NoOrder(_) | Told::Nothing(_) => None,
+fn order_id(answer: &BuyerAnswer) -> Option<&str> {
+    match answer {
+        BuyerAnswer::Queued(id)
+        | BuyerAnswer::Unconfirmed(id)
+        | BuyerAnswer::Pending(id)
+        | BuyerAnswer::Placed(id)
+        | BuyerAnswer::Failed { id, .. } => Some(id),
+        BuyerAnswer::Refused(_) | BuyerAnswer::NoOrder(_) | BuyerAnswer::Nothing(_) => None,
     }
 }
 
-fn is_never_ordered(told: &Told) -> bool {
-    matches!(told, Told::NoOrder(code) if code == "41004" || code == "40004")
+fn is_never_ordered(answer: &BuyerAnswer) -> bool {
+    matches!(answer, BuyerAnswer::NoOrder(code) if code == "41004" || code == "40004")
 }
 
 #[cfg(test)]

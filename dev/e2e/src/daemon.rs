@@ -56,7 +56,7 @@ impl Daemon {
     /// Starts a daemon in a folder of its own.
     ///
     /// # Errors
-    /// It ends, or isn't up within 30 s; the end of its log is told.
+    /// The daemon ends, or isn't up within 30 s; the end of its log is in the error.
     pub async fn start(options: Options) -> Result<Self> {
         Self::start_in(Arc::new(TempDir::new()?), options).await
     }

@@ -44,7 +44,7 @@ impl Answer {
     /// The body as JSON.
     ///
     /// # Errors
-    /// It is none; the text is told.
+    /// The body is no JSON; the text is in the error.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body)
             .with_context(|| format!("HTTP {}, no JSON: {:?}", self.status, self.text()))

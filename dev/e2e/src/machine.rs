@@ -29,7 +29,7 @@ pub struct Machine {
 
 /// What a command in the machine wrote.
 #[derive(Debug)]
-pub struct Told {
+pub struct CommandOutput {
     /// Its exit code; `None` after a signal.
     pub code: Option<i32>,
     /// Standard output, without blanks around it.
@@ -91,8 +91,8 @@ impl Machine {
     ///
     /// # Errors
     /// It can't be started.
-    pub fn run(&self, command: &[&str]) -> Result<Told> {
-        told(self.inside(command)?.stdin(Stdio::null()))
+    pub fn run(&self, command: &[&str]) -> Result<CommandOutput> {
+        outcome_of(self.inside(command)?.stdin(Stdio::null()))
     }
 
     /// Runs a command that must succeed; returns its standard output.
@@ -162,14 +162,14 @@ fn init_below(pid: u32) -> Option<u32> {
     children.split_whitespace().find_map(|child| init_below(child.parse().ok()?))
 }
 
-fn told(command: &mut Command) -> Result<Told> {
+fn outcome_of(command: &mut Command) -> Result<CommandOutput> {
     let Output { status, stdout, stderr } = command.output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    Ok(Told { code: status.code(), out: text(&stdout), err: text(&stderr) })
+    Ok(CommandOutput { code: status.code(), out: text(&stdout), err: text(&stderr) })
 }
 
 fn succeeded(command: &mut Command) -> Result<()> {
-    let told = told(command)?;
+    let told = outcome_of(command)?;
     ensure!(told.code == Some(0), "{command:?}: {told:#?}");
     Ok(())
 }

@@ -36,10 +36,10 @@ pub fn version(path: &Path) -> Result<i32> {
     Ok(Connection::open(path)?.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 
-/// Waits until a daemon on that database has told every buyer of it what they must be told.
+/// Waits until a daemon on that database has answered each of its buyers as it must.
 ///
 /// # Errors
-/// Somebody is told something else, or not in time.
+/// Somebody is answered something else, or not in time.
 pub async fn schema_1_is_all_there(daemon: &Daemon) -> Result<()> {
     for (phone, prod_id, id) in [
         ("15200001001", "pid_0001", "58919bc5-f5c9-8817-a7ef-4152738c72ed"),

@@ -209,7 +209,7 @@ pub(crate) fn read_from(path: &Path, from: u64) -> Result<String> {
 pub(crate) fn announced(log: &str, role: &str) -> Option<SocketAddr> {
     log.lines().find_map(|line| {
         let line: Value = serde_json::from_str(line).ok()?;
-        // The JSON format nests an event's fields unless it is told to flatten them.
+        // The JSON format nests an event's fields unless it is set to flatten them.
         let event = line.get("fields").unwrap_or(&line);
         let is_it = event["message"] == "listening" && event["role"] == role;
         event["address"].as_str().filter(|_| is_it)?.parse().ok()

@@ -64,7 +64,7 @@ impl Prometheus {
     /// Starts one that scrapes `target` each second and judges the project's rules as often.
     ///
     /// # Errors
-    /// It isn't there, or isn't ready in time; what it wrote is told.
+    /// It isn't there, or isn't ready in time; what it wrote is in the error.
     pub async fn start(target: SocketAddr) -> Result<Self> {
         let folder = TempDir::new()?;
         let config = folder.path().join("prometheus.yml");

@@ -59,11 +59,11 @@ impl Topic {
         Ok(())
     }
 
-    /// Messages on the topic that the group hasn't acknowledged. The group tells the broker every
-    /// few seconds, so this lags behind the truth; 0 is the truth.
+    /// Messages on the topic that the group hasn't acknowledged. The group reports to the broker
+    /// every few seconds, so this lags behind the truth; 0 is the truth.
     ///
     /// # Errors
-    /// The broker can't tell, or the connection breaks.
+    /// The broker doesn't answer it, or the connection breaks.
     pub async fn lag(&mut self) -> Result<i64> {
         let mut lag = 0;
         for queue in 0..QUEUES {
@@ -111,7 +111,7 @@ async fn call(
     ensure!((4..FRAME_BYTES_MAX).contains(&total), "a frame of {total} bytes");
     let mut bytes = vec![0; total];
     stream.read_exact(&mut bytes).await?;
-    // The header's length has three bytes; the first one tells how it is written, 0 being JSON.
+    // The header's length has three bytes; the first one says how it is written, 0 being JSON.
     let (length, rest) = bytes.split_at(4);
     let length =
         usize::from(length[1]) << 16 | usize::from(length[2]) << 8 | usize::from(length[3]);

@@ -1,6 +1,7 @@
-//! The load generator: what it is told (`Plan`), what it tells (`Report`), and `run`, which does
-//! it. It is a process of its own, so that its time is nobody else's, and speaks HTTP by hand,
-//! because on two cores a well-furnished client would cost more than the server that it measures.
+//! The load generator: what it is to send (`Plan`), what came back (`Report`), and `run`, which
+//! sends it. The load generator is a process of its own, so that its time is nobody else's, and
+//! speaks HTTP by hand, because on two cores a well-furnished client would cost more than the
+//! server that it measures.
 
 mod pace;
 mod run;
@@ -27,7 +28,7 @@ pub enum Ask {
     Query,
 }
 
-/// What to send. It ends by time or by count, whichever comes first.
+/// What to send. It ends by time or by count, by the first of the two.
 #[derive(Debug, Clone, Args)]
 pub struct Plan {
     /// Where to.
@@ -103,7 +104,7 @@ impl Report {
     /// Makes sure that (almost) every answer was the one that is measured.
     ///
     /// # Errors
-    /// Tells the codes that came instead.
+    /// The error lists the codes that came instead.
     pub fn only(self, code: &str) -> Result<Self> {
         if self.of(code) < self.answers - self.answers / 100 || self.answers == 0 {
             bail!("{code} was to be measured, and {:?} came", self.codes);

@@ -24,7 +24,7 @@ use crate::{Latency, Plan, Report};
 /// How long the answers to the last requests may take.
 const LAST_ANSWERS_MAX: Duration = Duration::from_secs(30);
 
-/// The longest time told apart, in microseconds.
+/// The longest time that is measured, in microseconds; longer ones count as this.
 const LONGEST_US: u64 = 60_000_000;
 
 /// What all connections share.

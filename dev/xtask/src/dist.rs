@@ -45,7 +45,7 @@ pub(crate) fn run() -> Result<()> {
     let commit = Commit::of_head()?;
     let folder = target_dir()?.join("dist");
     let built = build(Build::Release, &commit)?;
-    told_commit(&built.programs, &commit)?;
+    prints_commit(&built.programs, &commit)?;
     emptied(&folder)?;
     let stage = folder.join("stage");
     step("layout", || layout::lay_out(&stage.join("release"), &built, ""))?;
@@ -69,7 +69,7 @@ fn build(build: Build, commit: &Commit) -> Result<Built> {
         Build::Release => {
             let args = ["build", "--release", "-p", "seckilld", "-p", "seckillctl"];
             let mut cargo = rocketmq::patched(&own)?;
-            cargo.args(args).env("BUILD_COMMIT", commit.told());
+            cargo.args(args).env("BUILD_COMMIT", commit.text());
             // Stripped where it is laid out: this one keeps its symbols, for addr2line.
             cargo.env("CARGO_PROFILE_RELEASE_STRIP", "false");
             // So that it runs wherever glibc does, and is the same wherever it is built.
@@ -107,12 +107,12 @@ fn remapped(flag: &str) -> Result<OsString> {
     Ok(flags)
 }
 
-/// The shipped program must tell the commit that it is.
-fn told_commit(programs: &Path, commit: &Commit) -> Result<()> {
+/// The shipped program must print the commit that it was built from.
+fn prints_commit(programs: &Path, commit: &Commit) -> Result<()> {
     for name in ["seckilld", "seckillctl"] {
         let told = output(Command::new(programs.join(name)).arg("--version"))?;
         let told = String::from_utf8_lossy(&told.stdout).trim().to_owned();
-        let expected = format!("{name} {} ({})", env!("CARGO_PKG_VERSION"), commit.told());
+        let expected = format!("{name} {} ({})", env!("CARGO_PKG_VERSION"), commit.text());
         ensure!(told == expected, "`{name} --version` tells `{told}` instead of `{expected}`");
         println!("{told}");
     }

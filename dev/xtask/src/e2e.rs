@@ -131,7 +131,7 @@ fn packages(build: Build) -> Result<()> {
 }
 
 /// The daemon with fault points is the same program by name, so it is put aside where no test takes
-/// it for the usual one, and the usual one is built again by whoever tests it.
+/// it for the usual one. The next test of the usual one builds that again.
 fn crash(options: &[OsString]) -> Result<()> {
     let target = target_dir()?;
     let aside = target.join("fault-points");

@@ -50,7 +50,7 @@ pub(crate) enum Chore {
     /// Runs cargo with a client that understands 4.x name servers, in `target/4x`.
     #[command(name = "patch-4x")]
     Patch4x {
-        /// What cargo is to do; `build -p seckilld` unless told.
+        /// What cargo is to do; `build -p seckilld` by default.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         cargo: Vec<OsString>,
     },

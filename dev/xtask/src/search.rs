@@ -10,7 +10,7 @@ use crate::step::{cargo, run, step};
 /// Histories that CI runs.
 const HISTORIES: u64 = 10_000;
 
-/// Seconds of bad input unless told.
+/// Seconds of bad input by default.
 const FUZZ_SECONDS: u64 = 60;
 
 /// The whole workspace is named, so that cargo chooses the same features as for
@@ -34,7 +34,7 @@ pub(crate) struct Fuzz {
     /// How long.
     #[arg(long, default_value_t = FUZZ_SECONDS)]
     seconds: u64,
-    /// Where the dice begin; the day's second unless told, and printed.
+    /// Where the dice begin; the day's second by default, and printed.
     #[arg(long)]
     seed: Option<u64>,
 }

@@ -47,7 +47,7 @@ pub(crate) fn output(command: &mut Command) -> Result<Output> {
     Ok(output)
 }
 
-/// Whether a program is there and tells its version, by this flag.
+/// Whether a program is there and prints its version by this flag.
 pub(crate) fn runs(program: impl AsRef<OsStr>, flag: &str) -> bool {
     Command::new(program).arg(flag).output().is_ok_and(|told| told.status.success())
 }
@@ -76,7 +76,8 @@ pub(crate) fn root() -> &'static Path {
     here.ancestors().nth(2).unwrap_or(here)
 }
 
-/// Where cargo builds: two folders above this very program, however cargo was told.
+/// Where cargo builds: two folders above this very program, by whatever option cargo was given the
+/// folder.
 ///
 /// # Errors
 /// The program's own path can't be known.

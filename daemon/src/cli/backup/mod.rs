@@ -1,6 +1,6 @@
 //! `seckilld backup` and `seckilld restore`: where the copy goes and comes from, what is printed,
-//! and the exit code. Copying, judging and replacing are the store's (`store/copy.rs`,
-//! `store/restore.rs`).
+//! and the exit code. Copying, judging and replacing are the store's
+//! (`store-sqlite/src/files/copy.rs`, `restore.rs`).
 //!
 //! Both work on the files and need no daemon: SQLite lets other processes read beside the one that
 //! writes, so a backup is in nobody's way, costs the daemon no memory, and can be killed at any
@@ -30,7 +30,7 @@ const NICE: i32 = 19;
 /// Copies the database, and prints what the copy holds on standard output.
 #[must_use]
 pub fn run(config: &Config, copying: &Copying) -> Exit {
-    // Where it is refused, the work is done at the usual priority.
+    // Where the system refuses, the work is done at the usual priority.
     let _ = rustix::process::nice(NICE);
     let began = Instant::now();
     let database = &config.store.path;

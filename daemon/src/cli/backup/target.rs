@@ -1,5 +1,5 @@
 //! The file of a backup. Until the copy is whole, on the disk and judged it has another name, so
-//! that whatever has the name is a backup.
+//! that a file of that name is a whole backup.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use store_sqlite::{BESIDE, ID, LOCK, beside};
 
-/// Why a backup can't be there.
+/// Why a backup can't go to a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TargetError {
     /// It ends in `..` or `/`.
@@ -103,7 +103,8 @@ impl BackupTarget {
             why: error.to_string(),
         };
         let named = match renameat_with(CWD, &self.begun, CWD, &self.file, RenameFlags::NOREPLACE) {
-            // Not every file system can do it in one step. Two names for a moment are no harm.
+            // Not every file system can rename without replacing. Two names for a moment do no
+            // harm.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 fs::hard_link(&self.begun, &self.file)
             }
@@ -121,7 +122,7 @@ impl BackupTarget {
 
 impl Drop for BackupTarget {
     fn drop(&mut self) {
-        // Most of them aren't there, and the error that counts has been printed.
+        // Most of these files aren't there, and the error that counts has been printed.
         let parts = BESIDE.map(|suffix| beside(&self.begun, suffix));
         for file in parts.iter().chain([&self.begun]) {
             let _ = fs::remove_file(file);
@@ -156,7 +157,7 @@ mod tests {
             TargetError::Taken(file.clone())
         );
 
-        // Taken between the look and the end.
+        // The name is taken between the look and the end.
         let other = folder.path().join("other");
         let target = BackupTarget::at(&other, &database).unwrap();
         fs::write(target.begun(), "b").unwrap();

@@ -20,7 +20,8 @@ use crate::os::groups;
 /// A gigabyte takes a few seconds.
 const INTEGRITY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Looks at it on a thread of its own, at the lowest priority: a daemon may be selling beside it.
+/// Looks at the database on a thread of its own, at the lowest priority: a daemon may be selling
+/// beside it.
 pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
     let path = loaded.config.store.path.clone();
     let examined = background::run(move || store_sqlite::examine(&path, INTEGRITY_TIMEOUT)).await;
@@ -28,7 +29,7 @@ pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
     let (mut findings, stored) = match examined {
         Some(Ok(None)) => (vec![absent(loaded)], None),
         Some(Ok(Some(examined))) => (present(loaded, running, &examined), Some(examined.products)),
-        // What stands in its folder's place is no folder.
+        // Something that is no folder stands in the place of the database's folder.
         Some(Err(_)) if !loaded.config.store.path.exists() => (vec![absent(loaded)], None),
         Some(Err(error)) => (vec![refused(&error)], None),
         None => {
@@ -37,13 +38,14 @@ pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
         }
     };
     findings.extend(elsewhere(loaded, running));
-    // Only the order role's database has products of account.
+    // Only an order role's database decides by its products.
     let stored = stored.filter(|_| loaded.config.roles.contains(&Role::Order));
     findings.extend(products(profile, stored.as_deref()));
     findings
 }
 
-/// That another user's database is closed to this one, as the service's is to all but its own.
+/// Says that the database belongs to another user and is closed to this one, as the service's is to
+/// all others.
 pub(super) fn closed(loaded: &Loaded) -> Option<Finding> {
     let path = &loaded.config.store.path;
     let place = existing(path);
@@ -70,7 +72,7 @@ pub(super) fn closed(loaded: &Loaded) -> Option<Finding> {
     ))
 }
 
-/// That the daemon which has the database open doesn't have it at this path any more.
+/// Says that the daemon which has the database open no longer has it at this path.
 fn elsewhere(loaded: &Loaded, running: &Running) -> Option<Finding> {
     let path = &loaded.config.store.path;
     let pid =
@@ -185,7 +187,7 @@ fn books(books: &[Balance]) -> Finding {
     Finding::fail("books", off.join("; "), advice)
 }
 
-/// Prices above 0 and ids used once the configuration's own judgement has shown.
+/// The configuration's own check has shown that prices are above 0 and each id is used once.
 fn products(profile: &[ProductSeed], stored: Option<&[ProductState]>) -> Vec<Finding> {
     const CHECK: &str = "products";
     let none = profile.iter().filter(|product| product.stock == 0);

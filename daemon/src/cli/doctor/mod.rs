@@ -5,7 +5,7 @@
 //! running.rs   the daemon of this very configuration, where one runs: asked over its admin socket
 //! places.rs    ports, the admin socket's folder, secrets, open files, free disk
 //! database.rs  the database, judged by the store, and its products beside the profile's
-//! remote.rs    RocketMQ, judged by queue::rocketmq, and the order node
+//! remote.rs    RocketMQ, judged by queue-rocketmq, and the order node
 //! report.rs    the table and the JSON
 //! ```
 

@@ -24,7 +24,7 @@ const GIB: u64 = 1 << 30;
 const DISK_WARN_BYTES: u64 = GIB;
 const DISK_FAIL_BYTES: u64 = 100 * MIB;
 
-/// That they are there and no placeholders, the configuration's own judgement has shown.
+/// The configuration's own check has shown that the files are there and hold no placeholders.
 pub(super) fn secrets(loaded: &Loaded) -> Vec<Finding> {
     const CHECK: &str = "secrets";
     let files = loaded.secret_files();
@@ -88,8 +88,8 @@ fn port(check: &'static str, key: &str, address: SocketAddr, running: &Running) 
     }
 }
 
-/// Without listening: so nobody who connects is taken in, and a daemon that starts meanwhile can
-/// bind it as well.
+/// Binds without listening: nobody who connects is accepted, and a daemon that starts meanwhile can
+/// bind the address as well.
 fn bind(address: SocketAddr) -> io::Result<()> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;

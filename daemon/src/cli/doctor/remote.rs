@@ -29,7 +29,7 @@ async fn order_node(config: &Config) -> Finding {
     const CHECK: &str = "order node";
     let url = &config.gateway.order_url;
     let timeout = Duration::from_millis(config.gateway.order_timeout_ms);
-    // After the last decision there ever can be: an answer without decisions.
+    // Asked for decisions after the highest number there is, the node answers without any.
     match OrderNode::new(url, timeout).decisions(u64::MAX).await {
         Ok(page) => Finding::ok(
             CHECK,
@@ -72,6 +72,6 @@ async fn rocketmq(loaded: &Loaded, running: &Running) -> Vec<Finding> {
 #[cfg(not(feature = "rocketmq"))]
 #[expect(clippy::unused_async, reason = "as the other build has it")]
 async fn rocketmq(_: &Loaded, _: &Running) -> Vec<Finding> {
-    // The configuration is refused before.
+    // Such a configuration is refused before.
     Vec::new()
 }

@@ -21,7 +21,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) struct Answer {
     pub(super) pid: u32,
     phase: String,
-    /// What keeps it from full service, and what it warns of; each with what recovers.
+    /// What keeps the daemon from full service, and what it warns of; both with what recovers.
     degraded: Vec<String>,
     warnings: Vec<String>,
     /// Keys whose values are others there; an error where the daemon doesn't answer it.
@@ -36,7 +36,7 @@ pub(super) struct Running {
     holder: Option<u32>,
 }
 
-/// Looks for it.
+/// Looks for the running daemon.
 pub(super) async fn find(loaded: &Loaded) -> Running {
     let config = &loaded.config;
     let answer = match config.admin.socket.as_os_str().is_empty() {

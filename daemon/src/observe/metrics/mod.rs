@@ -1,12 +1,12 @@
 //! The daemon's figures in Prometheus' text format: `GET /metrics`, on the admin socket and, where
 //! `metrics.listen` says so, on a loopback port. docs/metrics.md describes each.
 //!
-//! Nothing is measured here. Almost all of it is the snapshot that `/v1/status` shows, so the two
-//! can't disagree; the rest are the meters' sums since the start.
+//! Nothing is measured here. Almost all figures are of the snapshot that `/v1/status` shows, so the
+//! two can't disagree; the rest are the meters' sums since the start.
 //!
 //! The text is written by hand (`text`): the crates for it (`prometheus`, `prometheus-client`,
 //! `metrics`) bring counters of their own behind registries and locks, and ours are counted
-//! already. What is left of such a crate then is the escaping of three characters.
+//! already. All that such a crate would still do is to escape three characters.
 //!
 //! No label holds a user, an order's id or a sentence: their values are few, and the operator's
 //! own.
@@ -80,7 +80,7 @@ pub struct Figures {
 /// How long the answers of one endpoint with one code took.
 #[derive(Debug, Clone)]
 pub struct Answers {
-    /// Whose answers.
+    /// The endpoint that answered.
     pub endpoint: Endpoint,
     /// The business code.
     pub code: &'static str,
@@ -91,7 +91,7 @@ pub struct Answers {
 /// How many requests of one endpoint had one fault.
 #[derive(Debug, Clone, Copy)]
 pub struct Invalid {
-    /// Whose requests.
+    /// The endpoint that was asked.
     pub endpoint: Endpoint,
     /// What was wrong.
     pub fault: FieldFault,

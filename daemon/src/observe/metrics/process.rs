@@ -38,7 +38,7 @@ impl Process {
     }
 
     fn parsed(stat: &str, status: &str, machine: &str) -> Self {
-        // The name in parentheses may hold anything; behind it begins field 3.
+        // The name in parentheses may hold anything; field 3 begins behind the name.
         let fields: Vec<&str> = stat
             .rsplit_once(')')
             .map(|(_, rest)| rest.split_whitespace().collect())

@@ -194,7 +194,7 @@ fn queue(page: &mut Page, snapshot: &Snapshot) {
     page.single(f::CONSUMER_RUNNING, rocketmq.map(|rocketmq| u8::from(rocketmq.consumer_running)));
 }
 
-/// An age in seconds. Nothing waits for no time at all; what waits for an unknown time is unknown.
+/// An age in seconds. 0 where nothing waits; unknown where something waits for an unknown time.
 fn age(messages: Option<u64>, age_ms: Option<u64>) -> Option<String> {
     let age_ms = if messages == Some(0) { Some(0) } else { age_ms };
     age_ms.map(|age_ms| seconds(age_ms, MILLISECONDS))

@@ -21,7 +21,7 @@ pub(super) struct Series<'a> {
     family: &'static Family,
 }
 
-/// What a spread was measured in, and how many of it make the unit of the metric.
+/// The unit that a spread was measured in, and how many of it make the metric's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     /// Microseconds, written in seconds.
@@ -35,12 +35,12 @@ impl Page {
         Self { text: String::with_capacity(PAGE_BYTES) }
     }
 
-    /// Begins a family. One without series says that there is such a figure, and that it can't be
+    /// Begins a family. A family without series says that there is such a figure, and that it isn't
     /// known here and now.
     pub(super) fn family(&mut self, family: &'static Family) -> Series<'_> {
         let Family { name, kind, help, .. } = family;
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
-        // Writing to a String can't fail; neither can it below.
+        // Writing to a String can't fail, here and below.
         let _ = writeln!(self.text, "# HELP {name} {help}");
         let _ = writeln!(self.text, "# TYPE {name} {}", kind.as_str());
         Series { text: &mut self.text, family }

@@ -59,8 +59,8 @@ impl Record {
         self.track().through(now());
     }
 
-    /// So many orders were refused, or couldn't be confirmed. What is an order's own fault is none
-    /// of these.
+    /// So many orders were refused, or couldn't be confirmed. Orders that failed by a fault of
+    /// their own don't count.
     pub fn failed(&self, orders: usize, cause: &Cause) {
         self.track().failed(now(), orders as u64, cause.clone());
     }
@@ -85,7 +85,7 @@ impl Record {
         self.track().cured();
     }
 
-    /// Whether it is anything but well.
+    /// Whether the part isn't well.
     #[must_use]
     pub fn is_troubled(&self) -> bool {
         self.track().at_moment(Instant::now()).is_some()
@@ -97,14 +97,14 @@ impl Record {
         self.throughs.load(Ordering::Relaxed)
     }
 
-    /// Why it fails; `None` while it doesn't.
+    /// Why the part fails; `None` while it doesn't.
     #[must_use]
     pub fn failing(&self) -> Option<Cause> {
         let trouble = self.track().at_moment(Instant::now())?;
         (trouble.state == TroubleState::Failing).then_some(trouble.cause)
     }
 
-    /// How it stands; `None` when it is well.
+    /// The part's trouble; `None` when it is well.
     #[must_use]
     pub fn told(&self) -> Option<Trouble> {
         let trouble = self.track().at_moment(Instant::now())?;

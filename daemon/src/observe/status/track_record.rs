@@ -1,6 +1,6 @@
-//! How the last orders went that a part had a hand in, and what that says of the part: it is well,
-//! failing, failing in part, or recovering. Pure: moments are passed in, and a state follows from
-//! what was noted and the moment at which it is asked for.
+//! How the last orders went that passed through a part, and what that says about the part: it is
+//! well, failing, failing in part, or recovering. Pure: moments are passed in, and the state
+//! follows from what was noted and the moment of the question.
 //!
 //! ```text
 //!            failed, seen                     10 s without a try, and the cause seen gone
@@ -9,8 +9,8 @@
 //!     └──────────────────────────┴────────── an order goes through ───────────────────┘
 //! ```
 //!
-//! What begins soon after the last trouble's end is the same trouble: some orders get through and
-//! some don't. It is failing in part, and over once nothing has failed for a while.
+//! A failure soon after a trouble's end belongs to the same trouble: some orders get through and
+//! some don't. The part is then failing in part, until nothing has failed for a while.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +18,14 @@ use protocol::{EpochMs, TroubleState};
 
 use domain::ports::Cause;
 
-/// Without a try for so long a part whose cause is gone may be tried again; without a failure, one
-/// that failed in part is well.
+/// After so long without a try, a part whose cause is gone may be tried again. After so long
+/// without a failure, a part that failed in part is well.
 pub(crate) const QUIET: Duration = Duration::from_secs(10);
 
-/// A part through which some orders get is failing once none has for so long.
+/// A part that lets some orders through is failing once none has got through for so long.
 const THROUGH_WITHIN: Duration = Duration::from_secs(2);
 
-/// A moment, by the clock that only goes on and by the wall's.
+/// A moment, by the monotonic clock and by the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
     pub(crate) instant: Instant,
@@ -36,7 +36,7 @@ pub(crate) struct Moment {
 #[derive(Debug, Default)]
 pub(crate) struct TrackRecord {
     trouble: Option<OpenTrouble>,
-    /// When the last trouble was ended by an order.
+    /// When an order ended the last trouble.
     ended: Option<Instant>,
 }
 
@@ -141,8 +141,8 @@ impl TrackRecord {
         }
     }
 
-    /// A look has found nothing for which orders would fail. What only a look has found is over by
-    /// it.
+    /// A look has found nothing for which orders would fail. A trouble that only a look had found
+    /// is over then.
     pub(crate) fn gone(&mut self) {
         match &mut self.trouble {
             Some(OpenTrouble { orders: 0, .. }) => self.trouble = None,
@@ -164,7 +164,7 @@ impl TrackRecord {
         Some(TroubleNow { state, since: *since, orders: *orders, cause: cause.clone() })
     }
 
-    /// Forgets what is over by the time that has passed.
+    /// Forgets a trouble that is over because enough time has passed.
     fn settle(&mut self, now: Instant) {
         if let Some(trouble) = &self.trouble
             && trouble.state(now).is_none()

@@ -2,9 +2,9 @@
 //! own takes the lines to where they go, and it alone waits for their reader. So a pipe that nobody
 //! reads, a stopped terminal or a journal that hangs holds nobody up.
 //!
-//! The room is bounded. What finds none is dropped and counted by level, and once lines flow again
-//! one of them says how many were lost. Warnings and errors have room of their own, which a flood
-//! of other lines doesn't take.
+//! The room is bounded. A line that finds no room is dropped and counted by level, and once lines
+//! flow again a line of its own says how many were lost. Warnings and errors have room of their
+//! own, which a flood of other lines doesn't take.
 
 use std::collections::VecDeque;
 use std::io;
@@ -83,7 +83,7 @@ struct Shared {
 #[derive(Default)]
 struct Waiting {
     lines: VecDeque<Line>,
-    /// Bytes of others, and of warnings and errors.
+    /// Bytes of ordinary lines, and of warnings and errors.
     bytes: [usize; 2],
     /// Whether lines are on their way to the sink.
     is_busy: bool,
@@ -122,7 +122,8 @@ impl HandOver {
         let (room, size) = (room_of(level), line.text.len() + LINE_BYTES);
         let mut waiting = self.0.waiting();
         if waiting.taker == Some(thread::current().id()) {
-            // About the loss itself: its place is before what came after it, and it has room.
+            // This line is about the loss itself: it goes before the lines that came after the
+            // loss, and always has room.
             waiting.lines.push_front(line);
             return;
         }
@@ -184,7 +185,7 @@ impl Shared {
         self.waiting().taker = Some(thread::current().id());
         loop {
             let batch = self.next_batch();
-            // What found no room up to now was to come behind this batch.
+            // Lines that found no room up to now would have come behind this batch.
             let mut lost = self.dropped();
             let mut flows = true;
             for line in batch {
@@ -222,8 +223,8 @@ impl Shared {
         if lines == 0 {
             return;
         }
-        // Outside of the lock, as it comes back through `leave`. As grave as what was lost: where
-        // only errors are logged, a warning wouldn't be.
+        // Logged outside of the lock, because the line comes back through `leave`. It is as grave
+        // as what was lost: where only errors are logged, a warning wouldn't be.
         let text = "lines of the log were lost here: nobody took them in time";
         match errors {
             0 => warn!(lines, warnings, errors, "{text}"),

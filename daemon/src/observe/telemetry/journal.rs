@@ -1,11 +1,11 @@
 //! Entries for systemd's journal, in its own protocol: structured fields, texts of several lines,
-//! large ones. They are made where the event happens and sent by the hand-over's thread, because
+//! large ones. Entries are made where the event happens and sent by the hand-over's thread, because
 //! the journal's socket blocks once a dozen entries wait in it.
 //!
 //! `journalctl` and `systemctl status` show an entry's `MESSAGE` and none of its other fields, and
 //! what an event is about often stands in its fields alone: `listening`. So the fields are written
-//! behind the message as well. As the journal's own fields they stay, for `journalctl -o json` and
-//! matches; where the event came from is in those only.
+//! behind the message as well. They stay fields of the journal as well, for `journalctl -o json`
+//! and matches. Where the event came from is in the fields only.
 
 use std::fmt::{Debug, Write};
 use std::io::{self, IoSlice, Write as _};
@@ -40,7 +40,7 @@ pub(super) struct Journal(UnixDatagram);
 impl Journal {
     /// Finds out whether the journal is there.
     pub(super) fn open() -> io::Result<Self> {
-        // Connecting asks without sending, so it doesn't wait either.
+        // Connecting sends nothing, so it doesn't wait either.
         UnixDatagram::unbound()?.connect(SOCKET)?;
         Ok(Self(UnixDatagram::unbound()?))
     }
@@ -52,8 +52,8 @@ impl Sink for Journal {
     }
 }
 
-/// Sends an entry. What is too large for a datagram goes as a file in memory, sealed, as the
-/// journal wants it.
+/// Sends an entry. An entry that is too large for a datagram goes as a sealed file in memory, as
+/// the journal wants it.
 fn send(socket: &UnixDatagram, entry: &[u8], to: &Path) -> io::Result<()> {
     match socket.send_to(entry, to) {
         Ok(_) => return Ok(()),
@@ -108,7 +108,7 @@ fn entry(event: &Event<'_>) -> Vec<u8> {
     entry
 }
 
-/// The priorities that the journal knows; what is ordinary is "notice" there.
+/// The journal's own numbers of the priorities; an ordinary line is a "notice" there.
 const fn priority(level: Level) -> &'static str {
     match level {
         Level::ERROR => "3",

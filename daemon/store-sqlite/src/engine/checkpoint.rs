@@ -19,35 +19,36 @@ use crate::engine::reader::BUSY_TIMEOUT;
 use crate::files::contents::Contents;
 
 /// Pages of write-ahead log (4 KiB each) after which they are moved into the database file while
-/// jobs wait for the writer. Pages that are changed again and again are moved once for all of that,
-/// so more is less work. The build that dies at fault points does it early: a test's short sale
-/// must get there.
+/// jobs wait for the writer. A page that is changed again and again is moved once for all changes,
+/// so a larger number is less work. The build that dies at fault points uses a small one: a test's
+/// short sale must get there.
 const EVERY_PAGES: i64 = if cfg!(feature = "fault-points") { 64 } else { 4_000 };
 
-/// The same while no job waits. Less is more work, for which there is time then; and while a piece
-/// is synced each commit waits at the disk behind it, the shorter the smaller the piece is.
+/// The same while no job waits. A smaller number is more work, for which there is time then. While
+/// a piece is synced each commit waits at the disk behind it, and a smaller piece makes that wait
+/// shorter.
 const EVERY_PAGES_AT_LEISURE: i64 = EVERY_PAGES / 8;
 
 /// Pages of log from which on the writer makes the log start over. Everything has to be moved for
-/// that, for which the buyers of that moment wait some milliseconds. The helper alone moves what it
-/// finds.
+/// that, and the buyers of that moment wait for it some milliseconds. The helper alone moves only
+/// what it finds.
 const ANEW_AT_PAGES: i64 = 4 * EVERY_PAGES;
 
-/// Pages that may come while the helper is at work. Then the writer waits for it: the log stays
-/// bounded.
+/// Pages that may come while the helper is at work. Then the writer waits for the helper, so that
+/// the log stays bounded.
 const HELPING_PAGES_MAX: i64 = 3 * EVERY_PAGES;
 
-/// Bytes that the log's file keeps when the log starts over. It is longer than the log gets with no
-/// reader in its way: a file that grows costs each commit a change of the file system's own.
+/// Bytes that the log's file keeps when the log starts over. This is longer than the log gets with
+/// no reader in its way: a file that grows costs each commit a change of the file system's own.
 pub(crate) const FILE_BYTES_MAX: i64 = 128 << 20;
 const _: () = assert!((ANEW_AT_PAGES + HELPING_PAGES_MAX) * 4_120 < FILE_BYTES_MAX);
 
 /// What a page takes in the log.
 const PAGE_BYTES: u64 = 4_120;
 
-/// Decides when the log is moved, and has it done.
+/// Decides when the log is moved, and who moves it.
 pub(crate) struct Checkpointer {
-    /// `None` where it couldn't be started: the writer does all of it then.
+    /// `None` where the helper couldn't be started: the writer moves everything then.
     helper: Option<Helper>,
     contents: Arc<Contents>,
     stage: CheckpointStage,
@@ -60,7 +61,7 @@ pub(crate) struct Checkpointer {
 
 struct Helper {
     wake: SyncSender<()>,
-    /// Says that it is done with what it was woken for.
+    /// Receives a message when the helper is done with the work it was woken for.
     done: Receiver<()>,
     thread: JoinHandle<()>,
 }
@@ -75,9 +76,9 @@ enum CheckpointStage {
 }
 
 impl Checkpointer {
-    /// Starts the helper on the database, which `data` is too, for syncing it. That is kept open
-    /// for as long as any connection: closing any descriptor of a file drops this process's locks
-    /// on it. Where the helper can't be started, the log is moved all the same.
+    /// Starts the helper on the database. `data` is the database's file, for syncing. It is kept
+    /// open for as long as any connection: closing any descriptor of a file drops this process's
+    /// locks on it. Where the helper can't be started, the log is moved all the same.
     pub(crate) fn start(path: &Path, data: Arc<File>, contents: Arc<Contents>) -> Self {
         let helps = Arc::clone(&contents);
         let helper = connect(path).map_err(|error| error.to_string()).and_then(|connection| {
@@ -122,7 +123,7 @@ impl Checkpointer {
             return;
         }
         if pages < self.moved_at {
-            // It started over.
+            // The log started over.
             self.moved_at = 0;
         }
         let every = if jobs_wait { EVERY_PAGES } else { EVERY_PAGES_AT_LEISURE };
@@ -142,8 +143,8 @@ impl Checkpointer {
 
     /// Called by the writer when a write has failed. Where the log can't grow, because the disk is
     /// full or a file as large as it may be, it may still start over, if what it holds can be moved
-    /// into the database file. Where it can't be, the failure of the write has been reported
-    /// already.
+    /// into the database file. Where that can't be moved, the failure of the write has been
+    /// reported already.
     pub(crate) fn make_room(&self, connection: &Connection) {
         if self.stage == CheckpointStage::Resting
             && let Some(_moving) = self.contents.moving()
@@ -181,14 +182,14 @@ impl Helper {
         Ok(Self { wake, done, thread })
     }
 
-    /// Whether it is done, or gone.
+    /// Whether the helper is done, or gone.
     fn is_done(&self) -> bool {
         self.done.try_recv() != Err(TryRecvError::Empty)
     }
 
-    /// Waits until it is done, or gone.
+    /// Waits until the helper is done, or gone.
     fn wait(&self) {
-        // An error says that it is gone, which comes to the same.
+        // An error says that the helper is gone, which comes to the same.
         let _ = self.done.recv();
     }
 
@@ -210,10 +211,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The helper's part. SQLite syncs the database file only when nothing of the log is left, which
-/// is the writer's part: so that the writer needn't wait for all of it then, it is synced here.
+/// The helper's part. SQLite syncs the database file only when nothing of the log is left, which is
+/// the writer's part: so the file is synced here, and the writer needn't wait for all of it then.
 fn help(connection: &Connection, data: &File, contents: &Contents) {
-    // Until it is synced: some file systems note the time of a change only then.
+    // Held until the file is synced: some file systems note the time of a change only then.
     let _moving = contents.moving();
     passively(connection, contents);
     if let Err(error) = data.sync_data() {
@@ -229,7 +230,7 @@ pub(crate) fn whole(connection: &Connection, contents: &Contents) -> rusqlite::R
     checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").map(|_| ())
 }
 
-/// Moves what can be moved without waiting for anybody, likewise.
+/// Moves, under the same condition, what can be moved without waiting for anybody.
 pub(crate) fn passively(connection: &Connection, contents: &Contents) {
     let Some(_moving) = contents.moving() else { return };
     if let Err(error) = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {

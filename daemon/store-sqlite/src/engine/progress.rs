@@ -1,4 +1,4 @@
-//! What the writing thread is at, and since when: so that a slow write can be explained. Either
+//! What the writing thread is doing, and since when, so that a slow write can be explained. Either
 //! another process holds the database's write lock, and the kernel's list of locks names it; or
 //! none does, and all that is known is what the thread waits for.
 
@@ -53,7 +53,7 @@ impl Progress {
         Self { database, at: Mutex::new(None) }
     }
 
-    /// The thread begins with something else.
+    /// The thread begins another stage.
     pub(crate) fn enter(&self, stage: WriterStage) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some((stage, Instant::now()));
     }
@@ -63,7 +63,7 @@ impl Progress {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Why the write under way takes so long, once it has been at one thing for `after`. Reads the
+    /// Why the write under way takes so long, once it has been in one stage for `after`. Reads the
     /// kernel's list of locks.
     pub(crate) fn stall(&self, after: Duration) -> Option<Cause> {
         let (stage, since) = (*self.at.lock().unwrap_or_else(PoisonError::into_inner))?;

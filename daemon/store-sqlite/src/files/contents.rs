@@ -1,11 +1,11 @@
 //! Whether what is in the open files is still what this process left there. `cp COPY store.db` or
-//! `> store.db-wal` writes into the very file that is open: its number stays, and what was stored
-//! is gone or mixed with another's.
+//! `> store.db-wal` writes into the very file that is open: the file's number stays, and what was
+//! stored is gone or mixed with another store.
 //!
 //! The database's file changes only while the log is moved into it, and only this process does
-//! that, so its time of change and its length are noted after that. The log changes with each
-//! commit, and gets shorter only when this process cuts it. What another program does in these very
-//! moments isn't seen.
+//! that, so the file's time of change and length are noted afterwards. The log changes with each
+//! commit, and gets shorter only when this process cuts it. A change by another program in these
+//! very moments isn't seen.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -27,28 +27,28 @@ struct Noted {
     left: Option<Left>,
     /// Bytes that the log's file had at least.
     log_bytes: u64,
-    /// How many are writing to the database's file.
+    /// How many threads are writing to the database's file.
     moving: u32,
     /// Whether a transaction is under way.
     is_committing: bool,
-    /// What was found wrong. It stays: what was there is gone.
+    /// What was found wrong. The finding stays, because what was there is gone.
     wrong: Option<String>,
 }
 
 /// The time of the last change, in seconds and nanoseconds, and the length.
 type Left = (i64, i64, u64);
 
-/// What file systems keep times to, in nanoseconds, from NTFS to FAT.
+/// The precision to which file systems keep times, in nanoseconds, from NTFS to FAT.
 const KEPT_TO: [i128; 6] = [100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000];
 
-/// As long as it lives the database's file is written to.
+/// While this guard lives the database's file is written to.
 pub(crate) struct Moving<'a>(&'a Contents);
 
-/// As long as it lives the log is written to.
+/// While this guard lives the log is written to.
 pub(crate) struct Committing<'a>(&'a Contents);
 
 impl Contents {
-    /// Those of the database at this path, as they are now.
+    /// Notes the files of the database at this path, as they are now.
     pub(crate) fn of(database: &Path) -> Self {
         let (database, log) = (database.to_owned(), beside(database, "-wal"));
         let this = Self { database, log, noted: Mutex::default() };
@@ -57,7 +57,7 @@ impl Contents {
         this
     }
 
-    /// What is wrong with them. Asked only while both files are where they belong.
+    /// What is wrong with the files. Asked only while both files are where they belong.
     pub(crate) fn look(&self) -> Option<String> {
         let mut noted = self.noted();
         self.look_at_database(&mut noted);
@@ -70,8 +70,8 @@ impl Contents {
         self.noted().wrong.clone()
     }
 
-    /// To be held while the log is moved into the database's file; `None` where that isn't as it
-    /// was left, and nothing may be moved into it.
+    /// To be held while the log is moved into the database's file; `None` where the file isn't as
+    /// it was left, so that nothing may be moved into it.
     pub(crate) fn moving(&self) -> Option<Moving<'_>> {
         let mut noted = self.noted();
         self.look_at_database(&mut noted);

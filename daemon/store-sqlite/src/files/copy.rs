@@ -1,8 +1,8 @@
 //! A whole copy of a database, of one moment, while its daemon goes on selling: SQLite's online
-//! backup, of which every step belongs to one read transaction. Without it the backup would begin
-//! again whenever the daemon writes between two steps, and would never end beside a sale. A reader
-//! doesn't hold up the writer; but the log can't start over before the copy is done, so it grows
-//! meanwhile.
+//! backup, of which every step belongs to one read transaction. Without that transaction the backup
+//! would begin again whenever the daemon writes between two steps, and would never end beside a
+//! sale. A reader doesn't hold up the writer; but the log can't start over before the copy is done,
+//! so it grows meanwhile.
 //!
 //! The copy is judged, as `doctor` judges a database, before it is reported as made.
 
@@ -29,7 +29,7 @@ const STEP_PAGES: i32 = 1_024;
 /// meanwhile waits for so much at most, not for all of it at the end.
 const STEPS_PER_SYNC: u32 = 4;
 
-/// Its integrity is looked at for as long as that takes: nobody waits for it.
+/// The integrity check of a copy may take as long as it needs: nobody waits for it.
 const NO_LIMIT: Duration = Duration::MAX;
 
 /// A copy that is whole, on the disk, and found to be in order.
@@ -90,8 +90,9 @@ pub(crate) enum Purpose {
     /// To be kept. It is one file that can be read where nothing can be written, and it knows its
     /// moment.
     Keep,
-    /// To be a daemon's database. It gets a new name, as its decisions go on otherwise than those
-    /// of the source: a gateway that knew that one starts over with this one.
+    /// To be a daemon's database. The copy gets a new store id, because its decisions go on
+    /// otherwise than those of the source: a gateway that knew the source starts over with the
+    /// copy.
     Live,
 }
 
@@ -128,7 +129,8 @@ pub(crate) fn copy_for(purpose: Purpose, from: &Path, to: &Path) -> Result<Copie
 pub(crate) const RESCUED: &str = ".rescued-";
 
 /// Copies a database by the connection that has it open: into the folder where it belongs, or the
-/// working folder where that is gone or takes no copy. The error says why it is in neither.
+/// working folder where that is gone or takes no copy. The error says why the copy is in neither
+/// folder.
 pub(crate) fn rescue(source: &Connection, path: &Path) -> Result<PathBuf, String> {
     let name = path.file_name().map(Path::new).unwrap_or(Path::new("seckill.db"));
     let end = format!("{RESCUED}{}", open::stamp());
@@ -145,10 +147,10 @@ pub(crate) fn rescue(source: &Connection, path: &Path) -> Result<PathBuf, String
     }
 }
 
-/// The end of the name of such a copy that isn't in order.
+/// The end of the name of a rescued copy that isn't in order.
 const DAMAGED: &str = ".damaged";
 
-/// Likewise, and looks at the copy: another program wrote into what is open.
+/// Rescues likewise, and judges the copy, because another program wrote into the open files.
 pub(crate) fn rescue_what_is_left(source: &Connection, path: &Path) -> Result<PathBuf, String> {
     let copy = rescue(source, path)?;
     let Err(error) = judge(path, &copy) else { return Ok(copy) };
@@ -159,7 +161,7 @@ pub(crate) fn rescue_what_is_left(source: &Connection, path: &Path) -> Result<Pa
     }
 }
 
-/// Until it is whole and on the disk it has another name.
+/// Until the copy is whole and on the disk it has another name.
 fn rescue_to(source: &Connection, to: &Path) -> rusqlite::Result<()> {
     let begun = open::beside(to, ".unfinished");
     let target = make(&begun).map_err(|error| failed_to_write(io::Error::other(error)))?;
@@ -175,7 +177,7 @@ fn rescue_to(source: &Connection, to: &Path) -> rusqlite::Result<()> {
     copied
 }
 
-/// All of it of one moment.
+/// Copies everything, of one moment.
 fn copy_begun(source: &Connection, to: &Path, target: &File) -> rusqlite::Result<()> {
     source.execute_batch("BEGIN")?;
     let copied = copy_pages(source, to, target);
@@ -188,7 +190,7 @@ fn begin(path: &Path) -> Result<Connection, CopyError> {
     let has_log = open::beside(path, "-wal").exists();
     let begun = connect(path, has_log).and_then(begun).or_else(|error| {
         match error.sqlite_error_code() {
-            // Where nothing can be written beside it: then nobody can change it either.
+            // Nothing can be written beside the database: then nobody can change it either.
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if !has_log => {
                 examine::connect(path, has_log).and_then(begun)
             }
@@ -235,7 +237,8 @@ fn make(path: &Path) -> Result<File, CopyError> {
 fn copy_pages(source: &Connection, to: &Path, target: &File) -> rusqlite::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(to, flags)?;
-    // What is cut short is thrown away, so no journal is wanted; it is synced by its own file.
+    // A copy that is cut short is thrown away, so no journal is wanted; the copy is synced by its
+    // own file.
     copy.pragma_update(None, "journal_mode", "OFF")?;
     copy.pragma_update(None, "synchronous", "OFF")?;
     let backup = Backup::new(source, &mut copy)?;
@@ -244,7 +247,8 @@ fn copy_pages(source: &Connection, to: &Path, target: &File) -> rusqlite::Result
         match backup.step(STEP_PAGES)? {
             StepResult::Done => return Ok(()),
             StepResult::More => {}
-            // Neither can be: the source's transaction has begun, the target is ours alone.
+            // Busy or locked can't be: the source's transaction has begun, and the target is ours
+            // alone.
             _ => return Err(rusqlite::Error::InvalidQuery),
         }
         steps += 1;
@@ -258,12 +262,12 @@ fn failed_to_write(error: io::Error) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }
 
-/// Makes of the bare pages what the copy is for, in one file with nothing beside it. Says of which
-/// moment it is, where it was copied from a copy that knew that.
+/// Makes of the bare pages what the copy is for, in one file with nothing beside it. Returns the
+/// copy's moment; a copy of a copy has the first one's, where that is known.
 fn settle(purpose: Purpose, path: &Path, moment: EpochMs) -> rusqlite::Result<Option<EpochMs>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    // Nobody else has it, so that no memory has to be shared by a file.
+    // No other process has the copy open, so that no memory has to be shared by a file.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     let (mode, moment) = match purpose {
         Purpose::Keep => {
@@ -296,7 +300,7 @@ fn judge(from: &Path, to: &Path) -> Result<Examined, CopyError> {
     Err(CopyError::Faulty { path: from.to_owned(), faults })
 }
 
-/// A full disk in words: SQLite's own say that the database is full.
+/// A full disk in words: SQLite's own words say that the database is full.
 fn sentence_of(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),

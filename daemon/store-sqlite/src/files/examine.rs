@@ -1,5 +1,5 @@
-//! A whole look at a database, for `doctor` and for every copy: integrity, schema, books. It
-//! changes no byte of it, and a daemon that has it open goes on meanwhile.
+//! A whole look at a database, for `doctor` and for every copy: integrity, schema, books. The look
+//! changes no byte of the database, and a daemon that has it open goes on meanwhile.
 
 use std::fs;
 use std::path::Path;
@@ -46,10 +46,10 @@ pub struct Examined {
 }
 
 /// Looks at the database; `None` when there is none. The check of its integrity is given up after
-/// `timeout`. It blocks, so it wants a thread that may.
+/// `timeout`. It blocks, so call it on a thread that may.
 ///
 /// # Errors
-/// It isn't ours, is newer than this build, is damaged, or can't be read.
+/// The database isn't ours, is newer than this build, is damaged, or can't be read.
 pub fn examine(path: &Path, timeout: Duration) -> Result<Option<Examined>, OpenError> {
     let bytes = match open::size(path)? {
         None => return Ok(None),
@@ -72,16 +72,16 @@ pub fn examine(path: &Path, timeout: Duration) -> Result<Option<Examined>, OpenE
     let has_log = || open::beside(path, "-wal").exists();
     let (before, mut seen) = (has_log(), look(path, &blank, has_log(), timeout));
     if !before && has_log() {
-        // A daemon started in the midst: what was read without its log may be of two moments.
+        // A daemon started meanwhile: what was read without its log may be of two moments.
         seen = look(path, &blank, true, timeout);
     }
     seen.map(Some)
 }
 
-/// Whether a start would find the store that was there. It changes nothing.
+/// Whether a start would find the store that was there. Changes nothing.
 ///
 /// # Errors
-/// It would be refused, or that can't be found out.
+/// A start would be refused, or that can't be found out.
 pub fn recognise(named: &Path) -> Result<(), OpenError> {
     let path = open::real(named);
     let expected = IdFiles::of(named, &path).expected()?;
@@ -91,7 +91,7 @@ pub fn recognise(named: &Path) -> Result<(), OpenError> {
             return open::was_none(&path, &expected).and_then(|()| open::has_no_log(&path));
         }
         Ok(Some(_)) => {}
-        // Whether it can be made is another question.
+        // Whether a store can be made there is another question.
         Err(_) => return Ok(()),
     }
     let has_log = open::beside(&path, "-wal").exists();
@@ -112,7 +112,7 @@ fn look(
     if header.is_blank() {
         return Ok(blank.clone());
     }
-    // One moment for all of it.
+    // Everything is read of one moment.
     let moment = connection.unchecked_transaction().map_err(failed)?;
     let faults = within(timeout, &connection, integrity).map_err(failed)?;
     if faults.as_ref().is_some_and(|faults| !faults.is_empty()) {

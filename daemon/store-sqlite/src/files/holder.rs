@@ -1,5 +1,5 @@
-//! Who holds a database: read from the kernel's list of locks, as trying the lock could be in the
-//! way of a daemon that starts at that moment; and which files a process has open, from its own
+//! Who holds a database: read from the kernel's list of locks, because trying the lock could be in
+//! the way of a daemon that starts at that moment; and which files a process has open, from its own
 //! list of them.
 
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use crate::files::proc_locks::{self, Held, How};
 /// Device and number of a file: two names of one file have the same.
 pub(crate) type FileNumber = (u64, u64);
 
-/// That of a file that was found.
+/// The number of a file that was found.
 pub(crate) fn number(found: &Metadata) -> FileNumber {
     (found.dev(), found.ino())
 }
@@ -54,8 +54,8 @@ pub(crate) fn number_of_open(path: &Path) -> Option<FileNumber> {
     fs::metadata(file).ok().as_ref().map(number)
 }
 
-/// Which of the database and what SQLite keeps beside it are no longer, at their paths, the files
-/// that a process has open; in words. `None` where its files can't be looked at.
+/// Says in words which of the database's files (itself and those that SQLite keeps beside it) are
+/// no longer the ones that a process has open. `None` where the process's files can't be looked at.
 #[must_use]
 pub fn out_of_place(pid: u32, database: &Path) -> Option<Vec<String>> {
     fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
@@ -70,12 +70,12 @@ pub fn out_of_place(pid: u32, database: &Path) -> Option<Vec<String>> {
     Some(off.collect())
 }
 
-/// What is wrong with a path that is to lead to a file that is open; `None` when nothing is.
+/// What is wrong with a path that is to lead to an open file; `None` when nothing is.
 pub(crate) fn off(path: &Path, is_open: impl Fn(FileNumber) -> bool) -> Option<String> {
     off_as_found(path, fs::metadata(path), is_open)
 }
 
-/// Likewise where a link to that file won't do.
+/// Likewise, where a link to that file isn't enough.
 pub(crate) fn off_itself(path: &Path, is_open: impl Fn(FileNumber) -> bool) -> Option<String> {
     off_as_found(path, fs::symlink_metadata(path), is_open)
 }

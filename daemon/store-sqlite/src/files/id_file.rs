@@ -2,8 +2,8 @@
 //! another store there, or none, is refused and doesn't sell all of the stock again. A line is an
 //! id; while a restore is at work there are two, as either store may be found.
 //!
-//! Where the configured path is a link, it stands beside the link as well: a link that is turned to
-//! another store is found out, too.
+//! Where the configured path is a link, the file stands beside the link as well, so that a link
+//! that was turned to another store is found, too.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,33 +14,33 @@ use protocol::escaped;
 
 use crate::engine::open::{OpenError, beside, sync_folder};
 
-/// The end of its name.
+/// The end of the file's name.
 pub const ID: &str = ".id";
 
-/// The end of the name that it has until it is whole and on the disk.
+/// The end of the name that the file has until it is whole and on the disk.
 const BEGUN: &str = ".new";
 
-/// Characters of a line that are shown: an id, and what `place` adds to it.
+/// Characters of a line that are shown: an id, and what `open_files` adds to it.
 const ID_CHARS_MAX: usize = 100;
 
-/// Bytes of it that are read: some dozens of ids.
+/// Bytes of the file that are read: some dozens of ids.
 const BYTES_MAX: u64 = 4_096;
 
 /// The file, or the two of a path that is a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdFiles(Vec<PathBuf>);
 
-/// What one of them says.
+/// What one of the files says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expected {
-    /// Which.
+    /// The file.
     pub(crate) file: PathBuf,
-    /// The stores of which any may lie there.
+    /// The stores of which any may lie at the path.
     pub(crate) ids: Vec<String>,
 }
 
 impl IdFiles {
-    /// Those of the database at `path`, which the configuration calls `named`.
+    /// The files of the database at `path`, which the configuration calls `named`.
     pub(crate) fn of(named: &Path, path: &Path) -> Self {
         let mut files = vec![beside(path, ID)];
         // `path` is real: a name that leads elsewhere by a folder only is the same file's.
@@ -55,7 +55,7 @@ impl IdFiles {
         Self(files)
     }
 
-    /// What they say; nothing where there are none.
+    /// What the files say; nothing where there are none.
     pub(crate) fn expected(&self) -> Result<Vec<Expected>, OpenError> {
         let mut all = Vec::new();
         for file in &self.0 {
@@ -66,8 +66,8 @@ impl IdFiles {
         Ok(all)
     }
 
-    /// Says that any of these stores may lie there. It may be killed at any time: each file is the
-    /// old one or the new one, whole.
+    /// Writes that any of these stores may lie there. A kill at any time leaves each file old or
+    /// new, and whole.
     pub(crate) fn write(&self, ids: &[&str]) -> Result<(), OpenError> {
         for file in &self.0 {
             if read(file).is_ok_and(|found| found.is_some_and(|found| found == ids)) {
@@ -81,8 +81,9 @@ impl IdFiles {
         Ok(())
     }
 
-    /// Sees to it that they are there and say this one, while its database lies at its path. Where
-    /// it doesn't, one that says another is left as it is: somebody may have put that store there.
+    /// Makes sure that the files are there and name this store, while its database lies at its
+    /// path. Where it doesn't, a file that names another store is left as it is: somebody may have
+    /// put that store there.
     pub(crate) fn keep(&self, id: &str, is_in_place: bool) -> Result<(), OpenError> {
         let missing = |file: &PathBuf| is_in_place || matches!(read(file), Ok(None));
         Self(self.0.iter().filter(|file| missing(file)).cloned().collect()).write(&[id])
@@ -113,7 +114,7 @@ fn read(file: &Path) -> Result<Option<Vec<String>>, OpenError> {
             Ok(Some(ids.map(str::to_owned).collect()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        // What stands in its folder's place is no folder.
+        // Something that is no folder stands in the folder's place.
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
         Err(error) => Err(OpenError::Io { path: file.to_owned(), why: error.to_string() }),
     }

@@ -1,6 +1,6 @@
 //! The lock that says that a daemon, or a restore, has a database: held on `<store>.lock`, a file
-//! that stays behind, as removing it would race with the next daemon's look at it. Where somebody
-//! else removes or replaces it, it is made and locked again.
+//! that stays behind, because removing it would race with the next daemon's look at it. Where
+//! somebody else removes or replaces the file, it is made and locked again.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -47,8 +47,8 @@ pub(crate) fn hold(database: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Older versions left it open to others. Only its owner can change that, and it is no reason not
-/// to start.
+/// Older versions left the file open to others. Only its owner can change that, and a failure is no
+/// reason not to start.
 fn tighten(file: &File) {
     if file.metadata().is_ok_and(|found| found.mode() & 0o7777 & !MODE != 0) {
         let _ = file.set_permissions(Permissions::from_mode(MODE));
@@ -62,15 +62,16 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// One that is held already.
+    /// A lock that is held already.
     pub(crate) fn new(database: &Path, file: File) -> Self {
         Self { database: database.to_owned(), file: Mutex::new(file) }
     }
 
-    /// Makes and locks the file again where its path no longer leads to it. True where that was so.
+    /// Makes and locks the file again where its path no longer leads to it. True where the file was
+    /// made.
     ///
     /// # Errors
-    /// It can't be made, or another process has it by now.
+    /// The file can't be made, or another process has the lock by now.
     pub(crate) fn keep(&self) -> Result<bool, OpenError> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let number = |found: fs::Metadata| (found.dev(), found.ino());

@@ -1,8 +1,8 @@
 //! Whether the files that are open are still those at their paths. A file that was removed, moved
 //! or replaced goes on taking what is written, and the next start wouldn't find it; so nothing is
-//! accepted until it is back. It is looked at by `stat`, as closing a second descriptor of the
-//! database would drop SQLite's locks on it. `contents` looks whether another program wrote into
-//! them.
+//! accepted until the file is back. Files are looked at by `stat`, because closing a second
+//! descriptor of the database would drop SQLite's locks on it. `contents` looks whether another
+//! program wrote into them.
 //!
 //! The writer looks before each transaction, the keeper twice a second. The keeper also keeps the
 //! lock and the file with the store's id where they belong.
@@ -34,8 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The ends of the names of what SQLite has open beside a database while a daemon runs.
 const OPEN_BESIDE: [&str; 2] = ["-wal", "-shm"];
 
-/// What belongs at a path where another program wrote into the files, behind its id: the id alone
-/// says nothing then, as an older copy has it too.
+/// Written behind a store's id where another program wrote into its files: the id alone says
+/// nothing then, because an older copy has the same.
 const BEFORE: &str = ", before another program wrote into its files";
 
 /// Where the open files belong.
@@ -59,8 +59,8 @@ pub(crate) struct OpenFiles {
 }
 
 impl OpenFiles {
-    /// That of the database at `path`, which the configuration calls `named`, when every connection
-    /// to it is open. `data` is the database's file.
+    /// The open files of the database at `path`, which the configuration calls `named`, when every
+    /// connection to it is open. `data` is the database's file.
     pub(crate) fn of(
         named: &Path,
         path: &Path,
@@ -73,7 +73,7 @@ impl OpenFiles {
             let beside = beside(path, end);
             let open = match number_of_open(&beside) {
                 Some(open) => open,
-                // Where the list of open files can't be read.
+                // The list of open files can't be read.
                 None => number(&std::fs::metadata(&beside)?),
             };
             files.push((beside, open));
@@ -104,8 +104,8 @@ impl OpenFiles {
         &self.path
     }
 
-    /// Whether its folder is the one that it was opened in, and not one that was made or mounted in
-    /// that one's place.
+    /// Whether the database's folder is the one that it was opened in, and not one that was made or
+    /// mounted in its place.
     fn has_its_folder(&self) -> bool {
         folder_of(&self.path) == self.folder
     }
@@ -115,7 +115,7 @@ impl OpenFiles {
         &self.contents
     }
 
-    /// Why they are out of their place, as it was when somebody looked last.
+    /// Why the files are out of their place, as the last look found it.
     pub(crate) fn displaced(&self) -> Option<Cause> {
         self.displaced.borrow().clone()
     }
@@ -127,7 +127,7 @@ impl OpenFiles {
 
     /// Looks now.
     pub(crate) fn look(&self) -> Option<Cause> {
-        // Held meanwhile, so that of two who look at once the later one has the last word.
+        // Held during the look, so that of two looks at once the later one has the last word.
         let unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_left.load(Ordering::Relaxed) {
             return self.displaced();
@@ -148,7 +148,7 @@ impl OpenFiles {
                     Some(_) => "nothing is accepted any more",
                 };
                 tracing::error!(%cause, "{outlook}; an ordered stop copies what is open");
-                // Full, it is about to look anyway.
+                // Where the channel is full, the keeper is about to look anyway.
                 let _ = self.wake.get().map(|wake| wake.try_send(Wake::Displaced));
             }
             (Some(true), None) => {
@@ -162,7 +162,7 @@ impl OpenFiles {
     /// What is wrong with the files, in words.
     fn wrong(&self, unlocked: Option<String>) -> Option<String> {
         let is_off = |(path, number): &(PathBuf, FileNumber)| match *path == self.path {
-            // SQLite would look beside the file that a link leads to for its log.
+            // SQLite would look for the log beside the file that a link leads to.
             true => off_itself(path, |found| found == *number),
             false => off(path, |found| found == *number),
         };
@@ -175,21 +175,21 @@ impl OpenFiles {
         Some(format!("the open database isn't what it was: {wrong}"))
     }
 
-    /// Why the next start would be refused, as it was when the keeper looked last.
+    /// Why the next start would be refused, as the keeper's last look found it.
     pub(crate) fn closed_to_a_start(&self) -> Option<Cause> {
         self.closed_to_a_start.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks whether the files could be opened for writing once more. What is open stays so when
-    /// its permissions are taken away, or the way to it becomes read-only.
+    /// Looks whether the files could be opened for writing once more. An open file stays open when
+    /// its permissions are taken away, or when its file system becomes read-only.
     fn look_ahead(&self) {
         let refused = |(path, _): &(PathBuf, FileNumber)| {
             let error = rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK).err()?;
-            // One that is gone is out of its place, or was removed by the closing.
+            // A file that is gone is out of its place, or was removed by the closing.
             let is_gone = error == Errno::NOENT;
             (!is_gone).then(|| format!("{}: {}", path.display(), io::Error::from(error)))
         };
-        // While they are elsewhere, only that is shown.
+        // While the files are out of their place, only that is shown.
         let refused = match self.displaced() {
             Some(_) => None,
             None => self.files.iter().find_map(refused),
@@ -247,7 +247,7 @@ enum Wake {
 }
 
 impl FilesKeeper {
-    /// Starts it for the store of this id.
+    /// Starts the keeper for the store of this id.
     pub(crate) fn start(
         place: Arc<OpenFiles>,
         lock: Arc<Lock>,
@@ -255,7 +255,7 @@ impl FilesKeeper {
         id: String,
     ) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
-        // At once, and not at the next look: a kill or a stop may come before.
+        // The keeper is woken at once, and not at its next look: a kill or a stop may come before.
         let _ = place.wake.set(wake.clone());
         let work = move || {
             let streak = Streak::default();
@@ -264,7 +264,7 @@ impl FilesKeeper {
                 if !ends {
                     keep_lock(&lock, &place);
                 }
-                // At the end as well: the next start has to know which store was here.
+                // Done at the end as well: the next start has to know which store was here.
                 let is_in_place = place.look().is_none();
                 place.look_ahead();
                 keep_id(&id_files, &id, &place, is_in_place, &streak);
@@ -280,7 +280,7 @@ impl FilesKeeper {
 
 impl Drop for FilesKeeper {
     fn drop(&mut self) {
-        // An error means that it has died, which is logged below.
+        // An error means that the keeper has died, which is logged below.
         let _ = self.wake.send(Wake::End);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that looks after the database's place has died");
@@ -288,8 +288,8 @@ impl Drop for FilesKeeper {
     }
 }
 
-/// What must outlive the work of the writing thread. It is let go of in this sequence when the
-/// thread ends.
+/// What must outlive the work of the writing thread. The fields are dropped in this sequence when
+/// the thread ends.
 pub(crate) struct Ground {
     place: Arc<OpenFiles>,
     data: Arc<File>,
@@ -317,7 +317,7 @@ impl Ground {
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        // Handles of the store may outlive this and keep the file open.
+        // Handles of the store may live longer and keep the file open.
         let _ = self.data.unlock();
     }
 }
@@ -345,7 +345,7 @@ fn keep_lock(lock: &Lock, place: &OpenFiles) {
 fn keep_id(id_files: &IdFiles, id: &str, place: &OpenFiles, is_in_place: bool, streak: &Streak) {
     let kept = match place.contents.wrong() {
         None => id_files.keep(id, is_in_place),
-        // A start that took what lies there for the sale's own would sell its stock once more.
+        // A start that took these files for the sale's own would sell their stock once more.
         Some(_) => id_files.write(&[&format!("{id}{BEFORE}")]),
     };
     match kept {

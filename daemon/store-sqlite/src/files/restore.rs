@@ -1,4 +1,4 @@
-//! Puts a copy in a database's place. Nothing is ever deleted of what stood there: it is kept aside
+//! Puts a copy in a database's place. Nothing of the old database is ever deleted: it is kept aside
 //! under a name with the time.
 //!
 //! A log that lies beside a database is taken for its own, so the old one's must not meet the new
@@ -55,7 +55,7 @@ pub struct Aside {
 /// Why nothing was restored. What stood there stands there still.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
-    /// A daemon or another program has the database, or it isn't ours to replace.
+    /// A daemon or another program has the database open, or it isn't ours to replace.
     #[error(transparent)]
     Place(#[from] OpenError),
     /// The file to restore isn't fit.
@@ -71,7 +71,7 @@ pub enum RestoreError {
 /// # Errors
 /// What stood there stands there still, unless the folder can't be synced at the very end.
 pub fn restore(from: &Path, path: &Path) -> Result<Restored, RestoreError> {
-    // Before a folder is made for the database.
+    // Checked before a folder is made for the database.
     if open::size(from)?.is_none() {
         return Err(CopyError::Absent(from.to_owned()).into());
     }
@@ -85,7 +85,7 @@ pub fn restore(from: &Path, path: &Path) -> Result<Restored, RestoreError> {
     let owner = owner_of(&path)?;
     own(&lock, owner, &open::beside(&path, open::LOCK))?;
     is_replaceable(&path)?;
-    // What a restore that was cut off left. It never was the database.
+    // A restore that was cut off left this file. It never was the database.
     remove_with_all_beside(&fresh)?;
     let made = copy_for(Purpose::Live, from, &fresh).map_err(RestoreError::from);
     let done = made.and_then(|copied| {
@@ -94,7 +94,7 @@ pub fn restore(from: &Path, path: &Path) -> Result<Restored, RestoreError> {
         Ok(Restored { path: path.clone(), copied, aside })
     });
     if done.is_err() {
-        // Its error would hide the one that counts; the next restore removes it.
+        // An error here would hide the one that counts; the next restore removes the file.
         let _ = remove_with_all_beside(&fresh);
     }
     drop(lock);
@@ -128,8 +128,8 @@ fn own(file: &File, (user, group): (u32, u32), path: &Path) -> Result<(), OpenEr
     })
 }
 
-/// Errs on the database of another program: the path is wrong then. What is damaged, newer or no
-/// database at all is what restoring is for.
+/// Errs on the database of another program: the path is wrong then. A file that is damaged, newer
+/// or no database at all is what restoring is for.
 fn is_replaceable(path: &Path) -> Result<(), OpenError> {
     if open::size(path)?.unwrap_or(0) == 0 || open::is_sqlite(path).is_err() {
         return Ok(());
@@ -153,7 +153,7 @@ fn replace(
     own(&file, owner, fresh)?;
     file.sync_all().map_err(|error| failed(fresh, &error))?;
     let damage = fold(path)?;
-    // Held until the place is another's.
+    // Held until the new database has the name.
     let alone = alone(path)?;
     let aside = aside_name(path);
     if alone.is_some() {
@@ -183,8 +183,8 @@ fn id_of(fresh: &Path) -> Result<String, OpenError> {
     id.ok_or_else(|| OpenError::Corrupt { path: fresh.to_owned(), why: "it has no id".to_owned() })
 }
 
-/// Says that the copy may be found as well as the database before it: a start between the two next
-/// steps must take either.
+/// Writes that the copy may be found as well as the database before it: a start between the two
+/// next steps must take either.
 fn announce(id_files: &IdFiles, id: &str, owner: (u32, u32)) -> Result<(), OpenError> {
     let expected = id_files.expected()?;
     if expected.is_empty() {
@@ -209,8 +209,8 @@ fn own_all(id_files: &IdFiles, owner: (u32, u32)) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Moves the log into the database, as a daemon's ordered stop does; closing removes it then. Says
-/// why where the damage is such that it can't be done; errs where it could be done another time.
+/// Moves the log into the database, as a daemon's ordered stop does; closing removes it then.
+/// Returns why where the damage makes that impossible; errs where it could be done another time.
 fn fold(path: &Path) -> Result<Option<String>, OpenError> {
     // SQLite removes the log of a database without a page.
     match open::size(path)?.unwrap_or(0) {
@@ -245,7 +245,7 @@ fn fold(path: &Path) -> Result<Option<String>, OpenError> {
 }
 
 /// Errs while any other process has the database open: SQLite keeps a lock on it for as long, and
-/// on its end such a process would remove the log by its name, which is the new one's by then.
+/// at its end such a process would remove the log by its name, which is the new database's by then.
 /// `None` where there is no database.
 fn alone(path: &Path) -> Result<Option<File>, OpenError> {
     let file = match OpenOptions::new().read(true).write(true).open(path) {

@@ -49,7 +49,7 @@ pub(super) async fn cost(stage: &Stage) -> Result<Vec<Row>> {
     let what = "sold-out answers while all metrics are read every second";
     let read = Row::compared("metrics", what, "nobody reads", &rounds, Wanted::AtLeast(0.98));
     let what = "an answer's part of the metrics, of its processor time";
-    let counted = Row::told("metrics", what, "%", &parts, Wanted::Below(PER_CENT_MAX));
+    let counted = Row::measured("metrics", what, "%", &parts, Wanted::Below(PER_CENT_MAX));
     let each = Spread::of(&nanoseconds).median;
     Ok(vec![
         read,

@@ -54,7 +54,7 @@ pub(super) async fn memory(stage: &Stage) -> Result<Vec<Row>> {
     stop(daemon).await?;
     #[expect(clippy::cast_precision_loss, reason = "bytes for people")]
     let each = (bought - placed) * KIB_PER_MIB * 1024.0 / (million - hundred_thousand) as f64;
-    let row = |what: &str, value, wanted| Row::told("memory", what, "MiB", &[value], wanted);
+    let row = |what: &str, value, wanted| Row::measured("memory", what, "MiB", &[value], wanted);
     Ok(vec![
         row("resident at rest", rest, Wanted::Below(40.0)),
         row(&format!("resident with {hundred_thousand} queued"), queued, Wanted::Below(150.0)),
@@ -63,7 +63,7 @@ pub(super) async fn memory(stage: &Stage) -> Result<Vec<Row>> {
             repeated - placed,
             Wanted::Below(10.0),
         ),
-        row(&format!("resident with {million} buyers served"), bought, Wanted::Told)
+        row(&format!("resident with {million} buyers served"), bought, Wanted::Nothing)
             .note(format!("{each:.0} bytes per buyer, who is remembered while the product is")),
     ])
 }
@@ -78,12 +78,13 @@ pub(super) async fn start(stage: &Stage) -> Result<Vec<Row>> {
     let size = std::fs::metadata(program(stage)?)?.len();
     #[expect(clippy::cast_precision_loss, reason = "mebibytes for people")]
     let size = size as f64 / (1024.0 * 1024.0);
-    let row =
-        |what: &str, values: &[f64]| Row::told("start", what, "ms", values, Wanted::Below(150.0));
+    let row = |what: &str, values: &[f64]| {
+        Row::measured("start", what, "ms", values, Wanted::Below(150.0))
+    };
     Ok(vec![
         row("start to first answer, no database yet", &fresh),
         row("start to first answer, database there", &again),
-        Row::told("start", "size of the program", "MiB", &[size], Wanted::Told),
+        Row::measured("start", "size of the program", "MiB", &[size], Wanted::Nothing),
     ])
 }
 

@@ -209,7 +209,7 @@ pub(super) async fn latency(stage: &Stage) -> Result<Vec<Row>> {
     }
     let what =
         format!("p99 of charge.do at {:.0}/s, half the highest rate, open loop", highest / 2.0);
-    let row = Row::told("latency", &what, "ms", &p99, Wanted::Below(10.0));
+    let row = Row::measured("latency", &what, "ms", &p99, Wanted::Below(10.0));
     let (p50, longest) = (Spread::of(&p50).median, Spread::of(&longest));
     Ok(vec![row.note(format!(
         "p50 {p50:.1} ms, longest {:.0} / {:.0} / {:.0} ms, {unsent} requests not sent in time",

@@ -37,10 +37,10 @@ struct Up {
     /// The name server's version where it is to be another.
     #[arg(long, default_value = "")]
     name_server_version: String,
-    /// Requests must be signed; the test account's files are told.
+    /// Requests must be signed; the test account's files are printed.
     #[arg(long)]
     acl: bool,
-    /// Connections must be TLS; the certificate to trust is told.
+    /// Connections must be TLS; the certificate to trust is printed.
     #[arg(long)]
     tls: bool,
     /// The name server's port.

@@ -19,7 +19,7 @@ const ROOT_SECRET_KEY: &str = "rootSK123456";
 /// The topic that the test account may use: the one of the Java services and of the profiles.
 const ORDER_TOPIC: &str = "SECKILL_CHARGE_ORDER_TOPIC";
 
-/// Java 17 keeps these to itself unless told otherwise; the broker's memory-mapped files need them.
+/// Java 17 keeps these packages to itself by default; the broker's memory-mapped files need them.
 const OPENED: [&str; 5] = [
     "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
     "--add-opens=java.base/jdk.internal.ref=ALL-UNNAMED",

@@ -11,7 +11,7 @@ impl Broker {
     /// Runs `mqadmin` with these arguments at this broker's name server and returns what it prints.
     ///
     /// # Errors
-    /// It can't be run, or ends with a fault; what it printed is told.
+    /// The tool can't be run, or ends with a fault; what it printed is in the error.
     pub async fn mqadmin(&self, arguments: &[&str]) -> Result<String> {
         let mut java = Command::new("java");
         java.args(["-Xms64m", "-Xmx256m", "-cp"])
@@ -35,7 +35,7 @@ impl Broker {
     /// What the group hasn't consumed yet, by `mqadmin consumerProgress`.
     ///
     /// # Errors
-    /// As [`Broker::mqadmin`], or it doesn't tell.
+    /// As [`Broker::mqadmin`], or the tool prints no total.
     pub async fn diff_total(&self, group: &str) -> Result<u64> {
         let told = self.mqadmin(&["consumerProgress", "-g", group]).await?;
         let line = told.lines().find_map(|line| line.strip_prefix("Consume Diff Total:"));

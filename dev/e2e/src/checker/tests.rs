@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{Books, faults};
-use crate::buyers::{Buyer, Ledger, Told};
+use crate::buyers::{Buyer, BuyerAnswer, Ledger};
 
 const SCHEMA: &str = "
 CREATE TABLE t_seckill_product (prod_id TEXT, initial_stock INTEGER, added_stock INTEGER,
@@ -23,24 +23,34 @@ INSERT INTO t_seckill_order VALUES ('a', 'p', '1', 2, NULL, 0), ('b', 'p', '2', 
 
 /// Buyer 1 got order a, buyer 2's order b failed, buyer 3 was refused: one of two units is left.
 fn story() -> Vec<Buyer> {
-    let buyer = |phone: &str, told: &[Told]| Buyer { phone: phone.to_owned(), told: told.to_vec() };
+    let buyer = |phone: &str, told: &[BuyerAnswer]| Buyer {
+        phone: phone.to_owned(),
+        answers: told.to_vec(),
+    };
     vec![
-        buyer("1", &[queued("a"), Told::Nothing("cut".to_owned()), Told::Placed("a".to_owned())]),
+        buyer(
+            "1",
+            &[
+                queued("a"),
+                BuyerAnswer::Nothing("cut".to_owned()),
+                BuyerAnswer::Placed("a".to_owned()),
+            ],
+        ),
         buyer("2", &[queued("b"), failed("sold_out"), refused()]),
         buyer("3", &[refused()]),
     ]
 }
 
-fn queued(id: &str) -> Told {
-    Told::Queued(id.to_owned())
+fn queued(id: &str) -> BuyerAnswer {
+    BuyerAnswer::Queued(id.to_owned())
 }
 
-fn failed(reason: &str) -> Told {
-    Told::Failed { id: "b".to_owned(), reason: reason.to_owned() }
+fn failed(reason: &str) -> BuyerAnswer {
+    BuyerAnswer::Failed { id: "b".to_owned(), reason: reason.to_owned() }
 }
 
-fn refused() -> Told {
-    Told::Refused("40006".to_owned())
+fn refused() -> BuyerAnswer {
+    BuyerAnswer::Refused("40006".to_owned())
 }
 
 fn judged(change: &str, buyers: Vec<Buyer>) -> anyhow::Result<Vec<String>> {
@@ -78,15 +88,19 @@ fn faults_of_the_books_are_found() -> anyhow::Result<()> {
 #[test]
 fn what_buyers_were_told_must_stand() -> anyhow::Result<()> {
     for (buyer, told, wanted) in [
-        (0, vec![queued("x"), Told::Placed("a".to_owned())], "the order has no outcome"),
+        (0, vec![queued("x"), BuyerAnswer::Placed("a".to_owned())], "the order has no outcome"),
         (1, vec![queued("a"), refused()], "the order is another's"),
         (1, vec![queued("b"), failed("price_differs")], "and the books have"),
-        (1, vec![Told::Placed("b".to_owned())], "told of an order at the end, and has none"),
+        (1, vec![BuyerAnswer::Placed("b".to_owned())], "told of an order at the end, and has none"),
         (0, vec![queued("a"), refused()], "told 40006 at the end, and has an order"),
-        (0, vec![queued("a"), Told::NoOrder("41004".to_owned())], "told that there is no order"),
+        (
+            0,
+            vec![queued("a"), BuyerAnswer::NoOrder("41004".to_owned())],
+            "told that there is no order",
+        ),
     ] {
         let mut buyers = story();
-        buyers[buyer].told.clone_from(&told);
+        buyers[buyer].answers.clone_from(&told);
         let found = judged("", buyers)?;
         assert!(found.iter().any(|fault| fault.contains(wanted)), "{told:?}: {found:?}");
     }
@@ -97,15 +111,15 @@ fn what_buyers_were_told_must_stand() -> anyhow::Result<()> {
 fn two_ids_are_one_too_many_unless_one_failed() -> anyhow::Result<()> {
     let duplicate = "INSERT INTO seckill_duplicate VALUES ('c')";
     let mut buyers = story();
-    buyers[0].told.insert(1, queued("c"));
+    buyers[0].answers.insert(1, queued("c"));
     let found = judged(duplicate, buyers)?;
     assert!(found.iter().any(|fault| fault.contains("several ids")), "{found:?}");
     let second = "INSERT INTO t_seckill_order VALUES ('d', 'p', '2', 2, NULL, 0);
         UPDATE t_seckill_order SET record_status = 1 WHERE order_id = 'a';";
     let mut buyers = story();
     buyers.remove(0);
-    buyers[0].told.pop();
-    buyers[0].told.extend([queued("d"), Told::Placed("d".to_owned())]);
+    buyers[0].answers.pop();
+    buyers[0].answers.extend([queued("d"), BuyerAnswer::Placed("d".to_owned())]);
     assert_eq!(judged(second, buyers)?, Vec::<String>::new());
     Ok(())
 }

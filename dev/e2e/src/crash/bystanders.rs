@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::sync::watch;
 
-use crate::buyers::{Told, phone, told_by_charge};
+use crate::buyers::{BuyerAnswer, answer_to_charge, phone};
 use crate::http::Client;
 
 /// Far from every crowd's buyers.
@@ -20,7 +20,7 @@ pub(super) fn phones() -> impl Iterator<Item = String> {
 }
 
 /// Asks until `over`, and returns how many answers were to the point. A daemon that is away, or
-/// can't tell yet, gives none.
+/// doesn't know yet, gives none.
 pub(super) async fn ask(
     gateway: String,
     prod_id: String,
@@ -37,10 +37,10 @@ pub(super) async fn ask(
         let phone = phone(FIRST + turn % BYSTANDERS);
         let (prod_id, price, code) = wrong[turn as usize % wrong.len()];
         let fields = [("userPhoneNum", &*phone), ("chargePrice", price), ("prodId", prod_id)];
-        match told_by_charge(client.post_form(&url, &fields).await) {
-            Told::Refused(told) if told == code => answers += 1,
-            Told::Nothing(_) => {}
-            Told::Refused(told) if told == "42002" => {}
+        match answer_to_charge(client.post_form(&url, &fields).await) {
+            BuyerAnswer::Refused(told) if told == code => answers += 1,
+            BuyerAnswer::Nothing(_) => {}
+            BuyerAnswer::Refused(told) if told == "42002" => {}
             other => bail!("{prod_id} for {price}: {other:?} instead of {code}"),
         }
         tokio::time::sleep(PAUSE).await;

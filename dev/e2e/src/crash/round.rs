@@ -1,5 +1,5 @@
 //! One round: a sale under way while the daemon lives its planned lives, then its last one, and the
-//! verdict. What is judged is only what was told over HTTP and what the database file holds.
+//! verdict. Only what was answered over HTTP and what the database file holds is judged.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -203,7 +203,7 @@ impl Stage {
         }
         sale.over.send_replace(true);
         round.bystanders = sale.bystanders.await.context("the bystanders' task")??;
-        // Whatever was told must stand after one more death, without a word of warning.
+        // Every answer must stand after one more death, without a word of warning.
         daemon.kill9()?;
         self.autopsy()?;
         let mut daemon = self.start(Until::Ready, "").await?;
@@ -311,7 +311,8 @@ impl Stage {
         Ok((death.point.to_owned(), struck))
     }
 
-    /// A drain that was stored must be in force in the next life, whoever died in between.
+    /// A drain that was stored must be in force in the next life, whichever process died in
+    /// between.
     async fn drained(
         &self,
         after: Duration,

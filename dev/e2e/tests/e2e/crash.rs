@@ -27,7 +27,7 @@ impl Sale {
         Self { crowd, progress, running }
     }
 
-    /// Waits until so many buyers have been told that they are queued.
+    /// Waits until so many buyers were answered that they are queued.
     pub(crate) async fn queued(&self, buyers: usize) -> Result<()> {
         until("the sale's midst", Duration::from_secs(60), || async {
             ensure!(!self.running.is_finished(), "the sale is over already");

@@ -1,4 +1,4 @@
-//! Disks that are full, read-only, slow or failing in the midst of a sale: nobody is told
+//! Disks that are full, read-only, slow or failing in the midst of a sale: nobody is answered
 //! "queueing" without cause, charges are refused with a code, and service comes back by itself.
 
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use protocol::Snapshot;
 use rusqlite::Connection;
-use seckill_e2e::buyers::{Crowd, Told, phone, told_by_charge};
+use seckill_e2e::buyers::{BuyerAnswer, Crowd, answer_to_charge, phone};
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Options, Until};
 use seckill_e2e::disk::{ReadOnly, SmallDisk, Tampering};
@@ -29,12 +29,11 @@ fn sale(daemon: &Daemon) -> Sale {
     Sale::begin(Crowd { arrive_over, ..Crowd::of_the_sale(vec![daemon.gateway_url()]) })
 }
 
-/// Charges of ever new buyers of another product until one isn't queued; says what that one is
-/// told.
-async fn first_refusal(daemon: &Daemon) -> Result<Told> {
+/// Charges of ever new buyers of another product until one isn't queued; returns that one's answer.
+async fn first_refusal(daemon: &Daemon) -> Result<BuyerAnswer> {
     for number in 5_000..6_000 {
-        let told = told_by_charge(daemon.charge(&phone(number), "pid_0003", "2000.000").await);
-        if !matches!(told, Told::Queued(_)) {
+        let told = answer_to_charge(daemon.charge(&phone(number), "pid_0003", "2000.000").await);
+        if !matches!(told, BuyerAnswer::Queued(_)) {
             return Ok(told);
         }
     }
@@ -46,8 +45,8 @@ async fn served_again(daemon: &Daemon) -> Result<()> {
     let buyer = phone(9_000);
     let start = Instant::now();
     until("charges again", BACK_MAX, || async {
-        let told = told_by_charge(daemon.charge(&buyer, "pid_0003", "2000.000").await);
-        Ok(matches!(told, Told::Queued(_)).then_some(()))
+        let told = answer_to_charge(daemon.charge(&buyer, "pid_0003", "2000.000").await);
+        Ok(matches!(told, BuyerAnswer::Queued(_)).then_some(()))
     })
     .await?;
     println!("served again {:?} after the disk was", start.elapsed());
@@ -67,7 +66,7 @@ async fn full_in_mid_sale_and_emptied_again() -> Result<()> {
         sale.queued(queued).await?;
         disk.fill()?;
         let told = first_refusal(&daemon).await?;
-        ensure!(matches!(&told, Told::Refused(code) if code == "40004"), "{told:?}");
+        ensure!(matches!(&told, BuyerAnswer::Refused(code) if code == "40004"), "{told:?}");
         until("the state to tell", BACK_MAX, || async {
             let told = daemon.admin().status().await?.degraded;
             Ok(told.iter().any(|text| text.contains("full")).then_some(()))
@@ -95,7 +94,7 @@ async fn killed_on_a_full_disk_and_started_on_it() -> Result<()> {
     // A full disk is no reason not to answer what can be answered.
     let daemon = daemon.restart_with(|options| options.until(Until::Listening)).await?;
     let told = first_refusal(&daemon).await?;
-    ensure!(matches!(told, Told::Refused(_)), "{told:?}");
+    ensure!(matches!(told, BuyerAnswer::Refused(_)), "{told:?}");
     disk.free()?;
     served_again(&daemon).await?;
     sale.end(&daemon.database()).await
@@ -149,17 +148,18 @@ async fn fsync_failing_in_mid_sale() -> Result<()> {
 }
 
 /// Whether a commit that failed otherwise than for want of space can be replayed isn't known, so
-/// the buyer isn't told that it failed either: unconfirmed, and settled when the disk is well.
+/// the buyer isn't answered that it failed either: the order is unconfirmed, and settled when the
+/// disk is well.
 async fn writes_fail_for_a_while(calls: &str, how: &str) -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
     let sale = sale(&daemon);
     sale.queued(60).await?;
     let tampering = Tampering::with(&daemon, calls, how).await?;
     let before = Books::read(&daemon.database())?;
-    let told = told_by_charge(daemon.charge(&phone(5_000), "pid_0003", "2000.000").await);
+    let told = answer_to_charge(daemon.charge(&phone(5_000), "pid_0003", "2000.000").await);
     let id = match &told {
-        Told::Unconfirmed(id) => Some(id.clone()),
-        Told::Refused(code) if code == "40004" => None,
+        BuyerAnswer::Unconfirmed(id) => Some(id.clone()),
+        BuyerAnswer::Refused(code) if code == "40004" => None,
         _ => anyhow::bail!("told {told:?} while nothing can be written"),
     };
     let after = Books::read(&daemon.database())?;
@@ -197,8 +197,10 @@ async fn slow_fsync_slows_the_sale_and_spoils_nothing() -> Result<()> {
 async fn a_disk_that_hangs_leaves_orders_unconfirmed_not_unanswered() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
     let tampering = Tampering::with(&daemon, "fsync,fdatasync", "delay_enter=12s").await?;
-    let told = told_by_charge(daemon.charge(&phone(0), "pid_0001", "5999.000").await);
-    let Told::Unconfirmed(id) = told else { anyhow::bail!("told {told:?} by a hanging disk") };
+    let told = answer_to_charge(daemon.charge(&phone(0), "pid_0001", "5999.000").await);
+    let BuyerAnswer::Unconfirmed(id) = told else {
+        anyhow::bail!("told {told:?} by a hanging disk")
+    };
     drop(tampering);
     until("the order placed under its id", Duration::from_secs(60), || async {
         let told = daemon.query(&phone(0), "pid_0001").await?.json()?;
@@ -211,9 +213,9 @@ async fn a_disk_that_hangs_leaves_orders_unconfirmed_not_unanswered() -> Result<
     Ok(())
 }
 
-/// What is told of it: whether `/readyz` is 200, the state, and the exit code that `seckillctl
-/// status` would have.
-async fn told(daemon: &Daemon) -> Result<(bool, Snapshot)> {
+/// What the daemon shows of the disk: whether `/readyz` is 200, the state, and the exit code that
+/// `seckillctl status` would have.
+async fn shown(daemon: &Daemon) -> Result<(bool, Snapshot)> {
     let ready = daemon.client().get(&format!("{}/readyz", daemon.gateway_url())).await?;
     Ok((ready.status == 200, daemon.admin().status().await?))
 }
@@ -234,12 +236,12 @@ async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> 
     first_refusal(&daemon).await?;
     for number in 0..40 {
         let charged =
-            told_by_charge(daemon.charge(&phone(7_000 + number), "pid_0003", "2000.000").await);
+            answer_to_charge(daemon.charge(&phone(7_000 + number), "pid_0003", "2000.000").await);
         // A last order may have found its place; the next finds none.
-        if matches!(charged, Told::Queued(_)) {
+        if matches!(charged, BuyerAnswer::Queued(_)) {
             continue;
         }
-        let (ready, state) = told(&daemon).await?;
+        let (ready, state) = shown(&daemon).await?;
         ensure!(!ready && !state.is_healthy(), "well, with an order just refused: {state:?}");
         ensure!(state.phase_words() == "serving, degraded", "{}", state.phase_words());
         let why = state.refuses_all().unwrap_or_default().to_owned();
@@ -247,29 +249,29 @@ async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> 
         ensure!(state.store.trouble.is_some());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let (_, state) = told(&daemon).await?;
+    let (_, state) = shown(&daemon).await?;
     let before = ends(&state);
     disk.free()?;
     // Nobody comes.
     let quiet = Instant::now();
     until("ready by itself", BACK_MAX, || async {
-        let (ready, _) = told(&daemon).await?;
+        let (ready, _) = shown(&daemon).await?;
         Ok(ready.then_some(()))
     })
     .await?;
     ensure!(Duration::from_secs(8) < quiet.elapsed(), "ready {:?} after the last", quiet.elapsed());
-    let (_, state) = told(&daemon).await?;
+    let (_, state) = shown(&daemon).await?;
     ensure!(state.phase_words() == "serving, recovering", "{}", state.phase_words());
     ensure!(ends(&state) == before, "over, with nothing stored: {:?}", state.notables);
     // The next refusal puts it back.
     disk.fill()?;
     first_refusal(&daemon).await?;
-    let (ready, state) = told(&daemon).await?;
+    let (ready, state) = shown(&daemon).await?;
     ensure!(!ready && state.phase_words() == "serving, degraded", "{}", state.phase_words());
     disk.free()?;
     served_again(&daemon).await?;
     until("the end to be told", BACK_MAX, || async {
-        let (ready, state) = told(&daemon).await?;
+        let (ready, state) = shown(&daemon).await?;
         let is_over = state.troubles.is_empty() && before < ends(&state);
         Ok((ready && is_over && state.phase_words() == "serving").then_some(()))
     })
@@ -286,7 +288,7 @@ async fn a_folder_that_becomes_read_only_is_told_and_the_sale_goes_on() -> Resul
     let mut daemon = Daemon::start(options.clone()).await?;
     let mounted = ReadOnly::over(store.path())?;
     until("the warning", BACK_MAX, || async {
-        let (ready, state) = told(&daemon).await?;
+        let (ready, state) = shown(&daemon).await?;
         ensure!(ready && state.is_healthy(), "{:?}", state.degraded);
         let told = |text: &String| {
             text.starts_with("a restart would be refused") && text.contains("store.db: Read-only")
@@ -295,8 +297,8 @@ async fn a_folder_that_becomes_read_only_is_told_and_the_sale_goes_on() -> Resul
     })
     .await?;
     for number in 0..20 {
-        let told = told_by_charge(daemon.charge(&phone(number), "pid_0003", "2000.000").await);
-        ensure!(matches!(told, Told::Queued(_)), "{told:?}");
+        let told = answer_to_charge(daemon.charge(&phone(number), "pid_0003", "2000.000").await);
+        ensure!(matches!(told, BuyerAnswer::Queued(_)), "{told:?}");
     }
     daemon.kill9()?;
     let folder = daemon.folder();
@@ -306,15 +308,15 @@ async fn a_folder_that_becomes_read_only_is_told_and_the_sale_goes_on() -> Resul
     let mut daemon = daemon.restart().await?;
     let books = Books::drained(&path, BACK_MAX).await?;
     ensure!(books.sold("pid_0003") == 20 && books.faults().is_empty(), "{books:?}");
-    let (ready, state) = told(&daemon).await?;
+    let (ready, state) = shown(&daemon).await?;
     ensure!(ready && state.warnings.is_empty(), "{:?}", state.warnings);
     daemon.terminate().await?;
     ensure!(!daemon.logs()?.contains("a restart would be refused"), "an ordered stop warns of it");
     Ok(())
 }
 
-/// Another program's write lock looks like a disk that hangs, to whoever guesses. What only waited
-/// for it was definitely not stored, and so is told.
+/// Another program's write lock looks like a disk that hangs to anybody who guesses. An order that
+/// only waited for the lock was definitely not stored, and is answered so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_holds_the_write_lock_is_named_and_nothing_is_guessed() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
@@ -322,18 +324,21 @@ async fn who_holds_the_write_lock_is_named_and_nothing_is_guessed() -> Result<()
     other.execute_batch("BEGIN IMMEDIATE")?;
     let charge = |number| {
         let (daemon, buyer) = (&daemon, phone(number));
-        async move { told_by_charge(daemon.charge(&buyer, "pid_0001", "5999.000").await) }
+        async move { answer_to_charge(daemon.charge(&buyer, "pid_0001", "5999.000").await) }
     };
     // All but the first wait behind it, and it waits for the lock.
     let answers = tokio::join!(charge(0), charge(1), charge(2), charge(3));
     for told in [answers.0, answers.1, answers.2, answers.3] {
-        ensure!(told == Told::Refused("40004".to_owned()), "told {told:?} of what isn't stored");
+        ensure!(
+            told == BuyerAnswer::Refused("40004".to_owned()),
+            "told {told:?} of what isn't stored"
+        );
     }
     let switch = daemon.admin().post("/v1/intake/pause", serde_json::json!({})).await?;
     ensure!(switch.status == 503 && switch.text().contains("nothing was changed"), "{switch:?}");
     let us = format!("process {} (", std::process::id());
     until("the holder to be named", BACK_MAX, || async {
-        let (ready, state) = told(&daemon).await?;
+        let (ready, state) = shown(&daemon).await?;
         let named = state.degraded.iter().any(|text| text.contains(&us));
         ensure!(!ready || !named, "ready, although {:?}", state.degraded);
         Ok((named && !ready).then_some(()))
@@ -349,16 +354,16 @@ async fn who_holds_the_write_lock_is_named_and_nothing_is_guessed() -> Result<()
     other.execute_batch("ROLLBACK")?;
     served_again(&daemon).await?;
     until("well again", BACK_MAX, || async {
-        let (ready, state) = told(&daemon).await?;
+        let (ready, state) = shown(&daemon).await?;
         Ok((ready && state.troubles.is_empty()).then_some(()))
     })
     .await?;
-    let (_, state) = told(&daemon).await?;
+    let (_, state) = shown(&daemon).await?;
     let product = state.products.iter().find(|product| product.prod_id == "pid_0001");
     let whole = product.is_some_and(|it| it.free == Some(it.initial) && it.sold == 0);
     ensure!(whole && state.unconfirmed.is_none_or(|sends| sends.count == 0), "{product:?}");
     let told = charge(0).await;
-    ensure!(matches!(told, Told::Queued(_)), "{told:?}");
+    ensure!(matches!(told, BuyerAnswer::Queued(_)), "{told:?}");
     let books = Books::drained(&daemon.database(), BACK_MAX).await?;
     ensure!(books.sold("pid_0001") == 1 && books.faults().is_empty(), "{books:?}");
     Ok(())
@@ -380,13 +385,13 @@ async fn products_that_cannot_be_read_are_told_of_on_every_way() -> Result<()> {
         })
         .await?;
     }
-    let (_, state) = told(&daemon).await?;
+    let (_, state) = shown(&daemon).await?;
     ensure!(state.phase_words() == "serving, degraded", "{}", state.phase_words());
     let report = Report::of(daemon.folder().path(), &Options::embedded()).await?;
     report.assert("running daemon", "fail", &["products can't be read: "]);
     rename("moved_away", "t_seckill_product")?;
     until("well again", BACK_MAX, || async {
-        let (ready, state) = told(&daemon).await?;
+        let (ready, state) = shown(&daemon).await?;
         Ok((ready && state.degraded.is_empty()).then_some(()))
     })
     .await

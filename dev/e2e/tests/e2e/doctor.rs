@@ -21,7 +21,7 @@ use seckill_e2e::process::{bare_command, ended};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What a run of doctor told.
+/// What a run of doctor printed.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) code: Option<i32>,

@@ -63,7 +63,7 @@ fn request(line: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 /// A request on a connection of its own, and all that comes back.
-async fn told(address: SocketAddr, line: &str, headers: &str, body: &str) -> Result<String> {
+async fn answered(address: SocketAddr, line: &str, headers: &str, body: &str) -> Result<String> {
     raw(address, &request(line, headers, body), LONG).await
 }
 
@@ -89,11 +89,11 @@ async fn a_path_of_the_contract_is_taken_as_the_java_services_take_it() -> Resul
         "/%61pi/charge.do",
         "http://shop.test/api/charge.do",
     ] {
-        let answer = told(gateway, &format!("POST {path}"), FORM, charge).await?;
+        let answer = answered(gateway, &format!("POST {path}"), FORM, charge).await?;
         ensure!(answer.contains("\"code\":\"10000\""), "{path}: {answer}");
         let path = path.replace("charge", "query");
         for address in [gateway, order] {
-            let answer = told(address, &format!("POST {path}"), FORM, query).await?;
+            let answer = answered(address, &format!("POST {path}"), FORM, query).await?;
             ensure!(answer.contains("\"code\":\"10000\""), "{path}: {answer}");
         }
     }
@@ -118,7 +118,7 @@ async fn a_path_of_the_contract_is_taken_as_the_java_services_take_it() -> Resul
         "/v1/status",
     ] {
         for address in [gateway, order] {
-            let answer = told(address, &format!("GET {path}"), "", "").await?;
+            let answer = answered(address, &format!("GET {path}"), "", "").await?;
             ensure!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
         }
     }
@@ -135,7 +135,7 @@ async fn a_body_that_nothing_can_read_is_415() -> Result<()> {
     assert_eq!(answer.header("seckill-reason"), "body unsupported_type");
     let coded = format!("{FORM}content-encoding: gzip\r\n");
     for address in [daemon.gateway_address()?, order_address(&daemon)?] {
-        let answer = told(address, "POST /api/query.do", &coded, "\x1f").await?;
+        let answer = answered(address, "POST /api/query.do", &coded, "\x1f").await?;
         ensure!(answer.starts_with("HTTP/1.1 415 "), "{answer}");
         ensure!(answer.contains("\r\naccept-encoding: identity\r\n"), "{answer}");
         ensure!(answer.contains("\r\nseckill-reason: body unsupported_type\r\n"), "{answer}");

@@ -1,5 +1,6 @@
 //! The daemon's own files taken away, moved, replaced and put back while it sells: nothing is
-//! accepted that nobody would find again, it is told, and what was accepted is kept.
+//! accepted that nobody would find again, the daemon shows what is wrong, and what was accepted is
+//! kept.
 
 mod contents;
 mod ids;
@@ -123,10 +124,10 @@ async fn are_placed(daemon: &Daemon) -> Result<()> {
     Ok(())
 }
 
-/// Waits until buyers are refused; none of a later moment may be accepted. Then looks whether it is
-/// told everywhere.
+/// Waits until buyers are refused; none of a later moment may be accepted. Then looks whether the
+/// daemon shows the cause everywhere.
 async fn is_shut(daemon: &Daemon, words: &str) -> Result<()> {
-    is_told(daemon, words).await?;
+    is_shown(daemon, words).await?;
     // What was refused holds nothing.
     until("every unit to be free or sold", LONG, || async {
         let state = daemon.admin().status().await?;
@@ -138,7 +139,7 @@ async fn is_shut(daemon: &Daemon, words: &str) -> Result<()> {
 }
 
 /// Likewise, where the database may not be readable either.
-async fn is_told(daemon: &Daemon, words: &str) -> Result<()> {
+async fn is_shown(daemon: &Daemon, words: &str) -> Result<()> {
     let (start, mut buyer) = (Instant::now(), 1_000);
     loop {
         match charge(daemon, buyer).await?.as_str() {
@@ -173,7 +174,7 @@ async fn is_told(daemon: &Daemon, words: &str) -> Result<()> {
     .await
 }
 
-/// Waits until buyers are accepted again, and until nothing is told any more.
+/// Waits until buyers are accepted again, and until no cause is shown any more.
 async fn is_open(daemon: &Daemon) -> Result<()> {
     // Each is new: a repeat is answered with its order in any case.
     static NEXT: AtomicU32 = AtomicU32::new(3_000);
@@ -219,7 +220,7 @@ fn another_over_it(ground: &Ground) -> std::io::Result<()> {
     fs::rename(other, ground.file(""))
 }
 
-/// What can be done to the files for good, and the words by which it is told.
+/// What can be done to the files for good, and the words by which the daemon shows it.
 const DAMAGES: [(&str, Damage, &str); 7] = [
     ("all removed", remove_all, "s.db is gone"),
     ("database removed", |g| fs::remove_file(g.file("")), "s.db is gone"),

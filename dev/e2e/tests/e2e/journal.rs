@@ -134,7 +134,7 @@ async fn a_line_of_the_journal_tells_its_fields_and_has_them_as_fields() -> Resu
     log::ended(&mut daemon).await
 }
 
-/// The kernel keeps a dozen entries for whoever listens there.
+/// The kernel keeps a dozen entries for the process that listens there.
 #[tokio::test]
 async fn a_journal_that_nobody_reads_holds_nobody_up() -> Result<()> {
     let folder = TempDir::new()?;

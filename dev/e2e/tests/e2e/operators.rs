@@ -138,7 +138,7 @@ async fn a_wrong_price_is_set_right_while_orders_wait() -> Result<()> {
         })
         .await?;
     }
-    // Who failed may order anew, at the price that it has.
+    // A buyer whose order failed may order again, at the product's price of now.
     assert_eq!(daemon.charge(&phone(1), "pid_0001", "6999.000").await?.code(), "10000");
     let state = admin.status().await?;
     assert!(state.is_balanced());
@@ -147,7 +147,7 @@ async fn a_wrong_price_is_set_right_while_orders_wait() -> Result<()> {
     Ok(())
 }
 
-/// Somebody changes the database by hand. Whoever reads only the log hears of it as well.
+/// Somebody changes the database by hand. An operator who reads only the log sees it as well.
 #[tokio::test]
 async fn books_that_do_not_balance_are_told_in_the_log() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
@@ -246,7 +246,7 @@ async fn dead_letters_hold_their_units_until_they_are_resent_or_discarded() -> R
     })
     .await?;
     assert!(!letters.to_string().contains("15200000"), "a phone number is shown: {letters}");
-    // Nobody else gets their units, and their buyers are still told "queueing".
+    // Nobody else gets their units, and their buyers are still answered "queueing".
     assert_eq!(daemon.charge(&phone(2), "few", "1.000").await?.code(), "40006");
     let told = daemon.query(&phone(0), "few").await?.json()?;
     assert_eq!(told["data"]["orderStatus"], 1, "{told}");

@@ -26,7 +26,7 @@ async fn run(folder: &Path, options: &Options) -> Result<Ended> {
     ended(folder, options.command(folder, "run")?).await
 }
 
-fn assert_told(ended: &Ended, code: i32, words: &[&str]) {
+fn assert_refused(ended: &Ended, code: i32, words: &[&str]) {
     assert_eq!(ended.code, Some(code), "{}", ended.log);
     for word in words {
         assert!(ended.log.contains(word), "{word:?} isn't told:\n{}", ended.log);
@@ -41,7 +41,7 @@ async fn two_daemons_on_one_store() -> Result<()> {
     let name = database.to_string_lossy();
     let other = TempDir::new()?;
     let options = Options::embedded().set("store.path", name.as_ref());
-    assert_told(&run(other.path(), &options).await?, TRY_LATER, &[&name]);
+    assert_refused(&run(other.path(), &options).await?, TRY_LATER, &[&name]);
     // The first one serves on.
     assert_eq!(first.charge("15200000000", "pid_0001", "5999.000").await?.code(), "10000");
     Ok(())
@@ -52,7 +52,7 @@ async fn the_embedded_queue_with_one_role() -> Result<()> {
     let folder = TempDir::new()?;
     for role in ["gateway", "order"] {
         let options = Options::embedded().roles(&[role]);
-        assert_told(
+        assert_refused(
             &run(folder.path(), &options).await?,
             CONFIG,
             &["queue.kind", "embedded", "one role"],
@@ -81,7 +81,7 @@ async fn a_newer_schema() -> Result<()> {
     connection.pragma_update(None, "user_version", 9999)?;
     connection.close().map_err(|(_, error)| error)?;
     let before = std::fs::read(&database)?;
-    assert_told(&run(folder.path(), &options).await?, DATA, &["left.db", "9999"]);
+    assert_refused(&run(folder.path(), &options).await?, DATA, &["left.db", "9999"]);
     assert!(std::fs::read(&database)? == before, "the file was changed");
     Ok(())
 }
@@ -96,7 +96,7 @@ async fn a_damaged_file_and_one_that_is_no_database() -> Result<()> {
     bytes[page..].fill(0xA5);
     for damaged in [bytes, b"no database at all, but some text\n".repeat(300)] {
         std::fs::write(&database, &damaged)?;
-        assert_told(&run(folder.path(), &options).await?, DATA, &["left.db"]);
+        assert_refused(&run(folder.path(), &options).await?, DATA, &["left.db"]);
         assert!(std::fs::read(&database)? == damaged, "the file was changed");
     }
     Ok(())
@@ -110,7 +110,7 @@ async fn another_programs_database() -> Result<()> {
         .execute_batch("CREATE TABLE theirs (a); PRAGMA user_version = 3")?;
     let before = std::fs::read(&database)?;
     let options = Options::embedded().set("store.path", database.to_string_lossy());
-    assert_told(&run(folder.path(), &options).await?, DATA, &["left.db"]);
+    assert_refused(&run(folder.path(), &options).await?, DATA, &["left.db"]);
     assert!(std::fs::read(&database)? == before, "the file was changed");
     Ok(())
 }
@@ -124,7 +124,7 @@ async fn a_path_that_cannot_be_written() -> Result<()> {
     for path in [below_a_file.as_path(), Path::new("/proc/seckill/sale.db")] {
         let path = path.to_string_lossy();
         let options = Options::embedded().set("store.path", path.as_ref());
-        assert_told(&run(folder.path(), &options).await?, CANT_CREATE, &[&path]);
+        assert_refused(&run(folder.path(), &options).await?, CANT_CREATE, &[&path]);
     }
     Ok(())
 }
@@ -136,7 +136,7 @@ async fn a_port_in_use() -> Result<()> {
     let folder = TempDir::new()?;
     for key in ["gateway.listen", "order.listen"] {
         let options = Options::embedded().set(key, &address);
-        assert_told(&run(folder.path(), &options).await?, UNAVAILABLE, &[&address, "in use"]);
+        assert_refused(&run(folder.path(), &options).await?, UNAVAILABLE, &[&address, "in use"]);
     }
     Ok(())
 }
@@ -165,8 +165,8 @@ async fn each_config_fault_names_key_value_and_what_is_allowed() -> Result<()> {
         let options = Options::embedded().set(key, value);
         for subcommand in ["run", "check-config"] {
             let refused = ended(folder.path(), options.command(folder.path(), subcommand)?).await?;
-            assert_told(&refused, CONFIG, &[key, "--set"]);
-            assert_told(&refused, CONFIG, told);
+            assert_refused(&refused, CONFIG, &[key, "--set"]);
+            assert_refused(&refused, CONFIG, told);
         }
     }
     Ok(())
@@ -181,7 +181,7 @@ async fn all_faults_are_told_at_once() -> Result<()> {
         .set("store.readers", "0")
         .set("no.such.key", "1");
     let refused = run(folder.path(), &options).await?;
-    assert_told(&refused, CONFIG, &["queue.kind", "log.format", "store.readers", "no.such"]);
+    assert_refused(&refused, CONFIG, &["queue.kind", "log.format", "store.readers", "no.such"]);
     Ok(())
 }
 
@@ -197,8 +197,8 @@ async fn faults_of_file_and_environment_name_their_source() -> Result<()> {
     command.env("SECKILL_LOG__FORM", "json");
     let refused = ended(folder.path(), command).await?;
     let file = file.to_string_lossy();
-    assert_told(&refused, CONFIG, &["store.readers", &file, "SECKILL_LOG__FORM", "log.form"]);
-    assert_told(&refused, CONFIG, &["SECKILL_LOG__FORMAT", "xml"]);
+    assert_refused(&refused, CONFIG, &["store.readers", &file, "SECKILL_LOG__FORM", "log.form"]);
+    assert_refused(&refused, CONFIG, &["SECKILL_LOG__FORMAT", "xml"]);
     Ok(())
 }
 
@@ -225,7 +225,7 @@ async fn a_command_line_that_cannot_be_read() -> Result<()> {
     for word in ["--no-such-option", "sell"] {
         let mut command = bare_command(folder.path())?;
         command.arg(word);
-        assert_told(&ended(folder.path(), command).await?, USAGE, &[word]);
+        assert_refused(&ended(folder.path(), command).await?, USAGE, &[word]);
     }
     Ok(())
 }

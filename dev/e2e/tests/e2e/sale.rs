@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use seckill_e2e::buyers::{Crowd, Told, phone};
+use seckill_e2e::buyers::{BuyerAnswer, Crowd, phone};
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Options};
 pub(crate) use seckill_e2e::judge::{DRAIN_MAX, judge};
@@ -76,12 +76,12 @@ async fn refusals_for_overload_leak_no_stock() -> Result<()> {
     };
     let ledger = crowd.clone().run(Arc::default()).await?;
     let refusals =
-        ledger.buyers.iter().flat_map(|buyer| &buyer.told).filter_map(|told| match told {
-            Told::Refused(code) => Some(code.as_str()),
+        ledger.buyers.iter().flat_map(|buyer| &buyer.answers).filter_map(|told| match told {
+            BuyerAnswer::Refused(code) => Some(code.as_str()),
             _ => None,
         });
-    // Whoever is refused holds nothing, though somebody else's unit may be on its way back: 40006
-    // before the end is then true, 40004 would not be.
+    // A buyer who is refused holds nothing, though another buyer's unit may be on its way back:
+    // 40006 before the end is then true, 40004 would not be.
     let others: Vec<_> = refusals.filter(|code| !["42002", "40006"].contains(code)).collect();
     ensure!(others.is_empty(), "refused for something else: {others:?}");
     judge(&daemon.database(), crowd, &ledger).await

@@ -1,6 +1,6 @@
 //! Hours of a sale in short: half of the load that the daemon can take, a restart at intervals, and
-//! at the end every order that a buyer was told is there. It runs for a few seconds by default, and
-//! for the minutes that `cargo xtask e2e soak` asks for.
+//! at the end every order that a buyer was answered is there. It runs for a few seconds by default,
+//! and for the minutes that `cargo xtask e2e soak` asks for.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -34,23 +34,23 @@ fn terms() -> (Duration, Duration) {
     }
 }
 
-/// What buyers were told so far.
+/// What buyers were answered so far.
 #[derive(Default)]
-struct Told {
+struct Answers {
     next: AtomicU32,
     answers: AtomicU64,
     failures: AtomicU64,
-    /// Ids of orders told as queued, with their buyers.
+    /// Ids of orders answered as queued, with their buyers.
     queued: Mutex<HashMap<String, u32>>,
 }
 
-impl Told {
+impl Answers {
     async fn charge(&self, client: &Client, url: &str) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let buyer = phone(number);
         let fields =
             [("userPhoneNum", buyer.as_str()), ("chargePrice", "1.000"), ("prodId", "many")];
-        // While the daemon is away there is no answer, and nobody was told anything.
+        // While the daemon is away there is no answer, and nobody was answered anything.
         let answer = client.post_form(url, &fields).await;
         let Ok(json) = answer.and_then(|answer| answer.json()) else {
             self.failures.fetch_add(1, Ordering::Relaxed);
@@ -67,7 +67,7 @@ impl Told {
 }
 
 /// Buyers at this rate a second, or as fast as they are answered, until they are dropped.
-fn load(told: &Arc<Told>, gateway: &str, per_s: Option<f64>) -> JoinSet<()> {
+fn load(told: &Arc<Answers>, gateway: &str, per_s: Option<f64>) -> JoinSet<()> {
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
         let (told, url) = (Arc::clone(told), format!("{gateway}/api/charge.do"));
@@ -106,8 +106,8 @@ fn costs(daemon: &Daemon, since: Instant) -> Result<String> {
     ))
 }
 
-/// How many of the orders that buyers were told are not placed.
-fn lost(database: &Path, told: &Told) -> Result<usize> {
+/// How many of the orders that buyers were answered are not placed.
+fn lost(database: &Path, told: &Answers) -> Result<usize> {
     let connection = Connection::open(database)?;
     let mut placed = connection.prepare(
         "SELECT 1 FROM t_seckill_order
@@ -125,7 +125,7 @@ fn lost(database: &Path, told: &Told) -> Result<usize> {
 async fn half_the_load_and_restarts_lose_nothing() -> Result<()> {
     let (whole, between) = terms();
     let mut daemon = Daemon::start(Options::embedded().set("products", MANY)).await?;
-    let told = Arc::new(Told::default());
+    let told = Arc::new(Answers::default());
     let gateway = daemon.gateway_url();
 
     let full = load(&told, &gateway, None);

@@ -9,7 +9,7 @@ use protocol::Snapshot;
 use rusqlite::Connection;
 use rustix::process::Signal;
 use seckill_e2e::broker::Broker;
-use seckill_e2e::buyers::{Crowd, Told, phone, told_by_charge, told_by_query};
+use seckill_e2e::buyers::{BuyerAnswer, Crowd, answer_to_charge, answer_to_query, phone};
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Until};
 use seckill_e2e::until;
@@ -20,7 +20,7 @@ use crate::crash::Sale;
 use crate::rocketmq::{on, plain_broker, topic_drained};
 use crate::sale::DRAIN_MAX;
 
-/// How long anything may take to be told.
+/// How long anything may take to be shown.
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// The processes of a split installation; all their files are in one folder.
@@ -103,16 +103,17 @@ async fn another_gateway_knows_the_order_right_after_the_charge() -> Result<()> 
     for number in 0..20 {
         let buyer = phone(number);
         let charged = split.gateways[0].charge(&buyer, "pid_0001", "5999.000").await;
-        let Told::Queued(id) = told_by_charge(charged) else { continue };
-        let told = told_by_query(split.gateways[1].query(&buyer, "pid_0001").await);
+        let BuyerAnswer::Queued(id) = answer_to_charge(charged) else { continue };
+        let told = answer_to_query(split.gateways[1].query(&buyer, "pid_0001").await);
         let is_true = match &told {
-            Told::Pending(known) | Told::Placed(known) => *known == id,
-            Told::NoOrder(code) => code == "42004",
+            BuyerAnswer::Pending(known) | BuyerAnswer::Placed(known) => *known == id,
+            BuyerAnswer::NoOrder(code) => code == "42004",
             _ => false,
         };
         assert!(is_true, "{told:?}");
-        let repeat = told_by_charge(split.gateways[1].charge(&buyer, "pid_0001", "5999.000").await);
-        assert_eq!(repeat, Told::Queued(id));
+        let repeat =
+            answer_to_charge(split.gateways[1].charge(&buyer, "pid_0001", "5999.000").await);
+        assert_eq!(repeat, BuyerAnswer::Queued(id));
     }
     Ok(())
 }
@@ -125,8 +126,8 @@ async fn a_gateway_restarted_over_a_full_topic_never_says_never_ordered() -> Res
     let gateway = split.gateways.pop().context("a gateway")?;
     let mut ids = Vec::new();
     for number in 0..50 {
-        let told = told_by_charge(gateway.charge(&phone(number), "pid_0001", "5999.000").await);
-        let Told::Queued(id) = told else { anyhow::bail!("buyer {number}: {told:?}") };
+        let told = answer_to_charge(gateway.charge(&phone(number), "pid_0001", "5999.000").await);
+        let BuyerAnswer::Queued(id) = told else { anyhow::bail!("buyer {number}: {told:?}") };
         ids.push(id);
     }
     let mut gateway = gateway;
@@ -143,9 +144,9 @@ async fn a_gateway_restarted_over_a_full_topic_never_says_never_ordered() -> Res
     for (number, id) in (0..).zip(ids) {
         let gateway = &split.gateways[0];
         until("the order placed", DRAIN_MAX, || async {
-            let told = told_by_query(gateway.query(&phone(number), "pid_0001").await);
-            assert_ne!(told, Told::NoOrder("41004".to_owned()), "buyer {number}");
-            Ok((told == Told::Placed(id.clone())).then_some(()))
+            let told = answer_to_query(gateway.query(&phone(number), "pid_0001").await);
+            assert_ne!(told, BuyerAnswer::NoOrder("41004".to_owned()), "buyer {number}");
+            Ok((told == BuyerAnswer::Placed(id.clone())).then_some(()))
         })
         .await?;
     }
@@ -207,8 +208,8 @@ async fn a_charge_that_meets_a_frozen_broker_is_unconfirmed_and_settled_later() 
     Ok(())
 }
 
-/// What a gateway tells of itself: whether `/readyz` is 200, and the state.
-async fn told_of(gateway: &Daemon) -> Result<(bool, Snapshot)> {
+/// What a gateway shows of itself: whether `/readyz` is 200, and the state.
+async fn shown_by(gateway: &Daemon) -> Result<(bool, Snapshot)> {
     let ready = gateway.client().get(&format!("{}/readyz", gateway.gateway_url())).await?;
     Ok((ready.status == 200, gateway.admin().status().await?))
 }
@@ -217,11 +218,11 @@ async fn told_of(gateway: &Daemon) -> Result<(bool, Snapshot)> {
 /// every account, and takes buyers all the same.
 async fn degraded_and_open(gateway: &Daemon, words: &str) -> Result<()> {
     until(words, WITHIN, || async {
-        let (_, state) = told_of(gateway).await?;
+        let (_, state) = shown_by(gateway).await?;
         Ok(state.degraded.iter().any(|text| text.contains(words)).then_some(()))
     })
     .await?;
-    let (ready, state) = told_of(gateway).await?;
+    let (ready, state) = shown_by(gateway).await?;
     ensure!(ready, "the sale would end for an order node: {:?}", state.degraded);
     ensure!(state.phase_words() == "serving, degraded", "{}", state.phase_words());
     ensure!(!state.is_healthy() && state.refuses_all().is_none(), "{:?}", state.refuses_all());
@@ -235,8 +236,8 @@ async fn degraded_and_open(gateway: &Daemon, words: &str) -> Result<()> {
 
 async fn queued(gateway: &Daemon, buyers: std::ops::Range<u32>) -> Result<()> {
     for number in buyers {
-        let told = told_by_charge(gateway.charge(&phone(number), "pid_0001", "5999.000").await);
-        ensure!(matches!(told, Told::Queued(_)), "buyer {number}: {told:?}");
+        let told = answer_to_charge(gateway.charge(&phone(number), "pid_0001", "5999.000").await);
+        ensure!(matches!(told, BuyerAnswer::Queued(_)), "buyer {number}: {told:?}");
     }
     Ok(())
 }
@@ -244,14 +245,14 @@ async fn queued(gateway: &Daemon, buyers: std::ops::Range<u32>) -> Result<()> {
 async fn placed_and_well(gateway: &Daemon, buyers: std::ops::Range<u32>) -> Result<()> {
     for number in buyers {
         until("the order placed", WITHIN, || async {
-            let told = told_by_query(gateway.query(&phone(number), "pid_0001").await);
-            ensure!(told != Told::NoOrder("41004".to_owned()), "buyer {number}");
-            Ok(matches!(told, Told::Placed(_)).then_some(()))
+            let told = answer_to_query(gateway.query(&phone(number), "pid_0001").await);
+            ensure!(told != BuyerAnswer::NoOrder("41004".to_owned()), "buyer {number}");
+            Ok(matches!(told, BuyerAnswer::Placed(_)).then_some(()))
         })
         .await?;
     }
     until("well again", WITHIN, || async {
-        let (ready, state) = told_of(gateway).await?;
+        let (ready, state) = shown_by(gateway).await?;
         Ok((ready && state.is_healthy() && state.phase_words() == "serving").then_some(()))
     })
     .await
@@ -293,7 +294,7 @@ async fn an_order_node_that_decides_nothing_is_told_while_buyers_queue_on() -> R
     split.order.admin().command("/v1/consumption/pause", json!({})).await?;
     queued(gateway, 6..9).await?;
     until("the pause to be told", WITHIN, || async {
-        let (_, state) = told_of(gateway).await?;
+        let (_, state) = shown_by(gateway).await?;
         let told = |text: &String| text.starts_with("consumption is paused at the order node");
         ensure!(state.is_healthy(), "{:?}", state.degraded);
         Ok(state.warnings.iter().any(told).then_some(()))

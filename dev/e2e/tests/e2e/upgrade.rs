@@ -1,5 +1,5 @@
-//! An upgrade as operators do it: a new daemon on the database of an old one. What a newer schema
-//! is told is among the refusals; upgrades that are killed midway are a part of the kill -9 loop.
+//! An upgrade as operators do it: a new daemon on the database of an old one. How a newer schema is
+//! refused is among the refusals; upgrades that are killed midway are a part of the kill -9 loop.
 
 use std::sync::Arc;
 

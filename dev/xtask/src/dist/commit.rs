@@ -32,8 +32,8 @@ impl Commit {
         Ok(Self { id, day, epoch, is_changed })
     }
 
-    /// As `--version` tells it.
-    pub(super) fn told(&self) -> String {
+    /// As `--version` prints it.
+    pub(super) fn text(&self) -> String {
         let changed = if self.is_changed { "-changed" } else { "" };
         format!("{}{changed} {}", self.id, self.day)
     }
@@ -56,8 +56,8 @@ mod tests {
             epoch: "0".to_owned(),
             is_changed: false,
         };
-        assert_eq!(commit.told(), "0123456789 2026-11-25");
+        assert_eq!(commit.text(), "0123456789 2026-11-25");
         commit.is_changed = true;
-        assert_eq!(commit.told(), "0123456789-changed 2026-11-25");
+        assert_eq!(commit.text(), "0123456789-changed 2026-11-25");
     }
 }

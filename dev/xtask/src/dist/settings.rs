@@ -4,11 +4,11 @@
 
 use anyhow::{Context, Result, ensure};
 
-/// Where a profile's own header begins to tell what isn't so in `/etc/seckill`.
+/// Where a profile's own header begins to say what doesn't hold in `/etc/seckill`.
 const COMPILED_IN: &str = "This file is compiled in";
 
 /// The text for an envType, made from its profile. Keys that stand uncommented are the two places
-/// that the units fix: whoever runs `seckilld doctor` by hand is to look where the service does.
+/// that the units fix: `seckilld doctor` by hand is to look where the service does.
 ///
 /// # Errors
 /// The profile isn't laid out as it was.

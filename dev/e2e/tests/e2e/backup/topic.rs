@@ -1,5 +1,5 @@
 //! Restored over a broker: what was consumed after the backup comes again once the group's offset
-//! is reset, as docs/backup.md tells operators; and a gateway that lived on learns of it.
+//! is reset, as docs/backup.md describes; and a gateway that lived on learns of it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -104,7 +104,7 @@ async fn a_gateway_that_lived_on_starts_over_with_the_restored_order_node() -> R
     })
     .await?;
     until_all_are_back(&order, &all).await?;
-    // It tells each, and sells on by the stock that there is.
+    // The gateway answers each of them, and sells on by the stock that there is.
     for number in 0..12 {
         until("the order told as placed", PLACED_MAX, || async {
             let told = gateway.query(&phone(number), PROD).await?.json()?;

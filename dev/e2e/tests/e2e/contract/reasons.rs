@@ -1,4 +1,4 @@
-//! Why nobody gets one, as clients, operators and scrapers are told: a header beside each 40005,
+//! Why a charge is refused, as clients, operators and scrapers see it: a header beside each 40005,
 //! counters by field and reason and by product, lines in the log.
 
 use std::collections::BTreeMap;
@@ -149,7 +149,8 @@ async fn charges_are_counted_by_product_on_the_shelf_and_all_others_together() -
     }
     let products: Vec<_> = family(&daemon, name).await?.into_keys().collect();
     ensure!(products.len() == 10 + 14, "a stranger's id is no label: {products:#?}");
-    // Off the shelf it is told no more; back on it, it goes on where it was.
+    // Off the shelf the product has no series any more; back on it, the series goes on where it
+    // was.
     let put = async |on: bool, id: &str| {
         let body = json!({"request_id": id, "on_shelf": on});
         daemon.admin().command("/v1/products/pid_one/shelf", body).await

@@ -13,8 +13,8 @@ use super::{Report, well};
 /// A user's and a group's number: nobody's.
 const STRANGER: u32 = 65534;
 
-/// Another user's, as the service's database is to whoever runs doctor as himself. Permissions bind
-/// root as well once that right is taken from it.
+/// The database is another user's, as the service's is to an operator who runs doctor under the own
+/// account. Permissions bind root as well once that right is taken from it.
 #[tokio::test]
 async fn a_database_that_is_closed_to_this_user() -> Result<()> {
     let disk = SmallDisk::mount(1)?;
@@ -31,7 +31,7 @@ async fn a_database_that_is_closed_to_this_user() -> Result<()> {
     assert_eq!(report.code, Some(2), "{report:#?}");
     let told = disk.path().to_string_lossy();
     report.assert("database", "fail", &[&told, "may not enter", "sudo -u", "seckilld doctor"]);
-    // Nothing is told that couldn't be known.
+    // Nothing is printed that couldn't be known.
     for check in ["running daemon", "gateway port", "order port", "integrity"] {
         assert!(report.lines(check).is_empty(), "{report:#?}");
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use anyhow::{Context, Result, ensure};
 use seckill_e2e::buyers::phone;
 
-use super::{Ground, charge, is_open, is_shut, is_told, stop_with_a_copy, ten_orders};
+use super::{Ground, charge, is_open, is_shown, is_shut, stop_with_a_copy, ten_orders};
 
 type Damage = fn(&Ground) -> std::io::Result<()>;
 
@@ -15,7 +15,7 @@ fn cut(ground: &Ground, end: &str) -> std::io::Result<()> {
     File::options().write(true).open(ground.file(end))?.set_len(0)
 }
 
-/// What is written into them, and the words by which it is told.
+/// What is written into the files, and the words by which the daemon shows it.
 const DAMAGES: [(&str, Damage, &str); 4] = [
     (
         "an older copy over the database",
@@ -50,7 +50,7 @@ async fn what_is_written_over_takes_no_orders_and_the_next_start_knows() -> Resu
                 }
             }
             damage(&ground)?;
-            is_told(&daemon, words).await?;
+            is_shown(&daemon, words).await?;
             let stopped = daemon.terminate().await?;
             ensure!(stopped.status.code() == Some(74), "{stopped:?}: {}", daemon.logs()?);
             let told = ground.run(&[]).await?;

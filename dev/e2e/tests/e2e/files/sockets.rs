@@ -1,4 +1,4 @@
-//! The admin socket's file removed, replaced, and taken by another; and what `seckillctl` tells
+//! The admin socket's file removed, replaced, and taken by another; and what `seckillctl` prints
 //! when it finds none.
 
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -55,7 +55,7 @@ async fn a_socket_that_is_lost_is_bound_anew_and_who_watches_is_not_cut_off() ->
     Ok(())
 }
 
-/// It would be in the way of whoever moves it back.
+/// A folder made for the socket would be in the way when the real one is moved back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_databases_folder_is_not_made_for_the_socket() -> Result<()> {
     let mut daemon = Daemon::start(Options::embedded()).await?;

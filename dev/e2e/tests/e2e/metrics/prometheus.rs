@@ -91,7 +91,7 @@ async fn prometheus_has_the_daemons_stock_and_its_alerts_are_true() -> Result<()
     Ok(())
 }
 
-/// Every rule was evaluated, and none of them fails at what the daemon tells.
+/// Every rule was evaluated, and none of them fails at the daemon's metrics.
 async fn rules_are_judged(prometheus: &Prometheus) -> Result<()> {
     until("every rule judged", WITHIN, || async {
         let data = prometheus.ask("rules", &[]).await?;

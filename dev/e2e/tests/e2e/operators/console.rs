@@ -20,7 +20,7 @@ use super::WITHIN;
 
 const MANY: &str = r#"[{prod_id="many",prod_name="很多",price="1.000",stock=1000000}]"#;
 
-/// Buyers who come one after the other until they are dropped, whatever they are told.
+/// Buyers who come one after the other until they are dropped, whatever the answers are.
 struct Load {
     _clients: JoinSet<()>,
 }

@@ -81,7 +81,7 @@ fn ctl_for_all(daemon: &Daemon) -> Result<PathBuf> {
     Ok(ctl)
 }
 
-fn told(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -113,12 +113,12 @@ async fn the_sockets_group_looks_and_only_operators_operate() -> Result<()> {
     };
 
     let output = ask(&stranger, &["status"])?;
-    assert_eq!(output.status.code(), Some(77), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(77), "{}", text_of(&output));
     let output = ask(&viewer, &["status"])?;
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
     let output = ask(&viewer, &["pause", "intake", "--yes"])?;
-    assert_eq!(output.status.code(), Some(77), "{}", told(&output));
-    assert!(told(&output).contains(&ops), "the missing group is named: {}", told(&output));
+    assert_eq!(output.status.code(), Some(77), "{}", text_of(&output));
+    assert!(text_of(&output).contains(&ops), "the missing group is named: {}", text_of(&output));
     let curl = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", &socket, "-d"];
     let post = [&curl[..], &["{\"request_id\":\"v\"}", "http://seckilld/v1/intake/pause"]].concat();
     let answer = as_user(&viewer, Path::new("/usr/bin/curl"), &post)?;
@@ -126,15 +126,15 @@ async fn the_sockets_group_looks_and_only_operators_operate() -> Result<()> {
     assert!(daemon.admin().status().await?.controls.intake.is_some_and(|intake| !intake.paused));
 
     let output = ask(&operator, &["pause", "intake", "--yes", "--reason", "a test"])?;
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
     let intake = daemon.admin().status().await?.controls.intake.context("no intake")?;
     assert!(intake.paused);
     assert_eq!(intake.by.as_deref(), Some(operator.as_str()));
     Ok(())
 }
 
-/// Whoever is made an operator by a reload may operate at once, and no longer when the next one
-/// takes the group away. Root does both by `seckillctl`, which tells by its exit how it went.
+/// A user whom a reload makes an operator may operate at once, and no longer when the next reload
+/// takes the group away. Root does both by `seckillctl`, whose exit code says how it went.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reload_makes_operators_and_takes_it_back() -> Result<()> {
     let is_root = rustix::process::geteuid().is_root();
@@ -157,20 +157,20 @@ async fn a_reload_makes_operators_and_takes_it_back() -> Result<()> {
     let reload = || Command::new(&ctl).args(["--socket", &socket, "reload"]).output();
 
     let output = pause()?;
-    assert_eq!(output.status.code(), Some(77), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(77), "{}", text_of(&output));
     for (group, code) in [(ops.as_str(), 0), ("", 77)] {
         fs::write(&file, format!("admin.operator_group = {group:?}\n"))?;
         let output = reload()?;
-        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(printed.contains("admin.operator_group"), "{printed}");
         let output = pause()?;
-        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{}", text_of(&output));
     }
     fs::write(&file, "store.readers = 9\n")?;
     let output = reload()?;
-    assert_eq!(output.status.code(), Some(65), "{}", told(&output));
-    assert!(told(&output).contains("store.readers: 4 → 9"), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(65), "{}", text_of(&output));
+    assert!(text_of(&output).contains("store.readers: 4 → 9"), "{}", text_of(&output));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use seckill_e2e::http::{Answer, Client, urlencoded};
-use seckill_e2e::machine::{Machine, Told};
+use seckill_e2e::machine::{CommandOutput, Machine};
 use seckill_e2e::ports::quiet_port;
 use seckill_e2e::until;
 use serde_json::Value;
@@ -83,12 +83,12 @@ pub(super) fn main_pid(machine: &Machine, unit: &str) -> Result<String> {
     shown(machine, unit, "MainPID")
 }
 
-/// All that the unit, and systemd about it, has told.
+/// All that the unit has logged, and systemd about it.
 pub(super) fn journal(machine: &Machine, unit: &str) -> Result<String> {
     machine.done(&["journalctl", "--no-pager", "-o", "cat", "-u", unit])
 }
 
-/// Waits until the unit's journal has this text: a line may come after what it tells of.
+/// Waits until the unit's journal has this text: a line may come later than what it reports.
 pub(super) async fn journalled(machine: &Machine, unit: &str, text: &str) -> Result<()> {
     let what = format!("`{text}` in the journal");
     let waited = until(&what, SETTLED_MAX, || async {
@@ -103,7 +103,7 @@ pub(super) fn verb(
     account: &str,
     env_type: &str,
     words: &[&str],
-) -> Result<Told> {
+) -> Result<CommandOutput> {
     let socket = format!("/run/seckill-{env_type}/admin.sock");
     let command = ["runuser", "-u", account, "--", "seckillctl", "--socket", &socket];
     machine.run(&[&command, words].concat())
@@ -138,7 +138,7 @@ impl Shop {
         .await
     }
 
-    /// What each of these buyers is told of the order.
+    /// What each of these buyers is answered about the order.
     pub(super) async fn answers(&self, phones: &[String]) -> Result<Vec<Value>> {
         let mut answers = Vec::new();
         for phone in phones {

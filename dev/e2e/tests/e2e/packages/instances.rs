@@ -1,7 +1,7 @@
 //! Instances beside each other, the one with secrets, and which of the accounts may operate.
 
 use anyhow::{Context, Result, ensure};
-use seckill_e2e::machine::{Machine, Told};
+use seckill_e2e::machine::{CommandOutput, Machine};
 use seckill_e2e::ports::quiet_port;
 use seckill_e2e::until;
 
@@ -10,7 +10,7 @@ use super::ground::{
     verb,
 };
 
-/// What systemd tells where a credential can't be had.
+/// What systemd shows where a credential can't be had.
 const CREDENTIALS: &str = "status=243/CREDENTIALS";
 
 /// Settings with a name server where nobody listens: here may be a broker of another test.
@@ -93,7 +93,7 @@ async fn only_members_of_the_operators_may_pause() -> Result<()> {
     ensure!(refused.code == Some(77) && refused.err.contains("operators"), "{refused:#?}");
     let seen = by("clerk", &["status"])?;
     ensure!(seen.code == Some(0) && seen.out.contains("intake       on"), "{seen:#?}");
-    let Told { code, .. } = by("stranger", &["status"])?;
+    let CommandOutput { code, .. } = by("stranger", &["status"])?;
     ensure!(code == Some(77), "who is in no group gets {code:?}");
 
     let paused = by("chief", &pause)?;

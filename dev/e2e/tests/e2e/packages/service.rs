@@ -66,7 +66,7 @@ impl Rush {
         .await
     }
 
-    /// Those who were told "queueing".
+    /// Those who were answered "queueing".
     async fn end(self) -> Result<Vec<String>> {
         self.over.store(true, Ordering::Relaxed);
         let mut queued = Vec::new();

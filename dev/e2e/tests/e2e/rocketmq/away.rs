@@ -21,7 +21,8 @@ async fn refusals_leak_no_stock_and_service_comes_by_itself() -> Result<()> {
     let daemon = Daemon::start(options).await?;
     for number in 0..20 {
         let answer = daemon.charge(&phone(number), "pid_one", "1.000").await?;
-        // A refused connect is definite: the unit is back, or the second buyer would be told 40006.
+        // A refused connect is definite: the unit is back, or the second buyer would be answered
+        // 40006.
         assert_eq!(answer.code(), "40004", "{}", answer.text());
         assert_eq!(answer.header("retry-after"), "1");
     }
@@ -46,7 +47,7 @@ async fn refusals_leak_no_stock_and_service_comes_by_itself() -> Result<()> {
     Ok(())
 }
 
-/// Left to itself, a client shares the queues out anew only every 20 s.
+/// Left to itself, a client divides the queues again only every 20 s.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_message_after_the_start_waits_for_no_timer_of_the_client() -> Result<()> {
     let (_folder, broker) = plain_broker().await?;

@@ -1,6 +1,6 @@
 //! What a broker closes to everybody: a topic or itself to writers, its full disk, queues that
-//! nobody may read, replicas that never confirm. Nobody is told that all is well meanwhile, and
-//! nobody who was told "queueing" that there is no order.
+//! nobody may read, replicas that never confirm. Nothing shows that all is well meanwhile, and
+//! nobody who was answered "queueing" is answered that there is no order.
 
 use std::time::{Duration, Instant};
 
@@ -154,7 +154,7 @@ async fn queues_that_nobody_may_read() -> Result<()> {
     daemon.admin().command(&format!("{consumption}/resume"), json!({})).await?;
     readiness(&daemon, 200, &["writeQueueNums 8, readQueueNums 2", "updateTopic"]).await?;
     readiness(&daemon, 200, &["wait there unread (queue"]).await?;
-    // Whoever comes now is sent where it may be read.
+    // Orders that come now are sent to a queue that may be read.
     for buyer in 100..100 + BUYERS {
         queued(&daemon, buyer).await?;
     }
@@ -187,8 +187,8 @@ async fn queues_that_nobody_may_read() -> Result<()> {
     Ok(())
 }
 
-/// Restarts the daemon, so that its gateway has forgotten whom it told "queueing", and asks for
-/// everybody: none is told that there is no order.
+/// Restarts the daemon, so that its gateway has forgotten whom it answered "queueing", and asks for
+/// everybody: none is answered that there is no order.
 async fn denied_to_nobody(daemon: Daemon, broker: &Broker, buyers: u32) -> Result<Daemon> {
     let daemon =
         daemon.restart_with(|options| options.until(seckill_e2e::daemon::Until::Listening));

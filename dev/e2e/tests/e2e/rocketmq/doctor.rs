@@ -1,5 +1,5 @@
-//! `seckilld doctor` on a real broker: each thing that may be wrong there is told apart, and
-//! nothing is made or sent but over `doctor.topic`.
+//! `seckilld doctor` on a real broker: each thing that may be wrong there has a line of its own,
+//! and nothing is made or sent but over `doctor.topic`.
 
 use std::net::TcpListener;
 use std::time::Duration;

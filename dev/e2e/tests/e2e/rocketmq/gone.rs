@@ -1,5 +1,5 @@
 //! What held orders and is out of sight: a broker that was away before the start, a topic that
-//! somebody deleted. Nobody who was told "queueing" is told that there is no order.
+//! somebody deleted. Nobody who was answered "queueing" is answered that there is no order.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn second(first: &Broker, dir: &TempDir) -> Result<Broker> {
     Broker::start(options).await
 }
 
-/// Waits until the name server tells of the topic at broker-b, or no more.
+/// Waits until the name server lists the topic at broker-b, or no longer does.
 async fn second_has_topic(first: &Broker, has: bool) -> Result<()> {
     until(&format!("topic at broker-b: {has}"), WITHIN, || async {
         let route = first.mqadmin(&["topicRoute", "-t", TOPIC]).await?;
@@ -134,7 +134,8 @@ async fn a_topic_that_is_deleted_under_the_daemon() -> Result<()> {
     broker.mqadmin(&["deleteTopic", "-c", "DefaultCluster", "-t", TOPIC]).await?;
     let mut refused = 0;
     for buyer in 100..140 {
-        // One is on its way while the topic goes; none is told that it waits for an answer.
+        // One order is on its way while the topic goes; none is answered that it waits for an
+        // answer.
         match charge(&daemon, buyer).await?.as_str() {
             "40004" => refused += 1,
             code => anyhow::bail!("buyer {buyer} is told {code}:\n{}", daemon.logs()?),

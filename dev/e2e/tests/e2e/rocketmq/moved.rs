@@ -1,4 +1,4 @@
-//! Offsets that somebody else moves under us: orders that are passed over are told, with the queue
+//! Offsets that somebody else moves under us: orders that are passed over are shown, with the queue
 //! and the count, until they can be reached again.
 
 use std::time::Duration;

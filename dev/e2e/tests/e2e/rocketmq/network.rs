@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use seckill_e2e::broker::{Broker, BrokerOptions};
-use seckill_e2e::buyers::{Crowd, Told, phone, told_by_charge};
+use seckill_e2e::buyers::{BuyerAnswer, Crowd, answer_to_charge, phone};
 use seckill_e2e::checker::Books;
 use seckill_e2e::daemon::{Daemon, Until};
 use seckill_e2e::proxy::{Proxy, Weather};
@@ -22,7 +22,7 @@ const WITHIN: Duration = Duration::from_secs(240);
 /// waits for an answer which will never come.
 const WITHIN_OF_A_RESET: Duration = Duration::from_secs(28);
 
-/// A broker behind a wire of ours: the name server tells everybody the wire's address.
+/// A broker behind a wire of ours: the name server announces the wire's address.
 struct Wired {
     daemon: Daemon,
     wire: Proxy,
@@ -100,7 +100,7 @@ async fn an_order_whose_confirmation_is_lost_is_one_order() -> Result<()> {
     sale.queued(60).await?;
     wired.wire.set(Weather::AnswersHeld);
     let charged = wired.daemon.charge(&phone(5_000), "pid_0003", "2000.000").await;
-    let Told::Unconfirmed(id) = told_by_charge(charged) else {
+    let BuyerAnswer::Unconfirmed(id) = answer_to_charge(charged) else {
         anyhow::bail!("the broker's confirmation was held, and the buyer told of one");
     };
     wired.wire.reset();
@@ -130,8 +130,11 @@ async fn the_name_server_away_in_mid_sale_and_at_a_start() -> Result<()> {
     broker.kill_name_server().await?;
     daemon.kill9()?;
     let daemon = daemon.restart_with(|options| options.until(Until::Listening)).await?;
-    let told = told_by_charge(daemon.charge(&phone(5_000), "pid_0003", "2000.000").await);
-    ensure!(matches!(&told, Told::Refused(_)), "told {told:?} without a route to any broker");
+    let told = answer_to_charge(daemon.charge(&phone(5_000), "pid_0003", "2000.000").await);
+    ensure!(
+        matches!(&told, BuyerAnswer::Refused(_)),
+        "told {told:?} without a route to any broker"
+    );
     let ready = daemon.client().get(&format!("{}/readyz", daemon.gateway_url())).await?;
     ensure!(ready.status == 503, "{}", ready.text());
     broker.start_name_server_again().await?;

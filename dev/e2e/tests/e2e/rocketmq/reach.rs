@@ -62,7 +62,7 @@ async fn a_sale_over_tls() -> Result<()> {
     let daemon = Daemon::start(over_tls(&broker).set("rocketmq.tls_ca_file", trusted)).await?;
     sale(&daemon, "over TLS").await?;
 
-    // Nobody whom we don't trust gets an order, and nothing is told in clear instead.
+    // Nobody whom we don't trust gets an order, and nothing is sent in clear instead.
     for options in [over_tls(&broker), on(&broker)] {
         let daemon = Daemon::start(options.until(Until::Listening)).await?;
         let answer = daemon.charge(&phone(0), "pid_0001", "5999.000").await?;

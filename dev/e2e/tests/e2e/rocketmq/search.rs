@@ -22,7 +22,7 @@ fn seckillctl(daemon: &Daemon, verb: &[&str]) -> Result<Output> {
 }
 
 /// What a verb printed, and how it ended.
-pub(crate) fn told(daemon: &Daemon, verb: &[&str]) -> Result<(i32, String)> {
+pub(crate) fn printed(daemon: &Daemon, verb: &[&str]) -> Result<(i32, String)> {
     let output = seckillctl(daemon, verb)?;
     let text = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat();
     Ok((output.status.code().context("killed")?, text))
@@ -39,10 +39,10 @@ async fn is_found_in_every_way(daemon: &Daemon, number: &str, id: &str) -> Resul
         vec!["order", &id[..13]],
         vec!["order", &id.to_uppercase().replace('-', "")],
     ] {
-        // A broker that is busy doesn't tell within a second how many wait, which the list says.
+        // A busy broker doesn't answer within a second how many wait, and the list says so.
         let (code, text) = until("a whole list", WITHIN, || async {
-            let told = told(daemon, &verb)?;
-            Ok((!told.1.contains("NOT LISTED")).then_some(told))
+            let printed = printed(daemon, &verb)?;
+            Ok((!printed.1.contains("NOT LISTED")).then_some(printed))
         })
         .await?;
         assert!(code == 0 && text.contains(id), "{verb:?}: {code}\n{text}");
@@ -68,7 +68,7 @@ async fn an_order_that_waits_in_the_broker_is_found_and_after_a_restart_it_is_sa
     let id = charged.json()?["data"]["orderId"].as_str().context("no id")?.to_owned();
 
     is_found_in_every_way(&daemon, &number, &id).await?;
-    let (code, text) = told(&daemon, &["orders", "--phone", "1520000"])?;
+    let (code, text) = printed(&daemon, &["orders", "--phone", "1520000"])?;
     assert!(code == 64 && text.contains("it has 7 digits"), "{code}\n{text}");
 
     // The next process doesn't know whose orders wait, and says how many there are.
@@ -80,15 +80,15 @@ async fn an_order_that_waits_in_the_broker_is_found_and_after_a_restart_it_is_sa
     })
     .await?;
     for verb in [vec!["orders", "--phone", &number], vec!["orders", "--state", "queued"]] {
-        let (code, text) = told(&daemon, &verb)?;
-        let is_told = text.contains("NOT LISTED: 1 order waits");
-        assert!(code == 1 && is_told, "{verb:?}: {code}\n{text}");
-        let (_, text) = told(&daemon, &[&verb[..], &["--json"]].concat())?;
+        let (code, text) = printed(&daemon, &verb)?;
+        let is_shown = text.contains("NOT LISTED: 1 order waits");
+        assert!(code == 1 && is_shown, "{verb:?}: {code}\n{text}");
+        let (_, text) = printed(&daemon, &[&verb[..], &["--json"]].concat())?;
         let page: OrdersPage = serde_json::from_str(&text)?;
         let lacks: Vec<_> = page.unlisted.iter().map(|lack| (lack.place, lack.count)).collect();
         assert_eq!(lacks, [(UnlistedPlace::Broker, Some(1))]);
     }
-    let (code, text) = told(&daemon, &["order", &id, "--json"])?;
+    let (code, text) = printed(&daemon, &["order", &id, "--json"])?;
     let error: Value = serde_json::from_str(&text)?;
     assert_eq!((code, &error["data"]["unlisted"][0]["count"]), (66, &json!(1)), "{text}");
 
@@ -106,7 +106,7 @@ async fn an_order_that_waits_in_the_broker_is_found_and_after_a_restart_it_is_sa
     })
     .await
     .map(|page| assert_eq!(page.orders[0].state, OrderState::Placed))?;
-    let (code, text) = told(&daemon, &["orders", "--state", "queued"])?;
+    let (code, text) = printed(&daemon, &["orders", "--state", "queued"])?;
     assert_eq!((code, text.lines().count()), (0, 1), "{text}");
     Ok(())
 }

@@ -5,11 +5,11 @@ use protocol::{OrderState, OrdersPage, UnlistedPlace, mask_phone};
 use serde_json::json;
 
 use super::*;
-use crate::rocketmq::search::told;
+use crate::rocketmq::search::printed;
 
 const WITHIN: Duration = Duration::from_secs(90);
 
-/// What a node's list tells of a buyer: ids with their state, and what it lacks.
+/// What a node's list shows of a buyer: ids with their state, and what the list lacks.
 #[derive(Debug, PartialEq, Eq)]
 struct Listed {
     orders: Vec<(String, OrderState)>,
@@ -21,7 +21,7 @@ impl Listed {
     /// one may know more): none found and something lacking is no proof.
     fn at(node: &Daemon, buyer: &str) -> Result<Self> {
         let verb = ["orders", "--phone", buyer];
-        let (code, text) = told(node, &[&verb[..], &["--json"]].concat())?;
+        let (code, text) = printed(node, &[&verb[..], &["--json"]].concat())?;
         let page: OrdersPage = serde_json::from_str(&text).with_context(|| text.clone())?;
         let orders = page.orders.into_iter().map(|order| (order.order_id, order.state));
         let lacks = page.unlisted.into_iter().map(|lack| (lack.place, lack.count));
@@ -29,7 +29,7 @@ impl Listed {
         let no_proof = listed.orders.is_empty() && !listed.lacks.is_empty();
         assert_eq!(code, i32::from(no_proof), "{listed:?}");
 
-        let (code, text) = told(node, &verb)?;
+        let (code, text) = printed(node, &verb)?;
         let is_found = text.contains(&mask_phone(buyer));
         let no_proof = !is_found && text.contains("NOT LISTED");
         assert_eq!(code, i32::from(no_proof), "{text}");
@@ -59,7 +59,7 @@ async fn each_node_finds_what_it_can_know_and_says_what_its_list_lacks() -> Resu
     split.order.admin().command("/v1/consumption/pause", json!({})).await?;
     let buyer = phone(7);
     let charged = split.gateways[0].charge(&buyer, "pid_0001", "5999.000").await;
-    let Told::Queued(id) = told_by_charge(charged) else { anyhow::bail!("not queued") };
+    let BuyerAnswer::Queued(id) = answer_to_charge(charged) else { anyhow::bail!("not queued") };
 
     // It waits in the broker, and the gateway that sent it is the only one that knows whose it is.
     let [ours, other] = &split.gateways[..] else { anyhow::bail!("two gateways") };
@@ -68,7 +68,7 @@ async fn each_node_finds_what_it_can_know_and_says_what_its_list_lacks() -> Resu
     Listed::is(other, &buyer, &[], &[(Broker, Some(1)), asked]).await?;
     Listed::is(&split.order, &buyer, &[], &[(Broker, Some(1)), (Gateways, None)]).await?;
     for node in [other, &split.order] {
-        let (code, text) = told(node, &["order", &id])?;
+        let (code, text) = printed(node, &["order", &id])?;
         assert!(code == 66 && text.contains("1 order waits in RocketMQ"), "{code}\n{text}");
     }
 
@@ -79,13 +79,13 @@ async fn each_node_finds_what_it_can_know_and_says_what_its_list_lacks() -> Resu
     for gateway in [ours, other] {
         Listed::is(gateway, &buyer, &placed, &[asked]).await?;
     }
-    let (code, text) = told(&split.order, &["order", &id[..8]])?;
+    let (code, text) = printed(&split.order, &["order", &id[..8]])?;
     assert!(code == 0 && text.contains(&id), "{code}\n{text}");
 
     // Who can't ask says so, and not that there is none.
     split.order.kill9()?;
-    let (code, text) = told(&split.gateways[1], &["orders", "--phone", &buyer])?;
-    let is_told = text.contains("what the order node knows of this buyer isn't listed");
-    assert!(code == 1 && is_told, "{code}\n{text}");
+    let (code, text) = printed(&split.gateways[1], &["orders", "--phone", &buyer])?;
+    let is_shown = text.contains("what the order node knows of this buyer isn't listed");
+    assert!(code == 1 && is_shown, "{code}\n{text}");
     Ok(())
 }
