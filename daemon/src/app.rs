@@ -30,7 +30,6 @@ mod rocketmq;
 mod serving;
 mod standstill;
 mod switches;
-mod tunables;
 mod view;
 
 use std::os::unix::net::UnixListener;
@@ -50,7 +49,7 @@ use tracing::{debug, error, info, warn};
 use crate::admin::{AdminSocket, StatusSource};
 use crate::cli::args;
 use crate::cli::exit::Exit;
-use crate::config::{Config, Loaded, Role};
+use crate::config::{Config, Loaded, Role, Tunables};
 use crate::observe::metrics::Scraper;
 use crate::observe::status::Status;
 use crate::observe::telemetry::{self, LogHandle, Sink};
@@ -67,7 +66,6 @@ use queue::QueueParts;
 use reload::Reloader;
 use serving::{Bound, RestLimits, Serving};
 use switches::Switches;
-use tunables::Tunables;
 use view::{Shown, View};
 
 /// How long the end of the process waits for the log's last lines to be taken. Where the log is
@@ -256,7 +254,7 @@ impl App {
         let switches = restored(config, &store, &queue, gateway.as_ref()).await?;
         let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
-        let (lag, every) = (queue.whole_lag(config, &store), tunables.lag_every.clone());
+        let (lag, every) = (queue.whole_lag(config, &store), tunables.queue.lag_every_ms.clone());
         let shown = Shown {
             status: &status,
             store: &store,
@@ -294,7 +292,7 @@ impl App {
             metrics,
             watchers,
             watchers_end,
-            deadline: tunables.deadline,
+            deadline: tunables.shutdown.deadline_ms,
         })
     }
 
@@ -429,7 +427,7 @@ fn desk(
         access,
         config: page,
         roles: config.roles.clone(),
-        resend_per_s: shown.tunables.resend_per_s.clone(),
+        resend_per_s: shown.tunables.admin.resend_per_s.clone(),
         tell_trouble: serving::tell_socket(shown.status),
     };
     (reloader, parts)

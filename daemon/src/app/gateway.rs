@@ -20,8 +20,7 @@ use tracing::warn;
 use super::StartError;
 use super::in_place::InPlace;
 use super::queue::QueueParts;
-use super::tunables::Tunables;
-use crate::config::{Config, PUBLISH_WAITING_MOST, Role};
+use crate::config::{Config, PUBLISH_WAITING_MOST, Role, Tunables};
 use crate::gateway::book::Book;
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::{DoubtStore, Doubts};
@@ -89,7 +88,7 @@ impl GatewayParts {
         let book = Book::counting_from(OrderIdKey::new(key), store.meter_base());
         let book = Arc::new(book);
         let (side, order_side) = deciding(orders, &settings.order_url, tunables);
-        let every = tunables.refresh.clone();
+        let every = tunables.gateway.refresh_ms.clone();
         let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every.clone());
         let doubt_store = Arc::new(StoredDoubts { store: store.clone() });
         let doubts = Arc::new(Doubts::new(Arc::clone(&book), doubt_store));
@@ -101,24 +100,25 @@ impl GatewayParts {
             claims,
             Arc::clone(&producer),
             Arc::clone(&doubts),
-            tunables.unconfirmed_max.clone(),
+            tunables.gateway.unconfirmed_max.clone(),
             refresh.state(),
         );
-        let charge = Arc::new(charge.with_waiting_max(tunables.publish_waiting_max.clone()));
+        let charge =
+            Arc::new(charge.with_waiting_max(tunables.gateway.publish_waiting_max.clone()));
         let pulse = Arc::<Pulse>::default();
         status.vitals().watch("publisher", Arc::clone(&pulse));
         let publishing = publisher::run(
             waiting,
             Arc::clone(&producer),
             Arc::clone(&doubts),
-            tunables.publish_batch_max.clone(),
+            tunables.gateway.publish_batch_max.clone(),
             pulse,
         );
         let (helpers, helpers_end) = (TaskTracker::new(), CancellationToken::new());
         helpers.spawn(Arc::clone(&doubts).run(
             producer,
-            tunables.publish_batch_max.clone(),
-            tunables.republish_after.clone(),
+            tunables.gateway.publish_batch_max.clone(),
+            tunables.gateway.republish_after_ms.clone(),
             helpers_end.clone(),
         ));
         let mut state = refresh.state();
@@ -170,7 +170,7 @@ fn deciding(
     tunables: &Tunables,
 ) -> (Side, Arc<dyn OrderSide>) {
     let Some(orders) = orders else {
-        let node = OrderNode::new(order_url, tunables.order_timeout.clone());
+        let node = OrderNode::new(order_url, tunables.gateway.order_timeout_ms.clone());
         return (Side::Elsewhere, Arc::new(node));
     };
     (Side::Here, orders)

@@ -41,7 +41,7 @@ const SECONDS_REFUSING: u32 = 3;
 /// Begins the looks, and the logging of what was wrong with requests; both end when cancelled.
 pub(super) fn begin(shown: &Shown<'_>, watchers: &TaskTracker, cancel: &CancellationToken) {
     let (store, queue, status) = (shown.store.clone(), shown.queue, shown.status);
-    let limit = || shown.tunables.unconfirmed_max.clone();
+    let limit = || shown.tunables.gateway.unconfirmed_max.clone();
     let answers = shown.gateway.map(|gateway| Answers::new(gateway, queue, limit(), status));
     let (queue, status) = (Arc::clone(queue), Arc::clone(status));
     watchers.spawn(watch(store, queue, answers, status, cancel.clone()));

@@ -19,8 +19,7 @@ use tracing::warn;
 use super::StartError;
 #[cfg(feature = "rocketmq")]
 use super::broker_notes::StoredNotes;
-use super::tunables::Tunables;
-use crate::config::{Config, Loaded, QueueKind, Role};
+use crate::config::{Config, Loaded, QueueKind, Role, Tunables};
 #[cfg(feature = "rocketmq")]
 use crate::observe::status::Condition;
 use crate::observe::status::{Part, Record, Refuses, Status, Subject};
@@ -169,10 +168,10 @@ impl QueueParts {
     /// topic.
     pub(super) async fn start_consumer(&self, tunables: &Tunables, store: &Store, status: &Status) {
         let settings = consumer::Settings {
-            batch_max: tunables.batch_max.clone(),
-            deliveries_max: tunables.deliveries_max.clone(),
-            redelivery_after_ms: tunables.redelivery_after_ms.clone(),
-            redelivery_after_ms_max: tunables.redelivery_after_ms_max.clone(),
+            batch_max: tunables.order.batch_max.clone(),
+            deliveries_max: tunables.order.deliveries_max.clone(),
+            redelivery_after_ms: tunables.order.redelivery_after_ms.clone(),
+            redelivery_after_ms_max: tunables.order.redelivery_after_ms_max.clone(),
         };
         let paused = self.paused.subscribe();
         #[cfg(feature = "rocketmq")]

@@ -22,10 +22,9 @@ use tracing::{Level, enabled, error, info, warn};
 
 use super::queue::QueueParts;
 use super::serving::RestLimits;
-use super::tunables::Tunables;
 use super::{access_rules, seeds};
 use crate::admin::{Access, Rules};
-use crate::config::{self, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Role};
+use crate::config::{self, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Role, Tunables};
 use crate::observe::status::Status;
 use crate::observe::telemetry::LogHandle;
 use crate::os::shutdown::Hangups;

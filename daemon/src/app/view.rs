@@ -21,9 +21,8 @@ use super::gateway::GatewayParts;
 use super::queue::{Knowledge, QueueParts};
 use super::serving::Serving;
 use super::switches::Switches;
-use super::tunables::Tunables;
 use crate::admin::StatusSource;
-use crate::config::{Loaded, QueueKind, Role};
+use crate::config::{Loaded, QueueKind, Role, Tunables};
 use crate::gateway::book::{Book, Shelf};
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::claim::Passage;
@@ -111,8 +110,8 @@ impl View {
             env_type: loaded.env_type.to_string(),
             roles: config.roles.clone(),
             kind: config.queue.kind,
-            unconfirmed_max: shown.tunables.unconfirmed_max.clone(),
-            overdue_after_ms: shown.tunables.overdue_after_ms.clone(),
+            unconfirmed_max: shown.tunables.gateway.unconfirmed_max.clone(),
+            overdue_after_ms: shown.tunables.admin.overdue_after_ms.clone(),
             store_path: config.store.path.display().to_string(),
             status: Arc::clone(shown.status),
             store: shown.store.clone(),

@@ -9,7 +9,6 @@ use figment::value::{Dict, Value};
 use super::Config;
 use super::faults::{Fault, Source};
 use super::layers::Layer;
-use super::ranges;
 use super::shape::{self, Form, Key};
 use super::texts;
 
@@ -67,9 +66,9 @@ pub(super) fn extract(layers: &[Layer], faults: &mut Vec<Fault>) -> (Config, Sou
             Some(list) => sound = with(&sound, &path, &list),
             // Whoever writes no file name there may have written the secret.
             None if path.ends_with(SECRET_FILE) => {
-                faults.push(Fault::hiding(&path, source, must_be(&path, key)));
+                faults.push(Fault::hiding(&path, source, must_be(key)));
             }
-            None => faults.push(Fault::of(&path, &value, source, must_be(&path, key))),
+            None => faults.push(Fault::of(&path, &value, source, must_be(key))),
         }
     }
     let config = sound.extract().unwrap_or_else(|error| {
@@ -84,8 +83,8 @@ fn with(sound: &Figment, path: &str, value: &Value) -> Figment {
     sound.clone().merge((path, value))
 }
 
-fn must_be(path: &str, key: &Key) -> String {
-    format!("must be {}", ranges::allowed(path, key))
+fn must_be(key: &Key) -> String {
+    format!("must be {}", key.allowed())
 }
 
 /// A list of tables of which something doesn't fit.
@@ -131,7 +130,7 @@ impl ListOfTables<'_> {
         };
         for key in self.keys {
             let path = format!("{here}.{}", key.name);
-            let must_be = must_be(&shape::join(self.path, key.name), key);
+            let must_be = must_be(key);
             let Some(value) = given.get(key.name) else {
                 let problem = format!("is missing; it {must_be}");
                 faults.push(Fault::hiding(&path, self.source.clone(), problem));

@@ -1,7 +1,6 @@
 //! Configuration: from profile, file, environment and command line to one judged, typed tree. It
 //! alone reads the environment; everything else gets what it needs handed over. See docs/config.md.
 
-mod defaults;
 mod directives;
 mod env_type;
 mod extract;
@@ -9,7 +8,6 @@ mod faults;
 mod layers;
 mod places;
 mod print;
-mod ranges;
 mod reload;
 mod secrets;
 mod shape;
@@ -29,10 +27,11 @@ pub use env_type::{EnvType, UnknownEnvType};
 pub use extract::Sources;
 pub use faults::{Fault, Faults, Source};
 pub use print::{docs, effective, entries};
-pub(crate) use ranges::PUBLISH_WAITING_MOST;
 #[cfg(test)]
-pub(crate) use reload::all_taken;
+pub(crate) use reload::taken_one_by_one;
 pub use reload::{changes, taken};
+pub(crate) use tree::PUBLISH_WAITING_MOST;
+pub(crate) use tree::tunables::Config as Tunables;
 pub use tree::{
     Admin, Config, Doctor, Gateway, Http, Log, LogFormat, Metrics, OptionalAddress, Order, Others,
     ProductSeed, Queue, QueueKind, Rocketmq, Role, Shutdown, Store,

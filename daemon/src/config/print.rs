@@ -8,7 +8,7 @@ use protocol::{ConfigEntry, ConfigPage};
 
 use super::faults::as_toml;
 use super::shape::{self, Form, Key};
-use super::{Config, EnvType, Loaded, layers, ranges, reload};
+use super::{Config, EnvType, Loaded, layers, reload};
 
 /// The effective configuration, each key with its documentation and its value's source.
 #[must_use]
@@ -78,7 +78,7 @@ pub fn docs() -> String {
         let default =
             defaults.find_ref(&path).map_or_else(String::new, |value| as_text(key, value));
         let _ = write!(text, "\n### `{path}`\n\n{}\n\n", prose(key));
-        let _ = writeln!(text, "- Must be {}.", ranges::allowed(&path, key));
+        let _ = writeln!(text, "- Must be {}.", key.allowed());
         let _ = match reload::taken(&path) {
             Some(when) => writeln!(text, "- A reload takes it: {when}."),
             None => writeln!(text, "- A change takes a restart."),
@@ -87,13 +87,14 @@ pub fn docs() -> String {
             let _ = writeln!(text, "- Default: `{default}`");
         } else {
             for inner in key.keys {
-                let allowed = ranges::allowed(&shape::join(&path, inner.name), inner);
-                let _ = writeln!(text, "- `{}`: {} Must be {allowed}.", inner.name, prose(inner));
+                let (name, allowed) = (inner.name, inner.allowed());
+                let _ = writeln!(text, "- `{name}`: {} Must be {allowed}.", prose(inner));
             }
             let _ = write!(text, "\nDefault:\n\n```toml\n{path} = {default}\n```\n");
         }
         for (env_type, profile) in &profiles {
-            let value = profile.get(&path).map_or_else(String::new, |value| as_text(key, value));
+            let value = profile.get(&path).map(|value| as_text(key, value));
+            let value = value.unwrap_or_else(|| default.clone());
             if value != default {
                 let _ = writeln!(text, "- In the profile `{env_type}`: `{value}`");
             }

@@ -3,49 +3,16 @@
 
 use protocol::ConfigChange;
 
-use super::{Loaded, Source, shape};
-
-/// The words for a number that is looked at each time it is needed.
-const AT_ONCE: &str = "at once";
-
-/// The keys that a reload takes, each with when, worded to follow "a reload takes it". Every other
-/// key takes a restart.
-static TAKEN: [(&str, &str); 26] = [
-    (
-        "products",
-        "those that the database lacks are put in, on the shelf; those that it has stay as they are",
-    ),
-    ("gateway.order_timeout_ms", "at once, but for the time to connect where that is longer now"),
-    ("gateway.refresh_ms", AT_ONCE),
-    ("gateway.publish_waiting_max", AT_ONCE),
-    ("gateway.publish_batch_max", AT_ONCE),
-    ("gateway.unconfirmed_max", AT_ONCE),
-    ("gateway.republish_after_ms", AT_ONCE),
-    ("order.batch_max", AT_ONCE),
-    ("order.deliveries_max", AT_ONCE),
-    ("order.redelivery_after_ms", AT_ONCE),
-    ("order.redelivery_after_ms_max", AT_ONCE),
-    ("queue.lag_every_ms", AT_ONCE),
-    ("rocketmq.access_key_file", "at once, another content of the same file too"),
-    ("rocketmq.secret_key_file", "at once, another content of the same file too"),
-    ("http.connections_max", "at once; connections that are open stay"),
-    ("http.header_timeout_ms", "for connections from then on"),
-    ("http.body_timeout_ms", "for bodies at once, for reading answers on connections from then on"),
-    ("http.header_bytes_max", "for connections from then on"),
-    ("http.body_bytes_max", AT_ONCE),
-    ("admin.operator_group", AT_ONCE),
-    ("admin.others", AT_ONCE),
-    ("admin.overdue_after_ms", AT_ONCE),
-    ("admin.resend_per_s", AT_ONCE),
-    ("log.level", "at once, over what an operator has set meanwhile"),
-    ("shutdown.deadline_ms", AT_ONCE),
-    ("doctor.topic", "nothing in a running daemon reads it"),
-];
+use super::shape::{self, Reload};
+use super::{Loaded, Source};
 
 /// How a reload takes a key; `None` where it takes a restart.
 #[must_use]
 pub fn taken(key: &str) -> Option<&'static str> {
-    TAKEN.iter().find(|(name, _)| *name == key).map(|(_, when)| *when)
+    match shape::find(key)?.reload {
+        Reload::Taken(when) | Reload::Tunable(when) => Some(when),
+        Reload::Restart => None,
+    }
 }
 
 /// The keys in which two configurations differ, in the order of the tree.
@@ -84,10 +51,12 @@ pub(super) fn keep_chosen(again: &mut Loaded, before: &Loaded) {
     }
 }
 
-/// Every key that a reload takes.
+/// The keys that a reload takes by code of `app::reload`'s, not as tunables.
 #[cfg(test)]
-pub(crate) fn all_taken() -> impl Iterator<Item = &'static str> {
-    TAKEN.iter().map(|(key, _)| *key)
+pub(crate) fn taken_one_by_one() -> Vec<String> {
+    let leaves = shape::leaves().into_iter();
+    let taken = leaves.filter(|(_, key)| matches!(key.reload, Reload::Taken(_)));
+    taken.map(|(path, _)| path).collect()
 }
 
 #[cfg(test)]
@@ -97,18 +66,38 @@ mod tests {
     use serde_json::json;
 
     use super::super::tests::{around, jailed, loaded, options};
-    use super::super::{Options, shape};
-    use super::{all_taken, changes, taken};
+    use super::super::{Options, Tunables, shape};
+    use super::{changes, taken};
 
     #[test]
-    fn every_key_that_is_taken_is_one_of_the_tree() {
-        for key in all_taken() {
-            assert!(shape::find(key).is_some(), "{key}");
-            assert!(!taken(key).unwrap().is_empty(), "{key}");
+    fn a_reload_takes_what_the_tree_says_and_nothing_else() {
+        let words: Vec<_> = shape::leaves().iter().filter_map(|(key, _)| taken(key)).collect();
+        assert_eq!(words.len(), 26);
+        assert!(words.iter().all(|when| !when.is_empty()));
+        for (key, when) in [
+            ("gateway.refresh_ms", "at once"),
+            ("http.header_timeout_ms", "for connections from then on"),
+        ] {
+            assert_eq!(taken(key), Some(when), "{key}");
         }
         for key in ["roles", "store.path", "gateway.listen", "gateway.order_id_key_file"] {
             assert_eq!(taken(key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn every_tunable_is_set_for_the_parts_that_have_it() {
+        jailed(|_| {
+            let before = loaded(&Options::default());
+            let tunables = Tunables::new(&before.config);
+            let [refresh, stop] =
+                [&tunables.gateway.refresh_ms, &tunables.shutdown.deadline_ms].map(Clone::clone);
+            assert_eq!((refresh.get(), stop.get()), (250, 10_000));
+            let set = ["gateway.refresh_ms=300", "shutdown.deadline_ms=200"];
+            tunables.set(&loaded(&options(&set)).config);
+            assert_eq!((refresh.get(), stop.get()), (300, 200));
+            assert_eq!(tunables.gateway.unconfirmed_max.get(), 10_000);
+        });
     }
 
     #[test]

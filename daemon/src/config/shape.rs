@@ -1,9 +1,9 @@
-//! The shape of the tree of keys: each key's name, documentation and form, as constants that the
-//! `keys!` macro makes out of the structs of `tree`. Layers are compared with it, messages quote
-//! it, and `print-config` and docs/config.md are printed from it: a key is described in one place
-//! only.
+//! The shape of the tree of keys: what the `keys!` macro makes of the table in `tree`. Layers are
+//! compared with it, messages quote it, a reload looks into it, and `print-config`, docs/config.md
+//! and the texts of the profiles are printed from it: a key is described in one place only.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::tree::{Config, LogFormat, OptionalAddress, Others, ProductSeed, QueueKind, Role};
@@ -16,8 +16,11 @@ pub(super) struct Key {
     /// The lines of its doc comment.
     pub(super) doc: &'static [&'static str],
     pub(super) form: Form,
-    /// What may stand there, worded to follow "must be".
-    pub(super) allowed: &'static str,
+    /// What its type allows, worded to follow "must be".
+    type_allows: &'static str,
+    /// The range of a number.
+    range: Option<Range>,
+    pub(super) reload: Reload,
     /// The keys of a table, or of each table in a list; else empty.
     pub(super) keys: &'static [Key],
 }
@@ -32,6 +35,24 @@ pub(super) enum Form {
     Table,
 }
 
+/// What a running daemon does with another value of a key. The words follow "a reload takes it".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reload {
+    /// A change takes a restart.
+    Restart,
+    /// The part that the key is for takes it over.
+    Taken(&'static str),
+    /// The number is a `Tunable`, which every reload sets.
+    Tunable(&'static str),
+}
+
+/// The least and the greatest number that may stand at a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    least: u64,
+    most: u64,
+}
+
 /// What the type of a key says about its values.
 pub(super) trait Shape {
     const FORM: Form;
@@ -39,38 +60,192 @@ pub(super) trait Shape {
     const KEYS: &'static [Key] = &[];
 }
 
-/// Declares structs of keys: adds what serde needs, and makes each field's doc comment available to
-/// the program.
+impl Key {
+    /// A key that holds a value, of a type. The lists are what its line says: each has one item
+    /// or none.
+    pub(super) const fn value<T: Shape>(
+        name: &'static str,
+        doc: &'static [&'static str],
+        range: &[RangeInclusive<u64>],
+        tunable: &[&'static str],
+        reload: &[&'static str],
+    ) -> Self {
+        let range = match range {
+            [range, ..] => Some(Range { least: *range.start(), most: *range.end() }),
+            [] => None,
+        };
+        let reload = match (tunable, reload) {
+            ([when, ..], _) => Reload::Tunable(when),
+            ([], [when, ..]) => Reload::Taken(when),
+            ([], []) => Reload::Restart,
+        };
+        let (form, type_allows, keys) = (T::FORM, T::ALLOWED, T::KEYS);
+        Self { name, doc, form, type_allows, range, reload, keys }
+    }
+
+    /// A table within the tree.
+    pub(super) const fn table<T: Shape>(name: &'static str, doc: &'static [&'static str]) -> Self {
+        Self::value::<T>(name, doc, &[], &[], &[])
+    }
+
+    /// What may stand there, worded to follow "must be".
+    pub(super) fn allowed(&self) -> String {
+        match self.range {
+            Some(Range { least, most }) => format!("a whole number from {least} to {most}"),
+            None => self.type_allows.to_owned(),
+        }
+    }
+
+    /// Whether a number is within the range.
+    pub(super) fn allows(&self, number: u128) -> bool {
+        self.range.is_none_or(|Range { least, most }| {
+            (u128::from(least)..=u128::from(most)).contains(&number)
+        })
+    }
+}
+
+/// Declares the tables of keys: their structs with what serde needs, their defaults, their shape,
+/// and the numbers that a reload changes. A key's line is
+///
+/// ```text
+/// /// What the key is, for the operator: docs/config.md and the profiles have these very lines.
+/// pub NAME: TYPE = DEFAULT, in LEAST..=MOST, tunable "WHEN";
+/// ```
+///
+/// - `in` holds for numbers, each of which has it.
+/// - `tunable` has a reload take the number, with these words in docs/config.md: the parts get it
+///   as a `Tunable`, at `tunables.TABLE.NAME`.
+/// - `reload` in its place has a reload take a key that is no `Tunable`: `app::reload` hands the
+///   value over, by code of its own for the key.
+/// - Without either a change takes a restart.
 macro_rules! keys {
     ($(
         $(#[doc = $about:literal])+
         pub struct $table:ident {
-            $( $(#[doc = $doc:literal])+ pub $field:ident: $type:ty, )+
+            $(
+                $(#[doc = $doc:literal])+
+                pub $key:ident: $type:ty = $default:expr
+                    $(, in $range:expr)?
+                    $(, tunable $tunable:literal)?
+                    $(, reload $reload:literal)?;
+            )*
+            $( tables {
+                $( $(#[doc = $inner_doc:literal])+ pub $inner:ident: $inner_type:ident; )+
+            } )?
         }
-    )+) => {$(
+    )+) => {
+        $(
+            $(#[doc = $about])+
+            #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub struct $table {
+                $( $(#[doc = $doc])+ pub $key: $type, )*
+                $($( $(#[doc = $inner_doc])+ pub $inner: $inner_type, )+)?
+            }
+
+            impl Default for $table {
+                fn default() -> Self {
+                    Self {
+                        $( $key: $default, )*
+                        $($( $inner: $inner_type::default(), )+)?
+                    }
+                }
+            }
+
+            impl $crate::config::shape::Shape for $table {
+                const FORM: $crate::config::shape::Form = $crate::config::shape::Form::Table;
+                const ALLOWED: &'static str = "a table of keys";
+                const KEYS: &'static [$crate::config::shape::Key] = &[
+                    $( $crate::config::shape::Key::value::<$type>(
+                        stringify!($key),
+                        &[$($doc),+],
+                        &[$($range)?],
+                        &[$($tunable)?],
+                        &[$($reload)?],
+                    ), )*
+                    $($( $crate::config::shape::Key::table::<$inner_type>(
+                        stringify!($inner),
+                        &[$($inner_doc),+],
+                    ), )+)?
+                ];
+            }
+        )+
+
+        /// The numbers that a reload changes while they are in use, at their keys' places.
+        pub(crate) mod tunables {
+            $(
+                $(#[doc = $about])+
+                #[derive(Debug, Clone)]
+                pub(crate) struct $table {
+                    $($( #[doc = $tunable] pub(crate) $key: $crate::tunable::Tunable, )?)*
+                    $($( $(#[doc = $inner_doc])+ pub(crate) $inner: $inner_type, )+)?
+                }
+
+                impl $table {
+                    /// Numbers of their own, as a configuration has them.
+                    pub(crate) fn new(config: &super::$table) -> Self {
+                        let _ = config;
+                        Self {
+                            $($( $key: $crate::config::shape::where_tunable!(
+                                $tunable => $crate::tunable::Tunable::from(config.$key)
+                            ), )?)*
+                            $($( $inner: $inner_type::new(&config.$inner), )+)?
+                        }
+                    }
+
+                    /// Sets each to what a configuration says.
+                    pub(crate) fn set(&self, config: &super::$table) {
+                        let _ = config;
+                        $($( $crate::config::shape::where_tunable!(
+                            $tunable => self.$key.set(
+                                $crate::tunable::Tunable::from(config.$key).get()
+                            )
+                        ); )?)*
+                        $($( self.$inner.set(&config.$inner); )+)?
+                    }
+                }
+            )+
+        }
+    };
+}
+pub(super) use keys;
+
+/// The code for a key that is tunable: `keys!` names the words only to choose those keys.
+macro_rules! where_tunable {
+    ($when:literal => $code:expr) => {
+        $code
+    };
+}
+pub(super) use where_tunable;
+
+/// Declares the struct of a list's tables. A key's line is that of `keys!` without what belongs to
+/// the whole list: default and reload.
+macro_rules! entries {
+    (
+        $(#[doc = $about:literal])+
+        pub struct $entry:ident {
+            $( $(#[doc = $doc:literal])+ pub $key:ident: $type:ty $(, in $range:expr)?; )+
+        }
+    ) => {
         $(#[doc = $about])+
         #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
-        pub struct $table {
-            $( $(#[doc = $doc])+ pub $field: $type, )+
+        pub struct $entry {
+            $( $(#[doc = $doc])+ pub $key: $type, )+
         }
 
-        impl $crate::config::shape::Shape for $table {
+        impl $crate::config::shape::Shape for $entry {
             const FORM: $crate::config::shape::Form = $crate::config::shape::Form::Table;
             const ALLOWED: &'static str = "a table of keys";
             const KEYS: &'static [$crate::config::shape::Key] = &[$(
-                $crate::config::shape::Key {
-                    name: stringify!($field),
-                    doc: &[$($doc),+],
-                    form: <$type as $crate::config::shape::Shape>::FORM,
-                    allowed: <$type as $crate::config::shape::Shape>::ALLOWED,
-                    keys: <$type as $crate::config::shape::Shape>::KEYS,
-                },
+                $crate::config::shape::Key::value::<$type>(
+                    stringify!($key), &[$($doc),+], &[$($range)?], &[], &[],
+                ),
             )+];
         }
-    )+};
+    };
 }
-pub(super) use keys;
+pub(super) use entries;
 
 macro_rules! shapes {
     ($( $type:ty: $form:ident, $allowed:literal; )+) => {$(
@@ -145,7 +320,7 @@ pub(super) fn join(prefix: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, find, leaves};
+    use super::{Form, Shape, find, leaves};
 
     #[test]
     fn keys_are_found_by_their_paths() {
@@ -157,6 +332,15 @@ mod tests {
         for (path, key) in leaves() {
             assert_eq!(find(&path).map(|found| found.name), Some(key.name), "{path}");
             assert!(!key.doc.is_empty(), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_number_has_a_range_and_nothing_else_has() {
+        let items = super::ProductSeed::KEYS.iter().map(|key| (key.name.to_owned(), key));
+        for (path, key) in leaves().into_iter().chain(items) {
+            assert_eq!(key.form == Form::Number, key.range.is_some(), "{path}");
+            assert!(key.range.is_none_or(|range| range.least < range.most), "{path}");
         }
     }
 }

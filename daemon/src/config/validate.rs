@@ -1,5 +1,5 @@
 //! Judges the typed tree: what a value may be beyond its type, and which keys belong together.
-//! Ranges of numbers are in `ranges`; files with secrets are looked at by `secrets`.
+//! Ranges of numbers are in the tree itself; files with secrets are looked at by `secrets`.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -10,7 +10,8 @@ use protocol::{Money, TEXT_CHARS_MAX};
 
 use super::extract::Sources;
 use super::faults::Fault;
-use super::{Config, Emptiness, EnvType, LogDirectives, QueueKind, Role, ranges};
+use super::shape::{self, Form};
+use super::{Config, Emptiness, EnvType, LogDirectives, QueueKind, Role};
 use crate::os::groups;
 use crate::request::PhonePattern;
 
@@ -30,9 +31,7 @@ pub(super) fn judge(
 ) {
     let tree = Value::serialize(config).unwrap_or_else(|_| Value::from(false));
     let mut judge = Judge { config, sources, tree, faults };
-    for (key, problem) in ranges::outside(&judge.tree) {
-        judge.refuse(&key, problem);
-    }
+    judge.numbers();
     judge.roles();
     judge.products();
     judge.gateway();
@@ -87,6 +86,15 @@ impl Judge<'_> {
         !self.is_faulty("roles")
             && roles.len() == wanted.len()
             && wanted.iter().all(|role| roles.contains(role))
+    }
+
+    fn numbers(&mut self) {
+        for (path, key) in shape::leaves() {
+            let number = self.tree.find_ref(&path).and_then(Value::to_u128);
+            if key.form == Form::Number && !number.is_some_and(|number| key.allows(number)) {
+                self.refuse(&path, format!("must be {}", key.allowed()));
+            }
+        }
     }
 
     fn roles(&mut self) {

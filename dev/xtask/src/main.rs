@@ -10,6 +10,7 @@ mod files;
 mod rocketmq;
 mod search;
 mod step;
+mod texts;
 mod tidy;
 mod units;
 
@@ -21,6 +22,8 @@ use clap::Parser;
 enum Chore {
     /// Formatting, lints, documentation, licences, shipped profiles, tidiness.
     Check,
+    /// Writes what is made of the tree of keys: docs/config.md, and the texts in profiles/.
+    Texts,
     /// Only the tidiness, in a second: headers, sizes, columns, links, who may use whom.
     Tidy,
     /// The daemon beside bare counterparts, in figures: release programs, minutes.
@@ -43,6 +46,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Check => check::run(),
+        Chore::Texts => texts::run(),
         Chore::Tidy => check::tidy(),
         Chore::Bench(args) => bench::run(&args),
         Chore::Dist => dist::run(),

@@ -15,7 +15,7 @@ const FUZZ_SECONDS: u64 = 60;
 
 /// The whole workspace is named, so that cargo chooses the same features as for
 /// `cargo test --workspace` and builds no dependency twice.
-const UNIT_TESTS: [&str; 3] = ["test", "--workspace", "--lib"];
+pub(crate) const UNIT_TESTS: [&str; 3] = ["test", "--workspace", "--lib"];
 
 /// What `cargo xtask simulate` takes.
 #[derive(clap::Args)]

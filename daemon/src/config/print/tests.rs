@@ -1,9 +1,14 @@
-//! What is printed loads again, and the reference is up to date.
+//! What is printed loads again, and the files that are made of the tree are up to date.
+
+use std::fs;
+use std::path::Path;
 
 use figment::Jail;
+use figment::value::Value;
 
-use super::{docs, effective};
-use crate::config::{EnvType, Options, load};
+use super::{as_text, comment, docs, effective};
+use crate::config::shape::{self, Form};
+use crate::config::{Config, EnvType, Options, layers, load};
 
 const PATTERN_VARIABLE: &str = "SECKILL_GATEWAY__PHONE_PATTERN";
 
@@ -36,8 +41,43 @@ fn the_printed_configuration_loads_again_as_it_was() {
 }
 
 #[test]
-fn the_reference_is_up_to_date() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.md");
-    let found = std::fs::read_to_string(path).unwrap();
-    assert!(found == docs(), "run `seckilld print-config --docs > docs/config.md`");
+fn the_reference_is_what_the_tree_says() {
+    held("docs/config.md", &docs());
+}
+
+#[test]
+fn the_profiles_are_what_the_tree_says_with_their_own_values() {
+    for env_type in EnvType::ALL {
+        held(&format!("profiles/{env_type}.toml"), &profile(env_type));
+    }
+}
+
+/// A profile: its own introduction, and every key with its documentation and the profile's value. A
+/// key that the profile doesn't have yet gets the default.
+fn profile(env_type: EnvType) -> String {
+    let introduction = env_type.profile().lines().take_while(|line| line.starts_with('#'));
+    let mut text = introduction.fold(String::new(), |text, line| text + line + "\n");
+    let values = layers::profile(env_type);
+    let defaults = Value::serialize(Config::default()).unwrap();
+    for (path, key) in shape::leaves_and_tables() {
+        text += &format!("\n{}", comment(key));
+        if key.form == Form::Table {
+            text += &format!("[{path}]\n");
+        } else {
+            let value = values.get(&path).or_else(|| defaults.find_ref(&path)).unwrap();
+            text += &format!("{} = {}\n", key.name, as_text(key, value));
+        }
+    }
+    text
+}
+
+/// Compares a file of the project with what is made of the tree, or writes it: `cargo xtask texts`.
+#[expect(clippy::disallowed_methods, reason = "the test's own switch")]
+fn held(path: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    if std::env::var_os("WRITE_TEXTS").is_some() {
+        fs::write(file, text).unwrap();
+    } else {
+        assert!(fs::read_to_string(file).unwrap() == text, "{path}: run `cargo xtask texts`");
+    }
 }
