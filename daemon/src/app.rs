@@ -343,8 +343,9 @@ impl App {
 /// The order side, where it is in this process.
 fn order_side(config: &Config, store: &Store, queue: &QueueParts) -> Option<Arc<dyn OrderSide>> {
     let is_here = config.roles.contains(&Role::Order);
-    is_here
-        .then(|| Arc::new(OrderBook::new(store.clone(), queue.lag_reader(), queue.paused())) as _)
+    is_here.then(|| {
+        Arc::new(OrderBook::new(Arc::new(store.clone()), queue.lag_reader(), queue.paused())) as _
+    })
 }
 
 fn bind_admin(

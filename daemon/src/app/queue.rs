@@ -176,7 +176,10 @@ impl QueueParts {
         let paused = self.paused.subscribe();
         #[cfg(feature = "rocketmq")]
         if let Kind::Rocketmq(queue) = &self.kind {
-            let placer = crate::order::StorePlacer::new(store.clone());
+            let placer = crate::order::StorePlacer::new(
+                Arc::new(store.clone()),
+                tokio::runtime::Handle::current(),
+            );
             let placer = RecordedPlacer::new(placer, Arc::clone(&self.records.placing));
             let is_paused = *paused.borrow();
             let consuming = if is_paused { Consuming::Paused } else { Consuming::Running };

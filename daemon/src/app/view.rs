@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use domain::ports::BoxFuture;
+use domain::outcomes::Outcomes;
+use domain::ports::{Balance, BoxFuture, ReadError, Sale};
 use edge::EdgeCounters;
 use instruments::background;
 use instruments::clock;
 use protocol::{
     EpochMs, OverdueView, ProductState, ProductView, QueueView, Seconds, Snapshot, UnconfirmedView,
 };
-use store_sqlite::{Balance, Outcomes, ReadError, Store};
+use store_sqlite::Store;
 
 use super::gateway::GatewayParts;
 use super::queue::{Knowledge, QueueParts};
@@ -65,6 +66,7 @@ pub(super) struct View {
     overdue_after_ms: Tunable,
     store_path: String,
     status: Arc<Status>,
+    sale: Arc<dyn Sale>,
     store: Store,
     queue: Arc<QueueParts>,
     switches: Arc<Switches>,
@@ -114,6 +116,7 @@ impl View {
             overdue_after_ms: shown.tunables.admin.overdue_after_ms.clone(),
             store_path: config.store.path.display().to_string(),
             status: Arc::clone(shown.status),
+            sale: Arc::new(shown.store.clone()),
             store: shown.store.clone(),
             queue: Arc::clone(shown.queue),
             switches: Arc::clone(shown.switches),
@@ -148,7 +151,7 @@ impl View {
             return Ok(told.iter().map(|product| self.product(product, None)).collect());
         }
         let balances = self.balances.get(|| self.count_live_orders()).await?;
-        let products = self.store.products().await?;
+        let products = self.sale.products().await?;
         let view = |product: &ProductState| self.product(product, balances.get(&product.prod_id));
         Ok(products.iter().map(view).collect())
     }
@@ -172,7 +175,7 @@ impl View {
     }
 
     async fn count_live_orders(&self) -> Result<Arc<HashMap<String, Balance>>, ReadError> {
-        let counted = self.store.conservation().await?;
+        let counted = self.sale.books().await?;
         let by_id = counted.into_iter().map(|balance| (balance.prod_id.clone(), balance));
         Ok(Arc::new(by_id.collect()))
     }
@@ -298,7 +301,7 @@ impl View {
 
     async fn queue_view(&self, lag: crate::observe::status::LagReading) -> QueueView {
         let dead_letters = match self.has(Role::Order) {
-            true => Some(self.store.dead_letter_count().await),
+            true => Some(self.sale.dead_letter_count().await),
             false => None,
         };
         parts::queue(self.kind, lag, dead_letters, self.queue.broker_dead_letters())

@@ -1,26 +1,30 @@
 //! The order role as a broker's consumer sees it: deliveries in, their outcomes durable in the
 //! store.
 
-use domain::ports::{Cause, Delivery, Placer};
-use store_sqlite::Store;
+use std::sync::Arc;
 
-/// Places deliveries in the database of this process.
+use domain::ports::{Cause, Delivery, Placer, Sale};
+use tokio::runtime::Handle;
+
+/// Places deliveries in the sale's store.
 #[derive(Clone)]
 pub struct StorePlacer {
-    store: Store,
+    sale: Arc<dyn Sale>,
+    /// What drives the store while a consumer's thread waits for it.
+    runtime: Handle,
 }
 
 impl StorePlacer {
-    /// A placer on `store`.
+    /// A placer on `sale`, for threads that may block.
     #[must_use]
-    pub const fn new(store: Store) -> Self {
-        Self { store }
+    pub fn new(sale: Arc<dyn Sale>, runtime: Handle) -> Self {
+        Self { sale, runtime }
     }
 }
 
 impl Placer for StorePlacer {
     fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
-        let outcomes = self.store.place_blocking(deliveries);
+        let outcomes = self.runtime.block_on(self.sale.place(deliveries));
         let outcomes = outcomes.map_err(|error| Cause(error.to_string()))?;
         if 0 < outcomes.dead_lettered {
             let count = outcomes.dead_lettered;

@@ -1,14 +1,12 @@
-//! The order side, served from this process's database: a buyer's order, and what was decided.
+//! The order side, served from the sale's store: a buyer's order, and what was decided.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ports::order_side::{Known, OrderSide};
-use domain::ports::{BoxFuture, Cause, LagReader, OrderRow};
+use domain::ports::{BoxFuture, Cause, DecidedAfter, LagReader, OrderRow, Sale};
 use protocol::{DecisionsPage, QueryData};
 use tokio::sync::watch;
-
-use store_sqlite::Store;
 
 /// Decisions in one page: large enough that a gateway's start takes few, small enough that a page
 /// is read in milliseconds and stays far below a megabyte.
@@ -20,21 +18,25 @@ const LAG_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The order role's answers.
 pub struct OrderBook {
-    store: Store,
+    sale: Arc<dyn Sale>,
     lag: Arc<dyn LagReader>,
     paused: watch::Receiver<bool>,
 }
 
 impl OrderBook {
-    /// Answers from `store`. `lag` says whether something may still come, `paused` whether an
+    /// Answers from `sale`. `lag` says whether something may still come, `paused` whether an
     /// operator keeps it from coming.
     #[must_use]
-    pub fn new(store: Store, lag: Arc<dyn LagReader>, paused: watch::Receiver<bool>) -> Self {
-        Self { store, lag, paused }
+    pub fn new(
+        sale: Arc<dyn Sale>,
+        lag: Arc<dyn LagReader>,
+        paused: watch::Receiver<bool>,
+    ) -> Self {
+        Self { sale, lag, paused }
     }
 }
 
-/// How an order stands, by up to two `look`s into the database and a lag reading between them.
+/// How an order stands, by up to two `look`s into the store and a lag reading between them.
 ///
 /// # Errors
 /// The database can't be read.
@@ -75,8 +77,10 @@ fn answer(order: OrderRow) -> QueryData {
 impl OrderSide for OrderBook {
     fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
         Box::pin(async move {
-            let page = self.store.decisions(after, PAGE_DECISIONS_MAX).await?;
-            Ok(DecisionsPage { paused: *self.paused.borrow(), ..page })
+            let DecidedAfter { store_id, head, decisions, products } =
+                self.sale.decisions(after, PAGE_DECISIONS_MAX).await?;
+            let paused = *self.paused.borrow();
+            Ok(DecisionsPage { store_id, head, decisions, products, paused })
         })
     }
 
@@ -86,13 +90,13 @@ impl OrderSide for OrderBook {
         user_phone: &'a str,
     ) -> BoxFuture<'a, Result<Known, Cause>> {
         Box::pin(async move {
-            let look = || async { Ok(self.store.find_order(prod_id, user_phone).await?) };
+            let look = || async { Ok(self.sale.find(prod_id, user_phone).await?) };
             known(look, &*self.lag).await
         })
     }
 
     fn changes(&self) -> Option<watch::Receiver<u64>> {
-        Some(self.store.changes())
+        Some(self.sale.changes())
     }
 }
 

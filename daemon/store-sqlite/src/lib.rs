@@ -254,12 +254,6 @@ impl Store {
         self.inner.identity.order_id_key
     }
 
-    /// Goes up with each commit that decided an order or changed a product.
-    #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.inner.signals.changes.subscribe()
-    }
-
     /// Goes up with each commit that put something into the embedded queue.
     #[must_use]
     pub fn queued(&self) -> watch::Receiver<u64> {

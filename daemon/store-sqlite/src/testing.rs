@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use domain::ports::{Consuming, Delivery, Outgoing};
+use domain::ports::{Consuming, Delivery, Outgoing, Sale};
 use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage};
 use tempfile::TempDir;
 
@@ -39,10 +39,15 @@ impl Fixture {
     }
 
     pub(crate) fn open(folder: TempDir, time: Arc<AtomicI64>, stock: u32) -> Self {
+        Self::open_with(folder, time, &seeds(stock))
+    }
+
+    /// One with these products.
+    pub(crate) fn open_with(folder: TempDir, time: Arc<AtomicI64>, seeds: &[Seed]) -> Self {
         let seen = Arc::clone(&time);
         let clock: Clock = Arc::new(move || EpochMs(seen.load(Ordering::SeqCst)));
         let settings = settings(folder.path().join("store.db"));
-        let store = Store::open_with_clock(&settings, &seeds(stock), clock).unwrap();
+        let store = Store::open_with_clock(&settings, seeds, clock).unwrap();
         Self { store, time, folder }
     }
 
@@ -67,15 +72,12 @@ impl Fixture {
         self.store.writer().write(1, work).await
     }
 
-    /// Places from a thread that may block.
     pub async fn place(&self, deliveries: Vec<Delivery>) -> Outcomes {
-        let store = self.store.clone();
-        let placing = move || store.place_blocking(deliveries);
-        tokio::task::spawn_blocking(placing).await.unwrap().unwrap()
+        self.store.place(deliveries).await.unwrap()
     }
 
     pub async fn balance(&self) -> Balance {
-        let mut balances = self.store.conservation().await.unwrap();
+        let mut balances = self.store.books().await.unwrap();
         assert_eq!(balances.len(), 1);
         balances.remove(0)
     }
@@ -85,6 +87,12 @@ impl Store {
     /// Puts orders into the queue, as if consumption were paused.
     pub async fn enqueue(&self, orders: Vec<Outgoing>) -> Result<(), WriteError> {
         self.accept(Arc::new(orders), || Consuming::Paused).await
+    }
+
+    /// Places from a thread that may block.
+    pub fn place_blocking(&self, deliveries: Vec<Delivery>) -> Result<Outcomes, WriteError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(self.place(deliveries))
     }
 }
 

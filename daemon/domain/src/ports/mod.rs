@@ -4,6 +4,9 @@
 //! the text in it is for people.
 
 mod account;
+#[cfg(any(test, feature = "testing"))]
+#[expect(missing_docs, clippy::unwrap_used, reason = "what tests of several crates share")]
+pub mod contract;
 mod fault;
 pub mod findings;
 pub mod order_side;
@@ -20,7 +23,7 @@ pub use queue::{
     Blame, Consuming, Delivery, Lag, LagReader, Outgoing, Pending, Placer, Producer, Published,
     QueueLag,
 };
-pub use sale::{Balance, OrderRow, Seed};
+pub use sale::{Balance, DecidedAfter, OrderRow, Sale, Seed};
 
 /// A boxed future, for traits that are used as objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,8 +1,87 @@
-//! The sale's data: products with their books, orders with their decisions and outcomes.
+//! The sale's data: products with their books, orders with their decisions and outcomes. What every
+//! store of it owes is held by `contract::sale`.
 
 use std::fmt;
 
-use protocol::{EpochMs, Money, OrderStatus, Reason};
+use protocol::{Decision, EpochMs, Money, OrderStatus, ProductState, Reason};
+use tokio::sync::watch;
+
+use super::{BoxFuture, Delivery, ReadError, WriteError};
+use crate::outcomes::Outcomes;
+
+/// The store of the sale, as the order role and those who show the state see it.
+pub trait Sale: Send + Sync + 'static {
+    /// Decides every delivery by the rules of [`batch`](crate::batch), all in one transaction, and
+    /// answers after its commit. Malformed deliveries, and those that fail by themselves for an
+    /// unexpected reason, become dead letters in the same transaction.
+    ///
+    /// # Errors
+    /// The store failed; unless it is [`WriteError::Unknown`], nothing was decided. Either way the
+    /// same deliveries can be given again.
+    fn place(&self, deliveries: Vec<Delivery>) -> BoxFuture<'_, Result<Outcomes, WriteError>>;
+
+    /// Up to `limit` decisions after number `after`, oldest first, with the newest number and every
+    /// product, all of one moment. Decisions become visible in the sequence of their numbers, so
+    /// none turns up later below a number that was seen.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn decisions(&self, after: u64, limit: usize)
+    -> BoxFuture<'_, Result<DecidedAfter, ReadError>>;
+
+    /// The buyer's order for the product: the live one, else one that isn't decided (in a queue of
+    /// the store's own, or set aside as a dead letter that an operator may still resend), else the
+    /// newest failed.
+    ///
+    /// # Errors
+    /// The store can't be read; whether there is an order is then unknown.
+    fn find<'a>(
+        &'a self,
+        prod_id: &'a str,
+        user_phone: &'a str,
+    ) -> BoxFuture<'a, Result<Option<OrderRow>, ReadError>>;
+
+    /// Every product, by id.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn products(&self) -> BoxFuture<'_, Result<Vec<ProductState>, ReadError>>;
+
+    /// The books of every product, by id, live orders counted now. That takes as long as units were
+    /// sold, so it is not for every second.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn books(&self) -> BoxFuture<'_, Result<Vec<Balance>, ReadError>>;
+
+    /// All outcomes since the store was made.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn outcomes(&self) -> BoxFuture<'_, Result<Outcomes, ReadError>>;
+
+    /// How many messages are set aside and not dealt with.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn dead_letter_count(&self) -> BoxFuture<'_, Result<u64, ReadError>>;
+
+    /// Changes with each commit that decided an order or changed a product.
+    fn changes(&self) -> watch::Receiver<u64>;
+}
+
+/// Decisions, and the products of the same moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedAfter {
+    /// Names the store: numbers are comparable within one name only.
+    pub store_id: String,
+    /// The newest decision's number, 0 before the first.
+    pub head: u64,
+    /// Those asked for, oldest first.
+    pub decisions: Vec<Decision>,
+    /// Every product, by id.
+    pub products: Vec<ProductState>,
+}
 
 /// An order, decided or still queued.
 #[derive(Debug, Clone, PartialEq, Eq)]

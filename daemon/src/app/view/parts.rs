@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
-use domain::ports::{Cause, QueueLag};
+use domain::ports::{Cause, QueueLag, ReadError};
 use edge::EdgeReadings;
 use instruments::meter::AnswerMeter;
 use protocol::{
     ChargeOutcome, EdgeView, GatewayView, LogView, OrdersView, QueuePart, QueueView, Reason,
     Snapshot, StoreView, Trend,
 };
-use store_sqlite::ReadError;
 
 use super::{Gateway, View};
 use crate::config::{QueueKind, Role};
@@ -57,7 +56,7 @@ impl View {
         if !self.has(Role::Order) {
             return None;
         }
-        let read = self.store.outcomes().await;
+        let read = self.sale.outcomes().await;
         let unreadable = read.as_ref().err().map(ToString::to_string);
         let outcomes = {
             let mut last = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -148,6 +148,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use domain::ports::Sale;
     use store_sqlite::Store;
     use store_sqlite::testing::{Fixture, outgoing};
     use tokio::sync::watch;

@@ -178,17 +178,6 @@ impl Writer {
         reply.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// As `write`, from a thread that may block.
-    pub(crate) fn write_blocking<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
-    where
-        T: Send + 'static,
-        F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
-    {
-        let (message, reply) = task(orders, true, self.needs, work);
-        self.messages.blocking_send(message).map_err(|_| WriteError::Closed)?;
-        reply.blocking_recv().unwrap_or_else(|_| Err(lost()))
-    }
-
     /// Lets the thread finish what waits and end; later jobs are answered `Closed`.
     pub(crate) async fn close(&self) {
         // An error means that it has ended already.

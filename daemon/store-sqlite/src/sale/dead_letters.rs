@@ -119,14 +119,6 @@ pub(crate) fn resolve_one(tx: &Tx<'_>, id: i64, resolution: Resolution) -> Resul
 }
 
 impl Store {
-    /// How many messages are set aside and not dealt with.
-    ///
-    /// # Errors
-    /// The database can't be read.
-    pub async fn dead_letter_count(&self) -> Result<u64, ReadError> {
-        self.read(count).await
-    }
-
     /// The messages that nobody has dealt with, oldest first: up to `limit` (1 to 500) after the
     /// cursor `after`. Their content is masked and cut.
     ///

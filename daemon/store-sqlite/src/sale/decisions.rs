@@ -1,35 +1,32 @@
 //! What gateways learn of the order role: decisions in sequence, and the products of the same
 //! moment.
 
-use protocol::{Decision, DecisionsPage, OrderStatus, Outcome, Reason};
+use domain::ports::{DecidedAfter, ReadError};
+use protocol::{Decision, OrderStatus, Outcome, Reason};
 use rusqlite::{Connection, Row};
 
-use crate::engine::error::ReadError;
 use crate::sale::products;
 use crate::{Store, unsigned};
 
-impl Store {
-    /// Up to `limit` decisions after number `after`, oldest first, with the newest number and every
-    /// product, all from one read transaction. Decisions are committed in the sequence of their
-    /// numbers, so none turns up later below a number that was seen.
-    ///
-    /// # Errors
-    /// The database can't be read.
-    pub async fn decisions(&self, after: u64, limit: usize) -> Result<DecisionsPage, ReadError> {
-        let store_id = self.store_id().to_owned();
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read(move |connection| {
-            Ok(DecisionsPage {
+/// See [`domain::ports::Sale::decisions`]; all from one read transaction.
+pub(crate) async fn after(
+    store: &Store,
+    after: u64,
+    limit: usize,
+) -> Result<DecidedAfter, ReadError> {
+    let store_id = store.store_id().to_owned();
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    store
+        .read(move |connection| {
+            Ok(DecidedAfter {
                 store_id,
                 head: head(connection)?,
                 decisions: list(connection, after, limit)?,
                 products: products::states(connection)?,
-                paused: false,
             })
         })
         .await
-    }
 }
 
 pub(crate) fn head(connection: &Connection) -> rusqlite::Result<u64> {

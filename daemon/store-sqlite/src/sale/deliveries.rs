@@ -16,21 +16,14 @@ use crate::sale::dead_letters::{self, DeadLetter};
 use crate::sale::outcomes;
 use crate::sale::placing::decide_all;
 
-impl Store {
-    /// Decides every delivery and returns after the commit. Malformed deliveries, and those that
-    /// fail by themselves for an unexpected reason, become dead letters in the same transaction.
-    ///
-    /// Blocks, and panics on a thread that drives async tasks: call it by way of `spawn_blocking`,
-    /// or from a thread of your own.
-    ///
-    /// # Errors
-    /// The store failed; unless it is [`WriteError::Unknown`], nothing was decided. Either way the
-    /// same deliveries can be given again.
-    pub fn place_blocking(&self, deliveries: Vec<Delivery>) -> Result<Outcomes, WriteError> {
-        // Decoded here, on the caller's thread: the writer's time is everybody's.
-        let read: Vec<_> = deliveries.into_iter().map(read).collect();
-        self.writer().write_blocking(read.len(), move |tx| place(tx, &read))
-    }
+/// Decides the deliveries in the next transaction; see [`domain::ports::Sale::place`].
+pub(crate) async fn placed(
+    store: &Store,
+    deliveries: Vec<Delivery>,
+) -> Result<Outcomes, WriteError> {
+    // Decoded here, on the caller's thread: the writer's time is everybody's.
+    let read: Vec<_> = deliveries.into_iter().map(read).collect();
+    store.writer().write(read.len(), move |tx| place(tx, &read)).await
 }
 
 /// A delivery, and its message or why there is none.

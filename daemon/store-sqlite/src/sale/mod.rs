@@ -8,5 +8,6 @@ pub(crate) mod deliveries;
 pub(crate) mod orders;
 pub(crate) mod outcomes;
 pub(crate) mod placing;
+mod port;
 pub(crate) mod products;
 pub(crate) mod standing;

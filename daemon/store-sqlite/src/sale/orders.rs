@@ -11,26 +11,20 @@ use crate::engine::error::ReadError;
 use crate::queue_table::queue_index::{Key, Places};
 use crate::{Store, unsigned};
 
-impl Store {
-    /// The buyer's order for the product: the live one, else one that isn't decided (in the
-    /// embedded queue, or set aside as a dead letter that an operator may still resend), else the
-    /// newest failed.
-    ///
-    /// # Errors
-    /// The database can't be read; whether there is an order is then unknown.
-    pub async fn find_order(
-        &self,
-        prod_id: &str,
-        user_phone: &str,
-    ) -> Result<Option<OrderRow>, ReadError> {
-        let (prod_id, user_phone) = (prod_id.to_owned(), user_phone.to_owned());
-        let index = Arc::clone(&self.inner.queue_index);
-        self.read(move |connection| {
+/// See [`domain::ports::Sale::find`].
+pub(crate) async fn found(
+    store: &Store,
+    prod_id: &str,
+    user_phone: &str,
+) -> Result<Option<OrderRow>, ReadError> {
+    let (prod_id, user_phone) = (prod_id.to_owned(), user_phone.to_owned());
+    let index = Arc::clone(&store.inner.queue_index);
+    store
+        .read(move |connection| {
             let queued = index.find(Key::Buyer(&user_phone));
             find(connection, &queued, &prod_id, &user_phone)
         })
         .await
-    }
 }
 
 pub(crate) const LIVE: &str = "

@@ -4,9 +4,9 @@
 use domain::outcomes::Outcomes;
 use rusqlite::Connection;
 
-use crate::engine::error::{Fault, ReadError};
+use crate::engine::error::Fault;
 use crate::engine::tx::Tx;
-use crate::{Store, unsigned};
+use crate::unsigned;
 
 /// Adds them to the durable figures.
 pub(crate) fn store(tx: &Tx<'_>, outcomes: &Outcomes) -> Result<(), Fault> {
@@ -20,17 +20,8 @@ pub(crate) fn store(tx: &Tx<'_>, outcomes: &Outcomes) -> Result<(), Fault> {
     Ok(())
 }
 
-impl Store {
-    /// All outcomes since the database was made.
-    ///
-    /// # Errors
-    /// The database can't be read.
-    pub async fn outcomes(&self) -> Result<Outcomes, ReadError> {
-        self.read(all).await
-    }
-}
-
-fn all(connection: &Connection) -> rusqlite::Result<Outcomes> {
+/// All outcomes since the database was made.
+pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Outcomes> {
     let mut outcomes = Outcomes::default();
     let names: Vec<&str> = outcomes.named().map(|(name, _)| name).collect();
     let mut statement = connection.prepare_cached("SELECT name, value FROM seckill_counter")?;

@@ -4,27 +4,7 @@ use domain::ports::{Balance, Seed};
 use protocol::{Money, ProductState};
 use rusqlite::Connection;
 
-use crate::engine::error::ReadError;
-use crate::{Store, unsigned};
-
-impl Store {
-    /// Every product, by id.
-    ///
-    /// # Errors
-    /// The database can't be read.
-    pub async fn products(&self) -> Result<Vec<ProductState>, ReadError> {
-        self.read(states).await
-    }
-
-    /// The books of every product, live orders counted now. It takes as long as units were sold, so
-    /// it is not for every second.
-    ///
-    /// # Errors
-    /// The database can't be read.
-    pub async fn conservation(&self) -> Result<Vec<Balance>, ReadError> {
-        self.inner.readers.read_in_background(balances).await
-    }
-}
+use crate::unsigned;
 
 /// Puts in the products that are absent, and returns their ids. One that exists keeps what the
 /// database has.

@@ -1,6 +1,6 @@
 //! What queries, gateways and restarts are told.
 
-use domain::ports::Cause;
+use domain::ports::{Cause, Sale};
 use protocol::{EpochMs, OrderStatus, Reason};
 
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
@@ -10,7 +10,7 @@ use crate::sale::{deciding, decisions, orders, products};
 #[tokio::test]
 async fn the_live_order_wins_over_the_queued_and_that_over_the_newest_failed() {
     let fixture = Fixture::with_stock(5);
-    let find = async || fixture.store.find_order(PROD, &phone(1)).await.unwrap();
+    let find = async || fixture.store.find(PROD, &phone(1)).await.unwrap();
     assert_eq!(find().await, None);
     fixture.place(vec![delivery(&message("a", 1, "1")), delivery(&message("b", 1, "x"))]).await;
     let failed = find().await.unwrap();
@@ -23,7 +23,7 @@ async fn the_live_order_wins_over_the_queued_and_that_over_the_newest_failed() {
     fixture.place(vec![order("d", 1)]).await;
     let live = find().await.unwrap();
     assert_eq!((live.order_id.as_str(), live.status), ("d", OrderStatus::Placed));
-    assert_eq!(fixture.store.find_order("pid_0001", &phone(1)).await.unwrap(), None);
+    assert_eq!(fixture.store.find("pid_0001", &phone(1)).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Commands of operators: carried out once, logged with their effect, refused without a trace.
 
 use domain::backoff::Backoff;
+use domain::ports::Sale;
 use protocol::{
     Controls, CreateProduct, Money, ProductView, Reason, Refusal, RefusalCode, SwitchView,
 };

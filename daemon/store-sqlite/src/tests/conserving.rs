@@ -1,7 +1,7 @@
 //! Whatever buyers, the consumer and operators do, and however often the database is opened again:
 //! no unit and no order is lost or made.
 
-use domain::ports::{Delivery, Outgoing};
+use domain::ports::{Delivery, Outgoing, Sale as _};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::OrderState;

@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use domain::backoff::Backoff;
-use domain::ports::Consuming;
+use domain::ports::{Consuming, Sale};
 use protocol::EpochMs;
 use rusqlite::Connection;
 use tokio::task::JoinHandle;

@@ -1,6 +1,6 @@
 //! Dead letters: shown without what must not be shown, put back, given up.
 
-use domain::ports::Delivery;
+use domain::ports::{Delivery, Sale};
 use instruments::captured::lines;
 use protocol::{DeadLetterView, OrderState, Outcome, Reason, RefusalCode, ResentState, StepKind};
 
@@ -179,7 +179,7 @@ async fn a_discarded_order_has_failed_and_everybody_is_told() {
     let [decision] = &page.decisions[..] else { panic!("{page:?}") };
     assert_eq!((decision.seq, decision.order_id.as_str(), page.head), (1, "poison", 1));
     assert_eq!((decision.outcome, decision.reason), (Outcome::Failed, Some(Reason::Discarded)));
-    let row = fixture.store.find_order(PROD, &phone(2)).await.unwrap().unwrap();
+    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
     assert_eq!((row.reason, row.charge_time.0), (Some(Reason::Discarded), 900_000));
     let outcomes = fixture.store.outcomes().await.unwrap();
     assert_eq!(outcomes.failed_for(Reason::Discarded), 1);
@@ -195,7 +195,7 @@ async fn a_letter_of_a_buyer_with_a_live_order_can_be_discarded() {
     fixture.place(vec![order("live", 2)]).await;
     fixture.store.discard_dead_letter(bare("r1"), 2).await.unwrap();
     assert_eq!(fixture.state("poison").await, Some(OrderState::Failed));
-    let row = fixture.store.find_order(PROD, &phone(2)).await.unwrap().unwrap();
+    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
     assert_eq!(row.order_id, "live");
     assert!(fixture.balance().await.holds());
 }

@@ -1,6 +1,6 @@
 //! Lists of orders: each where it stands, newest first, in pages that end.
 
-use domain::ports::Cause;
+use domain::ports::{Cause, Sale};
 use protocol::{EpochMs, OrderState, OrderView, OrdersPage};
 
 use super::placing::POISON;

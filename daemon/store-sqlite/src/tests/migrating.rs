@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use domain::backoff::Backoff;
+use domain::ports::Sale;
 use protocol::{ORDER_TOPIC, OrderState, OrderStatus, StepKind};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -57,7 +58,7 @@ fn first_schema(path: &Path) -> Connection {
 }
 
 async fn has_everything(store: &Store) {
-    let balances = store.conservation().await.unwrap();
+    let balances = store.books().await.unwrap();
     assert!(balances[0].holds() && balances[0].stock == 4, "{balances:?}");
     assert_eq!(store.outcomes().await.unwrap().placed, 1);
     assert_eq!(store.meta("intake_paused").await.unwrap(), Some(b"1".to_vec()));
@@ -95,7 +96,7 @@ async fn a_database_of_the_first_schema_keeps_everything_and_works_on() {
     drop(first_schema(&path));
     let store = Store::open(&settings(path.clone()), &seeds(1_000)).unwrap();
     has_everything(&store).await;
-    let row = store.find_order(PROD, &phone(3)).await.unwrap().unwrap();
+    let row = store.find(PROD, &phone(3)).await.unwrap().unwrap();
     assert_eq!(row.status, OrderStatus::Queued);
     // The desk works on rows of that time.
     store.resend_dead_letter(bare("r1"), 1).await.unwrap();
@@ -139,7 +140,7 @@ async fn a_queue_of_the_second_schema_is_taken_over_row_by_row_and_knows_its_ord
     // One that is queued is known by its id, and its buyer by the number.
     store.enqueue(vec![outgoing("put off", 6), outgoing("new", 7)]).await.unwrap();
     assert_eq!(store.embedded_lag().await.unwrap().messages, 3);
-    let row = store.find_order(PROD, &phone(6)).await.unwrap().unwrap();
+    let row = store.find(PROD, &phone(6)).await.unwrap().unwrap();
     assert_eq!((row.order_id.as_str(), row.status), ("put off", OrderStatus::Queued));
 }
 

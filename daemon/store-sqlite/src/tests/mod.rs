@@ -4,6 +4,7 @@ mod accepting;
 mod answers;
 mod commands;
 mod conserving;
+mod contracts;
 mod copying;
 mod failing;
 mod histories;

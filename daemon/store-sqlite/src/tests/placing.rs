@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::thread;
 
 use domain::ordering::{Facts, Offer, Verdict, decide};
-use domain::ports::Delivery;
+use domain::ports::{Delivery, Sale};
 use proptest::prelude::*;
 use protocol::{Money, OrderMessage, OrderStatus, Outcome, Reason};
 
@@ -20,7 +20,7 @@ async fn an_order_gets_a_unit_and_a_row() {
     assert_eq!(outcomes, Outcomes { placed: 1, ..Outcomes::default() });
     assert!(changes.has_changed().unwrap());
     changes.mark_unchanged();
-    let row = fixture.store.find_order(PROD, &phone(1)).await.unwrap().unwrap();
+    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
     assert_eq!((row.order_id.as_str(), row.status), ("a", OrderStatus::Placed));
     assert_eq!((row.prod_name.as_str(), row.finish_time), ("小米9SE", None));
     assert_eq!(row.charge_money.unwrap().to_string(), "1200.000");
@@ -51,7 +51,7 @@ async fn a_second_order_of_one_buyer_is_counted_at_the_first() {
     assert_eq!((outcomes.placed, outcomes.duplicate_orders), (1, 2));
     // Its id is decided: it doesn't get a unit when it comes again.
     assert_eq!(fixture.place(vec![order("b", 1)]).await.duplicate_deliveries, 1);
-    let row = fixture.store.find_order(PROD, &phone(1)).await.unwrap().unwrap();
+    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
     assert_eq!((row.order_id.as_str(), row.duplicates), ("a", 2));
     let page = fixture.store.decisions(1, 10).await.unwrap();
     assert_eq!(page.decisions[0].outcome, Outcome::Duplicate);
@@ -65,7 +65,7 @@ async fn the_last_unit_is_sold_and_the_next_buyer_is_told_sold_out() {
     let outcomes = fixture.place(vec![order("a", 1), order("b", 2)]).await;
     assert_eq!((outcomes.placed, outcomes.failed_for(Reason::SoldOut)), (1, 1));
     assert_eq!(fixture.place(vec![order("c", 3)]).await.failed_for(Reason::SoldOut), 1);
-    let row = fixture.store.find_order(PROD, &phone(2)).await.unwrap().unwrap();
+    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
     assert_eq!((row.status, row.reason), (OrderStatus::Failed, Some(Reason::SoldOut)));
     assert_eq!((row.finish_time.unwrap().0, row.placed_at), (1_000_000, None));
     assert!(fixture.balance().await.holds());
@@ -90,14 +90,14 @@ async fn unknown_products_and_bad_prices_fail_with_rows_of_their_own() {
     for (user, (price, reason, stored)) in (1_u32..).zip(cases) {
         let outcomes = fixture.place(vec![delivery(&message(price, user, price))]).await;
         assert_eq!(outcomes.failed_for(reason), 1, "{price}");
-        let row = fixture.store.find_order(PROD, &phone(user)).await.unwrap().unwrap();
+        let row = fixture.store.find(PROD, &phone(user)).await.unwrap().unwrap();
         assert_eq!(row.reason, Some(reason));
         assert_eq!(row.charge_money.map(|money| money.to_string()).as_deref(), stored);
         assert_eq!(row.prod_name, "小米9SE");
     }
     let stranger = OrderMessage { prod_id: "pid_9999".to_owned(), ..message("x", 9, "1") };
     fixture.place(vec![delivery(&stranger)]).await;
-    let row = fixture.store.find_order("pid_9999", &phone(9)).await.unwrap().unwrap();
+    let row = fixture.store.find("pid_9999", &phone(9)).await.unwrap().unwrap();
     assert_eq!((row.prod_name.as_str(), row.reason), ("", Some(Reason::UnknownProduct)));
     let all = fixture.store.outcomes().await.unwrap();
     assert_eq!((all.decided(), all.failed_for(Reason::PriceUnparsable)), (5, 2));
@@ -222,7 +222,7 @@ async fn an_order_that_fails_by_itself_is_set_aside_and_its_batch_goes_on() {
     let balance = fixture.balance().await;
     assert!(balance.holds() && balance.stock == 1, "{balance:?}");
     // It is not decided, so its buyer is not told that there is no order, and it can be sent again.
-    let row = fixture.store.find_order(PROD, &phone(2)).await.unwrap().unwrap();
+    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
     assert_eq!((row.order_id.as_str(), row.status), ("poison", OrderStatus::Queued));
     fixture.sql("DROP TRIGGER poison").await;
     assert_eq!(fixture.place(vec![order("poison", 2)]).await.placed, 1);

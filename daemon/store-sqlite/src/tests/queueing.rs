@@ -1,6 +1,7 @@
 //! The embedded queue: durable, idempotent, with retries that end.
 
 use domain::backoff::Backoff;
+use domain::ports::Sale;
 use protocol::{EpochMs, OrderStatus, Reason};
 
 use super::placing::POISON;
@@ -76,7 +77,7 @@ async fn an_order_that_fails_by_itself_is_retried_with_growing_waits_and_then_se
     assert_eq!((taken.outcomes.dead_lettered, taken.next_due), (1, None));
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 1);
     assert_eq!(fixture.store.pending().await.unwrap(), []);
-    let row = fixture.store.find_order(PROD, &phone(1)).await.unwrap().unwrap();
+    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
     assert_eq!(row.status, OrderStatus::Queued);
     assert!(fixture.balance().await.holds());
 }
@@ -100,14 +101,14 @@ async fn an_unreadable_row_is_set_aside_at_once() {
     assert_eq!((taken.outcomes.placed, taken.outcomes.dead_lettered), (1, 1));
     assert_eq!(fixture.store.pending().await.unwrap(), []);
     // Its buyer, who was told "queueing", isn't told that there is no such order.
-    let row = fixture.store.find_order(PROD, &phone(1)).await.unwrap().unwrap();
+    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
     assert_eq!((row.order_id.as_str(), row.status), ("a", OrderStatus::Queued));
     let undecided = fixture.store.undecided().await.unwrap();
     assert_eq!((undecided.len(), undecided[0].order_id.as_str()), (1, "a"));
     let refused = fixture.store.resend_dead_letter(bare("r1"), 1).await;
     assert!(matches!(refused, Err(CommandError::Refused(_))), "{refused:?}");
     fixture.store.discard_dead_letter(bare("r1"), 1).await.unwrap();
-    let row = fixture.store.find_order(PROD, &phone(1)).await.unwrap().unwrap();
+    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
     assert_eq!((row.status, row.reason), (OrderStatus::Failed, Some(Reason::Discarded)));
     assert_eq!(fixture.store.undecided().await.unwrap(), []);
 }
