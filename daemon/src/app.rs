@@ -54,10 +54,10 @@ use crate::observe::metrics::Scraper;
 use crate::observe::status::Status;
 use crate::observe::telemetry::{self, LogHandle, Sink};
 use crate::order::OrderBook;
-use crate::os::inherited::{self, Inherited};
+use crate::os::inherited_sockets::{self, Inherited};
 use crate::os::shutdown::{Hangups, Signals, Stop};
 use crate::os::signals::Meaningless;
-use crate::os::{groups, memory, signals, systemd, threads};
+use crate::os::{groups, huge_pages, signals, systemd, threads};
 use crate::tunable::Tunable;
 use crate::{admin, config};
 use gateway::GatewayParts;
@@ -124,7 +124,7 @@ pub fn run(loaded: &Loaded, take: Take) -> Exit {
     signals::hold_back();
     systemd::tell_at(loaded.manager.notify_socket.as_deref());
     let names = loaded.manager.socket_names.as_deref();
-    let inherited = match inherited::take(names, &loaded.config.roles) {
+    let inherited = match inherited_sockets::take(names, &loaded.config.roles) {
         Ok(inherited) => inherited,
         Err(fault) => return args::complain(&fault, Exit::Config),
     };
@@ -133,7 +133,7 @@ pub fn run(loaded: &Loaded, take: Take) -> Exit {
         Err(fault) => return args::complain(&fault, Exit::Config),
     };
     let _last_lines = LastLines(Arc::clone(&log));
-    if let Err(error) = memory::without_huge_pages() {
+    if let Err(error) = huge_pages::avoid() {
         debug!(%error, "huge pages can't be turned off: a buyer may wait some milliseconds longer");
     }
     if let Err(fault) = threads::are_given() {

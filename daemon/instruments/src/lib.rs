@@ -5,7 +5,7 @@
 pub mod background;
 #[cfg(feature = "testing")]
 #[expect(clippy::unwrap_used, reason = "of the tests above")]
-pub mod captured;
+pub mod captured_log;
 pub mod clock;
 pub mod fault_points;
 pub mod meter;

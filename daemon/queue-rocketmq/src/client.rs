@@ -18,8 +18,8 @@ use rocketmq_runtime::{RuntimeConfig, RuntimeOwner};
 
 use super::Cause;
 use super::offsets::Handled;
+use super::queue_share::AmongTheLiving;
 use super::refusal::{RefusalHook, Remarks};
-use super::share::AmongTheLiving;
 use super::signer::Signer;
 use crate::settings::Settings;
 

@@ -10,7 +10,7 @@ use domain::ports::Credentials;
 use domain::ports::findings::Finding;
 
 use super::client::Clients;
-use super::line::connect;
+use super::port_watch::connect;
 use super::probe::{Obstacle, account_obstacle, from_name_server};
 use super::requests::{Broker, Closes, RequestError, Requests};
 use super::{broker_clock, permissions, round_trip};

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::access::Closed;
 use super::classify::Facts;
 use super::consumer::RunningConsumer;
-use super::line::{Line, Port, Ports};
+use super::port_watch::{Port, PortWatch, Ports};
 use super::probe::{AtWork, Consumes, Found, Obstacle, Topic, probe, takes_any_secret};
 use super::producer::end_producer;
 use super::requests::Requests;
@@ -49,13 +49,13 @@ struct Stale {
     producer: bool,
     consumer: bool,
     /// A broker was silent: it may know nothing of the consumer any more, or know it twice
-    /// (share.rs), and the consumer's last look at its queues may have failed.
+    /// (queue_share.rs), and the consumer's last look at its queues may have failed.
     registration: bool,
 }
 
 pub(super) struct LinkKeeper {
     shared: Arc<Shared>,
-    line: Line,
+    port_watch: PortWatch,
     ports: watch::Receiver<Ports>,
     stale: Stale,
     /// How often the brokers' and the name servers' ports had come back when it was last dealt
@@ -87,11 +87,11 @@ enum AnySecret {
 
 impl LinkKeeper {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let line = Line::new();
-        let ports = line.subscribe();
+        let port_watch = PortWatch::new();
+        let ports = port_watch.subscribe();
         Self {
             shared,
-            line,
+            port_watch,
             ports,
             stale: Stale::default(),
             broker_returns: 0,
@@ -110,7 +110,7 @@ impl LinkKeeper {
 
     pub(super) async fn run(mut self) {
         let stop = self.shared.stop.clone();
-        self.line.watch_only(&self.shared.clients.settings.name_servers);
+        self.port_watch.watch_only(&self.shared.clients.settings.name_servers);
         loop {
             let wait = tokio::select! {
                 () = stop.cancelled() => return,
@@ -184,7 +184,7 @@ impl LinkKeeper {
             return false;
         }
         let Some(requests) = self.shared.requests.load_full() else { return false };
-        let down = self.line.down_among(&self.brokers).await;
+        let down = self.port_watch.down_among(&self.brokers).await;
         let Some(broker) = self.brokers.iter().find(|broker| !down.contains_key(*broker)) else {
             return false;
         };
@@ -217,11 +217,11 @@ impl LinkKeeper {
     /// came back: clients that used it are replaced.
     fn notice_ports(&mut self) {
         let name_servers = &self.shared.clients.settings.name_servers;
-        let returns = self.line.returns_of(name_servers);
+        let returns = self.port_watch.returns_of(name_servers);
         self.stale.requests |= returns != self.name_server_returns;
         self.name_server_returns = returns;
 
-        let returns = self.line.returns_of(&self.brokers);
+        let returns = self.port_watch.returns_of(&self.brokers);
         if returns != self.broker_returns {
             self.stale =
                 Stale { requests: true, producer: true, consumer: true, registration: false };
@@ -238,7 +238,7 @@ impl LinkKeeper {
 
     async fn look_and_mend(&mut self, suspected: bool) -> Result<Found, Obstacle> {
         let name_servers = self.shared.clients.settings.name_servers.clone();
-        let down = self.line.down_among(&name_servers).await;
+        let down = self.port_watch.down_among(&name_servers).await;
         if down.len() == name_servers.len() {
             return Err(Obstacle::NameServers(down));
         }
@@ -254,7 +254,7 @@ impl LinkKeeper {
             found.brokers.iter().map(|broker| broker.address.clone()).collect();
         if self.brokers != addresses {
             self.brokers = addresses;
-            self.broker_returns = self.line.returns_of(&self.brokers);
+            self.broker_returns = self.port_watch.returns_of(&self.brokers);
         }
         super::view::note_route(&self.shared, &found.brokers);
         // The ports answer and so do the brokers, yet a send met a dead connection: the breaker.
@@ -292,7 +292,7 @@ impl LinkKeeper {
         };
         let (clients, shut) = (&self.shared.clients, self.shared.shut.told());
         let ours = (consumes, at_work);
-        let found = Box::pin(probe(clients, &requests, &self.line, ours, &shut)).await;
+        let found = Box::pin(probe(clients, &requests, &self.port_watch, ours, &shut)).await;
         if matches!(found, Err(Obstacle::Silent { .. } | Obstacle::Other(_))) {
             // The next look uses a fresh connection: the client's breaker mustn't decide what it
             // finds.
@@ -436,7 +436,7 @@ impl LinkKeeper {
         if !std::mem::take(&mut self.stale.registration) {
             return;
         }
-        let down = self.line.down_among(&self.brokers).await;
+        let down = self.port_watch.down_among(&self.brokers).await;
         let answering: Vec<String> =
             self.brokers.iter().filter(|broker| !down.contains_key(*broker)).cloned().collect();
         let consumer = self.shared.consumer.lock().await;

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::access::{Access, Shut};
 use super::client::Names;
 use super::known_brokers::{BrokerNotes, KnownBrokers, Missing};
-use super::left::LeftBehind;
+use super::offset_notes::LeftBehind;
 use super::offsets::{Move, Offsets, QueueReading, Skip};
 use super::queues::{Beyond, Depth, Spot};
 use super::requests::{Broker, RequestError, Requests, Route};

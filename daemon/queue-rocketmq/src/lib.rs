@@ -3,27 +3,33 @@
 //! after an outage. Owns the clients' runtime. Knows nothing of orders beyond their messages.
 //!
 //! ```text
-//! client.rs    builds clients (signing, TLS, namespace, the runtime with its widened lane)
-//! requests.rs  single requests: routes, offsets, who consumes, making the topic
-//! line.rs      watches the ports        probe.rs   says what is wrong, in sentences
-//! keeper.rs    the background task: probes, makes, replaces
-//! producer.rs  consumer.rs  lag.rs      behind the traits
-//! classify.rs  delivery.rs              pure: definite or unknown; message to delivery
-//! answers.rs   access.rs                pure: what brokers' answers mean; what they close
-//! view.rs      what the admin views show beside the lag
-//! refusal.rs                            signs, and keeps what a broker says of a refused send
-//! queues.rs                             each queue of a topic, whether it may be read or not
-//! searches.rs                           queues that a topic had before, looked for meanwhile
-//! known_brokers.rs                      which brokers ever had orders, over restarts
-//! left.rs                               what one process leaves to the next of its offsets
-//! offsets.rs   moves.rs                 pure: whether somebody else moved what is consumed; logged
-//! share.rs                              pure: which queues are this consumer's
-//! signer.rs    the account, whose keys may change   trial.rs   whether brokers take another
-//! examine.rs   doctor's look at all of it, line by line (permissions.rs, round_trip.rs,
-//!              broker_clock.rs)
+//! client.rs         builds clients (signing, TLS, namespace, the runtime with its widened lane)
+//! requests.rs       single requests: routes, offsets, who consumes, making the topic
+//! port_watch.rs     watches the ports of name servers and brokers
+//! probe.rs          says what is wrong, in sentences
+//! keeper.rs         the background task: probes, makes, replaces
+//! producer.rs, consumer.rs, lag.rs   behind the traits
+//! classify.rs       pure: definite or unknown
+//! delivery.rs       pure: message to delivery
+//! answers.rs        pure: what brokers' answers mean
+//! access.rs         pure: what brokers close
+//! view.rs           what the admin views show beside the lag
+//! refusal.rs        signs, and keeps what a broker says of a refused send
+//! queues.rs         each queue of a topic, whether it may be read or not
+//! searches.rs       queues that a topic had before, looked for meanwhile
+//! known_brokers.rs  which brokers ever had orders, over restarts
+//! offsets.rs        pure: whether somebody else moved what is consumed
+//! moves.rs          what is logged and shown of such a move
+//! offset_notes.rs   what one process leaves to the next of its offsets
+//! queue_share.rs    pure: which queues are this consumer's
+//! signer.rs         the account, whose keys may change
+//! account_trial.rs  whether brokers take another account
+//! examine.rs        doctor's look at all of it, line by line
+//!                   (permissions.rs, round_trip.rs, broker_clock.rs)
 //! ```
 
 mod access;
+mod account_trial;
 mod answers;
 mod broker_clock;
 mod classify;
@@ -35,22 +41,21 @@ mod health;
 mod keeper;
 mod known_brokers;
 mod lag;
-mod left;
-mod line;
 mod moves;
+mod offset_notes;
 mod offsets;
 mod permissions;
+mod port_watch;
 mod probe;
 mod producer;
+mod queue_share;
 mod queues;
 mod refusal;
 mod requests;
 mod round_trip;
 mod searches;
 mod settings;
-mod share;
 mod signer;
-mod trial;
 mod view;
 
 use std::collections::BTreeSet;
@@ -63,6 +68,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use account_trial::Tried;
 pub use delivery::{BODY_BYTES_MAX, inflated};
 use domain::ports::{
     Blame, BoxFuture, Cause, Consuming, Credentials, Delivery, Lag, LagReader, Outgoing, Placer,
@@ -72,7 +78,6 @@ pub use examine::{Examination, examine};
 pub use health::Health;
 pub use known_brokers::BrokerNotes;
 pub use settings::Settings;
-pub use trial::Tried;
 
 use client::Clients;
 use consumer::RunningConsumer;
@@ -235,7 +240,7 @@ impl RocketmqQueue {
             Some(_) => probe::Consumes::Yes,
             None => probe::Consumes::No,
         };
-        Box::pin(trial::try_account(&self.shared.clients, account, consumes)).await
+        Box::pin(account_trial::try_account(&self.shared.clients, account, consumes)).await
     }
 
     /// Changes the account: every request from now on is signed with its keys, on the connections

@@ -8,8 +8,8 @@ use domain::ports::Account;
 
 use super::access::{Closed, Shut};
 use super::client::Clients;
-use super::line::Line;
 use super::permissions;
+use super::port_watch::PortWatch;
 use super::requests::{Broker, Closes, RequestError, Requests};
 
 /// What a probe found working.
@@ -121,7 +121,7 @@ pub(super) enum AtWork {
 pub(super) async fn probe(
     clients: &Clients,
     requests: &Requests,
-    line: &Line,
+    port_watch: &PortWatch,
     (consumes, at_work): (Consumes, AtWork),
     shut: &[Shut],
 ) -> Result<Found, Obstacle> {
@@ -137,8 +137,8 @@ pub(super) async fn probe(
         return Err(Obstacle::NoBroker);
     }
     let addresses: Vec<String> = brokers.iter().map(|broker| broker.address.clone()).collect();
-    line.watch_only(&[clients.settings.name_servers.as_slice(), &addresses].concat());
-    let down = line.down_among(&addresses).await;
+    port_watch.watch_only(&[clients.settings.name_servers.as_slice(), &addresses].concat());
+    let down = port_watch.down_among(&addresses).await;
     if down.len() == addresses.len() {
         return Err(Obstacle::Brokers(down));
     }

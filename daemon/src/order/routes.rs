@@ -109,7 +109,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use domain::ports::{BoxFuture, Cause};
-    use instruments::captured::lines;
+    use instruments::captured_log::lines;
     use protocol::DecisionsPage;
     use tokio::sync::watch;
 

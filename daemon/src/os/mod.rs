@@ -3,8 +3,8 @@
 
 pub mod descriptors;
 pub mod groups;
-pub mod inherited;
-pub mod memory;
+pub mod huge_pages;
+pub mod inherited_sockets;
 pub mod shutdown;
 pub mod signals;
 pub mod systemd;

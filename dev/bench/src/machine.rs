@@ -1,4 +1,5 @@
-//! Where a run was: the figures mean nothing without it. What can't be read says `unknown`.
+//! The machine and the build of a run: the figures mean nothing without them. What can't be read
+//! says `unknown`.
 
 use std::fmt;
 use std::path::Path;

@@ -37,7 +37,7 @@ pub struct Size {
     pub rounds: usize,
     /// Seconds of one measurement.
     pub seconds: f64,
-    /// By what counts of orders are divided.
+    /// The divisor for counts of orders.
     pub divisor: u64,
 }
 

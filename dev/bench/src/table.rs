@@ -93,7 +93,7 @@ pub struct Row {
     pub unit: &'static str,
     /// Ours.
     pub ours: Spread,
-    /// What it is compared with, and that.
+    /// What ours is compared with, by name and in figures.
     pub against: Option<(String, Spread)>,
     /// Ours by the other, of the same round.
     pub ratio: Option<Spread>,

@@ -22,7 +22,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// The one at this path.
+    /// The admin socket at this path.
     #[must_use]
     pub fn at(socket: &Path) -> Self {
         Self { socket: socket.to_owned() }
@@ -94,7 +94,7 @@ impl Events {
     /// The next line; `None` at the end.
     ///
     /// # Errors
-    /// It is none of the contract's, or doesn't come in time.
+    /// The line isn't one of the contract's, or doesn't come in time.
     pub async fn next(&mut self) -> Result<Option<Line>> {
         Ok(self.0.next().await?)
     }

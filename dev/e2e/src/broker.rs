@@ -27,11 +27,11 @@ pub const VERSION: &str = "5.4.0";
 /// The test account that may publish and subscribe to the order topic and subscribe with any group.
 /// It exists on loopback, in a test broker with `acl`, and nowhere else.
 pub const ACCESS_KEY: &str = "seckillAK";
-/// One that may use the topic and no group at all; its secret is the same.
+/// An account that may use the topic and no group at all; its secret is the same.
 pub const GROUPLESS_ACCESS_KEY: &str = "grouplessAK";
 /// Its secret.
 pub const SECRET_KEY: &str = "seckillSK123456";
-/// One with the rights of the first, to rotate to.
+/// An account with the rights of the first, to rotate to.
 pub const NEXT_ACCESS_KEY: &str = "seckillNextAK";
 /// Its secret.
 pub const NEXT_SECRET_KEY: &str = "seckillNextSK123456";
@@ -248,8 +248,8 @@ impl Broker {
     /// A broker says "boot success" before the name server knows it, up to 10 s before (5.1).
     fn until_registered(&self) -> Result<()> {
         if self.options.tls {
-            // Asking in TLS isn't worth a TLS client here: that broker's users wait for it
-            // themselves.
+            // A TLS client for this one question isn't worth it: the users of a TLS broker wait for
+            // it themselves.
             return Ok(());
         }
         let start = Instant::now();
@@ -268,8 +268,8 @@ impl Broker {
         self.spawn("broker", &self.lib, class, &memory)
     }
 
-    /// A process group of its own: a person's Ctrl-C, or a signal to the test's group, must not
-    /// reach it. Its output goes to `NAME.out`, its id to `NAME.pid`.
+    /// The process gets a group of its own: a person's Ctrl-C, or a signal to the test's group,
+    /// must not reach it. Its output goes to `NAME.out`, its id to `NAME.pid`.
     fn spawn(&self, name: &str, lib: &Path, class: &str, memory: &[&str]) -> Result<Child> {
         let dir = &self.options.dir;
         let out = File::create(self.out(name))?;
@@ -299,8 +299,8 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        // Killed, not asked: a test's broker has nothing worth saving, and a frozen one wouldn't
-        // hear.
+        // They are killed at once: a test's broker has nothing worth saving, and a frozen one
+        // wouldn't hear a request to stop.
         for child in [self.broker.as_mut(), self.name_server.as_mut()].into_iter().flatten() {
             let _ = child.kill();
             let _ = child.wait();
@@ -366,9 +366,10 @@ fn until_booted(out: &Path) -> Result<()> {
     }
 }
 
-/// Two free ports, the second with its neighbours that a broker opens as well. None that the system
-/// gives away: a JVM binds them seconds later, a killed broker's must still be free when it is
-/// started again, and on a busy machine somebody's outgoing connection would have one by then.
+/// Two free ports, the second with its neighbours that a broker opens as well. They lie outside the
+/// range that the system gives away: a JVM binds them seconds later, a killed broker's must still
+/// be free when it is started again, and on a busy machine an outgoing connection would have taken
+/// one by then.
 fn free_ports() -> Result<(u16, u16)> {
     Ok((quiet_port(&[])?, quiet_port(&[-2, 1])?))
 }

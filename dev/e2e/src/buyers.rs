@@ -17,7 +17,7 @@ const FIRST_PHONE: u64 = 15_200_000_000;
 /// Between two questions of one buyer.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A crowd and what it is after.
+/// A crowd and what it wants to buy.
 #[derive(Debug, Clone)]
 pub struct Crowd {
     /// Base URLs of the gateways; buyers' clicks go to them in turn.
@@ -71,7 +71,7 @@ pub enum BuyerAnswer {
 /// One buyer's story.
 #[derive(Debug, Clone)]
 pub struct Buyer {
-    /// Who.
+    /// The buyer's phone number.
     pub phone: String,
     /// The answers to the buyer, in order; the same answer again at once is recorded once.
     pub answers: Vec<BuyerAnswer>,
@@ -80,7 +80,7 @@ pub struct Buyer {
 /// What a crowd was answered.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    /// What they were after.
+    /// The product that they wanted.
     pub prod_id: String,
     /// Each buyer, in the order of their numbers.
     pub buyers: Vec<Buyer>,
@@ -301,8 +301,8 @@ impl Shop {
         answer_to_query(self.client.get(&url).await)
     }
 
-    /// Asks as a buyer does who was answered "not known yet", which is the truth on a machine too
-    /// busy to read the lag in time: again.
+    /// Asks again while the answer is "not known yet", as a buyer would. That answer is true on a
+    /// machine too busy to read the lag in time.
     async fn query_until_known(&self, phone: &str, turn: usize, start: Instant) -> BuyerAnswer {
         loop {
             let answer = self.query(phone, turn).await;

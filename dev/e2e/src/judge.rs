@@ -1,4 +1,4 @@
-//! The verdict on a whole sale, from the buyers' stories and the database file alone.
+//! The verdict on a whole sale, from the buyers' answers and the database file alone.
 
 use std::path::Path;
 use std::time::Duration;

@@ -11,7 +11,7 @@ pub mod disk;
 pub mod http;
 pub mod judge;
 pub mod machine;
-pub mod old;
+pub mod old_schemas;
 pub mod ports;
 pub mod process;
 pub mod prometheus;

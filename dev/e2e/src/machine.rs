@@ -1,5 +1,6 @@
-//! A whole Debian with a systemd of its own, booted from a copy of a tree by systemd-nspawn. It has
-//! this machine's network, so that a test talks to what runs in it, and nothing else of it.
+//! A whole Debian with a systemd of its own, booted from a copy of a tree by systemd-nspawn. It
+//! shares this machine's network, so that a test can talk to what runs in it, and nothing else of
+//! this machine.
 
 use std::fs::{self, File};
 use std::io::Write;

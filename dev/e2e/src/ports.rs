@@ -1,4 +1,5 @@
-//! Ports for those who must find theirs again after an end: a daemon that is killed, a broker.
+//! Ports for processes that must find theirs free again after their end: a daemon that is killed, a
+//! broker.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,6 +1,6 @@
-//! The order topic from the side, as a Java service would see it: puts bytes on it and reads how
-//! far a group has come. It speaks RocketMQ's remoting protocol over one socket by itself, so that
-//! what the daemon's client library gets wrong can't be hidden by the same library here.
+//! The order topic from outside, as a Java service would see it: puts bytes on it and reads how far
+//! a group has come. This file speaks RocketMQ's remoting protocol over one socket by itself, so
+//! that an error of the daemon's client library can't be hidden by the same library here.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};

@@ -7,19 +7,19 @@ use loom::thread;
 use crate::buyer::{Buyer, Charged, Outcome, id};
 use crate::stock::{DeskFigures, DeskStock};
 
-/// A desk, and two buyers at it.
-struct Shelf {
+/// The stock of one product, and two buyers of it.
+struct TwoBuyers {
     stock: DeskStock,
     buyers: [Buyer; 2],
 }
 
-fn shelf(units: u64) -> Arc<Shelf> {
+fn two_buyers(units: u64) -> Arc<TwoBuyers> {
     let stock = DeskStock::default();
     stock.refresh(units, 0);
-    Arc::new(Shelf { stock, buyers: [Buyer::new(), Buyer::new()] })
+    Arc::new(TwoBuyers { stock, buyers: [Buyer::new(), Buyer::new()] })
 }
 
-impl Shelf {
+impl TwoBuyers {
     fn charge(&self, buyer: usize) -> Charged {
         self.buyers[buyer].charge(&self.stock)
     }
@@ -30,50 +30,50 @@ impl Shelf {
 }
 
 fn spawn<T: 'static>(
-    shelf: &Arc<Shelf>,
-    work: impl FnOnce(&Shelf) -> T + 'static,
+    sale: &Arc<TwoBuyers>,
+    work: impl FnOnce(&TwoBuyers) -> T + 'static,
 ) -> thread::JoinHandle<T> {
-    let shelf = Arc::clone(shelf);
-    thread::spawn(move || work(&shelf))
+    let sale = Arc::clone(sale);
+    thread::spawn(move || work(&sale))
 }
 
 #[test]
 fn three_who_want_two_units_get_exactly_two() {
     loom::model(|| {
-        let shelf = shelf(2);
-        let others = [(); 2].map(|()| spawn(&shelf, |shelf| shelf.stock.reserve()));
-        let mine = shelf.stock.reserve();
+        let sale = two_buyers(2);
+        let others = [(); 2].map(|()| spawn(&sale, |sale| sale.stock.reserve()));
+        let mine = sale.stock.reserve();
         let got = others.into_iter().map(|other| u32::from(other.join().unwrap())).sum::<u32>();
         assert_eq!(got + u32::from(mine), 2);
-        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 2, held: 2 });
+        assert_eq!(sale.stock.figures(), DeskFigures { stock: 2, held: 2 });
     });
 }
 
 #[test]
 fn a_sold_unit_is_never_free_in_between() {
     loom::model(|| {
-        let shelf = shelf(1);
-        assert!(shelf.stock.reserve());
+        let sale = two_buyers(1);
+        assert!(sale.stock.reserve());
         // The order is placed: the unit leaves stock and hold.
-        let refresh = spawn(&shelf, |shelf| shelf.stock.refresh(0, 1));
-        assert!(!shelf.stock.reserve());
+        let refresh = spawn(&sale, |sale| sale.stock.refresh(0, 1));
+        assert!(!sale.stock.reserve());
         refresh.join().unwrap();
-        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 0, held: 0 });
+        assert_eq!(sale.stock.figures(), DeskFigures { stock: 0, held: 0 });
     });
 }
 
 #[test]
 fn a_unit_given_back_is_there_for_the_next_and_for_one_only() {
     loom::model(|| {
-        let shelf = shelf(1);
-        assert!(shelf.stock.reserve());
-        let release = spawn(&shelf, |shelf| shelf.stock.release());
-        let other = spawn(&shelf, |shelf| shelf.stock.reserve());
-        let mine = shelf.stock.reserve();
+        let sale = two_buyers(1);
+        assert!(sale.stock.reserve());
+        let release = spawn(&sale, |sale| sale.stock.release());
+        let other = spawn(&sale, |sale| sale.stock.reserve());
+        let mine = sale.stock.reserve();
         release.join().unwrap();
         let theirs = other.join().unwrap();
         assert!(!(mine && theirs));
-        let again = shelf.stock.reserve();
+        let again = sale.stock.reserve();
         assert_eq!(again, !mine && !theirs);
     });
 }
@@ -81,65 +81,65 @@ fn a_unit_given_back_is_there_for_the_next_and_for_one_only() {
 #[test]
 fn holds_found_at_start_and_charges_do_not_lose_each_other() {
     loom::model(|| {
-        let shelf = shelf(2);
-        let adopt = spawn(&shelf, |shelf| shelf.stock.hold(1));
-        let mine = shelf.stock.reserve();
+        let sale = two_buyers(2);
+        let adopt = spawn(&sale, |sale| sale.stock.hold(1));
+        let mine = sale.stock.reserve();
         adopt.join().unwrap();
         assert!(mine);
-        assert_eq!(shelf.stock.figures().held, 2);
+        assert_eq!(sale.stock.figures().held, 2);
     });
 }
 
 #[test]
 fn a_repeat_never_hears_that_its_own_unit_is_sold_out() {
     loom::model(|| {
-        let shelf = shelf(1);
-        let repeat = spawn(&shelf, |shelf| shelf.charge(0));
-        let first = shelf.charge(0);
+        let sale = two_buyers(1);
+        let repeat = spawn(&sale, |sale| sale.charge(0));
+        let first = sale.charge(0);
         let both = [first, repeat.join().unwrap()];
         // Either publishes, and the other is its repeat.
         assert!(both.contains(&Charged::Publishes), "{both:?}");
         assert!(both.contains(&Charged::Repeat), "{both:?}");
-        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 1, held: 1 });
+        assert_eq!(sale.stock.figures(), DeskFigures { stock: 1, held: 1 });
     });
 }
 
 #[test]
 fn of_two_buyers_one_gets_the_last_unit() {
     loom::model(|| {
-        let shelf = shelf(1);
-        let other = spawn(&shelf, |shelf| shelf.charge(1));
-        let both = [shelf.charge(0), other.join().unwrap()];
+        let sale = two_buyers(1);
+        let other = spawn(&sale, |sale| sale.charge(1));
+        let both = [sale.charge(0), other.join().unwrap()];
         assert!(both.contains(&Charged::Publishes) && both.contains(&Charged::SoldOut), "{both:?}");
-        assert_eq!((shelf.holders(), shelf.stock.figures().held), (1, 1));
-        let left: Vec<_> = shelf.buyers.iter().map(Buyer::standing).collect();
+        assert_eq!((sale.holders(), sale.stock.figures().held), (1, 1));
+        let left: Vec<_> = sale.buyers.iter().map(Buyer::standing).collect();
         assert!(left.contains(&Standing::Open), "no claim without a unit stays behind: {left:?}");
     });
 }
 
 /// The order side decides the first buyer's order of this attempt.
 fn deciding(
-    shelf: &Arc<Shelf>,
+    sale: &Arc<TwoBuyers>,
     attempt: u32,
     outcome: Outcome,
     left: u64,
 ) -> thread::JoinHandle<()> {
-    spawn(shelf, move |shelf| shelf.buyers[0].decide(attempt, outcome, &shelf.stock, left))
+    spawn(sale, move |sale| sale.buyers[0].decide(attempt, outcome, &sale.stock, left))
 }
 
 /// Another gateway published the same order, and it is decided while this one takes the charge.
 fn decided_meanwhile(outcome: Outcome, left: u64) {
     loom::model(move || {
-        let shelf = shelf(1);
-        let deciding = deciding(&shelf, 0, outcome, left);
-        let charged = shelf.charge(0);
+        let sale = two_buyers(1);
+        let deciding = deciding(&sale, 0, outcome, left);
+        let charged = sale.charge(0);
         deciding.join().unwrap();
-        assert_eq!(shelf.stock.figures().held, shelf.holders(), "{charged:?}");
+        assert_eq!(sale.stock.figures().held, sale.holders(), "{charged:?}");
         if outcome == Outcome::Placed {
-            assert_eq!(shelf.buyers[0].standing(), Standing::Live(id(0)));
+            assert_eq!(sale.buyers[0].standing(), Standing::Live(id(0)));
         } else {
             // A charge that came after the failure is the next attempt.
-            assert_eq!(shelf.buyers[0].failures(), 1);
+            assert_eq!(sale.buyers[0].failures(), 1);
         }
     });
 }
@@ -153,72 +153,72 @@ fn a_decision_while_the_charge_is_taken_leaves_no_hold_behind() {
 #[test]
 fn a_definite_failure_and_a_decision_give_the_unit_back_once() {
     loom::model(|| {
-        let shelf = shelf(2);
-        assert_eq!(shelf.charge(0), Charged::Publishes);
-        let deciding = deciding(&shelf, 0, Outcome::Placed, 1);
-        shelf.buyers[0].abandon(0, &shelf.stock);
+        let sale = two_buyers(2);
+        assert_eq!(sale.charge(0), Charged::Publishes);
+        let deciding = deciding(&sale, 0, Outcome::Placed, 1);
+        sale.buyers[0].abandon(0, &sale.stock);
         deciding.join().unwrap();
-        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 1, held: 0 });
-        assert_eq!(shelf.buyers[0].standing(), Standing::Live(id(0)));
+        assert_eq!(sale.stock.figures(), DeskFigures { stock: 1, held: 0 });
+        assert_eq!(sale.buyers[0].standing(), Standing::Live(id(0)));
     });
 }
 
 #[test]
 fn an_acknowledgement_does_not_undo_a_decision() {
     loom::model(|| {
-        let shelf = shelf(1);
-        assert_eq!(shelf.charge(0), Charged::Publishes);
-        let deciding = deciding(&shelf, 0, Outcome::Placed, 0);
-        shelf.buyers[0].confirm(0);
+        let sale = two_buyers(1);
+        assert_eq!(sale.charge(0), Charged::Publishes);
+        let deciding = deciding(&sale, 0, Outcome::Placed, 0);
+        sale.buyers[0].confirm(0);
         deciding.join().unwrap();
-        assert_eq!(shelf.buyers[0].standing(), Standing::Live(id(0)));
-        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 0, held: 0 });
+        assert_eq!(sale.buyers[0].standing(), Standing::Live(id(0)));
+        assert_eq!(sale.stock.figures(), DeskFigures { stock: 0, held: 0 });
     });
 }
 
 #[test]
 fn an_unknown_result_that_is_decided_meanwhile_holds_nothing() {
     loom::model(|| {
-        let shelf = shelf(2);
-        assert_eq!(shelf.charge(0), Charged::Publishes);
-        let deciding = deciding(&shelf, 0, Outcome::Placed, 1);
+        let sale = two_buyers(2);
+        assert_eq!(sale.charge(0), Charged::Publishes);
+        let deciding = deciding(&sale, 0, Outcome::Placed, 1);
         // Either it is in doubt first and decided then, or it is known that the queue had it.
-        let is_in_doubt = shelf.buyers[0].doubt(0);
+        let is_in_doubt = sale.buyers[0].doubt(0);
         deciding.join().unwrap();
-        assert_eq!(shelf.buyers[0].standing(), Standing::Live(id(0)), "in doubt: {is_in_doubt}");
-        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 1, held: 0 });
+        assert_eq!(sale.buyers[0].standing(), Standing::Live(id(0)), "in doubt: {is_in_doubt}");
+        assert_eq!(sale.stock.figures(), DeskFigures { stock: 1, held: 0 });
     });
 }
 
 #[test]
 fn an_unconfirmed_order_that_is_confirmed_and_fails_frees_its_unit_once() {
     loom::model(|| {
-        let shelf = shelf(1);
-        assert_eq!(shelf.charge(0), Charged::Publishes);
-        assert!(shelf.buyers[0].doubt(0));
-        let deciding = deciding(&shelf, 0, Outcome::Failed, 1);
-        let confirming = spawn(&shelf, |shelf| shelf.buyers[0].confirm(0));
-        assert_ne!(shelf.charge(1), Charged::Repeat, "it is another buyer's");
+        let sale = two_buyers(1);
+        assert_eq!(sale.charge(0), Charged::Publishes);
+        assert!(sale.buyers[0].doubt(0));
+        let deciding = deciding(&sale, 0, Outcome::Failed, 1);
+        let confirming = spawn(&sale, |sale| sale.buyers[0].confirm(0));
+        assert_ne!(sale.charge(1), Charged::Repeat, "it is another buyer's");
         deciding.join().unwrap();
         confirming.join().unwrap();
-        assert_eq!(shelf.buyers[0].standing(), Standing::Open);
-        assert_eq!(shelf.stock.figures().held, shelf.holders());
+        assert_eq!(sale.buyers[0].standing(), Standing::Open);
+        assert_eq!(sale.stock.figures().held, sale.holders());
     });
 }
 
 #[test]
 fn after_a_failure_the_next_attempt_is_not_touched_by_late_word_of_the_first() {
     loom::model(|| {
-        let shelf = shelf(1);
-        assert_eq!(shelf.charge(0), Charged::Publishes);
+        let sale = two_buyers(1);
+        assert_eq!(sale.charge(0), Charged::Publishes);
         // The publisher hears late that the first attempt is in the queue, or isn't.
-        let late = spawn(&shelf, |shelf| shelf.buyers[0].abandon(0, &shelf.stock));
-        shelf.buyers[0].decide(0, Outcome::Failed, &shelf.stock, 1);
-        let again = shelf.charge(0);
+        let late = spawn(&sale, |sale| sale.buyers[0].abandon(0, &sale.stock));
+        sale.buyers[0].decide(0, Outcome::Failed, &sale.stock, 1);
+        let again = sale.charge(0);
         late.join().unwrap();
-        assert_eq!(shelf.stock.figures().held, shelf.holders(), "{again:?}");
+        assert_eq!(sale.stock.figures().held, sale.holders(), "{again:?}");
         if again == Charged::Publishes {
-            assert_eq!(shelf.holders(), 1, "the second attempt keeps its unit");
+            assert_eq!(sale.holders(), 1, "the second attempt keeps its unit");
         }
     });
 }
@@ -228,14 +228,14 @@ fn after_a_failure_the_next_attempt_is_not_touched_by_late_word_of_the_first() {
 #[test]
 fn an_order_found_twice_at_start_holds_one_unit_until_it_is_decided() {
     loom::model(|| {
-        let shelf = shelf(1);
-        let adopting = spawn(&shelf, |shelf| shelf.buyers[0].adopt(0, Found::Queued, &shelf.stock));
-        let mine = shelf.buyers[0].adopt(0, Found::Unconfirmed, &shelf.stock);
+        let sale = two_buyers(1);
+        let adopting = spawn(&sale, |sale| sale.buyers[0].adopt(0, Found::Queued, &sale.stock));
+        let mine = sale.buyers[0].adopt(0, Found::Unconfirmed, &sale.stock);
         assert_ne!(adopting.join().unwrap(), mine, "one of them takes it over");
-        assert_eq!((shelf.holders(), shelf.stock.figures().held), (1, 1));
-        let deciding = deciding(&shelf, 0, Outcome::Placed, 0);
-        shelf.buyers[0].confirm(0);
+        assert_eq!((sale.holders(), sale.stock.figures().held), (1, 1));
+        let deciding = deciding(&sale, 0, Outcome::Placed, 0);
+        sale.buyers[0].confirm(0);
         deciding.join().unwrap();
-        assert_eq!(shelf.stock.figures(), DeskFigures { stock: 0, held: 0 });
+        assert_eq!(sale.stock.figures(), DeskFigures { stock: 0, held: 0 });
     });
 }

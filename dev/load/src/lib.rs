@@ -60,7 +60,7 @@ pub struct Plan {
     pub products: u64,
 }
 
-/// What came of it.
+/// The result of a load.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// Answers read to their end.

@@ -10,18 +10,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// How far apart ticks are. Finer ones would take the processors from what is measured.
+/// How far apart ticks are. Finer ticks would take the processors from what is measured.
 const STEP: Duration = Duration::from_micros(250);
 
-/// Those who wait, the first due first.
+/// The tasks that wait, the first due first.
 #[derive(Default)]
 pub(super) struct Pace {
     waiting: RefCell<VecDeque<(Instant, Rc<Notify>)>>,
 }
 
 impl Pace {
-    /// Waits until `due`, which isn't before that of anybody who waits already. `wake` is the
-    /// caller's own.
+    /// Waits until `due`, which isn't earlier than that of any task that waits already. `wake` is
+    /// the caller's own.
     pub(super) async fn until(&self, due: Instant, wake: &Rc<Notify>) {
         if Instant::now() < due {
             self.waiting.borrow_mut().push_back((due, Rc::clone(wake)));
@@ -29,7 +29,7 @@ impl Pace {
         }
     }
 
-    /// Wakes them, for as long as it is polled.
+    /// Wakes the tasks, for as long as this is polled.
     pub(super) async fn tick(&self) {
         let tick = Arc::new(Notify::new());
         let listener = Arc::downgrade(&tick);

@@ -3,8 +3,8 @@
 //!
 //! In the open loop request number `n` is due at `n / rate`, whatever became of those before it,
 //! and its time counts from then: a target that stalls is charged for everybody who would have come
-//! meanwhile (no coordinated omission). It leaves up to a third of a millisecond late (`pace`), so
-//! such a time can be that much too long, never too short.
+//! meanwhile (no coordinated omission). A request leaves up to a third of a millisecond late
+//! (`pace`), so such a time can be that much too long, never too short.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! The chores that look for what nobody thought of: seeded histories, bad input, interleavings.
-//! Each is a test that the ordinary run has in small; here it goes on for longer.
+//! The chores that search for errors at random: seeded histories, bad input, interleavings. Each is
+//! a test of the ordinary run, which goes on for longer here.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::ports::{Cause, Delivery, Placer};
-use instruments::captured::lines;
+use instruments::captured_log::lines;
 use instruments::streak::Streak;
 
 use super::{Consuming, Gate, Passed, Tried, place, told};

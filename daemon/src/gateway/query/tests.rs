@@ -2,7 +2,7 @@
 
 use domain::order_id::OrderIdKey;
 use domain::ports::Cause;
-use instruments::captured::lines;
+use instruments::captured_log::lines;
 use protocol::{EpochMs, Outcome, ProductState};
 
 use super::*;

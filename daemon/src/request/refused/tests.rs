@@ -1,7 +1,7 @@
 //! What is counted of refused requests, and what stands in the log.
 
 use bytes::Bytes;
-use instruments::captured::lines;
+use instruments::captured_log::lines;
 
 use super::*;
 use crate::request::fields::read_fields;

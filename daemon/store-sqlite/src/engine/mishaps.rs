@@ -62,7 +62,7 @@ impl Drop for Mishaps {
 
 #[cfg(test)]
 mod tests {
-    use instruments::captured::lines;
+    use instruments::captured_log::lines;
 
     use super::{Fault, Mishaps, TOLD_MAX};
 

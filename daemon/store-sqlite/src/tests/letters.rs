@@ -1,7 +1,7 @@
 //! Dead letters: shown without what must not be shown, put back, given up.
 
 use domain::ports::{Delivery, Sale};
-use instruments::captured::lines;
+use instruments::captured_log::lines;
 use protocol::{DeadLetterView, OrderState, Outcome, Reason, RefusalCode, ResentState, StepKind};
 
 use super::placing::POISON;

@@ -45,7 +45,7 @@ async fn main() -> Result<()> {
                 rows.iter().for_each(|row| println!("{row}"));
                 table.rows.extend(rows);
             }
-            // The others are worth having all the same.
+            // The other rows are worth having all the same.
             Err(error) => {
                 eprintln!("row {name:?}: {error:?}");
                 failed = Some(name);

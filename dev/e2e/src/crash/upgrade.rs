@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::daemon::{Daemon, Options, Until};
-use crate::old;
+use crate::old_schemas;
 
 /// How long a start may take to come to the step where it dies.
 const DIES_MAX: Duration = Duration::from_secs(30);
@@ -36,14 +36,18 @@ async fn cut_off_at(death: &str, left: i32) -> Result<()> {
     let folder = Arc::new(TempDir::new()?);
     let options = Options::embedded();
     let database = options.database(folder.path());
-    old::make_schema_1(&database)?;
+    old_schemas::make_schema_1(&database)?;
     let dying = options.clone().until(Until::Spawned).fault_points(death);
     let mut daemon = Daemon::start_in(Arc::clone(&folder), dying).await?;
     let ended = daemon.ended_within(DIES_MAX).await?;
     ensure!(ended.status.code().is_none(), "it ended by itself: {ended:?}");
-    ensure!(old::version(&database)? == left, "schema {}", old::version(&database)?);
+    ensure!(
+        old_schemas::version(&database)? == left,
+        "schema {}",
+        old_schemas::version(&database)?
+    );
     let mut daemon = Daemon::start_in(folder, options).await?;
-    old::schema_1_is_all_there(&daemon).await?;
+    old_schemas::schema_1_is_all_there(&daemon).await?;
     ensure!(daemon.terminate().await?.status.success());
     Ok(())
 }

@@ -186,14 +186,14 @@ async fn back_in_its_place_a_later_order_is_unknown_and_gets_its_own_id_again() 
 async fn a_backup_of_schema_1_is_taken_and_migrated_by_the_next_start() -> Result<()> {
     let folder = Arc::new(TempDir::new()?);
     let old = folder.path().join("old.db");
-    seckill_e2e::old::make_schema_1(&old)?;
+    seckill_e2e::old_schemas::make_schema_1(&old)?;
     let source = Options::embedded().set("store.path", old.to_string_lossy());
     let file = folder.path().join("backup");
     let told = done(&source, folder.path(), "backup", &file).await?;
-    ensure!(told["schema"] == 1 && seckill_e2e::old::version(&file)? == 1, "{told}");
+    ensure!(told["schema"] == 1 && seckill_e2e::old_schemas::version(&file)? == 1, "{told}");
     done(&Options::embedded(), folder.path(), "restore", &file).await?;
     let daemon = Daemon::start_in(folder, Options::embedded()).await?;
-    seckill_e2e::old::schema_1_is_all_there(&daemon).await
+    seckill_e2e::old_schemas::schema_1_is_all_there(&daemon).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

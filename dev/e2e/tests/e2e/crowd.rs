@@ -1,5 +1,5 @@
-//! Many at once who mean no good, against a real process: it stays small, and buyers are served
-//! among them.
+//! Many hostile clients at once against a real process: the process stays small, and buyers are
+//! served among them.
 
 use std::net::SocketAddr;
 use std::time::Duration;

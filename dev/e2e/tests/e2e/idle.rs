@@ -9,8 +9,8 @@ use seckill_e2e::daemon::{Daemon, Options};
 /// build's code and futures take some more.
 const RSS_MAX_KIB: u64 = 64 * 1024;
 /// Wakes of all threads in a second, about twice what was seen. A loop that never rests, or a timer
-/// of a few milliseconds, makes thousands. The processor time that they take is the machine's
-/// affair: among other programs the same wakes cost four times as much.
+/// of a few milliseconds, makes thousands. The processor time of these wakes depends on the
+/// machine: among other programs the same wakes cost four times as much.
 const WAKES_PER_S_MAX: f64 = 100.0;
 const WATCHED: Duration = Duration::from_secs(5);
 

@@ -1,5 +1,5 @@
 //! The log in systemd's journal, by its own protocol: what `journalctl` shows and what it finds
-//! entries by. The journal is the test, in a /run that only the daemon sees.
+//! entries by. The test plays the journal, in a /run that only the daemon sees.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,7 +24,8 @@ use crate::log;
 const LONG: Duration = Duration::from_secs(30);
 /// The configuration has a fault.
 const CONFIG: i32 = 78;
-/// Gives what follows an empty /run, with the journal's socket in it where one is named.
+/// Runs the following command with an empty /run, in which the journal's socket lies where one is
+/// named.
 const WITH_ITS_OWN_RUN: &str = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && \
      { [ -z \"$0\" ] || ln -s \"$0\" /run/systemd/journal/socket; } && exec \"$@\"";
 
@@ -40,7 +41,7 @@ impl Journal {
         loop {
             let received = timeout(LONG, self.0.recv(&mut bytes)).await;
             match received.context("nothing is logged")?? {
-                // Only asks whether anybody is there.
+                // An empty datagram only asks whether the journal is there.
                 0 => {}
                 length => return parsed(&bytes[..length]).context("no entry of the journal"),
             }
@@ -144,7 +145,7 @@ async fn a_journal_that_nobody_reads_holds_nobody_up() -> Result<()> {
     silenced.serves().await?;
     let dropped = silenced.dropped().await?;
     ensure!(0 < dropped, "nothing was lost");
-    // It reads again.
+    // The journal reads again.
     let lost = loop {
         let entry = journal.entry().await?;
         if let Some(lines) = entry.get("SECKILL_LINES") {
@@ -199,7 +200,7 @@ async fn a_login_session_has_its_admin_socket_in_its_runtime_folder() -> Result<
     let log = File::create(folder.path().join("log"))?;
     let mut command = options.command(folder.path(), "run")?;
     command.env("XDG_RUNTIME_DIR", runtime.path());
-    // So that no installed service's folder is found.
+    // An own /run, so that no installed service's folder is found.
     let mut command = in_its_own_run(&command, None)?;
     let _daemon = Running(command.stderr(log).spawn()?);
     let socket = runtime.path().join("seckill/admin.sock");

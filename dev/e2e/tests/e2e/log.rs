@@ -236,7 +236,8 @@ async fn a_reader_that_has_left_and_a_full_disk_stop_nothing() -> Result<()> {
     Ok(())
 }
 
-/// What standard error is shared with must not be changed: others would find it non-blocking.
+/// Standard error is shared with other processes and must not be changed: they would find it
+/// non-blocking.
 #[tokio::test]
 async fn what_standard_error_is_shared_with_stays_as_it_is() -> Result<()> {
     let (reader, shared) = std::io::pipe()?;

@@ -24,7 +24,7 @@ fn with_a_port() -> Options {
     Options::embedded().set("metrics.listen", "127.0.0.1:0")
 }
 
-/// The series of an answer. That every line is sound is the daemon's own tests'.
+/// The series of an answer. The daemon's own tests hold that every line is sound.
 fn series(answer: &Answer) -> Result<Series> {
     ensure!(answer.status == 200, "HTTP {}: {}", answer.status, answer.text());
     let kind = answer.header("content-type");
@@ -147,7 +147,7 @@ fn agree(figures: &Series, state: &Snapshot) -> Result<()> {
     Ok(())
 }
 
-/// What the process says that it costs is what the kernel says.
+/// The process's own figures of its cost are the kernel's.
 #[expect(clippy::cast_precision_loss, reason = "figures of a small process")]
 fn costs_are_true(figures: &Series, daemon: &Daemon) -> Result<()> {
     let usage = daemon.usage()?;
@@ -191,7 +191,7 @@ async fn no_counter_gets_another_series_after_the_start() -> Result<()> {
         series.iter().filter(|(name, _)| is_counted(name)).map(|(n, v)| (n.clone(), *v)).collect()
     };
     let labelled = counted(&at_start).into_iter().filter(|(name, _)| name.contains('{'));
-    // That it answers was asked already.
+    // Whether the daemon answers was asked before, by a request.
     let asked = ["seckill_http_connections_total", "seckill_http_requests_total"];
     for (name, value) in labelled.filter(|(name, _)| !asked.iter().any(|at| name.starts_with(at))) {
         // The migrations were commits.

@@ -2,7 +2,7 @@
 //! over a database with orders, removed, installed again and purged. `cargo xtask e2e` makes the
 //! packages and the Debian.
 
-mod ground;
+mod installed;
 mod instances;
 mod journal;
 mod service;
@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use seckill_e2e::machine::Machine;
 use seckill_e2e::until;
 
-use ground::{
+use installed::{
     DATABASE, SERVICE, SETTINGS, SETTLED_MAX, Shop, booted, main_pid, packaged_settings, shown,
 };
 

@@ -118,7 +118,8 @@ async fn another_programs_database() -> Result<()> {
 #[tokio::test]
 async fn a_path_that_cannot_be_written() -> Result<()> {
     let folder = TempDir::new()?;
-    // Permissions don't bind root, so what is no folder and what takes no files stand in for them.
+    // Permissions don't bind root, so a file in a folder's place and a folder that takes no files
+    // stand in for them.
     std::fs::write(folder.path().join("file"), "")?;
     let below_a_file = folder.path().join("file/sale.db");
     for path in [below_a_file.as_path(), Path::new("/proc/seckill/sale.db")] {

@@ -1,6 +1,6 @@
-//! Another configuration while the daemon runs: what can change takes hold, what can't is named,
-//! and with any fault the old one stays. On the embedded queue; keys that are rotated at a real
-//! RocketMQ have their test there.
+//! Another configuration while the daemon runs: keys that can change take hold, keys that can't are
+//! named, and with any fault the old configuration stays. On the embedded queue; the rotation of
+//! keys at a real RocketMQ is tested there.
 
 use std::fs;
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ impl Rig {
         Ok(Self { daemon, file })
     }
 
-    /// At once, so that no reload reads half of it.
+    /// The file is replaced in one step, so that no reload reads half of it.
     fn write(&self, more: &str) -> Result<()> {
         let fresh = self.file.with_extension("new");
         fs::write(&fresh, format!("{PRODUCTS}{more}"))?;
@@ -119,7 +119,7 @@ async fn what_can_change_takes_hold_without_a_restart() -> Result<()> {
     let shown = shown.filter(|entry| entry["key"] == "http.body_bytes_max").collect::<Vec<_>>();
     assert_eq!(shown[0]["value"], 8192, "{shown:?}");
 
-    // The same again changes nothing, and what an operator sets by hand stays.
+    // The same configuration again changes nothing, and what an operator has set by hand stays.
     admin.command("/v1/log-level", json!({ "level": "warn" })).await?;
     let state = rig.reload().await?;
     assert_eq!((state.generation, keys(&state)), (2, vec![]));
@@ -234,7 +234,7 @@ async fn a_refusal_names_each_key_and_changes_nothing() -> Result<()> {
     let warned = status.notables.iter().filter(|notable| notable.severity == Severity::Warning);
     assert_eq!(warned.filter(|notable| notable.text.contains("was refused")).count(), 7);
     assert_eq!(daemon.charge(&phone(0), "pid_0001", "5999.000").await?.code(), "10000");
-    // Put right, it is taken.
+    // Once corrected, the configuration is taken.
     rig.write("[store]\nreaders = 2\n[log]\nlevel = \"debug\"\n")?;
     assert_eq!(keys(&rig.reload().await?), ["log.level"]);
     assert_eq!(rig.generation().await?, 2);
@@ -294,7 +294,7 @@ async fn by_a_signal_and_a_service_manager_hears_of_it() -> Result<()> {
             None => assert_eq!(told, None),
             Some(start) => assert!(told.is_some_and(|told| told.starts_with(start)), "{ended:?}"),
         }
-        // The line of the sale that follows says it for as long as it is so.
+        // The sale's line that follows says so for as long as it holds.
         let says_so = |line: &str| line.contains("reload refused") && line.contains("sold 0/");
         let is_plain = |line: &str| line.starts_with("STATUS=sold 0/");
         let what = "the line of the sale";

@@ -4,11 +4,11 @@
 mod away;
 mod closed;
 mod doctor;
+mod four_x;
 mod gone;
 mod lag;
 mod moved;
 mod network;
-mod old;
 mod outage;
 mod reach;
 mod rotation;

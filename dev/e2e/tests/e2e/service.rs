@@ -1,5 +1,6 @@
-//! The daemon under a service manager: what that hears, when it hears nothing, and the sockets that
-//! it keeps over a restart. The manager is the test; a real systemd has its own tests.
+//! The daemon under a service manager: what the manager hears, when it hears nothing, and the
+//! sockets that it keeps over a restart. The test plays the manager; a real systemd has its own
+//! tests.
 
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
@@ -94,7 +95,7 @@ async fn a_service_manager_at_an_abstract_name_hears_too() -> Result<()> {
     Ok(())
 }
 
-/// It hears what matters once it reads; meanwhile all are served.
+/// The manager hears what matters once it reads; meanwhile everybody is served.
 #[tokio::test]
 async fn a_service_manager_that_does_not_read_holds_nobody_up() -> Result<()> {
     let folder = TempDir::new()?;
@@ -116,8 +117,8 @@ async fn a_service_manager_that_does_not_read_holds_nobody_up() -> Result<()> {
     Ok(())
 }
 
-/// A disk that hangs keeps the writer from its work. Without anything to write it rests, and the
-/// signs go on.
+/// A disk that hangs keeps the writer from its work. Without anything to write the writer rests,
+/// and the signs of life go on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_watchdog_hears_nothing_while_the_writer_hangs() -> Result<()> {
     let folder = TempDir::new()?;
@@ -162,7 +163,7 @@ async fn over_a_restart_no_connection_is_refused() -> Result<()> {
     assert_eq!(daemon.gateway_address()?, address);
     assert_eq!(daemon.charge("15200000001", "pid_0001", "5999.000").await?.code(), "10000");
     assert!(daemon.terminate().await?.status.success());
-    // Nobody is there, and a buyer comes.
+    // No daemon runs, and a buyer comes.
     let waiting = tokio::spawn(async move {
         let fields =
             [("userPhoneNum", "15200000002"), ("prodId", "pid_0001"), ("chargePrice", "5999.000")];

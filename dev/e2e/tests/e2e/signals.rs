@@ -20,9 +20,9 @@ const LONG: Duration = Duration::from_secs(60);
 const OS_ERR: i32 = 71;
 /// Bytes that each file may have. A fresh database fits, and a sale doesn't.
 const FILE_BYTES: u64 = 409_600;
-/// Has what follows run with files of so many blocks of 512 bytes at most.
+/// Runs the following command with files of at most so many blocks of 512 bytes.
 const LIMITED: &str = "ulimit -f 800; exec \"$0\" \"$@\"";
-/// So many units that it isn't they which end the sale.
+/// So many units that the sale doesn't end by selling out.
 const PRODUCTS: &str =
     "[{prod_id = \"pid_0001\", prod_name = \"P\", price = \"5999.000\", stock = 100000}]";
 

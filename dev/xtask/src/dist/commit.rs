@@ -14,12 +14,12 @@ pub(super) struct Commit {
     day: String,
     /// Seconds since 1970: the time of every packed file.
     pub(super) epoch: String,
-    /// Files that are tracked differ from it.
+    /// Whether tracked files differ from the commit.
     is_changed: bool,
 }
 
 impl Commit {
-    /// The checked-out one.
+    /// The commit that is checked out.
     ///
     /// # Errors
     /// This is no checkout, or there is no git.

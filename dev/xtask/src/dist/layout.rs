@@ -65,7 +65,7 @@ mod tests {
         let tarballs = ["one", "other"].map(|name| {
             let tree = folder.path().join(name);
             fs::create_dir_all(tree.join("bin")).unwrap();
-            // Made in another order, and one of them an hour old.
+            // The files are made in another order, and one of them is an hour old.
             let mut files = ["bin/program", "text"];
             if name == "other" {
                 files.reverse();

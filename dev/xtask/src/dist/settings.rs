@@ -75,7 +75,7 @@ mod tests {
                     &format!("socket = \"/run/seckill-{env_type}/admin.sock\""),
                 ]
             );
-            // Uncommented, it is the profile but for these two.
+            // Uncommented, the settings are the profile but for these two.
             let bare = settings.lines().map(|line| match line.strip_prefix('#') {
                 Some(key) if key.starts_with("  {") || !key.is_empty() && !key.starts_with(' ') => {
                     key

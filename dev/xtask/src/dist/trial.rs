@@ -36,8 +36,8 @@ pub(crate) fn prepare(which: Build) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A tree of this machine's own release, which is the one whose libraries the programs want; from
-/// where this machine gets its packages. Kept: the tests work on copies.
+/// A Debian tree of this machine's own release, whose libraries the programs want, made from this
+/// machine's archive. The tree is kept: the tests work on copies.
 fn debian(tree: &Path) -> Result<()> {
     if tree.exists() {
         return Ok(());

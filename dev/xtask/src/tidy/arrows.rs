@@ -1,5 +1,5 @@
-//! Who may use whom: the tables in ARCHITECTURE.md, held against the crates' manifests and against
-//! the imports between the daemon's own folders. Tests may use what they like. It reads imports as
+//! Who may use whom: compares the tables in ARCHITECTURE.md with the crates' manifests and with the
+//! imports between the daemon's own folders. Tests may use what they like. It reads imports as
 //! text: every `crate::x` and `one_of_our_crates::x` outside comments counts.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,7 @@ use seckill_e2e::machine::{CommandOutput, Machine};
 use seckill_e2e::ports::quiet_port;
 use seckill_e2e::until;
 
-use super::ground::{
+use super::installed::{
     SERVICE, SETTLED_MAX, Shop, journal, journalled, main_pid, packaged_settings, selling, set,
     verb,
 };

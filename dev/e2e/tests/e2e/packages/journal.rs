@@ -6,7 +6,7 @@ use seckill_e2e::machine::Machine;
 use seckill_e2e::until;
 use serde_json::Value;
 
-use super::ground::{SERVICE, SETTLED_MAX, journalled, main_pid, selling, verb};
+use super::installed::{SERVICE, SETTLED_MAX, journalled, main_pid, selling, verb};
 
 /// What the journal's service is called.
 const JOURNAL: &str = "systemd-journald.service";

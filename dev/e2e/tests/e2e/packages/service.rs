@@ -12,7 +12,7 @@ use seckill_e2e::ports::quiet_port;
 use seckill_e2e::until;
 use tokio::task::JoinHandle;
 
-use super::ground::{
+use super::installed::{
     SERVICE, SETTLED_MAX, Shop, booted, drop_in, journalled, main_pid, selling, set, shown, verb,
 };
 

@@ -1,5 +1,4 @@
-//! The sale over what stands between a daemon and its topic in a hired RocketMQ: an instance's
-//! namespace, and TLS.
+//! The sale over a rented RocketMQ's ways to a topic: an instance's namespace, and TLS.
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use crate::daemon::Daemon;
 use crate::until;
 
 /// Written by the last daemon of schema 1.
-const SCHEMA_1: &str = include_str!("old/schema-1.sql");
+const SCHEMA_1: &str = include_str!("old_schemas/schema-1.sql");
 /// Orders that wait in it are placed and settled within this.
 const SETTLED_MAX: Duration = Duration::from_secs(30);
 

@@ -42,12 +42,12 @@ impl Port {
 pub(super) type Ports = BTreeMap<String, Port>;
 
 /// The watched ports.
-pub(super) struct Line {
+pub(super) struct PortWatch {
     ports: Arc<watch::Sender<Ports>>,
     watchers: Mutex<BTreeMap<String, AbortHandle>>,
 }
 
-impl Line {
+impl PortWatch {
     pub(super) fn new() -> Self {
         Self { ports: Arc::new(watch::Sender::default()), watchers: Mutex::default() }
     }
@@ -107,7 +107,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for PortWatch {
     fn drop(&mut self) {
         let watchers = self.watchers.get_mut().unwrap_or_else(PoisonError::into_inner);
         for watcher in watchers.values() {
@@ -120,15 +120,18 @@ async fn watch_port(address: String, ports: Arc<watch::Sender<Ports>>) {
     loop {
         match connect(&address).await {
             Ok(stream) => {
-                tell(&ports, &address, |before| Port::Up {
+                change(&ports, &address, |before| Port::Up {
                     returns: before.returns() + u64::from(matches!(before, Port::Down { .. })),
                 });
                 if until_closed(stream).await == End::Reset {
                     let why = "the connection was reset".to_owned();
-                    tell(&ports, &address, |before| Port::Down { returns: before.returns(), why });
+                    change(&ports, &address, |before| Port::Down {
+                        returns: before.returns(),
+                        why,
+                    });
                 }
             }
-            Err(why) => tell(&ports, &address, |before| Port::Down {
+            Err(why) => change(&ports, &address, |before| Port::Down {
                 returns: before.returns(),
                 why: why.clone(),
             }),
@@ -137,7 +140,7 @@ async fn watch_port(address: String, ports: Arc<watch::Sender<Ports>>) {
     }
 }
 
-fn tell(ports: &watch::Sender<Ports>, address: &str, now: impl FnOnce(&Port) -> Port) {
+fn change(ports: &watch::Sender<Ports>, address: &str, now: impl FnOnce(&Port) -> Port) {
     ports.send_if_modified(|ports| {
         let Some(port) = ports.get_mut(address) else { return false };
         let now = now(port);
@@ -182,10 +185,10 @@ mod tests {
 
     use tokio::net::TcpListener;
 
-    use super::{Line, Port};
+    use super::{Port, PortWatch};
 
-    async fn until(line: &Line, address: &str, wanted: impl Fn(&Port) -> bool) {
-        let mut ports = line.subscribe();
+    async fn until(port_watch: &PortWatch, address: &str, wanted: impl Fn(&Port) -> bool) {
+        let mut ports = port_watch.subscribe();
         let seen = ports.wait_for(|ports| ports.get(address).is_some_and(&wanted));
         tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap().unwrap();
     }
@@ -194,32 +197,32 @@ mod tests {
     async fn a_port_is_seen_going_and_coming_back() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let line = Line::new();
-        line.watch_only(std::slice::from_ref(&address));
+        let port_watch = PortWatch::new();
+        port_watch.watch_only(std::slice::from_ref(&address));
         let (held, _) = listener.accept().await.unwrap();
-        until(&line, &address, |port| *port == Port::Up { returns: 0 }).await;
-        assert!(line.down_among(std::slice::from_ref(&address)).await.is_empty());
+        until(&port_watch, &address, |port| *port == Port::Up { returns: 0 }).await;
+        assert!(port_watch.down_among(std::slice::from_ref(&address)).await.is_empty());
 
         drop((held, listener));
-        until(&line, &address, |port| matches!(port, Port::Down { .. })).await;
-        assert_eq!(line.down_among(std::slice::from_ref(&address)).await.len(), 1);
+        until(&port_watch, &address, |port| matches!(port, Port::Down { .. })).await;
+        assert_eq!(port_watch.down_among(std::slice::from_ref(&address)).await.len(), 1);
 
         let listener = TcpListener::bind(&address).await.unwrap();
-        until(&line, &address, |port| *port == Port::Up { returns: 1 }).await;
-        assert_eq!(line.returns_of(std::slice::from_ref(&address)), 1);
+        until(&port_watch, &address, |port| *port == Port::Up { returns: 1 }).await;
+        assert_eq!(port_watch.returns_of(std::slice::from_ref(&address)), 1);
 
         // A connection closed by a peer that is still there is no outage.
         let (held, _) = listener.accept().await.unwrap();
         drop(held);
         let (held, _) = listener.accept().await.unwrap();
-        assert_eq!(line.returns_of(std::slice::from_ref(&address)), 1);
+        assert_eq!(port_watch.returns_of(std::slice::from_ref(&address)), 1);
 
         // A connection that was reset is counted: the client that used it is replaced.
         held.set_zero_linger().unwrap();
         drop(held);
-        until(&line, &address, |port| *port == Port::Up { returns: 2 }).await;
+        until(&port_watch, &address, |port| *port == Port::Up { returns: 2 }).await;
 
-        line.watch_only(&[]);
-        assert!(line.subscribe().borrow().is_empty());
+        port_watch.watch_only(&[]);
+        assert!(port_watch.subscribe().borrow().is_empty());
     }
 }

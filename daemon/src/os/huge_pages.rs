@@ -1,4 +1,4 @@
-//! How the system hands memory to this process.
+//! Keeps the system from handing memory to this process in huge pages.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use std::io;
 ///
 /// # Errors
 /// The system doesn't know the setting: some waits are longer then, and nothing else happens.
-pub fn without_huge_pages() -> io::Result<()> {
+pub fn avoid() -> io::Result<()> {
     Ok(rustix::thread::disable_transparent_huge_pages(true)?)
 }
 
@@ -17,11 +17,11 @@ pub fn without_huge_pages() -> io::Result<()> {
 mod tests {
     use rustix::thread::transparent_huge_pages_are_disabled;
 
-    use super::without_huge_pages;
+    use super::avoid;
 
     #[test]
     fn huge_pages_are_off_for_the_whole_process() {
-        without_huge_pages().unwrap();
+        avoid().unwrap();
         let elsewhere = std::thread::spawn(|| transparent_huge_pages_are_disabled().unwrap());
         assert!(elsewhere.join().unwrap());
     }

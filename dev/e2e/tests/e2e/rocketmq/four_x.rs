@@ -1,5 +1,5 @@
-//! What the stock build, without the patch for 4.x, makes of RocketMQ 4.x: with its name server it
-//! says what to do; with its brokers behind a 5.x name server it sells.
+//! The stock build, without the patch for 4.x, on RocketMQ 4.x: with a 4.x name server it says what
+//! to do; with 4.x brokers behind a 5.x name server it sells.
 
 use std::sync::Arc;
 use std::time::Duration;
