@@ -14,6 +14,7 @@ mod message;
 mod money;
 mod phone;
 mod printable;
+mod product;
 mod rest;
 mod text;
 mod time;
@@ -25,11 +26,12 @@ pub use admin::{
     Endpoint, EndpointView, Endpoints, Gap, GatewayView, Health, Hindrance, HistoryStep,
     LatencyView, Line, LogLevelState, LogView, Method, NOTABLES_MAX, Notable, NotableKind,
     OrderHistory, OrderState, OrderView, OrdersPage, OrdersView, OverdueView, PeerView, Permission,
-    Phase, ProductView, ProductsPage, QueuePart, QueueView, Rate, Reasoned, Refusal, RefusalCode,
-    ReloadOutcome, ReloadState, ReloadView, ResendAll, ResentState, RocketmqBroker, RocketmqView,
-    Role, SECONDS_KEPT, Seconds, Selling, SetLogLevel, SetPrice, SetShelf, SetSwitch, Severity,
-    Shutdown, ShutdownState, Snapshot, StepKind, StoreView, SwitchView, Trend, Trouble,
-    TroubleState, UnconfirmedView, Unlisted, UnlistedPlace,
+    Phase, ProductView, ProductsPage, QueuePart, QueueView, REQUEST_ID_CHARS_MAX, Rate, Reasoned,
+    Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView, ResendAll, ResentState,
+    RocketmqBroker, RocketmqView, Role, SECONDS_KEPT, Seconds, Selling, SetLogLevel, SetPrice,
+    SetShelf, SetSwitch, Severity, Shutdown, ShutdownState, Snapshot, StepKind, StoreView,
+    SwitchView, Trend, Trouble, TroubleState, UnconfirmedView, Unlisted, UnlistedPlace,
+    is_request_id,
 };
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};
@@ -37,8 +39,11 @@ pub use http_fault::HttpFault;
 pub use mask::{Ending, mask_phone, mask_phones};
 pub use message::{Malformed, ORDER_TOPIC, OrderMessage, TEXT_CHARS_MAX};
 pub use money::{Money, MoneyError};
-pub use phone::{looks_like_phone, normal_phone};
+pub use phone::{MOBILE_PATTERN, is_mobile, looks_like_phone, normal_phone};
 pub use printable::{grouped, is_unprintable, printable, printable_json, printable_lines};
+pub use product::{
+    PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProductTextFault, prod_id_fault, prod_name_fault,
+};
 pub use rest::{ChargeData, OrderStatus, QueryData, ReadReply, Reply};
 pub use text::{Flaw, escaped, flaw, flaw_of_name, flaw_of_sentence};
 pub use time::EpochMs;

@@ -10,9 +10,6 @@ use protocol::{Money, OrderState};
 
 use crate::console;
 
-/// The daemon refuses a longer `request_id`.
-const REQUEST_ID_CHARS_MAX: usize = 64;
-
 /// The end of `--help`; docs/codes.md has the same table.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -214,7 +211,7 @@ pub(crate) struct ProductAdd {
     /// The new product's id, up to 64 characters without blanks.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
-    /// Its name, up to 64 characters.
+    /// Its name, up to 256 characters.
     #[arg(long)]
     pub(crate) name: String,
     /// Its price, such as 5999.000.
@@ -440,9 +437,10 @@ pub(crate) struct LogLevel {
 }
 
 fn request_id(text: &str) -> Result<String, String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let fits = (1..=REQUEST_ID_CHARS_MAX).contains(&text.len()) && text.chars().all(allowed);
-    if fits { Ok(text.to_owned()) } else { Err("1 to 64 of A-Z a-z 0-9 . _ -".to_owned()) }
+    match protocol::is_request_id(text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("1 to {} of A-Z a-z 0-9 . _ -", protocol::REQUEST_ID_CHARS_MAX)),
+    }
 }
 
 /// The sign is a must: `stock ID 50` reads as if it set the stock to 50.

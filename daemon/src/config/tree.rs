@@ -68,7 +68,7 @@ keys! {
         // Units freed elsewhere are to come back within a second.
         pub refresh_ms: u64 = 250, in 10..=1_000, tunable "at once";
         /// Regular expression that a whole phone number must match.
-        pub phone_pattern: String = "1[0-9]{10}".to_owned();
+        pub phone_pattern: String = protocol::MOBILE_PATTERN.to_owned();
         /// File with the key of the order ids, 32 bytes or more (`openssl rand -hex 32`). Gateways
         /// that share a topic must share it. Empty: the key is made once and kept in this process's
         /// database. A bare name is looked up in `$CREDENTIALS_DIRECTORY`.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use figment::value::Value;
-use protocol::{Money, TEXT_CHARS_MAX};
+use protocol::{Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, prod_id_fault, prod_name_fault};
 
 use super::extract::Sources;
 use super::faults::Fault;
@@ -19,8 +19,6 @@ mod rocketmq;
 
 /// A Unix socket's path has 108 bytes in the kernel, the last of them 0.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
-/// A product's name is text for people; this is a bound, not a rule of the contract.
-const PROD_NAME_CHARS_MAX: usize = 256;
 
 /// Adds every fault to those that are known. Keys that are at fault already aren't judged again.
 pub(super) fn judge(
@@ -111,17 +109,16 @@ impl Judge<'_> {
         let mut seen = HashSet::new();
         for (index, product) in self.config.products.iter().enumerate() {
             let key = |name| format!("products[{index}].{name}");
-            if !is_id(&product.prod_id) {
+            if prod_id_fault(&product.prod_id).is_some() {
                 let problem = format!(
-                    "must have 1 to {TEXT_CHARS_MAX} characters, none of them a blank or a control \
+                    "must have 1 to {PROD_ID_CHARS_MAX} characters, none of them a blank or a control \
                      character"
                 );
                 self.refuse(&key("prod_id"), problem);
             } else if !seen.insert(&product.prod_id) {
                 self.refuse(&key("prod_id"), "must be different from each other product's");
             }
-            let name_chars = product.prod_name.chars().count();
-            if product.prod_name.trim().is_empty() || PROD_NAME_CHARS_MAX < name_chars {
+            if prod_name_fault(&product.prod_name).is_some() {
                 let problem = format!("must have 1 to {PROD_NAME_CHARS_MAX} characters");
                 self.refuse(&key("prod_name"), problem);
             }
@@ -269,12 +266,6 @@ fn find<'a>(tree: &'a Value, path: &str) -> Option<&'a Value> {
             Some(index) => found.as_array()?.get(index.ok()?),
         }
     })
-}
-
-fn is_id(text: &str) -> bool {
-    let chars = text.chars().count();
-    (1..=TEXT_CHARS_MAX).contains(&chars)
-        && !text.chars().any(|letter| letter.is_whitespace() || letter.is_control())
 }
 
 fn is_base_url(text: &str) -> bool {

@@ -80,7 +80,7 @@ pub struct PhonePattern(Matcher);
 
 #[derive(Debug, Clone)]
 enum Matcher {
-    /// `1[0-9]{10}`, the shipped profiles' own, by hand: it is on the path of every charge.
+    /// The shipped profiles' own, by hand: it is on the path of every charge.
     MainlandMobile,
     Regex(Regex),
 }
@@ -98,7 +98,7 @@ pub enum PatternError {
 
 impl PhonePattern {
     /// The pattern that the shipped profiles have.
-    pub const DEFAULT: &'static str = "1[0-9]{10}";
+    pub const DEFAULT: &'static str = protocol::MOBILE_PATTERN;
 
     /// Compiles a pattern. Matching takes time linear in the number, whatever the pattern.
     ///
@@ -124,11 +124,7 @@ impl PhonePattern {
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         match &self.0 {
-            Matcher::MainlandMobile => {
-                text.len() == 11
-                    && text.starts_with('1')
-                    && text.bytes().all(|byte| byte.is_ascii_digit())
-            }
+            Matcher::MainlandMobile => protocol::is_mobile(text),
             Matcher::Regex(regex) => regex.is_match(text),
         }
     }

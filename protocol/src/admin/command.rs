@@ -1,9 +1,9 @@
 //! The bodies of `POST`s to the admin socket, and their answers. Unknown fields are refused: a
 //! misspelt `if_version` must not become an unconditional change.
 //!
-//! Every command carries a `request_id` of the asker's making, 1 to 64 characters of
-//! `A-Z a-z 0-9 . _ -`. It is unique in the audit log: the same id again gives the same answer and
-//! changes nothing, so a command can be repeated when its answer was lost.
+//! Every command carries a `request_id` of the asker's making ([`is_request_id`]). It is unique in
+//! the audit log: the same id again gives the same answer and changes nothing, so a command can be
+//! repeated when its answer was lost.
 
 use std::fmt;
 
@@ -13,6 +13,17 @@ use serde_json::Value;
 use super::listing::Permission;
 use super::snapshot::{Controls, Phase};
 use crate::Money;
+
+/// The longest `request_id`, in characters.
+pub const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// Whether a text may be a command's `request_id`: 1 to [`REQUEST_ID_CHARS_MAX`] characters of
+/// `A-Z a-z 0-9 . _ -`.
+#[must_use]
+pub fn is_request_id(text: &str) -> bool {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    (1..=REQUEST_ID_CHARS_MAX).contains(&text.len()) && text.chars().all(fits)
+}
 
 /// Resend one, reload: nothing to say but perhaps why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +62,7 @@ pub struct CreateProduct {
     pub reason: Option<String>,
     /// The new product's id, up to 64 characters without blanks.
     pub prod_id: String,
-    /// Its name, up to 64 characters.
+    /// Its name, up to 256 characters.
     pub prod_name: String,
     /// Its price, a decimal string above 0 with up to three decimals.
     pub price: Money,

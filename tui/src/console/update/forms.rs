@@ -1,13 +1,10 @@
 //! Forms: what has to be filled in before a question can be put, and whether it makes sense. The
 //! daemon judges again; this only spares the way.
 
-use protocol::{CreateProduct, Money};
+use protocol::{CreateProduct, Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX};
 
 use super::{actions, confirm, gate};
 use crate::console::model::{Field, Form, FormKind, Input, Model, Popup, Question};
-
-/// The longest id and name, by the command's own rules.
-const NAME_CHARS_MAX: usize = 64;
 
 fn field(label: &'static str, hint: &'static str, text: &str) -> Field {
     Field { label, hint, input: Input::proposing(text) }
@@ -34,7 +31,7 @@ pub(super) fn create_product() -> Popup {
         "New product".to_owned(),
         vec![
             field("Id", "up to 64 characters without blanks", ""),
-            field("Name", "up to 64 characters", ""),
+            field("Name", "up to 256 characters", ""),
             field("Price", "such as 5999.000", ""),
             field("Stock", "units to sell", ""),
         ],
@@ -117,12 +114,16 @@ fn id(text: &str) -> Result<String, String> {
     if text.contains(char::is_whitespace) {
         return Err("without blanks".to_owned());
     }
-    name(text)
+    within(text, PROD_ID_CHARS_MAX)
 }
 
 fn name(text: &str) -> Result<String, String> {
-    if NAME_CHARS_MAX < text.chars().count() {
-        return Err(format!("at most {NAME_CHARS_MAX} characters"));
+    within(text, PROD_NAME_CHARS_MAX)
+}
+
+fn within(text: &str, chars_max: usize) -> Result<String, String> {
+    if chars_max < text.chars().count() {
+        return Err(format!("at most {chars_max} characters"));
     }
     Ok(text.to_owned())
 }
