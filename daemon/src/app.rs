@@ -38,10 +38,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use domain::order_id::OrderId;
+use domain::ports::Seed;
+use domain::ports::desk::OperatorDesk;
 use domain::ports::order_side::OrderSide;
 use instruments::fault_points::{self, Point, reach};
 use protocol::{Phase, SwitchView};
-use store_sqlite::{CloseError, Seed, Store, Take};
+use store_sqlite::{CloseError, Store, Take};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
@@ -370,7 +372,8 @@ async fn restored(
 ) -> Result<Arc<Switches>, StartError> {
     let desk = gateway.map_or_else(Weak::new, |gateway| Arc::downgrade(&gateway.desks.charge));
     let switches = Switches::new(desk, Arc::clone(queue));
-    let controls = admin::of_roles(store.controls().await?, &config.roles);
+    let controls = OperatorDesk::controls(store).await?;
+    let controls = admin::of_roles(controls, &config.roles);
     for (what, switch) in [("intake", &controls.intake), ("consumption", &controls.consumption)] {
         if let Some(SwitchView { paused: true, by, reason, .. }) = switch {
             warn!(?by, ?reason, "{what} is still paused, as it was left: resume it to go on");
@@ -403,7 +406,7 @@ fn desk(
         key_mark,
         reload::Parts {
             live,
-            store: shown.store.clone(),
+            operators: Arc::new(shown.store.clone()),
             queue: Arc::clone(shown.queue),
             log: Arc::clone(shown.log),
             status: Arc::clone(shown.status),
@@ -424,7 +427,9 @@ fn desk(
         source: Arc::clone(view) as _,
         metrics: Arc::new(Scraper::new(Arc::clone(view) as _)),
         owners: Arc::new(owners),
-        store: shown.store.clone(),
+        operators: Arc::new(shown.store.clone()),
+        lists: Arc::new(shown.store.clone()),
+        database: shown.store.files().path,
         access,
         config: page,
         roles: config.roles.clone(),

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use domain::ports::desk::Actor;
 use edge::UnixPeer;
 use protocol::{PeerView, Permission};
-use store_sqlite::Actor;
 
 use crate::config::Others;
 use crate::os::groups::{self, UserEntry};

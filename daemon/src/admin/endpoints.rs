@@ -1,10 +1,89 @@
 //! From a method and a path to the endpoint of the contract's table (`protocol::Endpoint`), which
 //! `GET /v1/` lists and docs/admin-api.md is held to.
 
+use domain::controls::ControlVerb;
 use edge::percent_decoded;
 use hyper::Method;
 pub(super) use protocol::Endpoint as Name;
-use protocol::EndpointView;
+use protocol::{EndpointView, Role};
+
+/// What an endpoint is to the daemon, so that whoever answers views, or commands, answers each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// Something is shown.
+    View(ViewName),
+    /// The stream, which isn't answered within a time.
+    Events,
+    /// Something is done, by this role where it takes one.
+    Command(CommandName, Option<Role>),
+}
+
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum ViewName {
+    List,
+    Status,
+    Health,
+    Metrics,
+    Config,
+    Products,
+    Product,
+    Orders,
+    Order,
+    DeadLetters,
+    Audit,
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum CommandName {
+    Switch(ControlVerb),
+    CreateProduct,
+    Stock,
+    Shelf,
+    Price,
+    ResendAll,
+    Resend,
+    Discard,
+    LogLevel,
+    Reload,
+    Shutdown,
+}
+
+/// What an endpoint is to the daemon.
+pub(super) fn kind(endpoint: Name) -> Kind {
+    let command = |name| Kind::Command(name, endpoint.role());
+    let switch = |verb| command(CommandName::Switch(verb));
+    match endpoint {
+        Name::List => Kind::View(ViewName::List),
+        Name::Status => Kind::View(ViewName::Status),
+        Name::Health => Kind::View(ViewName::Health),
+        Name::Events => Kind::Events,
+        Name::Metrics => Kind::View(ViewName::Metrics),
+        Name::Config => Kind::View(ViewName::Config),
+        Name::Products => Kind::View(ViewName::Products),
+        Name::Product => Kind::View(ViewName::Product),
+        Name::Orders => Kind::View(ViewName::Orders),
+        Name::Order => Kind::View(ViewName::Order),
+        Name::DeadLetters => Kind::View(ViewName::DeadLetters),
+        Name::Audit => Kind::View(ViewName::Audit),
+        Name::PauseIntake => switch(ControlVerb::PauseIntake),
+        Name::ResumeIntake => switch(ControlVerb::ResumeIntake),
+        Name::PauseConsumption => switch(ControlVerb::PauseConsumption),
+        Name::ResumeConsumption => switch(ControlVerb::ResumeConsumption),
+        Name::Drain => switch(ControlVerb::Drain),
+        Name::CreateProduct => command(CommandName::CreateProduct),
+        Name::Stock => command(CommandName::Stock),
+        Name::Shelf => command(CommandName::Shelf),
+        Name::Price => command(CommandName::Price),
+        Name::ResendAll => command(CommandName::ResendAll),
+        Name::Resend => command(CommandName::Resend),
+        Name::Discard => command(CommandName::Discard),
+        Name::LogLevel => command(CommandName::LogLevel),
+        Name::Reload => command(CommandName::Reload),
+        Name::Shutdown => command(CommandName::Shutdown),
+    }
+}
 
 /// The table as it is listed.
 pub(super) fn listed() -> Vec<EndpointView> {
@@ -72,7 +151,7 @@ fn captured(pattern: &str, path: &str) -> Option<Option<String>> {
 mod tests {
     use hyper::Method;
 
-    use super::{Found, Name, find, method_of};
+    use super::{Found, Kind, Name, find, kind, method_of};
 
     #[test]
     fn every_endpoint_is_found_and_no_two_are_the_same() {
@@ -84,6 +163,14 @@ mod tests {
             };
             assert_eq!(found, endpoint, "{path}");
             assert_eq!(value.is_some(), endpoint.pattern().contains('{'), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_posted_is_a_command_and_the_rest_is_shown() {
+        for endpoint in Name::all() {
+            let is_command = matches!(kind(endpoint), Kind::Command(..));
+            assert_eq!(is_command, endpoint.method() == protocol::Method::Post, "{endpoint:?}");
         }
     }
 

@@ -16,6 +16,7 @@ mod notables;
 mod observatory;
 mod orders;
 mod query;
+mod refusals;
 mod routes;
 mod socket;
 #[cfg(test)]
@@ -23,21 +24,25 @@ mod tests;
 mod views;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use protocol::{ConfigPage, Controls, EpochMs, Money, QueryData, Snapshot};
+use protocol::{ConfigPage, Controls, EpochMs, Money, QueryData, Refusal, Snapshot};
 use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Rules};
+#[cfg(test)]
+pub(crate) use commands::new_product;
 pub use commands::of_roles;
+use domain::ports::desk::{Asked, Carried, CommandError, OperatorDesk};
+use domain::ports::lists::Lists;
 use domain::ports::{BoxFuture, Cause};
 use edge::{EdgeCounters, Limits, Listener, UnixPlace};
 #[cfg(test)]
 pub(crate) use query::query_string_is_judged;
 pub use socket::{AdminSocket, SocketError};
-use store_sqlite::{Carried, Command, CommandError, Store};
 
 use crate::config::Role;
 use crate::observe::metrics::Scraper;
@@ -79,8 +84,8 @@ pub trait Owners: Send + Sync + 'static {
     /// the audit log itself. The state is a [`ReloadState`](protocol::ReloadState).
     ///
     /// # Errors
-    /// Nothing is changed; the refusal names every fault, or every key that takes a restart.
-    fn reload(&self, command: Command) -> BoxFuture<'_, Result<Carried, CommandError>>;
+    /// See [`ReloadError`].
+    fn reload(&self, asked: Asked) -> BoxFuture<'_, Result<Carried, ReloadError>>;
 
     /// Begins the ordered stop.
     fn shut_down(&self);
@@ -108,6 +113,27 @@ pub trait Owners: Send + Sync + 'static {
         &'a self,
         phone: &'a str,
     ) -> BoxFuture<'a, Result<Vec<QueryData>, Cause>>;
+}
+
+/// Why the configuration was not reloaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReloadError {
+    /// Nothing is changed; the refusal names every fault, or every key that takes a restart.
+    Refused(Refusal),
+    /// It couldn't be written down.
+    Desk(CommandError),
+}
+
+impl From<Refusal> for ReloadError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<CommandError> for ReloadError {
+    fn from(error: CommandError) -> Self {
+        Self::Desk(error)
+    }
 }
 
 /// An order that a gateway has taken on and nobody has decided.
@@ -148,8 +174,12 @@ pub struct Parts {
     pub metrics: Arc<Scraper>,
     /// Those whom commands concern.
     pub owners: Arc<dyn Owners>,
-    /// The database of this process.
-    pub store: Store,
+    /// Carries commands out, and writes them down.
+    pub operators: Arc<dyn OperatorDesk>,
+    /// What operators look through.
+    pub lists: Arc<dyn Lists>,
+    /// The database of this process: its folder isn't made again for the socket.
+    pub database: PathBuf,
     /// Who may do what.
     pub access: Arc<Access>,
     /// The effective configuration.
@@ -190,7 +220,7 @@ pub async fn serve(
     let listener = Listener::Unix(Arc::clone(&place));
     let tell = Arc::clone(&parts.tell_trouble);
     let end = cancel.child_token();
-    let database = parts.store.files().path;
+    let database = parts.database.clone();
     let keeping = tokio::spawn(keeper::keep(file, database, place, tell, end.clone()));
     let observatory = Arc::new(Observatory::new(Arc::clone(&parts.source)).await);
     let looking = {

@@ -8,11 +8,11 @@ use std::collections::HashSet;
 
 use domain::order_id::IdPrefix;
 use domain::ports::Cause;
+use domain::ports::lists::{OrderDetail, OrderFilter};
 use protocol::{
     HistoryStep, OrderHistory, OrderState, OrderStatus, OrderView, OrdersPage, QueryData, Refusal,
     RefusalCode, StepKind, Unlisted, UnlistedPlace, grouped, mask_phone,
 };
-use store_sqlite::{OrderDetail, OrderFilter};
 
 use super::views::{nothing, read};
 use super::{Desk, Reached, UndecidedOrder};
@@ -61,7 +61,7 @@ pub(super) async fn page(
     if page.next.is_none() {
         let after = after.filter(|_| begun.is_none());
         let left = limit - page.orders.len();
-        let stored = read(desk.parts.store.list_orders(filter.clone(), after, left).await)?;
+        let stored = read(desk.parts.lists.orders(filter.clone(), after, left).await)?;
         page.orders.extend(stored.orders);
         page.next = stored.next;
     }
@@ -96,7 +96,7 @@ pub(super) async fn find(desk: &Desk, typed: &str) -> Result<OrderDetail, Refusa
         [] => Err(unknown(desk, typed).await),
         [only] => match fitting.into_iter().find(|order| order.order_id == only.order_id) {
             Some(order) if !known.contains(order.order_id.as_str()) => Ok(detail(order)),
-            _ => match read(desk.parts.store.order_history(&only.order_id).await)? {
+            _ => match read(desk.parts.lists.order(&only.order_id).await)? {
                 Some(found) => Ok(found),
                 // It has moved on between the two looks.
                 None => Err(unknown(desk, typed).await),
@@ -109,7 +109,7 @@ pub(super) async fn find(desk: &Desk, typed: &str) -> Result<OrderDetail, Refusa
 async fn stored_candidates(desk: &Desk, filter: &OrderFilter) -> Result<Vec<OrderView>, Refusal> {
     let (mut found, mut after) = (Vec::<OrderView>::new(), None::<String>);
     for _ in 0..PAGES_MAX {
-        let listed = desk.parts.store.list_orders(filter.clone(), after.as_deref(), CANDIDATES_MAX);
+        let listed = desk.parts.lists.orders(filter.clone(), after.as_deref(), CANDIDATES_MAX);
         let page = read(listed.await)?;
         let known: HashSet<String> = found.iter().map(|order| order.order_id.clone()).collect();
         found.extend(page.orders.into_iter().filter(|order| !known.contains(&order.order_id)));
@@ -168,7 +168,7 @@ impl Waiting {
         let mut orders = undecided(desk).await?;
         let outside = outside.await;
         let ids = orders.iter().take(LOOKED_FOR_MAX).map(|order| order.order_id.clone()).collect();
-        let standing = read(desk.parts.store.standing_among(ids).await)?;
+        let standing = read(desk.parts.lists.standing_among(ids).await)?;
         orders.retain(|order| !standing.contains(&order.order_id));
         orders.sort_by(|a, b| Place::of(a).cmp(&Place::of(b)));
         let here = orders.iter().filter(|order| order.reached == Reached::Queued).count() as u64;

@@ -2,11 +2,11 @@
 //! bounds; anything else is refused by name.
 
 use domain::order_id::IdPrefix;
+use domain::ports::lists::PAGE_MAX;
 use protocol::{OrderState, Refusal, RefusalCode};
 
-/// Entries of a page unless told, and at most.
+/// Entries of a page where the request names no number.
 const LIMIT: usize = 50;
-const LIMIT_MAX: usize = 500;
 
 /// The parameters of one request.
 pub(super) struct Query(Vec<(String, String)>);
@@ -42,8 +42,8 @@ impl Query {
 
     pub(super) fn limit(&self) -> Result<usize, Refusal> {
         let Some(text) = self.get("limit") else { return Ok(LIMIT) };
-        let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-        limit.ok_or_else(|| bad(format!("limit is {text:?}; it must be from 1 to {LIMIT_MAX}")))
+        let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
+        limit.ok_or_else(|| bad(format!("limit is {text:?}; it must be from 1 to {PAGE_MAX}")))
     }
 
     /// The beginning of an order's id.
@@ -69,7 +69,7 @@ impl Query {
 pub(crate) fn query_string_is_judged(text: &str) {
     if let Ok(query) = Query::parse(text, &["after", "limit", "state"]) {
         assert!(
-            query.limit().is_ok_and(|limit| (1..=LIMIT_MAX).contains(&limit))
+            query.limit().is_ok_and(|limit| (1..=PAGE_MAX).contains(&limit))
                 || query.get("limit").is_some()
         );
         assert!(query.state().is_ok() || query.get("state").is_some());

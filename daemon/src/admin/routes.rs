@@ -5,17 +5,17 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ports::desk::ANSWERED_WITHIN;
 use edge::{Call, anywhere};
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, ORIGIN, REFERER};
 use hyper::http::request::Parts;
 use protocol::{Permission, Refusal, RefusalCode};
-use store_sqlite::ANSWERED_WITHIN;
 use warp::Filter;
 use warp::reply::Response;
 
 use super::access::Caller;
-use super::endpoints::{self, Found, Name};
+use super::endpoints::{self, Found, Kind};
 use super::{Desk, commands, events, views};
 
 /// How long a request other than for events may take.
@@ -61,8 +61,8 @@ async fn answer(desk: Arc<Desk>, call: Call) -> Result<Response, Refusal> {
     let caller = caller.ok_or_else(|| {
         Refusal::new(RefusalCode::NotPermitted, "only processes of this machine may ask")
     })?;
-    let (name, value) = match endpoints::find(&call.method, &call.path) {
-        Found::Endpoint(name, value) => (name, value),
+    let (endpoint, value) = match endpoints::find(&call.method, &call.path) {
+        Found::Endpoint(endpoint, value) => (endpoint, value),
         Found::Methods(methods) => {
             permit(&caller, Permission::View)?;
             return Ok(other_methods(&call, &methods));
@@ -73,16 +73,26 @@ async fn answer(desk: Arc<Desk>, call: Call) -> Result<Response, Refusal> {
             return Err(Refusal::new(RefusalCode::NotFound, msg));
         }
     };
-    permit(&caller, name.permission())?;
+    permit(&caller, endpoint.permission())?;
     if call.body_left_out {
         return Ok(edge::fault(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    if name == Name::Events {
-        let cancel = desk.cancel.clone();
-        let stream = events::stream(&desk.observatory, caller.view, cancel).await;
-        return stream.map_err(|_| too_slow());
+    match endpoints::kind(endpoint) {
+        Kind::Events => {
+            let cancel = desk.cancel.clone();
+            let stream = events::stream(&desk.observatory, caller.view, cancel).await;
+            stream.map_err(|_| too_slow())
+        }
+        Kind::View(name) => {
+            within_limit(async move { views::view(&desk, &call, &caller, name, value).await }).await
+        }
+        Kind::Command(name, role) => {
+            let command = (name, role);
+            let done =
+                async move { commands::carry_out(&desk, &call, caller, command, value).await };
+            within_limit(done).await
+        }
     }
-    within_limit(desk, call, caller, name, value).await
 }
 
 fn permit(caller: &Caller, wanted: Permission) -> Result<(), Refusal> {
@@ -95,20 +105,9 @@ fn permit(caller: &Caller, wanted: Permission) -> Result<(), Refusal> {
 
 /// A command that takes too long goes on: what it has stored must also take effect.
 async fn within_limit(
-    desk: Arc<Desk>,
-    call: Call,
-    caller: Caller,
-    name: Name,
-    value: Option<String>,
+    work: impl Future<Output = Result<Response, Refusal>> + Send + 'static,
 ) -> Result<Response, Refusal> {
-    let done = tokio::spawn(async move {
-        if call.method.is_safe() {
-            views::view(&desk, &call, &caller, name, value).await
-        } else {
-            commands::carry_out(&desk, &call, caller, name, value).await
-        }
-    });
-    match tokio::time::timeout(REQUEST_TIMEOUT, done).await {
+    match tokio::time::timeout(REQUEST_TIMEOUT, tokio::spawn(work)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_panicked)) => {
             let msg = "a fault of ours; the log has more";

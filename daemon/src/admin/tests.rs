@@ -11,21 +11,24 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use domain::ports::desk::{Asked, Carried, Command, Operation, OperatorDesk, Reload};
 use domain::ports::{BoxFuture, Cause};
 use edge::EdgeCounters;
 use protocol::{
     ConfigEntry, ConfigPage, Controls, Phase, QueryData, Refusal, ReloadState, Snapshot,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
+use store_sqlite::Store;
 use store_sqlite::testing::Fixture;
-use store_sqlite::{Carried, Command, CommandError, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, AdminSocket, Owners, Parts, Rules, StatusSource, UndecidedOrder, serve};
+use super::{
+    Access, AdminSocket, Owners, Parts, ReloadError, Rules, StatusSource, UndecidedOrder, serve,
+};
 use crate::config::{Others, Role};
 use crate::observe::metrics::{Figures, Scraper, Source};
 
@@ -78,7 +81,7 @@ impl Owners for Noted {
         Ok(())
     }
 
-    fn reload(&self, command: Command) -> BoxFuture<'_, Result<Carried, CommandError>> {
+    fn reload(&self, asked: Asked) -> BoxFuture<'_, Result<Carried, ReloadError>> {
         Box::pin(async {
             if let Some(refusal) = self.refuses_reload.lock().unwrap().clone() {
                 return Err(refusal.into());
@@ -89,8 +92,10 @@ impl Owners for Noted {
                 products_added: Vec::new(),
                 notes: Vec::new(),
             };
-            let store = self.store.get().unwrap();
-            store.note_command(command, Value::Null, Value::Null, json!(state)).await
+            let (seeds, before, after) = (Vec::new(), Value::Null, Value::Null);
+            let reload = Reload { seeds, before, after, state };
+            let command = Command { asked, operation: Operation::Reload(Box::new(reload)) };
+            Ok(self.store.get().unwrap().carry_out(command).await?)
         })
     }
 
@@ -163,7 +168,9 @@ impl Served {
             source: shown.clone(),
             metrics: Arc::new(Scraper::new(shown.clone())),
             owners: owners.clone(),
-            store: fixture.store.clone(),
+            operators: Arc::new(fixture.store.clone()),
+            lists: Arc::new(fixture.store.clone()),
+            database: fixture.store.files().path,
             access: Arc::new(access),
             config: Arc::new(ArcSwap::from_pointee(ConfigPage { keys: vec![entry] })),
             roles: roles.to_vec(),

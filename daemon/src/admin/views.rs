@@ -1,24 +1,24 @@
 //! What `GET` shows. Everything comes from the snapshot, the meters, the database or the effective
 //! configuration; phone numbers are masked but for one order's on demand.
 
+use domain::ports::desk::{Asked, Command, Note, Noted, Operation};
+use domain::ports::lists::{Letters, ListError, OrderDetail, OrderFilter};
 use edge::Call;
 use hyper::StatusCode;
 use protocol::{
-    Endpoints, Health, Permission, ProductsPage, Refusal, RefusalCode, Snapshot, Unlisted,
-    UnlistedPlace, grouped, normal_phone,
+    DeadLettersPage, Endpoints, Health, Permission, ProductsPage, Refusal, RefusalCode, Snapshot,
+    Unlisted, UnlistedPlace, grouped, normal_phone,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use store_sqlite::{Command, ListError, OrderDetail, OrderFilter};
 use tracing::info;
 use warp::reply::Response;
 
 use super::access::Caller;
-use super::commands::stored;
-use super::endpoints::{Name, listed};
+use super::endpoints::{ViewName, listed};
 use super::query::{Query, bad};
 use super::routes::too_slow;
-use super::{Desk, orders};
+use super::{Desk, orders, refusals};
 use crate::config::Role;
 use crate::request::PhonePattern;
 
@@ -27,45 +27,46 @@ pub(super) async fn view(
     desk: &Desk,
     call: &Call,
     caller: &Caller,
-    name: Name,
+    name: ViewName,
     value: Option<String>,
 ) -> Result<Response, Refusal> {
     let value = value.unwrap_or_default();
-    let query = |allowed: &[&str]| Query::parse(&call.query, allowed);
+    let query = Query::parse(&call.query, parameters(name))?;
     match name {
-        Name::Orders => {
-            orders(desk, &query(&["state", "prod", "phone", "id", "limit", "after"])?).await
-        }
-        Name::Order => order(desk, caller, &value, &query(&["reveal"])?).await,
-        Name::DeadLetters => dead_letters(desk, &query(&["limit", "after"])?).await,
-        Name::Audit => {
-            let query = query(&["limit", "after"])?;
-            let page = desk.parts.store.audit(query.get("after"), query.limit()?).await;
-            shown(&read(page)?)
-        }
-        _ => {
-            query(&[])?;
-            whole(desk, caller, name, &value).await
-        }
-    }
-}
-
-/// The views without parameters.
-async fn whole(desk: &Desk, caller: &Caller, name: Name, value: &str) -> Result<Response, Refusal> {
-    match name {
-        Name::List => shown(&Endpoints { endpoints: listed(), you: caller.view.clone() }),
-        Name::Config => shown(&**desk.parts.config.load()),
-        Name::Status => shown(&snapshot(desk).await?),
-        Name::Health => Ok(health(&snapshot(desk).await?)),
-        Name::Metrics => desk.parts.metrics.answer().await.map_err(|_| too_slow()),
-        Name::Products => shown(&ProductsPage { products: snapshot(desk).await?.products }),
-        Name::Product => {
+        ViewName::List => shown(&Endpoints { endpoints: listed(), you: caller.view.clone() }),
+        ViewName::Config => shown(&**desk.parts.config.load()),
+        ViewName::Status => shown(&snapshot(desk).await?),
+        ViewName::Health => Ok(health(&snapshot(desk).await?)),
+        ViewName::Metrics => desk.parts.metrics.answer().await.map_err(|_| too_slow()),
+        ViewName::Products => shown(&ProductsPage { products: snapshot(desk).await?.products }),
+        ViewName::Product => {
             let products = snapshot(desk).await?.products;
             let found = products.into_iter().find(|product| product.prod_id == value);
             shown(&found.ok_or_else(|| nothing(format!("no product has the id {value:?}")))?)
         }
-        // The commands, which aren't shown.
-        _ => Err(nothing("no such view")),
+        ViewName::Orders => orders(desk, &query).await,
+        ViewName::Order => order(desk, caller, &value, &query).await,
+        ViewName::DeadLetters => dead_letters(desk, &query).await,
+        ViewName::Audit => {
+            let page = desk.parts.operators.audit(query.get("after"), query.limit()?).await;
+            shown(&read(page)?)
+        }
+    }
+}
+
+/// The parameters that a view takes.
+const fn parameters(name: ViewName) -> &'static [&'static str] {
+    match name {
+        ViewName::Orders => &["state", "prod", "phone", "id", "limit", "after"],
+        ViewName::Order => &["reveal"],
+        ViewName::DeadLetters | ViewName::Audit => &["limit", "after"],
+        ViewName::List
+        | ViewName::Status
+        | ViewName::Health
+        | ViewName::Metrics
+        | ViewName::Config
+        | ViewName::Products
+        | ViewName::Product => &[],
     }
 }
 
@@ -155,7 +156,7 @@ async fn order(
         let missing = caller.view.missing.clone().unwrap_or_default();
         return Err(Refusal::new(RefusalCode::NotPermitted, missing));
     }
-    let stored = read(desk.parts.store.order_history(order_id).await)?;
+    let stored = read(desk.parts.lists.order(order_id).await)?;
     let OrderDetail { mut history, phone } = match stored {
         Some(found) => found,
         None => orders::find(desk, order_id).await?,
@@ -174,17 +175,22 @@ async fn note_shown_phone(desk: &Desk, caller: &Caller, order_id: &str) -> Resul
     let mut number = [0; 16];
     let unable = |error: getrandom::Error| Refusal::new(RefusalCode::Internal, error.to_string());
     getrandom::fill(&mut number).map_err(unable)?;
-    let command = Command {
+    let asked = Asked {
         // Looking has no number of the asker's making, and each look is one of its own.
         request_id: format!("reveal-{:032x}", u128::from_ne_bytes(number)),
-        verb: "order.reveal",
-        object: order_id.to_owned(),
         arguments: json!({ "reveal": "phone" }),
         reason: None,
         actor: caller.actor(),
     };
-    let noted = desk.parts.store.note_command(command, Value::Null, Value::Null, Value::Null).await;
-    stored(noted)?;
+    let note = Note {
+        noted: Noted::PhoneShown,
+        object: order_id.to_owned(),
+        before: Value::Null,
+        after: Value::Null,
+        state: Value::Null,
+    };
+    let command = Command { asked, operation: Operation::Note(Box::new(note)) };
+    desk.parts.operators.carry_out(command).await.map_err(refusals::of_command)?;
     info!(uid = caller.view.uid, pid = caller.pid, order_id, "a phone number was shown");
     Ok(())
 }
@@ -194,10 +200,10 @@ async fn dead_letters(desk: &Desk, query: &Query) -> Result<Response, Refusal> {
         let msg = "dead letters are the order role's: ask the order node's admin socket";
         return Err(Refusal::new(RefusalCode::WrongRole, msg));
     }
-    let page = desk.parts.store.dead_letters(query.get("after"), query.limit()?).await;
-    let mut page = read(page)?;
+    let page = desk.parts.lists.dead_letters(query.get("after"), query.limit()?).await;
+    let Letters { dead_letters, next, total, newest } = read(page)?;
     let at_broker = snapshot(desk).await?.queue.broker_dead_letters.filter(|count| 0 < *count);
-    page.unlisted.extend(at_broker.map(|count| Unlisted {
+    let unlisted = at_broker.map(|count| Unlisted {
         place: UnlistedPlace::BrokerDeadLetters,
         count: Some(count),
         text: format!(
@@ -208,6 +214,7 @@ async fn dead_letters(desk: &Desk, query: &Query) -> Result<Response, Refusal> {
                 format!("{} messages are", grouped(count))
             },
         ),
-    }));
-    shown(&page)
+    });
+    let unlisted = unlisted.into_iter().collect();
+    shown(&DeadLettersPage { dead_letters, next, total, newest, unlisted })
 }

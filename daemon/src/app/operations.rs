@@ -5,15 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ports::desk::{Asked, Carried};
 use domain::ports::{BoxFuture, Cause, LagReader};
 use instruments::fault_points::{Point, reach};
 use protocol::{Code, Controls, QueryData};
-use store_sqlite::{Carried, Command, CommandError};
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Reloader;
 use super::switches::Switches;
-use crate::admin::{Owners, Reached, UndecidedOrder};
+use crate::admin::{Owners, Reached, ReloadError, UndecidedOrder};
 use crate::gateway::book::{Book, Standing};
 use crate::gateway::query::QueryDesk;
 use crate::observe::telemetry::LogHandle;
@@ -51,8 +51,8 @@ impl Owners for Operations {
         self.log.set_level(level).map_err(|error| error.to_string())
     }
 
-    fn reload(&self, command: Command) -> BoxFuture<'_, Result<Carried, CommandError>> {
-        Box::pin(self.reloader.reload(command))
+    fn reload(&self, asked: Asked) -> BoxFuture<'_, Result<Carried, ReloadError>> {
+        Box::pin(self.reloader.reload(asked))
     }
 
     fn shut_down(&self) {

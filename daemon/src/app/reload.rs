@@ -8,6 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
 use domain::order_id::{OrderId, OrderIdKey};
+use domain::ports::Seed;
+use domain::ports::desk::{
+    Actor, Asked, Carried, Command, ListedSeed, Named, Operation, OperatorDesk, Reload,
+};
 use domain::ports::{Account, AccountKey};
 use domain::secret::Secret;
 use instruments::clock;
@@ -15,7 +19,6 @@ use protocol::{
     ConfigChange, ConfigPage, EpochMs, Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView,
 };
 use serde_json::{Value, json};
-use store_sqlite::{Actor, Carried, Command, CommandError, Seed, Store};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{Level, enabled, error, info, warn};
@@ -23,7 +26,7 @@ use tracing::{Level, enabled, error, info, warn};
 use super::queue::QueueParts;
 use super::serving::RestLimits;
 use super::{access_rules, seeds};
-use crate::admin::{Access, Rules};
+use crate::admin::{Access, ReloadError, Rules};
 use crate::config::{self, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Role, Tunables};
 use crate::observe::status::Status;
 use crate::observe::telemetry::LogHandle;
@@ -45,7 +48,7 @@ pub(super) struct Live {
 /// The parts that a reload works with.
 pub(super) struct Parts {
     pub(super) live: Live,
-    pub(super) store: Store,
+    pub(super) operators: Arc<dyn OperatorDesk>,
     pub(super) queue: Arc<QueueParts>,
     pub(super) log: Arc<LogHandle>,
     pub(super) status: Arc<Status>,
@@ -75,7 +78,7 @@ struct Plan {
     rules: Rules,
     /// The account at the brokers, where its keys or their files are others.
     account: Option<Account>,
-    seeds: Vec<Seed>,
+    seeds: Vec<ListedSeed>,
     notes: Vec<String>,
 }
 
@@ -97,9 +100,9 @@ impl Reloader {
     ///
     /// # Errors
     /// `config_faulty`, `restart_needed`, `stopping`, or the database fails: nothing is changed.
-    pub(super) async fn reload(&self, command: Command) -> Result<Carried, CommandError> {
-        let by = command.actor.name();
-        self.reload_by(&by, command).await
+    pub(super) async fn reload(&self, asked: Asked) -> Result<Carried, ReloadError> {
+        let by = asked.actor.name();
+        self.reload_by(&by, asked).await
     }
 
     /// Reloads with each signal until cancelled.
@@ -112,9 +115,9 @@ impl Reloader {
             let reloader = Arc::clone(&self);
             // A task of its own: what has begun is brought to its end.
             let reloading = tokio::spawn(async move {
-                let command = reloader.command_of_signal().await;
+                let asked = reloader.asked_by_signal().await;
                 // How it ends is in the log.
-                let _ = reloader.reload_by(BY_SIGNAL, command).await;
+                let _ = reloader.reload_by(BY_SIGNAL, asked).await;
             });
             if reloading.await.is_err() {
                 error!("a reload ended in disorder");
@@ -124,33 +127,31 @@ impl Reloader {
 
     /// The kernel doesn't say who sent a signal, so the audit log has the daemon's own user, and
     /// says so.
-    async fn command_of_signal(&self) -> Command {
+    async fn asked_by_signal(&self) -> Asked {
         let uid = rustix::process::geteuid().as_raw();
         let known = tokio::task::spawn_blocking(move || groups::of_user(uid)).await;
         let number = self.signals.fetch_add(1, Ordering::Relaxed);
         let started = self.parts.status.started_at().0;
-        Command {
+        Asked {
             request_id: format!("sighup-{started}-{number}"),
-            verb: "reload",
-            object: String::new(),
             arguments: json!({ "by": BY_SIGNAL }),
             reason: None,
             actor: Actor { uid, user: known.unwrap_or_default().name, pid: None },
         }
     }
 
-    async fn reload_by(&self, by: &str, command: Command) -> Result<Carried, CommandError> {
+    async fn reload_by(&self, by: &str, asked: Asked) -> Result<Carried, ReloadError> {
         let mut in_force = self.in_force.lock().await;
         if self.parts.stop.is_cancelled() {
             info!(by, "the daemon is stopping: nothing is reloaded any more");
             let msg = "the daemon is stopping: nothing is changed any more";
             return Err(Refusal::new(RefusalCode::Stopping, msg).into());
         }
-        if let Some(carried) = self.parts.store.repeated(&command).await? {
+        if let Some(carried) = self.parts.operators.repeated(&asked, Named::RELOAD).await? {
             return Ok(carried);
         }
         systemd::reloading();
-        let reloaded = self.reloaded(&mut in_force, command).await;
+        let reloaded = self.reloaded(&mut in_force, asked).await;
         let was_told = enabled!(Level::INFO);
         self.tell(by, &reloaded);
         // The level last, so that a quieter one doesn't hide how it ended.
@@ -163,11 +164,7 @@ impl Reloader {
         reloaded.map(|reloaded| reloaded.carried)
     }
 
-    async fn reloaded(
-        &self,
-        in_force: &mut Loaded,
-        command: Command,
-    ) -> Result<Reloaded, CommandError> {
+    async fn reloaded(&self, in_force: &mut Loaded, asked: Asked) -> Result<Reloaded, ReloadError> {
         let plan = self.plan(in_force).await?;
         let generation = self.parts.status.config().generation;
         let state = ReloadState {
@@ -178,8 +175,8 @@ impl Reloader {
         };
         // The last step that can fail: the products that the reload adds and its entry in the audit
         // log are stored together.
-        let noted = self.parts.store.note_reload(command, plan.seeds.clone(), generation, state);
-        let carried = noted.await?;
+        let operation = Operation::Reload(Box::new(noted(&plan, generation, state)));
+        let carried = self.parts.operators.carry_out(Command { asked, operation }).await?;
         let is_other = plan.changed.iter().any(|change| change.key == "log.level");
         let level = is_other.then(|| plan.again.config.log.level.clone());
         self.take(plan, in_force);
@@ -263,7 +260,7 @@ impl Reloader {
     }
 
     /// How it ended: for the views, the log and the service manager.
-    fn tell(&self, by: &str, reloaded: &Result<Reloaded, CommandError>) {
+    fn tell(&self, by: &str, reloaded: &Result<Reloaded, ReloadError>) {
         let (outcome, text) = match reloaded {
             Ok(Reloaded { state, .. }) if state.changed.is_empty() => {
                 (ReloadOutcome::Unchanged, "nothing changed".to_owned())
@@ -304,6 +301,20 @@ impl Reloader {
     }
 }
 
+/// What is written down of a reload, `generation` being the one that was in force.
+fn noted(plan: &Plan, generation: u64, state: ReloadState) -> Reload {
+    let values = |pick: fn(&ConfigChange) -> &Value| {
+        let pairs = state.changed.iter();
+        pairs.map(|change| (change.key.clone(), pick(change).clone())).collect::<Value>()
+    };
+    Reload {
+        seeds: plan.seeds.clone(),
+        before: json!({ "generation": generation, "keys": values(|key| &key.before) }),
+        after: json!({ "generation": state.generation, "keys": values(|key| &key.after) }),
+        state,
+    }
+}
+
 /// A text with a heading and its list as one line.
 fn one_line(text: &str) -> String {
     let (heading, list) = text.split_once('\n').unwrap_or((text, ""));
@@ -330,9 +341,8 @@ fn new_notes(before: &Loaded, again: &Loaded) -> Vec<String> {
     again.notes.iter().filter(|note| !before.notes.contains(note)).cloned().collect()
 }
 
-/// The products whose entries are new or differ from before. The store says what becomes of one
-/// that the database has.
-fn new_seeds(before: &Config, again: &Config, notes: &mut Vec<String>) -> Vec<Seed> {
+/// The products whose entries are new or differ from before.
+fn new_seeds(before: &Config, again: &Config, notes: &mut Vec<String>) -> Vec<ListedSeed> {
     if before.products == again.products {
         return Vec::new();
     }
@@ -349,7 +359,16 @@ fn new_seeds(before: &Config, again: &Config, notes: &mut Vec<String>) -> Vec<Se
         )
     }));
     let old = seeds(before);
-    seeds(again).into_iter().filter(|seed| !old.contains(seed)).collect()
+    seeds(again).into_iter().filter(|seed| !old.contains(seed)).map(listed_seed).collect()
+}
+
+fn listed_seed(seed: Seed) -> ListedSeed {
+    let id = &seed.prod_id;
+    let note_if_kept = format!(
+        "{id} exists and keeps what the database has: name, price, stock and shelf (units are \
+         added by `product stock`)"
+    );
+    ListedSeed { seed, note_if_kept }
 }
 
 fn faulty(faults: &Faults, generation: u64) -> Refusal {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use domain::ports::Delivery;
+use domain::ports::Seed;
 use form_urlencoded::Serializer;
 use protocol::{
     AddStock, CreateProduct, Discard, EpochMs, Money, ORDER_TOPIC, OrderMessage, Reasoned,
@@ -13,10 +14,9 @@ use protocol::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use store_sqlite::Seed;
 use store_sqlite::inline::{Commit, InlineStore};
 
-use crate::admin::query_string_is_judged;
+use crate::admin::{new_product, query_string_is_judged};
 use crate::config::tests::load_text;
 use crate::request::fields::{Field, Fields, read_fields};
 use crate::request::{FieldFault, PhonePattern, charge_request, query_request};
@@ -182,7 +182,7 @@ fn admin(input: &[u8]) {
     stands::<Shutdown>(body);
     with_store(|store| {
         if let Some(product) = stands::<CreateProduct>(body) {
-            store.create(&product);
+            store.create(&new_product(&product));
             store.change_stock(&product.prod_id, i64::MAX);
             store.change_stock(&product.prod_id, i64::MIN);
         }

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use domain::ports::{Blame, Cause, Consuming, Delivery, Lag, Outgoing, Published};
+use domain::ports::{Blame, Cause, Consuming, Delivery, Lag, Outgoing, Published, Seed};
+use domain::product::Shelf;
 use protocol::{Decision, EpochMs, Money, ORDER_TOPIC, OrderMessage};
 use store_sqlite::inline::{Commit, InlineStore};
-use store_sqlite::{Seed, Shelf};
 
 use super::desk::{Answers, Gateway, Wish};
 use super::history::{Deed, Shape, Step};

@@ -7,13 +7,13 @@ use std::cell::{Cell, RefCell};
 use domain::backoff::Backoff;
 use domain::ports::Pending;
 use domain::ports::{Consuming, Delivery, Lag, Outgoing};
-use protocol::{CreateProduct, DecisionsPage, EpochMs};
+use domain::product::{Change, NewProduct, Shelf, units};
+use protocol::{DecisionsPage, EpochMs};
 use rusqlite::Connection;
 
 use crate::engine::error::Fault;
 use crate::engine::migrations;
 use crate::engine::tx::{Tx, Undoing};
-use crate::operators::product_commands::Shelf;
 use crate::operators::{letter_commands, product_commands};
 use crate::queue_table::queue::{Taken, Terms};
 use crate::queue_table::queue_index::{Key, QueueIndex};
@@ -125,22 +125,21 @@ impl InlineStore {
     }
 
     pub fn change_stock(&self, prod_id: &str, delta: i64) -> bool {
-        let changed = self.write(Commit::Done, |tx| {
-            let product = product_commands::find(tx, prod_id, None)?;
-            product_commands::change_stock(tx, &product, delta)
-        });
-        changed.is_some()
+        let Ok(delta) = units(delta) else { return false };
+        self.change(prod_id, Change::Stock(delta))
     }
 
-    pub fn create(&self, product: &CreateProduct) -> bool {
+    pub fn create(&self, product: &NewProduct) -> bool {
         self.write(Commit::Done, |tx| product_commands::create(tx, product)).is_some()
     }
 
     pub fn set_shelf(&self, prod_id: &str, shelf: Shelf) {
-        self.write(Commit::Done, |tx| {
-            let product = product_commands::find(tx, prod_id, None)?;
-            product_commands::set_shelf(tx, &product, shelf)
-        });
+        self.change(prod_id, Change::Shelf(shelf));
+    }
+
+    fn change(&self, prod_id: &str, change: Change) -> bool {
+        let work = |tx: &Tx<'_>| product_commands::change(tx, prod_id, change, None);
+        self.write(Commit::Done, work).is_some()
     }
 
     pub fn resend(&self, letter: u64) {

@@ -6,7 +6,8 @@
 //! transaction, for `deliveries` and the queue.
 //!
 //! For operators: `audit` carries commands out and logs them (`product_commands`, `controls`,
-//! `letter_commands`); `order_lists` and `order_history` show orders wherever they stand.
+//! `letter_commands`); `order_lists` and `order_history` show orders wherever they stand. What a
+//! command may do is judged in `domain`.
 //!
 //! `accepting` lets orders into the embedded queue, or past it where nothing waits.
 //!
@@ -40,6 +41,7 @@ use std::time::{Duration, Instant};
 
 pub use domain::outcomes::Outcomes;
 use domain::ports::Cause;
+use domain::ports::lists::PAGE_MAX;
 pub use domain::ports::{Balance, OrderRow, ReadError, Seed, WriteError};
 use protocol::EpochMs;
 use rusqlite::{Connection, TransactionBehavior};
@@ -48,7 +50,7 @@ use tokio::sync::watch;
 use crate::engine::checkpoint::Checkpointer;
 use crate::engine::clock;
 use crate::engine::clock::Clock;
-pub use crate::engine::error::{CloseError, CommandError, ListError};
+pub use crate::engine::error::CloseError;
 use crate::engine::meta;
 use crate::engine::meta::Identity;
 pub use crate::engine::meters::StoreMeters;
@@ -67,19 +69,11 @@ pub use crate::files::holder::{holder, out_of_place};
 pub use crate::files::id_file::ID;
 use crate::files::open_files::{FilesKeeper, Ground, OpenFiles};
 pub use crate::files::restore::{Aside, RestoreError, Restored, restore};
-pub use crate::lists::order_history::OrderDetail;
-pub use crate::lists::order_lists::OrderFilter;
-pub use crate::operators::audit::{Actor, Carried, Command, Firstness};
-pub use crate::operators::controls::ControlVerb;
-pub use crate::operators::product_commands::Shelf;
 pub use crate::queue_table::queue::Taken;
 use crate::queue_table::queue_index::QueueIndex;
 pub use crate::queue_table::unconfirmed::Unconfirmed;
 use crate::sale::products;
 use instruments::vitals::Pulse;
-
-/// The longest page of a list; a request for more gets so many.
-const PAGE_MAX: usize = 500;
 
 /// What a probe writes: 16 pages.
 const PROBE_BYTES: usize = 64 * 1024;

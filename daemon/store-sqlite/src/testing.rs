@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use domain::ports::{Consuming, Delivery, Outgoing, Sale};
+use domain::ports::{Consuming, Delivery, Outgoing, Sale, Seed};
 use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage};
 use tempfile::TempDir;
 
 use crate::engine::clock::Clock;
 use crate::engine::error::Fault;
 use crate::engine::tx::Tx;
-use crate::{Balance, Outcomes, Seed, Settings, Store, Take, WriteError};
+use crate::{Balance, Outcomes, Settings, Store, Take, WriteError};
 
 pub const PRICE: &str = "1200.000";
 pub const PROD: &str = "pid_0002";

@@ -1,14 +1,16 @@
 //! What the roles ask of the parts that do I/O, as traits with their values. `queue`: sending
 //! orders, taking them, how many wait. `sale`: the sale's data. `order_side`: what a gateway asks
-//! of the order role. A port's error (`fault`) says whether it was done, not done, or is unknown;
-//! the text in it is for people.
+//! of the order role. `desk`: what operators do, `lists`: what they look through. A port's error
+//! (`fault`) says whether it was done, not done, or is unknown; the text in it is for people.
 
 mod account;
 #[cfg(any(test, feature = "testing"))]
 #[expect(missing_docs, clippy::unwrap_used, reason = "what tests of several crates share")]
 pub mod contract;
+pub mod desk;
 mod fault;
 pub mod findings;
+pub mod lists;
 pub mod order_side;
 mod queue;
 mod sale;

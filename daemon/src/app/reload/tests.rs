@@ -83,7 +83,7 @@ fn only_entries_that_differ_are_put_before_the_database() {
     new.prod_id = "pid_0009".to_owned();
     after.products.push(new);
     let seeds = new_seeds(&before, &after, &mut notes);
-    let ids: Vec<&str> = seeds.iter().map(|seed| seed.prod_id.as_str()).collect();
+    let ids: Vec<&str> = seeds.iter().map(|listed| listed.seed.prod_id.as_str()).collect();
     assert_eq!(ids, ["pid_0001", "pid_0009"]);
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].starts_with("pid_0002 is no longer listed and stays"), "{notes:?}");

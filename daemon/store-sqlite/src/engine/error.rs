@@ -3,40 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use protocol::Refusal;
-use rusqlite::ErrorCode;
-
 use domain::ports::Cause;
+use domain::ports::desk::Refusal;
 pub(crate) use domain::ports::{ReadError, WriteError};
-
-/// Why a command was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
-    /// It can't be carried out as it was asked; nothing was changed, and the audit log has nothing.
-    #[error("{0}")]
-    Refused(Refusal),
-    /// The database failed; with [`WriteError::Unknown`] only the same `request_id` again shows
-    /// whether it was carried out.
-    #[error("{0}")]
-    Store(#[from] WriteError),
-}
-
-impl From<Refusal> for CommandError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-/// Why a list can't be shown.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ListError {
-    /// `after` is nothing that a page of this list gave as `next`.
-    #[error("`after` is no cursor of this list")]
-    Cursor,
-    /// The database can't be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
+use rusqlite::ErrorCode;
 
 /// What went wrong while closing; what was answered before is stored all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +44,7 @@ pub(crate) enum Fault {
     Sqlite(rusqlite::Error),
     /// The job panicked.
     Panic(String),
-    /// A command can't be carried out as it was asked; see `audit`.
+    /// A command can't be carried out as it was asked.
     Refused(Box<Refusal>),
 }
 
@@ -114,7 +84,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Sqlite(error) => error.fmt(f),
             Self::Panic(message) => write!(f, "a panic: {message}"),
-            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Refused(refusal) => write!(f, "refused: {refusal:?}"),
         }
     }
 }

@@ -2,3 +2,4 @@
 
 pub(crate) mod order_history;
 pub(crate) mod order_lists;
+mod port;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use domain::ports::lists::OrderDetail;
 use protocol::{EpochMs, HistoryStep, OrderHistory, OrderState, OrderView, StepKind};
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -14,21 +15,12 @@ use crate::queue_table::queue_index::{Key, Places, QueueIndex};
 /// Further orders of the buyer that are listed one by one; the order has their whole number.
 const DUPLICATES_MAX: u32 = 100;
 
-/// An order's history, and what is shown of it on demand only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderDetail {
-    /// The history, without the phone number.
-    pub history: OrderHistory,
-    /// The buyer's whole phone number; `None` where it isn't known.
-    pub phone: Option<String>,
-}
-
 impl Store {
-    /// What is known of the order of this id; `None` when this database has nothing of it.
-    ///
-    /// # Errors
-    /// The database can't be read.
-    pub async fn order_history(&self, order_id: &str) -> Result<Option<OrderDetail>, ReadError> {
+    /// See [`Lists::order`](domain::ports::lists::Lists::order).
+    pub(crate) async fn order_history(
+        &self,
+        order_id: &str,
+    ) -> Result<Option<OrderDetail>, ReadError> {
         let order_id = order_id.to_owned();
         let index = Arc::clone(&self.inner.queue_index);
         self.read(move |connection| {

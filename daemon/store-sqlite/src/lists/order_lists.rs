@@ -8,12 +8,11 @@
 
 use std::sync::Arc;
 
-use domain::order_id::IdPrefix;
-use protocol::{EpochMs, Money, OrderMessage, OrderState, OrderView, OrdersPage, mask_phone};
+use domain::ports::lists::{ListError, OrderFilter, Orders};
+use protocol::{EpochMs, Money, OrderMessage, OrderState, OrderView, mask_phone};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use crate::engine::error::ListError;
 use crate::queue_table::queue::is_queued;
 use crate::queue_table::queue_index::{Key, Places, QueueIndex};
 use crate::{Store, page_limit, unsigned};
@@ -26,34 +25,14 @@ const LOOKED_AT_MAX: usize = 100_000;
 /// make product ids up lead to more; orders for those are found by their product.
 const PRODUCTS_MAX: usize = 1_000;
 
-/// Which orders to list.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OrderFilter {
-    /// Only those that stand there.
-    pub state: Option<OrderState>,
-    /// Only those for this product.
-    pub prod_id: Option<String>,
-    /// Only those of this buyer: the whole phone number.
-    pub phone: Option<String>,
-    /// Only those whose id begins so.
-    pub id: Option<IdPrefix>,
-}
-
 impl Store {
-    /// Orders that fit `filter`, newest first: up to `limit` (1 to 500) after the cursor `after`.
-    /// First those that wait in the embedded queue, then sends whose result is unknown and dead
-    /// letters, then decided ones; duplicates come last, and only when they, one buyer or an id
-    /// are asked for. An order that moves on between two pages may be in both, but is in one.
-    /// What is in no database, such as an order that waits in a broker, is for the caller to add.
-    ///
-    /// # Errors
-    /// See [`ListError`].
-    pub async fn list_orders(
+    /// See [`Lists::orders`](domain::ports::lists::Lists::orders).
+    pub(crate) async fn list_orders(
         &self,
         filter: OrderFilter,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<OrdersPage, ListError> {
+    ) -> Result<Orders, ListError> {
         let after = after.map(|text| Cursor::read(text).ok_or(ListError::Cursor)).transpose()?;
         let (index, limit) = (Arc::clone(&self.inner.queue_index), page_limit(limit));
         let list = move |connection: &Connection| {
@@ -69,7 +48,7 @@ impl Store {
         filter: OrderFilter,
         after: Option<&str>,
         left: usize,
-    ) -> OrdersPage {
+    ) -> Orders {
         let after = after.and_then(Cursor::read);
         let index = Arc::clone(&self.inner.queue_index);
         let list = move |connection: &Connection| {
@@ -338,11 +317,7 @@ impl Looking {
         Self { filter, index, queued, left, limit }
     }
 
-    fn page(
-        mut self,
-        connection: &Connection,
-        after: Option<Cursor>,
-    ) -> rusqlite::Result<OrdersPage> {
+    fn page(mut self, connection: &Connection, after: Option<Cursor>) -> rusqlite::Result<Orders> {
         let mut orders = Vec::new();
         for stage in Stage::ALL {
             let is_done = after.is_some_and(|cursor| stage < cursor.stage);
@@ -353,10 +328,10 @@ impl Looking {
             let below = begun.map_or(i64::MAX, |cursor| cursor.below);
             if let Some(below) = self.fill(connection, stage, below, &mut orders)? {
                 let next = Some(Cursor { stage, below }.write());
-                return Ok(OrdersPage { orders, next, unlisted: Vec::new() });
+                return Ok(Orders { orders, next });
             }
         }
-        Ok(OrdersPage { orders, next: None, unlisted: Vec::new() })
+        Ok(Orders { orders, next: None })
     }
 
     /// Looks through a stage; where the page ended in it, the number to go on below.

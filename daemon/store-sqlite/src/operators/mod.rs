@@ -1,8 +1,41 @@
-//! The operator's commands on products, letters and switches: carried out and logged in one
-//! transaction.
+//! The operator's desk: commands on products, letters and switches, each carried out, logged and
+//! answered in one transaction. What a command may do is judged in the domain; here the facts are
+//! read and the change is written.
 
 pub(crate) mod audit;
 pub(crate) mod controls;
 pub(crate) mod letter_commands;
+mod port;
 pub(crate) mod product_commands;
-pub(crate) mod reload;
+mod reload;
+
+use domain::ports::desk::{Command, Operation, Refusal};
+
+use self::audit::Effect;
+use crate::engine::error::Fault;
+use crate::engine::tx::Tx;
+
+/// Does what a command asks for. Whatever a refused command did until then is undone.
+fn perform(tx: &Tx<'_>, command: &Command) -> Result<Effect, Fault> {
+    match &command.operation {
+        Operation::CreateProduct(product) => product_commands::create(tx, product),
+        Operation::ChangeProduct { prod_id, change, if_version } => {
+            product_commands::change(tx, prod_id, *change, *if_version)
+        }
+        Operation::ResendLetters { per_s, up_to } => {
+            letter_commands::resend_all(tx, *per_s, *up_to)
+        }
+        Operation::ResendLetter(id) => letter_commands::resend_one(tx, *id),
+        Operation::DiscardLetter(id) => letter_commands::discard(tx, *id),
+        Operation::Switch { verb, if_generation } => {
+            controls::set(tx, &command.asked, *verb, *if_generation)
+        }
+        Operation::Reload(reload) => reload::note(tx, reload),
+        Operation::Note(note) => Effect::new(note.before.clone(), note.after.clone(), &note.state),
+    }
+}
+
+/// What a rule allows; its refusal ends the work of the command.
+fn allowed<T>(judged: Result<T, impl Into<Refusal>>) -> Result<T, Fault> {
+    judged.map_err(|refusal| Fault::Refused(Box::new(refusal.into())))
+}

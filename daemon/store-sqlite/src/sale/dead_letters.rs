@@ -1,13 +1,12 @@
 //! Messages that could not be decided, kept with the reason until an operator deals with them. What
 //! operators do with them is in `letter_commands`.
 
-use protocol::{
-    DeadLetterView, DeadLettersPage, Ending, EpochMs, OrderMessage, mask_phone, mask_phones,
-    printable,
-};
+use domain::letters::Resolution;
+use domain::ports::lists::{Letters, ListError};
+use protocol::{DeadLetterView, Ending, EpochMs, OrderMessage, mask_phone, mask_phones, printable};
 use rusqlite::{Connection, Row};
 
-use crate::engine::error::{Fault, ListError, ReadError};
+use crate::engine::error::Fault;
 use crate::engine::tx::Tx;
 use crate::{Store, page_limit, unsigned};
 
@@ -33,28 +32,6 @@ pub(crate) struct DeadLetter<'a> {
     pub(crate) charged_at: EpochMs,
     /// When the queue had it, where that is known.
     pub(crate) queued_at: Option<EpochMs>,
-}
-
-/// How a dead letter was dealt with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resolution {
-    /// Put back into the queue.
-    Resent,
-    /// Discarded.
-    Discarded,
-    /// Its order came again and was decided.
-    Decided,
-}
-
-impl Resolution {
-    /// As it stands in the database.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Resent => "resent",
-            Self::Discarded => "discarded",
-            Self::Decided => "decided",
-        }
-    }
 }
 
 /// Sets a message aside and says whether it is new. The same message delivered again is known by
@@ -119,16 +96,12 @@ pub(crate) fn resolve_one(tx: &Tx<'_>, id: i64, resolution: Resolution) -> Resul
 }
 
 impl Store {
-    /// The messages that nobody has dealt with, oldest first: up to `limit` (1 to 500) after the
-    /// cursor `after`. Their content is masked and cut.
-    ///
-    /// # Errors
-    /// See [`ListError`].
-    pub async fn dead_letters(
+    /// See [`Lists::dead_letters`](domain::ports::lists::Lists::dead_letters).
+    pub(crate) async fn dead_letters(
         &self,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<DeadLettersPage, ListError> {
+    ) -> Result<Letters, ListError> {
         let after = match after {
             None => 0,
             Some(cursor) => cursor.parse().map_err(|_| ListError::Cursor)?,
@@ -137,10 +110,11 @@ impl Store {
     }
 
     /// One of them; `None` when it was dealt with or there never was one of that number.
-    ///
-    /// # Errors
-    /// The database can't be read.
-    pub async fn dead_letter(&self, id: u64) -> Result<Option<DeadLetterView>, ReadError> {
+    #[cfg(test)]
+    pub(crate) async fn dead_letter(
+        &self,
+        id: u64,
+    ) -> Result<Option<DeadLetterView>, domain::ports::ReadError> {
         self.read(move |connection| one(connection, id)).await
     }
 }
@@ -168,13 +142,13 @@ fn extent(connection: &Connection) -> rusqlite::Result<(u64, Option<u64>)> {
         })
 }
 
-fn page(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<DeadLettersPage> {
+fn page(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<Letters> {
     let mut dead_letters = list(connection, after, limit + 1)?;
     let is_last = dead_letters.len() <= limit;
     dead_letters.truncate(limit);
     let next = dead_letters.last().filter(|_| !is_last).map(|letter| letter.id.to_string());
     let (total, newest) = extent(connection)?;
-    Ok(DeadLettersPage { dead_letters, next, total, newest, unlisted: Vec::new() })
+    Ok(Letters { dead_letters, next, total, newest })
 }
 
 /// Open letters by number. Of a body only its beginning and its length are read, unless there may

@@ -5,6 +5,7 @@
 //! where a constraint refuses it: the constraints have to look for both facts anyway.
 
 use domain::batch::{Batch, Candidate, Known, NewOrder, Product, SetAside, Write};
+use domain::letters::Resolution;
 use domain::ordering::Verdict;
 use domain::outcomes::Outcomes;
 use protocol::{EpochMs, Money, OrderMessage, OrderStatus, Reason};
@@ -12,7 +13,7 @@ use rusqlite::{CachedStatement, OptionalExtension};
 
 use crate::engine::error::Fault;
 use crate::engine::tx::Tx;
-use crate::sale::dead_letters::{self, Resolution};
+use crate::sale::dead_letters;
 use crate::sale::placing::gives_up;
 use crate::unsigned;
 

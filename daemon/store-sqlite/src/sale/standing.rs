@@ -18,11 +18,8 @@ const HERE: &str = "
                     WHERE order_id = ?1 AND resolved_at IS NULL)";
 
 impl Store {
-    /// Those of these orders that stand in this database.
-    ///
-    /// # Errors
-    /// The database can't be read.
-    pub async fn standing_among(
+    /// See [`Lists::standing_among`](domain::ports::lists::Lists::standing_among).
+    pub(crate) async fn standing_among(
         &self,
         order_ids: Vec<String>,
     ) -> Result<HashSet<String>, ReadError> {

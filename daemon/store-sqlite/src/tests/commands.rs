@@ -1,32 +1,32 @@
 //! Commands of operators: carried out once, logged with their effect, refused without a trace.
 
 use domain::backoff::Backoff;
-use domain::ports::Sale;
-use protocol::{
-    Controls, CreateProduct, Money, ProductView, Reason, Refusal, RefusalCode, SwitchView,
-};
+use domain::controls::{ControlVerb, StaleGeneration};
+use domain::ports::desk::{Actor, Carried, CommandError, Firstness, Refusal};
+use domain::ports::lists::ListError;
+use domain::ports::{Sale, WriteError};
+use domain::product::{self, NewProduct, STOCK_MAX, Shelf};
+use protocol::{Controls, Money, ProductView, Reason, SwitchView};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Fixture, PROD, bare, command, order, outgoing};
-use crate::{
-    Actor, Carried, Command, CommandError, ControlVerb, Firstness, ListError, Shelf, WriteError,
-};
+use super::{Fixture, PROD, asked, bare, order, outgoing, refusal};
 
 fn state<T: DeserializeOwned>(carried: &Carried) -> T {
     serde_json::from_str(carried.state.get()).unwrap()
 }
 
-fn refusal(answer: Result<Carried, CommandError>) -> Refusal {
-    match answer {
-        Err(CommandError::Refused(refusal)) => refusal,
+/// A refusal by the rules of products.
+fn of_product(answer: Result<Carried, CommandError>) -> product::Refusal {
+    match refusal(answer) {
+        Refusal::Product(refusal) => refusal,
         other => panic!("{other:?}"),
     }
 }
 
 async fn add(fixture: &Fixture, request_id: &str, delta: i64) -> Result<Carried, CommandError> {
-    let command = command(request_id, PROD, json!({ "delta": delta }));
-    fixture.store.change_stock(command, PROD, delta, None).await
+    let asked = asked(request_id, json!({ "delta": delta }));
+    fixture.store.change_stock(asked, PROD, delta, None).await
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn the_same_request_again_adds_nothing_and_gets_the_same_answer() {
     assert_eq!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [2, 1]);
     let entry = &entries[1];
     assert_eq!((entry.uid, entry.user.as_deref(), entry.pid), (1_000, None, Some(42)));
-    assert_eq!((entry.verb.as_str(), entry.object.as_str()), ("test.verb", PROD));
+    assert_eq!((entry.verb.as_str(), entry.object.as_str()), ("product.stock", PROD));
     assert_eq!((entry.at.0, entry.reason.as_deref()), (1_000_000, Some("because")));
     assert_eq!((&entry.arguments, &entry.before["stock"]), (&json!({ "delta": 50 }), &json!(2)));
     assert_eq!((&entry.after["stock"], entry.request_id.as_str()), (&json!(52), "r1"));
@@ -66,15 +66,16 @@ async fn the_same_request_again_adds_nothing_and_gets_the_same_answer() {
 async fn a_request_id_of_another_command_is_refused() {
     let fixture = Fixture::with_stock(3);
     add(&fixture, "r1", 5).await.unwrap();
+    let (store, five) = (&fixture.store, || asked("r1", json!({ "delta": 5 })));
     let others = [
-        command("r1", PROD, json!({ "delta": 6 })),
-        command("r1", "pid_0009", json!({ "delta": 5 })),
-        Command { verb: "test.other", ..command("r1", PROD, json!({ "delta": 5 })) },
+        store.change_stock(asked("r1", json!({ "delta": 6 })), PROD, 6, None).await,
+        store.change_stock(five(), "pid_0009", 5, None).await,
+        store.set_shelf(five(), PROD, Shelf::Off, None).await,
     ];
+    let (request_id, verb) = ("r1".to_owned(), "product.stock".to_owned());
+    let reused = Refusal::RequestIdReused { request_id, verb, audit_id: 1 };
     for other in others {
-        let refused = refusal(fixture.store.change_stock(other, PROD, 5, None).await);
-        assert_eq!(refused.code, RefusalCode::RequestIdReused, "{refused}");
-        assert!(refused.msg.contains("test.verb"), "{refused}");
+        assert_eq!(refusal(other), reused);
     }
     assert_eq!(fixture.balance().await.added, 5);
 }
@@ -85,28 +86,30 @@ async fn a_refused_command_changes_nothing_is_not_logged_and_may_be_given_again(
     fixture.place(vec![order("a", 1)]).await;
     let mut changes = fixture.store.changes();
     changes.mark_unchanged();
-    let refused = refusal(add(&fixture, "r1", -3).await);
-    assert_eq!((refused.code, refused.data), (RefusalCode::NotEnoughStock, json!({ "unsold": 2 })));
-    assert!(refused.msg.contains("has 2 unsold"), "{}", refused.msg);
-    for (delta, code) in [
-        (0, RefusalCode::BadRequest),
-        (i64::MIN, RefusalCode::NotEnoughStock),
-        (i64::MAX, RefusalCode::BadRequest),
-        (i64::from(u32::MAX) - 1, RefusalCode::BadRequest),
+    let prod_id = || PROD.to_owned();
+    let not_enough = product::Refusal::NotEnough { prod_id: prod_id(), unsold: 2 };
+    let too_many = product::Refusal::TooMany { prod_id: prod_id(), unsold: 2 };
+    for (delta, why) in [
+        (-3, &not_enough),
+        (0, &product::Refusal::NoUnits),
+        (i64::MIN, &not_enough),
+        (i64::MAX, &too_many),
+        (i64::from(u32::MAX) - 1, &too_many),
     ] {
-        assert_eq!(refusal(add(&fixture, "r1", delta).await).code, code, "{delta}");
+        assert_eq!(&of_product(add(&fixture, "r1", delta).await), why, "{delta}");
     }
     let unknown = fixture.store.change_stock(bare("r1"), "pid_9999", 1, None).await;
-    assert_eq!(refusal(unknown).code, RefusalCode::NotFound);
+    let prod_id = "pid_9999".to_owned();
+    assert_eq!(of_product(unknown), product::Refusal::Unknown { prod_id });
     let stale = fixture.store.change_stock(bare("r1"), PROD, 1, Some(7)).await;
-    let stale = refusal(stale);
-    assert_eq!((stale.code, stale.data), (RefusalCode::StaleVersion, json!({ "version": 1 })));
+    let prod_id = PROD.to_owned();
+    assert_eq!(of_product(stale), product::Refusal::Stale { prod_id, current: 1, seen: 7 });
     assert!(!changes.has_changed().unwrap());
     assert_eq!(fixture.store.audit(None, 10).await.unwrap().entries, []);
     assert_eq!(add(&fixture, "r1", -2).await.unwrap().first, Firstness::Now);
     add(&fixture, "r2", i64::from(u32::MAX)).await.unwrap();
     let balance = fixture.balance().await;
-    assert!(balance.holds() && balance.stock == i64::from(u32::MAX), "{balance:?}");
+    assert!(balance.holds() && u64::try_from(balance.stock) == Ok(STOCK_MAX), "{balance:?}");
 }
 
 #[tokio::test]
@@ -140,15 +143,13 @@ async fn withdrawn_units_are_not_sold_and_added_ones_are() {
     assert!(fixture.balance().await.holds());
 }
 
-fn product(prod_id: &str) -> CreateProduct {
-    CreateProduct {
-        request_id: String::new(),
-        reason: None,
+fn product(prod_id: &str) -> NewProduct {
+    NewProduct {
         prod_id: prod_id.to_owned(),
         prod_name: "新款".to_owned(),
         price: Money::parse("9.900").unwrap(),
         stock: 7,
-        on_shelf: false,
+        shelf: Shelf::Off,
     }
 }
 
@@ -160,7 +161,8 @@ async fn a_product_is_made_once_and_put_on_the_shelf() {
     assert_eq!((view.prod_id.as_str(), view.initial, view.stock), ("pid_0009", 7, 7));
     assert_eq!((view.on_shelf, view.version, view.balanced), (false, 0, true));
     let twice = fixture.store.create_product(bare("r2"), product("pid_0009")).await;
-    assert_eq!(refusal(twice).code, RefusalCode::ProductExists);
+    let prod_id = "pid_0009".to_owned();
+    assert_eq!(of_product(twice), product::Refusal::Exists { prod_id });
     let store = &fixture.store;
     let on = store.set_shelf(bare("r3"), "pid_0009", Shelf::On, Some(0)).await.unwrap();
     let on: ProductView = state(&on);
@@ -168,7 +170,8 @@ async fn a_product_is_made_once_and_put_on_the_shelf() {
     let on = store.set_shelf(bare("r4"), "pid_0009", Shelf::On, None).await.unwrap();
     assert_eq!(state::<ProductView>(&on).version, 1, "it was there already");
     let stale = store.set_shelf(bare("r5"), "pid_0009", Shelf::Off, Some(0)).await;
-    assert_eq!(refusal(stale).code, RefusalCode::StaleVersion);
+    let stale = of_product(stale);
+    assert!(matches!(stale, product::Refusal::Stale { current: 1, seen: 0, .. }), "{stale:?}");
     store.set_shelf(bare("r6"), "pid_0009", Shelf::Off, None).await.unwrap();
     let products = store.decisions(0, 1).await.unwrap().products;
     assert!(!products[1].on_shelf && products[1].version == 2, "{products:?}");
@@ -187,9 +190,10 @@ async fn a_price_changes_and_what_waits_at_the_old_one_fails() {
     let again = store.set_price(bare("r2"), &old.prod_id, price, None).await.unwrap();
     assert_eq!(state::<ProductView>(&again).version, old.version + 1, "it has it already");
     let stale = store.set_price(bare("r3"), &old.prod_id, old.price, Some(old.version)).await;
-    assert_eq!(refusal(stale).code, RefusalCode::StaleVersion);
+    let stale = of_product(stale);
+    assert!(matches!(stale, product::Refusal::Stale { .. }), "{stale:?}");
     let nothing = store.set_price(bare("r4"), &old.prod_id, Money::from_milli(0), None).await;
-    assert_eq!(refusal(nothing).code, RefusalCode::BadRequest);
+    assert_eq!(of_product(nothing), product::Refusal::Price(Money::from_milli(0)));
 
     let backoff = Backoff { first_ms: 1, max_ms: 1 };
     let taken = store.place_from_queue(10, 3, backoff).await.unwrap();
@@ -209,15 +213,25 @@ async fn products_outside_the_limits_are_refused() {
         product("a b"),
         product(&"x".repeat(65)),
         product("a\u{7}"),
-        CreateProduct { prod_name: " ".to_owned(), ..product("ok") },
-        CreateProduct { prod_name: "名".repeat(65), ..product("ok") },
-        CreateProduct { price: zero, ..product("ok") },
+        NewProduct { prod_name: " ".to_owned(), ..product("ok") },
+        NewProduct { prod_name: "名".repeat(257), ..product("ok") },
+        NewProduct { price: zero, ..product("ok") },
     ];
     for product in wrong {
         let refused = fixture.store.create_product(bare("r1"), product.clone()).await;
-        assert_eq!(refusal(refused).code, RefusalCode::BadRequest, "{product:?}");
+        let why = of_product(refused);
+        let is_of_the_limits = matches!(
+            why,
+            product::Refusal::Id { .. }
+                | product::Refusal::Name { .. }
+                | product::Refusal::Price(_)
+        );
+        assert!(is_of_the_limits, "{product:?}: {why:?}");
     }
     assert_eq!(fixture.store.products().await.unwrap().len(), 1);
+    // A profile may name a product so, and so may a command.
+    let long = NewProduct { prod_name: "名".repeat(256), ..product("ok") };
+    fixture.store.create_product(bare("r1"), long).await.unwrap();
 }
 
 async fn switch(fixture: &Fixture, request_id: &str, verb: ControlVerb) -> Controls {
@@ -299,9 +313,8 @@ async fn switches_of_another_generation_are_left_alone() {
     let draining = switch(&fixture, "r3", Drain).await;
     assert_eq!(draining.generation, Some(2));
     let asked = fixture.store.set_controls(bare("r4"), ResumeIntake, paused.generation).await;
-    let refused = refusal(asked);
-    assert_eq!(refused.code, RefusalCode::StaleVersion);
-    assert_eq!(refused.data, json!({ "generation": 2 }));
+    let stale = StaleGeneration { current: 2, seen: 1 };
+    assert_eq!(refusal(asked), Refusal::Switches(stale));
     assert_eq!(fixture.store.controls().await.unwrap(), draining);
     let fixture = fixture.reopened().await;
     let asked = fixture.store.set_controls(bare("r5"), ResumeIntake, draining.generation).await;

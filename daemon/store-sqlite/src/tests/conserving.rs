@@ -1,7 +1,9 @@
 //! Whatever buyers, the consumer and operators do, and however often the database is opened again:
 //! no unit and no order is lost or made.
 
+use domain::ports::desk::{Asked, Carried, CommandError};
 use domain::ports::{Delivery, Outgoing, Sale as _};
+use domain::product::Shelf;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::OrderState;
@@ -9,7 +11,6 @@ use tokio::runtime::Runtime;
 
 use super::placing::POISON;
 use super::{Fixture, PROD, bare, delivery, outgoing};
-use crate::{CommandError, Shelf};
 
 #[derive(Debug, Clone)]
 enum Deed {
@@ -71,9 +72,9 @@ impl Sale {
         1 + which.index(usize::try_from(self.letters).unwrap() + 1) as u64
     }
 
-    async fn command<F: Future<Output = Result<crate::Carried, CommandError>>>(
+    async fn command<F: Future<Output = Result<Carried, CommandError>>>(
         &mut self,
-        give: impl FnOnce(&Self, crate::Command) -> F,
+        give: impl FnOnce(&Self, Asked) -> F,
     ) {
         self.commands += 1;
         let answer = give(self, bare(&self.commands.to_string())).await;

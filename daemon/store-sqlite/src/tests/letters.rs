@@ -1,13 +1,17 @@
 //! Dead letters: shown without what must not be shown, put back, given up.
 
+use domain::letters;
+use domain::ports::desk::{Carried, CommandError, Refusal};
+use domain::ports::lists::{ListError, OrderFilter};
 use domain::ports::{Delivery, Sale};
 use instruments::captured_log::lines;
-use protocol::{DeadLetterView, OrderState, Outcome, Reason, RefusalCode, ResentState, StepKind};
+use protocol::{DeadLetterView, OrderState, Outcome, Reason, ResentState, StepKind};
 
 use super::placing::POISON;
-use super::{Fixture, PRICE, PROD, bare, delivery, message, order, outgoing, phone, seeds};
+use super::{
+    Fixture, PRICE, PROD, bare, delivery, message, order, outgoing, phone, refusal, seeds,
+};
 use crate::inline::{Commit, InlineStore};
-use crate::{Carried, CommandError, ListError, OrderFilter};
 
 const HEAL: &str = "DROP TRIGGER poison";
 
@@ -19,9 +23,10 @@ fn state(carried: &Carried) -> ResentState {
     serde_json::from_str(carried.state.get()).unwrap()
 }
 
-fn code(answer: Result<Carried, CommandError>) -> RefusalCode {
-    match answer {
-        Err(CommandError::Refused(refusal)) => refusal.code,
+/// A refusal by the rules of letters.
+fn of_letter(answer: Result<Carried, CommandError>) -> letters::Refusal {
+    match refusal(answer) {
+        Refusal::Letter(refusal) => refusal,
         other => panic!("{other:?}"),
     }
 }
@@ -99,8 +104,9 @@ async fn a_resent_order_waits_in_the_queue_and_is_placed_once_the_fault_is_gone(
     assert_eq!(fixture.store.dead_letter(2).await.unwrap(), None);
     let taken = fixture.take().await;
     assert_eq!((taken.taken, taken.outcomes.placed, taken.next_due), (1, 1, None));
-    assert_eq!(code(fixture.store.resend_dead_letter(bare("r2"), 2).await), RefusalCode::NotFound);
-    assert_eq!(code(fixture.store.discard_dead_letter(bare("r2"), 2).await), RefusalCode::NotFound);
+    let unknown = letters::Refusal::Unknown { id: 2 };
+    assert_eq!(of_letter(fixture.store.resend_dead_letter(bare("r2"), 2).await), unknown);
+    assert_eq!(of_letter(fixture.store.discard_dead_letter(bare("r2"), 2).await), unknown);
     let again = fixture.store.resend_dead_letter(bare("r1"), 2).await.unwrap();
     assert_eq!(state(&again).resent, 1, "the answer of that time");
     assert_eq!(fixture.store.pending().await.unwrap(), []);
@@ -138,8 +144,10 @@ async fn an_order_that_fails_again_becomes_another_letter() {
 async fn what_cannot_be_read_cannot_be_resent_but_discarded() {
     let fixture = with_letters(3).await;
     let store = &fixture.store;
-    assert_eq!(code(store.resend_dead_letter(bare("r1"), 1).await), RefusalCode::NotResendable);
-    assert_eq!(code(store.resend_dead_letter(bare("r1"), 99).await), RefusalCode::NotFound);
+    let unreadable = of_letter(store.resend_dead_letter(bare("r1"), 1).await);
+    assert_eq!(unreadable, letters::Refusal::NotResendable { id: 1 });
+    let unknown = of_letter(store.resend_dead_letter(bare("r1"), 99).await);
+    assert_eq!(unknown, letters::Refusal::Unknown { id: 99 });
     let before = store.decisions(0, 10).await.unwrap();
     let discarded = store.discard_dead_letter(bare("r1"), 1).await.unwrap();
     assert_eq!(discarded_id(&discarded), 1);

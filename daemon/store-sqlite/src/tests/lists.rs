@@ -1,12 +1,13 @@
 //! Lists of orders: each where it stands, newest first, in pages that end.
 
+use domain::ports::lists::{ListError, OrderFilter, Orders};
 use domain::ports::{Cause, Sale};
-use protocol::{EpochMs, OrderState, OrderView, OrdersPage};
+use protocol::{EpochMs, OrderState, OrderView};
 
 use super::placing::POISON;
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
+use crate::Unconfirmed;
 use crate::lists::order_lists::Stage;
-use crate::{ListError, OrderFilter, Unconfirmed};
 
 /// One order in each state; the duplicate's live order is `placed`.
 async fn with_all_states() -> Fixture {
@@ -32,12 +33,7 @@ async fn with_all_states() -> Fixture {
     fixture
 }
 
-async fn page(
-    fixture: &Fixture,
-    filter: OrderFilter,
-    after: Option<&str>,
-    limit: usize,
-) -> OrdersPage {
+async fn page(fixture: &Fixture, filter: OrderFilter, after: Option<&str>, limit: usize) -> Orders {
     fixture.store.list_orders(filter, after, limit).await.unwrap()
 }
 

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use domain::backoff::Backoff;
 use domain::ports::Sale;
+use domain::ports::lists::OrderFilter;
 use protocol::{ORDER_TOPIC, OrderState, OrderStatus, StepKind};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::{PRICE, PROD, bare, message, outgoing, phone, seeds, settings};
+use crate::Store;
 use crate::engine::migrations::{KNOWN, migrate_to};
-use crate::{OrderFilter, Store};
 
 /// A database as schema 1 left it, with something in each of its tables.
 fn first_schema(path: &Path) -> Connection {

@@ -16,14 +16,21 @@ mod opening;
 mod placing;
 mod queueing;
 
+use std::num::NonZeroU32;
+
 use domain::backoff::Backoff;
-use protocol::OrderState;
+use domain::controls::ControlVerb;
+use domain::ports::desk::{
+    Actor, Asked, Carried, Command, CommandError, Note, Noted, Operation, Refusal,
+};
+use domain::product::{Change, NewProduct, Shelf, units};
+use protocol::{Money, OrderState};
 use serde_json::Value;
 
 use crate::engine::error::Fault;
 use crate::engine::tx::Tx;
 pub(crate) use crate::testing::*;
-use crate::{Actor, Command, Taken, WriteError};
+use crate::{Store, Taken, WriteError};
 
 impl Fixture {
     /// The same database, closed and opened again.
@@ -54,19 +61,133 @@ impl Fixture {
     }
 }
 
-/// A command on `object` with these arguments, by a user of no name.
-pub(crate) fn command(request_id: &str, object: &str, arguments: Value) -> Command {
-    Command {
+/// What a user of no name says with a command.
+pub(crate) fn asked(request_id: &str, arguments: Value) -> Asked {
+    Asked {
         request_id: request_id.to_owned(),
-        verb: "test.verb",
-        object: object.to_owned(),
         arguments,
         reason: Some("because".to_owned()),
         actor: Actor { uid: 1_000, user: None, pid: Some(42) },
     }
 }
 
-/// A command with nothing to say but its number.
-pub(crate) fn bare(request_id: &str) -> Command {
-    command(request_id, "", Value::Null)
+/// The same with nothing to say but its number.
+pub(crate) fn bare(request_id: &str) -> Asked {
+    asked(request_id, Value::Null)
+}
+
+/// Why a command was refused.
+pub(crate) fn refusal(answer: Result<Carried, CommandError>) -> Refusal {
+    match answer {
+        Err(CommandError::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Each command with what is asked for in its place.
+impl Store {
+    pub(crate) async fn operate(
+        &self,
+        asked: Asked,
+        operation: Operation,
+    ) -> Result<Carried, CommandError> {
+        self.carry_out(Command { asked, operation }).await
+    }
+
+    pub(crate) async fn create_product(
+        &self,
+        asked: Asked,
+        product: NewProduct,
+    ) -> Result<Carried, CommandError> {
+        self.operate(asked, Operation::CreateProduct(product)).await
+    }
+
+    async fn change_product(
+        &self,
+        asked: Asked,
+        prod_id: &str,
+        change: Change,
+        if_version: Option<u64>,
+    ) -> Result<Carried, CommandError> {
+        let prod_id = prod_id.to_owned();
+        self.operate(asked, Operation::ChangeProduct { prod_id, change, if_version }).await
+    }
+
+    pub(crate) async fn change_stock(
+        &self,
+        asked: Asked,
+        prod_id: &str,
+        delta: i64,
+        if_version: Option<u64>,
+    ) -> Result<Carried, CommandError> {
+        let delta = units(delta).map_err(|refusal| CommandError::Refused(refusal.into()))?;
+        self.change_product(asked, prod_id, Change::Stock(delta), if_version).await
+    }
+
+    pub(crate) async fn set_shelf(
+        &self,
+        asked: Asked,
+        prod_id: &str,
+        shelf: Shelf,
+        if_version: Option<u64>,
+    ) -> Result<Carried, CommandError> {
+        self.change_product(asked, prod_id, Change::Shelf(shelf), if_version).await
+    }
+
+    pub(crate) async fn set_price(
+        &self,
+        asked: Asked,
+        prod_id: &str,
+        price: Money,
+        if_version: Option<u64>,
+    ) -> Result<Carried, CommandError> {
+        self.change_product(asked, prod_id, Change::Price(price), if_version).await
+    }
+
+    pub(crate) async fn resend_dead_letter(
+        &self,
+        asked: Asked,
+        id: u64,
+    ) -> Result<Carried, CommandError> {
+        self.operate(asked, Operation::ResendLetter(id)).await
+    }
+
+    pub(crate) async fn resend_dead_letters(
+        &self,
+        asked: Asked,
+        per_s: u32,
+        up_to: Option<u64>,
+    ) -> Result<Carried, CommandError> {
+        let per_s = NonZeroU32::new(per_s).unwrap();
+        self.operate(asked, Operation::ResendLetters { per_s, up_to }).await
+    }
+
+    pub(crate) async fn discard_dead_letter(
+        &self,
+        asked: Asked,
+        id: u64,
+    ) -> Result<Carried, CommandError> {
+        self.operate(asked, Operation::DiscardLetter(id)).await
+    }
+
+    pub(crate) async fn set_controls(
+        &self,
+        asked: Asked,
+        verb: ControlVerb,
+        if_generation: Option<u64>,
+    ) -> Result<Carried, CommandError> {
+        self.operate(asked, Operation::Switch { verb, if_generation }).await
+    }
+
+    pub(crate) async fn note_command(
+        &self,
+        asked: Asked,
+        before: Value,
+        after: Value,
+        state: Value,
+    ) -> Result<Carried, CommandError> {
+        let (noted, object) = (Noted::LogLevel, String::new());
+        let note = Note { noted, object, before, after, state };
+        self.operate(asked, Operation::Note(Box::new(note))).await
+    }
 }

@@ -2,11 +2,12 @@
 
 use domain::backoff::Backoff;
 use domain::ports::Sale;
+use domain::ports::desk::CommandError;
 use protocol::{EpochMs, OrderStatus, Reason};
 
 use super::placing::POISON;
 use super::{Fixture, PROD, bare, order, outgoing, phone};
-use crate::{CommandError, Taken};
+use crate::Taken;
 
 const BACKOFF: Backoff = Backoff { first_ms: 1_000, max_ms: 3_000 };
 

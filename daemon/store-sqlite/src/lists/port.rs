@@ -1,0 +1,41 @@
+//! The store as what operators look through.
+
+use std::collections::HashSet;
+
+use domain::ports::lists::{Letters, ListError, Lists, OrderDetail, OrderFilter, Orders};
+use domain::ports::{BoxFuture, ReadError};
+
+use crate::Store;
+
+impl Lists for Store {
+    fn orders<'a>(
+        &'a self,
+        filter: OrderFilter,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Orders, ListError>> {
+        Box::pin(self.list_orders(filter, after, limit))
+    }
+
+    fn order<'a>(
+        &'a self,
+        order_id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<OrderDetail>, ReadError>> {
+        Box::pin(self.order_history(order_id))
+    }
+
+    fn standing_among(
+        &self,
+        order_ids: Vec<String>,
+    ) -> BoxFuture<'_, Result<HashSet<String>, ReadError>> {
+        Box::pin(self.standing_among(order_ids))
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Letters, ListError>> {
+        Box::pin(self.dead_letters(after, limit))
+    }
+}
