@@ -81,15 +81,15 @@ pub(super) struct ShutBoard(Mutex<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    told: Vec<Shut>,
+    shown: Vec<Shut>,
     seen: Vec<Shut>,
     since: Option<Instant>,
 }
 
 impl ShutBoard {
     /// What is shown at the moment.
-    pub(super) fn told(&self) -> Vec<Shut> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).told.clone()
+    pub(super) fn shown(&self) -> Vec<Shut> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).shown.clone()
     }
 
     /// Takes a reading of the moment `at` in; whether something else is to be shown from now on.
@@ -98,17 +98,17 @@ impl ShutBoard {
         let places = |shut: &[Shut]| -> Vec<(String, String)> {
             shut.iter().map(|shut| (shut.broker.clone(), shut.topic.clone())).collect()
         };
-        let is_same_place = places(&now) == places(&counts.told);
+        let is_same_place = places(&now) == places(&counts.shown);
         let has_settled = now == counts.seen
             && counts.since.is_some_and(|since| SETTLED_AFTER <= at.duration_since(since));
         if now != counts.seen {
             counts.since = Some(at);
             counts.seen.clone_from(&now);
         }
-        if now == counts.told || is_same_place && !has_settled {
+        if now == counts.shown || is_same_place && !has_settled {
             return false;
         }
-        counts.told = now;
+        counts.shown = now;
         true
     }
 }
@@ -226,10 +226,10 @@ impl TopicPart<'_> {
     fn left_over(&self, topic: &str, shut: &[Shut]) -> Vec<String> {
         let Broker { name, address, access } = self.broker;
         let here = shut.iter().filter(|shut| shut.broker == *name);
-        let told = here.filter_map(|shut| {
-            let is_told = shut.topic == topic && access.readable() < access.queues();
+        let shown = here.filter_map(|shut| {
+            let is_shown = shut.topic == topic && access.readable() < access.queues();
             let last = *shut.queues.last()?;
-            if is_told && last < access.queues() {
+            if is_shown && last < access.queues() {
                 return None;
             }
             let (held, wanted) = (held(shut), last + 1);
@@ -239,7 +239,7 @@ impl TopicPart<'_> {
                 shut.topic, shut.topic
             ))
         });
-        told.collect()
+        shown.collect()
     }
 
     /// The command that gives a permission back.
@@ -320,16 +320,16 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_told_when_it_has_settled() {
+    fn a_count_is_narrow_when_it_has_settled() {
         let (board, begin) = (ShutBoard::default(), Instant::now());
         let later = begin + SETTLED_AFTER;
         assert!(!board.note(vec![], begin), "nothing, as before");
         assert!(board.note(vec![shut("a", 1, 2..3)], begin), "a new place is told at once");
         assert!(!board.note(vec![shut("a", 2, 2..4)], begin));
         assert!(!board.note(vec![shut("a", 3, 2..4)], begin));
-        assert_eq!(board.told(), [shut("a", 1, 2..3)]);
+        assert_eq!(board.shown(), [shut("a", 1, 2..3)]);
         assert!(board.note(vec![shut("a", 3, 2..4)], later));
-        assert_eq!(board.told(), [shut("a", 3, 2..4)]);
+        assert_eq!(board.shown(), [shut("a", 3, 2..4)]);
         assert!(!board.note(vec![shut("a", 3, 2..4)], later));
         assert!(board.note(vec![], later), "gone is told at once");
     }
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_brokers_own_permission_is_told_apart() {
+    fn a_brokers_own_permission_is_narrow_apart() {
         // The topic is closed to readers, and the broker to writers.
         let broker = broker("a", 4, 4, 0);
         let closed = judged("T", &[TopicPart { broker: &broker, own: 4 }], &[]);

@@ -41,7 +41,7 @@ const CLIENT_END_TIMEOUT: Duration = Duration::from_millis(2_500);
 const PERSIST_AFTER: Duration = Duration::from_millis(100);
 
 /// How many orders of a batch a line of the log names.
-const TOLD_MAX: usize = 32;
+const NAMED_MAX: usize = 32;
 
 /// A consumer at work.
 pub(super) struct RunningConsumer {
@@ -241,7 +241,7 @@ fn place(placer: &dyn Placer, deliveries: &[Delivery], streak: &Streak) -> Tried
         // A failure in this process, which the same batch would meet again: the broker counts the
         // redeliveries.
         Err(_) => {
-            let orders = told(deliveries);
+            let orders = named(deliveries);
             tracing::error!(target: "seckilld::queue", orders, "placing panicked; given back");
             Tried::GiveUp
         }
@@ -249,17 +249,17 @@ fn place(placer: &dyn Placer, deliveries: &[Delivery], streak: &Streak) -> Tried
 }
 
 /// The orders of a batch by their ids; a message without one by its place in the queue.
-fn told(deliveries: &[Delivery]) -> String {
+fn named(deliveries: &[Delivery]) -> String {
     let name = |delivery: &Delivery| match OrderMessage::decode(&delivery.body) {
         // Somebody else's id may be anything.
         Ok(message) => mask_phones(&message.order_id, Ending::Whole),
         Err(_) => delivery.origin.clone(),
     };
-    let mut told: Vec<String> = deliveries.iter().take(TOLD_MAX).map(name).collect();
-    if TOLD_MAX < deliveries.len() {
-        told.push(format!("{} more", deliveries.len() - TOLD_MAX));
+    let mut names: Vec<String> = deliveries.iter().take(NAMED_MAX).map(name).collect();
+    if NAMED_MAX < deliveries.len() {
+        names.push(format!("{} more", deliveries.len() - NAMED_MAX));
     }
-    told.join(", ")
+    names.join(", ")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

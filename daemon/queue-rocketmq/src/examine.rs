@@ -134,7 +134,7 @@ impl Look<'_> {
     async fn all(&self) -> Vec<Finding> {
         let found = match timely(self.brokers()).await {
             Some(Ok(found)) => found,
-            Some(Err(obstacle)) => return vec![told(BROKER, self.clients, &obstacle)],
+            Some(Err(obstacle)) => return vec![line_of(BROKER, self.clients, &obstacle)],
             None => return vec![silent(BROKER)],
         };
         let (brokers, known, makers) = found;
@@ -235,7 +235,7 @@ impl Look<'_> {
             )),
             Err(error) if error.closes() == Some(Closes::Group) => {
                 let sentence = permissions::group_closed(&names.group, broker);
-                heard.findings.push(permissions::told(
+                heard.findings.push(permissions::line_of(
                     self.wanted.consumes,
                     GROUP_RIGHT,
                     &sentence,
@@ -266,7 +266,7 @@ impl Look<'_> {
         }
         let obstacle = account_obstacle(self.clients, &self.clients.account(), &error.to_string());
         if let Obstacle::Account { .. } = obstacle {
-            heard.findings.push(told(ACCOUNT, self.clients, &obstacle));
+            heard.findings.push(line_of(ACCOUNT, self.clients, &obstacle));
             heard.account = false;
             return;
         }
@@ -435,7 +435,7 @@ fn refused_thing(remark: &str) -> Option<Thing> {
 }
 
 /// An obstacle as a line: what is wrong stands before the colon that begins the advice.
-pub(super) fn told(check: &'static str, clients: &Clients, obstacle: &Obstacle) -> Finding {
+pub(super) fn line_of(check: &'static str, clients: &Clients, obstacle: &Obstacle) -> Finding {
     let sentence = obstacle.sentence(clients);
     match sentence.rsplit_once(": ") {
         Some((found, advice)) => Finding::fail(check, found, advice),

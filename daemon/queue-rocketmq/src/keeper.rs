@@ -290,7 +290,7 @@ impl LinkKeeper {
             Ok(consumer) if consumer.is_none() => AtWork::No,
             _ => AtWork::Yes,
         };
-        let (clients, shut) = (&self.shared.clients, self.shared.shut.told());
+        let (clients, shut) = (&self.shared.clients, self.shared.shut.shown());
         let ours = (consumes, at_work);
         let found = Box::pin(probe(clients, &requests, &self.port_watch, ours, &shut)).await;
         if matches!(found, Err(Obstacle::Silent { .. } | Obstacle::Other(_))) {

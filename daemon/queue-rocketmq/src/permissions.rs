@@ -61,21 +61,21 @@ pub(super) async fn lines(
         }
     };
     if let Some(sentence) = part.unwritable(topic) {
-        findings.push(told(publishes, PERMISSION, &sentence));
+        findings.push(line_of(publishes, PERMISSION, &sentence));
     }
     if let Some(sentence) = part.unreadable(topic, &shut) {
-        findings.push(told(consumes, PERMISSION, &sentence));
+        findings.push(line_of(consumes, PERMISSION, &sentence));
     }
     let judged = judged(topic, &[part], &shut);
     // What closes the whole part has its line above.
     let rest = judged.warnings.iter().filter(|_| 0 < broker.access.readable());
-    findings.extend(rest.map(|sentence| told(!shut.is_empty(), QUEUES, sentence)));
+    findings.extend(rest.map(|sentence| line_of(!shut.is_empty(), QUEUES, sentence)));
     findings
 }
 
 /// A sentence as a line: what is wrong stands before the colon that begins what to do. What this
 /// process needs is a failure.
-pub(super) fn told(is_needed: bool, check: &'static str, sentence: &str) -> Finding {
+pub(super) fn line_of(is_needed: bool, check: &'static str, sentence: &str) -> Finding {
     let (found, advice) = sentence.rsplit_once(": ").unwrap_or((sentence, ""));
     match is_needed {
         true => Finding::fail(check, found, advice),

@@ -1,5 +1,6 @@
 //! Disks that fail: a small one to fill up, and system calls that are slow or refused while the
-//! daemon runs, by strace from outside. The daemon is the shipped build and knows of nothing.
+//! daemon runs, by strace from outside. The daemon is the shipped build and doesn't notice that it
+//! is tested.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -24,7 +25,7 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one of so many MiB.
+    /// Mounts a file system of so many MiB.
     ///
     /// # Errors
     /// For anybody but root, and where root may not mount either.
@@ -59,8 +60,8 @@ impl SmallDisk {
         }
     }
 
-    /// Fills it but for about so many MiB: for those who map files, and would be killed by a page
-    /// that can't be had.
+    /// Fills it but for about so many MiB, for programs that map files and would be killed by a
+    /// page that can't be had.
     ///
     /// # Errors
     /// There is less room than that already, or it fails.
@@ -102,13 +103,14 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: what still has a file open there is dropped after us, or is being killed.
+        // Unmounted lazily: a process that still has a file open there ends after us, or is being
+        // killed.
         let _ = Command::new("umount").arg("-l").arg(self.folder.path()).output();
     }
 }
 
-/// A folder that nothing can be written to by its path for as long as this lives; what is open
-/// there already can be. Needs root.
+/// A folder that nothing can be written to by its path for as long as this lives; files that are
+/// open there already can still be written to. Needs root.
 #[derive(Debug)]
 pub struct ReadOnly(PathBuf);
 
@@ -178,7 +180,8 @@ impl Tampering {
 
 impl Drop for Tampering {
     fn drop(&mut self) {
-        // Asked, so that it lets go of the threads; both fail only when it has ended.
+        // strace is asked to end, so that it lets go of the threads; both calls fail only when it
+        // has ended.
         let _ = kill_process(Pid::from_child(&self.strace), Signal::TERM);
         let _ = self.strace.wait();
     }

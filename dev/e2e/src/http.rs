@@ -171,12 +171,12 @@ fn multipart(fields: Fields<'_>) -> String {
 /// No connection, or a broken one before anything came.
 pub async fn raw(address: SocketAddr, bytes: &[u8], within: Duration) -> Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    // A daemon that refuses early closes early: what it said counts, not that we couldn't finish.
+    // A daemon that refuses early closes early: its answer counts, not that we couldn't finish.
     let _ = stream.write_all(bytes).await;
     Ok(heard(stream, within).await)
 }
 
-/// The same by a client that gives up where it can't send all of it, as most do.
+/// The same, by a client that gives up where it can't send everything, as most clients do.
 ///
 /// # Errors
 /// No connection, or one that breaks before everything is sent.

@@ -1,5 +1,5 @@
-//! What the end-to-end tests are made of: the daemon as a process, buyers as sockets, and a checker
-//! that trusts only the answers buyers got and the database file. Nothing here links the daemon.
+//! The tools of the end-to-end tests: the daemon as a process, buyers as sockets, and a checker
+//! that trusts only the buyers' answers and the database file. Nothing here links the daemon.
 
 pub mod admin;
 pub mod broker;

@@ -44,7 +44,7 @@ pub async fn schema_1_is_all_there(daemon: &Daemon) -> Result<()> {
     for (phone, prod_id, id) in [
         ("15200001001", "pid_0001", "58919bc5-f5c9-8817-a7ef-4152738c72ed"),
         ("15200001004", "pid_0002", "655b6570-70d7-8ad0-a580-670743e4f3f7"),
-        // It was queued, and is placed now; so is the send that nobody had confirmed.
+        // This order was queued and is placed now, as is the next, whose send nobody had confirmed.
         ("15200001006", "pid_0001", "e867be78-a429-829b-a25f-45d917bc9daf"),
         ("15200001007", "pid_0001", "f15e4ad3-27a2-81e1-96e0-95fd0e7470e7"),
     ] {

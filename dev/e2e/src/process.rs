@@ -14,9 +14,9 @@ use serde_json::Value;
 
 use crate::until;
 
-/// How long a stop may take, by the issue's own measure.
+/// The longest that a stop may take by the requirements.
 pub const STOP_MAX: Duration = Duration::from_secs(10);
-/// How long a run that ends by itself may take: far more than any does, as some give way to
+/// How long a run that ends by itself may take: far more than any takes, because some give way to
 /// everything else on the machine.
 const RUN_MAX: Duration = Duration::from_secs(120);
 /// The unit of times in /proc, the same on every platform that we build for.
@@ -68,8 +68,8 @@ pub fn built(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The command with a socket as its file number 3. A shell does it, which knows its own process id
-/// and moves the socket away from where a parent can put it without unsafe code.
+/// The command with a socket as its file number 3. A shell puts it there: the shell knows its own
+/// process id, and can move the socket to that number, which a parent can't without unsafe code.
 pub(crate) fn passing(command: &Command, name: &str, socket: &OwnedFd) -> Result<Command> {
     let script = "exec 3<&0 0</dev/null; LISTEN_PID=$$; export LISTEN_PID; exec \"$0\" \"$@\"";
     let mut shell = Command::new("/bin/sh");
@@ -167,7 +167,7 @@ pub fn usage(pid: u32) -> Result<Usage> {
     let stat = std::fs::read_to_string(folder.join("stat"))?;
     let status = std::fs::read_to_string(folder.join("status"))?;
     let open_files = std::fs::read_dir(folder.join("fd"))?.count();
-    // A thread that ends in between is none of those that count.
+    // A thread that ends meanwhile isn't counted.
     let threads = std::fs::read_dir(folder.join("task"))?.flatten();
     let wakes = threads
         .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok())

@@ -54,14 +54,15 @@ pub fn rules() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).join("contrib/alerts.yml")
 }
 
-/// What each of them fires at, and what it doesn't, for `promtool test rules`.
+/// What each rule fires at, and what it doesn't fire at, for `promtool test rules`.
 #[must_use]
 pub fn cases() -> PathBuf {
     rules().with_file_name("alerts.test.yml")
 }
 
 impl Prometheus {
-    /// Starts one that scrapes `target` each second and judges the project's rules as often.
+    /// Starts a Prometheus that scrapes `target` each second and judges the project's rules as
+    /// often.
     ///
     /// # Errors
     /// It isn't there, or isn't ready in time; what it wrote is in the error.

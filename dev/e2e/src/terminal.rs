@@ -41,7 +41,7 @@ impl Terminal {
     fn tmux(&self) -> Command {
         let mut command = Command::new("tmux");
         command.arg("-S").arg(&self.socket).env("LC_ALL", "C.UTF-8").env("TERM", "xterm");
-        // Of the developer's own terminal nothing may leak in.
+        // Nothing of the developer's own terminal may get in.
         command.env_remove("TMUX").env_remove("NO_COLOR");
         command
     }

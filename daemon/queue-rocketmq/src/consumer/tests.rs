@@ -8,7 +8,7 @@ use domain::ports::{Cause, Delivery, Placer};
 use instruments::captured_log::lines;
 use instruments::streak::Streak;
 
-use super::{Consuming, Gate, Passed, Tried, place, told};
+use super::{Consuming, Gate, Passed, Tried, named, place};
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -138,10 +138,10 @@ fn a_batch_is_told_by_its_orders_ids_and_else_by_where_it_came_from() {
         };
         delivery(message.encode("T"), "a/T/0@7")
     };
-    assert_eq!(told(&[order(1), delivery(b"no".to_vec(), "a/T/3@9")]), "order-1, a/T/3@9");
+    assert_eq!(named(&[order(1), delivery(b"no".to_vec(), "a/T/3@9")]), "order-1, a/T/3@9");
     let many: Vec<Delivery> = (0..40).map(order).collect();
-    let told = told(&many);
-    assert!(told.ends_with("order-31, 8 more") && !told.contains("1520000"), "{told}");
+    let names = named(&many);
+    assert!(names.ends_with("order-31, 8 more") && !names.contains("1520000"), "{names}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::engine::limits;
 use crate::engine::meta;
 use crate::engine::migrations::{self, APPLICATION_ID, KNOWN};
 use crate::engine::reader::BUSY_TIMEOUT;
-use crate::files::id_file::{Expected, IdFiles, told_ids};
+use crate::files::id_file::{Expected, IdFiles, shown_ids};
 use crate::files::lock::{Lock, hold};
 
 /// Files below this size are checked page by page at the start; checking a larger one would keep
@@ -88,7 +88,7 @@ pub enum OpenError {
          restore a copy ({}), or take this one: seckilld run --new-store",
         path.display(),
         file.display(),
-        told_ids(expected),
+        shown_ids(expected),
         copies(path)
     )]
     Another {
@@ -181,7 +181,7 @@ pub(crate) fn open(named: &Path, take: Take) -> Result<Opened, OpenError> {
 /// Errs where a store belongs and none is.
 pub(crate) fn was_none(path: &Path, expected: &[Expected]) -> Result<(), OpenError> {
     let Some(Expected { file, ids }) = expected.first() else { return Ok(()) };
-    let (file, ids) = (file.display(), told_ids(ids));
+    let (file, ids) = (file.display(), shown_ids(ids));
     let why = format!("there is no store, and by {file} the store {ids} belongs here");
     Err(OpenError::Gone { path: path.to_owned(), why })
 }

@@ -96,7 +96,7 @@ impl IdFiles {
 }
 
 /// The ids of a file, which may have been overwritten with anything, as they are shown.
-pub(crate) fn told_ids(ids: &[String]) -> String {
+pub(crate) fn shown_ids(ids: &[String]) -> String {
     let one = |id: &String| escaped(&id.chars().take(ID_CHARS_MAX).collect::<String>());
     match ids {
         [] => "none that can be told, as that file is empty".to_owned(),

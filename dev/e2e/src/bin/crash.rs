@@ -11,7 +11,7 @@ use seckill_e2e::broker::{Broker, BrokerOptions};
 use seckill_e2e::crash::{Ground, Tally, Wired, round, upgrades};
 use seckill_e2e::proxy::Proxy;
 
-/// Rounds of which a campaign can be asked that it strikes at every fault point.
+/// From so many rounds on a campaign must strike at every fault point.
 const ROUNDS_FOR_EVERY_POINT: u64 = 100;
 /// Failed rounds after which a campaign ends.
 const FAILURES_MAX: usize = 3;

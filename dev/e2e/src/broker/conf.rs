@@ -44,7 +44,8 @@ pub(super) fn write(options: &BrokerOptions, name_server: u16, broker: u16) -> R
     )?;
     let mut conf = broker_conf(dir, name_server, broker);
     if let Some(ip) = &options.advertised_ip {
-        // The last one counts. Bound to one address, it leaves the port free on the other.
+        // The last of several lines counts. Bound to one address, the broker leaves the port free
+        // on the other.
         conf.push_str(&format!("brokerIP1={ip}\nbindAddress=127.0.0.1\n"));
     }
     if options.acl {
@@ -104,7 +105,7 @@ fn broker_conf(dir: &Path, name_server: u16, broker: u16) -> String {
 }
 
 /// Versions 4.x and 5.1 read `aclEnable` and the accounts' file; 5.3 and newer ignore the switch
-/// and want the rest, which takes the same accounts over.
+/// and want the other lines, which take the same accounts over.
 fn acl_conf() -> String {
     let authentication = "org.apache.rocketmq.auth.authentication.provider";
     let authorization = "org.apache.rocketmq.auth.authorization.provider";
@@ -145,8 +146,8 @@ fn logback(dir: &Path, name: &str) -> String {
     )
 }
 
-/// A certificate for 127.0.0.1 that is its own anchor. It says that it signs no others: verifiers
-/// refuse a certificate of an authority as a server's own.
+/// A certificate for 127.0.0.1 that is its own anchor. It isn't marked as an authority: verifiers
+/// refuse an authority's certificate as a server's own.
 fn tls(dir: &Path) -> Result<()> {
     let folder = dir.join("tls");
     fs::create_dir_all(&folder)?;

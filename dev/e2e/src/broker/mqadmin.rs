@@ -1,5 +1,5 @@
-//! RocketMQ's own administration tool on a test's broker: what it says is what an operator would
-//! compare ours with.
+//! RocketMQ's own administration tool on a test's broker: an operator would compare our figures
+//! with the tool's.
 
 use std::process::{Command, Stdio};
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::buyers::{BuyerAnswer, answer_to_charge, phone};
 use crate::http::Client;
 
-/// Far from every crowd's buyers.
+/// The first bystander's number, far from every crowd's buyers.
 const FIRST: u32 = 900_000;
 /// How many there are; they come again and again.
 const BYSTANDERS: u32 = 20;

@@ -1,6 +1,6 @@
 //! What happens in one round, drawn from its seed before it begins: the goods, the crowd, and how
 //! each life of the daemon ends. The same seed gives the same plan; how far the daemon gets in each
-//! life is the machine's.
+//! life depends on the machine.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub struct Plan {
 pub struct Storm {
     /// How long it is clear before.
     pub clear: Duration,
-    /// What comes.
+    /// The bad weather that comes then.
     pub weather: Weather,
     /// How long it lasts.
     pub lasts: Duration,
@@ -56,7 +56,7 @@ pub struct Storm {
 pub enum End {
     /// What was held back arrives.
     Thaw,
-    /// It is lost with its connections.
+    /// What was held back is lost with its connections.
     Reset,
 }
 
@@ -88,8 +88,8 @@ pub enum Life {
         /// Where.
         death: Death,
     },
-    /// Told to drain so many milliseconds after it was up, and killed that much later, or where the
-    /// order to drain is stored and not in effect yet.
+    /// Ordered to drain so many milliseconds after it was up, and killed that much later, or where
+    /// the order to drain is stored and not in effect yet.
     Drained {
         /// When.
         after_ms: u64,
@@ -130,7 +130,7 @@ const ON_ROCKETMQ: [(&str, u32); 5] = [
     ("checkpoint", 3),
 ];
 
-/// The order node's part of it.
+/// The order node's fault points among these.
 const ON_ORDER_NODE: [(&str, u32); 4] = [
     ("placing-before-commit", 6),
     ("placing-after-commit", 6),
@@ -138,7 +138,7 @@ const ON_ORDER_NODE: [(&str, u32); 4] = [
     ("checkpoint", 2),
 ];
 
-/// The gateway's part of it.
+/// The gateway's fault points among these.
 const ON_GATEWAY: [(&str, u32); 3] =
     [("send-confirmed", 8), ("doubt-before-keep", 1), ("doubt-after-keep", 1)];
 

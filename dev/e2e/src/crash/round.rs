@@ -33,7 +33,7 @@ pub enum Ground {
     Embedded,
     /// On a RocketMQ, both roles in one process.
     Rocketmq(Wired),
-    /// On a RocketMQ, gateway and order node apart; which of them dies is the seed's parity.
+    /// On a RocketMQ, gateway and order node apart; the seed's parity decides which of them dies.
     Split(Wired),
 }
 
@@ -109,11 +109,11 @@ pub async fn round(seed: u64, ground: &Ground) -> Result<Round> {
 struct Stage {
     plan: Plan,
     folder: Arc<TempDir>,
-    /// Of the one who dies.
+    /// The options of the process that dies.
     options: Options,
-    /// Of the one who lives on, if there are two.
+    /// The options of the process that lives on, if there are two.
     companion: Option<Options>,
-    /// Of the one with the order role.
+    /// The database of the process with the order role.
     orders: PathBuf,
     wire: Option<Arc<Proxy>>,
     gateway: String,
@@ -305,7 +305,7 @@ impl Stage {
         let is_armed = logs.is_empty() || logs.contains("this build has fault points");
         ensure!(is_armed, "this daemon has no fault points: cargo xtask e2e crash builds one");
         if !struck {
-            // It may be gone by an ordered end.
+            // The daemon may have ended in order.
             let _ = daemon.kill9();
         }
         Ok((death.point.to_owned(), struck))
@@ -380,7 +380,7 @@ async fn storms(wire: Arc<Proxy>, storms: Vec<Storm>) {
     }
 }
 
-/// Ends when nobody buys any more: what hasn't struck by then will not.
+/// Ends when nobody buys any more: a fault point that hasn't struck by then will not.
 async fn sale_over(sale: &Sale) {
     let over = until("the end of the sale", Duration::from_secs(3_600), || async {
         Ok(sale.crowds.iter().all(|(_, running)| running.is_finished()).then_some(()))

@@ -61,7 +61,7 @@ impl Tally {
         }
     }
 
-    /// Fault points at which no daemon died: they are proven of nothing.
+    /// Fault points at which no daemon died: nothing is proven about them.
     #[must_use]
     pub fn never_struck(&self, mortal: Mortal) -> Vec<&'static str> {
         let struck =

@@ -1,5 +1,5 @@
 //! Upgrades that are cut off: the database of an old daemon, and a new daemon that dies before or
-//! after the commit of a step. The next one goes on where that was.
+//! after the commit of a step. The next daemon goes on from there.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -163,7 +163,7 @@ async fn back_in_its_place_a_later_order_is_unknown_and_gets_its_own_id_again() 
     let later = charge(&daemon, 2).await?;
     let pid = format!("process {}", daemon.pid());
     refused("restore", &options, folder.path(), &file, (75, &[&pid, "holds"])).await?;
-    // Killed, so that everything lies in the log.
+    // The daemon is killed, so that everything lies in the log.
     daemon.kill9()?;
     let told = done(&options, folder.path(), "restore", &file).await?;
     let aside = PathBuf::from(told["kept_aside"].as_str().context("nothing was kept")?);

@@ -17,7 +17,7 @@ const PHONE: &str = "15200008881";
 const CHARGE: [(&str, &str); 3] =
     [("userPhoneNum", PHONE), ("chargePrice", "5999.000"), ("prodId", "pid_0001")];
 
-/// Longer than anything here takes: what isn't there by then never comes.
+/// Longer than anything here takes: an answer that isn't there by then never comes.
 const LONG: Duration = Duration::from_secs(60);
 
 /// HTTP 200, the contract's media type, and this JSON.

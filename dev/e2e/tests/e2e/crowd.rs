@@ -14,11 +14,11 @@ use tokio::task::JoinSet;
 
 /// What an idle connection may cost: hyper's buffer of 8 KiB, and some.
 const IDLE_MAX_KIB: u64 = 24;
-/// What bad clients may cost in all, who would send a gigabyte.
+/// What the bad clients together may cost, who would send a gigabyte.
 const GROWTH_MAX_KIB: u64 = 64 * 1024;
 
 const IDLE: usize = 10_000;
-/// Places for those who do ask.
+/// Connections for the buyers who do ask.
 const SPARE: usize = 64;
 /// Files that this process needs beside its connections.
 const OTHER_FILES: u64 = 256;

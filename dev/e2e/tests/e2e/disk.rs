@@ -224,7 +224,8 @@ fn ends(state: &Snapshot) -> usize {
     state.notables.iter().filter(|event| event.text.starts_with("over: nothing can be st")).count()
 }
 
-/// A little finds room on a full disk where orders find none: neither that nor silence is a proof.
+/// A small write finds room on a full disk where orders find none: neither that write nor silence
+/// proves that orders get through.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> {
     let disk = SmallDisk::mount(24)?;
@@ -237,7 +238,7 @@ async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> 
     for number in 0..40 {
         let charged =
             answer_to_charge(daemon.charge(&phone(7_000 + number), "pid_0003", "2000.000").await);
-        // A last order may have found its place; the next finds none.
+        // A last order may have found room; the next finds none.
         if matches!(charged, BuyerAnswer::Queued(_)) {
             continue;
         }
@@ -252,7 +253,7 @@ async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> 
     let (_, state) = shown(&daemon).await?;
     let before = ends(&state);
     disk.free()?;
-    // Nobody comes.
+    // No buyer comes.
     let quiet = Instant::now();
     until("ready by itself", BACK_MAX, || async {
         let (ready, _) = shown(&daemon).await?;
@@ -263,7 +264,7 @@ async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> 
     let (_, state) = shown(&daemon).await?;
     ensure!(state.phase_words() == "serving, recovering", "{}", state.phase_words());
     ensure!(ends(&state) == before, "over, with nothing stored: {:?}", state.notables);
-    // The next refusal puts it back.
+    // The next refusal makes it failing again.
     disk.fill()?;
     first_refusal(&daemon).await?;
     let (ready, state) = shown(&daemon).await?;
@@ -278,8 +279,8 @@ async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> 
     .await
 }
 
-/// What is open can be written as before, so the sale goes on; but a daemon that ended now would
-/// not start again.
+/// Open files can be written as before, so the sale goes on; but a daemon that ended now would not
+/// start again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_that_becomes_read_only_is_told_and_the_sale_goes_on() -> Result<()> {
     let store = tempfile::TempDir::new()?;
@@ -326,7 +327,7 @@ async fn who_holds_the_write_lock_is_named_and_nothing_is_guessed() -> Result<()
         let (daemon, buyer) = (&daemon, phone(number));
         async move { answer_to_charge(daemon.charge(&buyer, "pid_0001", "5999.000").await) }
     };
-    // All but the first wait behind it, and it waits for the lock.
+    // The first waits for the lock, and all others wait behind it.
     let answers = tokio::join!(charge(0), charge(1), charge(2), charge(3));
     for told in [answers.0, answers.1, answers.2, answers.3] {
         ensure!(

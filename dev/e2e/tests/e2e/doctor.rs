@@ -1,5 +1,5 @@
-//! `seckilld doctor` as an operator runs it: each check with the thing broken, its line and the
-//! exit code; and that nothing is changed by looking. Those over a real broker are in
+//! `seckilld doctor` as an operator runs it: each check with its subject broken, the line and the
+//! exit code; and that a look changes nothing. The checks over a real broker are in
 //! rocketmq/doctor.rs.
 
 #[cfg(feature = "servers")]
@@ -47,8 +47,8 @@ impl Report {
         self.lines.iter().filter(|line| line["check"] == check).collect()
     }
 
-    /// That a line of this check has this state and says these words; one that isn't ok says what
-    /// to do as well.
+    /// Holds that a line of this check has this state and says these words. A line that isn't ok
+    /// says what to do as well.
     pub(crate) fn assert(&self, check: &str, state: &str, words: &[&str]) {
         let says = |line: &&Value| {
             let text = format!("{} {}", line["found"], line["advice"]);
@@ -63,7 +63,7 @@ impl Report {
     }
 }
 
-/// Options with which all is well, whatever the limit on open files of who runs the tests.
+/// Options with which all is well, whatever limit on open files the tests run under.
 fn well() -> Options {
     Options::embedded().set("http.connections_max", "50")
 }
@@ -73,7 +73,7 @@ fn contents(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let entries = fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
     let file = |entry: fs::DirEntry| {
         let name = entry.file_name().to_string_lossy().into_owned();
-        // A socket has none.
+        // A socket has no bytes.
         Ok((name, fs::read(entry.path()).unwrap_or_default()))
     };
     entries.into_iter().map(file).collect()
@@ -307,7 +307,7 @@ async fn databases_that_cannot_be_used() -> Result<()> {
 #[tokio::test]
 async fn a_database_that_cannot_be_made() -> Result<()> {
     let folder = TempDir::new()?;
-    // Permissions don't bind root, so what is no folder stands in for them.
+    // Permissions don't bind root, so a file in a folder's place stands in for them.
     fs::write(folder.path().join("file"), "")?;
     let path = folder.path().join("file/sale.db");
     let report =

@@ -148,7 +148,7 @@ async fn a_body_that_nothing_can_read_is_415() -> Result<()> {
 async fn an_early_answer_arrives_on_every_listener() -> Result<()> {
     let options = Options::embedded().set("metrics.listen", "127.0.0.1:0");
     let daemon = Daemon::start(options).await?;
-    // What is larger than the kernel's buffers is still being sent when the answer comes.
+    // A body larger than the kernel's buffers is still being sent when the answer comes.
     let bodies = [20_000_000, 2_000_000].map(|bytes| format!("userPhoneNum={}", "1".repeat(bytes)));
     let (gateway, order) = (daemon.gateway_address()?, order_address(&daemon)?);
     let asked = [

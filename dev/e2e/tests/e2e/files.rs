@@ -115,7 +115,7 @@ async fn ten_orders(daemon: &Daemon) -> Result<()> {
     Ok(())
 }
 
-/// That these orders are there and placed.
+/// Holds that these orders are there and placed.
 async fn are_placed(daemon: &Daemon) -> Result<()> {
     for buyer in 0..10 {
         let told = daemon.query(&phone(buyer), "pid_0002").await?.json()?;
@@ -128,7 +128,7 @@ async fn are_placed(daemon: &Daemon) -> Result<()> {
 /// daemon shows the cause everywhere.
 async fn is_shut(daemon: &Daemon, words: &str) -> Result<()> {
     is_shown(daemon, words).await?;
-    // What was refused holds nothing.
+    // Refused orders hold nothing.
     until("every unit to be free or sold", LONG, || async {
         let state = daemon.admin().status().await?;
         let product = state.products.iter().find(|product| product.prod_id == "pid_0002");
@@ -165,7 +165,7 @@ async fn is_shown(daemon: &Daemon, words: &str) -> Result<()> {
     ensure!(state.degraded.iter().any(|text| text.contains(words)), "{:?}", state.degraded);
     let metrics = daemon.admin().get("/metrics").await?.text();
     ensure!(metrics.contains("seckill_store_trouble 1"), "the trouble is missing");
-    // What can't be read either is another condition.
+    // A database that can't be read either has another condition.
     ensure!(!metrics.contains("seckill_degraded_conditions{part=\"store\"} 0"), "none is counted");
     until("the log to tell", LONG, || async {
         let log = daemon.logs()?;
@@ -176,7 +176,7 @@ async fn is_shown(daemon: &Daemon, words: &str) -> Result<()> {
 
 /// Waits until buyers are accepted again, and until no cause is shown any more.
 async fn is_open(daemon: &Daemon) -> Result<()> {
-    // Each is new: a repeat is answered with its order in any case.
+    // Each buyer is new: a repeat is answered with its order in any case.
     static NEXT: AtomicU32 = AtomicU32::new(3_000);
     until("buyers to be accepted", LONG, || async {
         let buyer = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -190,7 +190,8 @@ async fn is_open(daemon: &Daemon) -> Result<()> {
     .await
 }
 
-/// Stops it in order, which has to copy what it has: ten orders at least, and all that it placed.
+/// Stops the daemon in order, which has to copy what it has: ten orders at least, and all that it
+/// placed.
 async fn stop_with_a_copy(ground: &Ground, mut daemon: Daemon, folder: &Path) -> Result<PathBuf> {
     let stopped = daemon.terminate().await?;
     ensure!(stopped.status.code() == Some(74), "{stopped:?}: {}", daemon.logs()?);

@@ -1,4 +1,4 @@
-//! Hours of a sale in short: half of the load that the daemon can take, a restart at intervals, and
+//! A long sale made short: half of the load that the daemon can take, a restart at intervals, and
 //! at the end every order that a buyer was answered is there. It runs for a few seconds by default,
 //! and for the minutes that `cargo xtask e2e soak` asks for.
 

@@ -55,7 +55,7 @@ impl Split {
         Crowd { within: Duration::from_secs(240), ..Crowd::of_the_sale(gateways) }
     }
 
-    /// Nothing on the topic, and no gateway with a send whose result it doesn't know.
+    /// Waits until nothing is on the topic, and no gateway has an unconfirmed send.
     async fn drained(&self) -> Result<()> {
         for gateway in &self.gateways {
             Books::drained(&gateway.database(), DRAIN_MAX).await?;
@@ -87,7 +87,8 @@ async fn each_process_killed_in_mid_sale() -> Result<()> {
     sale.queued(60).await?;
     let mut gateway = split.gateways.remove(0);
     gateway.kill9()?;
-    // It takes charges before it is ready, and the sale goes on over the other one meanwhile.
+    // This gateway takes charges before it is ready, and the sale goes on over the other one
+    // meanwhile.
     let gateway = gateway.restart_with(|options| options.until(Until::Listening)).await?;
     split.gateways.insert(0, gateway);
     sale.queued(150).await?;
@@ -186,7 +187,8 @@ async fn a_charge_that_meets_a_frozen_broker_is_unconfirmed_and_settled_later() 
     assert_eq!(told.code(), "42001", "{}", told.text());
     assert_eq!(told.header("retry-after"), "1");
     let id = told.json()?["data"]["orderId"].clone();
-    // A repeat hears the same, and nobody says that there is no order: here or after a kill.
+    // A repeat is answered the same, and no gateway answers that there is no order, before or after
+    // a kill.
     let repeat = gateway.charge(&buyer, "pid_0001", "5999.000").await?;
     assert_eq!((repeat.code(), &repeat.json()?["data"]["orderId"]), ("42001".to_owned(), &id));
     assert_eq!(gateway.query(&buyer, "pid_0001").await?.code(), "42004");
@@ -278,7 +280,8 @@ async fn an_order_node_that_freezes_is_told_while_buyers_queue_on() -> Result<()
     split.drained().await
 }
 
-/// As while its database is locked, or full: what it answers is true, and nothing comes of it.
+/// As while the order node's database is locked or full: the node answers truly, and decides
+/// nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_node_that_decides_nothing_is_told_while_buyers_queue_on() -> Result<()> {
     let split = Split::start(1).await?;
@@ -290,7 +293,7 @@ async fn an_order_node_that_decides_nothing_is_told_while_buyers_queue_on() -> R
     queued(gateway, 3..6).await?;
     other.execute_batch("ROLLBACK")?;
     placed_and_well(gateway, 0..6).await?;
-    // A pause is somebody's wish: said, and no illness.
+    // A pause is an operator's wish: it is shown, and is no trouble.
     split.order.admin().command("/v1/consumption/pause", json!({})).await?;
     queued(gateway, 6..9).await?;
     until("the pause to be told", WITHIN, || async {

@@ -60,8 +60,8 @@ fn number(what: &str, user: &str) -> Result<u32> {
     Ok(run(Command::new("id").args([what, user]))?.parse()?)
 }
 
-/// Runs a program as a user who carries the primary group only: what else the user is a member of,
-/// the daemon has to find out.
+/// Runs a program as a user who carries the primary group only: the daemon has to find out of which
+/// other groups the user is a member.
 fn as_user(user: &str, program: &Path, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().current_dir("/");

@@ -1,4 +1,4 @@
-//! What the tests of the packages stand on: a booted machine with both packages in `/root`, the
+//! What the tests of the packages share: a booted machine with both packages in `/root`, the
 //! service's settings on ports of the test's own, and the service as a buyer meets it.
 
 use std::path::PathBuf;

@@ -20,7 +20,7 @@ fn without_broker(machine: &Machine, env_type: &str, servers: &str) -> Result<Sh
     Ok(Shop::at(packaged_settings(machine, env_type)?))
 }
 
-/// It serves, and says what it lacks.
+/// The instance serves, and shows what it lacks.
 async fn is_degraded(machine: &Machine, env_type: &str) -> Result<()> {
     until("a status without a broker", SETTLED_MAX, || async {
         let told = verb(machine, "root", env_type, &["status"])?;

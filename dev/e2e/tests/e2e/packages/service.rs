@@ -148,7 +148,7 @@ async fn a_reload_takes_hold_or_fails_and_the_journal_says_why() -> Result<()> {
     ensure!(shown(&machine, SERVICE, "ActiveState")? == "active");
     let charged = shop.charge("15200000001").await?;
     ensure!(charged["code"] == "10000", "{charged}");
-    // What was refused stood in nobody's way.
+    // The refused configuration did no harm.
     machine.done(&["systemctl", "reload", SERVICE])?;
     Ok(())
 }

@@ -119,7 +119,7 @@ async fn a_brokers_full_disk() -> Result<()> {
     }
     let logs = daemon.logs()?;
     assert!(logs.contains("broker-a") && logs.contains("its disk is full"), "{logs}");
-    // Definite: each has its unit back.
+    // The refusals were definite: each unit is given back.
     until("no unit held", WITHIN, || async {
         let state = daemon.admin().status().await?;
         ensure!(state.unconfirmed.is_none_or(|view| view.count == 0));
@@ -170,7 +170,7 @@ async fn queues_that_nobody_may_read() -> Result<()> {
     let report = Report::of(daemon.folder().path(), &on(&broker)).await?;
     report.assert("queues", "fail", &["had more queues", "orders wait there unread"]);
 
-    // Not to be read at all.
+    // The topic may not be read at all.
     broker.mqadmin(&["updateTopicPerm", "-b", &address, "-t", TOPIC, "-p", "2"]).await?;
     readiness(&daemon, 503, &["may not be read at broker-a (perm 2)"]).await?;
     let daemon = denied_to_nobody(daemon, &broker, BUYERS).await?;
@@ -225,7 +225,7 @@ async fn a_group_that_may_not_consume() -> Result<()> {
     placed(&daemon, 0..2).await
 }
 
-/// A master that must have a copy elsewhere, and has no replica.
+/// A master that must have each message copied, and has no replica.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_never_confirms() -> Result<()> {
     let folder = TempDir::new()?;

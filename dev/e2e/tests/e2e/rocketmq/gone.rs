@@ -93,7 +93,8 @@ async fn a_broker_that_was_away_before_the_start_is_missed_until_it_is_given_up(
     let why = daemon.admin().status().await?.queue.unreadable.context("a lag that is known")?;
     ensure!(why.contains("broker-b is away"), "{why}");
 
-    // Given up: the rest is known again, and what lay there is the operator's own loss.
+    // The operator gives the broker up: the lag of the rest is known again, and the orders that lay
+    // there are lost.
     let given_up = |options: Options| options.set("rocketmq.brokers_gone", "[\"broker-b\"]");
     let daemon = daemon.restart_with(given_up).await?;
     until("a lag of 0", WITHIN, || async {
@@ -103,7 +104,7 @@ async fn a_broker_that_was_away_before_the_start_is_missed_until_it_is_given_up(
     .await?;
     assert_eq!(daemon.query(&phone(900), PRODUCT).await?.code(), "41004");
 
-    // Back after all.
+    // The broker comes back after all.
     other.start_again().await?;
     second_has_topic(&broker, true).await?;
     readiness(&daemon, 200, &["stands in rocketmq.brokers_gone and has a part"]).await?;

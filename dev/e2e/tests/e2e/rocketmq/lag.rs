@@ -133,7 +133,7 @@ async fn the_lag_agrees_with_mqadmin_and_is_unknown_without_a_broker() -> Result
 }
 
 /// A dead letter of ours goes back to our consumer only: through the database, with the broker
-/// gone and with nobody else on the topic the wiser.
+/// gone, and without a message to others on the topic.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_letter_is_resent_without_the_broker() -> Result<()> {
     let (_folder, mut broker) = plain_broker().await?;

@@ -35,7 +35,7 @@ async fn an_offset_that_is_set_forward_passes_over_orders_and_is_told() -> Resul
         Ok((state.queue.lag_messages == Some(u64::from(BUYERS))).then_some(()))
     })
     .await?;
-    // What skips a backlog, as an operator would by mistake.
+    // Skips a backlog, as an operator might by mistake.
     let told =
         broker.mqadmin(&["resetOffsetByTime", "-g", GROUP, "-t", TOPIC, "-s", "now"]).await?;
     println!("{before}\n{told}");
@@ -64,7 +64,7 @@ async fn an_offset_that_is_set_forward_while_nobody_runs_is_told_at_the_next_sta
     daemon.terminate().await?;
     broker.mqadmin(&["resetOffsetByTime", "-g", GROUP, "-t", TOPIC, "-s", "now"]).await?;
     let mut daemon = daemon.restart().await?;
-    // After another end than an ordered one as well.
+    // The warning stands also after an end that wasn't ordered.
     for _ in 0..2 {
         until("orders passed over to be told", WITHIN, || async {
             let state = daemon.admin().status().await?;

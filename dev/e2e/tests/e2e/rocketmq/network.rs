@@ -86,13 +86,13 @@ async fn half_open_for_longer_than_a_send_and_then_reset() -> Result<()> {
     sale.queued(60).await?;
     wired.wire.set(Weather::Silent);
     tokio::time::sleep(LONGER_THAN_A_SEND).await;
-    // With it goes what was on its way: none of it arrives later.
+    // What was on its way is lost with the connections: none of it arrives later.
     wired.wire.reset();
     wired.end(sale).await
 }
 
-/// The worst of unknown results: it did arrive, and the answer is lost for good. The order is sent
-/// again under its id, and is one order.
+/// The worst of unknown results: the order did arrive, and the answer is lost for good. The order
+/// is sent again under its id, and is one order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_whose_confirmation_is_lost_is_one_order() -> Result<()> {
     let wired = Wired::start().await?;

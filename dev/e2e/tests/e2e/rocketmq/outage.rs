@@ -13,7 +13,7 @@ use crate::crash::Sale;
 
 /// An outage of the broker prolongs the sale: deliveries may take most of a minute to come back.
 const WITHIN: Duration = Duration::from_secs(240);
-/// As long as the issue has the broker frozen.
+/// How long the broker is frozen, by the requirements.
 const FROZEN: Duration = Duration::from_secs(10);
 /// A thawed broker is the same as before, so the sale goes on within seconds; a few more are for
 /// what was sold before and for a busy machine.
