@@ -338,7 +338,8 @@ fn note_content(changed: &mut Vec<ConfigChange>, key: &'static str, again: &Load
 
 /// The notes of the new configuration that the one in force didn't have.
 fn new_notes(before: &Loaded, again: &Loaded) -> Vec<String> {
-    again.notes.iter().filter(|note| !before.notes.contains(note)).cloned().collect()
+    let new = again.notes.iter().filter(|note| !before.notes.contains(note));
+    new.map(ToString::to_string).collect()
 }
 
 /// The products whose entries are new or differ from before.

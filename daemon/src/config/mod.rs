@@ -9,6 +9,7 @@ mod layers;
 mod places;
 mod print;
 mod reload;
+mod secret_files;
 mod secrets;
 mod shape;
 mod surroundings;
@@ -17,10 +18,8 @@ mod tree;
 mod unknown;
 mod validate;
 
-use std::path::{Path, PathBuf};
-
-use domain::ports::{Account, Credentials};
-use domain::secret::Secret;
+use std::fmt;
+use std::path::PathBuf;
 
 pub use directives::{LEVELS, LogDirectives, NoDirective};
 pub use env_type::{EnvType, UnknownEnvType};
@@ -30,6 +29,7 @@ pub use print::{docs, effective, entries};
 #[cfg(test)]
 pub(crate) use reload::taken_one_by_one;
 pub use reload::{changes, taken};
+pub use secret_files::{ACCESS_KEY_FILE, ORDER_ID_KEY_FILE, SECRET_KEY_FILE, SecretFile};
 pub(crate) use tree::PUBLISH_WAITING_MOST;
 pub(crate) use tree::tunables::Config as Tunables;
 pub use tree::{
@@ -37,16 +37,8 @@ pub use tree::{
     ProductSeed, Queue, QueueKind, Rocketmq, Role, Shutdown, Store,
 };
 
-use secrets::{Located, Refusal};
 pub use surroundings::Manager;
 use surroundings::{ENV_TYPE_VARIABLES, Surroundings};
-
-/// The key that names the file with the access key.
-pub const ACCESS_KEY_FILE: &str = "rocketmq.access_key_file";
-/// The key that names the file with the secret key.
-pub const SECRET_KEY_FILE: &str = "rocketmq.secret_key_file";
-/// The key that names the file with the key of the order ids.
-pub const ORDER_ID_KEY_FILE: &str = "gateway.order_id_key_file";
 
 /// What the command line says about configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,8 +60,8 @@ pub struct Loaded {
     pub env_type: EnvType,
     /// Where each value came from.
     pub sources: Sources,
-    /// What the operator should be told at start, though it is no fault.
-    pub notes: Vec<String>,
+    /// What the operator should know at a start, though it is no fault.
+    pub notes: Vec<Note>,
     /// Whether standard error is connected to systemd's journal.
     pub journal: bool,
     /// The service manager.
@@ -78,16 +70,20 @@ pub struct Loaded {
     credentials_folder: Option<PathBuf>,
 }
 
-/// A file with a secret.
+/// What an operator should know at a start, though it is no fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretFile {
-    /// The key that names it.
-    pub key: &'static str,
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its mode's bits of permission; `None` where it can't be seen from here, as a credential of
-    /// systemd's can't.
-    pub mode: Option<u32>,
+pub enum Note {
+    /// Everyone on the machine may read a file with a secret.
+    SecretExposed(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::SecretExposed(text) | Self::Other(text)) = self;
+        f.write_str(text)
+    }
 }
 
 /// Reads and judges the configuration.
@@ -110,6 +106,7 @@ fn load_within(options: &Options, around: &Surroundings) -> Result<Loaded, Fault
     let (journal, manager) = (around.journal, around.manager.clone());
     let credentials_folder = around.credentials_folder.clone();
     let options = options.clone();
+    let notes = notes.into_iter().map(Note::Other).collect();
     let mut loaded =
         Loaded { config, env_type, sources, notes, journal, manager, options, credentials_folder };
     loaded.look_at_secrets(&mut faults);
@@ -152,7 +149,7 @@ fn env_type(
 }
 
 impl Loaded {
-    /// Reads and judges the configuration anew, by the same command line, for a process that runs.
+    /// Reads and judges the configuration again, by the same command line, for a process that runs.
     /// Variables are the process's own, so they are as they were.
     ///
     /// # Errors
@@ -165,121 +162,6 @@ impl Loaded {
         let mut again = load_within(&self.options, around)?;
         reload::keep_chosen(&mut again, self);
         Ok(again)
-    }
-
-    /// The keys for RocketMQ's access control; `None` where none are configured. They are read anew
-    /// by each call, so that nothing keeps them longer than it needs them.
-    ///
-    /// # Errors
-    /// A file is missing, unreadable, or doesn't hold a secret.
-    pub fn credentials(&self) -> Result<Option<Credentials>, Faults> {
-        let files = &self.config.rocketmq;
-        let named = !files.access_key_file.is_empty() && !files.secret_key_file.is_empty();
-        if self.config.queue.kind != QueueKind::Rocketmq || !named {
-            return Ok(None);
-        }
-        let access_key = self.secret(ACCESS_KEY_FILE, &files.access_key_file, Located::read_text);
-        let secret_key = self.secret(SECRET_KEY_FILE, &files.secret_key_file, Located::read_text);
-        match (access_key, secret_key) {
-            (Ok(access_key), Ok(secret_key)) => Ok(Some(Credentials { access_key, secret_key })),
-            (access_key, secret_key) => {
-                Err(Faults(access_key.err().into_iter().chain(secret_key.err()).collect()))
-            }
-        }
-    }
-
-    /// Who we are to RocketMQ's brokers, read anew likewise.
-    ///
-    /// # Errors
-    /// As for [`Loaded::credentials`].
-    pub fn account(&self) -> Result<Account, Faults> {
-        let files = &self.config.rocketmq;
-        Ok(Account {
-            credentials: self.credentials()?,
-            access_key_file: files.access_key_file.clone(),
-            secret_key_file: files.secret_key_file.clone(),
-        })
-    }
-
-    /// The key of the order ids; `None` where it is to be the database's own.
-    ///
-    /// # Errors
-    /// The file is missing, unreadable, or too short.
-    pub fn order_id_key(&self) -> Result<Option<Secret<Vec<u8>>>, Faults> {
-        let file = &self.config.gateway.order_id_key_file;
-        if !self.config.roles.contains(&Role::Gateway) || file.is_empty() {
-            return Ok(None);
-        }
-        self.secret(ORDER_ID_KEY_FILE, file, Located::read_order_id_key)
-            .map(Some)
-            .map_err(|fault| Faults(vec![fault]))
-    }
-
-    /// Tells the faults of the files with secrets, as far as they can be judged from here:
-    /// systemd's credentials are there only for the service itself, so without them they are noted,
-    /// not refused.
-    fn look_at_secrets(&mut self, faults: &mut Vec<Fault>) {
-        let (gateway, rocketmq) = (&self.config.gateway, &self.config.rocketmq);
-        let keys = [
-            (ACCESS_KEY_FILE, &rocketmq.access_key_file),
-            (SECRET_KEY_FILE, &rocketmq.secret_key_file),
-            (ORDER_ID_KEY_FILE, &gateway.order_id_key_file),
-        ];
-        let mut put_off = Vec::new();
-        for (key, name) in keys.into_iter().filter(|(_, name)| !name.is_empty()) {
-            match Located::new(name, self.credentials_folder.as_deref()) {
-                Ok(file) if file.is_systemds_alone() => put_off.push((key, name.clone())),
-                Ok(file) => self.notes.extend(file.exposure()),
-                Err(_) => {}
-            }
-        }
-        let is_put_off = |fault: &Fault| put_off.iter().any(|(key, _)| *key == fault.key);
-        let refused = [self.credentials().err(), self.order_id_key().err()];
-        let refused = refused.into_iter().flatten().flat_map(|faults| faults.0);
-        faults.extend(refused.filter(|fault| !is_put_off(fault)));
-        for (key, name) in put_off {
-            self.notes.push(format!(
-                "{key} = {:?} wasn't looked at: a bare name is a systemd credential, which is there \
-                 only for the service that systemd starts",
-                name.display().to_string()
-            ));
-        }
-    }
-
-    /// The files with secrets that this process reads, as far as they are named.
-    #[must_use]
-    pub fn secret_files(&self) -> Vec<SecretFile> {
-        let (gateway, rocketmq) = (&self.config.gateway, &self.config.rocketmq);
-        let mut named = Vec::new();
-        if self.config.queue.kind == QueueKind::Rocketmq {
-            named.push((ACCESS_KEY_FILE, &rocketmq.access_key_file));
-            named.push((SECRET_KEY_FILE, &rocketmq.secret_key_file));
-        }
-        if self.config.roles.contains(&Role::Gateway) {
-            named.push((ORDER_ID_KEY_FILE, &gateway.order_id_key_file));
-        }
-        named.retain(|(_, name)| !name.is_empty());
-        let file = |(key, name): (&'static str, &PathBuf)| {
-            let located = Located::new(name, self.credentials_folder.as_deref()).ok()?;
-            Some(SecretFile { key, mode: located.mode(), path: located.into_path() })
-        };
-        named.into_iter().filter_map(file).collect()
-    }
-
-    fn secret<T>(
-        &self,
-        key: &str,
-        name: &Path,
-        read: impl Fn(&Located) -> Result<T, Refusal>,
-    ) -> Result<T, Fault> {
-        let located = Located::new(name, self.credentials_folder.as_deref());
-        located.and_then(|file| read(&file)).map_err(|refusal| {
-            let fault = Fault::hiding(key, self.sources.of(key), refusal.to_string());
-            match refusal {
-                Refusal::Pasted => fault,
-                _ => Fault { value: Some(format!("{:?}", name.display().to_string())), ..fault },
-            }
-        })
     }
 }
 

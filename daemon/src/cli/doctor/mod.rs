@@ -19,7 +19,7 @@ use domain::ports::findings::{Finding, State};
 
 use crate::cli::args;
 use crate::cli::exit::Exit;
-use crate::config::{self, Fault, Faults, Loaded, Options};
+use crate::config::{self, Fault, Faults, Loaded, Note, Options};
 
 /// Looks, and prints the report on standard output.
 #[must_use]
@@ -83,8 +83,8 @@ async fn look(loaded: &Loaded) -> Vec<Finding> {
 fn profile(loaded: &Loaded) -> Finding {
     let found = format!("envType {}, no fault", loaded.env_type);
     // Modes of files are lines of their own.
-    let notes = loaded.notes.iter().filter(|note| !note.contains("can be read by everyone"));
-    let notes: Vec<&str> = notes.map(String::as_str).collect();
+    let notes = loaded.notes.iter().filter(|note| !matches!(note, Note::SecretExposed(_)));
+    let notes: Vec<String> = notes.map(ToString::to_string).collect();
     match notes.as_slice() {
         [] => Finding::ok("profile", found),
         notes => Finding::ok("profile", format!("{found}; {}", notes.join("; "))),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::config::shape::{self, Form};
-use crate::config::tests::{around, faults, jailed, loaded, options};
+use crate::config::tests::{around, faults, jailed, loaded, notes_of, options};
 use crate::config::{Options, load_within};
 
 /// What follows each flaw.
@@ -136,7 +136,7 @@ fn a_byte_order_mark_before_a_file_is_told_and_passed_over() {
         let loaded = loaded(&Options::default());
         assert_eq!(loaded.config.gateway.refresh_ms, 11);
         let told = |note: &String| note.contains("byte order mark (U+FEFF)");
-        assert!(loaded.notes.iter().any(told), "{:?}", loaded.notes);
+        assert!(notes_of(&loaded).iter().any(told), "{:?}", loaded.notes);
     });
 }
 
