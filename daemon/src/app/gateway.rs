@@ -40,6 +40,9 @@ const PAUSED: &str = "consumption is paused at the order node: orders are accept
 /// How often the order side's condition is reported where nothing calls for it.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
+/// How often a stop looks whether the claims of a publisher that failed have ended.
+const CLAIMS_END_EVERY: Duration = Duration::from_millis(5);
+
 /// The running gateway role.
 pub(super) struct GatewayParts {
     /// What the routes hand requests to.
@@ -151,11 +154,17 @@ impl GatewayParts {
     }
 
     /// Flushes the publisher, then ends the helpers. REST must have been stopped: the publisher
-    /// ends when the last desk is gone.
+    /// ends when the last desk is gone. The confirmer ends after every claim, because it keeps what
+    /// they leave behind.
     pub(super) async fn stop(self) {
+        let passage = self.desks.charge.passage();
         drop(self.desks);
         if self.publisher.await.is_err() {
             warn!("the publisher ended in disorder");
+            // Its batches are being aborted, each at its own next step.
+            while 0 < passage.under_way() {
+                tokio::time::sleep(CLAIMS_END_EVERY).await;
+            }
         }
         self.helpers_end.cancel();
         self.helpers.close();

@@ -10,7 +10,7 @@ use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
 use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing};
-use crate::gateway::claim::{Claim, Passage, UnderWay};
+use crate::gateway::claim::{Claim, Passage};
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::refresh::Sync;
 use crate::gateway::ticket::Ticket;
@@ -20,7 +20,7 @@ use crate::tunable::Tunable;
 /// Takes charges.
 pub struct ChargeDesk {
     book: Arc<Book>,
-    claims: mpsc::Sender<(Claim, Outgoing)>,
+    claims: mpsc::Sender<Claim>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
     unconfirmed_max: Tunable,
@@ -57,13 +57,13 @@ impl ChargeDesk {
     #[must_use]
     pub fn new(
         book: Arc<Book>,
-        claims: mpsc::Sender<(Claim, Outgoing)>,
+        claims: mpsc::Sender<Claim>,
         producer: Arc<dyn Producer>,
         doubts: Arc<Doubts>,
         unconfirmed_max: impl Into<Tunable>,
         sync: watch::Receiver<Sync>,
     ) -> Self {
-        let (intake_paused, passage) = (AtomicBool::new(false), Arc::default());
+        let passage = Arc::new(Passage::new(Arc::clone(&doubts)));
         let waiting_max = Tunable::from(claims.max_capacity());
         Self {
             book,
@@ -74,7 +74,7 @@ impl ChargeDesk {
             waiting_max,
             sync,
             was_read: AtomicBool::new(false),
-            intake_paused,
+            intake_paused: AtomicBool::new(false),
             passage,
         }
     }
@@ -216,34 +216,32 @@ impl ChargeDesk {
             Ok(id) => id,
             Err(buyer) => return known(buyer).unwrap_or(OVERLOADED),
         };
-        let give_up = |outcome: ChargeOutcome| {
-            shelf.abandon(request.user_phone_num, &id);
-            ticket.settle(outcome.code());
-            Admitted::Refused(outcome)
-        };
+        let order = outgoing(&id, request, now);
+        let claim = Claim::new(shelf, id.clone(), order, &ticket, &self.passage);
         match shelf.hold(request.user_phone_num, &id) {
             Ok(()) => {}
-            Err(NotHeld::SoldOut) => return give_up(ChargeOutcome::SoldOut),
+            Err(NotHeld::SoldOut) => return given_up(claim, ChargeOutcome::SoldOut),
             Err(NotHeld::Decided) => {
                 let decided = shelf.buyer(request.user_phone_num).and_then(known);
                 let is_live = matches!(decided, Some(Admitted::Known(_, ChargeOutcome::Accepted)));
                 // Requests that wait on this claim get an answer too: "queueing" where the order is
                 // live, else "overloaded", so that they ask again.
-                ticket.settle(if is_live { Code::Queued } else { Code::Overloaded });
+                claim.decided(if is_live { Code::Queued } else { Code::Overloaded });
                 return decided.unwrap_or(OVERLOADED);
             }
         }
-        let claim = Claim {
-            shelf: Arc::clone(shelf),
-            id: id.clone(),
-            ticket: Arc::clone(&ticket),
-            under_way: UnderWay::begin(&self.passage),
+        // No room is left, or the publisher has stopped.
+        let Ok(place) = self.claims.try_reserve() else {
+            return given_up(claim, ChargeOutcome::Overloaded);
         };
-        match self.claims.try_send((claim, outgoing(&id, request, now))) {
-            Ok(()) => Admitted::Waiting(id, ticket),
-            Err(_full_or_stopping) => give_up(ChargeOutcome::Overloaded),
-        }
+        place.send(claim.handed());
+        Admitted::Waiting(id, ticket)
     }
+}
+
+fn given_up(claim: Claim, outcome: ChargeOutcome) -> Admitted {
+    claim.give_up(outcome.code());
+    Admitted::Refused(outcome)
 }
 
 /// Whether intake is paused.

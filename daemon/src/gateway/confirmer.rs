@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::gateway::book::Book;
-use crate::gateway::claim::Claim;
 use crate::gateway::publisher::published;
+use crate::gateway::ticket::Ticket;
 use crate::tunable::Tunable;
 
 /// Where unconfirmed orders survive a restart.
@@ -54,6 +54,23 @@ struct Doubt {
     standing: Adopted,
     /// The cause of the doubt, for as long as the order may be in memory only.
     unkept: Option<Cause>,
+    /// Where its buyer waits until the order is kept, or its keeping was tried.
+    ticket: Option<Arc<Ticket>>,
+}
+
+/// An order that may be in memory only, with the cause of its doubt.
+type Unkept = (OrderId, Outgoing, Cause);
+
+fn unkept((id, doubt): (&OrderId, &Doubt)) -> Option<Unkept> {
+    Some((id.clone(), doubt.order.clone(), doubt.unkept.clone()?))
+}
+
+/// Why orders may be in memory only still.
+enum NotKept {
+    /// The store says so.
+    Refused(Cause),
+    /// The store gave no answer within [`KEEP_WAIT_MAX`]; with the reason, as far as it is known.
+    Waited(Cause),
 }
 
 /// Whether the book knows an order as unconfirmed, so that its settlement shows there.
@@ -73,9 +90,11 @@ const KEEP_WAIT_MAX: Duration = Duration::from_secs(2);
 pub struct Doubts {
     book: Arc<Book>,
     store: Arc<dyn DoubtStore>,
-    orders: Mutex<HashMap<String, Doubt>>,
+    orders: Mutex<HashMap<OrderId, Doubt>>,
     count: AtomicUsize,
     arrived: Notify,
+    /// Some came that nobody keeps at once but the confirmer itself.
+    unkept: Notify,
 }
 
 impl Doubts {
@@ -88,6 +107,7 @@ impl Doubts {
             orders: Mutex::default(),
             count: AtomicUsize::new(0),
             arrived: Notify::new(),
+            unkept: Notify::new(),
         }
     }
 
@@ -111,54 +131,49 @@ impl Doubts {
         self.add(kept.into_iter().map(|order| {
             let OrderMessage { order_id, user_phone, prod_id, .. } = &order.message;
             let id = OrderId::from(order_id.as_str());
-            let undecided = Undecided { id, accepted_at: order.accepted_at };
+            let undecided = Undecided { id: id.clone(), accepted_at: order.accepted_at };
             let adopted = self.book.adopt(prod_id, user_phone, &undecided, Found::Unconfirmed);
             let standing = if adopted { Adopted::Yes } else { Adopted::No };
-            Doubt { order, standing, unkept: None }
+            (id, Doubt { order, standing, unkept: None, ticket: None })
         }));
         Ok(())
     }
 
-    /// Takes over orders with an unknown result, and answers their buyers once the orders are kept.
-    pub async fn take(&self, claims: Vec<(Claim, Outgoing, Cause)>) {
-        let mut kept = Vec::new();
-        let mut tickets = Vec::new();
-        for (claim, order, cause) in claims {
-            if claim.shelf.doubt(&order.message.user_phone, &claim.id) {
-                kept.push((order, cause));
-                tickets.push(claim.ticket);
-            } else {
-                // It was decided meanwhile, so the queue had it.
-                claim.settle_stored();
-            }
-        }
-        if kept.is_empty() {
+    /// Takes over an order that its shelf has as unconfirmed. Its requests wait until it is kept.
+    pub(super) fn enter(&self, id: OrderId, order: Outgoing, cause: Cause, ticket: Arc<Ticket>) {
+        let (unkept, ticket) = (Some(cause), Some(ticket));
+        self.add([(id, Doubt { order, standing: Adopted::Yes, unkept, ticket })].into_iter());
+    }
+
+    /// Has the confirmer keep what has entered, without waiting for its next round.
+    pub(super) fn keep_soon(&self) {
+        self.unkept.notify_one();
+    }
+
+    /// Keeps these orders, which have just entered, and answers their buyers.
+    pub(super) async fn keep_entered(&self, ids: &[OrderId]) {
+        if ids.is_empty() {
             return;
         }
-        self.add(kept.iter().map(|(order, cause)| Doubt {
-            order: order.clone(),
-            standing: Adopted::Yes,
-            unkept: Some(cause.clone()),
-        }));
-        let ids = ids_of(&kept);
+        let unkept: Vec<Unkept> = {
+            let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+            ids.iter().filter_map(|id| orders.get_key_value(id).and_then(unkept)).collect()
+        };
         reach(Point::DoubtBeforeKeep);
-        match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(kept)).await {
-            Ok(Ok(())) => {
-                self.note_kept(&ids);
-                reach(Point::DoubtAfterKeep);
+        match self.keep(unkept).await {
+            Ok(()) => reach(Point::DoubtAfterKeep),
+            Err(NotKept::Refused(cause)) => {
+                error!(%cause, "unconfirmed sends are kept in memory only, so far");
             }
-            Ok(Err(cause)) => error!(%cause, "unconfirmed sends are kept in memory only, so far"),
-            Err(_) => {
-                let (waited_s, cause) = (KEEP_WAIT_MAX.as_secs(), self.store.delay());
+            Err(NotKept::Waited(cause)) => {
+                let waited_s = KEEP_WAIT_MAX.as_secs();
                 error!(waited_s, %cause, "unconfirmed sends may be kept in memory only, so far");
             }
         }
-        for ticket in tickets {
-            ticket.settle(Code::Unconfirmed);
-        }
     }
 
-    /// Publishes them again, every `every`, until cancelled.
+    /// Publishes them again, every `every`, until cancelled. What is in memory only then is kept
+    /// before this ends.
     pub async fn run(
         self: Arc<Self>,
         producer: Arc<dyn Producer>,
@@ -167,17 +182,23 @@ impl Doubts {
         cancel: CancellationToken,
     ) {
         let (batch_max, every) = (batch_max.into(), every.into());
-        loop {
-            let idle = self.count() == 0;
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = self.arrived.notified(), if idle => continue,
-                () = tokio::time::sleep(every.milliseconds()), if !idle => {}
+        let confirming = async {
+            loop {
+                let idle = self.count() == 0;
+                tokio::select! {
+                    () = self.unkept.notified() => self.keep_unkept().await,
+                    () = self.arrived.notified(), if idle => {}
+                    () = tokio::time::sleep(every.milliseconds()), if !idle => {
+                        self.round(&*producer, batch_max.count()).await;
+                    }
+                }
             }
-            if cancel.run_until_cancelled(self.round(&*producer, batch_max.count())).await.is_none()
-            {
-                return;
-            }
+        };
+        cancel.run_until_cancelled(confirming).await;
+        self.keep_unkept().await;
+        let left = self.all_unkept().len();
+        if 0 < left {
+            error!(count = left, "unconfirmed sends could not be kept before the stop");
         }
     }
 
@@ -185,107 +206,134 @@ impl Doubts {
     pub(crate) async fn round(&self, producer: &dyn Producer, batch_max: usize) {
         let (orders, arrived) = self.still_unconfirmed();
         self.drop_confirmed(arrived, "decided").await;
-        self.publish_again(&orders, producer, batch_max).await;
+        self.publish_again(orders, producer, batch_max).await;
         self.keep_unkept().await;
     }
 
-    async fn publish_again(&self, orders: &[Outgoing], producer: &dyn Producer, batch_max: usize) {
-        for batch in orders.chunks(batch_max.max(1)) {
+    async fn publish_again(
+        &self,
+        orders: Vec<(OrderId, Outgoing)>,
+        producer: &dyn Producer,
+        batch_max: usize,
+    ) {
+        let (ids, orders): (Vec<_>, Vec<_>) = orders.into_iter().unzip();
+        let batch_max = batch_max.max(1);
+        for (ids, orders) in ids.chunks(batch_max).zip(orders.chunks(batch_max)) {
             if producer.ready().is_err() {
                 return;
             }
-            let results = published(producer, Arc::new(batch.to_vec())).await;
-            let stored: Vec<String> = batch
-                .iter()
-                .zip(results)
-                .filter(|(_, result)| *result == Published::Stored)
-                .map(|(order, _)| order.message.order_id.clone())
-                .collect();
-            for order in batch.iter().filter(|order| stored.contains(&order.message.order_id)) {
-                if let Some(shelf) = self.book.shelf(&order.message.prod_id) {
-                    let id = OrderId::from(order.message.order_id.as_str());
-                    shelf.confirm(&order.message.user_phone, &id);
+            let results = published(producer, Arc::new(orders.to_vec())).await;
+            let mut stored = Vec::new();
+            for ((id, order), result) in ids.iter().zip(orders).zip(results) {
+                if result != Published::Stored {
+                    continue;
                 }
+                if let Some(shelf) = self.book.shelf(&order.message.prod_id) {
+                    shelf.confirm(&order.message.user_phone, id);
+                }
+                stored.push(id.clone());
             }
             self.drop_confirmed(stored, "published again").await;
         }
     }
 
-    /// What couldn't be kept when its result became unknown, as while another program had the
-    /// database locked, is kept as soon as it can be.
+    /// What isn't kept yet is kept as soon as it can be: what couldn't be when its result became
+    /// unknown, as while another program had the database locked, and what was dropped unsettled.
     async fn keep_unkept(&self) {
-        let unkept: Vec<(Outgoing, Cause)> = {
-            let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-            let unkept = |doubt: &Doubt| Some((doubt.order.clone(), doubt.unkept.clone()?));
-            orders.values().filter_map(unkept).collect()
-        };
+        let unkept = self.all_unkept();
         if unkept.is_empty() {
             return;
         }
-        let ids = ids_of(&unkept);
-        match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(unkept)).await {
-            Ok(Ok(())) => {
-                self.note_kept(&ids);
-                info!(count = ids.len(), "unconfirmed sends that were in memory only are kept");
+        let count = unkept.len();
+        match self.keep(unkept).await {
+            Ok(()) => info!(count, "unconfirmed sends that were in memory only are kept"),
+            Err(NotKept::Refused(cause)) => {
+                debug!(%cause, "unconfirmed sends are in memory only as before");
             }
-            Ok(Err(cause)) => debug!(%cause, "unconfirmed sends are in memory only as before"),
-            Err(_) => debug!(cause = %self.store.delay(), "keeping unconfirmed sends takes long"),
+            Err(NotKept::Waited(cause)) => debug!(%cause, "keeping unconfirmed sends takes long"),
         }
     }
 
-    fn note_kept(&self, order_ids: &[String]) {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        for id in order_ids {
-            if let Some(doubt) = orders.get_mut(id) {
-                doubt.unkept = None;
-            }
-        }
+    /// Those that may be in memory only.
+    fn all_unkept(&self) -> Vec<Unkept> {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.iter().filter_map(unkept).collect()
     }
 
-    /// Those to publish, and the ids of those that the order side has decided.
-    fn still_unconfirmed(&self) -> (Vec<Outgoing>, Vec<String>) {
+    /// Keeps them, and answers the buyers who wait for that, however it ended.
+    async fn keep(&self, unkept: Vec<Unkept>) -> Result<(), NotKept> {
+        let mut ids = Vec::with_capacity(unkept.len());
+        let mut orders = Vec::with_capacity(unkept.len());
+        for (id, order, cause) in unkept {
+            ids.push(id);
+            orders.push((order, cause));
+        }
+        let result = match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(orders)).await {
+            Ok(result) => result.map_err(NotKept::Refused),
+            Err(_) => Err(NotKept::Waited(self.store.delay())),
+        };
+        let mut tickets = Vec::new();
+        {
+            let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+            for id in &ids {
+                let Some(doubt) = orders.get_mut(id) else { continue };
+                if result.is_ok() {
+                    doubt.unkept = None;
+                }
+                tickets.extend(doubt.ticket.take());
+            }
+        }
+        for ticket in tickets {
+            ticket.settle(Code::Unconfirmed);
+        }
+        result
+    }
+
+    /// Those to publish, oldest first, and the ids of those that the order side has decided.
+    fn still_unconfirmed(&self) -> (Vec<(OrderId, Outgoing)>, Vec<OrderId>) {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut open, mut arrived) = (Vec::new(), Vec::new());
         for (id, Doubt { order, standing, .. }) in &*orders {
-            let decided = self.book.shelf(&order.message.prod_id).is_some_and(|shelf| {
-                !shelf.is_unconfirmed(&order.message.user_phone, &OrderId::from(id.as_str()))
-            });
+            let decided = self
+                .book
+                .shelf(&order.message.prod_id)
+                .is_some_and(|shelf| !shelf.is_unconfirmed(&order.message.user_phone, id));
             if decided && *standing == Adopted::Yes {
                 arrived.push(id.clone());
             } else {
-                open.push(order.clone());
+                open.push((id.clone(), order.clone()));
             }
         }
-        open.sort_by_key(|order| order.accepted_at);
+        open.sort_by_key(|(_, order)| order.accepted_at);
         (open, arrived)
     }
 
-    fn add(&self, added: impl Iterator<Item = Doubt>) {
+    fn add(&self, added: impl Iterator<Item = (OrderId, Doubt)>) {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        orders.extend(added.map(|doubt| (doubt.order.message.order_id.clone(), doubt)));
+        orders.extend(added);
         self.count.store(orders.len(), Ordering::Relaxed);
         drop(orders);
         self.arrived.notify_one();
     }
 
-    async fn drop_confirmed(&self, order_ids: Vec<String>, how: &str) {
-        if order_ids.is_empty() {
+    /// The queue has these orders. Who still waits for one is answered so.
+    async fn drop_confirmed(&self, ids: Vec<OrderId>, how: &str) {
+        if ids.is_empty() {
             return;
         }
+        let mut settled = Vec::with_capacity(ids.len());
         {
             let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-            for id in &order_ids {
-                orders.remove(id);
-            }
+            settled.extend(ids.iter().filter_map(|id| orders.remove(id)));
             self.count.store(orders.len(), Ordering::Relaxed);
         }
-        info!(count = order_ids.len(), left = self.count(), how, "unconfirmed sends are settled");
+        for ticket in settled.iter().filter_map(|doubt| doubt.ticket.as_ref()) {
+            ticket.settle(Code::Queued);
+        }
+        info!(count = ids.len(), left = self.count(), how, "unconfirmed sends are settled");
+        let order_ids = ids.iter().map(OrderId::to_string).collect();
         if let Err(cause) = self.store.forget(order_ids).await {
             error!(%cause, "settled sends are still kept: they will be published once more");
         }
     }
-}
-
-fn ids_of(orders: &[(Outgoing, Cause)]) -> Vec<String> {
-    orders.iter().map(|(order, _)| order.message.order_id.clone()).collect()
 }

@@ -1,9 +1,9 @@
 //! Publishes claimed orders by group commit: the orders that wait when a batch is done become the
 //! next batch, with no artificial delay. Where enough wait, another batch is sent beside those
 //! under way. The publisher ends every claim itself, so that a buyer who hangs up changes nothing:
-//! each order ends stored, abandoned, or with the confirmer.
+//! each order ends stored, abandoned, or with the confirmer. A claim whose batch panics or is aborted
+//! goes there by itself.
 
-use std::mem;
 use std::sync::Arc;
 
 use domain::ports::{Cause, Outgoing, Producer, Published};
@@ -20,16 +20,48 @@ use crate::tunable::Tunable;
 
 /// The claims and orders of one batch, side by side. Later batches use the same memory: the system
 /// has to clear memory that is newly allocated.
+///
+/// A batch that is dropped gives the claims that aren't settled their messages back, which the
+/// claims need to go to the confirmer.
 #[derive(Default)]
 struct Batch {
     claims: Vec<Claim>,
-    orders: Vec<Outgoing>,
+    orders: Arc<Vec<Outgoing>>,
+}
+
+impl Batch {
+    /// Takes all of these claims, and borrows their messages.
+    fn fill(&mut self, taken: &mut Vec<Claim>) {
+        let orders = Arc::make_mut(&mut self.orders);
+        for mut claim in taken.drain(..) {
+            orders.extend(claim.lend());
+            self.claims.push(claim);
+        }
+    }
+
+    /// Makes room for others once each claim is settled.
+    fn clear(&mut self) {
+        self.claims.clear();
+        match Arc::get_mut(&mut self.orders) {
+            Some(orders) => orders.clear(),
+            // The queue has kept the vector: there is none to use again.
+            None => self.orders = Arc::default(),
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        for (claim, order) in self.claims.iter_mut().zip(&*self.orders) {
+            claim.give_back(order);
+        }
+    }
 }
 
 /// Publishes until every sender of `claims` is gone and everything in the channel is published.
 /// `pulse` beats with the batches.
 pub async fn run(
-    mut claims: mpsc::Receiver<(Claim, Outgoing)>,
+    mut claims: mpsc::Receiver<Claim>,
     producer: Arc<dyn Producer>,
     doubts: Arc<Doubts>,
     batch_max: impl Into<Tunable>,
@@ -46,7 +78,11 @@ pub async fn run(
         tokio::select! {
             biased;
             Some(done) = in_flight.join_next() => {
-                spare.extend(done);
+                match done {
+                    Ok(batch) => spare.push(batch),
+                    // Its claims have gone to the confirmer.
+                    Err(error) => error!(%error, "publishing a batch ended in disorder"),
+                }
                 beat(&pulse, &in_flight);
             }
             count = claims.recv_many(&mut taken, batch_max.count()), if may_send => {
@@ -54,10 +90,7 @@ pub async fn run(
                     break;
                 }
                 let mut batch = spare.pop().unwrap_or_default();
-                for (claim, order) in taken.drain(..) {
-                    batch.claims.push(claim);
-                    batch.orders.push(order);
-                }
+                batch.fill(&mut taken);
                 if in_flight.is_empty() {
                     pulse.begin();
                 }
@@ -97,15 +130,14 @@ async fn publish(
     doubts: Arc<Doubts>,
     streak: Arc<Streak>,
 ) -> Batch {
-    let orders = Arc::new(mem::take(&mut batch.orders));
-    let results = published(&*producer, Arc::clone(&orders)).await;
+    let results = published(&*producer, Arc::clone(&batch.orders)).await;
     let missing = std::iter::repeat_with(|| {
         Published::Unknown(Cause("the queue gave no result for this order".to_owned()))
     });
-    let (mut rejected, mut unknown) = (0_usize, Vec::new());
-    let mut why = None;
+    let (mut rejected, mut unknown) = (0_usize, 0_usize);
+    let (mut entered, mut why) = (Vec::new(), None);
     let results = results.into_iter().chain(missing);
-    for ((claim, order), result) in batch.claims.drain(..).zip(&*orders).zip(results) {
+    for ((claim, order), result) in batch.claims.iter_mut().zip(&*batch.orders).zip(results) {
         match result {
             Published::Stored => claim.store(order),
             Published::Rejected(_, cause) => {
@@ -114,16 +146,15 @@ async fn publish(
                 why = Some(cause);
             }
             Published::Unknown(cause) => {
-                unknown.push((claim, order.clone(), cause.clone()));
+                entered.extend(claim.doubt(order, cause.clone()));
+                unknown += 1;
                 why = Some(cause);
             }
         }
     }
-    complain(&streak, rejected, unknown.len(), why.as_ref());
-    doubts.take(unknown).await;
-    // The queue may have kept the vector: then there is none to use again.
-    batch.orders = Arc::try_unwrap(orders).unwrap_or_default();
-    batch.orders.clear();
+    batch.clear();
+    complain(&streak, rejected, unknown, why.as_ref());
+    doubts.keep_entered(&entered).await;
     batch
 }
 

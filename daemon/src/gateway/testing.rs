@@ -28,6 +28,8 @@ pub(crate) struct FakeQueue {
     pub(crate) open: watch::Sender<bool>,
     pub(crate) away: Mutex<Option<Cause>>,
     pub(crate) panics: Mutex<bool>,
+    /// Whether it panics when the publisher asks for its limits.
+    pub(crate) panics_beside: AtomicBool,
     /// Batches in flight at most, and the orders that have to wait for one beside another.
     pub(crate) beside: Mutex<(usize, usize)>,
 }
@@ -40,6 +42,7 @@ impl FakeQueue {
             open: watch::Sender::new(true),
             away: Mutex::default(),
             panics: Mutex::default(),
+            panics_beside: AtomicBool::new(false),
             beside: Mutex::new((1, 0)),
         })
     }
@@ -71,6 +74,7 @@ impl Producer for FakeQueue {
     }
 
     fn batches_in_flight_max(&self) -> usize {
+        assert!(!self.panics_beside.load(Ordering::SeqCst), "as the test asked");
         self.beside.lock().unwrap().0
     }
 
@@ -154,13 +158,21 @@ impl OrderSide for FakeOrders {
     }
 }
 
-/// Keeps unconfirmed orders in memory, unless it is set to be locked by another program.
+/// Keeps unconfirmed orders in memory, unless it is set to be locked by another program, or to give
+/// no answer.
 #[derive(Default)]
-pub(crate) struct FakeDoubts(pub(crate) Mutex<Vec<Outgoing>>, pub(crate) AtomicBool);
+pub(crate) struct FakeDoubts(
+    pub(crate) Mutex<Vec<Outgoing>>,
+    pub(crate) AtomicBool,
+    pub(crate) AtomicBool,
+);
 
 impl DoubtStore for FakeDoubts {
     fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>> {
         Box::pin(async move {
+            if self.2.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             if self.1.load(Ordering::SeqCst) {
                 return Err(cause("database is locked"));
             }
