@@ -26,7 +26,7 @@ use crate::gateway::charge::ChargeDesk;
 use crate::gateway::confirmer::{DoubtStore, Doubts};
 use crate::gateway::order_node::OrderNode;
 use crate::gateway::query::QueryDesk;
-use crate::gateway::refresh::{Heard, Refresh, Sync};
+use crate::gateway::refresh::{Heard, Refresh, Sync, contained};
 use crate::gateway::routes::Desks;
 use crate::gateway::tally::Tally;
 use crate::gateway::{opening, publisher};
@@ -109,7 +109,7 @@ impl GatewayParts {
         let charge =
             Arc::new(charge.with_waiting_max(tunables.gateway.publish_waiting_max.clone()));
         let pulse = Arc::<Pulse>::default();
-        status.vitals().watch("publisher", Arc::clone(&pulse));
+        watch(status, &pulse, &refresh, &doubts);
         let publishing = publisher::run(
             waiting,
             Arc::clone(&producer),
@@ -172,6 +172,15 @@ impl GatewayParts {
     }
 }
 
+/// Has the service manager's watchdog hear of it when one of the gateway's loops hangs. Waiting for
+/// an order node or a broker is no hanging: the loops rest meanwhile.
+fn watch(status: &Status, publisher: &Arc<Pulse>, refresh: &Refresh, doubts: &Doubts) {
+    let vitals = status.vitals();
+    vitals.watch("publisher", Arc::clone(publisher));
+    vitals.watch("follower", refresh.pulse());
+    vitals.watch("confirmer", doubts.pulse());
+}
+
 /// Where orders are decided, and how to ask there.
 fn deciding(
     orders: Option<Arc<dyn OrderSide>>,
@@ -211,7 +220,8 @@ impl Opening {
     }
 
     async fn open(&mut self, book: &Book) -> Result<(), Cause> {
-        opening::open(&mut self.refresh, book, &self.doubts, &mut self.waiting_orders).await
+        let Self { refresh, doubts, waiting_orders, .. } = self;
+        contained(opening::open(refresh, book, doubts, waiting_orders)).await
     }
 }
 

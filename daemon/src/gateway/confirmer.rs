@@ -4,6 +4,7 @@
 //! A definite failure of a later try proves nothing about the first one, so it stays unknown.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,9 @@ use domain::order_id::OrderId;
 use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published};
 use domain::standing::{Found, Undecided};
 use instruments::fault_points::{Point, reach};
+use instruments::panics::{Panicked, contain};
+use instruments::streak::{InRun, Streak};
+use instruments::vitals::Pulse;
 use protocol::{Code, OrderMessage};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -95,6 +99,11 @@ pub struct Doubts {
     arrived: Notify,
     /// Some came that nobody keeps at once but the confirmer itself.
     unkept: Notify,
+    /// Of turns of the confirmer that panicked.
+    streak: Streak,
+    /// Beats with the confirmer's own work; rests while it waits for the queue or the store, which
+    /// have their own time limits.
+    pulse: Arc<Pulse>,
 }
 
 impl Doubts {
@@ -108,7 +117,15 @@ impl Doubts {
             count: AtomicUsize::new(0),
             arrived: Notify::new(),
             unkept: Notify::new(),
+            streak: Streak::default(),
+            pulse: Arc::default(),
         }
+    }
+
+    /// The confirmer's sign of life.
+    #[must_use]
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// How many there are.
@@ -186,20 +203,45 @@ impl Doubts {
             loop {
                 let idle = self.count() == 0;
                 tokio::select! {
-                    () = self.unkept.notified() => self.keep_unkept().await,
+                    () = self.unkept.notified() => self.turn(self.keep_unkept()).await,
                     () = self.arrived.notified(), if idle => {}
                     () = tokio::time::sleep(every.milliseconds()), if !idle => {
-                        self.round(&*producer, batch_max.count()).await;
+                        self.turn(self.round(&*producer, batch_max.count())).await;
                     }
                 }
             }
         };
         cancel.run_until_cancelled(confirming).await;
-        self.keep_unkept().await;
+        self.turn(self.keep_unkept()).await;
         let left = self.all_unkept().len();
         if 0 < left {
             error!(count = left, "unconfirmed sends could not be kept before the stop");
         }
+    }
+
+    /// Does a piece of the confirmer's work. A panic ends that piece; the next one comes in time.
+    async fn turn(&self, work: impl Future<Output = ()>) {
+        self.pulse.begin();
+        let result = contain(pin!(work)).await;
+        self.pulse.rest();
+        match result {
+            Ok(()) if self.streak.succeeded() == InRun::First => {
+                info!("unconfirmed sends are looked after again");
+            }
+            Ok(()) => {}
+            Err(Panicked(why)) if self.streak.failed() == InRun::First => {
+                error!(why, "a look after the unconfirmed sends panicked: the next one follows");
+            }
+            Err(Panicked(why)) => debug!(why, "another look after the unconfirmed sends panicked"),
+        }
+    }
+
+    /// Waits for the queue or the store.
+    async fn resting<T>(&self, waiting: impl Future<Output = T>) -> T {
+        self.pulse.rest();
+        let result = waiting.await;
+        self.pulse.begin();
+        result
     }
 
     /// One try for each of them.
@@ -222,7 +264,7 @@ impl Doubts {
             if producer.ready().is_err() {
                 return;
             }
-            let results = published(producer, Arc::new(orders.to_vec())).await;
+            let results = self.resting(published(producer, Arc::new(orders.to_vec()))).await;
             let mut stored = Vec::new();
             for ((id, order), result) in ids.iter().zip(orders).zip(results) {
                 if result != Published::Stored {
@@ -245,7 +287,7 @@ impl Doubts {
             return;
         }
         let count = unkept.len();
-        match self.keep(unkept).await {
+        match self.resting(self.keep(unkept)).await {
             Ok(()) => info!(count, "unconfirmed sends that were in memory only are kept"),
             Err(NotKept::Refused(cause)) => {
                 debug!(%cause, "unconfirmed sends are in memory only as before");
@@ -332,8 +374,11 @@ impl Doubts {
         }
         info!(count = ids.len(), left = self.count(), how, "unconfirmed sends are settled");
         let order_ids = ids.iter().map(OrderId::to_string).collect();
-        if let Err(cause) = self.store.forget(order_ids).await {
+        if let Err(cause) = self.resting(self.store.forget(order_ids)).await {
             error!(%cause, "settled sends are still kept: they will be published once more");
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

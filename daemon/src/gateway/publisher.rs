@@ -1,8 +1,8 @@
 //! Publishes claimed orders by group commit: the orders that wait when a batch is done become the
 //! next batch, with no artificial delay. Where enough wait, another batch is sent beside those
 //! under way. The publisher ends every claim itself, so that a buyer who hangs up changes nothing:
-//! each order ends stored, abandoned, or with the confirmer. A claim whose batch panics or is aborted
-//! goes there by itself.
+//! each order ends stored, abandoned, or with the confirmer. A claim whose batch panics or is
+//! aborted goes to the confirmer by itself.
 
 use std::sync::Arc;
 

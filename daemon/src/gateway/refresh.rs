@@ -1,13 +1,17 @@
 //! Keeps the book in step with the order side: each page of decisions ends the holds it decides and
-//! brings the stock of the same moment. It only reads; the order side never waits for it.
+//! brings the stock of the same moment. It only reads; the order side never waits for it. A panic
+//! ends one turn, not the following: until a turn ends well, the book is shown as behind.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::ports::Cause;
 use domain::ports::order_side::OrderSide;
+use instruments::panics::{Panicked, contain};
+use instruments::vitals::Pulse;
 use protocol::DecisionsPage;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +33,11 @@ pub struct Refresh {
     place: Option<Place>,
     state: watch::Sender<Sync>,
     heard: Arc<Heard>,
+    /// Holds of each product that decisions have ended and that wait for its next stock figure. It
+    /// is empty between pages, unless a panic ended one.
+    settled: HashMap<String, u32>,
+    /// Beats with its own work; rests while the order side is asked, which has its own time limit.
+    pulse: Arc<Pulse>,
 }
 
 /// What was read of the order side, beside what went into the book.
@@ -83,7 +92,14 @@ impl Refresh {
     #[must_use]
     pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>, every: impl Into<Tunable>) -> Self {
         let (every, state) = (every.into(), watch::Sender::new(Sync::Never(None)));
-        Self { book, order_side, every, place: None, state, heard: Arc::default() }
+        let (heard, pulse) = (Arc::default(), Arc::default());
+        Self { book, order_side, every, place: None, state, heard, settled: HashMap::new(), pulse }
+    }
+
+    /// Its sign of life.
+    #[must_use]
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// What is read beside the book, as it comes.
@@ -113,7 +129,10 @@ impl Refresh {
                     page.store_id
                 )));
             }
-            if !self.apply(&page) {
+            self.pulse.begin();
+            let is_more = self.apply(&page);
+            self.pulse.rest();
+            if !is_more {
                 return Ok(());
             }
         }
@@ -132,7 +151,8 @@ impl Refresh {
         let mut changes = self.order_side.changes();
         let following = async {
             loop {
-                let result = self.catch_up().await;
+                let result = contained(self.catch_up()).await;
+                self.pulse.rest();
                 self.tell(result);
                 let change = async {
                     tokio::time::sleep(REST).await;
@@ -171,26 +191,45 @@ impl Refresh {
 
     /// Applies one page; true when there is more to read.
     fn apply(&mut self, page: &DecisionsPage) -> bool {
-        self.heard.decisions.fetch_add(page.decisions.len() as u64, Ordering::Relaxed);
         self.heard.is_paused.store(page.paused, Ordering::Relaxed);
         self.book.renew_cards(&page.products);
-        let mut settled: HashMap<&str, u32> = HashMap::new();
+        let start = self.place.take().filter(|place| place.store_id == page.store_id);
+        let start = start.unwrap_or_else(|| Place { store_id: page.store_id.clone(), seq: 0 });
+        let place = self.place.insert(start);
         for decision in &page.decisions {
-            let Some(shelf) = self.book.shelf(&decision.prod_id) else { continue };
-            if shelf.decide(decision) {
-                *settled.entry(&decision.prod_id).or_default() += 1;
+            if let Some(shelf) = self.book.shelf(&decision.prod_id)
+                && shelf.decide(decision)
+            {
+                if let Some(count) = self.settled.get_mut(&decision.prod_id) {
+                    *count += 1;
+                } else {
+                    self.settled.insert(decision.prod_id.clone(), 1);
+                }
             }
+            // Noted with each, so that none is applied twice where a panic ends the page.
+            place.seq = decision.seq;
         }
         for product in &page.products {
             if let Some(shelf) = self.book.shelf(&product.prod_id) {
-                let settled = settled.get(product.prod_id.as_str()).copied().unwrap_or(0);
+                let settled = self.settled.remove(&product.prod_id).unwrap_or(0);
                 shelf.stock.refresh(product.stock, settled);
             }
         }
-        let seq = page.decisions.last().map_or(page.head, |decision| decision.seq);
-        self.place = Some(Place { store_id: page.store_id.clone(), seq });
-        seq < page.head
+        self.heard.decisions.fetch_add(page.decisions.len() as u64, Ordering::Relaxed);
+        if page.decisions.is_empty() {
+            place.seq = page.head;
+        }
+        place.seq < page.head
     }
+}
+
+/// Does a turn of the following; a panic in it is an error like another.
+///
+/// # Errors
+/// Those of the turn, and its panic.
+pub async fn contained(turn: impl Future<Output = Result<(), Cause>>) -> Result<(), Cause> {
+    let result = contain(pin!(turn)).await;
+    result.unwrap_or_else(|Panicked(why)| Err(Cause(format!("following it panicked: {why}"))))
 }
 
 async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
@@ -205,63 +244,4 @@ async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::time::{Duration, Instant};
-
-    use domain::order_id::OrderIdKey;
-    use domain::ports::order_side::{Known, OrderSide};
-    use domain::ports::{BoxFuture, Cause};
-    use protocol::DecisionsPage;
-    use tokio::sync::watch;
-    use tokio_util::sync::CancellationToken;
-
-    use super::{REST, Refresh};
-    use crate::gateway::book::Book;
-    use crate::gateway::testing::FakeOrders;
-
-    /// An order side on which something is decided whenever it is asked, as in a sale.
-    struct Busy {
-        orders: Arc<FakeOrders>,
-        /// Counts the readings as well.
-        changes: watch::Sender<u64>,
-    }
-
-    impl OrderSide for Busy {
-        fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
-            self.changes.send_modify(|count| *count += 1);
-            self.orders.decisions(after)
-        }
-
-        fn find<'a>(
-            &'a self,
-            prod_id: &'a str,
-            user_phone: &'a str,
-        ) -> BoxFuture<'a, Result<Known, Cause>> {
-            self.orders.find(prod_id, user_phone)
-        }
-
-        fn changes(&self) -> Option<watch::Receiver<u64>> {
-            Some(self.changes.subscribe())
-        }
-    }
-
-    #[tokio::test]
-    async fn in_a_sale_a_rest_lies_between_two_readings_and_each_change_is_read() {
-        const READINGS: u32 = 6;
-        let busy =
-            Arc::new(Busy { orders: FakeOrders::with_stock(1), changes: watch::Sender::new(0) });
-        let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
-        let (mut changes, cancel) = (busy.changes.subscribe(), CancellationToken::new());
-        // So long an interval that only changes wake it.
-        let every = Duration::from_secs(3_600);
-        let refresh = Refresh::new(book, Arc::clone(&busy) as _, every);
-        let start = Instant::now();
-        let running = tokio::spawn(refresh.run(cancel.clone()));
-        let enough = changes.wait_for(|count| u64::from(READINGS) <= *count);
-        tokio::time::timeout(Duration::from_secs(30), enough).await.unwrap().unwrap();
-        assert!(REST * (READINGS - 1) <= start.elapsed());
-        cancel.cancel();
-        running.await.unwrap();
-    }
-}
+mod tests;

@@ -552,8 +552,8 @@ async fn what_is_dropped_unsettled_is_kept_before_the_stop_ends_and_published_af
     assert_eq!((second.doubts.count(), second.kept.0.lock().unwrap().len()), (0, 0));
 }
 
-/// The buyer's answer waits for the order to be kept, and a batch that is aborted meanwhile must not
-/// take it along.
+/// The buyer's answer waits for the order to be kept, and a batch that is aborted meanwhile must
+/// not take it along.
 #[tokio::test]
 async fn a_batch_that_is_aborted_while_its_doubts_are_kept_leaves_nobody_waiting() {
     let gateway = gateway(9, ROOMY).await;
