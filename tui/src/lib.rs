@@ -5,6 +5,7 @@
 
 mod args;
 mod client;
+mod commands;
 mod console;
 mod exit;
 mod holders;

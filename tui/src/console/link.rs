@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use protocol::{Done, Line, Refusal, RefusalCode, ResentState};
+use protocol::{Done, Line, Refusal, RefusalCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::command::Command;
 use super::msg::{Answer, Ask, Msg, Outcome};
 use crate::client::{self, Events};
+use crate::commands::Command;
 use crate::exit::Fault;
 use crate::place::Whereabouts;
 
@@ -237,7 +237,7 @@ async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Answer<T> {
 
 async fn give(socket: &Path, command: &Command) -> Outcome {
     match client::post(socket, &command.path, &command.body).await {
-        Ok((status, body)) if status.is_success() => Outcome::Done(more(&body)),
+        Ok((status, body)) if status.is_success() => Outcome::Done(more(command, &body)),
         Ok((status, body)) => {
             let refusal = refusal(status, &body);
             match refusal.code {
@@ -251,12 +251,11 @@ async fn give(socket: &Path, command: &Command) -> Outcome {
 }
 
 /// What is worth saying of a command's answer.
-fn more(body: &Bytes) -> Option<String> {
+fn more(command: &Command, body: &Bytes) -> Option<String> {
     let done: Done<Value> = serde_json::from_slice(body).ok()?;
     let audit = format!("no. {} in the audit log", done.audit_id);
-    let resent: Option<ResentState> = serde_json::from_value(done.state).ok();
-    Some(match resent {
-        Some(state) => format!("{} put back, {} left; {audit}", state.resent, state.left),
+    Some(match command.outcome(done.state) {
+        Some(outcome) => format!("{outcome}; {audit}"),
         None => audit,
     })
 }

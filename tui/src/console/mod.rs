@@ -6,12 +6,12 @@
 //! protocol's own reducer alone.
 
 mod app;
-mod command;
 mod keys;
 mod link;
 mod looks;
 mod model;
 mod msg;
+mod operations;
 mod rows;
 mod terminal;
 mod theme;

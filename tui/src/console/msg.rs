@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossterm::event::{KeyEvent, MouseEvent};
 use protocol::{DeadLettersPage, Line, OrderHistory, OrdersPage};
 
-use super::command::Command;
+use crate::commands::Command;
 
 /// Something happened.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod fixtures;
 mod flows;
 mod keys;
 mod patience;
+mod reasons;
 mod sale_line;
 mod screens;
 mod stage;

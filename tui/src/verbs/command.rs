@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use protocol::{Address, Done, RefusalCode};
-use serde::Serialize;
+use protocol::{Done, RefusalCode};
 use serde::de::DeserializeOwned;
 
 use crate::args::Terms;
 use crate::client;
+use crate::commands::{Command, Given};
 use crate::exit::Fault;
 use crate::verbs::daemon_socket::{Answer, DaemonSocket, answer, talk};
 
@@ -31,18 +31,24 @@ pub(crate) fn request_id(terms: &Terms) -> Result<String, Fault> {
     Ok(format!("ctl-{:032x}", u128::from_ne_bytes(bytes)))
 }
 
-/// Gives a command that carries `request_id`, and again while its answer is lost.
+/// What a command carries by these options.
+///
+/// # Errors
+/// As for [`request_id`].
+pub(crate) fn given(terms: &Terms, reason: Option<String>) -> Result<Given, Fault> {
+    Ok(Given { request_id: request_id(terms)?, reason })
+}
+
+/// Gives a command, and again while its answer is lost.
 ///
 /// # Errors
 /// The daemon can't be reached or refuses, or every answer was lost.
 pub(crate) async fn give<S: DeserializeOwned>(
     daemon: &DaemonSocket,
-    address: &Address,
-    request_id: &str,
-    command: &impl Serialize,
+    command: &Command,
 ) -> Result<Answer<Done<S>>, Fault> {
-    let mut pause = PAUSE_FIRST;
-    let mut lost = match attempt(daemon, address, command).await {
+    let (request_id, mut pause) = (command.request_id(), PAUSE_FIRST);
+    let mut lost = match attempt(daemon, command).await {
         Ok(answer) => return Ok(answer),
         // Nothing was sent, or the daemon has decided.
         Err(Attempt::Settled(fault)) => return Err(fault),
@@ -52,7 +58,7 @@ pub(crate) async fn give<S: DeserializeOwned>(
         talk(&format!("{lost}; asking again with the same request id {request_id}"));
         tokio::time::sleep(pause).await;
         pause *= 2;
-        lost = match attempt(daemon, address, command).await {
+        lost = match attempt(daemon, command).await {
             Ok(answer) => return Ok(answer),
             // The first attempt is still open, so not reaching it settles nothing now.
             Err(Attempt::Settled(Fault::Unreachable { reason, .. }) | Attempt::Open(reason)) => {
@@ -78,10 +84,9 @@ enum Attempt {
 
 async fn attempt<S: DeserializeOwned>(
     daemon: &DaemonSocket,
-    address: &Address,
-    command: &impl Serialize,
+    command: &Command,
 ) -> Result<Answer<Done<S>>, Attempt> {
-    let (status, body) = match client::post(&daemon.socket, address.as_str(), command).await {
+    let (status, body) = match client::post(&daemon.socket, &command.path, &command.body).await {
         Ok(answered) => answered,
         Err(Fault::Lost { reason, .. }) => return Err(Attempt::Open(reason)),
         Err(fault) => return Err(Attempt::Settled(fault)),

@@ -4,6 +4,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::args::Terms;
+use crate::commands::Prompt;
 use crate::exit::Fault;
 use crate::words::printable_lines;
 
@@ -34,8 +35,8 @@ pub(crate) fn consent(terms: &Terms, verb: &str) -> Result<Consent, Fault> {
 ///
 /// # Errors
 /// It was answered No.
-pub(crate) fn be_sure(question: &str) -> Result<(), Fault> {
-    let answer = asked(&format!("{question} [y/N] "));
+pub(crate) fn be_sure(prompt: &Prompt) -> Result<(), Fault> {
+    let answer = asked(prompt, "[y/N] ");
     if ["y", "yes"].contains(&answer.to_lowercase().as_str()) { Ok(()) } else { declined() }
 }
 
@@ -43,8 +44,8 @@ pub(crate) fn be_sure(question: &str) -> Result<(), Fault> {
 ///
 /// # Errors
 /// Something else was typed.
-pub(crate) fn be_named(question: &str, name: &str) -> Result<(), Fault> {
-    let answer = asked(&format!("{question}\nType the daemon's name ({name}) to go on: "));
+pub(crate) fn be_named(prompt: &Prompt, name: &str) -> Result<(), Fault> {
+    let answer = asked(prompt, &format!("Type the daemon's name ({name}) to go on: "));
     if answer == name { Ok(()) } else { declined() }
 }
 
@@ -53,9 +54,11 @@ fn declined() -> Result<(), Fault> {
 }
 
 /// What can't be shown or read is an empty answer, which is No.
-fn asked(question: &str) -> String {
+fn asked(prompt: &Prompt, end: &str) -> String {
     let mut answer = String::new();
-    let shown = write!(io::stderr(), "{}", printable_lines(question));
+    let lines: String = prompt.lines.iter().map(|line| format!("  {line}\n")).collect();
+    let question = printable_lines(&format!("{}\n{lines}{end}", prompt.title));
+    let shown = write!(io::stderr(), "{question}");
     if shown.and_then(|()| io::stdin().lock().read_line(&mut answer)).is_err() {
         answer.clear();
     }

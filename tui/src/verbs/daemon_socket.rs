@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::args::Shape;
 use crate::client;
+use crate::commands::Prompt;
 use crate::exit::{Exit, Fault, Refused};
-use crate::words::{printable_json, printable_lines};
+use crate::words::{printable, printable_json, printable_lines};
 
 /// What goes to standard output, and how to exit.
 #[derive(Debug)]
@@ -77,6 +78,14 @@ impl DaemonSocket {
     /// As for [`DaemonSocket::ask`].
     pub(crate) async fn state(&self) -> Result<Snapshot, Fault> {
         self.ask(&Endpoint::Status.address()).await.map(|answer| answer.view)
+    }
+
+    /// The question of a command to the daemon as a whole, and which of several daemons is meant.
+    pub(crate) fn named_in(&self, mut prompt: Prompt, state: &Snapshot) -> Prompt {
+        let [name, profile] = [&state.name, &state.env_type].map(|text| printable(text));
+        let socket = self.socket.display();
+        prompt.lines.insert(0, format!("Daemon: {name}, profile {profile}, at {socket}."));
+        prompt
     }
 }
 

@@ -1,18 +1,16 @@
 //! `seckillctl dead-letters …`: messages that could not be decided, and what becomes of them.
 
-use protocol::{
-    DeadLetterView, DeadLettersPage, Discard, Done, Endpoint, Reason, Reasoned, ResendAll,
-    ResentState,
-};
+use protocol::{DeadLetterView, DeadLettersPage, Done, Endpoint, ResentState};
 
 use crate::args::{DeadLetters, DiscardOne, Extent, Resend};
+use crate::commands::{discard, resend};
 use crate::exit::{Exit, Fault};
 use crate::table::{number, table, text};
-use crate::verbs::command::{give, request_id};
+use crate::verbs::command::{give, given, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
 use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed};
 use crate::verbs::pages::{gather, judge, lacking, tell_more};
-use crate::words::{counted_plainly, known, moment, printable, span};
+use crate::words::{known, moment, printable, span};
 
 /// Lists, resends or discards.
 pub(crate) async fn run(daemon: &DaemonSocket, verb: DeadLetters) -> Result<Printed, Fault> {
@@ -27,8 +25,8 @@ pub(crate) async fn run(daemon: &DaemonSocket, verb: DeadLetters) -> Result<Prin
             };
             Ok(Printed { text: answer.print(shape, table), exit })
         }
-        DeadLetters::Resend(options) => resend(daemon, options).await,
-        DeadLetters::Discard(options) => discard(daemon, options).await,
+        DeadLetters::Resend(options) => put_back(daemon, options).await,
+        DeadLetters::Discard(options) => give_up(daemon, options).await,
     }
 }
 
@@ -66,29 +64,21 @@ fn letters(letters: &[DeadLetterView]) -> String {
     table(columns, letters.iter().map(cells).collect())
 }
 
-async fn resend(daemon: &DaemonSocket, options: Resend) -> Result<Printed, Fault> {
+async fn put_back(daemon: &DaemonSocket, options: Resend) -> Result<Printed, Fault> {
     let terms = options.plain.terms;
     let (reason, shape) = (options.plain.reason, terms.shape);
     let answer = match options.id {
-        Some(id) => {
-            let command = Reasoned { request_id: request_id(&terms)?, reason };
-            give(daemon, &Endpoint::Resend.of(id), &command.request_id, &command).await?
-        }
+        Some(id) => give(daemon, &resend::one(id, given(&terms, reason)?)).await?,
         None => {
             let mut up_to = None;
             if consent(&terms, "dead-letters resend --all")? == Consent::ToAsk {
                 let now = page(daemon, &Extent { limit: 1, all: false }).await?.view;
-                be_sure(&format!(
-                    "Put all dead letters that hold a readable order back into the queue? There \
-                     are {} in all.",
-                    counted_plainly(now.total, "dead letter"),
-                ))?;
+                be_sure(&resend::prompt_of_every(now.total, now.newest))?;
                 // Those that come while it is asked weren't asked about.
                 up_to = now.newest;
             }
-            let (request_id, per_s) = (request_id(&terms)?, options.per_s);
-            let command = ResendAll { request_id, reason, per_s, up_to };
-            give(daemon, &Endpoint::ResendAll.address(), &command.request_id, &command).await?
+            let command = resend::every(up_to, options.per_s, given(&terms, reason)?);
+            give(daemon, &command).await?
         }
     };
     Ok(Printed::fine(answer.print(shape, resent)))
@@ -99,14 +89,14 @@ fn resent(done: &Done<ResentState>) -> String {
     format!("resent {resent} over {}, left {left}\n", span(over_ms))
 }
 
-async fn discard(daemon: &DaemonSocket, options: DiscardOne) -> Result<Printed, Fault> {
+async fn give_up(daemon: &DaemonSocket, options: DiscardOne) -> Result<Printed, Fault> {
     let DiscardOne { id, reason, terms } = options;
     if consent(&terms, "dead-letters discard")? == Consent::ToAsk {
-        be_sure(&discarding(&found(daemon, id).await?))?;
+        let letter = found(daemon, id).await?;
+        be_sure(&discard::prompt(id, Some(&letter), &reason))?;
     }
-    let command = Discard { request_id: request_id(&terms)?, reason };
-    let address = Endpoint::Discard.of(id);
-    let answer = give::<DeadLetterView>(daemon, &address, &command.request_id, &command).await?;
+    let command = discard::command(id, &reason, request_id(&terms)?);
+    let answer = give::<DeadLetterView>(daemon, &command).await?;
     Ok(Printed::fine(answer.print(terms.shape, discarded)))
 }
 
@@ -117,20 +107,6 @@ async fn found(daemon: &DaemonSocket, id: u64) -> Result<DeadLetterView, Fault> 
         let sentence = format!("no dead letter has the number {id}");
         Fault::refused("not_found", sentence, Exit::NotFound)
     })
-}
-
-fn discarding(letter: &DeadLetterView) -> String {
-    let effect = match &letter.order_id {
-        Some(order_id) => format!(
-            "Order {} of buyer {} for product {} fails as {}, and its unit is free again.",
-            printable(order_id),
-            known(letter.user.as_deref().map(printable)),
-            known(letter.prod_id.as_deref().map(printable)),
-            Reason::Discarded,
-        ),
-        None => "It holds no readable order.".to_owned(),
-    };
-    format!("Give up dead letter {} ({})? {effect}", letter.id, printable(&letter.reason))
 }
 
 fn discarded(done: &Done<DeadLetterView>) -> String {

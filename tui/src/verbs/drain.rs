@@ -4,18 +4,18 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use protocol::{Code, Controls, Done, Endpoint, Reasoned, Snapshot};
+use protocol::{Controls, Done, Snapshot};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::args::Drain;
+use crate::commands::switch::Switch;
 use crate::exit::{Exit, Fault};
 use crate::table::facts;
-use crate::verbs::command::{give, request_id};
+use crate::verbs::command::{give, given};
 use crate::verbs::confirm::{Consent, be_named, consent};
 use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed, json, talk};
 use crate::verbs::status::controls;
-use crate::verbs::switches::{charges, named, waiting};
 use crate::words::{UNKNOWN, counted_plainly, known, printable};
 
 /// Between two looks.
@@ -33,11 +33,10 @@ pub(crate) async fn run(daemon: &DaemonSocket, options: Drain) -> Result<Printed
     let Drain { wait, timeout, plain } = options;
     if consent(&plain.terms, "drain")? == Consent::ToAsk {
         let state = daemon.state().await?;
-        be_named(&question(&state), &state.name)?;
+        be_named(&daemon.named_in(Switch::Drain.prompt(&state), &state), &state.name)?;
     }
-    let command = Reasoned { request_id: request_id(&plain.terms)?, reason: plain.reason };
-    let answer =
-        give::<Controls>(daemon, &Endpoint::Drain.address(), &command.request_id, &command).await?;
+    let command = Switch::Drain.command(None, given(&plain.terms, plain.reason)?);
+    let answer = give::<Controls>(daemon, &command).await?;
     let shape = plain.terms.shape;
     if !wait {
         let table = |done: &Done<Controls>| facts(&controls(&done.state));
@@ -47,17 +46,6 @@ pub(crate) async fn run(daemon: &DaemonSocket, options: Drain) -> Result<Printed
     let exit = if left.letters() == 0 { Exit::Fine } else { Exit::Degraded };
     let text = if shape.json { document(answer, &state, left) } else { told(&state, left) };
     Ok(Printed { text, exit })
-}
-
-fn question(state: &Snapshot) -> String {
-    format!(
-        "Drain {}? Charges are refused with {} ({}), {} are decided, and the daemon stays up; \
-         `resume intake` undoes it.",
-        named(state),
-        Code::IntakePaused.as_str(),
-        charges(state),
-        waiting(state),
-    )
 }
 
 /// What isn't decided yet; `None` where this process doesn't know.

@@ -1,11 +1,12 @@
 //! `seckillctl log-level`: what the daemon tells its log, shown or changed.
 
-use protocol::{Endpoint, LogLevelState, SetLogLevel, Snapshot};
+use protocol::{LogLevelState, Snapshot};
 use serde_json::json;
 
 use crate::args::{LogLevel, Shape};
+use crate::commands;
 use crate::exit::Fault;
-use crate::verbs::command::{give, request_id};
+use crate::verbs::command::{give, given};
 use crate::verbs::daemon_socket::{self, DaemonSocket, Printed};
 use crate::words::printable;
 
@@ -16,11 +17,8 @@ pub(crate) async fn run(daemon: &DaemonSocket, options: LogLevel) -> Result<Prin
         let state = daemon.state().await?;
         return Ok(Printed::fine(level_in_force(&state, terms.shape)));
     };
-    let command =
-        SetLogLevel { request_id: request_id(&terms)?, reason: options.plain.reason, level };
-    let answer =
-        give::<LogLevelState>(daemon, &Endpoint::LogLevel.address(), &command.request_id, &command)
-            .await?;
+    let command = commands::log_level::command(&level, given(&terms, options.plain.reason)?);
+    let answer = give::<LogLevelState>(daemon, &command).await?;
     let render = |level: &str| format!("{}\n", printable(level));
     Ok(Printed::fine(answer.print(terms.shape, |done| render(&done.state.level))))
 }

@@ -1,18 +1,17 @@
 //! `seckillctl products` and `seckillctl product …`: the goods on sale, and changes to them. Stock
 //! is changed by a difference, never overwritten.
 
-use protocol::{
-    AddStock, Code, Counted, CreateProduct, Done, Endpoint, Money, ProductView, ProductsPage,
-    SetPrice, SetShelf,
-};
+use protocol::{Counted, CreateProduct, Done, Endpoint, ProductView, ProductsPage};
 
 use crate::args::{
     Justified, Plain, Product, ProductAdd, ProductPrice, ProductShelf, ProductStock, Shape, Shelf,
     Terms,
 };
+use crate::commands::shelf::ShelfChange;
+use crate::commands::{Prompt, create_product, price, shelf, stock};
 use crate::exit::Fault;
 use crate::table::{facts, number, table, text};
-use crate::verbs::command::{give, request_id};
+use crate::verbs::command::{give, given, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
 use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed};
 use crate::words::{counted_plainly, in_words, known, printable};
@@ -45,7 +44,7 @@ fn changed(answer: &Answer<Done<ProductView>>, shape: Shape) -> Printed {
 
 async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, Fault> {
     let terms = options.plain.terms;
-    let command = CreateProduct {
+    let product = CreateProduct {
         request_id: request_id(&terms)?,
         reason: options.plain.reason,
         prod_id: options.id,
@@ -54,38 +53,42 @@ async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, Faul
         stock: options.stock,
         on_shelf: options.on_shelf,
     };
-    let answer =
-        give(daemon, &Endpoint::CreateProduct.address(), &command.request_id, &command).await?;
+    let answer = give(daemon, &create_product::command(&product)).await?;
     Ok(changed(&answer, terms.shape))
 }
 
 async fn stock(daemon: &DaemonSocket, options: ProductStock) -> Result<Printed, Fault> {
     let ProductStock { id, delta, justified: Justified { reason, if_version, terms } } = options;
     if delta < 0 {
-        ask_first(daemon, &id, &terms, "product stock -N", |product| withdrawal(product, delta))
-            .await?;
+        let prompt = |product: &ProductView| stock::prompt(product, delta, &reason);
+        ask_first(daemon, &id, &terms, "product stock -N", prompt).await?;
     }
-    let command = AddStock { request_id: request_id(&terms)?, reason, delta, if_version };
-    let answer = give(daemon, &Endpoint::Stock.of(&id), &command.request_id, &command).await?;
+    let command = stock::command(&id, delta, &reason, if_version, request_id(&terms)?);
+    let answer = give(daemon, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
 async fn shelf(daemon: &DaemonSocket, options: ProductShelf) -> Result<Printed, Fault> {
     let ProductShelf { id, shelf, if_version, plain: Plain { reason, terms } } = options;
-    let on_shelf = shelf == Shelf::On;
-    if !on_shelf {
-        ask_first(daemon, &id, &terms, "product shelf ID off", removal).await?;
+    let to = match shelf {
+        Shelf::On => ShelfChange::On,
+        Shelf::Off => ShelfChange::Off,
+    };
+    if to == ShelfChange::Off {
+        let prompt = |product: &ProductView| shelf::prompt(product, ShelfChange::Off);
+        ask_first(daemon, &id, &terms, "product shelf ID off", prompt).await?;
     }
-    let command = SetShelf { request_id: request_id(&terms)?, reason, on_shelf, if_version };
-    let answer = give(daemon, &Endpoint::Shelf.of(&id), &command.request_id, &command).await?;
+    let command = shelf::command(&id, to, if_version, given(&terms, reason)?);
+    let answer = give(daemon, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
 async fn price(daemon: &DaemonSocket, options: ProductPrice) -> Result<Printed, Fault> {
     let ProductPrice { id, price, justified: Justified { reason, if_version, terms } } = options;
-    ask_first(daemon, &id, &terms, "product price", |product| repricing(product, price)).await?;
-    let command = SetPrice { request_id: request_id(&terms)?, reason, price, if_version };
-    let answer = give(daemon, &Endpoint::Price.of(&id), &command.request_id, &command).await?;
+    let prompt = |product: &ProductView| price::prompt(product, price, &reason);
+    ask_first(daemon, &id, &terms, "product price", prompt).await?;
+    let command = price::command(&id, price, &reason, if_version, request_id(&terms)?);
+    let answer = give(daemon, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
 
@@ -95,47 +98,13 @@ async fn ask_first(
     id: &str,
     terms: &Terms,
     verb: &str,
-    question: impl Fn(&ProductView) -> String,
+    prompt: impl Fn(&ProductView) -> Prompt,
 ) -> Result<(), Fault> {
     if consent(terms, verb)? == Consent::ToAsk {
         let product = daemon.ask::<ProductView>(&Endpoint::Product.of(id)).await?.view;
-        be_sure(&question(&product))?;
+        be_sure(&prompt(&product))?;
     }
     Ok(())
-}
-
-fn repricing(product: &ProductView, price: Money) -> String {
-    format!(
-        "Change the price of product {} ({}) from {} to {price}? Charges at another price are \
-         refused with {} from then on, and what waits at another one fails: {} held.",
-        printable(&product.prod_id),
-        printable(&product.prod_name),
-        product.price,
-        Code::InvalidInput.as_str(),
-        known(product.held),
-    )
-}
-
-fn withdrawal(product: &ProductView, delta: i64) -> String {
-    format!(
-        "Withdraw {} of product {} ({})? {} unsold, {} of them free.",
-        counted_plainly(delta.unsigned_abs(), "unit"),
-        printable(&product.prod_id),
-        printable(&product.prod_name),
-        counted_plainly(product.stock, "unit"),
-        known(product.free),
-    )
-}
-
-fn removal(product: &ProductView) -> String {
-    format!(
-        "Take product {} ({}) off the shelf? Charges for it are refused with {} from then on; {} \
-         stay unsold.",
-        printable(&product.prod_id),
-        printable(&product.prod_name),
-        Code::NoSuchProduct.as_str(),
-        counted_plainly(product.stock, "unit"),
-    )
 }
 
 fn products(products: &[ProductView]) -> String {

@@ -1,34 +1,27 @@
 //! `seckillctl reload`: has the daemon read its configuration anew, and prints what changed. A
 //! refusal names each fault, or each key that takes a restart.
 
-use protocol::{ConfigChange, Done, Endpoint, Reasoned, ReloadState};
+use protocol::{ConfigChange, Done, ReloadState};
 
 use crate::args::Plain;
+use crate::commands::reload as reloading;
 use crate::exit::Fault;
 use crate::table::{table, text};
-use crate::verbs::command::{give, request_id};
+use crate::verbs::command::{give, given};
 use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::words::{counted_plainly, printable};
 
 /// Reloads.
 pub(crate) async fn run(daemon: &DaemonSocket, options: Plain) -> Result<Printed, Fault> {
     let Plain { reason, terms } = options;
-    let command = Reasoned { request_id: request_id(&terms)?, reason };
-    let answer =
-        give::<ReloadState>(daemon, &Endpoint::Reload.address(), &command.request_id, &command)
-            .await?;
+    let command = reloading::command(given(&terms, reason)?);
+    let answer = give::<ReloadState>(daemon, &command).await?;
     Ok(Printed::fine(answer.print(terms.shape, shown)))
 }
 
 fn shown(done: &Done<ReloadState>) -> String {
-    let ReloadState { generation, changed, products_added, notes } = &done.state;
-    let mut told = match changed.len() {
-        0 => format!("nothing changed, generation {generation} stays in force\n"),
-        count => {
-            let keys = counted_plainly(count as u64, "key");
-            format!("generation {generation} is in force, {keys} changed\n")
-        }
-    };
+    let ReloadState { changed, products_added, notes, .. } = &done.state;
+    let mut told = format!("{}\n", reloading::outcome(&done.state));
     if !changed.is_empty() {
         let columns = [text("KEY"), text("BEFORE"), text("NOW"), text("FROM")];
         told += "\n";

@@ -75,22 +75,22 @@ fn prompt(words: &[&str]) -> (&'static [&'static str], &'static str) {
     let sure = "[y/N] ";
     match words {
         ["pause", "intake"] => {
-            (&["Pause intake of seckilld (profile embedded)?", "1 product", "42003"], sure)
+            (&["Pause intake of seckilld?", "profile embedded", "1 product", "42003"], sure)
         }
-        ["pause", ..] => (&["Pause consumption of seckilld", "2 orders wait now"], sure),
-        ["drain"] => (&["Drain seckilld", "2 orders are decided", "42003"], named),
-        ["shutdown"] => (&["Shut down seckilld", "2 orders stay in the queue"], named),
+        ["pause", ..] => (&["Pause consumption of seckilld", "2 orders in the queue"], sure),
+        ["drain"] => (&["Drain seckilld", "2 orders in the queue", "42003"], named),
+        ["shutdown"] => (&["Shut down seckilld", "2 orders in the queue"], named),
         ["product", "stock", ..] => {
-            (&["Withdraw 50 units of product pid_0001", "60 units unsold, 58 of them free"], sure)
+            (&["Withdraw 50 units from pid_0001", "60 units unsold, 58 of them free"], sure)
         }
         ["product", "price", ..] => {
-            (&["price of product pid_0001", "from 5999.000 to 1290.000", "40005", "2 held"], sure)
+            (&["price of pid_0001", "from 5999.000 to 1290.000", "40005", "2 held"], sure)
         }
-        ["product", ..] => (&["Take product pid_0001", "off the shelf", "60 units", "40007"], sure),
+        ["product", ..] => (&["Take pid_0001 off the shelf", "60 units", "40007"], sure),
         ["dead-letters", "discard", ..] => {
             (&["dead letter 7", "Order order-1 of buyer 152****8881", "discarded"], sure)
         }
-        _ => (&["all dead letters", "2 dead letters in all"], sure),
+        _ => (&["every dead letter", "up to 2 dead letters"], sure),
     }
 }
 

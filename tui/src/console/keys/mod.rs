@@ -17,6 +17,7 @@ pub(crate) use docs::docs;
 pub(crate) use table::TABLE;
 
 use super::model::Screen;
+use super::operations::Operation;
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,17 +47,10 @@ pub(crate) enum Action {
     Copy,
     OtherPane,
     RevealPhone,
-    Intake,
-    Consumption,
-    AddStock,
-    Shelf,
-    CreateProduct,
-    Resend,
-    ResendAll,
-    Discard,
-    Drain,
-    LogLevel,
-    Shutdown,
+    /// Asks before the daemon is changed.
+    Operate(Operation),
+    /// Goes to the line of a question that takes a reason.
+    Reason,
     Yes,
     No,
     Press,
@@ -69,23 +63,9 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// Those that change the daemon. Each has a confirmation, and none is there with `--read-only`.
-    pub(crate) const CHANGING: [Self; 11] = [
-        Self::Intake,
-        Self::Consumption,
-        Self::AddStock,
-        Self::Shelf,
-        Self::CreateProduct,
-        Self::Resend,
-        Self::ResendAll,
-        Self::Discard,
-        Self::Drain,
-        Self::LogLevel,
-        Self::Shutdown,
-    ];
-
-    pub(crate) fn changes_the_daemon(self) -> bool {
-        Self::CHANGING.contains(&self)
+    /// Whether it changes the daemon, behind a question; none does with `--read-only`.
+    pub(crate) const fn changes_the_daemon(self) -> bool {
+        matches!(self, Self::Operate(_))
     }
 }
 

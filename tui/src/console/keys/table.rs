@@ -5,6 +5,7 @@ use crossterm::event::KeyCode;
 
 use super::{Action, Binding, Context, Key};
 use crate::console::model::Screen;
+use crate::console::operations::Operation;
 
 const fn line(
     context: Context,
@@ -28,28 +29,71 @@ const fn k(code: KeyCode) -> Key {
 pub(crate) const TABLE: &[Binding] = {
     use {Action as A, Context as C};
     &[
-        line(C::Switches, A::Intake, &[c('P')], "intake", "pause or resume intake"),
-        line(C::Switches, A::Consumption, &[c('C')], "consumption", "pause or resume consumption"),
         line(
             C::Switches,
-            A::Drain,
+            A::Operate(Operation::Intake),
+            &[c('P')],
+            "intake",
+            "pause or resume intake",
+        ),
+        line(
+            C::Switches,
+            A::Operate(Operation::Consumption),
+            &[c('C')],
+            "consumption",
+            "pause or resume consumption",
+        ),
+        line(
+            C::Switches,
+            A::Operate(Operation::Drain),
             &[c('D')],
             "drain",
             "pause intake, empty the queue; P undoes it",
         ),
-        line(C::Products, A::AddStock, &[c('A')], "add stock", "add or withdraw units"),
-        line(C::Products, A::Shelf, &[c('S')], "shelf", "put it on the shelf, or take it off"),
-        line(C::Products, A::CreateProduct, &[c('N')], "new", "create a product"),
+        line(
+            C::Products,
+            A::Operate(Operation::AddStock),
+            &[c('A')],
+            "add stock",
+            "add or withdraw units",
+        ),
+        line(
+            C::Products,
+            A::Operate(Operation::Shelf),
+            &[c('S')],
+            "shelf",
+            "put it on the shelf, or take it off",
+        ),
+        line(C::Products, A::Operate(Operation::Price), &[c('M')], "price", "change the price"),
+        line(
+            C::Products,
+            A::Operate(Operation::CreateProduct),
+            &[c('N')],
+            "new",
+            "create a product",
+        ),
         line(C::Products, A::Open, &[k(KeyCode::Enter)], "details", "show all of the product"),
-        line(C::Queue, A::Resend, &[c('R')], "resend", "put the dead letter back into the queue"),
         line(
             C::Queue,
-            A::Discard,
+            A::Operate(Operation::Resend),
+            &[c('R')],
+            "resend",
+            "put the dead letter back into the queue",
+        ),
+        line(
+            C::Queue,
+            A::Operate(Operation::Discard),
             &[c('X')],
             "discard",
             "discard the dead letter; its order fails",
         ),
-        line(C::Queue, A::ResendAll, &[c('E')], "resend every", "put every readable one back"),
+        line(
+            C::Queue,
+            A::Operate(Operation::ResendAll),
+            &[c('E')],
+            "resend every",
+            "put every readable one back",
+        ),
         line(
             C::Queue,
             A::OtherPane,
@@ -63,8 +107,15 @@ pub(crate) const TABLE: &[Binding] = {
         line(C::Sorted, A::Sort, &[c('s')], "sort", "sort by the next column"),
         line(C::Sorted, A::Reverse, &[c('r')], "", "reverse the order"),
         line(C::Screens, A::Freeze, &[c(' ')], "freeze", "freeze the display, not the daemon"),
-        line(C::Screens, A::LogLevel, &[c('L')], "log level", "change what is logged"),
-        line(C::Screens, A::Shutdown, &[c('Q')], "", "shut the daemon down"),
+        line(
+            C::Screens,
+            A::Operate(Operation::LogLevel),
+            &[c('L')],
+            "log level",
+            "change what is logged",
+        ),
+        line(C::Screens, A::Operate(Operation::Reload), &[c('U')], "", "reload the configuration"),
+        line(C::Screens, A::Operate(Operation::Shutdown), &[c('Q')], "", "shut the daemon down"),
         line(C::Screens, A::NextScreen, &[k(KeyCode::Tab)], "next screen", "next screen"),
         line(C::Screens, A::PreviousScreen, &[k(KeyCode::BackTab)], "", "screen before"),
         line(C::Screens, A::Go(Screen::Overview), &[c('1')], "", "Overview"),
@@ -111,6 +162,7 @@ pub(crate) const TABLE: &[Binding] = {
             "other button",
             "select the other button",
         ),
+        line(C::Question, A::Reason, &[c('r')], "reason", "type a reason; Enter comes back"),
         line(C::Typing, A::Enter, &[k(KeyCode::Enter)], "take", "take what is typed"),
         line(C::Typing, A::Cancel, &[k(KeyCode::Esc)], "cancel", "leave it"),
         line(

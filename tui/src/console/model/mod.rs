@@ -23,7 +23,9 @@ pub(crate) use input::Input;
 pub(crate) use list::List;
 pub(crate) use orders::{Orders, OrdersFilter};
 pub(crate) use popup::{Details, Field, Form, FormKind, History, Popup, Reveal};
-pub(crate) use question::{ALONE, Button, Dropped, Fact, Patience, QUIET, Question, Seen, Subject};
+pub(crate) use question::{
+    ALONE, Button, Cursor, Dropped, Fact, Patience, QUIET, Question, Seen, Subject,
+};
 
 use super::keys::Context;
 use super::looks::Looks;
@@ -325,7 +327,7 @@ impl Model {
                 &[C::Order, C::Window, C::Moving, C::Anywhere]
             }
             Some(Popup::Help { .. } | Popup::Details(_)) => &[C::Window, C::Moving, C::Anywhere],
-            Some(Popup::Question(asked)) if asked.typed.is_some() => &[C::Typing, C::Anywhere],
+            Some(Popup::Question(asked)) if asked.is_typed_into() => &[C::Typing, C::Anywhere],
             Some(Popup::Form(_)) => &[C::Typing, C::Anywhere],
             Some(Popup::Question(_)) => &[C::Question, C::Anywhere],
         }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use protocol::{DeadLetterView, OrderHistory};
 
 use super::{Input, Question};
-use crate::console::keys::Action;
+use crate::console::operations::Operation;
 
 /// One window.
 #[derive(Debug)]
@@ -66,19 +66,21 @@ pub(crate) struct Form {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FormKind {
     AddStock { prod_id: String },
+    Price { prod_id: String },
     CreateProduct,
     Discard { id: u64 },
     LogLevel,
 }
 
 impl FormKind {
-    /// The action whose question the form leads to.
-    pub(crate) const fn action(&self) -> Action {
+    /// The operation whose question the form leads to.
+    pub(crate) const fn operation(&self) -> Operation {
         match self {
-            Self::AddStock { .. } => Action::AddStock,
-            Self::CreateProduct => Action::CreateProduct,
-            Self::Discard { .. } => Action::Discard,
-            Self::LogLevel => Action::LogLevel,
+            Self::AddStock { .. } => Operation::AddStock,
+            Self::Price { .. } => Operation::Price,
+            Self::CreateProduct => Operation::CreateProduct,
+            Self::Discard { .. } => Operation::Discard,
+            Self::LogLevel => Operation::LogLevel,
         }
     }
 }

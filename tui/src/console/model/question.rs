@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::Input;
-use crate::console::command::Command;
-use crate::console::keys::Action;
+use crate::commands::{Command, Prompt};
+use crate::console::operations::Operation;
 
 /// A question takes its answer only after so long without any key: what is pasted, or repeated by a
 /// key that is held down, comes faster than that.
@@ -41,6 +41,8 @@ pub(crate) enum Subject {
     Daemon,
     /// What is logged.
     LogLevel,
+    /// What the daemon read of its configuration.
+    Configuration,
     /// A product that is there.
     Product(String),
     /// One that isn't yet.
@@ -93,6 +95,22 @@ pub(crate) enum Patience {
     Rested,
 }
 
+/// The line of a question in which an operator may say why.
+#[derive(Debug, Default)]
+pub(crate) struct ReasonLine {
+    pub(crate) input: Input,
+    has_cursor: bool,
+}
+
+/// Where the cursor of a question is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cursor {
+    /// In the line for a reason.
+    Reason,
+    /// Where it is answered.
+    Answer,
+}
+
 /// A question.
 #[derive(Debug)]
 pub(crate) struct Question {
@@ -104,8 +122,10 @@ pub(crate) struct Question {
     /// For what can't be undone: the text that has to be typed, and what was.
     pub(crate) typed: Option<(String, Input)>,
     pub(crate) command: Command,
+    /// The line for a reason; `None` where there is one already, and where a command is repeated.
+    pub(crate) reason: Option<ReasonLine>,
     /// What has to be allowed as long as it stands; `None` where a command is repeated.
-    pub(crate) action: Option<Action>,
+    pub(crate) operation: Option<Operation>,
     pub(crate) subject: Subject,
     pub(crate) facts: Vec<Fact>,
     pub(crate) patience: Patience,
@@ -119,19 +139,17 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    pub(crate) fn new(
-        title: String,
-        lines: Vec<String>,
-        command: Command,
-        subject: Subject,
-    ) -> Self {
+    pub(crate) fn new(prompt: Prompt, command: Command, subject: Subject) -> Self {
+        let Prompt { title, lines } = prompt;
+        let takes_reason = command.lacks_reason() && subject != Subject::Repeat;
         Self {
             title,
             lines,
             focus: Button::No,
             typed: None,
             command,
-            action: None,
+            reason: takes_reason.then(ReasonLine::default),
+            operation: None,
             subject,
             facts: Vec::new(),
             patience: Patience::New,
@@ -140,6 +158,41 @@ impl Question {
             seen: Cell::new(Seen::Nothing),
             in_sight: None,
         }
+    }
+
+    /// Whether keys are letters of a line: a name that has to be typed, or a reason.
+    pub(crate) fn is_typed_into(&self) -> bool {
+        self.typed.is_some() || self.reason_line().is_some()
+    }
+
+    /// The reason while it is being typed.
+    pub(crate) fn reason_line(&self) -> Option<&Input> {
+        self.reason.as_ref().filter(|line| line.has_cursor).map(|line| &line.input)
+    }
+
+    /// The line that the letters go to.
+    pub(crate) fn line_mut(&mut self) -> Option<&mut Input> {
+        match &mut self.reason {
+            Some(line) if line.has_cursor => Some(&mut line.input),
+            _ => self.typed.as_mut().map(|(_, input)| input),
+        }
+    }
+
+    /// Puts the cursor into the line for a reason, or takes it out.
+    pub(crate) fn move_cursor(&mut self, to: Cursor) {
+        if let Some(line) = &mut self.reason {
+            line.has_cursor = to == Cursor::Reason;
+        }
+    }
+
+    /// The command with the reason that was typed.
+    pub(crate) fn into_command(self) -> Command {
+        let mut command = self.command;
+        let reason = self.reason.map(|line| line.input.text().trim().to_owned());
+        if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+            command.because(&reason);
+        }
+        command
     }
 
     /// Waits anew; a yes that isn't carried out yet never is.

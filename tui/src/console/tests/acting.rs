@@ -3,7 +3,7 @@
 use protocol::{DrainView, EpochMs, Line, Snapshot, SwitchView};
 
 use super::fixtures::{AT, connected, dead_letters, keys, operator, settle};
-use crate::console::command::Command;
+use crate::commands::Command;
 use crate::console::model::Model;
 use crate::console::msg::{Ask, Effect, Msg};
 use crate::console::update::update;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::fixtures::{connected, operator, press, sale};
 use crate::console::keys::{Action, Context, TABLE, bindings, docs};
 use crate::console::model::{Model, Screen};
+use crate::console::operations::Operation;
 
 /// Every combination of contexts that a console can be in.
 fn reachable() -> Vec<Vec<Context>> {
@@ -48,8 +49,8 @@ fn every_action_has_a_key_and_words() {
         assert!(!binding.what.is_empty(), "{:?}", binding.action);
     }
     let bound: HashSet<Action> = TABLE.iter().map(|binding| binding.action).collect();
-    for action in Action::CHANGING {
-        assert!(bound.contains(&action), "{action:?}");
+    for operation in Operation::ALL {
+        assert!(bound.contains(&Action::Operate(operation)), "{operation:?}");
     }
     for screen in Screen::ALL {
         assert!(bound.contains(&Action::Go(screen)), "{screen:?}");

@@ -136,8 +136,18 @@ fn the_wheel_answers_nothing_and_touches_no_form() {
 #[test]
 fn a_small_screen_says_why_in_help_and_hints() {
     let model = console(sale());
-    assert_eq!(blocked(&model, crate::console::keys::Action::Intake), None);
+    assert_eq!(
+        blocked(
+            &model,
+            crate::console::keys::Action::Operate(crate::console::operations::Operation::Intake)
+        ),
+        None
+    );
     drawn(&model, 40, 10);
-    let why = blocked(&model, crate::console::keys::Action::Intake).unwrap();
+    let why = blocked(
+        &model,
+        crate::console::keys::Action::Operate(crate::console::operations::Operation::Intake),
+    )
+    .unwrap();
     assert!(why.contains("60x20"), "{why}");
 }

@@ -16,6 +16,7 @@ use super::fixtures::{
 use crate::console::keys::Action;
 use crate::console::model::{Access, Connection, Model, Popup, Screen, Subject};
 use crate::console::msg::{Ask, Effect, Msg, Outcome};
+use crate::console::operations::Operation;
 use crate::console::rows;
 use crate::console::update::{blocked, update};
 
@@ -238,19 +239,29 @@ fn what_may_not_be_done_says_why() {
         ..sale()
     };
     for (state, you, action, why) in [
-        (sale(), onlooker(), Action::Intake, "group seckill-operators"),
-        (gateway_only.clone(), operator(), Action::Consumption, "no order role"),
-        (gateway_only, operator(), Action::AddStock, "no order role"),
-        (order_only, operator(), Action::Drain, "no gateway role"),
-        (sale(), operator(), Action::Resend, "no dead letter is marked"),
-        (Snapshot { products: Vec::new(), ..sale() }, operator(), Action::Shelf, "no product"),
+        (sale(), onlooker(), Action::Operate(Operation::Intake), "group seckill-operators"),
+        (
+            gateway_only.clone(),
+            operator(),
+            Action::Operate(Operation::Consumption),
+            "no order role",
+        ),
+        (gateway_only, operator(), Action::Operate(Operation::AddStock), "no order role"),
+        (order_only, operator(), Action::Operate(Operation::Drain), "no gateway role"),
+        (sale(), operator(), Action::Operate(Operation::Resend), "no dead letter is marked"),
+        (
+            Snapshot { products: Vec::new(), ..sale() },
+            operator(),
+            Action::Operate(Operation::Shelf),
+            "no product",
+        ),
     ] {
         let model = connected(state, you);
         let told = blocked(&model, action).unwrap_or_default();
         assert!(told.contains(why), "{action:?}: {told}");
     }
     let model = connected(sale(), operator());
-    assert_eq!(blocked(&model, Action::Intake), None);
+    assert_eq!(blocked(&model, Action::Operate(Operation::Intake)), None);
     assert_eq!(blocked(&connected(sale(), onlooker()), Action::Sort), None);
 }
 
@@ -271,7 +282,7 @@ fn permission_is_that_of_the_newest_stream() {
     let mut model = connected(sale(), onlooker());
     assert_eq!(model.you.as_ref().unwrap().permission, Permission::View);
     line(&mut model, Line::Snapshot { snapshot: Box::new(sale()), you: operator() });
-    assert_eq!(blocked(&model, Action::Intake), None);
+    assert_eq!(blocked(&model, Action::Operate(Operation::Intake)), None);
 }
 
 #[test]

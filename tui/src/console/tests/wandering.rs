@@ -10,7 +10,7 @@ use ratatui::buffer::Buffer;
 
 use super::acting::{change, commands, console, drained, switched};
 use super::fixtures::{WIDE, drawn, keys, lines_of, operator, pass, sale};
-use crate::console::command::Command;
+use crate::commands::Command;
 use crate::console::model::{ALONE, Model, QUIET, Screen, Subject};
 use crate::console::msg::Msg;
 use crate::console::rows;
@@ -72,8 +72,13 @@ fn step() -> BoxedStrategy<Step> {
         "Py",
         "Sy<Enter>",
         "Dseckilld<Enter>",
+        "Prwhy<Enter>",
+        "D<Tab>why<Tab>seckilld<Enter>",
+        "2M1290<Enter>x<Enter>",
+        "U",
     ]);
-    let answers = select(vec!["y", "<Tab><Enter>", "<Tab>", "<Enter>", "seckilld", "yy"]);
+    let answers =
+        select(vec!["y", "<Tab><Enter>", "<Tab>", "<Enter>", "seckilld", "yy", "r", "rno<Enter>"]);
     let width = select(vec![1, 40, 59, 60, 61, 80, 100, 120, 200]);
     let height = select(vec![1, 10, 19, 20, 24, 40, 50]);
     prop_oneof![
@@ -188,6 +193,9 @@ impl Bench {
         let shown = bare(&windowed(&lines_of(screen)));
         for sentence in text {
             assert!(shown.contains(&bare(sentence)), "{sentence:?} isn't in\n{shown}");
+        }
+        if let Some(reason) = command.body["reason"].as_str() {
+            assert!(shown.contains(&bare(&format!("Reason: {reason}"))), "{reason:?}: {shown}");
         }
         assert!(QUIET <= self.quiet_before, "{command:?} after {:?}", self.quiet_before);
         assert!(ALONE <= self.quiet, "{command:?} with others: {:?}", self.quiet);

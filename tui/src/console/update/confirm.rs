@@ -1,160 +1,76 @@
-//! The questions before the daemon is changed: each names the object, the effect and how many it
-//! touches, and holds the command as it will be sent.
+//! The questions before the daemon is changed. Their words and commands are `commands`'; here they
+//! get their number, what they are about, and the name that has to be typed.
+//!
+//! The number is taken when the question is put, not when it is answered: a command that is given
+//! again after a lost answer is the same command.
 
-use protocol::{CreateProduct, DeadLetterView, Endpoint, ProductView, Snapshot};
+use protocol::{CreateProduct, DeadLetterView, Money, ProductView, Snapshot};
 
-use super::gate::{place, switch};
-use crate::console::command::{Command, Shelf};
+use crate::commands::shelf::ShelfChange;
+use crate::commands::switch::Switch;
+use crate::commands::{
+    Given, create_product as creating, discard as discarding, log_level as level, price as pricing,
+    reload as reloading, resend as resending, shelf as shelving, shutdown as stopping,
+    stock as stocking,
+};
 use crate::console::model::{Input, Model, Question, Subject};
-use crate::words::{counted, grouped, known_count, known_text, printable, signed};
 
 /// For what one mustn't do by habit: the daemon's name has to be typed.
 fn by_name(name: &str, question: Question) -> Question {
     Question { typed: Some((name.to_owned(), Input::default())), ..question }
 }
 
-fn waiting(snapshot: &Snapshot) -> String {
-    match snapshot.queue.lag_messages {
-        Some(count) => format!("{} in the queue", counted(count, "order")),
-        None => "it isn't known how many orders wait in the queue".to_owned(),
-    }
-}
-
-fn on_sale(snapshot: &Snapshot) -> String {
-    let count = snapshot.products.iter().filter(|product| product.on_shelf).count();
-    let rate = snapshot.gateway.as_ref().map_or(0, |gateway| gateway.charge_rate.last_1s);
-    let count = u64::try_from(count).unwrap_or(u64::MAX);
-    format!("{} on the shelf, {} charges in the last second", counted(count, "product"), rate)
+/// A fresh number. A reason may be typed into the question.
+fn given(model: &mut Model) -> Given {
+    Given { request_id: model.ids.take(), reason: None }
 }
 
 pub(super) fn intake(model: &mut Model, snapshot: &Snapshot) -> Question {
-    let (id, controls) = (model.ids.take(), &snapshot.controls);
-    let name = printable(&snapshot.name);
-    let now = format!("Now: intake is {}.", switch(controls.intake.as_ref(), "open"));
-    if controls.intake.as_ref().is_some_and(|switch| switch.paused) {
-        let mut lines = vec![now, "Buyers can order again.".to_owned()];
-        lines.extend(end_of_drain(snapshot));
-        lines.push(format!("Touches: {}.", on_sale(snapshot)));
-        let command =
-            Command::switch(Endpoint::ResumeIntake, "resume intake", controls.generation, id);
-        return Question::new(
-            format!("Resume intake of {name}?"),
-            lines,
-            command,
-            Subject::Switches,
-        );
-    }
-    let lines = vec![
-        now,
-        "New orders are refused (code 42003) until intake is resumed.".to_owned(),
-        "Orders already accepted are decided as usual.".to_owned(),
-        format!("Touches: {}.", on_sale(snapshot)),
-    ];
-    let command = Command::switch(Endpoint::PauseIntake, "pause intake", controls.generation, id);
-    Question::new(format!("Pause intake of {name}?"), lines, command, Subject::Switches)
-}
-
-fn end_of_drain(snapshot: &Snapshot) -> Option<String> {
-    snapshot.controls.drain.as_ref().map(|_| "It ends the drain.".to_owned())
+    let is_paused = snapshot.controls.intake.as_ref().is_some_and(|switch| switch.paused);
+    switched(model, snapshot, if is_paused { Switch::ResumeIntake } else { Switch::PauseIntake })
 }
 
 pub(super) fn consumption(model: &mut Model, snapshot: &Snapshot) -> Question {
-    let (id, controls) = (model.ids.take(), &snapshot.controls);
-    let name = printable(&snapshot.name);
-    let state = switch(controls.consumption.as_ref(), "running");
-    let now = format!("Now: consumption is {state}.");
-    if controls.consumption.as_ref().is_some_and(|switch| switch.paused) {
-        let lines = vec![
-            now,
-            "Orders are taken from the queue and decided again.".to_owned(),
-            format!("Touches: {}.", waiting(snapshot)),
-        ];
-        let endpoint = Endpoint::ResumeConsumption;
-        let command = Command::switch(endpoint, "resume consumption", controls.generation, id);
-        let title = format!("Resume consumption of {name}?");
-        return Question::new(title, lines, command, Subject::Switches);
-    }
-    let mut lines = vec![
-        now,
-        "Orders stay in the queue, and their buyers stay \"queueing\".".to_owned(),
-        "Intake goes on: the queue grows until consumption is resumed.".to_owned(),
-    ];
-    lines.extend(end_of_drain(snapshot));
-    lines.push(format!("Touches: {}, and those that come.", waiting(snapshot)));
-    let endpoint = Endpoint::PauseConsumption;
-    let command = Command::switch(endpoint, "pause consumption", controls.generation, id);
-    Question::new(format!("Pause consumption of {name}?"), lines, command, Subject::Switches)
+    let is_paused = snapshot.controls.consumption.as_ref().is_some_and(|switch| switch.paused);
+    let (resume, pause) = (Switch::ResumeConsumption, Switch::PauseConsumption);
+    switched(model, snapshot, if is_paused { resume } else { pause })
 }
 
 pub(super) fn drain(model: &mut Model, snapshot: &Snapshot) -> Question {
-    let controls = &snapshot.controls;
-    let lines = vec![
-        format!(
-            "Now: intake is {}, consumption is {}.",
-            switch(controls.intake.as_ref(), "open"),
-            switch(controls.consumption.as_ref(), "running")
-        ),
-        "Intake is paused (code 42003); consumption goes on until nothing waits.".to_owned(),
-        "The daemon stays up; resuming intake undoes it.".to_owned(),
-        format!("Touches: {}; {}.", waiting(snapshot), on_sale(snapshot)),
-    ];
-    let command = Command::switch(Endpoint::Drain, "drain", controls.generation, model.ids.take());
-    let title = format!("Drain {}?", printable(&snapshot.name));
-    by_name(&snapshot.name, Question::new(title, lines, command, Subject::Switches))
+    by_name(&snapshot.name, switched(model, snapshot, Switch::Drain))
+}
+
+fn switched(model: &mut Model, snapshot: &Snapshot, switch: Switch) -> Question {
+    let command = switch.command(snapshot.controls.generation, given(model));
+    Question::new(switch.prompt(snapshot), command, Subject::Switches)
 }
 
 pub(super) fn shutdown(model: &mut Model, snapshot: &Snapshot) -> Question {
-    let in_flight = snapshot.gateway.as_ref().map_or(0, |gateway| gateway.in_flight);
-    let (name, phase) = (printable(&snapshot.name), snapshot.phase.as_str());
-    let lines = vec![
-        format!("Now: {name} is {phase}, process {}.", snapshot.pid),
-        "The process ends in order: what is in flight is answered first.".to_owned(),
-        "Nothing is sold until it is started again; what is queued stays.".to_owned(),
-        format!("Touches: {} in flight, {}.", counted(in_flight, "request"), waiting(snapshot)),
-    ];
-    let command = Command::shutdown("shut down", model.ids.take());
-    let title = format!("Shut {name} down?");
-    by_name(&snapshot.name, Question::new(title, lines, command, Subject::Daemon))
+    let command = stopping::command(given(model));
+    let question = Question::new(stopping::prompt(snapshot), command, Subject::Daemon);
+    by_name(&snapshot.name, question)
 }
 
-/// What a product is now: its name, where it is, what it costs, what is left of it.
-fn now(product: &ProductView) -> String {
-    format!(
-        "Now: {}, {} at {}, stock {}.",
-        printable(&product.prod_name),
-        place(product.on_shelf),
-        product.price,
-        grouped(product.stock)
-    )
+pub(super) fn reload(model: &mut Model, snapshot: &Snapshot) -> Question {
+    let command = reloading::command(given(model));
+    Question::new(reloading::prompt(snapshot), command, Subject::Configuration)
 }
 
 pub(super) fn shelf(model: &mut Model, product: &ProductView) -> Question {
-    let id = printable(&product.prod_id);
-    let held = known_count(product.held);
+    let (to, if_version) = match product.on_shelf {
+        true => (ShelfChange::Off, None),
+        false => (ShelfChange::On, Some(product.version)),
+    };
+    let command = shelving::command(&product.prod_id, to, if_version, given(model));
     let subject = Subject::Product(product.prod_id.clone());
-    if product.on_shelf {
-        let lines = vec![
-            now(product),
-            "Charges are refused (code 40007) until it is back.".to_owned(),
-            format!("Touches: {} unsold; {held} held are decided as usual.", units(product.stock)),
-        ];
-        let what = format!("take {id} off the shelf");
-        let command = Command::shelf(&product.prod_id, Shelf::Off, &what, model.ids.take());
-        return Question::new(format!("Take {id} off the shelf?"), lines, command, subject);
-    }
-    let lines = vec![
-        now(product),
-        format!("It can be charged at {} from now on.", product.price),
-        format!("Touches: {} to sell.", units(product.stock)),
-    ];
-    let what = format!("put {id} on the shelf");
-    let to = Shelf::On { shown_version: product.version };
-    let command = Command::shelf(&product.prod_id, to, &what, model.ids.take());
-    Question::new(format!("Put {id} on the shelf?"), lines, command, subject)
+    Question::new(shelving::prompt(product, to), command, subject)
 }
 
-fn units(count: u64) -> String {
-    counted(count, "unit")
+/// The product as it is now.
+fn found(model: &Model, prod_id: &str) -> Result<ProductView, String> {
+    let products = model.live.as_ref().map_or(&[][..], |snapshot| &snapshot.products);
+    let product = products.iter().find(|product| product.prod_id == prod_id);
+    product.cloned().ok_or_else(|| "the product isn't there any more".to_owned())
 }
 
 /// The error says why so many can't be withdrawn.
@@ -164,99 +80,63 @@ pub(super) fn add_stock(
     delta: i64,
     reason: &str,
 ) -> Result<Question, String> {
-    let products = model.live.as_ref().map_or(&[][..], |snapshot| &snapshot.products);
-    let product = products.iter().find(|product| product.prod_id == prod_id);
-    let Some(product) = product else { return Err("the product isn't there any more".to_owned()) };
-    let Some(after) = product.stock.checked_add_signed(delta) else {
-        return Err(format!("only {} are unsold", grouped(product.stock)));
-    };
-    let id = printable(prod_id);
-    let (verb, count) = if delta < 0 { ("Withdraw", "from") } else { ("Add", "to") };
-    let how_many = units(delta.unsigned_abs());
-    let lines = vec![
-        now(product),
-        format!("Then: stock {} {} = {}.", grouped(product.stock), signed(delta), grouped(after)),
-        "What is sold meanwhile counts on top.".to_owned(),
-        format!("Reason: {}", printable(reason)),
-    ];
-    let what = format!("{} {how_many} {count} {id}", verb.to_lowercase());
-    let command = Command::add_stock(prod_id, delta, reason, &what, model.ids.take());
-    let title = format!("{verb} {how_many} {count} {id}?");
-    Ok(Question::new(title, lines, command, Subject::Product(prod_id.to_owned())))
+    let product = found(model, prod_id)?;
+    if let Some(shortage) = stocking::shortage(&product, delta) {
+        return Err(shortage);
+    }
+    let command = stocking::command(prod_id, delta, reason, None, model.ids.take());
+    let prompt = stocking::prompt(&product, delta, reason);
+    Ok(Question::new(prompt, command, Subject::Product(prod_id.to_owned())))
+}
+
+/// The error says that it costs so much already.
+pub(super) fn price(
+    model: &mut Model,
+    prod_id: &str,
+    price: Money,
+    reason: &str,
+) -> Result<Question, String> {
+    let product = found(model, prod_id)?;
+    if product.price == price {
+        return Err("it costs that already".to_owned());
+    }
+    let command = pricing::command(prod_id, price, reason, None, model.ids.take());
+    let prompt = pricing::prompt(&product, price, reason);
+    Ok(Question::new(prompt, command, Subject::Product(prod_id.to_owned())))
 }
 
 pub(super) fn create_product(model: &mut Model, mut product: CreateProduct) -> Question {
     product.request_id = model.ids.take();
-    let id = printable(&product.prod_id);
-    let lines = vec![
-        format!("{}, price {}.", printable(&product.prod_name), product.price),
-        format!("Touches: {} to sell; off the shelf until S.", units(product.stock.into())),
-    ];
-    let command = Command::create_product(&format!("create product {id}"), &product);
-    let subject = Subject::NewProduct(product.prod_id);
-    Question::new(format!("Create product {id}?"), lines, command, subject)
+    let (command, prompt) = (creating::command(&product), creating::prompt(&product));
+    Question::new(prompt, command, Subject::NewProduct(product.prod_id))
 }
 
 pub(super) fn resend(model: &mut Model, letter: &DeadLetterView) -> Question {
-    let lines = vec![
-        format!("Set aside as {}.", printable(&letter.reason)),
-        format!("Order {}.", letter.order_id.as_deref().map_or_else(String::new, printable)),
-        "Touches: 1 dead letter; it goes back into the queue and is decided.".to_owned(),
-    ];
-    let what = format!("resend dead letter {}", letter.id);
-    let command = Command::resend(letter.id, &what, model.ids.take());
-    let title = format!("Resend dead letter {}?", letter.id);
-    Question::new(title, lines, command, Subject::Letter(letter.id))
+    let command = resending::one(letter.id, given(model));
+    Question::new(resending::prompt_of_one(letter), command, Subject::Letter(letter.id))
 }
 
 /// About those that there were when the list was loaded, though not all of them may be on the
-/// screen: on a bad night more come each second.
+/// screen.
 pub(super) fn resend_all(model: &mut Model, newest: u64) -> Question {
-    let mut lines = vec![
-        "Those that hold a readable order go back into the queue, at a capped rate.".to_owned(),
-        format!(
-            "Touches: up to {}, up to no. {newest}.",
-            counted(model.dead_letters.total, "dead letter")
-        ),
-        "What is set aside after them is left alone.".to_owned(),
-    ];
+    let command = resending::every(Some(newest), None, given(model));
+    let mut prompt = resending::prompt_of_every(model.dead_letters.total, Some(newest));
     if !model.dead_letters.list.filter.is_empty() {
-        lines.push("Those that the filter hides are touched as well.".to_owned());
+        prompt.lines.push("Those that the filter hides are touched as well.".to_owned());
     }
-    let what = format!("resend every dead letter up to {newest}");
-    let command = Command::resend_all(newest, &what, model.ids.take());
-    let title = "Resend every dead letter?".to_owned();
-    Question::new(title, lines, command, Subject::Letters)
+    Question::new(prompt, command, Subject::Letters)
 }
 
 pub(super) fn discard(model: &mut Model, id: u64, reason: &str) -> Question {
+    let command = discarding::command(id, reason, model.ids.take());
     let rows = model.dead_letters.rows.as_deref().unwrap_or_default();
     let letter = rows.iter().find(|letter| letter.id == id);
-    let whose = letter.and_then(|letter| {
-        let order_id = letter.order_id.as_deref()?;
-        let [user, product] =
-            [&letter.user, &letter.prod_id].map(|text| known_text(text.as_deref()));
-        Some(format!("Order {} of buyer {user}, product {product}.", printable(order_id)))
-    });
-    let lines = vec![
-        whose.unwrap_or_else(|| "It holds no readable order.".to_owned()),
-        "Its hold ends and its order fails (discarded). It can't be undone.".to_owned(),
-        "Touches: 1 dead letter.".to_owned(),
-        format!("Reason: {}", printable(reason)),
-    ];
-    let what = format!("discard dead letter {id}");
-    let command = Command::discard(id, reason, &what, model.ids.take());
-    Question::new(format!("Discard dead letter {id}?"), lines, command, Subject::Letter(id))
+    Question::new(discarding::prompt(id, letter, reason), command, Subject::Letter(id))
 }
 
-pub(super) fn log_level(model: &mut Model, level: &str) -> Question {
-    let now = model.live.as_ref().map(|snapshot| printable(&snapshot.log_level));
-    let lines = vec![
-        format!("Now: {}", now.unwrap_or_default()),
-        "Touches: the daemon's log only, until its next start.".to_owned(),
-    ];
-    let what = format!("log at {}", printable(level));
-    let command = Command::log_level(level, &what, model.ids.take());
-    let title = format!("Log at {}?", printable(level));
-    Question::new(title, lines, command, Subject::LogLevel)
+pub(super) fn log_level(model: &mut Model, level: &str) -> Result<Question, String> {
+    let given = given(model);
+    let Some(snapshot) = &model.live else { return Err("no state yet".to_owned()) };
+    let prompt = level::prompt(level, snapshot);
+    Ok(Question::new(prompt, level::command(level, given), Subject::LogLevel))
 }

@@ -1,7 +1,7 @@
 //! Forms: what has to be filled in before a question can be put, and whether it makes sense. The
 //! daemon judges again; this only spares the way.
 
-use protocol::{CreateProduct, Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX};
+use protocol::{CreateProduct, Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProductView};
 
 use super::{actions, confirm, gate};
 use crate::console::model::{Field, Form, FormKind, Input, Model, Popup, Question};
@@ -20,6 +20,17 @@ pub(super) fn add_stock(prod_id: &str) -> Popup {
         format!("Add stock to {prod_id}"),
         vec![
             field("Units", "50 adds, -50 withdraws unsold units", ""),
+            field("Reason", "for the audit log", ""),
+        ],
+    )
+}
+
+pub(super) fn price(product: &ProductView) -> Popup {
+    form(
+        FormKind::Price { prod_id: product.prod_id.clone() },
+        format!("Price of {}", product.prod_id),
+        vec![
+            field("Price", "such as 5999.000", &product.price.to_string()),
             field("Reason", "for the audit log", ""),
         ],
     )
@@ -64,13 +75,13 @@ pub(super) fn enter(model: &mut Model, mut form: Form) -> Popup {
         form.focus = empty;
         return Popup::Form(form);
     }
-    let action = form.kind.action();
-    let put = match actions::forbidden(model, action) {
+    let operation = form.kind.operation();
+    let put = match actions::forbidden(model, operation) {
         Some(why) => Err((form.focus, why)),
         None => question(model, &form),
     };
     let put = put.and_then(|question| {
-        gate::put(model, action, question).map_err(|fault| (form.focus, fault))
+        gate::put(model, operation, question).map_err(|fault| (form.focus, fault))
     });
     match put {
         Ok(popup) => popup,
@@ -86,20 +97,24 @@ fn question(model: &mut Model, form: &Form) -> Result<Question, (usize, String)>
             let delta = delta(text(0)).map_err(|fault| (0, fault))?;
             confirm::add_stock(model, prod_id, delta, text(1)).map_err(|fault| (0, fault))
         }
+        FormKind::Price { prod_id } => {
+            let price = price_of(text(0)).map_err(|fault| (0, fault))?;
+            confirm::price(model, prod_id, price, text(1)).map_err(|fault| (0, fault))
+        }
         FormKind::CreateProduct => {
             let product = CreateProduct {
                 request_id: String::new(),
                 reason: None,
                 prod_id: id(text(0)).map_err(|fault| (0, fault))?,
                 prod_name: name(text(1)).map_err(|fault| (1, fault))?,
-                price: price(text(2)).map_err(|fault| (2, fault))?,
+                price: price_of(text(2)).map_err(|fault| (2, fault))?,
                 stock: units(text(3)).map_err(|fault| (3, fault))?,
                 on_shelf: false,
             };
             Ok(confirm::create_product(model, product))
         }
         FormKind::Discard { id } => Ok(confirm::discard(model, *id, text(0))),
-        FormKind::LogLevel => Ok(confirm::log_level(model, text(0))),
+        FormKind::LogLevel => confirm::log_level(model, text(0)).map_err(|fault| (0, fault)),
     }
 }
 
@@ -128,7 +143,7 @@ fn within(text: &str, chars_max: usize) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn price(text: &str) -> Result<Money, String> {
+fn price_of(text: &str) -> Result<Money, String> {
     match Money::parse(text) {
         Ok(price) if 0 < price.milli() => Ok(price),
         Ok(_) => Err("above 0".to_owned()),

@@ -4,48 +4,56 @@
 //!
 //! A question stands only as long as what it is based on: when that has changed, it is withdrawn.
 
-use protocol::{EpochMs, Severity, Snapshot, SwitchView};
+use protocol::{EpochMs, Severity, Snapshot};
 
 use super::actions::forbidden;
+use crate::commands::place;
+use crate::commands::switch::in_words as switch_in_words;
 use crate::console::keys::Action;
 use crate::console::model::{
     ALONE, Dropped, Fact, HEIGHT_MIN, Model, Pane, Patience, Popup, QUIET, Question, Seen, Subject,
     WIDTH_MIN,
 };
+use crate::console::operations::{Object, Operation};
 use crate::console::rows;
 use crate::words::narrow::clock;
 use crate::words::{grouped, in_words, known_count, printable, signed};
 
-/// Why the action's object isn't in sight, so that nothing may be done to it; `None` when it is.
-pub(super) fn unseen(model: &Model, action: Action) -> Option<String> {
-    use Action as A;
+/// Why the operation's object isn't in sight, so that nothing may be done to it; `None` when it is.
+pub(super) fn unseen(model: &Model, operation: Operation) -> Option<String> {
     if model.drawn.get().is_none() {
         return Some("the screen isn't drawn yet".to_owned());
     }
     if model.is_small() {
         return Some(format!("the screen is too small: it takes {WIDTH_MIN}x{HEIGHT_MIN}"));
     }
-    let unseen = match action {
-        A::AddStock | A::Shelf => match rows::marked_product(model) {
+    let unseen = match operation.object() {
+        Object::Product => match rows::marked_product(model) {
             None => "no product is marked on the screen",
             Some(_) => return None,
         },
-        A::Resend | A::Discard => match rows::marked_dead_letter(model) {
+        Object::Letter => match rows::marked_dead_letter(model) {
             None if model.pane == Pane::Queues => {
                 "the mark is on a queue: h or l takes it to the dead letters"
             }
             None => "no dead letter is marked on the screen",
             Some(_) => return None,
         },
-        A::ResendAll if model.dead_letters.newest.is_none() => "the dead letters aren't loaded yet",
-        _ => return None,
+        Object::Letters if model.dead_letters.newest.is_none() => {
+            "the dead letters aren't loaded yet"
+        }
+        Object::Letters | Object::Daemon => return None,
     };
     Some(unseen.to_owned())
 }
 
-/// Makes it the question of this action, based on the state as it is.
-pub(super) fn put(model: &Model, action: Action, mut question: Question) -> Result<Popup, String> {
-    question.action = Some(action);
+/// Makes it the question of this operation, based on the state as it is.
+pub(super) fn put(
+    model: &Model,
+    operation: Operation,
+    mut question: Question,
+) -> Result<Popup, String> {
+    question.operation = Some(operation);
     question.facts = facts(model, &question.subject)?;
     Ok(Popup::Question(Box::new(question)))
 }
@@ -75,7 +83,9 @@ pub(super) fn hears(model: &mut Model, action: Option<Action>) -> bool {
         return false;
     }
     let leaves = matches!(action, Some(A::No | A::Cancel));
-    let answers = leaves || matches!(action, Some(A::Yes | A::Press | A::Enter));
+    // In the line for a reason Enter and Esc only go back to where it is answered.
+    let answers = question.reason_line().is_none()
+        && (leaves || matches!(action, Some(A::Yes | A::Press | A::Enter)));
     let hears = match (question.seen.get(), question.patience) {
         (Seen::Whole, Patience::Rested) => true,
         (Seen::Whole, Patience::Touched) => !answers,
@@ -150,7 +160,7 @@ pub(super) fn withdraw(model: &mut Model) {
 
 /// What has changed since the question was put; `None` when nothing of what it is based on has.
 fn changed(model: &Model, question: &Question) -> Option<String> {
-    if let Some(why) = forbidden(model, question.action?) {
+    if let Some(why) = forbidden(model, question.operation?) {
         return Some(why);
     }
     let now = match facts(model, &question.subject) {
@@ -182,6 +192,10 @@ fn facts(model: &Model, subject: &Subject) -> Result<Vec<Fact>, String> {
         Subject::Daemon | Subject::Repeat => {}
         Subject::Switches => facts.extend(of_switches(snapshot)),
         Subject::LogLevel => facts.push(fact("the log level", printable(&snapshot.log_level))),
+        Subject::Configuration => {
+            let generation = snapshot.config.generation;
+            facts.push(fact("the configuration's generation", grouped(generation)));
+        }
         Subject::Product(id) => facts.extend(of_product(snapshot, id)?),
         Subject::NewProduct(id) => {
             if snapshot.products.iter().any(|product| product.prod_id == *id) {
@@ -207,8 +221,8 @@ fn of_switches(snapshot: &Snapshot) -> Vec<Fact> {
     let controls = &snapshot.controls;
     let drain = controls.drain.as_ref().map(|drain| drain.since);
     vec![
-        fact("intake", switch(controls.intake.as_ref(), "open")),
-        fact("consumption", switch(controls.consumption.as_ref(), "running")),
+        fact("intake", switch_in_words(controls.intake.as_ref(), "open")),
+        fact("consumption", switch_in_words(controls.consumption.as_ref(), "running")),
         fact("the drain", drain.map_or_else(|| "not asked for".to_owned(), asked_for)),
         // Paused and resumed between two looks, they are as they were, and yet others.
         fact("the switches' generation", known_count(controls.generation)),
@@ -217,17 +231,6 @@ fn of_switches(snapshot: &Snapshot) -> Vec<Fact> {
 
 fn asked_for(since: EpochMs) -> String {
     format!("under way since {}", clock(since))
-}
-
-/// A switch in words: `open`, `paused by alice at 14:28:20Z`.
-pub(super) fn switch(switch: Option<&SwitchView>, on: &str) -> String {
-    let Some(switch) = switch else { return "no part of this process".to_owned() };
-    if !switch.paused {
-        return on.to_owned();
-    }
-    let by = switch.by.as_ref().map(|by| format!(" by {}", printable(by))).unwrap_or_default();
-    let at = switch.since.map(|since| format!(" at {}", clock(since))).unwrap_or_default();
-    format!("paused{by}{at}")
 }
 
 fn of_product(snapshot: &Snapshot, id: &str) -> Result<Vec<Fact>, String> {
@@ -239,11 +242,6 @@ fn of_product(snapshot: &Snapshot, id: &str) -> Result<Vec<Fact>, String> {
         fact("its place", place(product.on_shelf)),
         fact("the sum of the units added", signed(product.added)),
     ])
-}
-
-/// Where a product is, in words.
-pub(super) const fn place(on_shelf: bool) -> &'static str {
-    if on_shelf { "on the shelf" } else { "off the shelf" }
 }
 
 fn of_letter(model: &Model, id: u64) -> Result<Vec<Fact>, String> {

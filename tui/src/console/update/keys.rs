@@ -9,6 +9,7 @@ use crate::console::model::{
     Access, Connection, Details, History, Input, Model, Pane, Popup, Reveal, Screen,
 };
 use crate::console::msg::Effect;
+use crate::console::operations::Operation;
 use crate::console::rows;
 
 pub(super) fn on_key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
@@ -48,7 +49,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         | A::PageDown
         | A::Top
         | A::Bottom => return moving::scroll(model, action),
-        A::Yes | A::No | A::Press | A::OtherButton => return popups::question(model, action),
+        A::Yes | A::No | A::Press | A::OtherButton | A::Reason => {
+            return popups::question(model, action);
+        }
         A::Enter | A::Cancel | A::NextField | A::PreviousField | A::Clear => {
             return popups::typing(model, action);
         }
@@ -71,30 +74,18 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 Pane::Queues => Pane::DeadLetters,
             };
         }
-        A::Intake
-        | A::Consumption
-        | A::AddStock
-        | A::Shelf
-        | A::CreateProduct
-        | A::Resend
-        | A::ResendAll
-        | A::Discard
-        | A::Drain
-        | A::LogLevel
-        | A::Shutdown => {
-            change(model, action);
-        }
+        A::Operate(operation) => ask_first(model, operation),
     }
     Vec::new()
 }
 
 /// Opens what asks before the daemon is changed, or says why it can't be. With `--read-only` the
 /// keys mean nothing.
-fn change(model: &mut Model, action: Action) {
+fn ask_first(model: &mut Model, operation: Operation) {
     if model.access == Access::ReadOnly {
         return;
     }
-    match actions::question(model, action) {
+    match actions::question(model, operation) {
         Ok(popup) => gate::open(model, popup),
         Err(why) => model.say(Severity::Warning, why),
     }

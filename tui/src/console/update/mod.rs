@@ -14,9 +14,9 @@ mod popups;
 
 use protocol::{NotableKind, Severity};
 
-use super::command::Command;
 use super::model::{Connection, Model, Popup, Question, Subject};
 use super::msg::{Effect, Msg, Outcome};
+use crate::commands::{Command, Prompt};
 use crate::words::printable;
 
 pub(crate) use actions::{blocked, not_permitted};
@@ -96,5 +96,6 @@ fn once_more(command: Command, why: &str) -> Question {
          is done once at most."
             .to_owned(),
     ];
-    Question::new("No answer. Ask again?".to_owned(), lines, command, Subject::Repeat)
+    let prompt = Prompt { title: "No answer. Ask again?".to_owned(), lines };
+    Question::new(prompt, command, Subject::Repeat)
 }

@@ -4,10 +4,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use protocol::Severity;
 
 use super::{asking, forms, gate};
-use crate::console::command::Command;
+use crate::commands::Command;
 use crate::console::keys::Action;
 use crate::console::model::{
-    Button, Connection, Dropped, Input, Model, OrdersFilter, Popup, Screen,
+    Button, Connection, Cursor, Dropped, Input, Model, OrdersFilter, Popup, Screen,
 };
 use crate::console::msg::{Ask, Effect};
 use crate::words::printable;
@@ -22,6 +22,10 @@ pub(super) fn question(model: &mut Model, action: Action) -> Vec<Effect> {
             question.focus = question.focus.other();
             return Vec::new();
         }
+        Action::Reason => {
+            question.move_cursor(Cursor::Reason);
+            return Vec::new();
+        }
         _ => question.focus,
     };
     match answer {
@@ -33,7 +37,7 @@ pub(super) fn question(model: &mut Model, action: Action) -> Vec<Effect> {
 
 /// Looks whether the question has rested, or its answer has.
 pub(super) fn rest(model: &mut Model) -> Vec<Effect> {
-    gate::rest(model).map_or_else(Vec::new, |answered| give(model, answered.command))
+    gate::rest(model).map_or_else(Vec::new, |answered| give(model, answered.into_command()))
 }
 
 /// What was confirmed isn't given to a daemon that isn't there: what it would find when it is back
@@ -74,14 +78,39 @@ fn cancel(model: &mut Model) {
             model.orders.filter = OrdersFilter::default();
             asking::refilter_orders(model);
         }
-    } else {
+    } else if !leave_reason(model, Kept::No) {
         model.popups.pop();
     }
+}
+
+/// What becomes of a reason that was being typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+}
+
+/// From a question's line for a reason back to where it is answered; whether the cursor was there.
+fn leave_reason(model: &mut Model, kept: Kept) -> bool {
+    let Some(question) = model.question_mut() else { return false };
+    if question.reason_line().is_none() {
+        return false;
+    }
+    if kept == Kept::No
+        && let Some(line) = question.line_mut()
+    {
+        line.clear();
+    }
+    question.move_cursor(Cursor::Answer);
+    true
 }
 
 fn enter(model: &mut Model) -> Vec<Effect> {
     if let Some(typed) = model.typing.take() {
         keep_filter(model, typed);
+        return Vec::new();
+    }
+    if leave_reason(model, Kept::Yes) {
         return Vec::new();
     }
     match model.popups.pop() {
@@ -147,6 +176,10 @@ fn move_focus(model: &mut Model, by: isize) -> Vec<Effect> {
     if let Some(Popup::Form(form)) = model.popups.last_mut() {
         let last = form.fields.len().saturating_sub(1);
         form.focus = form.focus.saturating_add_signed(by).min(last);
+    } else if let Some(question) = model.question_mut() {
+        // A name that has to be typed, and the reason.
+        let is_at_reason = question.reason_line().is_some();
+        question.move_cursor(if is_at_reason { Cursor::Answer } else { Cursor::Reason });
     }
     Vec::new()
 }
@@ -161,7 +194,7 @@ fn input(model: &mut Model) -> Option<&mut Input> {
             form.fault = None;
             form.fields.get_mut(form.focus).map(|field| &mut field.input)
         }
-        Popup::Question(asked) => asked.typed.as_mut().map(|(_, input)| input),
+        Popup::Question(asked) => asked.line_mut(),
         _ => None,
     }
 }
@@ -189,7 +222,7 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     let is_heard = !model.is_small() && gate::hears(model, None);
     model.last_key = Some(model.now);
     // Where nothing is typed a paste has no place, however long it was waited for.
-    if let Some(question) = model.question_mut().filter(|question| question.typed.is_none()) {
+    if let Some(question) = model.question_mut().filter(|question| !question.is_typed_into()) {
         question.dropped = Some(Dropped::Pasted);
         return Vec::new();
     }

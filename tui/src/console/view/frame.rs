@@ -12,6 +12,7 @@ use ratatui::text::{Line, Span};
 use super::fitting::{fit, put, put_all, wrapped};
 use crate::console::keys::{self, Action, Binding};
 use crate::console::model::{Access, Connection, Input, Model, Screen};
+use crate::console::operations::Operation;
 use crate::console::theme::{Styles, symbol};
 use crate::console::update::blocked;
 use crate::words::narrow::{age, clock, minutes};
@@ -303,8 +304,8 @@ fn hint(model: &Model, binding: &Binding, styles: &Styles) -> Vec<Span<'static>>
 fn is_off(model: &Model, action: Action) -> Option<bool> {
     let controls = &model.live.as_ref()?.controls;
     let switch = match action {
-        Action::Intake => controls.intake.as_ref(),
-        Action::Consumption => controls.consumption.as_ref(),
+        Action::Operate(Operation::Intake) => controls.intake.as_ref(),
+        Action::Operate(Operation::Consumption) => controls.consumption.as_ref(),
         _ => None,
     };
     switch.map(|switch| switch.paused)

@@ -46,12 +46,14 @@ pub(super) fn question(asked: &Question, styles: &Styles, area: Rect, buffer: &m
     lines.extend(asked.lines.iter().flat_map(|text| wrapped(text, inside)));
     let (label, last) = answer(asked, inside, styles);
     lines.extend(label.iter().flat_map(|text| wrapped(text, inside)));
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let reason = reason(asked, inside, styles);
+    let tall = lines.len() + reason.len();
+    let height = u16::try_from(tall).unwrap_or(u16::MAX).saturating_add(2);
     let inner = window(&asked.title, WORDS, height, styles.warning, area, buffer);
     let is_whole = height <= inner.height && inside <= inner.width;
     asked.seen.set(if is_whole { Seen::Whole } else { Seen::Cut });
     let words = Rect { height: inner.height.saturating_sub(2), ..inner };
-    put_all(buffer, words, lines.into_iter().map(Line::raw));
+    put_all(buffer, words, lines.into_iter().map(Line::raw).chain(reason));
     let (wait, last) = match is_whole {
         true => (wait(asked, styles), last),
         false => (
@@ -60,6 +62,22 @@ pub(super) fn question(asked: &Question, styles: &Styles, area: Rect, buffer: &m
         ),
     };
     put_all(buffer, Rect { y: words.bottom(), height: inner.height.min(2), ..inner }, [wait, last]);
+}
+
+/// The line for a reason, or the whole of what was typed into it, or the key that leads to it.
+fn reason(asked: &Question, width: u16, styles: &Styles) -> Vec<Line<'static>> {
+    const LABEL: &str = "Reason: ";
+    let Some(line) = &asked.reason else { return Vec::new() };
+    if let Some(input) = asked.reason_line() {
+        return vec![typed(LABEL, input, width, styles)];
+    }
+    let given = line.input.text().trim();
+    if !given.is_empty() {
+        let text = format!("{LABEL}{}", printable(given));
+        return wrapped(&text, width).into_iter().map(Line::raw).collect();
+    }
+    let key = if asked.typed.is_some() { "Tab" } else { "r" };
+    vec![Line::styled(format!("{key} leads to a reason, which is optional."), styles.quiet)]
 }
 
 fn wait(asked: &Question, styles: &Styles) -> Line<'static> {
@@ -74,8 +92,8 @@ fn wait(asked: &Question, styles: &Styles) -> Line<'static> {
     }
     match asked.patience {
         Patience::Rested => Line::default(),
-        // Whoever types a name isn't told after each letter.
-        Patience::Touched if asked.typed.is_some() => Line::default(),
+        // It isn't said after each letter that is typed.
+        Patience::Touched if asked.is_typed_into() => Line::default(),
         Patience::New | Patience::Touched => Line::styled("wait a moment", styles.quiet),
     }
 }
@@ -87,10 +105,19 @@ fn answer(asked: &Question, width: u16, styles: &Styles) -> (Option<String>, Lin
         return (None, buttons(asked, styles));
     };
     let label = format!("Type {} and Enter, or Esc: ", printable(expected));
+    let line = |label: &str| match asked.reason_line() {
+        None => typed(label, input, width, styles),
+        // The cursor is in the line for a reason.
+        Some(_) => {
+            let label = Span::styled(label.to_owned(), styles.quiet);
+            Line::from(vec![label, Span::raw(printable(input.text()))])
+        }
+    };
     if Span::raw(&label).width() + ROOM <= usize::from(width) {
-        return (None, typed(&label, input, width, styles));
+        return (None, line(&label));
     }
-    (Some(label), typed("> ", input, width, styles))
+    let short = line("> ");
+    (Some(label), short)
 }
 
 fn buttons(asked: &Question, styles: &Styles) -> Line<'static> {
