@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use domain::ports::Cause;
+use instruments::meter::Endpoint;
 use protocol::{Code, Trouble, TroubleState};
 use store_sqlite::{LOCK_WAIT, Store};
 use tokio::time::timeout;
@@ -186,7 +187,7 @@ impl Answers {
     }
 
     fn look(&mut self, status: &Status) {
-        let charges = self.tally.charges();
+        let charges = self.tally.of(Endpoint::Charge).counts();
         let count = |code: Code| charges.get(code.as_str()).copied().unwrap_or(0);
         let now = Counts {
             overloaded: count(Code::Overloaded),

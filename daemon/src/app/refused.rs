@@ -16,8 +16,7 @@ pub(super) async fn tell(
 ) {
     let each = |tell: fn(&InvalidRequests)| {
         if let Some(tally) = &gateway {
-            tell(tally.invalid_charges());
-            tell(tally.invalid_queries());
+            tally.all().for_each(|answered| tell(&answered.invalid));
         }
         tell(&order.invalid_queries);
     };

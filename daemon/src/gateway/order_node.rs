@@ -12,6 +12,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use instruments::meter::Endpoint;
 use protocol::{Code, DecisionsPage, QueryData, ReadReply};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -144,7 +145,8 @@ impl OrderSide for OrderNode {
             .append_pair("prodId", prod_id)
             .finish();
         Box::pin(async move {
-            let reply: ReadReply<QueryData> = self.ask(Method::POST, "/api/query.do", form).await?;
+            let reply: ReadReply<QueryData> =
+                self.ask(Method::POST, Endpoint::OrderQuery.path(), form).await?;
             match (reply.code.as_str(), reply.data) {
                 (code, Some(data)) if code == Code::Found.as_str() => {
                     Ok(Known::Found(Box::new(data)))

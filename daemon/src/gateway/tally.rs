@@ -13,19 +13,40 @@ use crate::request::InvalidRequests;
 /// The gateway's counters. Shared by its routes.
 #[derive(Debug)]
 pub struct Tally {
-    charges: AnswerMeter,
-    queries: AnswerMeter,
+    /// In the order of `Endpoint::ALL`. The place of another role's endpoint stays at 0.
+    endpoints: [Answered; Endpoint::ALL.len()],
     charged: RateMeter,
     outcomes: Outcomes,
-    invalid_charges: InvalidRequests,
-    invalid_queries: InvalidRequests,
     latency: LatencyMeter,
     in_flight: GaugeMeter,
+}
+
+/// What is counted of one endpoint.
+#[derive(Debug)]
+pub struct Answered {
+    /// How long its answers took since the start, by code.
+    pub durations: AnswerMeter,
+    /// Its answers 40005, by what was wrong.
+    pub invalid: InvalidRequests,
+}
+
+impl Answered {
+    fn new(endpoint: Endpoint) -> Self {
+        let (durations, invalid) = (AnswerMeter::new(endpoint), InvalidRequests::new(endpoint));
+        Self { durations, invalid }
+    }
+
+    /// Answers since the start, by code; codes that never came are left out.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.durations.counts()
+    }
 }
 
 /// A request being answered, counted as in flight until it is dropped.
 pub struct InFlight<'a> {
     tally: &'a Tally,
+    endpoint: Endpoint,
     since: Instant,
 }
 
@@ -34,45 +55,29 @@ impl Tally {
     #[must_use]
     pub fn new(base: Instant) -> Self {
         Self {
-            charges: AnswerMeter::new(Endpoint::Charge),
-            queries: AnswerMeter::new(Endpoint::GatewayQuery),
+            endpoints: Endpoint::ALL.map(Answered::new),
             charged: RateMeter::new(base),
             outcomes: Outcomes::new(base),
-            invalid_charges: InvalidRequests::new(Endpoint::Charge),
-            invalid_queries: InvalidRequests::new(Endpoint::GatewayQuery),
             latency: LatencyMeter::new(base),
             in_flight: GaugeMeter::default(),
         }
     }
 
     /// A request begins to be answered.
-    pub fn begin(&self) -> InFlight<'_> {
+    pub fn begin(&self, endpoint: Endpoint) -> InFlight<'_> {
         self.in_flight.come();
-        InFlight { tally: self, since: Instant::now() }
+        InFlight { tally: self, endpoint, since: Instant::now() }
     }
 
-    /// Answers to `charge.do` since the start, by code; codes that never came are left out.
+    /// What is counted of an endpoint.
     #[must_use]
-    pub fn charges(&self) -> BTreeMap<String, u64> {
-        self.charges.counts()
+    pub const fn of(&self, endpoint: Endpoint) -> &Answered {
+        &self.endpoints[endpoint as usize]
     }
 
-    /// Answers to `query.do`, likewise.
-    #[must_use]
-    pub fn queries(&self) -> BTreeMap<String, u64> {
-        self.queries.counts()
-    }
-
-    /// How long answers to `charge.do` took since the start, by code.
-    #[must_use]
-    pub const fn charge_durations(&self) -> &AnswerMeter {
-        &self.charges
-    }
-
-    /// How long answers to `query.do` took, likewise.
-    #[must_use]
-    pub const fn query_durations(&self) -> &AnswerMeter {
-        &self.queries
+    /// What is counted of each endpoint of the gateway.
+    pub fn all(&self) -> impl Iterator<Item = &Answered> {
+        Endpoint::of_gateway().map(|endpoint| self.of(endpoint))
     }
 
     /// Charges answered.
@@ -99,18 +104,6 @@ impl Tally {
         &self.outcomes
     }
 
-    /// Charges answered 40005.
-    #[must_use]
-    pub const fn invalid_charges(&self) -> &InvalidRequests {
-        &self.invalid_charges
-    }
-
-    /// Queries answered 40005.
-    #[must_use]
-    pub const fn invalid_queries(&self) -> &InvalidRequests {
-        &self.invalid_queries
-    }
-
     /// From a charge's last byte to its answer, over the last minute.
     #[must_use]
     pub fn charge_latency(&self) -> Option<LatencyView> {
@@ -129,15 +122,15 @@ impl InFlight<'_> {
     pub fn charged(self, outcome: ChargeOutcome) {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.since);
-        self.tally.charges.record(outcome.code(), took);
         self.tally.charged.add_at(now, 1);
         self.tally.outcomes.count(outcome, now);
         self.tally.latency.record_at(now, took);
+        self.tally.of(self.endpoint).durations.record(outcome.code(), took);
     }
 
-    /// A query was answered.
-    pub fn queried(self, code: Code) {
-        self.tally.queries.record(code, self.since.elapsed());
+    /// Another request was answered.
+    pub fn answered(self, code: Code) {
+        self.tally.of(self.endpoint).durations.record(code, self.since.elapsed());
     }
 }
 
@@ -151,6 +144,7 @@ impl Drop for InFlight<'_> {
 mod tests {
     use std::time::Instant;
 
+    use instruments::meter::Endpoint;
     use protocol::{ChargeOutcome, Code};
 
     use super::Tally;
@@ -159,17 +153,18 @@ mod tests {
     fn answers_are_counted_by_code_and_by_outcome() {
         let tally = Tally::new(Instant::now());
         for outcome in ChargeOutcome::ALL {
-            tally.begin().charged(outcome);
+            tally.begin(Endpoint::Charge).charged(outcome);
         }
-        tally.begin().queried(Code::NeverOrdered);
-        let open = tally.begin();
+        tally.begin(Endpoint::GatewayQuery).answered(Code::NeverOrdered);
+        let open = tally.begin(Endpoint::Charge);
         assert_eq!(tally.in_flight(), 1);
         drop(open);
         assert_eq!(tally.in_flight(), 0);
-        let charges = tally.charges();
+        let charges = tally.of(Endpoint::Charge).counts();
         assert_eq!((charges["10000"], charges["40006"], charges["40005"]), (1, 1, 3));
         assert_eq!(tally.outcomes().view().all().total, 14);
-        assert_eq!(tally.queries().into_iter().collect::<Vec<_>>(), [("41004".to_owned(), 1)]);
+        let queries = tally.of(Endpoint::GatewayQuery).counts();
+        assert_eq!(queries.into_iter().collect::<Vec<_>>(), [("41004".to_owned(), 1)]);
         assert_eq!(tally.charge_latency().unwrap().count, 14);
     }
 }

@@ -106,7 +106,10 @@ impl InvalidRequests {
 
     /// The faults that an endpoint's requests can have.
     pub fn of(endpoint: Endpoint) -> impl Iterator<Item = FieldFault> {
-        let is_of = move |fault: &FieldFault| endpoint == Endpoint::Charge || fault.is_of_queries();
+        let is_of = move |fault: &FieldFault| match endpoint {
+            Endpoint::Charge => true,
+            Endpoint::GatewayQuery | Endpoint::OrderQuery => fault.is_of_queries(),
+        };
         FieldFault::ALL.into_iter().filter(is_of)
     }
 

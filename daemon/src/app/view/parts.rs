@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use domain::ports::{Cause, QueueLag, ReadError};
 use edge::EdgeReadings;
-use instruments::meter::AnswerMeter;
+use instruments::meter::{AnswerMeter, Endpoint};
 use protocol::{
     ChargeOutcome, EdgeView, GatewayView, LogView, OrdersView, QueuePart, QueueView, Reason,
     Snapshot, StoreView, Trend,
@@ -23,13 +23,14 @@ use crate::request::InvalidRequests;
 
 pub(super) fn gateway(gateway: &Gateway) -> GatewayView {
     let tally = &gateway.tally;
+    let (charges, queries) = (tally.of(Endpoint::Charge), tally.of(Endpoint::GatewayQuery));
     let (waiting, waiting_max) = gateway.desk.upgrade().map_or((0, 0), |desk| desk.waiting());
     GatewayView {
-        charges: tally.charges(),
-        queries: tally.queries(),
+        charges: charges.counts(),
+        queries: queries.counts(),
         outcomes: tally.outcomes().view(),
-        invalid_charges: told(tally.invalid_charges()),
-        invalid_queries: told(tally.invalid_queries()),
+        invalid_charges: told(&charges.invalid),
+        invalid_queries: told(&queries.invalid),
         charge_rate: tally.charge_rate(),
         accepted_rate: tally.accepted_rate(),
         charge_latency: tally.charge_latency(),
@@ -175,8 +176,7 @@ pub(super) fn edge(role: &str, readings: &EdgeReadings) -> EdgeView {
 pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
     let mut answered = Vec::new();
     if let Some(gateway) = &view.gateway {
-        answered.extend(answers(gateway.tally.charge_durations()));
-        answered.extend(answers(gateway.tally.query_durations()));
+        answered.extend(gateway.tally.all().flat_map(|one| answers(&one.durations)));
     }
     if view.has(Role::Order) {
         answered.extend(answers(&view.order_tally.queries));
@@ -207,7 +207,7 @@ pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
 fn invalid_requests(view: &View) -> Vec<&InvalidRequests> {
     let mut all = Vec::new();
     if let Some(Gateway { tally, .. }) = &view.gateway {
-        all.extend([tally.invalid_charges(), tally.invalid_queries()]);
+        all.extend(tally.all().map(|answered| &answered.invalid));
     }
     if view.has(Role::Order) {
         all.push(&view.order_tally.invalid_queries);

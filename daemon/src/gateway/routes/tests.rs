@@ -12,12 +12,15 @@ use hyper::StatusCode;
 use proptest::prelude::*;
 use tokio::sync::mpsc;
 
+use super::charge::answer as charge;
+use super::query::answer as query;
 use super::*;
 use crate::gateway::book::Book;
 use crate::gateway::confirmer::Doubts;
 use crate::gateway::publisher;
 use crate::gateway::refresh::Refresh;
 use crate::gateway::testing::{FakeDoubts, FakeOrders, FakeQueue, PROD};
+use crate::request::{self, FieldFault};
 
 const CHARGE_BODY: &str = r#"{"code":"40005","msg":"入参校验失败","data":null}"#;
 const QUERY_BODY: &str = r#"{"code":"40005","msg":"入参校验失败"}"#;
@@ -152,9 +155,9 @@ async fn each_fault_of_a_charge_is_told_and_counted_and_the_body_stays() {
         assert_eq!((header.as_deref(), body), (Some(*reason), expected), "{reason}");
     }
     let each_once = faulty.iter().map(|(reason, _)| ((*reason).to_owned(), 1)).collect();
-    assert_eq!(counted(desks.tally.invalid_charges()), each_once);
-    assert_eq!(desks.tally.charges()["40005"], FieldFault::COUNT as u64);
-    assert!(counted(desks.tally.invalid_queries()).is_empty());
+    assert_eq!(counted(&desks.tally.of(Endpoint::Charge).invalid), each_once);
+    assert_eq!(desks.tally.of(Endpoint::Charge).counts()["40005"], FieldFault::COUNT as u64);
+    assert!(counted(&desks.tally.of(Endpoint::GatewayQuery).invalid).is_empty());
 }
 
 #[tokio::test]
@@ -174,7 +177,7 @@ async fn each_fault_of_a_query_is_told_and_counted_and_the_body_stays() {
         assert_eq!((header.as_deref(), body), (Some(*reason), expected), "{reason}");
     }
     let each_once = faulty.iter().map(|(reason, _)| ((*reason).to_owned(), 1)).collect();
-    assert_eq!(counted(desks.tally.invalid_queries()), each_once);
+    assert_eq!(counted(&desks.tally.of(Endpoint::GatewayQuery).invalid), each_once);
 }
 
 #[tokio::test]
@@ -217,14 +220,14 @@ proptest! {
             let (desks, _) = desks().await;
             let call = call(content_type, &query, body.as_bytes());
             let (header, text) = told(charge(&desks, &call).await).await;
-            let counts = counted(desks.tally.invalid_charges());
-            let is_invalid = desks.tally.charges().contains_key("40005");
+            let counts = counted(&desks.tally.of(Endpoint::Charge).invalid);
+            let is_invalid = desks.tally.of(Endpoint::Charge).counts().contains_key("40005");
             assert_eq!(header.is_some(), is_invalid);
             let expected = wanted(header.as_deref().unwrap_or_default(), CHARGE_BODY).await;
             assert_eq!(text == expected, is_invalid, "{text}");
             assert_eq!(counts, header.map(|reason| (reason, 1)).into_iter().collect());
-            let (header, text) = told(super::query(&desks, &call).await).await;
-            assert_eq!(header.is_some(), desks.tally.queries().contains_key("40005"));
+            let (header, text) = told(query::answer(&desks, &call).await).await;
+            assert_eq!(header.is_some(), desks.tally.of(Endpoint::GatewayQuery).counts().contains_key("40005"));
             if let Some(reason) = header {
                 assert_eq!(text, wanted(&reason, QUERY_BODY).await);
             }

@@ -1,0 +1,52 @@
+//! `charge.do`, as the contract has it: what is read of a request, and its answer.
+
+use edge::Call;
+use hyper::header::{HeaderValue, RETRY_AFTER};
+use instruments::meter::Endpoint;
+use protocol::{ChargeOutcome, Code, Reply};
+use warp::reply::Response;
+
+use super::Desks;
+use crate::request::fields::{Fields, read_fields};
+use crate::request::{self, FieldFault};
+
+/// Seconds after which a charge that the queue didn't take may be tried again.
+const QUEUE_AWAY_RETRY_S: u32 = 1;
+
+/// Charges, and counts the answer.
+pub(super) async fn answer(desks: &Desks, call: &Call) -> Response {
+    let being_answered = desks.tally.begin(Endpoint::Charge);
+    let (outcome, response) = charged(desks, call).await;
+    being_answered.charged(outcome);
+    response
+}
+
+async fn charged(desks: &Desks, call: &Call) -> (ChargeOutcome, Response) {
+    let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
+        desks.tally.of(Endpoint::Charge).invalid.note(fault, given);
+        desks.charge.count_unread(fault.outcome());
+        (fault.outcome(), request::invalid(fault, &Reply::<()>::refusal(Code::InvalidInput)))
+    };
+    if call.body_left_out {
+        return invalid(FieldFault::UnreadableType, None);
+    }
+    let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
+        Ok(fields) => fields,
+        Err(fault) => return invalid(fault, None),
+    };
+    let request = match request::charge_request(&fields, &desks.phones) {
+        Ok(request) => request,
+        Err(fault) => return invalid(fault, Some(&fields)),
+    };
+    let (outcome, reply) = desks.charge.charge(request, (desks.now)()).await;
+    if outcome == ChargeOutcome::WrongPrice {
+        desks.tally.of(Endpoint::Charge).invalid.note_price(request.charge_price, request.prod_id);
+        return (outcome, request::invalid(FieldFault::NotThePrice, &reply));
+    }
+    let mut response = edge::json(&reply);
+    // The code is final elsewhere; here it says that the queue is away, which passes.
+    if reply.code == Code::BizError {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(QUEUE_AWAY_RETRY_S));
+    }
+    (outcome, response)
+}
