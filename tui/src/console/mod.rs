@@ -12,7 +12,7 @@ mod looks;
 mod model;
 mod msg;
 mod operations;
-mod rows;
+mod screens;
 mod terminal;
 mod theme;
 mod update;

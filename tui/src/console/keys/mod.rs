@@ -8,6 +8,7 @@
 mod docs;
 mod table;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -16,8 +17,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 pub(crate) use docs::docs;
 pub(crate) use table::TABLE;
 
-use super::model::Screen;
 use super::operations::Operation;
+use super::screens::Screen;
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,24 +122,25 @@ impl Context {
         Self::Anywhere,
     ];
 
-    /// The heading over its keys.
-    pub(crate) const fn title(self) -> &'static str {
-        match self {
+    /// The heading over its keys: what they are for, or the screens that have them.
+    pub(crate) fn title(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Anywhere => "Anywhere",
             Self::Screens => "Every screen",
             Self::Switches => "Switches, on every screen",
             Self::Small => "Under 60x20",
             Self::Moving => "Moving",
-            Self::Filtered => "Overview, Products, Orders, Queue, Events",
-            Self::Sorted => "Overview, Products, Queue",
-            Self::Rows => "Orders, Queue",
-            Self::Products => "Overview, Products",
-            Self::Queue => "Queue",
             Self::Window => "Details and help",
             Self::Order => "An order's details",
             Self::Question => "Confirmations",
             Self::Typing => "Typing",
-        }
+            Self::Filtered | Self::Sorted | Self::Rows | Self::Products | Self::Queue => {
+                let has_it = |screen: &Screen| screen.scene().contexts().contains(&self);
+                let screens: Vec<&str> =
+                    Screen::ALL.into_iter().filter(has_it).map(Screen::title).collect();
+                return Cow::Owned(screens.join(", "));
+            }
+        })
     }
 }
 
@@ -188,7 +190,7 @@ impl fmt::Display for Key {
 }
 
 /// One line of the table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Binding {
     pub(crate) context: Context,
     pub(crate) action: Action,

@@ -4,8 +4,8 @@
 use crossterm::event::KeyCode;
 
 use super::{Action, Binding, Context, Key};
-use crate::console::model::Screen;
 use crate::console::operations::Operation;
+use crate::console::screens::Screen;
 
 const fn line(
     context: Context,
@@ -25,8 +25,8 @@ const fn k(code: KeyCode) -> Key {
     Key::plain(code)
 }
 
-/// Every key that means something.
-pub(crate) const TABLE: &[Binding] = {
+/// What stands before the screens' digits.
+const BEFORE: &[Binding] = {
     use {Action as A, Context as C};
     &[
         line(
@@ -118,12 +118,55 @@ pub(crate) const TABLE: &[Binding] = {
         line(C::Screens, A::Operate(Operation::Shutdown), &[c('Q')], "", "shut the daemon down"),
         line(C::Screens, A::NextScreen, &[k(KeyCode::Tab)], "next screen", "next screen"),
         line(C::Screens, A::PreviousScreen, &[k(KeyCode::BackTab)], "", "screen before"),
-        line(C::Screens, A::Go(Screen::Overview), &[c('1')], "", "Overview"),
-        line(C::Screens, A::Go(Screen::Products), &[c('2')], "", "Products"),
-        line(C::Screens, A::Go(Screen::Orders), &[c('3')], "", "Orders"),
-        line(C::Screens, A::Go(Screen::Queue), &[c('4')], "", "Queue and dead letters"),
-        line(C::Screens, A::Go(Screen::Gateway), &[c('5')], "", "Gateway"),
-        line(C::Screens, A::Go(Screen::Events), &[c('6')], "", "Events"),
+    ]
+};
+
+/// The screens' digits.
+const DIGITS: [&[Key]; 9] = [
+    &[c('1')],
+    &[c('2')],
+    &[c('3')],
+    &[c('4')],
+    &[c('5')],
+    &[c('6')],
+    &[c('7')],
+    &[c('8')],
+    &[c('9')],
+];
+
+const GOING: [Binding; Screen::ALL.len()] = {
+    let mut all = [BEFORE[0]; Screen::ALL.len()];
+    let mut index = 0;
+    while index < all.len() {
+        let screen = Screen::ALL[index];
+        all[index] = line(Context::Screens, Action::Go(screen), DIGITS[index], "", screen.help());
+        index += 1;
+    }
+    all
+};
+
+/// Every key that means something.
+pub(crate) const TABLE: &[Binding] =
+    &joined::<{ BEFORE.len() + GOING.len() + AFTER.len() }>([BEFORE, &GOING, AFTER]);
+
+const fn joined<const N: usize>(parts: [&[Binding]; 3]) -> [Binding; N] {
+    let mut all = [BEFORE[0]; N];
+    let (mut part, mut index, mut place) = (0, 0, 0);
+    while place < N {
+        if index == parts[part].len() {
+            (part, index) = (part + 1, 0);
+            continue;
+        }
+        all[place] = parts[part][index];
+        (index, place) = (index + 1, place + 1);
+    }
+    all
+}
+
+/// What stands after them.
+const AFTER: &[Binding] = {
+    use {Action as A, Context as C};
+    &[
         line(C::Screens, A::Resubscribe, &[Key::ctrl('r')], "", "connect anew and load all again"),
         line(C::Screens, A::Quit, &[c('q')], "quit", "quit; the daemon goes on"),
         line(C::Screens, A::Back, &[k(KeyCode::Esc)], "", "clear the filter; never quits"),

@@ -29,6 +29,7 @@ pub(crate) use question::{
 
 use super::keys::Context;
 use super::looks::Looks;
+pub(crate) use super::screens::Screen;
 
 /// Less than this and lines lose what matters: such a screen shows the headline, and no action is
 /// taken on it.
@@ -37,81 +38,6 @@ pub(crate) const HEIGHT_MIN: u16 = 20;
 
 /// How long a message stays in the bottom line.
 pub(crate) const TOAST_LASTS: Duration = Duration::from_secs(5);
-
-/// One of the screens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Screen {
-    Overview,
-    Products,
-    Orders,
-    Queue,
-    Gateway,
-    Events,
-}
-
-impl Screen {
-    /// All, in the order of their digits.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Overview, Self::Products, Self::Orders, Self::Queue, Self::Gateway, Self::Events];
-
-    pub(crate) const fn title(self) -> &'static str {
-        match self {
-            Self::Overview => "Overview",
-            Self::Products => "Products",
-            Self::Orders => "Orders",
-            Self::Queue => "Queue",
-            Self::Gateway => "Gateway",
-            Self::Events => "Events",
-        }
-    }
-
-    /// The screen so many further on, around the end.
-    pub(crate) fn step(self, by: isize) -> Self {
-        let here = Self::ALL.iter().position(|screen| *screen == self).unwrap_or(0);
-        let there = here.checked_add_signed(by).unwrap_or(Self::ALL.len() - 1);
-        Self::ALL[there % Self::ALL.len()]
-    }
-
-    /// The order is that of the hints at the bottom.
-    const fn contexts(self) -> &'static [Context] {
-        use Context as C;
-        match self {
-            Self::Overview => &[
-                C::Switches,
-                C::Products,
-                C::Filtered,
-                C::Sorted,
-                C::Screens,
-                C::Moving,
-                C::Anywhere,
-            ],
-            Self::Products => &[
-                C::Products,
-                C::Switches,
-                C::Filtered,
-                C::Sorted,
-                C::Screens,
-                C::Moving,
-                C::Anywhere,
-            ],
-            Self::Orders => {
-                &[C::Rows, C::Filtered, C::Switches, C::Screens, C::Moving, C::Anywhere]
-            }
-            Self::Queue => &[
-                C::Queue,
-                C::Switches,
-                C::Rows,
-                C::Filtered,
-                C::Sorted,
-                C::Screens,
-                C::Moving,
-                C::Anywhere,
-            ],
-            Self::Gateway => &[C::Switches, C::Screens, C::Moving, C::Anywhere],
-            Self::Events => &[C::Filtered, C::Switches, C::Screens, C::Moving, C::Anywhere],
-        }
-    }
-}
 
 /// Whether this console may change the daemon at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -279,7 +205,7 @@ impl Model {
     /// What was drawn isn't there any more.
     pub(crate) fn forget_drawing(&self) {
         self.drawn.set(None);
-        for list in self.lists() {
+        for list in Screen::ALL.iter().flat_map(|screen| screen.scene().lists(self)) {
             list.marked.replace(None);
         }
         for popup in &self.popups {
@@ -322,7 +248,7 @@ impl Model {
             return &[C::Typing, C::Anywhere];
         }
         match self.popups.last() {
-            None => self.screen.contexts(),
+            None => self.screen.scene().contexts(),
             Some(Popup::Details(Details::Order { .. })) => {
                 &[C::Order, C::Window, C::Moving, C::Anywhere]
             }
@@ -333,33 +259,13 @@ impl Model {
         }
     }
 
-    /// The list that the cursor keys move in; `None` on a window.
+    /// The list that the cursor keys move in.
     pub(crate) fn list(&self) -> &List {
-        match (self.screen, self.pane) {
-            (Screen::Overview | Screen::Products, _) => &self.products,
-            (Screen::Orders, _) => &self.orders.list,
-            (Screen::Queue, Pane::DeadLetters) => &self.dead_letters.list,
-            (Screen::Queue, Pane::Queues) => &self.queues,
-            (Screen::Gateway, _) => &self.gateway,
-            (Screen::Events, _) => &self.events,
-        }
+        self.screen.scene().list(self)
     }
 
     pub(crate) fn list_mut(&mut self) -> &mut List {
-        match (self.screen, self.pane) {
-            (Screen::Overview | Screen::Products, _) => &mut self.products,
-            (Screen::Orders, _) => &mut self.orders.list,
-            (Screen::Queue, Pane::DeadLetters) => &mut self.dead_letters.list,
-            (Screen::Queue, Pane::Queues) => &mut self.queues,
-            (Screen::Gateway, _) => &mut self.gateway,
-            (Screen::Events, _) => &mut self.events,
-        }
-    }
-
-    /// Every list there is.
-    fn lists(&self) -> [&List; 6] {
-        let (orders, letters) = (&self.orders.list, &self.dead_letters.list);
-        [&self.products, orders, &self.queues, letters, &self.gateway, &self.events]
+        self.screen.scene().list_mut(self)
     }
 
     /// Says what became of a command in the bottom line, and keeps it in the events. A key that

@@ -9,7 +9,7 @@ use super::fixtures::{
     sale,
 };
 use crate::console::msg::{Ask, Effect, Msg};
-use crate::console::rows;
+use crate::console::screens::{orders, row_keys};
 use crate::console::update::update;
 
 #[test]
@@ -33,13 +33,13 @@ fn orders_are_asked_for_when_they_are_looked_at() {
         unlisted: Vec::new(),
     };
     update(&mut model, Msg::Orders { asked: 2, answer: Ok(page) });
-    assert_eq!(rows::orders(&model).len(), 8);
+    assert_eq!(orders::rows::orders(&model).len(), 8);
     let filtered = press(&mut model, "/failed pid_0001 15200001111<Enter>");
     let path = "/v1/orders?limit=100&state=failed&prod=pid_0001&phone=15200001111";
     assert_eq!(filtered, asked(3, path));
     let stale = OrdersPage { orders: orders_of_all_states(), next: None, unlisted: Vec::new() };
     update(&mut model, Msg::Orders { asked: 2, answer: Ok(stale) });
-    assert!(rows::orders(&model).is_empty(), "an answer to an older question is dropped");
+    assert!(orders::rows::orders(&model).is_empty(), "an answer to an older question is dropped");
     update(
         &mut model,
         Msg::Orders {
@@ -94,7 +94,7 @@ fn dead_letters_are_asked_for_when_their_number_changes() {
     let queue = protocol::QueueView { dead_letters: Some(3), ..sale().queue };
     assert_eq!(line(&mut model, changed(2, Change::Queue(queue))), asked);
     press(&mut model, "l");
-    assert_eq!(rows::keys(&model)[0], "seckill_order/0");
+    assert_eq!(row_keys(&model)[0], "seckill_order/0");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::console::keys::Action;
 use crate::console::model::{Access, Connection, Model, Popup, Screen, Subject};
 use crate::console::msg::{Ask, Effect, Msg, Outcome};
 use crate::console::operations::Operation;
-use crate::console::rows;
+use crate::console::screens::{events, products, row_keys};
 use crate::console::update::{blocked, update};
 
 fn live(model: &Model) -> &Snapshot {
@@ -91,7 +91,7 @@ fn a_product_that_comes_does_not_get_under_the_hands() {
     let mut products = sale().products;
     products.insert(0, product("a", "new", 1, 0));
     line(&mut model, changed(2, Change::Products(products)));
-    assert_eq!(rows::selected_product(&model).unwrap().prod_id, "pid_0001");
+    assert_eq!(products::rows::selected_product(&model).unwrap().prod_id, "pid_0001");
 }
 
 #[test]
@@ -112,10 +112,16 @@ fn q_closes_then_quits_esc_never_quits_and_ctrl_c_always_does() {
 #[test]
 fn screens_by_digit_and_tab() {
     let mut model = connected(sale(), operator());
+    let last = *Screen::ALL.last().unwrap();
+    for (digit, screen) in (1..).zip(Screen::ALL) {
+        press(&mut model, &format!("{digit}"));
+        assert_eq!(model.screen, screen, "{digit}");
+    }
     for (keys, screen) in [
         ("6", Screen::Events),
+        ("1<BackTab>", last),
         ("<Tab>", Screen::Overview),
-        ("<BackTab>", Screen::Events),
+        ("<BackTab>", last),
         ("2", Screen::Products),
         ("<Tab>", Screen::Orders),
     ] {
@@ -335,7 +341,11 @@ fn a_toast_lasts_five_seconds_and_stays_in_the_events() {
     assert!(model.toast.is_none());
     assert_eq!(model.next_moment(), None, "an idle console sleeps");
     press(&mut model, "6");
-    assert!(rows::events(&model).iter().any(|event| event.text.contains("refused: pause intake")));
+    assert!(
+        events::rows::events(&model)
+            .iter()
+            .any(|event| event.text.contains("refused: pause intake"))
+    );
 }
 
 #[test]
@@ -363,7 +373,8 @@ fn a_command_is_about_the_state_as_it_is_not_as_it_was_frozen() {
 #[test]
 fn lists_are_filtered_and_sorted() {
     let mut model = connected(sale(), operator());
-    let ids = |model: &Model| rows::product_keys(&rows::products(model)).join(" ");
+    let ids =
+        |model: &Model| products::rows::product_keys(&products::rows::products(model)).join(" ");
     press(&mut model, "2/HUAWEI<C-u>华为");
     assert_eq!(ids(&model), "pid_0002", "while one types");
     press(&mut model, "<Enter>");
@@ -400,7 +411,7 @@ fn the_mouse_selects_and_scrolls_and_changes_nothing() {
     model.products.area.set(Rect::new(0, 10, 80, 3));
     let mouse =
         |kind, row| Msg::Mouse(MouseEvent { kind, column: 4, row, modifiers: KeyModifiers::NONE });
-    let selected = |model: &Model| model.products.selected(&rows::keys(model));
+    let selected = |model: &Model| model.products.selected(&row_keys(model));
     update(&mut model, mouse(MouseEventKind::Down(MouseButton::Left), 11));
     assert_eq!(selected(&model), Some(1));
     update(&mut model, mouse(MouseEventKind::Down(MouseButton::Left), 30));

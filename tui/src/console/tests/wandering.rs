@@ -13,7 +13,7 @@ use super::fixtures::{WIDE, drawn, keys, lines_of, operator, pass, sale};
 use crate::commands::Command;
 use crate::console::model::{ALONE, Model, QUIET, Screen, Subject};
 use crate::console::msg::Msg;
-use crate::console::rows;
+use crate::console::screens::queue;
 use crate::console::update::update;
 
 /// What an operator, a paste, a terminal and other operators may do.
@@ -212,7 +212,7 @@ impl Bench {
                 assert!(shown.contains(id.as_str()) && command.path.contains(id.as_str()));
             }
             Subject::Letter(id) => {
-                let mut letters = rows::dead_letters(&self.model).into_iter();
+                let mut letters = queue::rows::dead_letters(&self.model).into_iter();
                 assert!(letters.any(|letter| letter.id == *id));
                 assert!(shown.contains(&format!("deadletter{id}?")), "{shown}");
             }

@@ -6,7 +6,8 @@ use super::{confirm, forms, gate};
 use crate::console::keys::Action;
 use crate::console::model::{Connection, Model, Popup};
 use crate::console::operations::{Object, Operation};
-use crate::console::rows;
+use crate::console::screens::products::rows::marked_product;
+use crate::console::screens::queue::rows::marked_dead_letter;
 
 const NO_GATEWAY: &str = "this process has no gateway role";
 const NO_ORDERS: &str = "this process has no order role";
@@ -63,7 +64,7 @@ fn nothing_to_do(snapshot: &Snapshot, operation: Operation) -> Option<&'static s
 
 /// What would end as it began.
 fn useless(model: &Model, operation: Operation) -> Option<&'static str> {
-    let letter = rows::marked_dead_letter(model)?;
+    let letter = marked_dead_letter(model)?;
     (operation == Operation::Resend && !letter.resendable)
         .then_some("it holds no readable order, so sending it again can't end otherwise")
 }
@@ -75,8 +76,8 @@ pub(super) fn question(model: &mut Model, operation: Operation) -> Result<Popup,
         return Err(why);
     }
     let Some(snapshot) = model.live.clone() else { return Err("no state yet".to_owned()) };
-    let letter = rows::marked_dead_letter(model).cloned();
-    let product = rows::marked_product(model).map(|product| product.prod_id.clone());
+    let letter = marked_dead_letter(model).cloned();
+    let product = marked_product(model).map(|product| product.prod_id.clone());
     // The rows may be frozen or filtered; what is confirmed is the product as it is now.
     let product = product.and_then(|id| snapshot.products.iter().find(|now| now.prod_id == id));
     let question = match (operation, product, letter) {

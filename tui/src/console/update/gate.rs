@@ -15,7 +15,8 @@ use crate::console::model::{
     WIDTH_MIN,
 };
 use crate::console::operations::{Object, Operation};
-use crate::console::rows;
+use crate::console::screens::products::rows::marked_product;
+use crate::console::screens::queue::rows::marked_dead_letter;
 use crate::words::narrow::clock;
 use crate::words::{grouped, in_words, known_count, printable, signed};
 
@@ -28,11 +29,11 @@ pub(super) fn unseen(model: &Model, operation: Operation) -> Option<String> {
         return Some(format!("the screen is too small: it takes {WIDTH_MIN}x{HEIGHT_MIN}"));
     }
     let unseen = match operation.object() {
-        Object::Product => match rows::marked_product(model) {
+        Object::Product => match marked_product(model) {
             None => "no product is marked on the screen",
             Some(_) => return None,
         },
-        Object::Letter => match rows::marked_dead_letter(model) {
+        Object::Letter => match marked_dead_letter(model) {
             None if model.pane == Pane::Queues => {
                 "the mark is on a queue: h or l takes it to the dead letters"
             }

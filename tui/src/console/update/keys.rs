@@ -5,12 +5,9 @@ use protocol::Severity;
 
 use super::{actions, asking, gate, moving, popups};
 use crate::console::keys::{self, Action, Context};
-use crate::console::model::{
-    Access, Connection, Details, History, Input, Model, Pane, Popup, Reveal, Screen,
-};
+use crate::console::model::{Access, Connection, Details, Input, Model, Popup, Reveal};
 use crate::console::msg::Effect;
 use crate::console::operations::Operation;
-use crate::console::rows;
 
 pub(super) fn on_key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
     if event.kind == KeyEventKind::Release {
@@ -39,7 +36,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         A::Suspend => return vec![Effect::Suspend],
         A::Resubscribe => return resubscribe(model),
         A::Copy => return copy(model),
-        A::Open => return open(model),
+        A::Open => return model.screen.scene().open(model),
         A::RevealPhone => return reveal_phone(model),
         A::Up
         | A::Down
@@ -63,17 +60,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         A::Freeze => freeze(model),
         A::Filter => model.typing = Some(Input::proposing(&model.list().filter)),
         A::Sort => {
-            let ways = rows::orders_of(model).max(1);
+            let ways = model.screen.scene().ways_of_sorting(model);
             let list = model.list_mut();
             list.sort = (list.sort + 1) % ways;
         }
         A::Reverse => model.list_mut().reversed ^= true,
-        A::OtherPane => {
-            model.pane = match model.pane {
-                Pane::DeadLetters => Pane::Queues,
-                Pane::Queues => Pane::DeadLetters,
-            };
-        }
+        A::OtherPane => model.screen.scene().go_to_other_list(model),
         A::Operate(operation) => ask_first(model, operation),
     }
     Vec::new()
@@ -96,11 +88,7 @@ fn back(model: &mut Model) {
     if model.popups.pop().is_some() {
         return;
     }
-    model.list_mut().filter.clear();
-    if model.screen == Screen::Orders && model.orders.filter.told().is_some() {
-        model.orders.filter = Default::default();
-        asking::refilter_orders(model);
-    }
+    model.screen.scene().clear_filter(model);
 }
 
 fn freeze(model: &mut Model) {
@@ -123,60 +111,13 @@ fn selected_id(model: &Model) -> Option<String> {
     if let Some(Popup::Details(Details::Order { order_id, .. })) = model.popups.last() {
         return Some(order_id.clone());
     }
-    match (model.screen, model.pane) {
-        (Screen::Orders, _) => rows::selected_order(model).map(|order| order.order_id.clone()),
-        (Screen::Queue, Pane::DeadLetters) => {
-            let letter = rows::selected_dead_letter(model)?;
-            letter.order_id.clone().or_else(|| Some(letter.id.to_string()))
-        }
-        (Screen::Queue, Pane::Queues) => {
-            let keys = rows::queue_keys(&rows::queues(model));
-            model.queues.selected(&keys).and_then(|index| keys.get(index).cloned())
-        }
-        _ => None,
-    }
+    model.screen.scene().id(model)
 }
 
 fn copy(model: &mut Model) -> Vec<Effect> {
     let Some(id) = selected_id(model) else { return Vec::new() };
     model.say(Severity::Info, format!("copied {id}"));
     vec![Effect::Copy(id)]
-}
-
-fn open(model: &mut Model) -> Vec<Effect> {
-    match (model.screen, model.pane) {
-        (Screen::Overview | Screen::Products, _) => {
-            if let Some(product) = rows::selected_product(model) {
-                let details =
-                    Details::Product { prod_id: product.prod_id.clone(), scroll: 0.into() };
-                model.popups.push(Popup::Details(details));
-            }
-            Vec::new()
-        }
-        (Screen::Orders, _) => {
-            let Some(order_id) = rows::selected_order(model).map(|order| order.order_id.clone())
-            else {
-                return Vec::new();
-            };
-            let effect = asking::ask_history(&order_id, Reveal::Masked);
-            model.popups.push(Popup::Details(Details::Order {
-                order_id,
-                history: History::Loading,
-                reveal: Reveal::Masked,
-                scroll: 0.into(),
-            }));
-            vec![effect]
-        }
-        (Screen::Queue, Pane::DeadLetters) => {
-            if let Some(letter) = rows::selected_dead_letter(model).cloned() {
-                let letter = Box::new(letter);
-                let details = Details::DeadLetter { letter, scroll: 0.into() };
-                model.popups.push(Popup::Details(details));
-            }
-            Vec::new()
-        }
-        _ => Vec::new(),
-    }
 }
 
 fn reveal_phone(model: &mut Model) -> Vec<Effect> {

@@ -16,10 +16,12 @@ use protocol::{NotableKind, Severity};
 
 use super::model::{Connection, Model, Popup, Question, Subject};
 use super::msg::{Effect, Msg, Outcome};
+use super::screens::{orders, queue};
 use crate::commands::{Command, Prompt};
 use crate::words::printable;
 
 pub(crate) use actions::{blocked, not_permitted};
+pub(crate) use asking::ask_history;
 
 /// Takes in one message.
 pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -42,9 +44,9 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             lost(model, why, retry_in);
             Vec::new()
         }
-        Msg::Orders { asked, answer } => asking::orders_came(model, asked, answer),
+        Msg::Orders { asked, answer } => orders::asking::came(model, asked, answer),
         Msg::History { order_id, answer } => asking::history_came(model, &order_id, answer),
-        Msg::DeadLetters(answer) => asking::dead_letters_came(model, answer),
+        Msg::DeadLetters(answer) => queue::asking::came(model, answer),
         Msg::Commanded { command, outcome } => commanded(model, *command, outcome),
     };
     moving::hold(model);

@@ -6,7 +6,7 @@ use ratatui::layout::Position;
 use super::keys;
 use crate::console::model::{Model, Popup};
 use crate::console::msg::Effect;
-use crate::console::rows;
+use crate::console::screens::row_keys;
 
 /// Rows that one notch of the wheel moves.
 const NOTCH: usize = 3;
@@ -34,7 +34,7 @@ fn wheel(model: &mut Model, code: KeyCode) -> Vec<Effect> {
 }
 
 fn click(model: &mut Model, at: Position) {
-    let keys = rows::keys(model);
+    let keys = row_keys(model);
     let list = model.list_mut();
     let area = list.area.get();
     if area.contains(at) {

@@ -2,14 +2,10 @@
 
 use std::cell::Cell;
 
-use super::asking;
 use crate::console::keys::Action;
-use crate::console::model::{Details, Model, Popup, Screen};
+use crate::console::model::{Details, Model, Popup};
 use crate::console::msg::Effect;
-use crate::console::rows;
-
-/// How near the end of what is loaded the cursor comes before more is asked for.
-const NEAR_THE_END: usize = 20;
+use crate::console::screens::{FirstRow, row_keys};
 
 /// Lines by which a window moves where a page is asked for; windows differ in height, and a little
 /// less than a page leaves a line to hold on to.
@@ -29,34 +25,21 @@ pub(super) fn scroll(model: &mut Model, action: Action) -> Vec<Effect> {
         scroll_text(scroll, action);
         return Vec::new();
     }
-    let keys = rows::keys(model);
-    let follows = model.screen == Screen::Events;
+    let keys = row_keys(model);
     let list = model.list_mut();
     match action {
         Action::Top => list.select(&keys, 0),
         Action::Bottom => list.select(&keys, usize::MAX),
         _ => list.step(&keys, step(action, list.page())),
     }
-    if action == Action::Top && model.screen == Screen::Orders {
-        model.orders.list.key = None;
-    }
-    let list = model.list_mut();
-    // At the end of the events the cursor stays with the newest.
-    list.at_end = follows && list.index + 1 == keys.len();
-    let is_near = keys.len() <= list.index + NEAR_THE_END;
-    if model.screen == Screen::Orders && is_near {
-        asking::ask_more_orders(model)
-    } else {
-        Vec::new()
-    }
+    model.screen.scene().moved(model, action, keys.len())
 }
 
 /// Keeps the cursor on the row that it was first drawn on, so that a product that comes doesn't get
-/// under the hands of an operator who never moved it. The first of the orders is whichever is the
-/// newest, until the cursor is moved.
+/// under the hands of an operator who never moved it.
 pub(super) fn hold(model: &mut Model) {
-    if model.screen != Screen::Orders && model.screen != Screen::Events {
-        let keys = rows::keys(model);
+    if model.screen.scene().first_row() == FirstRow::Held {
+        let keys = row_keys(model);
         let list = model.list_mut();
         if list.key.is_none() {
             list.key = keys.first().cloned();

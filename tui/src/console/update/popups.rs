@@ -3,12 +3,10 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use protocol::Severity;
 
-use super::{asking, forms, gate};
+use super::{forms, gate};
 use crate::commands::Command;
 use crate::console::keys::Action;
-use crate::console::model::{
-    Button, Connection, Cursor, Dropped, Input, Model, OrdersFilter, Popup, Screen,
-};
+use crate::console::model::{Button, Connection, Cursor, Dropped, Input, Model, Popup};
 use crate::console::msg::{Ask, Effect};
 use crate::words::printable;
 
@@ -73,11 +71,7 @@ pub(super) fn typing(model: &mut Model, action: Action) -> Vec<Effect> {
 
 fn cancel(model: &mut Model) {
     if model.typing.take().is_some() {
-        model.list_mut().filter.clear();
-        if model.screen == Screen::Orders && model.orders.filter.told().is_some() {
-            model.orders.filter = OrdersFilter::default();
-            asking::refilter_orders(model);
-        }
+        model.screen.scene().clear_filter(model);
     } else if !leave_reason(model, Kept::No) {
         model.popups.pop();
     }
@@ -107,7 +101,7 @@ fn leave_reason(model: &mut Model, kept: Kept) -> bool {
 
 fn enter(model: &mut Model) -> Vec<Effect> {
     if let Some(typed) = model.typing.take() {
-        keep_filter(model, typed);
+        model.screen.scene().filter_taken(model, typed);
         return Vec::new();
     }
     if leave_reason(model, Kept::Yes) {
@@ -138,37 +132,10 @@ fn named(model: &mut Model) {
     model.say(Severity::Warning, format!("{given:?} isn't {wanted:?}: nothing is done"));
 }
 
-/// Orders are filtered by the daemon, so only when the line is taken; what can't be understood
-/// stays to be mended.
-fn keep_filter(model: &mut Model, typed: Input) {
-    if model.screen != Screen::Orders {
-        return;
-    }
-    let products = model.live.as_ref().map_or(&[][..], |snapshot| &snapshot.products);
-    let is_product = |word: &str| products.iter().any(|product| product.prod_id == word);
-    match OrdersFilter::parse(typed.text(), is_product) {
-        Ok(filter) => {
-            let is_new = filter != model.orders.filter;
-            model.orders.filter = filter;
-            typed.text().clone_into(&mut model.orders.list.filter);
-            if is_new {
-                asking::refilter_orders(model);
-            }
-        }
-        Err(why) => {
-            model.typing = Some(typed);
-            model.say(Severity::Warning, why);
-        }
-    }
-}
-
-/// Other lists are filtered as one types.
 fn filter_as_typed(model: &mut Model) {
-    if let Some(typed) = &model.typing
-        && model.screen != Screen::Orders
-    {
+    if let Some(typed) = &model.typing {
         let text = typed.text().to_owned();
-        model.list_mut().filter = text;
+        model.screen.scene().filter_typed(model, &text);
     }
 }
 

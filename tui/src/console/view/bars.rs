@@ -8,15 +8,15 @@ use ratatui::text::Span;
 use ratatui::widgets::{Sparkline, Widget};
 
 /// Part of a bar: how much, drawn with what.
-pub(super) struct Part {
-    pub(super) amount: u64,
-    pub(super) symbol: &'static str,
-    pub(super) style: Style,
+pub(crate) struct Part {
+    pub(crate) amount: u64,
+    pub(crate) symbol: &'static str,
+    pub(crate) style: Style,
 }
 
 /// A bar of these parts, `total` filling the width. What is there at all gets a column: one unit
 /// left of ten thousand is not sold out.
-pub(super) fn stacked(parts: &[Part], total: u64, width: u16) -> Vec<Span<'static>> {
+pub(crate) fn stacked(parts: &[Part], total: u64, width: u16) -> Vec<Span<'static>> {
     let mut columns: Vec<u64> = parts
         .iter()
         .map(|part| {
@@ -43,7 +43,7 @@ pub(super) fn stacked(parts: &[Part], total: u64, width: u16) -> Vec<Span<'stati
 }
 
 /// A graph of the values, the newest on the right.
-pub(super) fn graph(values: &[u64], style: Style, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn graph(values: &[u64], style: Style, area: Rect, buffer: &mut Buffer) {
     if area.width == 0 || area.height == 0 {
         return;
     }

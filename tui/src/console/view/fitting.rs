@@ -11,7 +11,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::console::theme::{Styles, symbol};
 
 /// Draws a line in its area's first row; what doesn't fit is cut, and seen to be.
-pub(super) fn put(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
+pub(crate) fn put(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
     let Rect { x, y, width, .. } = area.intersection(buffer.area);
     if width == 0 || area.height == 0 {
         return;
@@ -34,7 +34,7 @@ pub(super) fn put(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
 
 /// A text of at most `width` columns: a longer one loses its middle, for what both ends are needed
 /// of.
-pub(super) fn cut_in_the_middle(text: &str, width: u16) -> String {
+pub(crate) fn cut_in_the_middle(text: &str, width: u16) -> String {
     let width = usize::from(width);
     if text.width() <= width || width == 0 {
         return text.to_owned();
@@ -56,7 +56,7 @@ fn within(characters: impl Iterator<Item = char>, width: usize) -> String {
 }
 
 /// Draws lines one below the other, as many as there is room for.
-pub(super) fn put_all<'a>(
+pub(crate) fn put_all<'a>(
     buffer: &mut Buffer,
     area: Rect,
     lines: impl IntoIterator<Item = Line<'a>>,
@@ -67,7 +67,7 @@ pub(super) fn put_all<'a>(
 }
 
 /// A text in lines of so many columns, broken at blanks where there are some.
-pub(super) fn wrapped(text: &str, width: u16) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: u16) -> Vec<String> {
     let width = usize::from(width.max(2));
     let columns = |text: &str| Span::raw(text).width();
     let (mut lines, mut line) = (Vec::new(), String::new());
@@ -88,7 +88,7 @@ pub(super) fn wrapped(text: &str, width: u16) -> Vec<String> {
 }
 
 /// Draws a text in as many rows as it takes; returns how many it took.
-pub(super) fn put_wrapped(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
+pub(crate) fn put_wrapped(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
     let lines = wrapped(text, area.width);
     let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
     put_all(buffer, area, lines.into_iter().map(|line| Line::styled(line, style)));
@@ -96,7 +96,7 @@ pub(super) fn put_wrapped(buffer: &mut Buffer, area: Rect, text: &str, style: St
 }
 
 /// As many of the parts as fit, the first ones first, with a dot between them.
-pub(super) fn fit(
+pub(crate) fn fit(
     parts: impl IntoIterator<Item = Vec<Span<'static>>>,
     width: u16,
     styles: &Styles,
@@ -117,7 +117,7 @@ pub(super) fn fit(
 }
 
 /// A rule with a title; returns what is below it.
-pub(super) fn panel(
+pub(crate) fn panel(
     title: Line<'static>,
     styles: &Styles,
     area: Rect,
@@ -146,7 +146,7 @@ fn shortened(mut line: Line<'static>, width: u16) -> Line<'static> {
 }
 
 /// A panel's title: a name and what is to be said about it.
-pub(super) fn title(name: &str, more: &[String], styles: &Styles) -> Line<'static> {
+pub(crate) fn title(name: &str, more: &[String], styles: &Styles) -> Line<'static> {
     let mut spans = vec![Span::styled(name.to_owned(), styles.strong)];
     for text in more {
         spans.push(Span::styled(symbol::DOT, styles.quiet));
@@ -156,7 +156,7 @@ pub(super) fn title(name: &str, more: &[String], styles: &Styles) -> Line<'stati
 }
 
 /// A figure and what it counts: `812 charges/s`.
-pub(super) fn figure(
+pub(crate) fn figure(
     value: String,
     unit: &str,
     style: Style,
@@ -166,7 +166,7 @@ pub(super) fn figure(
 }
 
 /// `label` on the left, the value on the right.
-pub(super) fn labelled(
+pub(crate) fn labelled(
     label: &str,
     value: Span<'static>,
     width: u16,

@@ -22,7 +22,7 @@ type Parts = Vec<Vec<Span<'static>>>;
 
 /// Who, how far, what is shut, which profile, which roles; on the right the connection, and what
 /// one may do. How far and what is shut stay where other things have to go.
-pub(super) fn status(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn status(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let left = model.shown().map(|snapshot| left_parts(model, snapshot, styles));
     let matters = left.as_ref().map_or(0, |left| left.matters);
@@ -72,7 +72,7 @@ fn left_parts(model: &Model, snapshot: &Snapshot, styles: &Styles) -> Left {
     };
     let mut state = vec![vec![Span::styled(words, phase)]];
     // The Overview says it in its first lines, and more of it.
-    if model.screen != Screen::Overview {
+    if !model.screen.scene().says_what_is_shut() {
         state.extend(shut(snapshot).map(|words| vec![Span::styled(words, styles.warning)]));
     }
     let more = vec![
@@ -138,7 +138,7 @@ fn connection(model: &Model, styles: &Styles) -> Span<'static> {
 
 /// The screens, the open one reversed; on the right, where there is room for it, the generation of
 /// the configuration, with a sign when the last reload was refused.
-pub(super) fn tabs(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn tabs(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let mut spans = vec![Span::raw(" ")];
     for (screen, digit) in Screen::ALL.into_iter().zip(1..) {
         let style =
@@ -174,7 +174,7 @@ fn generation(config: &ConfigView, styles: &Styles) -> Option<Span<'static>> {
 }
 
 /// Whom the console waits for, as long as it has seen no daemon.
-pub(super) fn waiting(model: &Model, styles: &Styles) -> Line<'static> {
+pub(crate) fn waiting(model: &Model, styles: &Styles) -> Line<'static> {
     let text = match model.connection {
         Connection::Lost { .. } => format!(" no daemon yet at {}", printable(&model.socket)),
         _ => " waiting for the daemon's state".to_owned(),
@@ -183,7 +183,7 @@ pub(super) fn waiting(model: &Model, styles: &Styles) -> Line<'static> {
 }
 
 /// The body of every screen as long as there is no state.
-pub(super) fn nothing_yet(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn nothing_yet(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let mut texts = vec![waiting(model, styles).to_string()];
     if let Connection::Lost { why, .. } = &model.connection {
         texts.push(printable(why));
@@ -195,7 +195,7 @@ pub(super) fn nothing_yet(model: &Model, styles: &Styles, area: Rect, buffer: &m
 }
 
 /// How old the data is, why, and when it is tried again.
-pub(super) fn banner(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn banner(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let Connection::Lost { why, retry_at } = &model.connection else { return };
     let old = age(model.now.saturating_duration_since(model.heard));
     let wait = retry_at.saturating_duration_since(model.now) + Duration::from_millis(999);
@@ -213,17 +213,14 @@ pub(super) fn banner(model: &Model, styles: &Styles, area: Rect, buffer: &mut Bu
 }
 
 /// A message while there is one, else the filter that is typed, else what the keys do.
-pub(super) fn bottom(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn bottom(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     if let Some(toast) = &model.toast {
         let (sign, style) = severity(toast.severity, styles);
         let text = format!("{sign} {}", printable(&toast.text));
         put(buffer, area, &Line::styled(text, style));
     } else if let Some(input) = &model.typing {
-        let what = match model.screen {
-            Screen::Orders => "state, product, phone: ",
-            _ => "filter: ",
-        };
+        let what = model.screen.scene().filter_label();
         put(buffer, area, &typed(what, input, area.width, styles));
     } else {
         hints(model, styles, area, buffer);
@@ -231,7 +228,7 @@ pub(super) fn bottom(model: &Model, styles: &Styles, area: Rect, buffer: &mut Bu
 }
 
 /// A severity's sign, and its style.
-pub(super) const fn severity(severity: Severity, styles: &Styles) -> (&'static str, Style) {
+pub(crate) const fn severity(severity: Severity, styles: &Styles) -> (&'static str, Style) {
     match severity {
         Severity::Info => (symbol::GOOD, styles.good),
         Severity::Warning => (symbol::WARNING, styles.warning),
@@ -241,7 +238,7 @@ pub(super) const fn severity(severity: Severity, styles: &Styles) -> (&'static s
 
 /// A line that is typed, with its cursor; of one that is too long, the part that has the cursor. A
 /// text that typing replaces is shown as selected.
-pub(super) fn typed(label: &str, input: &Input, width: u16, styles: &Styles) -> Line<'static> {
+pub(crate) fn typed(label: &str, input: &Input, width: u16, styles: &Styles) -> Line<'static> {
     let (before, after) = input.parts();
     let mut rest = after.chars();
     let under = rest.next().unwrap_or(' ');
@@ -279,7 +276,7 @@ fn hints(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
 }
 
 /// Keys that change the daemon are gone with `--read-only`.
-pub(super) fn is_there(model: &Model, binding: &Binding) -> bool {
+pub(crate) fn is_there(model: &Model, binding: &Binding) -> bool {
     model.access == Access::Full || !binding.action.changes_the_daemon()
 }
 
@@ -312,7 +309,7 @@ fn is_off(model: &Model, action: Action) -> Option<bool> {
 }
 
 /// A count with a style that says whether it should be 0.
-pub(super) fn worry(count: Option<u64>, styles: &Styles) -> Span<'static> {
+pub(crate) fn worry(count: Option<u64>, styles: &Styles) -> Span<'static> {
     let style = if count.unwrap_or(0) == 0 { styles.text } else { styles.warning };
     Span::styled(known_count(count), style)
 }

@@ -23,9 +23,9 @@ const LABEL: u16 = 8;
 const REASONS_MAX: usize = 2;
 
 /// How many lines there are.
-pub(super) const LINES: u16 = 4;
+pub(crate) const LINES: u16 = 4;
 
-pub(super) fn draw(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(snapshot: &Snapshot, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let room = area.width.saturating_sub(LABEL + 1);
     let lines = [
         ("Sale", sale(snapshot, room, styles)),
@@ -189,7 +189,7 @@ fn flow(snapshot: &Snapshot) -> &'static str {
 }
 
 /// `1,204 waiting, oldest 3.2s`.
-pub(super) fn lag(snapshot: &Snapshot, styles: &Styles) -> Vec<Span<'static>> {
+pub(crate) fn lag(snapshot: &Snapshot, styles: &Styles) -> Vec<Span<'static>> {
     let queue = &snapshot.queue;
     let mut spans = figure(known_count(queue.lag_messages), "waiting", styles.strong, styles);
     if queue.lag_messages != Some(0) {
@@ -201,7 +201,7 @@ pub(super) fn lag(snapshot: &Snapshot, styles: &Styles) -> Vec<Span<'static>> {
 }
 
 /// `↘ −80/s`; nothing of an empty queue: what drained it is over.
-pub(super) fn slope(snapshot: &Snapshot, styles: &Styles) -> Option<Vec<Span<'static>>> {
+pub(crate) fn slope(snapshot: &Snapshot, styles: &Styles) -> Option<Vec<Span<'static>>> {
     let (arrow, style) = match snapshot.queue.trend? {
         Trend::Draining => (symbol::DRAINING, styles.good),
         Trend::Growing => (symbol::GROWING, styles.warning),
@@ -213,7 +213,7 @@ pub(super) fn slope(snapshot: &Snapshot, styles: &Styles) -> Option<Vec<Span<'st
 }
 
 /// The conservation of stock: the sum of all products, or where it is broken and by how much.
-pub(super) fn books(snapshot: &Snapshot, styles: &Styles) -> Parts {
+pub(crate) fn books(snapshot: &Snapshot, styles: &Styles) -> Parts {
     let wrong: Vec<&ProductView> =
         snapshot.products.iter().filter(|product| !product.balanced).collect();
     if wrong.is_empty() {
@@ -230,7 +230,7 @@ pub(super) fn books(snapshot: &Snapshot, styles: &Styles) -> Parts {
 }
 
 /// By how much a product's books are wrong.
-pub(super) fn off_by(product: &ProductView) -> String {
+pub(crate) fn off_by(product: &ProductView) -> String {
     match product.missing {
         0 => "doesn't balance".to_owned(),
         missing @ 1.. => format!("lacks {}", grouped(missing.unsigned_abs())),
@@ -288,7 +288,7 @@ fn short_bound(milliseconds: u64) -> String {
 }
 
 /// What keeps it from full service, what recovers, then what one should know, a line each.
-pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'static>> {
+pub(crate) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'static>> {
     let line = |sign: &str, text: &String, style| {
         Line::styled(format!(" {sign} {}", printable(text)), style)
     };
@@ -310,7 +310,7 @@ pub(super) fn sentences(snapshot: &Snapshot, styles: &Styles) -> Vec<Line<'stati
 }
 
 /// What was decided of orders: placed, then each reason for none, then what was set aside.
-pub(super) fn outcomes(snapshot: &Snapshot) -> Vec<(String, u64)> {
+pub(crate) fn outcomes(snapshot: &Snapshot) -> Vec<(String, u64)> {
     let Some(orders) = &snapshot.orders else { return Vec::new() };
     let mut rows = vec![("placed".to_owned(), orders.placed)];
     let mut failed: Vec<(String, u64)> =

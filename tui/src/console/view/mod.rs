@@ -1,28 +1,22 @@
 //! `view`: the model as a screen. It changes nothing but the cells in which the model remembers
 //! what is on the screen, reads no clock, and gives the same screen for the same model.
 
-mod bars;
-mod events;
-mod fitting;
-mod frame;
-mod gateway;
-mod headline;
+pub(crate) mod bars;
+pub(crate) mod fitting;
+pub(crate) mod frame;
+pub(crate) mod headline;
 mod help;
-mod orders;
-mod overview;
-mod popups;
-mod products;
+pub(crate) mod popups;
 mod questions;
-mod queue;
 mod small;
-mod table;
+pub(crate) mod table;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::looks::Characters;
-use super::model::{Connection, Model, Screen};
+use super::model::{Connection, Model};
 use super::theme::{self, Styles};
 
 /// Draws everything, and notes in the model what of it can be acted on.
@@ -55,14 +49,9 @@ fn screen(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     frame::status(model, styles, status, buffer);
     frame::tabs(model, styles, tabs, buffer);
     frame::banner(model, styles, banner, buffer);
-    match model.screen {
-        _ if model.shown().is_none() => frame::nothing_yet(model, styles, body, buffer),
-        Screen::Overview => overview::draw(model, styles, body, buffer),
-        Screen::Products => products::draw(model, styles, body, buffer),
-        Screen::Orders => orders::draw(model, styles, body, buffer),
-        Screen::Queue => queue::draw(model, styles, body, buffer),
-        Screen::Gateway => gateway::draw(model, styles, body, buffer),
-        Screen::Events => events::draw(model, styles, body, buffer),
+    match model.shown() {
+        None => frame::nothing_yet(model, styles, body, buffer),
+        Some(_) => model.screen.scene().draw(model, styles, body, buffer),
     }
     if is_lost {
         buffer.set_style(body, styles.stale);

@@ -11,16 +11,18 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget, Wrap};
 
 use super::fitting::put;
-use super::{help, orders, products, questions};
+use super::{help, questions};
 use crate::console::model::{Details, History, Model, Popup, Reveal};
+use crate::console::screens::orders::view as orders;
+use crate::console::screens::products::view as products;
 use crate::console::theme::{Styles, symbol};
 use crate::words::narrow::day_and_clock;
 use crate::words::{UNKNOWN, grouped, in_words, known_text, printable, size};
 
 /// The widest window of plain words.
-pub(super) const WORDS: u16 = 76;
+pub(crate) const WORDS: u16 = 76;
 
-pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let Some(popup) = model.popups.last() else { return };
     match popup {
         Popup::Help { scroll } => {
@@ -46,7 +48,7 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
 }
 
 /// An empty window in the middle; returns its inside.
-pub(super) fn window(
+pub(crate) fn window(
     name: &str,
     width: u16,
     height: u16,
@@ -112,7 +114,7 @@ fn order(order_id: &str, history: &History, reveal: Reveal, styles: &Styles) -> 
     }
 }
 
-pub(super) fn pair(label: &str, value: Span<'static>, styles: &Styles) -> Line<'static> {
+pub(crate) fn pair(label: &str, value: Span<'static>, styles: &Styles) -> Line<'static> {
     Line::from(vec![Span::styled(format!("{label:<12}"), styles.quiet), value])
 }
 

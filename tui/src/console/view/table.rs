@@ -11,17 +11,17 @@ use crate::console::model::List;
 use crate::console::theme::{Styles, symbol};
 
 /// What a cell is drawn with.
-pub(super) struct Pen<'a> {
-    pub(super) styles: &'a Styles,
+pub(crate) struct Pen<'a> {
+    pub(crate) styles: &'a Styles,
     /// Columns that the cell has.
-    pub(super) width: u16,
+    pub(crate) width: u16,
     /// The daemon's clock, for ages.
-    pub(super) at: EpochMs,
+    pub(crate) at: EpochMs,
 }
 
 /// How wide a column is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Width {
+pub(crate) enum Width {
     /// Always so.
     Fixed(u16),
     /// At least so, and what the others leave. The first such column gets it all.
@@ -37,17 +37,17 @@ impl Width {
 }
 
 /// One column of rows of `T`.
-pub(super) struct Column<T> {
-    pub(super) title: &'static str,
-    pub(super) width: Width,
-    pub(super) side: Alignment,
+pub(crate) struct Column<T> {
+    pub(crate) title: &'static str,
+    pub(crate) width: Width,
+    pub(crate) side: Alignment,
     /// Columns of higher rank are left out first; those of rank 0 never are.
-    pub(super) rank: u8,
-    pub(super) cell: fn(&T, &Pen<'_>) -> Line<'static>,
+    pub(crate) rank: u8,
+    pub(crate) cell: fn(&T, &Pen<'_>) -> Line<'static>,
 }
 
 /// A column of texts.
-pub(super) const fn left<T>(
+pub(crate) const fn left<T>(
     title: &'static str,
     width: Width,
     rank: u8,
@@ -57,7 +57,7 @@ pub(super) const fn left<T>(
 }
 
 /// A column of figures.
-pub(super) const fn right<T>(
+pub(crate) const fn right<T>(
     title: &'static str,
     width: u16,
     rank: u8,
@@ -68,7 +68,7 @@ pub(super) const fn right<T>(
 
 /// Whether the list has the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Focus {
+pub(crate) enum Focus {
     Here,
     Elsewhere,
 }
@@ -79,17 +79,17 @@ const GAP: u16 = 2;
 const GUTTER: u16 = 1;
 
 /// The table of a list.
-pub(super) struct Table<'a, T: 'static> {
-    pub(super) columns: &'static [Column<T>],
-    pub(super) list: &'a List,
-    pub(super) focus: Focus,
-    pub(super) at: EpochMs,
-    pub(super) styles: &'a Styles,
+pub(crate) struct Table<'a, T: 'static> {
+    pub(crate) columns: &'static [Column<T>],
+    pub(crate) list: &'a List,
+    pub(crate) focus: Focus,
+    pub(crate) at: EpochMs,
+    pub(crate) styles: &'a Styles,
 }
 
 impl<T: 'static> Table<'_, T> {
     /// Draws the headings and the rows around the selected one.
-    pub(super) fn draw(&self, rows: &[&T], keys: &[String], area: Rect, buffer: &mut Buffer) {
+    pub(crate) fn draw(&self, rows: &[&T], keys: &[String], area: Rect, buffer: &mut Buffer) {
         let columns = self.laid_out(area);
         let heading = Rect { height: area.height.min(1), ..area };
         for (column, place) in &columns {

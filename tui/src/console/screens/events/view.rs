@@ -6,12 +6,12 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget, Wrap};
 
-use super::fitting::{panel, put, put_all, title};
-use super::frame::severity;
-use super::table::{Column, Focus, Pen, Table, Width, left};
+use super::rows;
 use crate::console::model::Model;
-use crate::console::rows;
 use crate::console::theme::Styles;
+use crate::console::view::fitting::{panel, put, put_all, title};
+use crate::console::view::frame::severity;
+use crate::console::view::table::{Column, Focus, Pen, Table, Width, left};
 use crate::words::narrow::{clock, day_and_clock};
 use crate::words::printable;
 
@@ -33,7 +33,7 @@ fn what(event: &Notable, pen: &Pen<'_>) -> Line<'static> {
     Line::styled(printable(&event.text), if is_usual { pen.styles.text } else { style })
 }
 
-pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let events = rows::events(model);
     let list = &model.events;
     let mut more = vec![events.len().to_string(), "newest last".to_owned()];
@@ -60,7 +60,7 @@ pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buff
 }
 
 /// The newest ones, as a part of the Overview.
-pub(super) fn newest(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn newest(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
         return;
     }

@@ -5,12 +5,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::bars::{self, Part};
-use super::fitting::{figure, fit, panel, put, put_all, title};
-use super::table::{Column, Focus, Table, Width, left, right};
+use super::rows::{self, Answered};
 use crate::console::model::Model;
-use crate::console::rows::{self, Answered};
 use crate::console::theme::{Styles, symbol};
+use crate::console::view::bars::{self, Part};
+use crate::console::view::fitting::{figure, fit, panel, put, put_all, title};
+use crate::console::view::table::{Column, Focus, Table, Width, left, right};
 use crate::words::{grouped, in_words, latency, printable};
 
 const COLUMNS: &[Column<Answered>] = &[
@@ -69,7 +69,7 @@ fn share(row: &Answered) -> String {
     format!("{}.{}%", row.share / 10, row.share % 10)
 }
 
-pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let Some(snapshot) = model.shown() else { return };
     let Some(gateway) = &snapshot.gateway else {
         put(buffer, area, &Line::styled(" this process has no gateway role", styles.quiet));

@@ -5,14 +5,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::bars::{self, Part};
-use super::fitting::{panel, put, title};
-use super::headline::off_by;
-use super::popups::pair;
-use super::table::{Column, Focus, Pen, Table, Width, left, right};
+use super::rows::{self, PRODUCT_ORDERS};
 use crate::console::model::{List, Model};
-use crate::console::rows::{self, PRODUCT_ORDERS};
+use crate::console::screens::sorting::Sorting;
 use crate::console::theme::{Styles, symbol};
+use crate::console::view::bars::{self, Part};
+use crate::console::view::fitting::{panel, put, title};
+use crate::console::view::headline::off_by;
+use crate::console::view::popups::pair;
+use crate::console::view::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::words::{grouped, in_words, known_count, printable, signed};
 
 const STOCK: &[Column<ProductView>] = &[
@@ -55,7 +56,7 @@ fn last_second(product: &ProductView, which: fn(&ChargesView) -> Counted) -> Opt
 }
 
 /// All of a product, as it is now.
-pub(super) fn details(model: &Model, prod_id: &str, styles: &Styles) -> Vec<Line<'static>> {
+pub(crate) fn details(model: &Model, prod_id: &str, styles: &Styles) -> Vec<Line<'static>> {
     let products = model.shown().map_or(&[][..], |snapshot| &snapshot.products);
     let Some(product) = products.iter().find(|product| product.prod_id == prod_id) else {
         let text = format!("{} isn't there any more", printable(prod_id));
@@ -168,10 +169,10 @@ fn books(product: &ProductView, pen: &Pen<'_>) -> Line<'static> {
 }
 
 /// How many of how many, by what sorted and filtered.
-pub(super) fn about<T>(
+pub(crate) fn about<T>(
     shown: usize,
     all: usize,
-    orders: &[rows::Order<T>],
+    orders: &[Sorting<T>],
     list: &List,
 ) -> Vec<String> {
     let count = if shown == all { all.to_string() } else { format!("{shown} of {all}") };
@@ -185,18 +186,19 @@ pub(super) fn about<T>(
 }
 
 /// The stock of each product as a bar.
-pub(super) fn stock(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
-    table("Stock", STOCK, model, styles, area, buffer);
+pub(crate) fn stock(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    table("Stock", STOCK, legend(styles), model, styles, area, buffer);
 }
 
 /// The Products screen.
-pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
-    table("Products", ALL, model, styles, area, buffer);
+pub(crate) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+    table("Products", ALL, Vec::new(), model, styles, area, buffer);
 }
 
 fn table(
     name: &str,
     columns: &'static [Column<ProductView>],
+    legend: Vec<Span<'static>>,
     model: &Model,
     styles: &Styles,
     area: Rect,
@@ -206,9 +208,7 @@ fn table(
     let products = rows::products(model);
     let more = about(products.len(), snapshot.products.len(), PRODUCT_ORDERS, &model.products);
     let mut heading = title(name, &more, styles);
-    if columns.len() == STOCK.len() {
-        heading.spans.extend(legend(styles));
-    }
+    heading.spans.extend(legend);
     let inner = panel(heading, styles, area, buffer);
     if products.is_empty() {
         put(buffer, inner, &Line::styled(" no product", styles.quiet));

@@ -5,11 +5,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::fitting::{panel, put_wrapped, title};
-use super::table::{Column, Focus, Pen, Table, Width, left, right};
+use super::rows;
 use crate::console::model::Model;
-use crate::console::rows;
 use crate::console::theme::{Styles, symbol};
+use crate::console::view::fitting::{panel, put_wrapped, title};
+use crate::console::view::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::words::narrow::day_and_clock;
 use crate::words::{UNKNOWN, grouped, in_words, printable};
 
@@ -32,7 +32,7 @@ fn amount(order: &OrderView, _: &Pen<'_>) -> Line<'static> {
 }
 
 /// A state with its sign.
-pub(super) fn state(state: OrderState, styles: &Styles) -> Span<'static> {
+pub(crate) fn state(state: OrderState, styles: &Styles) -> Span<'static> {
     use OrderState as S;
     let (sign, style) = match state {
         S::Placed | S::Finished => (symbol::GOOD, styles.good),
@@ -44,7 +44,7 @@ pub(super) fn state(state: OrderState, styles: &Styles) -> Span<'static> {
 }
 
 /// What a list lacks, above its rows; returns what is left of the area.
-pub(super) fn unlisted(
+pub(crate) fn unlisted(
     lacks: &[Unlisted],
     styles: &Styles,
     area: Rect,
@@ -59,7 +59,7 @@ pub(super) fn unlisted(
     left
 }
 
-pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let orders = &model.orders;
     let shown: Vec<&OrderView> = rows::orders(model).iter().collect();
     let more_left = if orders.next.is_some() { "+" } else { "" };

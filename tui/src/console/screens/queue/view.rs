@@ -5,13 +5,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::fitting::{cut_in_the_middle, fit, panel, put, title};
-use super::headline;
-use super::products::about;
-use super::table::{Column, Focus, Pen, Table, Width, left, right};
+use super::rows::{self, DEAD_LETTER_ORDERS, QUEUE_ORDERS};
 use crate::console::model::{Model, Pane};
-use crate::console::rows::{self, DEAD_LETTER_ORDERS, QUEUE_ORDERS};
+use crate::console::screens::products::view::about;
 use crate::console::theme::{Styles, symbol};
+use crate::console::view::fitting::{cut_in_the_middle, fit, panel, put, title};
+use crate::console::view::headline;
+use crate::console::view::table::{Column, Focus, Pen, Table, Width, left, right};
 use crate::words::narrow::{age, between, span};
 use crate::words::{UNKNOWN, grouped, in_words, known_count, known_text, printable};
 
@@ -59,7 +59,7 @@ fn reason(letter: &DeadLetterView, _: &Pen<'_>) -> Line<'static> {
     Line::raw(format!("{sign}{}", in_words(&letter.reason)))
 }
 
-pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let Some(snapshot) = model.shown() else { return };
     let queues = rows::queues(model);
     let wanted = u16::try_from(queues.len().max(1)).unwrap_or(u16::MAX).saturating_add(2);

@@ -7,16 +7,18 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::fitting::{labelled, panel, put, put_all, title};
-use super::{bars, events, headline, products};
 use crate::console::model::Model;
+use crate::console::screens::events::view as events;
+use crate::console::screens::products::view as products;
 use crate::console::theme::{Styles, symbol};
+use crate::console::view::fitting::{labelled, panel, put, put_all, title};
+use crate::console::view::{bars, headline};
 use crate::words::{UNKNOWN, grouped, latency, size, whole_latency};
 
 /// Sentences of what is wrong that are shown; the Events screen has them all.
 const SENTENCES_MAX: u16 = 3;
 
-pub(super) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(model: &Model, styles: &Styles, area: Rect, buffer: &mut Buffer) {
     let Some(snapshot) = model.shown() else { return };
     let sentences = headline::sentences(snapshot, styles);
     let lines = u16::try_from(sentences.len()).unwrap_or(SENTENCES_MAX).min(SENTENCES_MAX);
