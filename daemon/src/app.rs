@@ -13,8 +13,6 @@
 //!
 //! In between, `reload` puts a changed configuration into effect.
 
-#[cfg(feature = "rocketmq")]
-mod broker_notes;
 mod ending;
 mod gateway;
 mod in_place;
@@ -25,12 +23,13 @@ mod operations;
 mod queue;
 mod refused;
 mod reload;
-#[cfg(feature = "rocketmq")]
+#[cfg_attr(not(feature = "rocketmq"), path = "app/rocketmq/absent.rs")]
 mod rocketmq;
 mod serving;
 mod standstill;
 mod switches;
 mod view;
+mod ways;
 
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Weak};
@@ -69,6 +68,7 @@ use reload::Reloader;
 use serving::{Bound, RestLimits, Serving};
 use switches::Switches;
 use view::{Shown, View};
+pub use ways::Ways;
 
 /// How long the end of the process waits for the log's last lines to be taken. Where the log is
 /// read this takes no time; where it isn't, the process ends without these lines.
@@ -242,7 +242,7 @@ impl App {
         let mut bound = Bound::bind(config, gateway, order)?;
         let (metrics_port, limits) = (bound.metrics.take(), RestLimits::new(config, &bound));
         let admin_socket = bind_admin(config, admin)?;
-        let queue = Arc::new(QueueParts::open(loaded, &store, &status)?);
+        let queue = Arc::new(QueueParts::open(loaded, &tunables, &store, &status)?);
         let orders = order_side(config, &store, &queue);
         let key = loaded.order_id_key()?;
         let key_mark = key.as_ref().map(reload::key_mark);
@@ -256,7 +256,7 @@ impl App {
         let switches = restored(config, &store, &queue, gateway.as_ref()).await?;
         let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
-        let (lag, every) = (queue.whole_lag(config, &store), tunables.queue.lag_every_ms.clone());
+        let (lag, every) = (queue.whole_lag(), tunables.queue.lag_every_ms.clone());
         let shown = Shown {
             status: &status,
             store: &store,
@@ -269,7 +269,7 @@ impl App {
         };
         looks::begin(&shown, &watchers, &watchers_end);
         if config.roles.contains(&Role::Order) {
-            queue.start_consumer(&tunables, &store, &status).await;
+            queue.start_consumer(&store, &status);
         }
         queue::first_lag(&*lag, queue.knowledge(), &status).await;
         watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
@@ -420,7 +420,7 @@ fn desk(
         stop: stop.asked.clone(),
         book: shown.gateway.map(|gateway| Arc::clone(&gateway.book)),
         query: shown.gateway.and_then(|gateway| gateway.query_elsewhere(config)),
-        broker: shown.queue.broker(config),
+        broker: shown.queue.lag_elsewhere(),
         reloader: Arc::clone(&reloader),
     };
     let parts = admin::Parts {

@@ -28,7 +28,7 @@ fn perform() -> Exit {
         return args::print(&config::docs());
     }
     if let Verb::Doctor { json } = asked.verb {
-        return doctor::run(&asked.options, json);
+        return doctor::run(&asked.options, json, &app::Ways);
     }
     let loaded = match config::load(&asked.options) {
         Ok(loaded) => loaded,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::ports::Account;
+use domain::ports::{Account, Tried};
 
 use super::CLOSE_TIMEOUT;
 use super::client::Clients;
@@ -12,17 +12,6 @@ use super::requests::Requests;
 
 /// How long all brokers together may take to answer.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// What the brokers make of an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tried {
-    /// Each broker that answered takes it, and at least one answered.
-    Taken,
-    /// A broker refuses it; the sentence says what to correct.
-    Refused(String),
-    /// None answered in time: nothing is known of it.
-    Unanswered,
-}
 
 /// Asks what a consumer of our group asks anyway, on a connection of its own.
 pub(super) async fn try_account(clients: &Clients, account: &Account, consumes: Consumes) -> Tried {

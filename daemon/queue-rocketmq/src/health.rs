@@ -1,31 +1,19 @@
 //! What `/readyz` and the log say of the queue: sentences on what is wrong and what to do.
 
+use domain::ports::QueueHealth;
 use tokio::sync::watch;
-
-/// The state of the way to RocketMQ.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Health {
-    /// What keeps orders from being sent or placed, with what to do about it.
-    pub degraded: Vec<String>,
-    /// What works but isn't as it should be.
-    pub warnings: Vec<String>,
-    /// Whether orders can be sent; false as well when nobody asked for a producer.
-    pub producer_ready: bool,
-    /// Whether deliveries come; false as well when nobody started the consumer or it is paused.
-    pub consumer_running: bool,
-}
 
 /// The writing end: every change is one line of the log, however often the state is found again.
 pub(super) struct HealthBoard {
-    sender: watch::Sender<Health>,
+    sender: watch::Sender<QueueHealth>,
 }
 
 impl HealthBoard {
     pub(super) fn new() -> Self {
-        Self { sender: watch::Sender::new(Health::default()) }
+        Self { sender: watch::Sender::new(QueueHealth::default()) }
     }
 
-    pub(super) fn subscribe(&self) -> watch::Receiver<Health> {
+    pub(super) fn subscribe(&self) -> watch::Receiver<QueueHealth> {
         self.sender.subscribe()
     }
 
@@ -53,7 +41,7 @@ impl HealthBoard {
         self.change(|health| health.consumer_running = running == Running::Yes);
     }
 
-    fn change(&self, apply: impl FnOnce(&mut Health)) {
+    fn change(&self, apply: impl FnOnce(&mut QueueHealth)) {
         self.sender.send_if_modified(|health| {
             let before = health.clone();
             apply(health);
@@ -70,7 +58,7 @@ pub(super) enum Running {
     No,
 }
 
-fn log_difference(before: &Health, after: &Health) {
+fn log_difference(before: &QueueHealth, after: &QueueHealth) {
     for sentence in after.degraded.iter().filter(|new| !before.degraded.contains(new)) {
         tracing::error!(target: "seckilld::queue", "{sentence}");
     }
@@ -90,7 +78,7 @@ fn log_difference(before: &Health, after: &Health) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Health, HealthBoard, Running};
+    use super::{HealthBoard, QueueHealth, Running};
 
     #[test]
     fn a_fault_found_again_is_no_change() {
@@ -101,7 +89,7 @@ mod tests {
         board.degrade(vec!["broker away".to_owned()], Running::No);
         assert_eq!(
             *seen.borrow_and_update(),
-            Health {
+            QueueHealth {
                 degraded: vec!["broker away".to_owned()],
                 warnings: Vec::new(),
                 producer_ready: false,

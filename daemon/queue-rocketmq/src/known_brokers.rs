@@ -3,32 +3,17 @@
 //! the operator says that the broker is gone for good (`rocketmq.brokers_gone`).
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use instruments::streak::{InRun, Streak};
 use tokio::sync::Mutex;
 
+use super::note::Note;
 use super::requests::{RequestError, Route};
-use super::{BoxFuture, Cause};
-
-/// Where lines are kept over restarts, such as the brokers' names.
-pub trait BrokerNotes: Send + Sync + 'static {
-    /// The names that were kept last; none at first.
-    ///
-    /// # Errors
-    /// They can't be read.
-    fn read(&self) -> BoxFuture<'_, Result<Vec<String>, Cause>>;
-
-    /// Keeps these names in place of those before.
-    ///
-    /// # Errors
-    /// They can't be written.
-    fn keep(&self, names: Vec<String>) -> BoxFuture<'_, Result<(), Cause>>;
-}
 
 /// The brokers that are known.
 pub(super) struct KnownBrokers {
-    notes: OnceLock<Arc<dyn BrokerNotes>>,
+    note: OnceLock<Note>,
     /// Out of service for good, says the operator.
     gone: BTreeSet<String>,
     names: Mutex<Names>,
@@ -56,13 +41,13 @@ impl KnownBrokers {
     /// Without notes the brokers are known until the end of the process.
     pub(super) fn new(gone: &[String]) -> Self {
         let gone = gone.iter().cloned().collect();
-        Self { notes: OnceLock::new(), gone, names: Mutex::default() }
+        Self { note: OnceLock::new(), gone, names: Mutex::default() }
     }
 
     /// Keeps the names there from now on.
-    pub(super) fn keep_in(&self, notes: Arc<dyn BrokerNotes>) {
+    pub(super) fn keep_in(&self, note: Note) {
         // Set once; a second place would know less than the first.
-        let _ = self.notes.set(notes);
+        let _ = self.note.set(note);
     }
 
     /// Takes in the brokers of a route, keeps new ones, and returns which of all are missing in it.
@@ -87,8 +72,8 @@ impl KnownBrokers {
     }
 
     async fn read(&self) -> Result<BTreeSet<String>, RequestError> {
-        let Some(notes) = self.notes.get() else { return Ok(BTreeSet::new()) };
-        let read = notes.read().await;
+        let Some(note) = self.note.get() else { return Ok(BTreeSet::new()) };
+        let read = note.read().await;
         read.map(|names| names.into_iter().collect()).map_err(|cause| {
             RequestError::Uncounted(format!(
                 "which brokers had orders before this start can't be read: {cause}"
@@ -99,8 +84,8 @@ impl KnownBrokers {
     /// A database that can't be written is reported elsewhere; the next reading tries again.
     async fn keep(&self, names: &mut Names) {
         let all: Vec<String> = names.all.iter().cloned().collect();
-        let kept = match self.notes.get() {
-            Some(notes) => notes.keep(all).await,
+        let kept = match self.note.get() {
+            Some(note) => note.write(all).await,
             None => Ok(()),
         };
         match kept {
@@ -108,9 +93,9 @@ impl KnownBrokers {
                 names.kept = Some(names.all.clone());
                 names.streak.succeeded();
             }
-            Err(cause) if names.streak.failed() == InRun::First => tracing::warn!(
+            Err(error) if names.streak.failed() == InRun::First => tracing::warn!(
                 target: "seckilld::queue",
-                %cause, "which brokers have orders can't be kept for the next start yet"
+                cause = %error, "which brokers have orders can't be kept for the next start yet"
             ),
             Err(_) => {}
         }
@@ -142,22 +127,26 @@ impl Missing {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use super::{BoxFuture, BrokerNotes, Cause, KnownBrokers, Missing};
+    use domain::ports::notebook::Notes as Port;
+    use domain::ports::{BoxFuture, Cause, WriteError};
+
+    use super::{KnownBrokers, Missing, Note};
     use crate::access::Access;
     use crate::requests::{Broker, RequestError, Route};
 
     #[derive(Default)]
     struct Notes(Mutex<(Vec<String>, bool)>);
 
-    impl BrokerNotes for Notes {
-        fn read(&self) -> BoxFuture<'_, Result<Vec<String>, Cause>> {
+    impl Port for Notes {
+        fn read(&self, _: &str) -> BoxFuture<'_, Result<Vec<String>, Cause>> {
             let (names, fails) = self.0.lock().unwrap().clone();
             Box::pin(async move { if fails { Err(Cause("no".to_owned())) } else { Ok(names) } })
         }
 
-        fn keep(&self, names: Vec<String>) -> BoxFuture<'_, Result<(), Cause>> {
+        fn write(&self, _: &str, names: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>> {
             let mut kept = self.0.lock().unwrap();
-            let result = if kept.1 { Err(Cause("no".to_owned())) } else { Ok(()) };
+            let fault = WriteError::Rejected(Cause("no".to_owned()));
+            let result = if kept.1 { Err(fault) } else { Ok(()) };
             if result.is_ok() {
                 kept.0 = names;
             }
@@ -177,7 +166,7 @@ mod tests {
     fn known(notes: &Arc<Notes>, gone: &[&str]) -> KnownBrokers {
         let gone: Vec<String> = gone.iter().map(|name| (*name).to_owned()).collect();
         let known = KnownBrokers::new(&gone);
-        known.keep_in(Arc::clone(notes) as _);
+        known.keep_in(Note::new(Arc::clone(notes) as _, String::new()));
         known
     }
 

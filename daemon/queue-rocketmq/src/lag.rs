@@ -10,12 +10,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::ports::notebook::Notes;
 use instruments::clock;
 use tokio::sync::OnceCell;
 
 use super::access::{Access, Shut};
 use super::client::Names;
-use super::known_brokers::{BrokerNotes, KnownBrokers, Missing};
+use super::known_brokers::{KnownBrokers, Missing};
+use super::note::Note;
 use super::offset_notes::LeftBehind;
 use super::offsets::{Move, Offsets, QueueReading, Skip};
 use super::queues::{Beyond, Depth, Spot};
@@ -82,14 +84,12 @@ impl RocketmqLag {
         Self { shared, brokers, searches, offsets, left, seen, readings }
     }
 
-    /// Keeps in `notes` which brokers have orders.
-    pub(super) fn keep_brokers_in(&self, notes: Arc<dyn BrokerNotes>) {
-        self.brokers.keep_in(notes);
-    }
-
-    /// Keeps in `notes` how far one process has consumed, for the next.
-    pub(super) fn keep_consumed_in(&self, notes: Arc<dyn BrokerNotes>) {
-        self.left.keep_in(notes);
+    /// Keeps in `notes` which brokers have orders, and how far one process has consumed, for the
+    /// next.
+    pub(super) fn keep_notes_in(&self, notes: &Arc<dyn Notes>) {
+        let settings = &self.shared.clients.settings;
+        self.brokers.keep_in(Note::of_brokers(Arc::clone(notes), settings));
+        self.left.keep_in(Note::of_consumed(Arc::clone(notes), settings));
     }
 
     /// Notes for the next process how far the orders are consumed; after the consumer's end.

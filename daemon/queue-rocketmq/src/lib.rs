@@ -13,6 +13,7 @@
 //! delivery.rs       pure: message to delivery
 //! answers.rs        pure: what brokers' answers mean
 //! access.rs         pure: what brokers close
+//! component.rs      the whole behind the queue's and the brokers' traits
 //! view.rs           what the admin views show beside the lag
 //! refusal.rs        signs, and keeps what a broker says of a refused send
 //! queues.rs         each queue of a topic, whether it may be read or not
@@ -21,6 +22,7 @@
 //! offsets.rs        pure: whether somebody else moved what is consumed
 //! moves.rs          what is logged and shown of such a move
 //! offset_notes.rs   what one process leaves to the next of its offsets
+//! note.rs           where the notes on brokers and offsets are kept
 //! queue_share.rs    pure: which queues are this consumer's
 //! signer.rs         the account, whose keys may change
 //! account_trial.rs  whether brokers take another account
@@ -34,6 +36,7 @@ mod answers;
 mod broker_clock;
 mod classify;
 mod client;
+mod component;
 mod consumer;
 mod delivery;
 mod examine;
@@ -42,6 +45,7 @@ mod keeper;
 mod known_brokers;
 mod lag;
 mod moves;
+mod note;
 mod offset_notes;
 mod offsets;
 mod permissions;
@@ -64,24 +68,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use account_trial::Tried;
 pub use delivery::{BODY_BYTES_MAX, inflated};
+use domain::ports::notebook::Notes;
 use domain::ports::{
     Blame, BoxFuture, Cause, Consuming, Credentials, Delivery, Lag, LagReader, Outgoing, Placer,
     Producer, Published, QueueLag,
 };
 pub use examine::{Examination, examine};
-pub use health::Health;
-pub use known_brokers::BrokerNotes;
 pub use settings::Settings;
 
 use client::Clients;
 use consumer::RunningConsumer;
-use domain::ports::Account;
 use health::{HealthBoard, Running};
 use keeper::LinkKeeper;
 use lag::RocketmqLag;
@@ -177,84 +178,15 @@ impl RocketmqQueue {
         }))
     }
 
-    /// The producer; it connects in the background from the first call on.
-    #[must_use]
-    pub fn producer(&self) -> Arc<dyn Producer> {
-        self.shared.wants().producer = true;
-        self.shared.wake.notify_one();
-        self.producer.clone()
+    /// Keeps there, from the first reading of the lag on, which brokers have orders and how far the
+    /// orders are consumed.
+    pub fn keep_notes_in(&self, notes: &Arc<dyn Notes>) {
+        self.lag.keep_notes_in(notes);
     }
 
-    /// Keeps there, from the first reading of the lag on, which brokers have orders.
-    pub fn keep_brokers_in(&self, notes: Arc<dyn BrokerNotes>) {
-        self.lag.keep_brokers_in(notes);
-    }
-
-    /// Keeps there, from the first reading of the lag on, how far the orders are consumed.
-    pub fn keep_consumed_in(&self, notes: Arc<dyn BrokerNotes>) {
-        self.lag.keep_consumed_in(notes);
-    }
-
-    /// The reader of the lag.
-    #[must_use]
-    pub fn lag_reader(&self) -> Arc<dyn LagReader> {
-        self.lag.clone()
-    }
-
-    /// Consumes in the background from now on: as soon as broker and topic are there, and again
-    /// after each outage. `consuming` says whether deliveries come at once (pauses survive a
-    /// restart).
-    pub fn start_consumer(&self, placer: Arc<dyn Placer>, consuming: Consuming) {
-        let mut wants = self.shared.wants();
-        wants.placer = Some(placer);
-        wants.consuming = consuming;
-        self.shared.wake.notify_one();
-    }
-
-    /// Pauses consumption or goes on with it. A pause takes hold at once; deliveries that the
-    /// client had fetched wait in memory (at most about a thousand per queue) and are never given
-    /// back.
-    pub async fn set_consuming(&self, consuming: Consuming) {
-        self.shared.wants().consuming = consuming;
-        if let Some(consumer) = self.shared.consumer.lock().await.as_ref() {
-            consumer.set(consuming);
-            self.shared.tell_consuming();
-        }
-    }
-
-    /// Follows the state of the queue.
-    #[must_use]
-    pub fn health(&self) -> watch::Receiver<Health> {
-        self.shared.health.subscribe()
-    }
-
-    /// Who we are to the brokers at the moment.
-    #[must_use]
-    pub fn account(&self) -> Arc<Account> {
-        self.shared.clients.account()
-    }
-
-    /// Asks the brokers whether they take another account; nothing is changed.
-    pub async fn try_account(&self, account: &Account) -> Tried {
-        let consumes = match self.shared.wants().placer {
-            Some(_) => probe::Consumes::Yes,
-            None => probe::Consumes::No,
-        };
-        Box::pin(account_trial::try_account(&self.shared.clients, account, consumes)).await
-    }
-
-    /// Changes the account: every request from now on is signed with its keys, on the connections
-    /// that are there. What the brokers make of it is looked at now.
-    pub fn change_account(&self, account: Account) {
-        self.shared.clients.change_account(account);
-        self.shared.account_changed.store(true, Ordering::Release);
-        self.shared.wake.notify_one();
-    }
-
-    /// Ends consuming: finishes the batches that are being placed and keeps their offsets. Bounded.
-    pub async fn stop_consuming(&self) {
+    /// Waits for a consumer that is just being started or replaced, too.
+    async fn end_consumer(&self) {
         self.shared.wants().placer = None;
-        // Waits for a consumer that is just being started or replaced, too.
         let consumer = self.shared.consumer.lock().await.take();
         self.shared.health.consumer(Running::No);
         if let Some(consumer) = consumer {
@@ -265,23 +197,14 @@ impl RocketmqQueue {
     }
 
     /// Ends everything in the order that keeps offsets and results: consumer, producer, the
-    /// clients' runtime, the runtime's owner. Takes 10 s at most; returns whether it ended in that
-    /// time.
-    pub async fn shutdown(&self) -> bool {
-        let ended = tokio::time::timeout(SHUTDOWN_TIMEOUT, Box::pin(self.end())).await.is_ok();
-        if !ended {
-            tracing::warn!(target: "seckilld::queue", "RocketMQ's clients didn't end in time");
-        }
-        ended
-    }
-
+    /// clients' runtime, the runtime's owner.
     async fn end(&self) {
         self.shared.stop.cancel();
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(keeper) = keeper {
             let _ = keeper.await;
         }
-        self.stop_consuming().await;
+        self.end_consumer().await;
         self.shared.producer.set_unready(Cause("stopping".to_owned()));
         Box::pin(producer::end_producer(self.shared.producer.swap(None))).await;
         if let Some(requests) = self.shared.requests.swap(None) {

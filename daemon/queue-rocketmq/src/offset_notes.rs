@@ -4,28 +4,28 @@
 //! would be denied.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use tokio::sync::Mutex;
 
 use super::Cause;
-use super::known_brokers::BrokerNotes;
+use super::note::Note;
 use super::offsets::{Left, Skip};
 use super::requests::RequestError;
 
 /// Where the notes are kept.
 #[derive(Default)]
 pub(super) struct LeftBehind {
-    notes: OnceLock<Arc<dyn BrokerNotes>>,
+    note: OnceLock<Note>,
     /// What is in the notes; none while they weren't read.
     kept: Mutex<Option<Vec<String>>>,
 }
 
 impl LeftBehind {
-    /// Keeps what is left in `notes` from now on.
-    pub(super) fn keep_in(&self, notes: Arc<dyn BrokerNotes>) {
+    /// Keeps what is left in `note` from now on.
+    pub(super) fn keep_in(&self, note: Note) {
         // Set once; a second place would know less than the first.
-        let _ = self.notes.set(notes);
+        let _ = self.note.set(note);
     }
 
     /// What the process before left; none where it was read already.
@@ -34,8 +34,8 @@ impl LeftBehind {
         if kept.is_some() {
             return Ok(None);
         }
-        let Some(notes) = self.notes.get() else { return Ok(None) };
-        let lines = notes.read().await.map_err(|cause| unread(&cause))?;
+        let Some(note) = self.note.get() else { return Ok(None) };
+        let lines = note.read().await.map_err(|cause| unread(&cause))?;
         let left = lines.iter().map(|line| entry(line).ok_or_else(|| unread(&Cause(line.clone()))));
         let left = left.collect::<Result<BTreeMap<_, _>, _>>()?;
         *kept = Some(lines);
@@ -46,14 +46,14 @@ impl LeftBehind {
     /// written is reported elsewhere; the next reading tries again.
     pub(super) async fn keep(&self, left: &BTreeMap<String, Left>) {
         let mut kept = self.kept.lock().await;
-        let (Some(notes), Some(before)) = (self.notes.get(), kept.as_ref()) else { return };
+        let (Some(note), Some(before)) = (self.note.get(), kept.as_ref()) else { return };
         let lines: Vec<String> = left.iter().map(|(queue, left)| line(queue, left)).collect();
         if *before == lines {
             return;
         }
-        match notes.keep(lines.clone()).await {
+        match note.write(lines.clone()).await {
             Ok(()) => *kept = Some(lines),
-            Err(cause) => tracing::debug!(%cause, "what is consumed can't be kept yet"),
+            Err(error) => tracing::debug!(cause = %error, "what is consumed can't be kept yet"),
         }
     }
 }

@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::{RocketmqBroker, RocketmqView};
+use domain::ports::{BrokerWay, Connection, QueueHealth, SeenBroker};
 
 use super::access::readable_queues;
 use super::client::Names;
 use super::requests::{Broker, RequestError, Requests};
-use super::{Cause, Health, RocketmqQueue, Shared};
+use super::{Cause, Shared};
 
 /// Between two looks at what changes seldom.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What was seen last.
 pub(super) struct Seen {
-    brokers: Vec<RocketmqBroker>,
+    brokers: Vec<SeenBroker>,
     /// Versions by address. A broker that comes back with another version is asked again, because
     /// the look that fails meanwhile forgets the version.
     versions: HashMap<String, String>,
@@ -38,38 +38,32 @@ impl Default for Seen {
     }
 }
 
-impl RocketmqQueue {
-    /// The way to RocketMQ, as it was seen last.
-    #[must_use]
-    pub fn view(&self) -> RocketmqView {
-        let (clients, health) = (&self.shared.clients, self.health().borrow().clone());
-        RocketmqView {
-            connection: connection(&health).to_owned(),
-            producer_ready: health.producer_ready,
-            consumer_running: health.consumer_running,
-            name_servers: clients.settings.name_servers.clone(),
-            topic: clients.names.topic.clone(),
-            group: clients.names.group.clone(),
-            brokers: self.shared.seen().brokers.clone(),
-        }
-    }
-
-    /// Messages in the broker's own dead-letter topic of our group, as it was seen last.
-    ///
-    /// # Errors
-    /// Says why they couldn't be counted.
-    pub fn broker_dead_letters(&self) -> Result<u64, Cause> {
-        self.shared.seen().dead_letters.clone()
+/// The way to RocketMQ, as it was seen last.
+pub(super) fn way(shared: &Shared) -> BrokerWay {
+    let (clients, health) = (&shared.clients, shared.health.subscribe().borrow().clone());
+    BrokerWay {
+        connection: connection(&health),
+        producer_ready: health.producer_ready,
+        consumer_running: health.consumer_running,
+        name_servers: clients.settings.name_servers.clone(),
+        topic: clients.names.topic.clone(),
+        group: clients.names.group.clone(),
+        brokers: shared.seen().brokers.clone(),
     }
 }
 
-const fn connection(health: &Health) -> &'static str {
+/// Messages in the broker's own dead-letter topic of our group, as it was seen last.
+pub(super) fn broker_dead_letters(shared: &Shared) -> Result<u64, Cause> {
+    shared.seen().dead_letters.clone()
+}
+
+const fn connection(health: &QueueHealth) -> Connection {
     if !health.degraded.is_empty() {
-        "degraded"
+        Connection::Degraded
     } else if health.producer_ready || health.consumer_running {
-        "connected"
+        Connection::Connected
     } else {
-        "connecting"
+        Connection::Connecting
     }
 }
 
@@ -146,7 +140,7 @@ async fn look(shared: &Shared) -> Result<(), RequestError> {
         if let Some(version) = &version {
             shared.seen().versions.insert(address.clone(), version.clone());
         }
-        views.push(RocketmqBroker { name: name.clone(), address: address.clone(), version });
+        views.push(SeenBroker { name: name.clone(), address: address.clone(), version });
     }
     shared.seen().brokers = views;
     let count = dead_letters(&requests, &brokers, names).await;
@@ -192,15 +186,15 @@ pub(super) type SeenBoard = Mutex<Seen>;
 
 #[cfg(test)]
 mod tests {
-    use super::{Health, connection};
+    use super::{Connection, QueueHealth, connection};
 
     #[test]
     fn a_connection_is_told_in_a_word() {
-        let mut health = Health::default();
-        assert_eq!(connection(&health), "connecting");
+        let mut health = QueueHealth::default();
+        assert_eq!(connection(&health), Connection::Connecting);
         health.producer_ready = true;
-        assert_eq!(connection(&health), "connected");
+        assert_eq!(connection(&health), Connection::Connected);
         health.degraded.push("the broker is away".to_owned());
-        assert_eq!(connection(&health), "degraded");
+        assert_eq!(connection(&health), Connection::Degraded);
     }
 }

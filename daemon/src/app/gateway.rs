@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::order_id::OrderIdKey;
-use domain::ports::Pending;
+use domain::ports::notebook::Identity;
 use domain::ports::order_side::OrderSide;
-use domain::ports::{BoxFuture, Cause, Outgoing, Producer};
+use domain::ports::{Cause, Pending, Producer};
 use domain::secret::Secret;
 use instruments::vitals::Pulse;
-use protocol::EpochMs;
-use store_sqlite::{Store, Unconfirmed};
+use store_sqlite::Store;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +22,7 @@ use super::queue::QueueParts;
 use crate::config::{Config, PUBLISH_WAITING_MOST, Role, Tunables};
 use crate::gateway::book::Book;
 use crate::gateway::charge::ChargeDesk;
-use crate::gateway::confirmer::{DoubtStore, Doubts};
+use crate::gateway::confirmer::Doubts;
 use crate::gateway::order_node::OrderNode;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::refresh::{Heard, Refresh, Sync, contained};
@@ -87,14 +86,13 @@ impl GatewayParts {
         status: &Arc<Status>,
     ) -> Result<Self, StartError> {
         let settings = &config.gateway;
-        let key = key.map_or_else(|| store.order_id_key().to_vec(), |key| key.expose().clone());
-        let book = Book::counting_from(OrderIdKey::new(key), store.meter_base());
+        let key = key.unwrap_or_else(|| Identity::order_id_key(store));
+        let book = Book::counting_from(OrderIdKey::new(key.expose().clone()), store.meter_base());
         let book = Arc::new(book);
         let (side, order_side) = deciding(orders, &settings.order_url, tunables);
         let every = tunables.gateway.refresh_ms.clone();
         let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every.clone());
-        let doubt_store = Arc::new(StoredDoubts { store: store.clone() });
-        let doubts = Arc::new(Doubts::new(Arc::clone(&book), doubt_store));
+        let doubts = Arc::new(Doubts::new(Arc::clone(&book), Arc::new(store.clone())));
         let producer: Arc<dyn Producer> = Arc::new(InPlace::new(queue.producer(), store.clone()));
         // So that a reload can raise the limit. Room that isn't used costs nothing.
         let (claims, waiting) = mpsc::channel(PUBLISH_WAITING_MOST);
@@ -126,7 +124,7 @@ impl GatewayParts {
         ));
         let mut state = refresh.state();
         let following = Following { side, sync: state.clone(), heard: refresh.heard() };
-        let waiting_orders = queue.undecided(store).await?;
+        let waiting_orders = queue.undecided().await?;
         let opening = Opening { refresh, doubts: Arc::clone(&doubts), waiting_orders, every };
         helpers.spawn(opening.run(Arc::clone(&book), helpers_end.clone()));
         // The start goes on once the book is read, or once it is known why it can't be read.
@@ -264,37 +262,5 @@ impl Following {
                 Condition { refuses: Refuses::Nobody, ..behind("the order node can't be asked") }
             }
         }
-    }
-}
-
-/// Unconfirmed sends in this process's database.
-struct StoredDoubts {
-    store: Store,
-}
-
-impl DoubtStore for StoredDoubts {
-    fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>> {
-        let since: EpochMs = self.store.now();
-        let sends = orders
-            .into_iter()
-            .map(|(order, cause)| Unconfirmed { order, since, tries: 1, cause })
-            .collect();
-        Box::pin(async move { Ok(self.store.keep_unconfirmed(sends).await?) })
-    }
-
-    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), Cause>> {
-        Box::pin(async move { Ok(self.store.forget_unconfirmed(order_ids).await?) })
-    }
-
-    fn delay(&self) -> Cause {
-        let known = self.store.stall(Duration::ZERO);
-        known.unwrap_or_else(|| Cause("the database gives no answer".to_owned()))
-    }
-
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>> {
-        Box::pin(async move {
-            let sends = self.store.unconfirmed().await?;
-            Ok(sends.into_iter().map(|send| send.order).collect())
-        })
     }
 }

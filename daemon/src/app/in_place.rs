@@ -3,25 +3,24 @@
 
 use std::sync::Arc;
 
+use domain::ports::notebook::DataFile;
 use domain::ports::{Blame, BoxFuture, Cause, Outgoing, Producer, Published};
 
-use store_sqlite::Store;
-
-/// The producer with that condition.
-pub(super) struct InPlace {
+/// The producer with that condition. The file is known by its type, as every charge asks for it.
+pub(super) struct InPlace<F> {
     producer: Arc<dyn Producer>,
-    store: Store,
+    file: F,
 }
 
-impl InPlace {
-    pub(super) fn new(producer: Arc<dyn Producer>, store: Store) -> Self {
-        Self { producer, store }
+impl<F: DataFile> InPlace<F> {
+    pub(super) fn new(producer: Arc<dyn Producer>, file: F) -> Self {
+        Self { producer, file }
     }
 }
 
-impl Producer for InPlace {
+impl<F: DataFile> Producer for InPlace<F> {
     fn publish(&self, batch: Arc<Vec<Outgoing>>) -> BoxFuture<'_, Vec<Published>> {
-        match self.store.displaced() {
+        match self.file.displaced() {
             None => self.producer.publish(batch),
             Some(cause) => {
                 let refused = Published::Rejected(Blame::Queue, cause);
@@ -31,7 +30,7 @@ impl Producer for InPlace {
     }
 
     fn ready(&self) -> Result<(), Cause> {
-        self.store.displaced().map_or_else(|| self.producer.ready(), Err)
+        self.file.displaced().map_or_else(|| self.producer.ready(), Err)
     }
 
     fn batches_in_flight_max(&self) -> usize {

@@ -7,9 +7,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use domain::ports::Cause;
+use domain::ports::notebook::DataFile;
 use instruments::meter::Endpoint;
 use protocol::{Code, Trouble, TroubleState};
-use store_sqlite::{LOCK_WAIT, Store};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,21 +31,17 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A write that is at one step for so long is shown; a disk that is merely slow takes less.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
 
-/// How long a probe of the database may take; a write that takes longer is a stall. One that only
-/// waits for another program's lock is answered earlier, with the process that has it.
-const PROBE_TIMEOUT: Duration = LOCK_WAIT.saturating_add(Duration::from_secs(1));
-
 /// Seconds with refusals, and no order accepted in or between them, after which the gateway is
 /// said to refuse everybody. One alone may be a moment's rush.
 const SECONDS_REFUSING: u32 = 3;
 
 /// Begins the looks, and the logging of what was wrong with requests; both end when cancelled.
 pub(super) fn begin(shown: &Shown<'_>, watchers: &TaskTracker, cancel: &CancellationToken) {
-    let (store, queue, status) = (shown.store.clone(), shown.queue, shown.status);
+    let (file, queue, status) = (Arc::new(shown.store.clone()), shown.queue, shown.status);
     let limit = || shown.tunables.gateway.unconfirmed_max.clone();
     let answers = shown.gateway.map(|gateway| Answers::new(gateway, queue, limit(), status));
     let (queue, status) = (Arc::clone(queue), Arc::clone(status));
-    watchers.spawn(watch(store, queue, answers, status, cancel.clone()));
+    watchers.spawn(watch(file, queue, answers, status, cancel.clone()));
     let tally = shown.gateway.map(|gateway| Arc::clone(&gateway.desks.tally));
     if let Some(standstill) = shown.gateway.and_then(|it| Standstill::of(it, shown.status)) {
         watchers.spawn(standstill.watch(Arc::clone(shown.status), cancel.clone()));
@@ -55,26 +51,26 @@ pub(super) fn begin(shown: &Shown<'_>, watchers: &TaskTracker, cancel: &Cancella
 
 /// Looks until cancelled.
 async fn watch(
-    store: Store,
+    file: Arc<dyn DataFile>,
     queue: Arc<QueueParts>,
     mut answers: Option<Answers>,
     status: Arc<Status>,
     cancel: CancellationToken,
 ) {
-    let mut place = store.watch_place();
+    let mut place = file.watch_place();
     let looking = async {
         let (mut told, mut was_displaced, mut is_first) = (Vec::new(), false, true);
         loop {
             queue.look();
-            let is_displaced = store.displaced().is_some();
+            let is_displaced = file.displaced().is_some();
             if was_displaced && !is_displaced {
                 // What was refused meanwhile was refused for that and nothing else.
                 queue.records().store.cured();
                 queue.records().placing.cured();
             }
             was_displaced = is_displaced;
-            look_at_store(&store, &queue, std::mem::take(&mut is_first)).await;
-            look_ahead(&store, &status);
+            look_at_file(&file, &queue, std::mem::take(&mut is_first)).await;
+            look_ahead(&*file, &status);
             if let Some(answers) = &mut answers {
                 answers.look(&status);
             }
@@ -94,23 +90,23 @@ async fn watch(
 /// While there is a reason, a write of our own finds out whether the database can be written,
 /// because perhaps no order comes to try it. The first look always writes: nothing is known yet,
 /// and the first buyer needn't find out. No write is queued behind a stalled one.
-async fn look_at_store(store: &Store, queue: &QueueParts, is_first: bool) {
+async fn look_at_file(file: &Arc<dyn DataFile>, queue: &QueueParts, is_first: bool) {
     let records = queue.records();
-    let known = match store.displaced() {
+    let known = match file.displaced() {
         Some(cause) => Some(cause),
-        None => stall(store).await,
+        None => stall(file).await,
     };
     let found = match known {
         Some(cause) => Err(cause),
         None => {
             let is_troubled = records.store.is_troubled() || records.placing.is_troubled();
-            if !is_first && !is_troubled && store.trouble().is_none() {
+            if !is_first && !is_troubled && file.trouble().is_none() {
                 return;
             }
-            match timeout(PROBE_TIMEOUT, store.probe()).await {
+            match timeout(file.probed_within(), file.probe()).await {
                 Ok(written) => written.map_err(Cause::from),
                 Err(_) => {
-                    let stalled = stall(store).await;
+                    let stalled = stall(file).await;
                     Err(stalled.unwrap_or_else(|| Cause("no answer from the database".to_owned())))
                 }
             }
@@ -129,16 +125,16 @@ async fn look_at_store(store: &Store, queue: &QueueParts, is_first: bool) {
 }
 
 /// Looks for what lets the sale go on now, and would make the next start fail.
-fn look_ahead(store: &Store, status: &Status) {
-    let warnings = store.closed_to_a_start().map(|cause| cause.to_string());
+fn look_ahead(file: &dyn DataFile, status: &Status) {
+    let warnings = file.closed_to_a_start().map(|cause| cause.to_string());
     let warnings = warnings.into_iter().collect();
     status.report(Part::Store, Condition { warnings, ..Condition::default() });
 }
 
-async fn stall(store: &Store) -> Option<Cause> {
-    let store = store.clone();
+async fn stall(file: &Arc<dyn DataFile>) -> Option<Cause> {
+    let file = Arc::clone(file);
     // It reads files.
-    let asked = tokio::task::spawn_blocking(move || store.stall(STALLED_AFTER));
+    let asked = tokio::task::spawn_blocking(move || file.stall(STALLED_AFTER));
     asked.await.ok().flatten()
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use domain::outcomes::Outcomes;
-use domain::ports::{Balance, BoxFuture, ReadError, Sale};
+use domain::ports::{Balance, BoxFuture, Knowledge, ReadError, Sale};
 use edge::EdgeCounters;
 use instruments::background;
 use instruments::clock;
@@ -19,7 +19,7 @@ use protocol::{
 use store_sqlite::Store;
 
 use super::gateway::GatewayParts;
-use super::queue::{Knowledge, QueueParts};
+use super::queue::QueueParts;
 use super::serving::Serving;
 use super::switches::Switches;
 use crate::admin::StatusSource;
@@ -274,7 +274,7 @@ impl View {
             orders: self.orders().await,
             queue: self.queue_view(lag).await,
             store: self.store_view().await,
-            rocketmq: self.queue.rocketmq_view(),
+            rocketmq: self.queue.way().map(parts::rocketmq),
             unconfirmed: unconfirmed.map(|count| UnconfirmedView {
                 count: count as u64,
                 limit: self.unconfirmed_max.get(),

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::order_id::OrderId;
-use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published};
+use domain::ports::notebook::UnconfirmedSends;
+use domain::ports::{Cause, Outgoing, Producer, Published};
 use domain::standing::{Found, Undecided};
 use instruments::fault_points::{Point, reach};
 use instruments::panics::{Panicked, contain};
@@ -25,32 +26,6 @@ use crate::gateway::book::Book;
 use crate::gateway::publisher::published;
 use crate::gateway::ticket::Ticket;
 use crate::tunable::Tunable;
-
-/// Where unconfirmed orders survive a restart.
-pub trait DoubtStore: Send + Sync + 'static {
-    /// Keeps them durably, each with the cause of its doubt.
-    ///
-    /// # Errors
-    /// They may not be kept; the text is for the log.
-    fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>>;
-
-    /// Forgets the orders of these ids.
-    ///
-    /// # Errors
-    /// They may still be kept, and will be published once more after a restart: harmless.
-    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), Cause>>;
-
-    /// Why keeping takes so long, as far as that is known.
-    fn delay(&self) -> Cause {
-        Cause("no answer".to_owned())
-    }
-
-    /// All that are kept.
-    ///
-    /// # Errors
-    /// They can't be read.
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>>;
-}
 
 /// An order that the queue may or may not have.
 struct Doubt {
@@ -93,7 +68,7 @@ const KEEP_WAIT_MAX: Duration = Duration::from_secs(2);
 /// The unconfirmed orders of this gateway.
 pub struct Doubts {
     book: Arc<Book>,
-    store: Arc<dyn DoubtStore>,
+    store: Arc<dyn UnconfirmedSends>,
     orders: Mutex<HashMap<OrderId, Doubt>>,
     count: AtomicUsize,
     arrived: Notify,
@@ -109,7 +84,7 @@ pub struct Doubts {
 impl Doubts {
     /// None yet.
     #[must_use]
-    pub fn new(book: Arc<Book>, store: Arc<dyn DoubtStore>) -> Self {
+    pub fn new(book: Arc<Book>, store: Arc<dyn UnconfirmedSends>) -> Self {
         Self {
             book,
             store,
@@ -311,7 +286,7 @@ impl Doubts {
             orders.push((order, cause));
         }
         let result = match tokio::time::timeout(KEEP_WAIT_MAX, self.store.keep(orders)).await {
-            Ok(result) => result.map_err(NotKept::Refused),
+            Ok(result) => result.map_err(|error| NotKept::Refused(error.into())),
             Err(_) => Err(NotKept::Waited(self.store.delay())),
         };
         let mut tickets = Vec::new();

@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use domain::ports::notebook::UnconfirmedSends;
 use domain::ports::order_side::{Known, OrderSide};
-use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published};
+use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published, ReadError, WriteError};
 use protocol::{
     Decision, DecisionsPage, EpochMs, Money, OrderStatus, Outcome, ProductState, QueryData, Reason,
 };
 use tokio::sync::watch;
-
-use crate::gateway::confirmer::DoubtStore;
 
 pub(crate) const PHONE: &str = "15200008881";
 pub(crate) const PROD: &str = "pid_0001";
@@ -167,28 +166,28 @@ pub(crate) struct FakeDoubts(
     pub(crate) AtomicBool,
 );
 
-impl DoubtStore for FakeDoubts {
-    fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>> {
+impl UnconfirmedSends for FakeDoubts {
+    fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
             if self.2.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
             }
             if self.1.load(Ordering::SeqCst) {
-                return Err(cause("database is locked"));
+                return Err(WriteError::Rejected(cause("database is locked")));
             }
             self.0.lock().unwrap().extend(orders.into_iter().map(|(order, _)| order));
             Ok(())
         })
     }
 
-    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), Cause>> {
+    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
             self.0.lock().unwrap().retain(|order| !order_ids.contains(&order.message.order_id));
             Ok(())
         })
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>> {
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, ReadError>> {
         Box::pin(async { Ok(self.0.lock().unwrap().clone()) })
     }
 }

@@ -6,13 +6,15 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use domain::ports::notebook::UnconfirmedSends;
 use domain::ports::order_side::{Known, OrderSide};
-use domain::ports::{BoxFuture, Cause, Lag, LagReader, Outgoing, Producer, Published};
+use domain::ports::{
+    BoxFuture, Cause, Lag, LagReader, Outgoing, Producer, Published, ReadError, WriteError,
+};
 use protocol::DecisionsPage;
 use store_sqlite::OrderRow;
 use tokio::sync::{oneshot, watch};
 
-use crate::gateway::confirmer::DoubtStore;
 use crate::order::query::known;
 
 /// What a gateway asks of the world.
@@ -103,31 +105,31 @@ impl Producer for Port {
     }
 }
 
-impl DoubtStore for Port {
-    fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>> {
+impl UnconfirmedSends for Port {
+    fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), WriteError>> {
         let orders = orders.into_iter().map(|(order, _)| order).collect();
         Box::pin(async move {
             match self.call(Ask::Keep(orders)).await {
-                Some(Answer::Stored(result)) => result,
-                _ => Err(lost()),
+                Some(Answer::Stored(result)) => result.map_err(WriteError::Unknown),
+                _ => Err(WriteError::Unknown(lost())),
             }
         })
     }
 
-    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), Cause>> {
+    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
             match self.call(Ask::Forget(order_ids)).await {
-                Some(Answer::Stored(result)) => result,
-                _ => Err(lost()),
+                Some(Answer::Stored(result)) => result.map_err(WriteError::Unknown),
+                _ => Err(WriteError::Unknown(lost())),
             }
         })
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>> {
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, ReadError>> {
         Box::pin(async move {
             match self.call(Ask::Load).await {
-                Some(Answer::Loaded(result)) => result,
-                _ => Err(lost()),
+                Some(Answer::Loaded(result)) => result.map_err(ReadError::Failed),
+                _ => Err(ReadError::Failed(lost())),
             }
         })
     }

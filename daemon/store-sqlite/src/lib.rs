@@ -23,6 +23,7 @@ mod files;
 #[expect(missing_docs, clippy::panic, clippy::unwrap_used, reason = "of the tests above")]
 pub mod inline;
 mod lists;
+mod notebook;
 mod operators;
 mod queue_table;
 mod sale;
@@ -60,8 +61,8 @@ pub use crate::engine::open::{OpenError, Take};
 use crate::engine::reader::Readers;
 use crate::engine::signals::Signals;
 use crate::engine::writer;
+pub use crate::engine::writer::ANSWERED_WITHIN;
 use crate::engine::writer::Writer;
-pub use crate::engine::writer::{ANSWERED_WITHIN, LOCK_WAIT};
 use crate::files::contents::Contents;
 pub use crate::files::copy::{Copied, CopyError, copy};
 pub use crate::files::examine::{Examined, examine, recognise};
@@ -71,7 +72,6 @@ use crate::files::open_files::{FilesKeeper, Ground, OpenFiles};
 pub use crate::files::restore::{Aside, RestoreError, Restored, restore};
 pub use crate::queue_table::queue::Taken;
 use crate::queue_table::queue_index::QueueIndex;
-pub use crate::queue_table::unconfirmed::Unconfirmed;
 use crate::sale::products;
 use instruments::vitals::Pulse;
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::ports::{Blame, Published};
-use queue_rocketmq::{Health, RocketmqQueue};
+use domain::ports::{Blame, Broker as _, Published, Queue as _, QueueHealth};
+use queue_rocketmq::RocketmqQueue;
 use seckill_e2e::broker::{ACCESS_KEY, BrokerOptions, SECRET_KEY};
 
 use crate::rig::{Rig, consume, open, open_as, order, shut, until, until_health, until_sent};
 
-async fn degraded(queue: &RocketmqQueue) -> Health {
+async fn degraded(queue: &RocketmqQueue) -> QueueHealth {
     let health = until_health(queue, "a fault is told", |health| !health.degraded.is_empty()).await;
     println!("{}", health.degraded[0]);
     health

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use domain::ports::Consuming;
-use domain::ports::Published;
+use domain::ports::{Broker as _, Consuming, Published, Queue as _};
 use protocol::{EpochMs, OrderMessage};
 
 use crate::rig::{Rig, consume, open, order, orders, put, shut, until, until_health, until_sent};

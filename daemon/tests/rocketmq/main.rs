@@ -10,6 +10,7 @@
 )]
 
 mod acl;
+mod contract;
 mod flow;
 mod outage;
 mod rig;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::ports::{Blame, Published};
+use domain::ports::{Blame, Published, Queue as _};
 use seckill_e2e::broker::{Broker, BrokerOptions};
 
 use crate::rig::{

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use domain::ports::Consuming;
-use domain::ports::Credentials;
-use domain::ports::{Cause, Delivery, Outgoing, Placer, Producer, Published};
+use domain::ports::{
+    Broker as _, Cause, Consuming, Credentials, Delivery, Ended, Outgoing, Placer, Producer,
+    Published, Queue, QueueHealth,
+};
 use domain::secret::Secret;
 use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
-use queue_rocketmq::Settings;
-use queue_rocketmq::{Health, RocketmqQueue};
+use queue_rocketmq::{RocketmqQueue, Settings};
 use seckill_e2e::broker::{Broker, BrokerOptions};
 use seckilld::config::{Log, LogFormat};
 use seckilld::observe::telemetry::{self, Sink};
@@ -171,8 +171,8 @@ pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) -> Dura
 pub(crate) async fn until_health(
     queue: &RocketmqQueue,
     what: &str,
-    wanted: impl Fn(&Health) -> bool,
-) -> Health {
+    wanted: impl Fn(&QueueHealth) -> bool,
+) -> QueueHealth {
     let mut health = queue.health();
     let seen = tokio::time::timeout(LONG, health.wait_for(|health| wanted(health))).await;
     match seen {
@@ -196,7 +196,7 @@ pub(crate) async fn until_sent(producer: &dyn Producer, order: Outgoing) -> Dura
 
 pub(crate) async fn shut(queue: &RocketmqQueue) -> Duration {
     let start = Instant::now();
-    assert!(queue.shutdown().await, "the queue ends in bounded time");
+    assert_eq!(queue.shutdown().await, Ended::Whole, "the queue ends in bounded time");
     start.elapsed()
 }
 

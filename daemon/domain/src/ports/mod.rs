@@ -1,16 +1,27 @@
 //! What the roles ask of the parts that do I/O, as traits with their values. `queue`: sending
-//! orders, taking them, how many wait. `sale`: the sale's data. `order_side`: what a gateway asks
-//! of the order role. `desk`: what operators do, `lists`: what they look through. A port's error
-//! (`fault`) says whether it was done, not done, or is unknown; the text in it is for people.
+//! orders, taking them, how many wait. `broker`: what a queue outside of this process has besides.
+//! `embedded`: the table of a queue inside of it. `notebook`: what a process keeps for itself.
+//! `sale`: the sale's data. `order_side`: what a gateway asks of the order role. `desk`: what
+//! operators do, `lists`: what they look through. A port's error (`fault`) says whether it was
+//! done, not done, or is unknown; the text in it is for people. `contract` has the tests that every
+//! implementation runs.
 
 mod account;
+mod broker;
 #[cfg(any(test, feature = "testing"))]
-#[expect(missing_docs, clippy::unwrap_used, reason = "what tests of several crates share")]
+#[expect(
+    missing_docs,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what tests of several crates share"
+)]
 pub mod contract;
 pub mod desk;
+pub mod embedded;
 mod fault;
 pub mod findings;
 pub mod lists;
+pub mod notebook;
 pub mod order_side;
 mod queue;
 mod sale;
@@ -20,10 +31,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use account::{Account, AccountKey, Credentials};
+pub use broker::{Broker, BrokerWay, Connection, QueueHealth, SeenBroker, Tried};
 pub use fault::{ReadError, WriteError};
 pub use queue::{
-    Blame, Consuming, Delivery, Lag, LagReader, Outgoing, Pending, Placer, Producer, Published,
-    QueueLag,
+    Blame, Consuming, Delivery, Ended, Knowledge, Lag, LagReader, Outgoing, Pending, Placer,
+    Producer, Published, Queue, QueueLag,
 };
 pub use sale::{Balance, DecidedAfter, OrderRow, Sale, Seed};
 

@@ -1,13 +1,14 @@
 //! The queue between the roles, as the roles see it.
 //!
 //! A producer tells of each order whether it is stored, definitely not, or unknown; a consumer
-//! hands deliveries to the order role and acknowledges them only after its commit.
+//! hands deliveries to the order role and acknowledges them only after its commit. `Queue` holds
+//! both ends of one kind of queue; what only a queue outside of this process has is in `broker`.
 
 use std::sync::Arc;
 
 use protocol::{EpochMs, OrderMessage};
 
-use super::{BoxFuture, Cause};
+use super::{BoxFuture, Broker, Cause, ReadError};
 
 /// An order on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,4 +154,62 @@ pub trait Placer: Send + Sync + 'static {
     /// # Errors
     /// The store failed.
     fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause>;
+}
+
+/// How much of what is undecided a process can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Knowledge {
+    /// All of it: the queue is in this process.
+    Whole,
+    /// What came through this process since its start: an earlier run or another gateway may have
+    /// left more in the queue.
+    Partial,
+}
+
+/// How the end of a queue went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything came to its end.
+    Whole,
+    /// Something took too long and was cut off; the queue has logged what.
+    CutOff,
+}
+
+/// A queue of one kind, from its opening to its end: what the roles and the start and the stop of
+/// the process do to it. One per process.
+pub trait Queue: Send + Sync + 'static {
+    /// The way in; used from the first call on.
+    fn producer(&self) -> Arc<dyn Producer>;
+
+    /// Tells how many orders wait.
+    fn lag_reader(&self) -> Arc<dyn LagReader>;
+
+    /// How much of what is undecided this process can know.
+    fn knowledge(&self) -> Knowledge;
+
+    /// The orders that an earlier run left in the queue or set aside, where that can be known:
+    /// with [`Knowledge::Partial`] there are none.
+    ///
+    /// # Errors
+    /// They can't be read.
+    fn undecided(&self) -> BoxFuture<'_, Result<Vec<Pending>, ReadError>>;
+
+    /// Consumes in the background from now on, and again after each outage. `consuming` says
+    /// whether orders are taken at once, because pauses survive a restart. A queue that shares the
+    /// transactions of the order role's store decides in them, and doesn't ask `placer`. Call it on
+    /// a tokio runtime.
+    fn start_consumer(&self, placer: Arc<dyn Placer>, consuming: Consuming);
+
+    /// Pauses consumption or goes on with it; the batch under way is finished. Without a consumer
+    /// it only says how the next one begins.
+    fn set_consuming(&self, consuming: Consuming) -> BoxFuture<'_, ()>;
+
+    /// Ends the consumer after the batch that it is at. Bounded, where that depends on others.
+    fn stop_consuming(&self) -> BoxFuture<'_, ()>;
+
+    /// Lets go of the queue: nothing can be published or consumed afterwards. Bounded.
+    fn shutdown(&self) -> BoxFuture<'_, Ended>;
+
+    /// What only a queue outside of this process has; `None` where it is inside.
+    fn broker(&self) -> Option<&dyn Broker>;
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
-use domain::ports::{Cause, QueueLag, ReadError};
+use domain::ports::{BrokerWay, Cause, Connection, QueueLag, ReadError, SeenBroker};
 use edge::EdgeReadings;
 use instruments::meter::{AnswerMeter, Endpoint};
 use protocol::{
     ChargeOutcome, EdgeView, GatewayView, LogView, OrdersView, QueuePart, QueueView, Reason,
-    Snapshot, StoreView, Trend,
+    RocketmqBroker, RocketmqView, Snapshot, StoreView, Trend,
 };
 
 use super::{Gateway, View};
@@ -156,6 +156,24 @@ fn part(queue: QueueLag) -> QueuePart {
         end_offset: queue.end_offset,
         consumed_offset: queue.consumed_offset,
         owner: queue.owner,
+    }
+}
+
+pub(super) fn rocketmq(way: BrokerWay) -> RocketmqView {
+    let broker = |SeenBroker { name, address, version }| RocketmqBroker { name, address, version };
+    let connection = match way.connection {
+        Connection::Connecting => "connecting",
+        Connection::Connected => "connected",
+        Connection::Degraded => "degraded",
+    };
+    RocketmqView {
+        connection: connection.to_owned(),
+        producer_ready: way.producer_ready,
+        consumer_running: way.consumer_running,
+        name_servers: way.name_servers,
+        topic: way.topic,
+        group: way.group,
+        brokers: way.brokers.into_iter().map(broker).collect(),
     }
 }
 

@@ -5,7 +5,7 @@
 //! running.rs   the daemon of this very configuration, where one runs: asked over its admin socket
 //! places.rs    ports, the admin socket's folder, secrets, open files, free disk
 //! database.rs  the database, judged by the store, and its products beside the profile's
-//! remote.rs    RocketMQ, judged by queue-rocketmq, and the order node
+//! remote.rs    the queue, judged by its own crate, and the order node
 //! report.rs    the table and the JSON
 //! ```
 
@@ -20,15 +20,16 @@ use domain::ports::findings::{Finding, State};
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::config::{self, Fault, Faults, Loaded, Note, Options};
+pub use remote::{Elsewhere, Looking};
 
-/// Looks, and prints the report on standard output.
+/// Looks, and prints the report on standard output. `elsewhere` asks what isn't on this machine.
 #[must_use]
-pub fn run(options: &Options, json: bool) -> Exit {
+pub fn run(options: &Options, json: bool, elsewhere: &dyn Elsewhere) -> Exit {
     let findings = match config::load(options) {
         Ok(loaded) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             match runtime {
-                Ok(runtime) => runtime.block_on(Box::pin(look(&loaded))),
+                Ok(runtime) => runtime.block_on(Box::pin(look(&loaded, elsewhere))),
                 Err(fault) => return args::complain(&fault, Exit::Software),
             }
         }
@@ -61,7 +62,7 @@ fn findings_of(faults: &Faults) -> Vec<Finding> {
     faults.0.iter().map(|fault| Finding::fail(check(fault), fault.to_string(), advice)).collect()
 }
 
-async fn look(loaded: &Loaded) -> Vec<Finding> {
+async fn look(loaded: &Loaded, elsewhere: &dyn Elsewhere) -> Vec<Finding> {
     let mut findings = vec![profile(loaded)];
     findings.extend(places::secrets(loaded));
     if let Some(finding) = database::closed(loaded) {
@@ -76,7 +77,7 @@ async fn look(loaded: &Loaded) -> Vec<Finding> {
     findings.extend(database::look(loaded, &running).await);
     findings.push(places::free_disk(loaded));
     findings.push(places::open_files(&loaded.config));
-    findings.extend(remote::look(loaded, &running).await);
+    findings.extend(remote::look(loaded, &running, elsewhere).await);
     findings
 }
 

@@ -1,5 +1,6 @@
 //! What is elsewhere: RocketMQ, and the order node of a gateway that is alone.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use domain::ports::findings::Finding;
@@ -7,30 +8,46 @@ use domain::ports::order_side::OrderSide;
 
 use super::running::Running;
 use crate::config::{Config, Loaded, QueueKind, Role};
-use crate::gateway::order_node::OrderNode;
+
+/// A look under way. It stays on its thread: doctor does one thing at a time.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = Vec<Finding>> + 'a>>;
+
+/// The ways to what is elsewhere, as the daemon itself goes them.
+pub trait Elsewhere {
+    /// The order node at `url`, whose answers may take so long.
+    fn order_node(&self, url: &str, timeout: Duration) -> Box<dyn OrderSide>;
+
+    /// What the queue's own part finds of its brokers. `running` is the process id of the daemon of
+    /// this configuration, where one runs. Bounded.
+    fn queue<'a>(&'a self, loaded: &'a Loaded, running: Option<u32>) -> Looking<'a>;
+}
 
 /// Looks at both, as far as this configuration has them.
-pub(super) async fn look(loaded: &Loaded, running: &Running) -> Vec<Finding> {
+pub(super) async fn look(
+    loaded: &Loaded,
+    running: &Running,
+    elsewhere: &dyn Elsewhere,
+) -> Vec<Finding> {
     let config = &loaded.config;
     let mut findings = Vec::new();
     if !config.roles.contains(&Role::Order) {
-        findings.push(order_node(config).await);
+        findings.push(order_node(config, elsewhere).await);
     }
     match config.queue.kind {
         QueueKind::Embedded => {
             findings.push(Finding::ok("queue", "embedded, in the database: nothing to reach"));
         }
-        QueueKind::Rocketmq => findings.extend(Box::pin(rocketmq(loaded, running)).await),
+        QueueKind::Rocketmq => findings.extend(elsewhere.queue(loaded, running.pid()).await),
     }
     findings
 }
 
-async fn order_node(config: &Config) -> Finding {
+async fn order_node(config: &Config, elsewhere: &dyn Elsewhere) -> Finding {
     const CHECK: &str = "order node";
     let url = &config.gateway.order_url;
     let timeout = Duration::from_millis(config.gateway.order_timeout_ms);
     // Asked for decisions after the highest number there is, the node answers without any.
-    match OrderNode::new(url, timeout).decisions(u64::MAX).await {
+    match elsewhere.order_node(url, timeout).decisions(u64::MAX).await {
         Ok(page) => Finding::ok(
             CHECK,
             format!(
@@ -46,32 +63,4 @@ async fn order_node(config: &Config) -> Finding {
              reachable from here",
         ),
     }
-}
-
-#[cfg(feature = "rocketmq")]
-async fn rocketmq(loaded: &Loaded, running: &Running) -> Vec<Finding> {
-    use queue_rocketmq::{Examination, examine};
-
-    let config = &loaded.config;
-    let credentials = match loaded.credentials() {
-        Ok(credentials) => credentials,
-        Err(faults) => {
-            let advice = "put the file right";
-            return vec![Finding::fail("secrets", faults.to_string(), advice)];
-        }
-    };
-    let wanted = Examination {
-        publishes: config.roles.contains(&Role::Gateway),
-        consumes: config.roles.contains(&Role::Order),
-        doctor_topic: config.doctor.topic.clone(),
-        running: running.pid(),
-    };
-    examine(&(&config.rocketmq).into(), credentials, wanted).await
-}
-
-#[cfg(not(feature = "rocketmq"))]
-#[expect(clippy::unused_async, reason = "as the other build has it")]
-async fn rocketmq(_: &Loaded, _: &Running) -> Vec<Finding> {
-    // Such a configuration is refused before.
-    Vec::new()
 }

@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicU32;
 
 use domain::order_id::OrderIdKey;
+use domain::ports::{BoxFuture, ReadError, WriteError};
 use instruments::vitals::Vitals;
 use protocol::EpochMs;
 
@@ -16,18 +17,18 @@ struct Frail {
     forgettings: AtomicU32,
 }
 
-impl DoubtStore for Frail {
-    fn keep(&self, _: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), Cause>> {
+impl UnconfirmedSends for Frail {
+    fn keep(&self, _: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async { Ok(()) })
     }
 
-    fn forget(&self, _: Vec<String>) -> BoxFuture<'_, Result<(), Cause>> {
+    fn forget(&self, _: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>> {
         let forgettings = self.forgettings.fetch_add(1, Ordering::SeqCst);
         assert!(0 < forgettings, "as the test asked");
         Box::pin(async { Ok(()) })
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, Cause>> {
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, ReadError>> {
         let message = OrderMessage {
             order_id: "a".to_owned(),
             user_phone: PHONE.to_owned(),

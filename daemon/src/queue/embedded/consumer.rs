@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::backoff::Backoff;
-use domain::ports::Cause;
+use domain::ports::embedded::{Look, QueueTable, TakeTerms};
+use domain::ports::{Consuming, WriteError};
 use instruments::vitals::Pulse;
 use protocol::EpochMs;
-use store_sqlite::{Store, Taken, WriteError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -35,59 +35,72 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn backoff(&self) -> Backoff {
-        Backoff {
-            first_ms: self.redelivery_after_ms.get(),
-            max_ms: self.redelivery_after_ms_max.get(),
+    fn terms(&self) -> TakeTerms {
+        TakeTerms {
+            batch_max: self.batch_max.count(),
+            deliveries_max: u32::try_from(self.deliveries_max.get()).unwrap_or(u32::MAX),
+            backoff: Backoff {
+                first_ms: self.redelivery_after_ms.get(),
+                max_ms: self.redelivery_after_ms_max.get(),
+            },
         }
     }
 }
 
+/// What a consumer needs besides the queue.
+#[derive(Clone)]
+pub struct Consumption {
+    /// On what terms orders are taken.
+    pub settings: Settings,
+    /// Beats with the batches.
+    pub pulse: Arc<Pulse>,
+    /// Where it is noted how they end.
+    pub record: Arc<Record>,
+}
+
 /// Consumes until `cancel`, or until the store is closed. The batch under way is finished. While
-/// `paused` is true nothing is taken; when its sender is gone, its last value stands. `pulse` beats
-/// with the batches, and how they end is noted on `record`.
-pub async fn run(
-    store: Store,
-    settings: Settings,
-    mut paused: watch::Receiver<bool>,
+/// `consuming` says [`Consuming::Paused`] nothing is taken; when its sender is gone, its last value
+/// stands.
+pub(super) async fn run(
+    table: Arc<dyn QueueTable>,
+    consumption: Consumption,
+    mut consuming: watch::Receiver<Consuming>,
     cancel: CancellationToken,
-    pulse: Arc<Pulse>,
-    record: Arc<Record>,
 ) {
-    let mut queued = store.queued();
+    let Consumption { settings, pulse, record } = consumption;
+    let mut queued = table.queued();
     let mut failures = 0_u32;
     while !cancel.is_cancelled() {
-        if *paused.borrow_and_update() {
-            until_first(&cancel, changed(&mut paused)).await;
+        if *consuming.borrow_and_update() == Consuming::Paused {
+            until_first(&cancel, changed(&mut consuming)).await;
             continue;
         }
         // Marked before the look, so that what is queued during it wakes the next one.
         queued.mark_unchanged();
         pulse.begin();
-        let batch_max = settings.batch_max.count();
-        let deliveries_max = u32::try_from(settings.deliveries_max.get()).unwrap_or(u32::MAX);
-        let looked = store.place_from_queue(batch_max, deliveries_max, settings.backoff()).await;
+        let terms = settings.terms();
+        let looked = table.place_due(terms).await;
         pulse.rest();
         match looked {
             Err(WriteError::Closed) => return,
             Err(error) => {
                 failures = failures.saturating_add(1);
                 note_failure(failures, &error);
-                record.failed(1, &Cause(error.to_string()));
+                record.failed(1, &error.into());
                 let wait = Duration::from_millis(STORE_BACKOFF.after_ms(failures));
                 until_first(&cancel, tokio::time::sleep(wait)).await;
             }
-            Ok(taken) => {
-                note_success(std::mem::take(&mut failures), &taken);
-                if taken.put_off < taken.taken {
+            Ok(look) => {
+                note_success(std::mem::take(&mut failures), &look);
+                if look.put_off < look.taken {
                     record.through();
                 }
-                if taken.taken < batch_max {
+                if look.taken < terms.batch_max {
                     let something = async {
                         tokio::select! {
-                            () = changed(&mut paused) => {}
+                            () = changed(&mut consuming) => {}
                             () = changed(&mut queued) => {}
-                            () = until_due(&store, taken.next_due) => {}
+                            () = until_due(&*table, look.next_due) => {}
                         }
                     };
                     until_first(&cancel, something).await;
@@ -113,9 +126,9 @@ async fn changed<T>(watched: &mut watch::Receiver<T>) {
 }
 
 /// Sleeps until the next retry is due; for ever when none waits.
-async fn until_due(store: &Store, next_due: Option<EpochMs>) {
+async fn until_due(table: &dyn QueueTable, next_due: Option<EpochMs>) {
     let Some(due) = next_due else { return std::future::pending().await };
-    let wait_ms = u64::try_from(due.0.saturating_sub(store.now().0)).unwrap_or(0);
+    let wait_ms = u64::try_from(due.0.saturating_sub(table.now().0)).unwrap_or(0);
     tokio::time::sleep(Duration::from_millis(wait_ms.clamp(1, SLEEP_MAX_MS))).await;
 }
 
@@ -127,19 +140,19 @@ fn note_failure(failures: u32, error: &WriteError) {
     }
 }
 
-fn note_success(failures_before: u32, taken: &Taken) {
+fn note_success(failures_before: u32, look: &Look) {
     if 0 < failures_before {
         tracing::info!(failures = failures_before, "orders can be placed again");
     }
-    if 0 < taken.put_off {
-        tracing::warn!(count = taken.put_off, "orders failed unexpectedly and will be tried again");
+    if 0 < look.put_off {
+        tracing::warn!(count = look.put_off, "orders failed unexpectedly and will be tried again");
     }
-    if 0 < taken.outcomes.dead_lettered {
-        let count = taken.outcomes.dead_lettered;
+    if 0 < look.dead_lettered {
+        let count = look.dead_lettered;
         tracing::warn!(count, "messages that can't be decided are among the dead letters now");
     }
-    if 0 < taken.taken {
-        tracing::debug!(?taken, "placed a batch");
+    if 0 < look.taken {
+        tracing::debug!(?look, "placed a batch");
     }
 }
 
@@ -149,17 +162,18 @@ mod tests {
     use std::time::Duration;
 
     use domain::ports::Sale;
+    use domain::ports::notebook::Notes;
     use store_sqlite::Store;
     use store_sqlite::testing::{Fixture, outgoing};
     use tokio::sync::watch;
     use tokio::task::JoinHandle;
     use tokio_util::sync::CancellationToken;
 
-    use super::{Record, Settings, run};
+    use super::{Consuming, Consumption, Record, Settings, run};
     use crate::observe::status::{Part, Refuses, Status, Subject};
 
     struct Consumer {
-        paused: watch::Sender<bool>,
+        consuming: watch::Sender<Consuming>,
         cancel: CancellationToken,
         task: JoinHandle<()>,
     }
@@ -169,8 +183,8 @@ mod tests {
         Status::default().record(Subject { part: Part::Store, what, refuses: Refuses::Nobody })
     }
 
-    fn consume(store: &Store, paused: bool) -> Consumer {
-        let (paused, is_paused) = watch::channel(paused);
+    fn consume(store: &Store, consuming: Consuming) -> Consumer {
+        let (consuming, watched) = watch::channel(consuming);
         let cancel = CancellationToken::new();
         let settings = Settings {
             batch_max: 4_u32.into(),
@@ -178,15 +192,10 @@ mod tests {
             redelivery_after_ms: 1_u32.into(),
             redelivery_after_ms_max: 1_u32.into(),
         };
-        let task = tokio::spawn(run(
-            store.clone(),
-            settings,
-            is_paused,
-            cancel.clone(),
-            Arc::default(),
-            record(),
-        ));
-        Consumer { paused, cancel, task }
+        let consumption = Consumption { settings, pulse: Arc::default(), record: record() };
+        let table = Arc::new(store.clone());
+        let task = tokio::spawn(run(table, consumption, watched, cancel.clone()));
+        Consumer { consuming, cancel, task }
     }
 
     async fn until_placed(store: &Store, count: u64) {
@@ -205,7 +214,7 @@ mod tests {
         let store = &fixture.store;
         let batch = |from: u32| (from..from + 10).map(|user| outgoing(&user.to_string(), user));
         store.enqueue(batch(0).collect()).await.unwrap();
-        let consumer = consume(store, false);
+        let consumer = consume(store, Consuming::Running);
         until_placed(store, 10).await;
         store.enqueue(batch(10).collect()).await.unwrap();
         until_placed(store, 20).await;
@@ -218,18 +227,18 @@ mod tests {
     async fn while_paused_nothing_is_taken() {
         let fixture = Fixture::with_stock(100);
         let store = &fixture.store;
-        let consumer = consume(store, true);
+        let consumer = consume(store, Consuming::Paused);
         store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
         // A write after the enqueue, so that a consumer that ignored the pause would have had its
         // turn.
         tokio::task::yield_now().await;
-        store.set_meta("turn", vec![]).await.unwrap();
+        Notes::write(store, "turn", vec![]).await.unwrap();
         assert_eq!(store.pending().await.unwrap().len(), 1);
-        consumer.paused.send(false).unwrap();
+        consumer.consuming.send(Consuming::Running).unwrap();
         until_placed(store, 1).await;
         // Its sender gone, the last value stands.
-        let Consumer { paused, cancel, task } = consumer;
-        drop(paused);
+        let Consumer { consuming, cancel, task } = consumer;
+        drop(consuming);
         store.enqueue(vec![outgoing("b", 2)]).await.unwrap();
         until_placed(store, 2).await;
         cancel.cancel();
@@ -242,18 +251,18 @@ mod tests {
         let store = &fixture.store;
         store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
         fixture.sql("ALTER TABLE t_seckill_order RENAME TO elsewhere").await;
-        let consumer = consume(store, false);
+        let consumer = consume(store, Consuming::Running);
         // It fails as a whole, so nothing is given up as a dead letter, however often it is tried.
         for _ in 0..3 {
-            store.set_meta("turn", vec![]).await.unwrap();
+            Notes::write(store, "turn", vec![]).await.unwrap();
             tokio::task::yield_now().await;
         }
         assert_eq!(store.dead_letter_count().await.unwrap(), 0);
         fixture.sql("ALTER TABLE elsewhere RENAME TO t_seckill_order").await;
         until_placed(store, 1).await;
         store.close().await.unwrap();
-        consumer.paused.send(true).unwrap();
-        consumer.paused.send(false).unwrap();
+        consumer.consuming.send(Consuming::Paused).unwrap();
+        consumer.consuming.send(Consuming::Running).unwrap();
         let ended = tokio::time::timeout(Duration::from_secs(30), consumer.task).await;
         ended.unwrap().unwrap();
     }

@@ -26,7 +26,7 @@ impl Store {
     ///
     /// # Errors
     /// The database can't be read.
-    pub async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, ReadError> {
+    pub(crate) async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, ReadError> {
         let key = key.to_owned();
         self.read(move |connection| get(connection, &key)).await
     }
@@ -35,7 +35,7 @@ impl Store {
     ///
     /// # Errors
     /// See [`WriteError`].
-    pub async fn set_meta(&self, key: &str, value: Vec<u8>) -> Result<(), WriteError> {
+    pub(crate) async fn set_meta(&self, key: &str, value: Vec<u8>) -> Result<(), WriteError> {
         let key = key.to_owned();
         self.writer().write_once(1, move |tx| Ok(set(tx.connection, &key, &value)?)).await
     }

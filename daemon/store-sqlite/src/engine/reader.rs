@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 use crate::engine::error::ReadError;
 
 /// How long a connection waits for a lock that another process holds. (The writing thread waits
-/// less: [`LOCK_WAIT`](crate::LOCK_WAIT).)
+/// less: [`LOCK_WAIT`](crate::engine::writer::LOCK_WAIT).)
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A fixed number of connections; further queries wait for one.

@@ -31,7 +31,7 @@ const ORDERS_PER_COMMIT_MAX: usize = 1_024;
 
 /// How long a transaction waits for the write lock where another program holds it. After that the
 /// transaction was definitely not begun, and its jobs are answered so.
-pub const LOCK_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// A job of orders is answered within this time where only a lock is in its way: it waits behind
 /// one transaction that can't begin, and is in the next. A caller that gives up earlier has to call

@@ -2,6 +2,7 @@
 //! it, and the sends whose end isn't known.
 
 pub(crate) mod accepting;
+mod port;
 pub(crate) mod queue;
 pub(crate) mod queue_index;
 pub(crate) mod unconfirmed;

@@ -11,15 +11,15 @@ use crate::engine::error::{ReadError, WriteError};
 
 /// A send with an unknown result.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unconfirmed {
+pub(crate) struct Unconfirmed {
     /// What was sent.
-    pub order: Outgoing,
+    pub(crate) order: Outgoing,
     /// When its result was first unknown.
-    pub since: EpochMs,
+    pub(crate) since: EpochMs,
     /// How often it was published.
-    pub tries: u32,
+    pub(crate) tries: u32,
     /// Why the last result is unknown.
-    pub cause: Cause,
+    pub(crate) cause: Cause,
 }
 
 impl Store {
@@ -27,7 +27,7 @@ impl Store {
     ///
     /// # Errors
     /// See [`WriteError`]; waits where too many writes wait, as these can't be refused.
-    pub async fn keep_unconfirmed(&self, sends: Vec<Unconfirmed>) -> Result<(), WriteError> {
+    pub(crate) async fn keep_unconfirmed(&self, sends: Vec<Unconfirmed>) -> Result<(), WriteError> {
         self.writer()
             .anywhere()
             .write(sends.len(), move |tx| {
@@ -59,7 +59,10 @@ impl Store {
     ///
     /// # Errors
     /// See [`WriteError`]. They are then published once more, which is harmless.
-    pub async fn forget_unconfirmed(&self, order_ids: Vec<String>) -> Result<(), WriteError> {
+    pub(crate) async fn forget_unconfirmed(
+        &self,
+        order_ids: Vec<String>,
+    ) -> Result<(), WriteError> {
         self.writer()
             .anywhere()
             .write(order_ids.len(), move |tx| {
@@ -78,7 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// The database can't be read.
-    pub async fn unconfirmed(&self) -> Result<Vec<Unconfirmed>, ReadError> {
+    pub(crate) async fn unconfirmed(&self) -> Result<Vec<Unconfirmed>, ReadError> {
         self.read(|connection| {
             connection
                 .prepare_cached(

@@ -4,7 +4,7 @@ use domain::ports::{Cause, Sale};
 use protocol::{EpochMs, OrderStatus, Reason};
 
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
-use crate::Unconfirmed;
+use crate::queue_table::unconfirmed::Unconfirmed;
 use crate::sale::{deciding, decisions, orders, products};
 
 #[tokio::test]

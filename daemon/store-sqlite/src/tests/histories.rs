@@ -6,7 +6,7 @@ use protocol::{EpochMs, OrderHistory, OrderState, StepKind};
 
 use super::placing::POISON;
 use super::{Fixture, bare, delivery, message, order, outgoing, phone};
-use crate::Unconfirmed;
+use crate::queue_table::unconfirmed::Unconfirmed;
 
 async fn history(fixture: &Fixture, order_id: &str) -> OrderHistory {
     fixture.store.order_history(order_id).await.unwrap().unwrap().history

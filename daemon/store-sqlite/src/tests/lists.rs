@@ -6,8 +6,8 @@ use protocol::{EpochMs, OrderState, OrderView};
 
 use super::placing::POISON;
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
-use crate::Unconfirmed;
 use crate::lists::order_lists::Stage;
+use crate::queue_table::unconfirmed::Unconfirmed;
 
 /// One order in each state; the duplicate's live order is `placed`.
 async fn with_all_states() -> Fixture {

@@ -12,6 +12,7 @@ mod letters;
 mod lists;
 mod measuring;
 mod migrating;
+mod notebook;
 mod opening;
 mod placing;
 mod queueing;

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use domain::ports::{Cause, Consuming, Delivery, Outgoing, Placer, Producer, Published};
+use domain::ports::{
+    Cause, Consuming, Delivery, Outgoing, Placer, Producer, Published, Queue as _,
+};
 use load::ratio_of;
 use protocol::{EpochMs, OrderMessage};
 use queue_rocketmq::RocketmqQueue;

@@ -1,0 +1,114 @@
+//! The queue's table inside of the store that decides the orders: what the embedded queue asks of
+//! it. Accepting an order and deciding it may be one transaction, so only a store that has the
+//! sale's data and this table in one database can implement it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use protocol::EpochMs;
+use tokio::sync::watch;
+
+use super::{BoxFuture, Cause, Consuming, Lag, Outgoing, Pending, ReadError, WriteError};
+use crate::backoff::Backoff;
+
+/// Whether the table is being consumed, shared by the queue, which sets it, and the store, which
+/// asks in the transaction that accepts. Nobody consumes it at first.
+#[derive(Debug, Clone, Default)]
+pub struct Consumed(Arc<AtomicBool>);
+
+impl Consumed {
+    /// Says whether the consumer is at work. After [`Consuming::Paused`] no order is decided as it
+    /// is accepted any more, but in a transaction that has asked already.
+    pub fn set(&self, consuming: Consuming) {
+        self.0.store(consuming == Consuming::Running, Ordering::SeqCst);
+    }
+
+    /// What was said last.
+    #[must_use]
+    pub fn get(&self) -> Consuming {
+        if self.0.load(Ordering::SeqCst) { Consuming::Running } else { Consuming::Paused }
+    }
+}
+
+/// On what terms orders are taken from the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakeTerms {
+    /// Orders at most.
+    pub batch_max: usize,
+    /// Deliveries after which an order that fails by itself becomes a dead letter.
+    pub deliveries_max: u32,
+    /// Waits before its redeliveries.
+    pub backoff: Backoff,
+}
+
+/// What one look at the table did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Orders that were due and taken.
+    pub taken: usize,
+    /// Those of them that were decided.
+    pub decided: u64,
+    /// Those of them that became dead letters.
+    pub dead_lettered: u64,
+    /// Those of them that failed by themselves and will be tried again.
+    pub put_off: usize,
+    /// When the next order is due, if one waits for its time.
+    pub next_due: Option<EpochMs>,
+}
+
+/// The table of the embedded queue.
+pub trait QueueTable: Send + Sync + 'static {
+    /// Accepts the orders, all or none; durable when `Ok`, be it in the table or decided. They are
+    /// decided at once where `consumed` says that the consumer is at work and none waits ahead.
+    /// Repeating a call is harmless: an order whose id waits, is decided or set aside is left as it
+    /// is.
+    ///
+    /// # Errors
+    /// [`WriteError::Overloaded`] at once where too many writes wait already.
+    fn accept(
+        &self,
+        orders: Arc<Vec<Outgoing>>,
+        consumed: Consumed,
+    ) -> BoxFuture<'_, Result<(), WriteError>>;
+
+    /// Takes due orders, oldest first, decides and removes them in one transaction. An order that
+    /// fails by itself waits, and becomes a dead letter in the end.
+    ///
+    /// # Errors
+    /// The store failed: the orders stay as they were, or (`Unknown`) may be decided.
+    fn place_due(&self, terms: TakeTerms) -> BoxFuture<'_, Result<Look, WriteError>>;
+
+    /// How many orders wait, retries included, and the age of the oldest.
+    ///
+    /// # Errors
+    /// It can't be read.
+    fn lag(&self) -> BoxFuture<'_, Result<Lag, ReadError>>;
+
+    /// Every order that is known here and not decided: those that wait, and those set aside, which
+    /// an operator may still resend, so that they hold their units. In no sequence.
+    ///
+    /// # Errors
+    /// They can't be read.
+    fn undecided(&self) -> BoxFuture<'_, Result<Vec<Pending>, ReadError>>;
+
+    /// Goes up with each commit that put something into the table.
+    fn queued(&self) -> watch::Receiver<u64>;
+
+    /// Whether anything can be accepted at all, as far as that is known without trying.
+    ///
+    /// # Errors
+    /// The store is closed.
+    fn is_open(&self) -> Result<(), Cause>;
+
+    /// Why the write under way has no answer yet; `None` while none is under way, or where nothing
+    /// is known.
+    fn stalled(&self) -> Option<Cause>;
+
+    /// Within which time a write is answered if it only waits for another program. One without an
+    /// answer by then is at something that may take for ever.
+    fn answered_within(&self) -> Duration;
+
+    /// The moment, by the clock that says when an order is due.
+    fn now(&self) -> EpochMs;
+}
