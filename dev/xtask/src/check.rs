@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::step::{cargo, output, root, run as run_command, step, target_dir};
+use crate::step::{FEATURES, cargo, output, root, run as run_command, step, target_dir};
 use crate::{tidy, units};
 
 const CARGO_DENY: &str = "0.20.2";
@@ -19,7 +19,7 @@ pub(crate) fn run() -> Result<()> {
     step("deny", deny)?;
     step("units", units::check)?;
     step("clippy", || {
-        let args = ["clippy", "--workspace", "--all-targets", "--features", "seckill-e2e/servers"];
+        let args = ["clippy", "--workspace", "--all-targets", "--features", FEATURES];
         run_command(cargo(args).args(["--", "-D", "warnings"]))
     })?;
     step("clippy without rocketmq", || {
@@ -27,8 +27,10 @@ pub(crate) fn run() -> Result<()> {
         run_command(cargo(args).args(["--", "-D", "warnings"]))
     })?;
     step("clippy with fault points", || {
-        let args = ["clippy", "-p", "seckilld", "--features", "fault-points", "--all-targets"];
-        run_command(cargo(args).args(["--", "-D", "warnings"]))
+        // One test is named so that the dependencies have the features of the run above.
+        let args = ["clippy", "--workspace", "--lib", "--test", "binary", "--features", FEATURES];
+        let points = ["--features", "seckilld/fault-points", "--", "-D", "warnings"];
+        run_command(cargo(args).args(points))
     })?;
     step("doc", || {
         let args = ["doc", "--workspace", "--no-deps", "--document-private-items"];
@@ -80,7 +82,14 @@ fn cargo_deny() -> Result<PathBuf> {
 fn profiles() -> Result<()> {
     // Not `cargo run`: without the tests' dependencies other features would be chosen, and all
     // dependencies built once more.
-    run_command(&mut cargo(["test", "--workspace", "--no-run", "--quiet"]))?;
+    run_command(&mut cargo([
+        "test",
+        "--workspace",
+        "--features",
+        FEATURES,
+        "--no-run",
+        "--quiet",
+    ]))?;
     let target = target_dir()?;
     let folder = target.join("check");
     std::fs::create_dir_all(&folder).context("the folder for throw-away credentials")?;

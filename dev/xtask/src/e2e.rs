@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::dist::{Build, trial};
 use crate::rocketmq;
-use crate::step::{cargo, root, run as run_command, runs, step, target_dir, wanted};
+use crate::step::{FEATURES, cargo, root, run as run_command, runs, step, target_dir, wanted};
 
 /// Names the versions that the tests start, for e2e/tests.
 const VERSIONS: &str = "E2E_VERSIONS";
@@ -22,14 +22,14 @@ const WITHOUT_PACKAGES: [&str; 2] = ["--skip", "packages::"];
 /// How long the soak lasts.
 const SOAK_MINUTES: &str = "E2E_SOAK_MINUTES";
 
-/// The whole workspace is named, and the targets picked, so that cargo chooses the same features as
-/// for `cargo test --workspace` and builds no dependency twice. `binary`, `verbs`
-/// and `manual` are tests of the programs: naming them has cargo build those.
+/// Every test of a whole program. The workspace is named, and the targets picked, so that cargo
+/// chooses the same features as in every other build. `binary`, `verbs` and `manual` are tests of
+/// the programs: naming them has cargo build those.
 pub(crate) const TESTS: [&str; 14] = [
     "test",
     "--workspace",
     "--features",
-    "seckill-e2e/servers,seckilld/rocketmq-tests",
+    FEATURES,
     "--test",
     "binary",
     "--test",
@@ -40,6 +40,23 @@ pub(crate) const TESTS: [&str; 14] = [
     "verbs",
     "--test",
     "manual",
+];
+
+/// Builds what the kill -9 loop runs. There are no examples: naming them gives the dependencies the
+/// features of the tests.
+const WITH_FAULT_POINTS: [&str; 12] = [
+    "build",
+    "--quiet",
+    "--workspace",
+    "--features",
+    FEATURES,
+    "--features",
+    "seckilld/fault-points",
+    "--bin",
+    "seckilld",
+    "--bin",
+    "crash",
+    "--examples",
 ];
 
 /// Rounds of the kill -9 loop that every run of the tests ends with, and their first seed.
@@ -137,8 +154,7 @@ fn crash(options: &[OsString]) -> Result<()> {
     let aside = target.join("fault-points");
     std::fs::create_dir_all(&aside)?;
     step("build with fault points", || {
-        let mut build = cargo(TESTS);
-        run_command(build.args(["--features", "seckilld/fault-points", "--no-run", "--quiet"]))?;
+        run_command(&mut cargo(WITH_FAULT_POINTS))?;
         // A copy: cargo's own is overwritten by the next build, perhaps while this one runs. Moved
         // into place, as one that runs can't be written over either.
         for program in ["seckilld", "crash"] {
@@ -208,4 +224,30 @@ fn on_4x(args: &Args) -> Result<()> {
     let mut command = cargo(["test", "-p", "seckill-e2e", "--features", "seckill-e2e/servers"]);
     command.args(["--test", "e2e"]).env("SECKILLD", program);
     run_command(with_terms(&mut command, args, "4.9.7"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::TESTS;
+    use crate::step::root;
+
+    #[test]
+    fn every_program_of_tests_in_the_workspace_is_named() {
+        let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+        let members = manifest.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+        let mut found = BTreeSet::new();
+        for member in members.split('"').skip(1).step_by(2) {
+            let Ok(tests) = fs::read_dir(root().join(member).join("tests")) else { continue };
+            for path in tests.map(|entry| entry.unwrap().path()) {
+                if path.extension() == Some("rs".as_ref()) || path.join("main.rs").exists() {
+                    found.insert(path.file_stem().unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        let named = TESTS.windows(2).filter(|pair| pair[0] == "--test").map(|pair| pair[1]);
+        assert_eq!(found, named.map(str::to_owned).collect());
+    }
 }

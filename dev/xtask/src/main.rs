@@ -12,6 +12,7 @@ mod search;
 mod step;
 mod texts;
 mod tidy;
+mod unit_tests;
 mod units;
 
 use clap::Parser;
@@ -30,7 +31,9 @@ enum Chore {
     Bench(bench::Args),
     /// What is shipped, in `target/dist`: a tarball, a .deb, their sums.
     Dist,
-    /// The tests that need a real RocketMQ (JDK 17 and Maven).
+    /// The tests beside the code, with CI's features.
+    Test,
+    /// The tests of whole programs, many with a real RocketMQ (JDK 17 and Maven).
     E2e(e2e::Args),
     /// 10,000 seeded histories of the whole sale, with crashes between any two steps.
     Simulate(search::Simulate),
@@ -50,6 +53,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Tidy => check::tidy(),
         Chore::Bench(args) => bench::run(&args),
         Chore::Dist => dist::run(),
+        Chore::Test => unit_tests::run(),
         Chore::E2e(args) => e2e::run(&args),
         Chore::Simulate(args) => search::simulate(&args),
         Chore::Fuzz(args) => search::fuzz(&args),

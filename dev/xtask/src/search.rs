@@ -6,16 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 
 use crate::step::{cargo, run, step};
+use crate::unit_tests::UNIT_TESTS;
 
 /// Histories that CI runs.
 const HISTORIES: u64 = 10_000;
 
 /// Seconds of bad input by default.
 const FUZZ_SECONDS: u64 = 60;
-
-/// The whole workspace is named, so that cargo chooses the same features as for
-/// `cargo test --workspace` and builds no dependency twice.
-pub(crate) const UNIT_TESTS: [&str; 3] = ["test", "--workspace", "--lib"];
 
 /// What `cargo xtask simulate` takes.
 #[derive(clap::Args)]

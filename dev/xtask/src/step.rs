@@ -1,11 +1,15 @@
 //! Running one step of a chore: its line with the seconds, and the command to rerun when it fails.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+
+/// The features of every build of the whole workspace: with the same ones everywhere, nothing is
+/// built twice.
+pub(crate) const FEATURES: &str = "seckill-e2e/servers,seckilld/rocketmq-tests";
 
 /// Does one step and prints its line.
 ///
@@ -67,7 +71,20 @@ pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(root()).args(args);
+    for name in own_description() {
+        command.env_remove(name);
+    }
     command
+}
+
+/// The variables in which cargo describes this very program to it. Some build scripts look at those
+/// (ring's does): with them, whatever a cargo without them has built would be built once more.
+#[expect(clippy::disallowed_methods, reason = "cargo speaks to what it runs by the environment")]
+fn own_description() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(b"CARGO_PKG_") || name.starts_with(b"CARGO_MANIFEST_")
+    })
 }
 
 /// The workspace's root.
@@ -110,13 +127,22 @@ fn quoted(word: &OsStr) -> String {
 mod tests {
     use std::process::Command;
 
-    use super::{command_line, run};
+    use super::{cargo, command_line, own_description, run};
 
     #[test]
     fn the_command_line_can_be_pasted_into_a_shell() {
         let mut command = Command::new("/somewhere/cargo");
         command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "it's"]);
         assert_eq!(command_line(&command), r"RUSTDOCFLAGS='-D warnings' cargo doc 'it'\''s'");
+    }
+
+    #[test]
+    fn cargo_is_not_told_who_starts_it() {
+        let command = cargo(["--version"]);
+        let kept = own_description().filter(|name| {
+            !command.get_envs().any(|(removed, value)| removed == name && value.is_none())
+        });
+        assert_eq!(kept.count(), 0);
     }
 
     #[test]

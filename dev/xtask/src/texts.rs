@@ -3,8 +3,8 @@
 
 use anyhow::Result;
 
-use crate::search::UNIT_TESTS;
 use crate::step::{cargo, run as run_command, step};
+use crate::unit_tests::UNIT_TESTS;
 
 /// Has the tests write.
 pub(crate) fn run() -> Result<()> {
