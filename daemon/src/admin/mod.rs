@@ -11,6 +11,7 @@ mod access;
 mod commands;
 mod endpoints;
 mod events;
+mod history;
 mod keeper;
 mod notables;
 mod observatory;

@@ -8,12 +8,13 @@ use std::collections::HashSet;
 
 use domain::order_id::IdPrefix;
 use domain::ports::Cause;
-use domain::ports::lists::{OrderDetail, OrderFilter};
+use domain::ports::lists::OrderFilter;
 use protocol::{
     HistoryStep, OrderHistory, OrderState, OrderStatus, OrderView, OrdersPage, QueryData, Refusal,
     RefusalCode, StepKind, Unlisted, UnlistedPlace, grouped, mask_phone,
 };
 
+use super::history::Told;
 use super::views::{nothing, read};
 use super::{Desk, Reached, UndecidedOrder};
 use crate::config::Role;
@@ -76,7 +77,7 @@ pub(super) async fn page(
 ///
 /// # Errors
 /// There is none, or there are several; or the database can't be read.
-pub(super) async fn find(desk: &Desk, typed: &str) -> Result<OrderDetail, Refusal> {
+pub(super) async fn find(desk: &Desk, typed: &str) -> Result<Told, Refusal> {
     let Some(id) = IdPrefix::read(typed) else {
         return Err(nothing(format!("{typed:?} is no order's id, nor the beginning of one")));
     };
@@ -97,7 +98,7 @@ pub(super) async fn find(desk: &Desk, typed: &str) -> Result<OrderDetail, Refusa
         [only] => match fitting.into_iter().find(|order| order.order_id == only.order_id) {
             Some(order) if !known.contains(order.order_id.as_str()) => Ok(detail(order)),
             _ => match read(desk.parts.lists.order(&only.order_id).await)? {
-                Some(found) => Ok(found),
+                Some(found) => Ok(found.into()),
                 // It has moved on between the two looks.
                 None => Err(unknown(desk, typed).await),
             },
@@ -295,7 +296,7 @@ fn view(order: &UndecidedOrder) -> OrderView {
 }
 
 /// What a gateway knows of an order that nobody has decided.
-fn detail(order: &UndecidedOrder) -> OrderDetail {
+fn detail(order: &UndecidedOrder) -> Told {
     let step = |at, step, detail: &str| HistoryStep { at, step, detail: detail.to_owned() };
     let accepted = "the buyer asked, and a unit is held";
     let mut steps = vec![step(Some(order.accepted_at), StepKind::Accepted, accepted)];
@@ -313,7 +314,7 @@ fn detail(order: &UndecidedOrder) -> OrderDetail {
         }
     }
     let history = OrderHistory { order: view(order), phone: None, steps };
-    OrderDetail { history, phone: Some(order.user_phone.clone()) }
+    Told { history, phone: Some(order.user_phone.clone()) }
 }
 
 /// A gateway alone asks the order node of one buyer, as `query.do` does, and puts in what it tells.

@@ -2,7 +2,7 @@
 //! configuration; phone numbers are masked but for one order's on demand.
 
 use domain::ports::desk::{Asked, Command, Note, Noted, Operation};
-use domain::ports::lists::{Letters, ListError, OrderDetail, OrderFilter};
+use domain::ports::lists::{Letters, ListError, OrderFilter};
 use edge::Call;
 use hyper::StatusCode;
 use protocol::{
@@ -16,6 +16,7 @@ use warp::reply::Response;
 
 use super::access::Caller;
 use super::endpoints::{ViewName, listed};
+use super::history::Told;
 use super::query::{Query, bad};
 use super::routes::too_slow;
 use super::{Desk, orders, refusals};
@@ -157,8 +158,8 @@ async fn order(
         return Err(Refusal::new(RefusalCode::NotPermitted, missing));
     }
     let stored = read(desk.parts.lists.order(order_id).await)?;
-    let OrderDetail { mut history, phone } = match stored {
-        Some(found) => found,
+    let Told { mut history, phone } = match stored {
+        Some(found) => found.into(),
         None => orders::find(desk, order_id).await?,
     };
     if reveal && phone.is_some() {

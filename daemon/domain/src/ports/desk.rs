@@ -3,7 +3,8 @@
 //! `request_id` again gives the same answer and changes nothing.
 //!
 //! What a command may do is judged by `product`, `letters` and `controls`. The sentence for a
-//! refusal is made where the operator is answered.
+//! refusal is made where the operator is answered. What every desk owes is held by
+//! `contract::desk`.
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;

@@ -1,14 +1,16 @@
 //! What operators look through: orders wherever they stand in a store, one order's history, dead
-//! letters. Lists come in pages; `after` takes what the page before gave as `next`.
+//! letters. Lists come in pages; `after` takes what the page before gave as `next`. What every
+//! store owes here is held by `contract::lists`.
 //!
 //! Entries are `protocol`'s views as they are shown, and no values of the domain's own: each would
 //! be its view field by field, and a view is made where the row is read, so that a whole phone
 //! number never leaves the store in a list. A page is the domain's: what a list lacks (`unlisted`
-//! of the shown page) is known to no store.
+//! of the shown page) is known to no store. So are the steps of a history, whose sentences are made
+//! where they are shown.
 
 use std::collections::HashSet;
 
-use protocol::{DeadLetterView, OrderHistory, OrderState, OrderView};
+use protocol::{DeadLetterView, EpochMs, Money, OrderState, OrderView, StepKind};
 
 use super::{BoxFuture, ReadError};
 use crate::order_id::IdPrefix;
@@ -50,13 +52,105 @@ pub struct Orders {
     pub next: Option<String>,
 }
 
-/// An order's history, and what is shown of it on demand only.
+/// An order with all that is known of its way, and what is shown of it on demand only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderDetail {
-    /// The history, without the phone number.
-    pub history: OrderHistory,
+    /// The order as it is now.
+    pub order: OrderView,
     /// The buyer's whole phone number; `None` where it isn't known.
     pub phone: Option<String>,
+    /// What happened to it, in sequence. A step whose time isn't recorded stays behind the step
+    /// before it.
+    pub steps: Vec<Step>,
+}
+
+/// One step of an order's way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// When; `None` where that isn't recorded.
+    pub at: Option<EpochMs>,
+    /// What happened.
+    pub what: Happened,
+}
+
+/// What can happen to an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    /// The buyer asked.
+    Accepted {
+        /// For this product.
+        prod_id: String,
+        /// For so much; `None` when what the sender wrote is no amount.
+        price: Option<Money>,
+    },
+    /// The queue had it durably.
+    Queued,
+    /// Its send's result became unknown.
+    Unconfirmed {
+        /// So many tries were made.
+        tries: u32,
+        /// Why the last one had no result.
+        cause: String,
+    },
+    /// Deciding it failed unexpectedly; it is tried again.
+    PutOff {
+        /// So many tries were made.
+        attempts: u32,
+        /// Why the last one failed.
+        cause: String,
+        /// When the next is made.
+        next: EpochMs,
+    },
+    /// It was set aside as a dead letter.
+    SetAside {
+        /// The letter's number.
+        letter: u64,
+        /// How often the message was delivered again before.
+        redeliveries: u32,
+        /// Why it was set aside.
+        reason: String,
+    },
+    /// An operator put its dead letter of this number back into the queue.
+    Resent(u64),
+    /// An operator discarded its dead letter of this number.
+    Discarded(u64),
+    /// It got a unit.
+    Placed {
+        /// Of the product of this name; its id where the name isn't known.
+        product: String,
+    },
+    /// It got none.
+    Failed {
+        /// Why, where that is recorded.
+        reason: Option<String>,
+    },
+    /// It was set aside because its buyer had this live order.
+    Duplicate(String),
+    /// This further order of the buyer was set aside because of it.
+    DuplicateSetAside(String),
+    /// It was delivered.
+    Finished,
+}
+
+impl Happened {
+    /// The step's kind, as it stands in JSON.
+    #[must_use]
+    pub const fn kind(&self) -> StepKind {
+        match self {
+            Self::Accepted { .. } => StepKind::Accepted,
+            Self::Queued => StepKind::Queued,
+            Self::Unconfirmed { .. } => StepKind::Unconfirmed,
+            Self::PutOff { .. } => StepKind::PutOff,
+            Self::SetAside { .. } => StepKind::SetAside,
+            Self::Resent(_) => StepKind::Resent,
+            Self::Discarded(_) => StepKind::Discarded,
+            Self::Placed { .. } => StepKind::Placed,
+            Self::Failed { .. } => StepKind::Failed,
+            Self::Duplicate(_) => StepKind::Duplicate,
+            Self::DuplicateSetAside(_) => StepKind::DuplicateSetAside,
+            Self::Finished => StepKind::Finished,
+        }
+    }
 }
 
 /// A page of dead letters.

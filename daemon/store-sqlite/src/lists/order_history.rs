@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use domain::ports::lists::OrderDetail;
-use protocol::{EpochMs, HistoryStep, OrderHistory, OrderState, OrderView, StepKind};
+use domain::ports::lists::{Happened, OrderDetail, Step};
+use protocol::{EpochMs, OrderState, OrderView};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::Store;
 use crate::engine::error::ReadError;
 use crate::lists::order_lists::{Stage, order};
 use crate::queue_table::queue_index::{Key, Places, QueueIndex};
+use crate::{Store, unsigned};
 
 /// Further orders of the buyer that are listed one by one; the order has their whole number.
 const DUPLICATES_MAX: u32 = 100;
@@ -49,8 +49,7 @@ fn history(
         let Some(number) = number else { continue };
         if let Some((order, phone)) = order(connection, index, stage, number)? {
             let steps = steps(connection, &order, stage, number)?;
-            let history = OrderHistory { order, phone: None, steps };
-            return Ok(Some(OrderDetail { history, phone: Some(phone) }));
+            return Ok(Some(OrderDetail { order, phone: Some(phone), steps }));
         }
     }
     Ok(None)
@@ -96,7 +95,7 @@ fn steps(
     order: &OrderView,
     stage: Stage,
     number: i64,
-) -> rusqlite::Result<Vec<HistoryStep>> {
+) -> rusqlite::Result<Vec<Step>> {
     let mut steps = vec![accepted(connection, order, stage, number)?];
     steps.extend(unconfirmed(connection, &order.order_id)?);
     if stage != Stage::Unconfirmed {
@@ -113,9 +112,9 @@ fn steps(
 }
 
 /// Sorts by time. A step whose time isn't recorded stays behind the step before it.
-fn in_sequence(steps: &mut Vec<HistoryStep>) {
+fn in_sequence(steps: &mut Vec<Step>) {
     let mut time = EpochMs(i64::MIN);
-    let mut timed: Vec<(EpochMs, HistoryStep)> = Vec::with_capacity(steps.len());
+    let mut timed: Vec<(EpochMs, Step)> = Vec::with_capacity(steps.len());
     for step in steps.drain(..) {
         time = step.at.unwrap_or(time);
         timed.push((time, step));
@@ -124,8 +123,8 @@ fn in_sequence(steps: &mut Vec<HistoryStep>) {
     steps.extend(timed.into_iter().map(|(_, step)| step));
 }
 
-fn step(at: Option<EpochMs>, step: StepKind, detail: impl Into<String>) -> HistoryStep {
-    HistoryStep { at, step, detail: detail.into() }
+fn step(at: EpochMs, what: Happened) -> Step {
+    Step { at: Some(at), what }
 }
 
 fn accepted(
@@ -133,7 +132,7 @@ fn accepted(
     order: &OrderView,
     stage: Stage,
     number: i64,
-) -> rusqlite::Result<HistoryStep> {
+) -> rusqlite::Result<Step> {
     let at = if stage == Stage::Duplicates {
         // Not recorded by older versions; the order shows the time of its decision then.
         time(
@@ -144,11 +143,11 @@ fn accepted(
     } else {
         Some(order.charge_time)
     };
-    let price = order.charge_money.map_or_else(String::new, |money| format!(" for {money}"));
-    Ok(step(at, StepKind::Accepted, format!("the buyer asked for {}{price}", order.prod_id)))
+    let (prod_id, price) = (order.prod_id.clone(), order.charge_money);
+    Ok(Step { at, what: Happened::Accepted { prod_id, price } })
 }
 
-fn queued(connection: &Connection, stage: Stage, number: i64) -> rusqlite::Result<HistoryStep> {
+fn queued(connection: &Connection, stage: Stage, number: i64) -> rusqlite::Result<Step> {
     let sql = match stage {
         Stage::Decided => "SELECT queued_at FROM t_seckill_order WHERE id = ?1",
         Stage::Duplicates => "SELECT queued_at FROM seckill_duplicate WHERE decision_seq = ?1",
@@ -156,7 +155,7 @@ fn queued(connection: &Connection, stage: Stage, number: i64) -> rusqlite::Resul
         Stage::Queued | Stage::Unconfirmed => "SELECT queued_at FROM seckill_queue WHERE seq = ?1",
     };
     let at = time(connection, sql, number)?;
-    Ok(step(at, StepKind::Queued, "the queue had it durably"))
+    Ok(Step { at, what: Happened::Queued })
 }
 
 fn time(connection: &Connection, sql: &str, number: i64) -> rusqlite::Result<Option<EpochMs>> {
@@ -164,31 +163,28 @@ fn time(connection: &Connection, sql: &str, number: i64) -> rusqlite::Result<Opt
     Ok(at.map(EpochMs))
 }
 
-fn unconfirmed(connection: &Connection, order_id: &str) -> rusqlite::Result<Option<HistoryStep>> {
+fn unconfirmed(connection: &Connection, order_id: &str) -> rusqlite::Result<Option<Step>> {
     connection
         .prepare_cached("SELECT since, tries, cause FROM seckill_unconfirmed WHERE order_id = ?1")?
         .query_row([order_id], |row| {
-            let (tries, cause): (u32, String) = (row.get(1)?, row.get(2)?);
-            let detail = format!("the send's result is unknown after {tries} tries: {cause}");
-            Ok(step(Some(EpochMs(row.get(0)?)), StepKind::Unconfirmed, detail))
+            let (tries, cause) = (row.get(1)?, row.get(2)?);
+            Ok(step(EpochMs(row.get(0)?), Happened::Unconfirmed { tries, cause }))
         })
         .optional()
 }
 
 /// What went wrong at the last try to decide an order in the queue, if one went wrong.
-fn put_off(connection: &Connection, seq: i64) -> rusqlite::Result<Option<HistoryStep>> {
+fn put_off(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Step>> {
     connection
         .prepare_cached(
             "SELECT attempts, not_before, COALESCE(wait_ms, 0), last_error FROM seckill_queue
               WHERE seq = ?1 AND 0 < attempts AND last_error IS NOT NULL",
         )?
         .query_row([seq], |row| {
-            let (attempts, due): (u32, i64) = (row.get(0)?, row.get(1)?);
-            let (wait_ms, cause): (i64, String) = (row.get(2)?, row.get(3)?);
-            let next = EpochMs(due).to_wire();
-            let detail =
-                format!("try {attempts} to decide it failed: {cause}; the next is at {next}");
-            Ok(step(Some(EpochMs(due.saturating_sub(wait_ms))), StepKind::PutOff, detail))
+            let (due, wait_ms): (i64, i64) = (row.get(1)?, row.get(2)?);
+            let (attempts, cause, next) = (row.get(0)?, row.get(3)?, EpochMs(due));
+            let at = EpochMs(due.saturating_sub(wait_ms));
+            Ok(step(at, Happened::PutOff { attempts, cause, next }))
         })
         .optional()
 }
@@ -197,47 +193,38 @@ pub(crate) const LETTERS: &str = "
     SELECT id, dead_at, reason, redeliveries, resolved_at, resolution
       FROM seckill_dead_letter WHERE order_id = ?1 ORDER BY id";
 
-fn letters(connection: &Connection, order_id: &str) -> rusqlite::Result<Vec<HistoryStep>> {
+fn letters(connection: &Connection, order_id: &str) -> rusqlite::Result<Vec<Step>> {
     let mut statement = connection.prepare_cached(LETTERS)?;
     let mut rows = statement.query([order_id])?;
     let mut steps = Vec::new();
     while let Some(row) = rows.next()? {
-        let (id, reason, again): (i64, String, u32) = (row.get(0)?, row.get(2)?, row.get(3)?);
-        let detail = format!("dead letter {id} after {again} redeliveries: {reason}");
-        steps.push(step(Some(EpochMs(row.get(1)?)), StepKind::SetAside, detail));
-        let dealt_with_at = row.get::<_, Option<i64>>(4)?.map(EpochMs);
+        let letter = unsigned(row.get(0)?);
+        let (reason, redeliveries) = (row.get(2)?, row.get(3)?);
+        let set_aside = Happened::SetAside { letter, redeliveries, reason };
+        steps.push(step(EpochMs(row.get(1)?), set_aside));
+        let at = row.get::<_, Option<i64>>(4)?.map(EpochMs);
         let resolution: Option<String> = row.get(5)?;
-        steps.extend(match resolution.as_deref() {
-            Some("resent") => {
-                let detail = format!("an operator put dead letter {id} back into the queue");
-                Some(step(dealt_with_at, StepKind::Resent, detail))
-            }
-            Some("discarded") => {
-                let detail = format!("an operator discarded dead letter {id}");
-                Some(step(dealt_with_at, StepKind::Discarded, detail))
-            }
-            _ => None,
-        });
+        let what = match resolution.as_deref() {
+            Some("resent") => Happened::Resent(letter),
+            Some("discarded") => Happened::Discarded(letter),
+            _ => continue,
+        };
+        steps.push(Step { at, what });
     }
     Ok(steps)
 }
 
-fn decided(
-    connection: &Connection,
-    order: &OrderView,
-    number: i64,
-) -> rusqlite::Result<Vec<HistoryStep>> {
+fn decided(connection: &Connection, order: &OrderView, number: i64) -> rusqlite::Result<Vec<Step>> {
     let at = order.decided_at;
-    let reason = order.reason.as_deref().unwrap_or("no reason");
     Ok(match order.state {
         OrderState::Placed => vec![placed(order)],
         OrderState::Finished => {
             let sql = "SELECT finish_time FROM t_seckill_order WHERE id = ?1";
             let finished_at = time(connection, sql, number)?;
-            vec![placed(order), step(finished_at, StepKind::Finished, "it was delivered")]
+            vec![placed(order), Step { at: finished_at, what: Happened::Finished }]
         }
         OrderState::Failed => {
-            vec![step(at, StepKind::Failed, format!("it got no unit: {reason}"))]
+            vec![Step { at, what: Happened::Failed { reason: order.reason.clone() } }]
         }
         OrderState::Duplicate => {
             let live: String = connection
@@ -245,29 +232,26 @@ fn decided(
                     "SELECT live_order_id FROM seckill_duplicate WHERE decision_seq = ?1",
                 )?
                 .query_row([number], first)?;
-            let detail = format!("set aside: the buyer has order {live}");
-            vec![step(at, StepKind::Duplicate, detail)]
+            vec![Step { at, what: Happened::Duplicate(live) }]
         }
         OrderState::Queued | OrderState::Unconfirmed | OrderState::DeadLetter => Vec::new(),
     })
 }
 
-fn placed(order: &OrderView) -> HistoryStep {
+fn placed(order: &OrderView) -> Step {
     let name = if order.prod_name.is_empty() { &order.prod_id } else { &order.prod_name };
-    step(order.decided_at, StepKind::Placed, format!("it got a unit of {name}"))
+    Step { at: order.decided_at, what: Happened::Placed { product: name.clone() } }
 }
 
 pub(crate) const DUPLICATES: &str = "
     SELECT order_id, decided_at FROM seckill_duplicate WHERE live_order_id = ?1
      ORDER BY decision_seq LIMIT ?2";
 
-fn duplicates(connection: &Connection, order_id: &str) -> rusqlite::Result<Vec<HistoryStep>> {
+fn duplicates(connection: &Connection, order_id: &str) -> rusqlite::Result<Vec<Step>> {
     connection
         .prepare_cached(DUPLICATES)?
         .query_map((order_id, DUPLICATES_MAX), |row| {
-            let other: String = row.get(0)?;
-            let detail = format!("order {other} of the same buyer was set aside");
-            Ok(step(Some(EpochMs(row.get(1)?)), StepKind::DuplicateSetAside, detail))
+            Ok(step(EpochMs(row.get(1)?), Happened::DuplicateSetAside(row.get(0)?)))
         })?
         .collect()
 }

@@ -2,18 +2,19 @@
 
 use domain::backoff::Backoff;
 use domain::ports::Cause;
-use protocol::{EpochMs, OrderHistory, OrderState, StepKind};
+use domain::ports::lists::{Happened, OrderDetail};
+use protocol::{EpochMs, OrderState, StepKind};
 
 use super::placing::POISON;
 use super::{Fixture, bare, delivery, message, order, outgoing, phone};
 use crate::queue_table::unconfirmed::Unconfirmed;
 
-async fn history(fixture: &Fixture, order_id: &str) -> OrderHistory {
-    fixture.store.order_history(order_id).await.unwrap().unwrap().history
+async fn history(fixture: &Fixture, order_id: &str) -> OrderDetail {
+    fixture.store.order_history(order_id).await.unwrap().unwrap()
 }
 
-fn steps(history: &OrderHistory) -> Vec<(StepKind, Option<i64>)> {
-    history.steps.iter().map(|step| (step.step, step.at.map(|at| at.0))).collect()
+fn steps(history: &OrderDetail) -> Vec<(StepKind, Option<i64>)> {
+    history.steps.iter().map(|step| (step.what.kind(), step.at.map(|at| at.0))).collect()
 }
 
 #[tokio::test]
@@ -36,15 +37,13 @@ async fn an_order_of_the_embedded_queue_is_followed_from_the_request_to_its_unit
     let got = (StepKind::Placed, Some(1_000_050));
     let other = (StepKind::DuplicateSetAside, Some(1_000_100));
     assert_eq!(steps(&placed), [accepted, queued, got, other]);
-    assert!(placed.steps[2].detail.contains("小米9SE"), "{placed:?}");
-    assert_eq!((placed.phone, placed.order.duplicates), (None, 1));
-    let detail = fixture.store.order_history("a").await.unwrap().unwrap();
-    assert_eq!(detail.phone, Some(phone(1)));
+    assert_eq!(placed.steps[2].what, Happened::Placed { product: "小米9SE".to_owned() });
+    assert_eq!((placed.phone, placed.order.duplicates), (Some(phone(1)), 1));
     let twice = history(&fixture, "b").await;
     let wanted =
         [accepted, (StepKind::Queued, Some(910_000)), (StepKind::Duplicate, Some(1_000_100))];
     assert_eq!((steps(&twice), twice.order.state), (wanted.to_vec(), OrderState::Duplicate));
-    assert!(twice.steps[2].detail.contains("order a"), "{twice:?}");
+    assert_eq!(twice.steps[2].what, Happened::Duplicate("a".to_owned()));
     fixture
         .sql(
             "UPDATE t_seckill_order SET order_status = 0, finish_time = 2000000
@@ -61,7 +60,7 @@ async fn a_failed_order_says_why() {
     fixture.place(vec![order("a", 1)]).await;
     let failed = history(&fixture, "a").await;
     assert_eq!(steps(&failed).last(), Some(&(StepKind::Failed, Some(1_000_000))));
-    assert!(failed.steps[2].detail.contains("sold_out"), "{failed:?}");
+    assert_eq!(failed.steps[2].what, Happened::Failed { reason: Some("sold_out".to_owned()) });
     assert_eq!(failed.order.reason.as_deref(), Some("sold_out"));
 }
 
@@ -102,12 +101,11 @@ async fn an_order_that_fails_says_so_from_its_first_failure_on() {
     let way = history(&fixture, "poison").await;
     assert_eq!(way.order.state, OrderState::Queued);
     assert_eq!(steps(&way).last(), Some(&(StepKind::PutOff, Some(1_000_020))));
-    let told = &way.steps.last().unwrap().detail;
-    assert!(
-        told.starts_with("try 1 to decide it failed: ") && told.contains("poisonous"),
-        "{told}"
-    );
-    assert!(told.contains("; the next is at 1970-01-01T00:16:"), "{told}");
+    let Happened::PutOff { attempts, cause, next } = &way.steps.last().unwrap().what else {
+        panic!("{way:?}");
+    };
+    assert!(*attempts == 1 && cause.contains("poisonous"), "{way:?}");
+    assert!(1_000_020 < next.0 && next.0 < 1_020_000, "{way:?}");
     assert!(way.order.reason.unwrap().contains("poisonous"), "the list has the cause as well");
     fixture.sql("DROP TRIGGER poison").await;
     fixture.pass_ms(5_000);
@@ -129,7 +127,8 @@ async fn a_send_without_an_answer_is_unconfirmed_until_it_turns_up() {
     let doubt = (StepKind::Unconfirmed, Some(905_000));
     assert_eq!(unknown.order.state, OrderState::Unconfirmed);
     assert_eq!(steps(&unknown), [(StepKind::Accepted, Some(900_000)), doubt]);
-    assert!(unknown.steps[1].detail.contains("3 tries: no answer"), "{unknown:?}");
+    let doubted = Happened::Unconfirmed { tries: 3, cause: "no answer".to_owned() };
+    assert_eq!(unknown.steps[1].what, doubted);
     fixture.place(vec![delivery(&message("a", 1, "1"))]).await;
     let failed = history(&fixture, "a").await;
     assert_eq!((failed.order.state, steps(&failed)[1]), (OrderState::Failed, doubt));

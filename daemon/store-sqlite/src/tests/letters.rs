@@ -125,8 +125,8 @@ async fn an_order_that_fails_again_becomes_another_letter() {
     let letters = fixture.store.dead_letters(None, 10).await.unwrap().dead_letters;
     assert_eq!(letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), [1, 3]);
     assert_eq!((letters[1].origin.as_str(), letters[1].charge_time.0), ("embedded@1", 900_000));
-    let history = fixture.store.order_history("poison").await.unwrap().unwrap().history;
-    let steps: Vec<_> = history.steps.iter().map(|step| step.step).collect();
+    let detail = fixture.store.order_history("poison").await.unwrap().unwrap();
+    let steps: Vec<_> = detail.steps.iter().map(|step| step.what.kind()).collect();
     let wanted = [
         StepKind::Accepted,
         StepKind::Queued,

@@ -72,11 +72,11 @@ async fn has_everything(store: &Store) {
         ("sent", OrderState::Unconfirmed),
     ] {
         let detail = store.order_history(order_id).await.unwrap().unwrap();
-        assert_eq!(detail.history.order.state, state, "{order_id}");
-        let queued = detail.history.steps.iter().find(|step| step.step == StepKind::Queued);
+        assert_eq!(detail.order.state, state, "{order_id}");
+        let queued = detail.steps.iter().find(|step| step.what.kind() == StepKind::Queued);
         assert_eq!(queued.and_then(|step| step.at), None, "{order_id}");
     }
-    let twice = store.order_history("twice").await.unwrap().unwrap().history;
+    let twice = store.order_history("twice").await.unwrap().unwrap();
     assert_eq!((twice.order.charge_time.0, twice.steps[0].at), (21, None));
     assert_eq!(store.dead_letter_count().await.unwrap(), 1);
     assert_eq!(store.embedded_lag().await.unwrap().messages, 1);

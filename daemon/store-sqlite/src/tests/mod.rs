@@ -51,7 +51,7 @@ impl Fixture {
     /// Where the order stands, by its history; `None` when it is unknown.
     pub(crate) async fn state(&self, order_id: &str) -> Option<OrderState> {
         let detail = self.store.order_history(order_id).await.unwrap();
-        detail.map(|detail| detail.history.order.state)
+        detail.map(|detail| detail.order.state)
     }
 
     pub(crate) async fn write_once<T: Send + 'static>(

@@ -80,7 +80,7 @@ pub fn phone(user: u32) -> String {
     format!("1520000{user:04}")
 }
 
-fn delivery(order_id: &str, user: u32, prod_id: &str, charge_money: &str) -> Delivery {
+pub(super) fn delivery(order_id: &str, user: u32, prod_id: &str, charge_money: &str) -> Delivery {
     let message = OrderMessage {
         order_id: order_id.to_owned(),
         user_phone: phone(user),
@@ -97,7 +97,7 @@ fn delivery(order_id: &str, user: u32, prod_id: &str, charge_money: &str) -> Del
 }
 
 /// An order for the first product at its price.
-fn order(order_id: &str, user: u32) -> Delivery {
+pub(super) fn order(order_id: &str, user: u32) -> Delivery {
     delivery(order_id, user, PROD, PRICE)
 }
 
