@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use domain::ports::findings::Finding;
 use hyper::StatusCode;
-use protocol::{ConfigPage, Endpoint};
+use protocol::{ConfigPage, Endpoint, Hindrance, Selling, Snapshot};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -123,10 +124,19 @@ async fn ask(loaded: &Loaded, socket: &Path) -> Option<Answer> {
     })
 }
 
+/// The phase, and what keeps every buyer from buying, where something does. Of a state that this
+/// version can't read, as a later daemon's may be, the phase alone.
 fn phase(status: &Value) -> String {
-    let phase = status["phase"].as_str().unwrap_or("in no known phase");
-    let is_degraded = !texts(&status["degraded"]).is_empty();
-    if is_degraded { format!("{phase}, degraded") } else { phase.to_owned() }
+    let Ok(state) = Snapshot::deserialize(status) else {
+        return status["phase"].as_str().unwrap_or("in no known phase").to_owned();
+    };
+    let words = state.phase_words();
+    match state.selling() {
+        // The words say it.
+        Selling::No(Hindrance::NotServing(_)) => words.to_owned(),
+        Selling::No(hindrance) => format!("{words}, not selling: {hindrance}"),
+        Selling::Yes | Selling::InDoubt(_) | Selling::Elsewhere => words.to_owned(),
+    }
 }
 
 fn warnings(status: &Value) -> Vec<String> {
@@ -161,4 +171,25 @@ async fn get<T: DeserializeOwned>(socket: &Path, endpoint: Endpoint) -> Result<T
         return Err(format!("not told ({})", answer.status));
     }
     serde_json::from_slice(&answer.body).map_err(|error| format!("unreadable ({error})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{GatewayView, Phase, Snapshot, SwitchView};
+    use serde_json::json;
+
+    use super::phase;
+
+    #[test]
+    fn a_daemon_that_sells_nothing_says_so() {
+        let mut state = Snapshot { phase: Phase::Serving, ..Snapshot::default() };
+        assert_eq!(phase(&json!(state)), "serving", "others sell");
+        state.gateway = Some(GatewayView::default());
+        state.controls.intake = Some(SwitchView { paused: true, ..SwitchView::default() });
+        assert_eq!(phase(&json!(state)), "serving, not selling: intake is paused");
+        state.phase = Phase::Stopping;
+        assert_eq!(phase(&json!(state)), "stopping");
+        assert_eq!(phase(&json!({ "phase": "resting" })), "resting", "a later daemon's");
+        assert_eq!(phase(&json!({})), "in no known phase");
+    }
 }
