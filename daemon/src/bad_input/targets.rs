@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use domain::ports::Delivery;
-use domain::ports::Seed;
+use domain::backoff::Backoff;
+use domain::ports::{Delivery, Sale, Seed};
 use form_urlencoded::Serializer;
 use protocol::{
     AddStock, CreateProduct, Discard, EpochMs, Money, ORDER_TOPIC, OrderMessage, Reasoned,
@@ -14,12 +14,14 @@ use protocol::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use store_sqlite::inline::{Commit, InlineStore};
+use store_sqlite::Store;
+use store_sqlite::testing::{InMemoryStore, ready};
 
 use crate::admin::{new_product, query_string_is_judged};
 use crate::config::tests::load_text;
 use crate::request::fields::{Field, Fields, read_fields};
 use crate::request::{FieldFault, PhonePattern, charge_request, query_request};
+use crate::simulation::operator::Operator;
 
 /// A reader under test: reads the bytes and panics if what must hold doesn't.
 pub(super) struct Target {
@@ -108,11 +110,11 @@ fn multipart(input: &[u8]) {
 
 thread_local! {
     /// Each thread's database; the stock never runs out, so that every rule stays in reach.
-    static STORE: RefCell<InlineStore> = RefCell::new(InlineStore::empty());
+    static STORE: RefCell<InMemoryStore> = RefCell::default();
 }
 
-fn with_store(work: impl FnOnce(&InlineStore)) {
-    STORE.with_borrow(|store| {
+fn with_store(work: impl FnOnce(&Store)) {
+    STORE.with_borrow(|memory| {
         let price = Money::from_milli(5_999_000);
         let seed = |prod_id: &str| Seed {
             prod_id: prod_id.to_owned(),
@@ -120,9 +122,9 @@ fn with_store(work: impl FnOnce(&InlineStore)) {
             price,
             stock: 5,
         };
-        store.begin_history(&[seed("pid_0001")]);
-        work(store);
-        for balance in store.balances() {
+        memory.begin_history(&[seed("pid_0001")]);
+        work(&memory.store);
+        for balance in ready(memory.store.books()).unwrap() {
             assert!(balance.holds() && 0 <= balance.stock, "{balance:?}");
         }
     });
@@ -141,16 +143,18 @@ fn message(input: &[u8]) {
             origin: "msgid:1".to_owned(),
             redeliveries: 0,
         };
-        let ended = store.place(vec![delivery()], Commit::Done).unwrap();
+        let ended = ready(store.place(vec![delivery()])).unwrap();
         assert_eq!(ended.decided() + ended.dead_lettered, 1, "{ended:?}");
-        let again = store.place(vec![delivery()], Commit::Done).unwrap();
+        let again = ready(store.place(vec![delivery()])).unwrap();
         assert_eq!(again.decided() + again.dead_lettered, 0, "{again:?}");
-        for letter in store.open_letters() {
-            store.resend(letter);
-            store.discard(letter);
+        let operator = Operator::of(store);
+        for letter in operator.letters() {
+            operator.resend(letter);
+            operator.discard(letter);
         }
-        store.take(10, Commit::Done);
-        assert_eq!(store.undecided(), []);
+        let backoff = Backoff { first_ms: 1, max_ms: 1 };
+        ready(store.place_from_queue(10, 1, backoff)).unwrap();
+        assert_eq!(ready(store.undecided()).unwrap(), []);
     });
 }
 
@@ -181,14 +185,15 @@ fn admin(input: &[u8]) {
     stands::<SetLogLevel>(body);
     stands::<Shutdown>(body);
     with_store(|store| {
+        let operator = Operator::of(store);
         if let Some(product) = stands::<CreateProduct>(body) {
-            store.create(&new_product(&product));
-            store.change_stock(&product.prod_id, i64::MAX);
-            store.change_stock(&product.prod_id, i64::MIN);
+            operator.create(new_product(&product));
+            operator.change_stock(&product.prod_id, i64::MAX);
+            operator.change_stock(&product.prod_id, i64::MIN);
         }
         if let Some(add) = stands::<AddStock>(body) {
-            store.change_stock("pid_0001", add.delta);
-            store.change_stock("pid_0001", add.delta);
+            operator.change_stock("pid_0001", add.delta);
+            operator.change_stock("pid_0001", add.delta);
         }
     });
 }

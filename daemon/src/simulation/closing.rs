@@ -1,7 +1,9 @@
 //! How each history ends: everything is healed, whoever ever asked goes on asking, operators deal
 //! with the dead letters, until all is at rest. Then the promises are judged.
 
+use domain::ports::Sale;
 use protocol::Outcome;
+use store_sqlite::testing::ready;
 
 use super::desk::{Running, Wish};
 use super::promises::{books_balance, nobody_is_sold_out};
@@ -60,11 +62,11 @@ impl World<'_> {
     }
 
     fn deal_with_letters(&self, round: u64) {
-        for letter in self.store.open_letters() {
+        for letter in self.operator.letters() {
             if round.is_multiple_of(2) {
-                self.store.resend(letter);
+                self.operator.resend(letter);
             } else {
-                self.store.discard(letter);
+                self.operator.discard(letter);
             }
         }
     }
@@ -73,7 +75,7 @@ impl World<'_> {
         while !self.queue.is_empty() {
             self.consume(3, WELL);
         }
-        while 0 < self.store.lag().messages {
+        while 0 < self.waiting() {
             self.consume_table(3, WELL);
         }
     }
@@ -88,7 +90,7 @@ impl World<'_> {
 
     /// Those who asked and got nothing although there is something left.
     fn unsatisfied(&self) -> Vec<Wish> {
-        let balances = self.store.balances();
+        let balances = ready(self.store.books()).unwrap();
         let is_left =
             |wish: &Wish| balances.iter().any(|one| one.prod_id == wish.prod_id && 0 < one.stock);
         let asking = self.wishes.iter().filter(|wish| is_left(wish) && !self.is_live(wish));
@@ -100,7 +102,7 @@ impl World<'_> {
             let running = gateway.running.as_ref();
             running.is_some_and(|running| running.doubts.count() == 0 && !running.is_busy())
         });
-        rests && self.queue.is_empty() && self.wire.is_empty() && self.store.undecided().is_empty()
+        rests && self.queue.is_empty() && self.wire.is_empty() && self.undecided().is_empty()
     }
 
     fn unrest(&self) -> String {
@@ -117,7 +119,7 @@ impl World<'_> {
             gateways.collect::<Vec<_>>(),
             self.queue.len(),
             self.wire.len(),
-            self.store.undecided(),
+            self.undecided(),
         )
     }
 

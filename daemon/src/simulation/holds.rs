@@ -9,7 +9,7 @@ impl World<'_> {
         if !self.shape.embedded || !running.is_open() {
             return Ok(());
         }
-        for order in self.store.undecided() {
+        for order in self.undecided() {
             let shelf = running.book.shelf(&order.prod_id);
             let buyer = shelf.and_then(|shelf| shelf.buyer(&order.user_phone));
             let holds = buyer.is_some_and(|buyer| {

@@ -7,10 +7,12 @@
 //! `SECKILL_SIM_HISTORIES=…` as many as one likes (`cargo xtask simulate` runs 10,000).
 
 mod closing;
+mod consuming;
 mod desk;
 pub(crate) mod dice;
 mod history;
 mod holds;
+pub(crate) mod operator;
 mod ports;
 mod promises;
 mod tests;
@@ -18,7 +20,7 @@ mod world;
 
 use std::collections::HashMap;
 
-use store_sqlite::inline::InlineStore;
+use store_sqlite::testing::InMemoryStore;
 
 use self::history::History;
 use self::world::World;
@@ -32,7 +34,7 @@ struct Course {
 }
 
 /// Runs a history to its end and judges it.
-fn run(store: &InlineStore, history: &History) -> Result<Course, String> {
+fn run(store: &InMemoryStore, history: &History) -> Result<Course, String> {
     // Without a driver for input and output, so that it is quickly made.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
@@ -54,7 +56,7 @@ fn run(store: &InlineStore, history: &History) -> Result<Course, String> {
 
 /// The shortest history that fails as the one of this seed does, ready to be printed.
 fn report(seed: u64, why: &str) -> String {
-    let store = InlineStore::empty();
+    let store = InMemoryStore::default();
     let short = History::of(seed).shortened(|history| run(&store, history).is_err());
     let why_short = run(&store, &short).err().unwrap_or_default();
     let steps: Vec<_> = short.steps.iter().map(|step| format!("{step:?}")).collect();

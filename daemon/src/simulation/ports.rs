@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use domain::ports::notebook::UnconfirmedSends;
 use domain::ports::order_side::{Known, OrderSide};
 use domain::ports::{
-    BoxFuture, Cause, Lag, LagReader, Outgoing, Producer, Published, ReadError, WriteError,
+    BoxFuture, Cause, Lag, LagReader, OrderRow, Outgoing, Producer, Published, ReadError,
+    WriteError,
 };
 use protocol::DecisionsPage;
-use store_sqlite::OrderRow;
 use tokio::sync::{oneshot, watch};
 
 use crate::order::query::known;

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use domain::ports::Sale;
 use protocol::{Code, Decision, OrderStatus, Outcome, QueryData, Reason};
-use store_sqlite::inline::InlineStore;
+use store_sqlite::testing::ready;
 
 use super::desk::{Told, Wish};
 
@@ -173,8 +174,8 @@ impl Known {
 }
 
 /// `initial + added = stock + sold`, and nothing is below 0.
-pub(super) fn books_balance(store: &InlineStore) -> Result<(), String> {
-    for balance in store.balances() {
+pub(super) fn books_balance(sale: &dyn Sale) -> Result<(), String> {
+    for balance in ready(sale.books()).unwrap() {
         if !balance.holds() || balance.stock < 0 || balance.sold < 0 {
             return Err(format!("the books do not balance: {balance:?}"));
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use store_sqlite::inline::InlineStore;
+use store_sqlite::testing::InMemoryStore;
 
 use super::history::{Deed, History, Shape, Step};
 use super::{Course, report, run};
@@ -25,7 +25,7 @@ fn run_all(seeds: std::ops::Range<u64>) -> (HashMap<&'static str, u64>, Vec<Stri
     let (next, codes) = (AtomicU64::new(seeds.start), Mutex::new(HashMap::new()));
     let failures = Mutex::new(Vec::new());
     let work = || {
-        let store = InlineStore::empty();
+        let store = InMemoryStore::default();
         let mut told: HashMap<&'static str, u64> = HashMap::new();
         while failures.lock().unwrap().len() < FAILURES_MAX {
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -93,15 +93,15 @@ fn an_order_decided_between_look_and_lag_is_not_denied() {
     let steps = DECIDED_BETWEEN_LOOK_AND_LAG.map(|(deed, pick, how)| Step { deed, pick, how });
     let shape = Shape { embedded: false, gateways: 2, stock: [1, 1] };
     let history = History { shape, steps: steps.to_vec() };
-    let course = run(&InlineStore::empty(), &history).unwrap();
+    let course = run(&InMemoryStore::default(), &history).unwrap();
     assert_eq!(course.decisions.len(), 1, "{course:?}");
 }
 
 #[test]
 fn a_seed_tells_the_same_history_each_time() {
-    let store = InlineStore::empty();
+    let store = InMemoryStore::default();
     for seed in 0..20 {
         let course: Course = run(&store, &History::of(seed)).unwrap();
-        assert_eq!(run(&InlineStore::empty(), &History::of(seed)).unwrap(), course, "{seed}");
+        assert_eq!(run(&InMemoryStore::default(), &History::of(seed)).unwrap(), course, "{seed}");
     }
 }

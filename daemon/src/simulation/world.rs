@@ -5,13 +5,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use domain::ports::{Blame, Cause, Consuming, Delivery, Lag, Outgoing, Published, Seed};
+use domain::ports::{Blame, Cause, Consuming, DecidedAfter, Lag, Outgoing, Published, Sale, Seed};
 use domain::product::Shelf;
-use protocol::{Decision, EpochMs, Money, ORDER_TOPIC, OrderMessage};
-use store_sqlite::inline::{Commit, InlineStore};
+use protocol::{Decision, DecisionsPage, EpochMs, Money, ORDER_TOPIC, OrderMessage};
+use store_sqlite::Store;
+use store_sqlite::testing::{InMemoryStore, ready};
 
 use super::desk::{Answers, Gateway, Wish};
 use super::history::{Deed, Shape, Step};
+use super::operator::Operator;
 use super::ports::{Answer, Ask, Ports, lost};
 use super::promises::{Promises, books_balance};
 use crate::gateway::charge::IntakePaused;
@@ -27,14 +29,16 @@ const BREATHS: usize = 8;
 /// A message in the broker.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
-    origin: u64,
-    body: Vec<u8>,
-    accepted_at: EpochMs,
-    redeliveries: u32,
+    pub(super) origin: u64,
+    pub(super) body: Vec<u8>,
+    pub(super) accepted_at: EpochMs,
+    pub(super) redeliveries: u32,
 }
 
 pub(super) struct World<'a> {
-    pub(super) store: &'a InlineStore,
+    pub(super) memory: &'a InMemoryStore,
+    pub(super) store: &'a Store,
+    pub(super) operator: Operator<'a>,
     pub(super) shape: Shape,
     pub(super) ports: Arc<Ports>,
     pub(super) gateways: Vec<Gateway>,
@@ -48,9 +52,9 @@ pub(super) struct World<'a> {
     pub(super) wire: Vec<Outgoing>,
     /// Who ever asked for what.
     pub(super) wishes: Vec<Wish>,
-    broker_up: bool,
-    order_up: bool,
-    consuming: bool,
+    pub(super) broker_up: bool,
+    pub(super) order_up: bool,
+    pub(super) consuming: bool,
     /// Something came about that a desk can't know, so that it may promise too much.
     pub(super) surprised: bool,
     /// Transactions that were looked at.
@@ -59,7 +63,7 @@ pub(super) struct World<'a> {
     counter: u64,
 }
 
-fn at(pick: u64, length: usize) -> Option<usize> {
+pub(super) fn at(pick: u64, length: usize) -> Option<usize> {
     (0 < length).then(|| usize::try_from(pick % length as u64).unwrap())
 }
 
@@ -74,19 +78,22 @@ fn wish(pick: u64) -> Wish {
 }
 
 impl<'a> World<'a> {
-    pub(super) fn new(store: &'a InlineStore, shape: Shape) -> Self {
+    pub(super) fn new(memory: &'a InMemoryStore, shape: Shape) -> Self {
         let seeds = PRODUCTS.iter().zip(shape.stock).map(|(prod_id, stock)| Seed {
             prod_id: (*prod_id).to_owned(),
             prod_name: "a phone".to_owned(),
             price: PRICE,
             stock,
         });
-        store.begin_history(&seeds.collect::<Vec<_>>());
+        memory.begin_history(&seeds.collect::<Vec<_>>());
+        let store = &memory.store;
         let (ports, answers) = (Arc::<Ports>::default(), Answers::default());
         let gateway = |index| Gateway::new(index, Arc::clone(&ports), Arc::clone(&answers));
         let gateways = (0..shape.gateways).map(gateway).collect();
         Self {
+            memory,
             store,
+            operator: Operator::of(store),
             shape,
             gateways,
             ports,
@@ -129,7 +136,7 @@ impl<'a> World<'a> {
 
     fn carry_out(&mut self, Step { deed, pick, how }: Step) {
         self.now += 1;
-        self.store.set_now(EpochMs(self.now));
+        self.memory.set_now(EpochMs(self.now));
         match deed {
             Deed::Charge => self.charge(wish(pick), how),
             Deed::Query => self.query(wish(pick), how),
@@ -210,20 +217,28 @@ impl<'a> World<'a> {
     }
 
     fn operate(&mut self, deed: Deed, pick: u64, how: u64) {
-        let letters = self.store.open_letters();
-        let letter = at(pick, letters.len()).map(|index| letters[index]);
+        let letter = || {
+            let letters = self.operator.letters();
+            at(pick, letters.len()).map(|index| letters[index])
+        };
         let product = PRODUCTS[at(pick, PRODUCTS.len()).unwrap()];
         match deed {
             Deed::Stock => {
                 let delta = i64::try_from(how % 5).unwrap() - 2;
-                self.surprised |= self.store.change_stock(product, delta) && delta < 0;
+                self.surprised |= self.operator.change_stock(product, delta) && delta < 0;
             }
-            Deed::Shelf if how.is_multiple_of(2) => self.store.set_shelf(product, Shelf::Off),
-            Deed::Shelf => self.store.set_shelf(product, Shelf::On),
-            Deed::Poison if how.is_multiple_of(3) => self.store.cure_all(),
-            Deed::Poison => self.store.poison(&wish(pick).user_phone),
-            Deed::Resend => letter.into_iter().for_each(|letter| self.store.resend(letter)),
-            _ => letter.into_iter().for_each(|letter| self.store.discard(letter)),
+            Deed::Shelf => {
+                let shelf = if how.is_multiple_of(2) { Shelf::Off } else { Shelf::On };
+                self.operator.set_shelf(product, shelf);
+            }
+            Deed::Poison if how.is_multiple_of(3) => self.memory.cure_all(),
+            Deed::Poison => self.memory.poison(&wish(pick).user_phone),
+            Deed::Resend => {
+                letter().map(|letter| self.operator.resend(letter));
+            }
+            _ => {
+                letter().map(|letter| self.operator.discard(letter));
+            }
         }
     }
 
@@ -236,8 +251,12 @@ impl<'a> World<'a> {
     pub(super) fn heal(&mut self) {
         self.broker(true);
         (self.order_up, self.consuming) = (true, true);
-        self.store.cure_all();
-        PRODUCTS.iter().for_each(|product| self.store.set_shelf(product, Shelf::On));
+        self.memory.cure_all();
+        for product in ready(self.store.products()).unwrap() {
+            if !product.on_shelf {
+                self.operator.set_shelf(&product.prod_id, Shelf::On);
+            }
+        }
         for index in 0..self.gateways.len() {
             self.start(index);
             if let Some(running) = &self.gateways[index].running {
@@ -247,7 +266,7 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn start(&mut self, index: usize) {
-        let waiting = if self.shape.embedded { self.store.undecided() } else { Vec::new() };
+        let waiting = if self.shape.embedded { self.undecided() } else { Vec::new() };
         if self.gateways[index].running.is_none() {
             self.runs[index] += 1;
             self.surprised |= !self.shape.embedded && 1 < self.runs[index];
@@ -280,7 +299,7 @@ impl<'a> World<'a> {
             // Every other time, or hardly anything would ever be in the queue.
             let past = self.order_up && self.consuming && self.count().is_multiple_of(2);
             let consuming = if past { Consuming::Running } else { Consuming::Paused };
-            self.store.accept(&orders, consuming);
+            ready(self.store.accept(Arc::new(orders), move || consuming)).unwrap();
             return;
         }
         for Outgoing { message, accepted_at } in orders {
@@ -309,43 +328,6 @@ impl<'a> World<'a> {
             self.queue.push(Message { origin: number, body, accepted_at, redeliveries: 0 });
         } else {
             self.arrive(vec![Outgoing { message, accepted_at: EpochMs(self.now) }]);
-        }
-    }
-
-    /// The order role takes a batch, from wherever in the queue.
-    pub(super) fn consume(&mut self, pick: u64, how: u64) {
-        if self.shape.embedded {
-            return self.consume_table(pick, how);
-        }
-        if !(self.order_up && self.broker_up && self.consuming) {
-            return;
-        }
-        let Some(first) = at(pick >> 8, self.queue.len()) else { return };
-        self.queue.rotate_left(first);
-        let most = if pick.is_multiple_of(4) { usize::MAX } else { 1 + at(pick, 4).unwrap() };
-        let taken = self.queue.len().min(most);
-        let mut batch: Vec<Message> = self.queue.drain(..taken).collect();
-        let deliveries = batch.iter().map(|message| Delivery {
-            body: message.body.clone(),
-            charged_at: message.accepted_at,
-            queued_at: Some(message.accepted_at),
-            origin: format!("msgid:{}", message.origin),
-            redeliveries: message.redeliveries,
-        });
-        let commit = if how.is_multiple_of(8) { Commit::Undone } else { Commit::Done };
-        let committed = self.store.place(deliveries.collect(), commit).is_some();
-        // Without an acknowledgement all of them come again, committed or not.
-        if !committed || how % 8 == 1 {
-            batch.iter_mut().for_each(|message| message.redeliveries += 1);
-            self.queue.append(&mut batch);
-        }
-    }
-
-    /// From the table: the embedded queue, and what operators sent again.
-    pub(super) fn consume_table(&self, pick: u64, how: u64) {
-        if self.order_up && self.consuming {
-            let commit = if how.is_multiple_of(8) { Commit::Undone } else { Commit::Done };
-            self.store.take(1 + at(pick, 4).unwrap(), commit);
         }
     }
 
@@ -393,16 +375,19 @@ impl<'a> World<'a> {
                 Answer::Loaded(Ok(self.gateways[gateway].kept.values().cloned().collect()))
             }
             Ask::Decisions(after) if order_node => {
-                let limit = 1 + i64::try_from(how >> 4 & 3).unwrap();
-                Answer::Page(Ok(self.store.decisions(after, limit)))
+                let limit = 1 + usize::try_from(how >> 4 & 3).unwrap();
+                let DecidedAfter { store_id, head, decisions, products } =
+                    ready(self.store.decisions(after, limit)).unwrap();
+                let paused = false;
+                Answer::Page(Ok(DecisionsPage { store_id, head, decisions, products, paused }))
             }
             Ask::Decisions(_) => Answer::Page(Err(lost())),
             Ask::Look { prod_id, user_phone } if order_node => {
-                Answer::Row(Ok(self.store.find(&prod_id, &user_phone)))
+                Answer::Row(Ok(ready(self.store.find(&prod_id, &user_phone)).unwrap()))
             }
             Ask::Look { .. } => Answer::Row(Err(lost())),
             Ask::Lag if self.broker_up && !fails => {
-                let messages = self.store.lag().messages + self.queue.len() as u64;
+                let messages = self.waiting() + self.queue.len() as u64;
                 Answer::Lag(Ok(Lag { messages, ..Lag::default() }))
             }
             Ask::Lag => Answer::Lag(Err(lost())),
@@ -451,10 +436,10 @@ impl<'a> World<'a> {
         for (index, told) in told {
             self.promises.hear((index, self.runs[index]), told)?;
         }
-        if self.writes_seen != self.store.writes() {
-            self.writes_seen = self.store.writes();
+        if self.writes_seen != self.memory.writes() {
+            self.writes_seen = self.memory.writes();
             let seen = self.decisions.last().map_or(0, |decision| decision.seq);
-            self.decisions.extend(self.store.decisions(seen, 1_000).decisions);
+            self.decisions.extend(ready(self.store.decisions(seen, 1_000)).unwrap().decisions);
             books_balance(self.store)?;
         }
         for (index, gateway) in self.gateways.iter().enumerate() {

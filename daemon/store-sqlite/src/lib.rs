@@ -19,16 +19,13 @@
 
 mod engine;
 mod files;
-#[cfg(any(test, feature = "testing"))]
-#[expect(missing_docs, clippy::panic, clippy::unwrap_used, reason = "of the tests above")]
-pub mod inline;
 mod lists;
 mod notebook;
 mod operators;
 mod queue_table;
 mod sale;
 #[cfg(any(test, feature = "testing"))]
-#[expect(missing_docs, clippy::unwrap_used, reason = "of the tests above")]
+#[expect(missing_docs, clippy::panic, clippy::unwrap_used, reason = "of the tests above")]
 pub mod testing;
 #[cfg(test)]
 mod tests;
@@ -58,7 +55,7 @@ pub use crate::engine::meters::StoreMeters;
 use crate::engine::open;
 pub use crate::engine::open::{BESIDE, LOCK, beside};
 pub use crate::engine::open::{OpenError, Take};
-use crate::engine::reader::Readers;
+use crate::engine::reader::{Reader, Readers};
 use crate::engine::signals::Signals;
 use crate::engine::writer;
 pub use crate::engine::writer::ANSWERED_WITHIN;
@@ -103,13 +100,19 @@ pub struct Store {
 struct Inner {
     writer: Writer,
     thread: Thread,
-    readers: Arc<Readers>,
+    reader: Reader,
     signals: Signals,
     queue_index: Arc<QueueIndex>,
     identity: Identity,
     clock: Clock,
     path: PathBuf,
     meter_base: Instant,
+    /// `None` for a database in memory.
+    disk: Option<Disk>,
+}
+
+/// What a database has on the disk.
+struct Disk {
     place: Arc<OpenFiles>,
     /// The database file, let go of after every connection to it: see `checkpoint`.
     _data: Arc<File>,
@@ -158,6 +161,7 @@ impl Store {
         check_books(&connection, &path).map_err(failed)?;
         let queue_index = Arc::new(QueueIndex::of(&connection).map_err(failed)?);
         let readers = Readers::open(&path, settings.readers).map_err(failed)?;
+        let reader = Reader::Pool(readers);
         let meter_base = Instant::now();
         let signals = Signals::new(meter_base, &path);
         let data = Arc::new(data);
@@ -183,15 +187,14 @@ impl Store {
         let inner = Inner {
             writer,
             thread,
-            readers,
+            reader,
             signals,
             queue_index,
             identity,
             clock,
             path,
             meter_base,
-            place,
-            _data: data,
+            disk: Some(Disk { place, _data: data }),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -205,7 +208,7 @@ impl Store {
     /// the error says so: [`CloseError::Displaced`].
     pub async fn close(&self) -> Result<(), CloseError> {
         // The writer's connection has to be the last: those that only read can't remove the log.
-        self.inner.readers.close().await;
+        self.inner.reader.close().await;
         self.inner.writer.close().await;
         if let Some(thread) = self.inner.thread.take() {
             // How it ended is returned below; once joined, it has let go of the lock.
@@ -225,13 +228,13 @@ impl Store {
     /// Why the files that are open aren't those at their paths any more: nothing is accepted then.
     #[must_use]
     pub fn displaced(&self) -> Option<Cause> {
-        self.inner.place.displaced()
+        self.open_files()?.displaced()
     }
 
     /// A receiver that sees each change of [`Store::displaced`].
     #[must_use]
     pub fn watch_place(&self) -> watch::Receiver<Option<Cause>> {
-        self.inner.place.watch()
+        self.open_files().map_or_else(|| watch::Sender::new(None).subscribe(), OpenFiles::watch)
     }
 
     /// Names the database: a UUID made with it. Decision numbers are comparable within one name
@@ -284,7 +287,7 @@ impl Store {
     /// Why the next start on this database would be refused; `None` while it wouldn't.
     #[must_use]
     pub fn closed_to_a_start(&self) -> Option<Cause> {
-        self.inner.place.closed_to_a_start()
+        self.open_files()?.closed_to_a_start()
     }
 
     /// Why the write under way takes so long, once it has been at one thing for `after`; `None`
@@ -329,6 +332,10 @@ impl Store {
         Files { size_bytes: size_of(&path), wal_bytes: size_of(&log), path }
     }
 
+    fn open_files(&self) -> Option<&OpenFiles> {
+        self.inner.disk.as_ref().map(|disk| &*disk.place)
+    }
+
     pub(crate) fn writer(&self) -> &Writer {
         &self.inner.writer
     }
@@ -338,7 +345,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.inner.readers.read(query).await
+        self.inner.reader.read(query).await
     }
 }
 

@@ -1,6 +1,8 @@
 //! What tests share, here and in the parts above: a store in a folder of its own, with one product
 //! and a clock that stands.
 
+mod memory;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,6 +11,7 @@ use domain::ports::{Consuming, Delivery, Outgoing, Sale, Seed};
 use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage};
 use tempfile::TempDir;
 
+pub use self::memory::{InMemoryStore, ready};
 use crate::engine::clock::Clock;
 use crate::engine::error::Fault;
 use crate::engine::tx::Tx;

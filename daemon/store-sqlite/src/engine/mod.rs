@@ -4,6 +4,9 @@
 pub(crate) mod checkpoint;
 pub(crate) mod clock;
 pub(crate) mod error;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod in_memory;
+pub(crate) mod job;
 pub(crate) mod limits;
 pub(crate) mod meta;
 pub(crate) mod meters;

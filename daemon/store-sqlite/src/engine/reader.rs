@@ -13,10 +13,60 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::engine::error::ReadError;
+#[cfg(any(test, feature = "testing"))]
+use crate::engine::in_memory::InMemory;
 
 /// How long a connection waits for a lock that another process holds. (The writing thread waits
 /// less: [`LOCK_WAIT`](crate::engine::writer::LOCK_WAIT).)
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where queries are answered.
+#[derive(Clone)]
+pub(crate) enum Reader {
+    /// On the reading connections.
+    Pool(Arc<Readers>),
+    /// At once on the caller's thread, in memory.
+    #[cfg(any(test, feature = "testing"))]
+    AtOnce(Arc<InMemory>),
+}
+
+impl Reader {
+    /// Runs `query` on one moment of the database.
+    pub(crate) async fn read<T, F>(&self, query: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        match self {
+            Self::Pool(readers) => readers.read(query).await,
+            #[cfg(any(test, feature = "testing"))]
+            Self::AtOnce(memory) => memory.read(query),
+        }
+    }
+
+    /// As `read`, for a query that takes long and can wait; see [`background`].
+    pub(crate) async fn read_in_background<T, F>(&self, query: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        match self {
+            Self::Pool(readers) => readers.read_in_background(query).await,
+            #[cfg(any(test, feature = "testing"))]
+            Self::AtOnce(memory) => memory.read(query),
+        }
+    }
+
+    /// Waits for the queries that run and refuses further ones.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Pool(readers) => readers.close().await,
+            // It is closed together with its writer.
+            #[cfg(any(test, feature = "testing"))]
+            Self::AtOnce(_) => {}
+        }
+    }
+}
 
 /// A fixed number of connections; further queries wait for one.
 pub(crate) struct Readers {
@@ -35,7 +85,7 @@ impl Readers {
     }
 
     /// Runs `query` on one of the connections, in one read transaction.
-    pub(crate) async fn read<T, F>(self: &Arc<Self>, query: F) -> Result<T, ReadError>
+    async fn read<T, F>(self: &Arc<Self>, query: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -45,7 +95,7 @@ impl Readers {
     }
 
     /// As `read`, for a query that takes long and can wait; see [`background`].
-    pub(crate) async fn read_in_background<T, F>(self: &Arc<Self>, query: F) -> Result<T, ReadError>
+    async fn read_in_background<T, F>(self: &Arc<Self>, query: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -93,7 +143,7 @@ impl Readers {
     }
 
     /// Waits for the queries that run, closes their connections and refuses further ones.
-    pub(crate) async fn close(&self) {
+    async fn close(&self) {
         let all = self.permits.acquire_many(self.count).await;
         self.permits.close();
         drop(all);

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::engine::error::CloseError;
 use crate::engine::meters::StoreMeters;
 use crate::engine::progress::Progress;
+use crate::engine::tx::Effects;
 
 /// Numbers that go up when there is something to look at.
 #[derive(Clone)]
@@ -43,6 +44,16 @@ impl Signals {
             pulse: Arc::default(),
             progress: Arc::new(Progress::of(database.to_owned())),
             ended: watch::Sender::new(None),
+        }
+    }
+
+    /// Tells others what a commit did.
+    pub(crate) fn tell(&self, effects: Effects) {
+        if effects.changed {
+            self.changes.send_modify(|count| *count += 1);
+        }
+        if effects.queued {
+            self.queued.send_modify(|count| *count += 1);
         }
     }
 }

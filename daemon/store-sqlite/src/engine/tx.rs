@@ -150,8 +150,13 @@ impl<'a> Tx<'a> {
 
     /// Undoes the whole transaction, where SQLite hasn't already.
     pub(crate) fn undo(&self) {
-        self.undo_moves(0, 0);
+        self.undo_in_index();
         self.roll_back();
+    }
+
+    /// Undoes in the queue's index what the transaction did.
+    pub(crate) fn undo_in_index(&self) {
+        self.undo_moves(0, 0);
     }
 
     fn roll_back(&self) {

@@ -13,11 +13,14 @@ use domain::ports::Cause;
 use instruments::fault_points::{Commit, Point, around_commit, reach};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::engine::checkpoint::{self, Checkpointer};
 use crate::engine::clock::Clock;
 use crate::engine::error::{CloseError, Fault, WriteError};
+#[cfg(any(test, feature = "testing"))]
+use crate::engine::in_memory::InMemory;
+use crate::engine::job::{Job, Needs, Reply, task};
 use crate::engine::limits;
 use crate::engine::progress::WriterStage;
 use crate::engine::signals::Signals;
@@ -39,80 +42,6 @@ pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(2);
 pub const ANSWERED_WITHIN: Duration =
     LOCK_WAIT.saturating_mul(2).saturating_add(Duration::from_secs(1));
 
-/// A unit of work whose result waits for the commit.
-trait Job: Send {
-    /// How much of a commit's bound it takes.
-    fn orders(&self) -> usize;
-    /// Whether it can be run again in another transaction, when the first is undone.
-    fn is_repeatable(&self) -> bool;
-    /// Whether it is done even while the files aren't in their place.
-    fn needs(&self) -> Needs;
-    /// Does the work and keeps its result.
-    fn run(&mut self, tx: &Tx<'_>);
-    /// Answers, now that the commit's outcome is known.
-    fn settle(self: Box<Self>, commit: Result<(), WriteError>);
-}
-
-/// What a job needs to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Needs {
-    /// The open files in their place: its result is relied on after a restart.
-    Place,
-    /// Nothing: what it writes is in the copy that an ordered stop makes.
-    Nothing,
-}
-
-struct Task<T, F> {
-    orders: usize,
-    is_repeatable: bool,
-    needs: Needs,
-    work: F,
-    done: Option<Result<T, Fault>>,
-    reply: oneshot::Sender<Result<T, WriteError>>,
-}
-
-impl<T, F> Job for Task<T, F>
-where
-    T: Send,
-    F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send,
-{
-    fn orders(&self) -> usize {
-        self.orders
-    }
-
-    fn is_repeatable(&self) -> bool {
-        self.is_repeatable
-    }
-
-    fn needs(&self) -> Needs {
-        self.needs
-    }
-
-    fn run(&mut self, tx: &Tx<'_>) {
-        self.done = Some(tx.undoable(&mut self.work));
-        if let Some(Err(fault)) = &self.done
-            && !fault.is_of_the_work()
-        {
-            tx.trouble.set(Some(limits::cause_of(tx.connection, fault)));
-        }
-    }
-
-    fn settle(self: Box<Self>, commit: Result<(), WriteError>) {
-        let Self { work, done, reply, .. } = *self;
-        // Drop the work before the reply, so that the caller is again the only owner of what the
-        // work captured. The publisher reuses its vector of orders.
-        drop(work);
-        let answer = match (done, commit) {
-            (Some(Err(fault)), _) => Err(WriteError::Rejected(fault.cause())),
-            (_, Err(error)) => Err(error),
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (None, Ok(())) => Err(WriteError::Closed),
-        };
-        // The caller may have stopped waiting; what is stored stays stored.
-        let _ = reply.send(answer);
-    }
-}
-
 enum Message {
     Job(Box<dyn Job>),
     Close,
@@ -121,14 +50,24 @@ enum Message {
 /// Hands jobs to the writing thread.
 #[derive(Clone)]
 pub(crate) struct Writer {
-    messages: mpsc::Sender<Message>,
+    way: Way,
     needs: Needs,
+}
+
+/// Where jobs are done.
+#[derive(Clone)]
+enum Way {
+    /// On the writing thread.
+    Thread(mpsc::Sender<Message>),
+    /// At once on the caller's thread, in memory.
+    #[cfg(any(test, feature = "testing"))]
+    AtOnce(Arc<InMemory>),
 }
 
 impl Writer {
     /// The same, for jobs that are done even while the files aren't in their place.
     pub(crate) fn anywhere(&self) -> Self {
-        Self { needs: Needs::Nothing, messages: self.messages.clone() }
+        Self { needs: Needs::Nothing, way: self.way.clone() }
     }
 
     /// Does `work` in the next transaction. Waits while the channel to the thread is full. `work`
@@ -156,11 +95,14 @@ impl Writer {
         self.send(task(orders, false, self.needs, once)).await
     }
 
-    async fn send<T>(
-        &self,
-        (message, reply): (Message, oneshot::Receiver<Result<T, WriteError>>),
-    ) -> Result<T, WriteError> {
-        self.messages.send(message).await.map_err(|_| WriteError::Closed)?;
+    async fn send<T>(&self, (job, reply): (Box<dyn Job>, Reply<T>)) -> Result<T, WriteError> {
+        match &self.way {
+            Way::Thread(messages) => {
+                messages.send(Message::Job(job)).await.map_err(|_| WriteError::Closed)?;
+            }
+            #[cfg(any(test, feature = "testing"))]
+            Way::AtOnce(memory) => return done_at_once(memory, job, reply),
+        }
         reply.await.unwrap_or_else(|_| Err(lost()))
     }
 
@@ -170,40 +112,55 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let (message, reply) = task(orders, true, self.needs, work);
-        self.messages.try_send(message).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => WriteError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => WriteError::Closed,
-        })?;
+        let (job, reply) = task(orders, true, self.needs, work);
+        match &self.way {
+            Way::Thread(messages) => {
+                messages.try_send(Message::Job(job)).map_err(|error| match error {
+                    mpsc::error::TrySendError::Full(_) => WriteError::Overloaded,
+                    mpsc::error::TrySendError::Closed(_) => WriteError::Closed,
+                })?;
+            }
+            #[cfg(any(test, feature = "testing"))]
+            Way::AtOnce(memory) => return done_at_once(memory, job, reply),
+        }
         reply.await.unwrap_or_else(|_| Err(lost()))
     }
 
     /// Lets the thread finish what waits and end; later jobs are answered `Closed`.
     pub(crate) async fn close(&self) {
-        // An error means that it has ended already.
-        let _ = self.messages.send(Message::Close).await;
+        match &self.way {
+            // An error means that it has ended already.
+            Way::Thread(messages) => drop(messages.send(Message::Close).await),
+            #[cfg(any(test, feature = "testing"))]
+            Way::AtOnce(memory) => memory.close(),
+        }
     }
 
     /// Whether jobs are refused.
     pub(crate) fn is_closed(&self) -> bool {
-        self.messages.is_closed()
+        match &self.way {
+            Way::Thread(messages) => messages.is_closed(),
+            #[cfg(any(test, feature = "testing"))]
+            Way::AtOnce(memory) => memory.is_closed(),
+        }
+    }
+
+    /// One that has its jobs done in memory, at once.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn at_once(memory: Arc<InMemory>) -> Self {
+        Self { way: Way::AtOnce(memory), needs: Needs::Place }
     }
 }
 
-fn task<T, F>(
-    orders: usize,
-    is_repeatable: bool,
-    needs: Needs,
-    work: F,
-) -> (Message, oneshot::Receiver<Result<T, WriteError>>)
-where
-    T: Send + 'static,
-    F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
-{
-    let (reply, answer) = oneshot::channel();
-    let orders = orders.max(1);
-    let task = Task { orders, is_repeatable, needs, work, done: None, reply };
-    (Message::Job(Box::new(task)), answer)
+/// The answer to a job that is done on this thread. It is there when the job is: nothing waits.
+#[cfg(any(test, feature = "testing"))]
+fn done_at_once<T>(
+    memory: &InMemory,
+    job: Box<dyn Job>,
+    mut reply: Reply<T>,
+) -> Result<T, WriteError> {
+    memory.run(job)?;
+    reply.try_recv().unwrap_or_else(|_| Err(lost()))
 }
 
 /// The thread took the job and died: it may have been in the middle of the commit.
@@ -246,7 +203,7 @@ pub(crate) fn start(
         ended.send_replace(Some(outcome.clone()));
         outcome
     })?;
-    Ok((Writer { messages: sender, needs: Needs::Place }, thread))
+    Ok((Writer { way: Way::Thread(sender), needs: Needs::Place }, thread))
 }
 
 /// Says in the log that the thread has died by a panic; its callers are then answered `Closed`.
@@ -367,7 +324,7 @@ impl Loop {
         drop(committing);
         self.note(committed.as_ref().err().map(|error| Cause(error.to_string())).or(trouble));
         if let Ok(effects) = committed {
-            self.tell(effects);
+            self.signals.tell(effects);
         }
         for job in jobs {
             job.settle(committed.as_ref().map(|_| ()).map_err(Clone::clone));
@@ -441,15 +398,6 @@ impl Loop {
 
     fn execute(&self, sql: &str) -> rusqlite::Result<usize> {
         self.connection.prepare_cached(sql)?.execute([])
-    }
-
-    fn tell(&self, effects: Effects) {
-        if effects.changed {
-            self.signals.changes.send_modify(|count| *count += 1);
-        }
-        if effects.queued {
-            self.signals.queued.send_modify(|count| *count += 1);
-        }
     }
 }
 

@@ -190,6 +190,15 @@ impl QueueIndex {
         self.undo(removed);
     }
 
+    /// Forgets every row, with a database that is rolled back to its begin.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn clear(&self) {
+        for part in &self.parts {
+            part.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        self.committed.store(0, Ordering::Release);
+    }
+
     fn part(&self, hash: u64) -> MutexGuard<'_, Part> {
         // The map uses the low bits and the seven highest.
         let part = (hash >> 32) as usize % PARTS;

@@ -37,7 +37,7 @@ impl Sale for Store {
     }
 
     fn books(&self) -> BoxFuture<'_, Result<Vec<Balance>, ReadError>> {
-        Box::pin(self.inner.readers.read_in_background(products::balances))
+        Box::pin(self.inner.reader.read_in_background(products::balances))
     }
 
     fn outcomes(&self) -> BoxFuture<'_, Result<Outcomes, ReadError>> {

@@ -9,9 +9,9 @@ use protocol::{DeadLetterView, OrderState, Outcome, Reason, ResentState, StepKin
 
 use super::placing::POISON;
 use super::{
-    Fixture, PRICE, PROD, bare, delivery, message, order, outgoing, phone, refusal, seeds,
+    Fixture, InMemoryStore, PRICE, PROD, bare, delivery, message, order, outgoing, phone, ready,
+    refusal, seeds,
 };
-use crate::inline::{Commit, InlineStore};
 
 const HEAL: &str = "DROP TRIGGER poison";
 
@@ -46,13 +46,13 @@ async fn with_letters(stock: u32) -> Fixture {
 
 #[test]
 fn the_log_names_the_order_of_a_letter_where_its_id_can_be_read() {
-    let store = InlineStore::empty();
-    store.begin_history(&seeds(1));
+    let memory = InMemoryStore::default();
+    memory.begin_history(&seeds(1));
     let body = r#"{"header":{"version":"1.0","topicName":"T"},"body":{"orderId":"ID"}}"#;
     let unsound = |id| Delivery { body: body.replace("ID", id).into_bytes(), ..order(id, 9) };
     let letters = vec![unsound("o-7"), unsound("15200001234"), malformed("x")];
     let lines = lines(|| {
-        store.place(letters, Commit::Done);
+        ready(memory.store.place(letters)).unwrap();
     });
     let ids = [r#"order_id="o-7""#, r#"order_id="152****1234""#, r#"order_id="none that"#];
     assert_eq!(lines.len(), 3, "{lines:?}");

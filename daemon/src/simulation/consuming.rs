@@ -1,0 +1,73 @@
+//! The order role at its queues: what it takes, and what becomes of a commit.
+
+use domain::backoff::Backoff;
+use domain::ports::{Delivery, Pending, Sale};
+use store_sqlite::testing::ready;
+
+use super::world::{Message, World, at};
+
+impl World<'_> {
+    /// Orders that the store knows and hasn't decided.
+    pub(super) fn undecided(&self) -> Vec<Pending> {
+        ready(self.store.undecided()).unwrap()
+    }
+
+    /// How many wait in the queue's table.
+    pub(super) fn waiting(&self) -> u64 {
+        ready(self.store.embedded_lag()).unwrap().messages
+    }
+
+    /// Has the next transaction undone, every eighth time: the process died before its commit, or
+    /// the disk refused.
+    fn undo_some(&self, how: u64) -> bool {
+        let is_undone = how.is_multiple_of(8);
+        if is_undone {
+            self.memory.undo_next();
+        }
+        is_undone
+    }
+
+    /// The order role takes a batch, from wherever in the queue.
+    pub(super) fn consume(&mut self, pick: u64, how: u64) {
+        if self.shape.embedded {
+            return self.consume_table(pick, how);
+        }
+        if !(self.order_up && self.broker_up && self.consuming) {
+            return;
+        }
+        let Some(first) = at(pick >> 8, self.queue.len()) else { return };
+        self.queue.rotate_left(first);
+        let most = if pick.is_multiple_of(4) { usize::MAX } else { 1 + at(pick, 4).unwrap() };
+        let taken = self.queue.len().min(most);
+        let mut batch: Vec<Message> = self.queue.drain(..taken).collect();
+        let deliveries = batch.iter().map(|message| Delivery {
+            body: message.body.clone(),
+            charged_at: message.accepted_at,
+            queued_at: Some(message.accepted_at),
+            origin: format!("msgid:{}", message.origin),
+            redeliveries: message.redeliveries,
+        });
+        let deliveries = deliveries.collect();
+        let is_undone = self.undo_some(how);
+        let placed = ready(self.store.place(deliveries));
+        let committed = placed.is_ok();
+        assert!(committed || is_undone, "a transaction failed: {placed:?}");
+        // Without an acknowledgement all of them come again, committed or not.
+        if !committed || how % 8 == 1 {
+            batch.iter_mut().for_each(|message| message.redeliveries += 1);
+            self.queue.append(&mut batch);
+        }
+    }
+
+    /// From the table: the embedded queue, and what operators sent again.
+    pub(super) fn consume_table(&self, pick: u64, how: u64) {
+        if self.order_up && self.consuming {
+            // A row that fails by itself becomes a dead letter at once.
+            let (batch_max, backoff) =
+                (1 + at(pick, 4).unwrap(), Backoff { first_ms: 1, max_ms: 1 });
+            let is_undone = self.undo_some(how);
+            let taken = ready(self.store.place_from_queue(batch_max, 1, backoff));
+            assert!(taken.is_ok() || is_undone, "a transaction failed: {taken:?}");
+        }
+    }
+}
