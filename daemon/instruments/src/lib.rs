@@ -10,5 +10,5 @@ pub mod clock;
 pub mod fault_points;
 pub mod meter;
 pub mod panics;
+pub mod signs_of_life;
 pub mod streak;
-pub mod vitals;

@@ -30,7 +30,7 @@ const SLICE_S: u32 = 5;
 /// Slices that make a minute, with the one being filled.
 const SLICES: u32 = MINUTE_S / SLICE_S;
 
-/// The longest duration told apart, in microseconds; longer ones count as this.
+/// The longest duration that is measured, in microseconds; longer ones count as this.
 const LONGEST_US: u64 = 60_000_000;
 
 /// Significant decimal digits of a duration: two, so within 1 %.

@@ -8,7 +8,7 @@ use domain::ports::notebook::Identity;
 use domain::ports::order_side::OrderSide;
 use domain::ports::{Cause, Pending, Producer};
 use domain::secret::Secret;
-use instruments::vitals::Pulse;
+use instruments::signs_of_life::Pulse;
 use store_sqlite::Store;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;

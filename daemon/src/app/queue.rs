@@ -10,7 +10,7 @@ use domain::ports::{
     Account, BoxFuture, Broker, BrokerWay, Cause, Consuming, Knowledge, Lag, LagReader, Pending,
     Producer, Queue, QueueHealth, QueueLag, Tried,
 };
-use instruments::vitals::Pulse;
+use instruments::signs_of_life::Pulse;
 use store_sqlite::Store;
 use tokio::runtime::Handle;
 use tokio::sync::watch;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use domain::ports::{Cause, Outgoing, Producer, Published};
 use instruments::panics::{Panicked, contain};
+use instruments::signs_of_life::Pulse;
 use instruments::streak::{InRun, Streak};
-use instruments::vitals::Pulse;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};

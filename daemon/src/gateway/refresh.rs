@@ -11,7 +11,7 @@ use std::time::Duration;
 use domain::ports::Cause;
 use domain::ports::order_side::OrderSide;
 use instruments::panics::{Panicked, contain};
-use instruments::vitals::Pulse;
+use instruments::signs_of_life::Pulse;
 use protocol::DecisionsPage;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

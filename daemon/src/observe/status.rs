@@ -18,7 +18,7 @@ use protocol::{ConfigView, EpochMs, Phase, ReloadOutcome, ReloadView, Trouble, T
 use tokio::sync::watch;
 
 use instruments::clock;
-use instruments::vitals::Vitals;
+use instruments::signs_of_life::Vitals;
 pub use record::{Record, Refuses, Subject};
 
 /// The process's own state. Shared by all parts.

@@ -70,7 +70,7 @@ pub use crate::files::restore::{Aside, RestoreError, Restored, restore};
 pub use crate::queue_table::queue::Taken;
 use crate::queue_table::queue_index::QueueIndex;
 use crate::sale::products;
-use instruments::vitals::Pulse;
+use instruments::signs_of_life::Pulse;
 
 /// What a probe writes: 16 pages.
 const PROBE_BYTES: usize = 64 * 1024;

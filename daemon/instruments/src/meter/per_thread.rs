@@ -1,5 +1,5 @@
-//! Counters that each thread has for itself, so that no processor waits for another's cache line.
-//! Whoever reads adds them up.
+//! Counters that each thread has for itself, so that no processor waits for another's cache line. A
+//! reader adds them up.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU32;
 
 use domain::order_id::OrderIdKey;
 use domain::ports::{BoxFuture, ReadError, WriteError};
-use instruments::vitals::Vitals;
+use instruments::signs_of_life::Vitals;
 use protocol::EpochMs;
 
 use super::*;

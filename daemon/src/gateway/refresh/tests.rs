@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use domain::order_id::OrderIdKey;
 use domain::ports::order_side::{Known, OrderSide};
 use domain::ports::{BoxFuture, Cause};
-use instruments::vitals::Vitals;
+use instruments::signs_of_life::Vitals;
 use protocol::{DecisionsPage, EpochMs, Outcome};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::backoff::Backoff;
 use domain::ports::embedded::{Look, QueueTable, TakeTerms};
 use domain::ports::{Consuming, WriteError};
-use instruments::vitals::Pulse;
+use instruments::signs_of_life::Pulse;
 use protocol::EpochMs;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use domain::ports::Cause;
-use instruments::vitals::Pulse;
+use instruments::signs_of_life::Pulse;
 use tokio::sync::watch;
 
 use crate::engine::error::CloseError;

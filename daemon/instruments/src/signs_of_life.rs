@@ -1,6 +1,6 @@
-//! Signs of life of the loops that everything depends on. Each says when it takes something up and
-//! when it rests; whoever asks learns which has been at the same thing for too long. A loop that
-//! rests, because nothing is to be done or because it is paused, is well.
+//! Signs of life of the loops that everything depends on. Each loop notes when it takes something
+//! up and when it rests; a look then shows which loop has been at the same thing for too long. A
+//! loop that rests, because nothing is to be done or because it is paused, is well.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
