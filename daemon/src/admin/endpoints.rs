@@ -4,10 +4,10 @@
 use domain::controls::ControlVerb;
 use edge::percent_decoded;
 use hyper::Method;
-pub(super) use protocol::Endpoint as Name;
-use protocol::{EndpointView, Role};
+use protocol::{Endpoint, EndpointView, Role};
 
-/// What an endpoint is to the daemon, so that whoever answers views, or commands, answers each.
+/// What an endpoint is to the daemon, so that the code for views answers each view, and the code for
+/// commands each command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// Something is shown.
@@ -51,48 +51,48 @@ pub(super) enum CommandName {
 }
 
 /// What an endpoint is to the daemon.
-pub(super) fn kind(endpoint: Name) -> Kind {
+pub(super) fn kind(endpoint: Endpoint) -> Kind {
     let command = |name| Kind::Command(name, endpoint.role());
     let switch = |verb| command(CommandName::Switch(verb));
     match endpoint {
-        Name::List => Kind::View(ViewName::List),
-        Name::Status => Kind::View(ViewName::Status),
-        Name::Health => Kind::View(ViewName::Health),
-        Name::Events => Kind::Events,
-        Name::Metrics => Kind::View(ViewName::Metrics),
-        Name::Config => Kind::View(ViewName::Config),
-        Name::Products => Kind::View(ViewName::Products),
-        Name::Product => Kind::View(ViewName::Product),
-        Name::Orders => Kind::View(ViewName::Orders),
-        Name::Order => Kind::View(ViewName::Order),
-        Name::DeadLetters => Kind::View(ViewName::DeadLetters),
-        Name::Audit => Kind::View(ViewName::Audit),
-        Name::PauseIntake => switch(ControlVerb::PauseIntake),
-        Name::ResumeIntake => switch(ControlVerb::ResumeIntake),
-        Name::PauseConsumption => switch(ControlVerb::PauseConsumption),
-        Name::ResumeConsumption => switch(ControlVerb::ResumeConsumption),
-        Name::Drain => switch(ControlVerb::Drain),
-        Name::CreateProduct => command(CommandName::CreateProduct),
-        Name::Stock => command(CommandName::Stock),
-        Name::Shelf => command(CommandName::Shelf),
-        Name::Price => command(CommandName::Price),
-        Name::ResendAll => command(CommandName::ResendAll),
-        Name::Resend => command(CommandName::Resend),
-        Name::Discard => command(CommandName::Discard),
-        Name::LogLevel => command(CommandName::LogLevel),
-        Name::Reload => command(CommandName::Reload),
-        Name::Shutdown => command(CommandName::Shutdown),
+        Endpoint::List => Kind::View(ViewName::List),
+        Endpoint::Status => Kind::View(ViewName::Status),
+        Endpoint::Health => Kind::View(ViewName::Health),
+        Endpoint::Events => Kind::Events,
+        Endpoint::Metrics => Kind::View(ViewName::Metrics),
+        Endpoint::Config => Kind::View(ViewName::Config),
+        Endpoint::Products => Kind::View(ViewName::Products),
+        Endpoint::Product => Kind::View(ViewName::Product),
+        Endpoint::Orders => Kind::View(ViewName::Orders),
+        Endpoint::Order => Kind::View(ViewName::Order),
+        Endpoint::DeadLetters => Kind::View(ViewName::DeadLetters),
+        Endpoint::Audit => Kind::View(ViewName::Audit),
+        Endpoint::PauseIntake => switch(ControlVerb::PauseIntake),
+        Endpoint::ResumeIntake => switch(ControlVerb::ResumeIntake),
+        Endpoint::PauseConsumption => switch(ControlVerb::PauseConsumption),
+        Endpoint::ResumeConsumption => switch(ControlVerb::ResumeConsumption),
+        Endpoint::Drain => switch(ControlVerb::Drain),
+        Endpoint::CreateProduct => command(CommandName::CreateProduct),
+        Endpoint::Stock => command(CommandName::Stock),
+        Endpoint::Shelf => command(CommandName::Shelf),
+        Endpoint::Price => command(CommandName::Price),
+        Endpoint::ResendAll => command(CommandName::ResendAll),
+        Endpoint::Resend => command(CommandName::Resend),
+        Endpoint::Discard => command(CommandName::Discard),
+        Endpoint::LogLevel => command(CommandName::LogLevel),
+        Endpoint::Reload => command(CommandName::Reload),
+        Endpoint::Shutdown => command(CommandName::Shutdown),
     }
 }
 
 /// The table as it is listed.
 pub(super) fn listed() -> Vec<EndpointView> {
-    let view = |endpoint: Name| EndpointView {
+    let view = |endpoint: Endpoint| EndpointView {
         method: endpoint.method().as_str().to_owned(),
         path: endpoint.pattern().to_owned(),
         what: endpoint.what().to_owned(),
     };
-    Name::all().map(view).collect()
+    Endpoint::all().map(view).collect()
 }
 
 /// The method as HTTP's own type.
@@ -107,7 +107,7 @@ const fn method_of(method: protocol::Method) -> Method {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// To this endpoint, with the value that stood in its path (decoded), if it has one.
-    Endpoint(Name, Option<String>),
+    Endpoint(Endpoint, Option<String>),
     /// To a path that has only these methods.
     Methods(Vec<Method>),
     /// Nowhere.
@@ -118,7 +118,7 @@ pub(super) enum Found {
 pub(super) fn find(method: &Method, path: &str) -> Found {
     let wanted = if method == Method::HEAD { &Method::GET } else { method };
     let mut methods = Vec::new();
-    for endpoint in Name::all() {
+    for endpoint in Endpoint::all() {
         let Some(value) = captured(endpoint.pattern(), path) else { continue };
         let takes = method_of(endpoint.method());
         if takes == *wanted {
@@ -151,11 +151,11 @@ fn captured(pattern: &str, path: &str) -> Option<Option<String>> {
 mod tests {
     use hyper::Method;
 
-    use super::{Found, Kind, Name, find, kind, method_of};
+    use super::{Endpoint, Found, Kind, find, kind, method_of};
 
     #[test]
     fn every_endpoint_is_found_and_no_two_are_the_same() {
-        for endpoint in Name::all() {
+        for endpoint in Endpoint::all() {
             let path = endpoint.pattern().replace("{prod_id}", "p").replace("{order_id}", "o");
             let path = path.replace("{id}", "7");
             let Found::Endpoint(found, value) = find(&method_of(endpoint.method()), &path) else {
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_is_posted_is_a_command_and_the_rest_is_shown() {
-        for endpoint in Name::all() {
+        for endpoint in Endpoint::all() {
             let is_command = matches!(kind(endpoint), Kind::Command(..));
             assert_eq!(is_command, endpoint.method() == protocol::Method::Post, "{endpoint:?}");
         }
@@ -178,14 +178,14 @@ mod tests {
     #[test]
     fn a_value_comes_as_it_was_given() {
         for value in ["pid_0001", "a/../b?c=d&e#f%", "华 x"] {
-            let found = find(&Method::POST, Name::Stock.of(value).as_str());
-            assert_eq!(found, Found::Endpoint(Name::Stock, Some(value.to_owned())));
+            let found = find(&Method::POST, Endpoint::Stock.of(value).as_str());
+            assert_eq!(found, Found::Endpoint(Endpoint::Stock, Some(value.to_owned())));
         }
     }
 
     #[test]
     fn values_are_decoded_and_other_paths_are_other_paths() {
-        let product = |value: &str| Found::Endpoint(Name::Product, Some(value.to_owned()));
+        let product = |value: &str| Found::Endpoint(Endpoint::Product, Some(value.to_owned()));
         assert_eq!(find(&Method::GET, "/v1/products/a%2Fb%20%E5%B0%8F"), product("a/b 小"));
         assert_eq!(find(&Method::HEAD, "/v1/products/a+b"), product("a+b"));
         for path in ["/v1/products/", "/v1/products/%zz", "/v1/products/%ff", "/v1", "/", "/v2/"] {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use domain::ports::order_side::{Known, OrderSide};
 use edge::{Call, Route, route};
 use hyper::{Method, StatusCode};
+use instruments::meter::Endpoint;
 use instruments::streak::InRun;
 use protocol::{Code, QueryData, Reply, mask_phone};
 use tracing::{debug, info, warn};
@@ -20,7 +21,7 @@ use crate::request::{self, FieldFault, QueryRequest};
 /// tries before failed.
 pub fn routes(orders: Arc<dyn OrderSide>, tally: Arc<Tally>) -> Vec<Route> {
     let (queried, noted) = (Arc::clone(&orders), Arc::clone(&tally));
-    let query = route("/api/query.do", &[Method::POST], move |call: Call| {
+    let query = route(Endpoint::OrderQuery.path(), &[Method::POST], move |call: Call| {
         let (orders, tally) = (Arc::clone(&queried), Arc::clone(&noted));
         async move {
             let since = Instant::now();

@@ -1,14 +1,13 @@
 //! What `GET` shows, to whom, and how it refuses.
 
 use protocol::{
-    Endpoints, EpochMs, Health, Money, OrderHistory, OrderState, OrdersPage, Permission, Phase,
-    Snapshot, StepKind,
+    Endpoint, Endpoints, EpochMs, Health, Money, OrderHistory, OrderState, OrdersPage, Permission,
+    Phase, Snapshot, StepKind,
 };
 use serde_json::json;
 use store_sqlite::testing::outgoing;
 
 use super::{BOTH, Served, We};
-use crate::admin::endpoints::Name;
 use crate::admin::{Reached, UndecidedOrder};
 use crate::config::Role;
 
@@ -22,7 +21,7 @@ async fn the_state_is_shown_and_the_file_removed_at_the_end() {
 
     let (status, body) = served.get("/v1/").await;
     let list: Endpoints = serde_json::from_value(body).unwrap();
-    assert_eq!((status, list.endpoints.len()), (200, Name::all().len()));
+    assert_eq!((status, list.endpoints.len()), (200, Endpoint::all().len()));
     assert_eq!(list.you.permission, Permission::Operate);
 
     served.shown.0.lock().unwrap().degraded.push("the broker is away".to_owned());
