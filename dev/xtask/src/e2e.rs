@@ -8,12 +8,17 @@ use anyhow::{Result, bail};
 
 use crate::dist::{Build, trial};
 use crate::rocketmq;
-use crate::step::{FEATURES, cargo, root, run as run_command, runs, step, target_dir, wanted};
+use crate::step::{
+    FEATURES, cargo, root, run as run_command, runs, side_by_side, step, target_dir, wanted,
+};
 
 /// Names the versions that the tests start, for e2e/tests.
 const VERSIONS: &str = "E2E_VERSIONS";
 /// `1` has the tests run their long loops.
 const LONG: &str = "E2E_LONG";
+
+/// What the names of tests with a broker of their own hold: most of their time they wait for it.
+const WITH_BROKERS: [&str; 2] = ["rocketmq::", "split::"];
 
 /// Where the packages to test are.
 const PACKAGES: &str = "E2E_PACKAGES";
@@ -22,9 +27,9 @@ const WITHOUT_PACKAGES: [&str; 2] = ["--skip", "packages::"];
 /// How long the soak lasts.
 const SOAK_MINUTES: &str = "E2E_SOAK_MINUTES";
 
-/// Every test of a whole program. The workspace is named, and the targets picked, so that cargo
-/// chooses the same features as in every other build. `binary`, `verbs` and `manual` are tests of
-/// the programs: naming them has cargo build those.
+/// Builds every test of a whole program. The workspace is named, and the targets picked, so that
+/// cargo chooses the same features as in every other build. `binary`, `verbs` and `manual` are tests
+/// of the programs: naming them has cargo build those.
 pub(crate) const TESTS: [&str; 14] = [
     "test",
     "--workspace",
@@ -41,6 +46,11 @@ pub(crate) const TESTS: [&str; 14] = [
     "--test",
     "manual",
 ];
+
+/// The tests that want servers: the others are run by `cargo test --workspace`. What they run is
+/// built by [`TESTS`].
+const WITH_SERVERS: [&str; 8] =
+    ["test", "--workspace", "--features", FEATURES, "--test", "rocketmq", "--test", "e2e"];
 
 /// Builds what the kill -9 loop runs. There are no examples: naming them gives the dependencies the
 /// features of the tests.
@@ -117,7 +127,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let versions: &[&str] = if args.full { &["5.4.0", "5.1.4"] } else { &["5.4.0"] };
     for version in versions {
         step(&format!("jars of RocketMQ {version}"), || resolve_jars(version))?;
-        step(&format!("e2e on {version}"), || run_command(&mut tests(args, version)))?;
+        step(&format!("e2e on {version}"), || tests(args, version))?;
     }
     if args.filter.is_none() {
         let rounds = CRASH_ROUNDS.map(OsString::from);
@@ -142,7 +152,7 @@ fn packages(build: Build) -> Result<()> {
     wanted("debootstrap", "--version", "debootstrap")?;
     wanted("systemd-nspawn", "--version", "systemd-container")?;
     let folder = trial::prepare(build)?;
-    let mut command = cargo(TESTS);
+    let mut command = cargo(WITH_SERVERS);
     command.env(PACKAGES, folder).args(["--", "packages::"]);
     step("packages", || run_command(&mut command))
 }
@@ -169,7 +179,8 @@ fn crash(options: &[OsString]) -> Result<()> {
 }
 
 fn soak(minutes: u64) -> Result<()> {
-    let mut command = cargo(TESTS);
+    run_command(cargo(TESTS).args(["--no-run", "--quiet"]))?;
+    let mut command = cargo(WITH_SERVERS);
     command.env(SOAK_MINUTES, minutes.to_string());
     run_command(command.args(["--", "soak::", "--nocapture"]))
 }
@@ -200,10 +211,19 @@ fn resolve_jars(version: &str) -> Result<()> {
     run_command(command.current_dir(root()).args(["jars", "--version", version]))
 }
 
-fn tests(args: &Args, versions: &str) -> Command {
-    let mut command = cargo(TESTS);
-    with_terms(&mut command, args, versions);
-    command
+/// Runs the tests. Those that wait for brokers and all others go on side by side, and each of the
+/// two runs one test at a time, because brokers are heavy.
+fn tests(args: &Args, version: &str) -> Result<()> {
+    if args.filter.is_some() {
+        return run_command(with_terms(&mut cargo(WITH_SERVERS), args, version));
+    }
+    let (mut with_brokers, mut others) = (cargo(WITH_SERVERS), cargo(WITH_SERVERS));
+    with_terms(&mut with_brokers, args, version).args(WITH_BROKERS);
+    let others = with_terms(&mut others, args, version);
+    for name in WITH_BROKERS {
+        others.args(["--skip", name]);
+    }
+    side_by_side(&mut with_brokers, others)
 }
 
 fn with_terms<'a>(command: &'a mut Command, args: &Args, versions: &str) -> &'a mut Command {
@@ -212,7 +232,6 @@ fn with_terms<'a>(command: &'a mut Command, args: &Args, versions: &str) -> &'a 
         command.env(LONG, "1");
     }
     command.arg("--").args(&args.filter).args(WITHOUT_PACKAGES);
-    // Brokers are heavy: one test at a time.
     command.arg("--test-threads=1")
 }
 

@@ -1,4 +1,4 @@
-//! The project's chores, one command each; CI runs nothing else.
+//! The project's chores, one command each; CI runs these and `cargo test --workspace`.
 
 #![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
 
@@ -12,7 +12,6 @@ mod search;
 mod step;
 mod texts;
 mod tidy;
-mod unit_tests;
 mod units;
 
 use clap::Parser;
@@ -31,8 +30,6 @@ enum Chore {
     Bench(bench::Args),
     /// What is shipped, in `target/dist`: a tarball, a .deb, their sums.
     Dist,
-    /// The tests beside the code, with CI's features.
-    Test,
     /// The tests of whole programs, many with a real RocketMQ (JDK 17 and Maven).
     E2e(e2e::Args),
     /// 10,000 seeded histories of the whole sale, with crashes between any two steps.
@@ -53,7 +50,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Tidy => check::tidy(),
         Chore::Bench(args) => bench::run(&args),
         Chore::Dist => dist::run(),
-        Chore::Test => unit_tests::run(),
         Chore::E2e(args) => e2e::run(&args),
         Chore::Simulate(args) => search::simulate(&args),
         Chore::Fuzz(args) => search::fuzz(&args),

@@ -5,8 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
-use crate::step::{cargo, run, step};
-use crate::unit_tests::UNIT_TESTS;
+use crate::step::{UNIT_TESTS, cargo, run, step};
 
 /// Histories that CI runs.
 const HISTORIES: u64 = 10_000;

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 /// The features of every build of the whole workspace: with the same ones everywhere, nothing is
 /// built twice.
 pub(crate) const FEATURES: &str = "seckill-e2e/servers,seckilld/rocketmq-tests";
+
+/// The tests beside a library's code. The whole workspace is named, so that cargo chooses the same
+/// features for each dependency as in every other build.
+pub(crate) const UNIT_TESTS: [&str; 5] = ["test", "--workspace", "--features", FEATURES, "--lib"];
 
 /// Does one step and prints its line.
 ///
@@ -34,6 +38,27 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("{status}; to rerun it: {line}");
     }
     Ok(())
+}
+
+/// Runs two commands at the same time, to the end of both. What the second writes is printed when
+/// the first has ended.
+///
+/// # Errors
+/// As [`run`] and [`output`], the first command's first.
+pub(crate) fn side_by_side(first: &mut Command, second: &mut Command) -> Result<()> {
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| output(second));
+        let first = run(first);
+        let second = second.join().map_err(|_| anyhow!("the thread of the second command"))?;
+        if let Ok(output) = &second {
+            print!("{}", String::from_utf8_lossy(&output.stdout));
+        }
+        match (first, second) {
+            (Ok(()), second) => second.map(drop),
+            (Err(first), Ok(_)) => Err(first),
+            (Err(first), Err(second)) => Err(first.context(format!("{second:#}"))),
+        }
+    })
 }
 
 /// Runs a command and returns what it wrote.
@@ -127,7 +152,7 @@ fn quoted(word: &OsStr) -> String {
 mod tests {
     use std::process::Command;
 
-    use super::{cargo, command_line, own_description, run};
+    use super::{cargo, command_line, own_description, run, side_by_side};
 
     #[test]
     fn the_command_line_can_be_pasted_into_a_shell() {
@@ -143,6 +168,17 @@ mod tests {
             !command.get_envs().any(|(removed, value)| removed == name && value.is_none())
         });
         assert_eq!(kept.count(), 0);
+    }
+
+    #[test]
+    fn two_commands_fail_together_where_either_fails() {
+        let both =
+            |first, second| side_by_side(&mut Command::new(first), &mut Command::new(second));
+        assert!(both("true", "true").is_ok());
+        for (first, second) in [("true", "false"), ("false", "true"), ("false", "false")] {
+            let error = format!("{:#}", both(first, second).unwrap_err());
+            assert!(error.contains("to rerun it: false"), "{error}");
+        }
     }
 
     #[test]

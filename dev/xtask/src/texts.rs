@@ -3,8 +3,7 @@
 
 use anyhow::Result;
 
-use crate::step::{cargo, run as run_command, step};
-use crate::unit_tests::UNIT_TESTS;
+use crate::step::{UNIT_TESTS, cargo, run as run_command, step};
 
 /// Has the tests write.
 pub(crate) fn run() -> Result<()> {
