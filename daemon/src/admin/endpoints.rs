@@ -6,8 +6,8 @@ use edge::percent_decoded;
 use hyper::Method;
 use protocol::{Endpoint, EndpointView, Role};
 
-/// What an endpoint is to the daemon, so that the code for views answers each view, and the code for
-/// commands each command.
+/// What an endpoint is to the daemon, so that the code for views answers each view, and the code
+/// for commands each command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// Something is shown.

@@ -28,8 +28,8 @@ const WITHOUT_PACKAGES: [&str; 2] = ["--skip", "packages::"];
 const SOAK_MINUTES: &str = "E2E_SOAK_MINUTES";
 
 /// Builds every test of a whole program. The workspace is named, and the targets picked, so that
-/// cargo chooses the same features as in every other build. `binary`, `verbs` and `manual` are tests
-/// of the programs: naming them has cargo build those.
+/// cargo chooses the same features as in every other build. `binary`, `verbs` and `manual` are
+/// tests of the programs: naming them has cargo build those.
 pub(crate) const TESTS: [&str; 14] = [
     "test",
     "--workspace",
