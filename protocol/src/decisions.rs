@@ -115,6 +115,9 @@ pub struct ProductState {
     pub sold: u64,
     /// Counts the row's changes.
     pub version: u64,
+    /// Counts the commands that changed its terms.
+    #[serde(default)]
+    pub terms_version: u64,
 }
 
 /// Decisions after a sequence number, with the products of the same read transaction. A page may

@@ -198,6 +198,7 @@ pub fn in_short(product: &ProductView) -> Value {
         "on_shelf": product.on_shelf,
         "price": product.price,
         "version": product.version,
+        "terms_version": product.terms_version,
     })
 }
 

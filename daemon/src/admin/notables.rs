@@ -288,6 +288,7 @@ mod tests {
             balanced: true,
             missing: 0,
             version: 3,
+            terms_version: 2,
             charges: None,
         };
         let mut state = Snapshot { phase: Phase::Serving, ..Snapshot::default() };

@@ -204,6 +204,7 @@ impl View {
             balanced: in_row == 0 && counted.is_none_or(Balance::holds),
             missing: i64::try_from(missing).unwrap_or(i64::MAX),
             version: product.version,
+            terms_version: product.terms_version,
             charges: self.gateway.as_ref().and_then(|it| it.book.charges(&product.prod_id)),
         }
     }

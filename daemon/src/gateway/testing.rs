@@ -101,6 +101,7 @@ impl FakeOrders {
             stock,
             sold: 0,
             version: 0,
+            terms_version: 2,
         };
         Arc::new(Self {
             page: Mutex::new(DecisionsPage {

@@ -273,6 +273,9 @@ pub struct ProductView {
     /// Counts the row's changes, sales included.
     #[serde(default)]
     pub version: u64,
+    /// Counts the commands that changed its terms; no sale raises it.
+    #[serde(default)]
+    pub terms_version: u64,
     /// What became of the charges for it since the gateway has counted them apart; `None` without
     /// the gateway role, and for a product that isn't counted apart.
     #[serde(default)]

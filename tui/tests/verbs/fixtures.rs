@@ -34,6 +34,7 @@ pub(crate) fn product() -> ProductView {
         balanced: true,
         missing: 0,
         version: 40,
+        terms_version: 2,
         charges: None,
     }
 }

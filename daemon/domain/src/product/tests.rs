@@ -20,6 +20,7 @@ fn product(stock: u64) -> ProductView {
         balanced: true,
         missing: 0,
         version: 7,
+        terms_version: 2,
         charges: None,
     }
 }

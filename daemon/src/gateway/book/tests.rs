@@ -17,6 +17,7 @@ fn product() -> ProductState {
         stock: 100,
         sold: 0,
         version: 0,
+        terms_version: 2,
     }
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(crate) const APPLICATION_ID: i32 = 0x534B_494C;
 
 /// Step `n` (from 1) takes a database from `user_version` `n − 1` to `n`.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4];
 
 /// The schema version that this build writes.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of steps")]
@@ -198,6 +198,11 @@ INSERT INTO seckill_queue_3
 DROP TABLE seckill_queue;
 ALTER TABLE seckill_queue_3 RENAME TO seckill_queue;
 CREATE INDEX put_off_orders ON seckill_queue (not_before) WHERE 0 < not_before;
+";
+
+/// How often commands have changed a product's terms: a number that no sale raises.
+const STEP_4: &str = "
+ALTER TABLE t_seckill_product ADD COLUMN terms_version INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Takes the database to [`KNOWN`], each step in a transaction of its own that also marks the file

@@ -52,13 +52,15 @@ pub(crate) fn change(
         ),
         Change::Shelf(shelf) => (
             "UPDATE t_seckill_product
-                SET prod_status = ?2, version = version + 1, gmt_update = ?3
+                SET prod_status = ?2, version = version + 1,
+                    terms_version = terms_version + 1, gmt_update = ?3
               WHERE prod_id = ?1",
             status(shelf),
         ),
         Change::Price(price) => (
             "UPDATE t_seckill_product
-                SET prod_price = ?2, version = version + 1, gmt_update = ?3
+                SET prod_price = ?2, version = version + 1,
+                    terms_version = terms_version + 1, gmt_update = ?3
               WHERE prod_id = ?1",
             price.milli(),
         ),
@@ -85,12 +87,12 @@ fn find(tx: &Tx<'_>, prod_id: &str) -> Result<Option<ProductView>, Fault> {
     let product = tx
         .statement(
             "SELECT prod_id, prod_name, prod_price, prod_status, initial_stock, added_stock,
-                    prod_stock, sold, version,
+                    prod_stock, sold, version, terms_version,
                     initial_stock + added_stock - prod_stock - sold
                FROM t_seckill_product WHERE prod_id = ?1",
         )?
         .query_row([prod_id], |row| {
-            let missing = row.get(9)?;
+            let missing = row.get(10)?;
             Ok(ProductView {
                 prod_id: row.get(0)?,
                 prod_name: row.get(1)?,
@@ -105,6 +107,7 @@ fn find(tx: &Tx<'_>, prod_id: &str) -> Result<Option<ProductView>, Fault> {
                 balanced: missing == 0,
                 missing,
                 version: unsigned(row.get(8)?),
+                terms_version: unsigned(row.get(9)?),
                 charges: None,
             })
         })

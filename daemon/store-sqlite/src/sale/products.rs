@@ -39,7 +39,7 @@ pub(crate) fn states(connection: &Connection) -> rusqlite::Result<Vec<ProductSta
     connection
         .prepare_cached(
             "SELECT prod_id, prod_name, prod_price, prod_status, initial_stock, added_stock,
-                    prod_stock, sold, version
+                    prod_stock, sold, version, terms_version
                FROM t_seckill_product ORDER BY prod_id",
         )?
         .query_map([], |row| {
@@ -53,6 +53,7 @@ pub(crate) fn states(connection: &Connection) -> rusqlite::Result<Vec<ProductSta
                 stock: unsigned(row.get(6)?),
                 sold: unsigned(row.get(7)?),
                 version: unsigned(row.get(8)?),
+                terms_version: unsigned(row.get(9)?),
             })
         })?
         .collect()

@@ -62,6 +62,8 @@ async fn has_everything(store: &Store) {
     let balances = store.books().await.unwrap();
     assert!(balances[0].holds() && balances[0].stock == 4, "{balances:?}");
     assert_eq!(store.outcomes().await.unwrap().placed, 1);
+    let products = store.products().await.unwrap();
+    assert!(products.iter().all(|product| product.terms_version == 0), "{products:?}");
     assert_eq!(store.meta("intake_paused").await.unwrap(), Some(b"1".to_vec()));
     for (order_id, state) in [
         ("placed", OrderState::Placed),

@@ -117,12 +117,12 @@ fn charges() -> BoxedStrategy<ChargesView> {
 }
 
 fn product(prod_id: String) -> BoxedStrategy<ProductView> {
-    let counts = [count(), count(), count(), count()];
+    let counts = [count(), count(), count(), count(), count()];
     let flags = [any::<bool>(), any::<bool>()];
     let known = [maybe_count(), maybe_count()];
     (text(), 0..=i64::MAX, flags, counts, any::<[i64; 2]>(), known, option::of(charges()))
         .prop_map(move |(prod_name, price, flags, counts, signed, known, charges)| {
-            let [initial, stock, sold, version] = counts;
+            let [initial, stock, sold, version, terms_version] = counts;
             ProductView {
                 prod_id: prod_id.clone(),
                 prod_name,
@@ -133,6 +133,7 @@ fn product(prod_id: String) -> BoxedStrategy<ProductView> {
                 stock,
                 sold,
                 version,
+                terms_version,
                 added: signed[0],
                 missing: signed[1],
                 held: known[0],

@@ -170,7 +170,7 @@ fn unit(field: &Field) -> &'static str {
         ("_offset", "messages"),
     ];
     /// Numbers that count nothing: they name something.
-    const NUMBERS: [&str; 5] = ["pid", "seq", "version", "id", "generation"];
+    const NUMBERS: [&str; 6] = ["pid", "seq", "version", "terms_version", "id", "generation"];
     let is_number = ["u64", "u32", "i64"].contains(&inner(&field.kind));
     match inner(&field.kind) {
         "EpochMs" => "ISO 8601 with milliseconds, UTC",

@@ -29,6 +29,7 @@ pub(super) fn product() -> ProductView {
         balanced: false,
         missing: 1,
         version: 40,
+        terms_version: 2,
         charges: Some(outcomes()),
     }
 }

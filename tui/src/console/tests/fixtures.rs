@@ -48,6 +48,7 @@ pub(crate) fn product(prod_id: &str, prod_name: &str, stock: u64, sold: u64) -> 
         balanced: true,
         missing: 0,
         version: sold,
+        terms_version: 2,
         charges: None,
     }
 }

@@ -43,6 +43,7 @@ pub async fn holds<R: Rig>(fresh: impl AsyncFn() -> R) {
     a_request_id_is_one_commands_own(&fresh().await).await;
     a_refused_command_leaves_nothing_and_may_be_given_again(&fresh().await).await;
     a_product_is_made_and_changed_by_its_version(&fresh().await).await;
+    only_a_command_on_its_terms_raises_their_version(&fresh().await).await;
     what_is_so_already_is_written_down_and_changes_nothing(&fresh().await).await;
     switches_are_turned_together_and_by_their_generation(&fresh().await).await;
     a_readable_letter_goes_back_or_is_given_up(&fresh().await).await;
@@ -243,6 +244,27 @@ pub async fn a_product_is_made_and_changed_by_its_version(rig: &impl Rig) {
     let after = change("p", Change::Stock(units(1).unwrap()), Some(cheaper.version));
     let refusal = refused(rig, "r4", after).await;
     assert!(matches!(refusal, Refusal::Product(product::Refusal::Stale { .. })), "{refusal:?}");
+}
+
+pub async fn only_a_command_on_its_terms_raises_their_version(rig: &impl Rig) {
+    let before = product_of(rig, PROD).await;
+    assert_eq!(before.terms_version, 0, "nobody has changed them yet");
+    done(rig, "r1", stock(5)).await;
+    rig.sale().place(vec![order("a", 1)]).await.unwrap();
+    let sold = product_of(rig, PROD).await;
+    assert_eq!((sold.sold, sold.terms_version), (1, 0));
+    assert_eq!(sold.version, before.version + 2);
+    let off = done(rig, "r2", change(PROD, Change::Shelf(Shelf::Off), None)).await;
+    let off: ProductView = state(&off);
+    assert_eq!((off.version, off.terms_version), (sold.version + 1, 1));
+    done(rig, "r3", change(PROD, Change::Shelf(Shelf::Off), None)).await;
+    done(rig, "r4", change(PROD, Change::Price(Money::from_milli(1)), None)).await;
+    assert_eq!(product_of(rig, PROD).await.terms_version, 2);
+    let entry = log(rig).await.remove(0);
+    assert_eq!(
+        (&entry.before["terms_version"], &entry.after["terms_version"]),
+        (&json!(1), &json!(2))
+    );
 }
 
 pub async fn what_is_so_already_is_written_down_and_changes_nothing(rig: &impl Rig) {

@@ -40,6 +40,7 @@ fn product(prod_id: &str, held: Option<u64>) -> ProductView {
         balanced: false,
         missing: -1,
         version: 3,
+        terms_version: 2,
         charges: None,
     }
 }

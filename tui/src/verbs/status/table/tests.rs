@@ -28,6 +28,7 @@ fn product(prod_id: &str, prod_name: &str) -> ProductView {
         balanced: true,
         missing: 0,
         version: 3,
+        terms_version: 2,
         charges: None,
     }
 }
