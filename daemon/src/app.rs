@@ -54,7 +54,7 @@ use crate::config::{Config, Loaded, Role, Tunables};
 use crate::observe::metrics::Scraper;
 use crate::observe::status::Status;
 use crate::observe::telemetry::{self, LogHandle, Sink};
-use crate::order::OrderBook;
+use crate::order::StoreOrderSide;
 use crate::os::inherited_sockets::{self, Inherited};
 use crate::os::shutdown::{Hangups, Signals, Stop};
 use crate::os::signals::Meaningless;
@@ -274,7 +274,7 @@ impl App {
         queue::first_lag(&*lag, queue.knowledge(), &status).await;
         watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
         let view = Arc::new(View::new(loaded, &shown));
-        let (reloader, parts) = desk(loaded, key_mark, limits, &shown, &view, stop);
+        let (reloader, parts) = for_operators(loaded, key_mark, limits, &shown, &view, stop);
         let metrics = metrics_port
             .map(|listener| Serving::metrics(listener, Arc::clone(&parts.metrics)))
             .transpose()?;
@@ -346,7 +346,8 @@ impl App {
 fn order_side(config: &Config, store: &Store, queue: &QueueParts) -> Option<Arc<dyn OrderSide>> {
     let is_here = config.roles.contains(&Role::Order);
     is_here.then(|| {
-        Arc::new(OrderBook::new(Arc::new(store.clone()), queue.lag_reader(), queue.paused())) as _
+        Arc::new(StoreOrderSide::new(Arc::new(store.clone()), queue.lag_reader(), queue.paused()))
+            as _
     })
 }
 
@@ -370,7 +371,7 @@ async fn restored(
     queue: &Arc<QueueParts>,
     gateway: Option<&GatewayParts>,
 ) -> Result<Arc<Switches>, StartError> {
-    let desk = gateway.map_or_else(Weak::new, |gateway| Arc::downgrade(&gateway.desks.charge));
+    let desk = gateway.map_or_else(Weak::new, |gateway| Arc::downgrade(&gateway.endpoints.charge));
     let switches = Switches::new(desk, Arc::clone(queue));
     let controls = OperatorDesk::controls(store).await?;
     let controls = admin::of_roles(controls, &config.roles);
@@ -384,7 +385,7 @@ async fn restored(
 }
 
 /// The reloader, and the parts that the admin socket needs.
-fn desk(
+fn for_operators(
     loaded: &Loaded,
     key_mark: Option<OrderId>,
     limits: RestLimits,

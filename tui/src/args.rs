@@ -91,7 +91,7 @@ pub(crate) enum Verb {
     /// List orders, those that wait first, then the newest; phone numbers are masked.
     Orders(Orders),
     /// Show one order's whole history.
-    Order(Order),
+    Order(OrderOptions),
     /// Show each queue's lag, offsets and owner, and the way to the broker.
     Queue(Shape),
     /// List, resend or discard messages that could not be decided.
@@ -132,7 +132,7 @@ pub(crate) struct Shape {
 
 /// What every command can be given.
 #[derive(Debug, Options)]
-pub(crate) struct Terms {
+pub(crate) struct CommandOptions {
     /// Don't ask; destructive verbs need it where there is no terminal.
     #[arg(long)]
     pub(crate) yes: bool,
@@ -144,7 +144,7 @@ pub(crate) struct Terms {
     pub(crate) shape: Shape,
 }
 
-/// Terms, and perhaps why.
+/// What every command can be given, and perhaps why.
 #[derive(Debug, Options)]
 pub(crate) struct Plain {
     /// Why, for the audit log.
@@ -152,7 +152,7 @@ pub(crate) struct Plain {
     pub(crate) reason: Option<String>,
     /// What every command can be given.
     #[command(flatten)]
-    pub(crate) terms: Terms,
+    pub(crate) terms: CommandOptions,
 }
 
 /// `drain`.
@@ -167,7 +167,7 @@ pub(crate) struct Drain {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) timeout: Option<u64>,
-    /// Terms, and perhaps why.
+    /// What every command can be given, and perhaps why.
     #[command(flatten)]
     pub(crate) plain: Plain,
 }
@@ -223,7 +223,7 @@ pub(crate) struct ProductAdd {
     /// Let it be charged at once; it is off the shelf otherwise.
     #[arg(long)]
     pub(crate) on_shelf: bool,
-    /// Terms, and perhaps why.
+    /// What every command can be given, and perhaps why.
     #[command(flatten)]
     pub(crate) plain: Plain,
 }
@@ -253,7 +253,7 @@ pub(crate) struct Justified {
     pub(crate) if_version: Option<u64>,
     /// What every command can be given.
     #[command(flatten)]
-    pub(crate) terms: Terms,
+    pub(crate) terms: CommandOptions,
 }
 
 /// `product price`.
@@ -281,7 +281,7 @@ pub(crate) struct ProductShelf {
     /// Only if the product is still at this version.
     #[arg(long, value_name = "VERSION")]
     pub(crate) if_version: Option<u64>,
-    /// Terms, and perhaps why.
+    /// What every command can be given, and perhaps why.
     #[command(flatten)]
     pub(crate) plain: Plain,
 }
@@ -334,7 +334,7 @@ pub(crate) struct Extent {
 
 /// `order`.
 #[derive(Debug, Options)]
-pub(crate) struct Order {
+pub(crate) struct OrderOptions {
     /// The order's id, or as much of its beginning as tells it from others.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) id: String,
@@ -376,7 +376,7 @@ pub(crate) struct Resend {
     /// With --all: so many messages per second, if the daemon allows as many.
     #[arg(long, value_name = "COUNT", requires = "all", conflicts_with = "id")]
     pub(crate) per_s: Option<u32>,
-    /// Terms, and perhaps why.
+    /// What every command can be given, and perhaps why.
     #[command(flatten)]
     pub(crate) plain: Plain,
 }
@@ -391,7 +391,7 @@ pub(crate) struct DiscardOne {
     pub(crate) reason: String,
     /// What every command can be given.
     #[command(flatten)]
-    pub(crate) terms: Terms,
+    pub(crate) terms: CommandOptions,
 }
 
 /// `pause` and `resume`.
@@ -399,7 +399,7 @@ pub(crate) struct DiscardOne {
 pub(crate) struct Switch {
     /// What.
     pub(crate) what: Flow,
-    /// Terms, and perhaps why.
+    /// What every command can be given, and perhaps why.
     #[command(flatten)]
     pub(crate) plain: Plain,
 }
@@ -431,7 +431,7 @@ pub(crate) struct LogLevel {
     /// without it the level in force is shown.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) level: Option<String>,
-    /// Terms, and perhaps why.
+    /// What every command can be given, and perhaps why.
     #[command(flatten)]
     pub(crate) plain: Plain,
 }

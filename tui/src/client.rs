@@ -1,5 +1,5 @@
 //! Requests over the admin socket, as the console and the verbs ask and as people are told of what
-//! fails. What can't be reached or isn't permitted is a `Fault`; what the daemon refuses for a
+//! fails. What can't be reached or isn't permitted is a `NoAnswer`; what the daemon refuses for a
 //! reason of its own is an answer.
 
 use std::io;
@@ -12,7 +12,7 @@ use hyper::StatusCode;
 use protocol::{Line, Refusal};
 use serde::Serialize;
 
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::holders;
 
 /// How long the daemon may take, from connecting to the last byte; itself it gives up after 5 s.
@@ -27,7 +27,7 @@ const LATE: &str = "the daemon doesn't answer within 7 seconds";
 ///
 /// # Errors
 /// The daemon can't be reached, or this user may not ask.
-pub(crate) async fn get(socket: &Path, path: &str) -> Result<(StatusCode, Bytes), Fault> {
+pub(crate) async fn get(socket: &Path, path: &str) -> Result<(StatusCode, Bytes), NoAnswer> {
     permitted(socket, admin_client::get(socket, path, TIMEOUT).await)
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn post(
     socket: &Path,
     path: &str,
     command: &impl Serialize,
-) -> Result<(StatusCode, Bytes), Fault> {
+) -> Result<(StatusCode, Bytes), NoAnswer> {
     let body = serde_json::to_vec(command)
         .map_err(|error| fault(socket, Failure::Foreign(error.to_string())))?;
     permitted(socket, admin_client::post(socket, path, body, TIMEOUT).await)
@@ -49,7 +49,7 @@ pub(crate) async fn post(
 fn permitted(
     socket: &Path,
     answered: Result<Answer, Failure>,
-) -> Result<(StatusCode, Bytes), Fault> {
+) -> Result<(StatusCode, Bytes), NoAnswer> {
     let answer = answered.map_err(|failure| fault(socket, failure))?;
     match answer.status {
         StatusCode::FORBIDDEN => Err(not_permitted(socket, &answer.body)),
@@ -57,37 +57,38 @@ fn permitted(
     }
 }
 
-fn fault(socket: &Path, failure: Failure) -> Fault {
+fn fault(socket: &Path, failure: Failure) -> NoAnswer {
     match failure {
         Failure::Connect(error) => refused(socket, &error),
-        Failure::Late => Fault::lost(socket, LATE),
-        Failure::Broken(_) => Fault::lost(socket, failure.to_string()),
-        Failure::Foreign(_) => Fault::unreachable(socket, failure.to_string()),
+        Failure::Late => NoAnswer::lost(socket, LATE),
+        Failure::Broken(_) => NoAnswer::lost(socket, failure.to_string()),
+        Failure::Foreign(_) => NoAnswer::unreachable(socket, failure.to_string()),
     }
 }
 
-fn not_permitted(socket: &Path, body: &[u8]) -> Fault {
+fn not_permitted(socket: &Path, body: &[u8]) -> NoAnswer {
     let told = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.msg);
     let reason = told.unwrap_or_else(|_| "ask as root or as the daemon's own user".to_owned());
-    Fault::NotPermitted { socket: socket.to_owned(), reason: format!("not permitted: {reason}") }
+    NoAnswer::NotPermitted { socket: socket.to_owned(), reason: format!("not permitted: {reason}") }
 }
 
-fn refused(socket: &Path, error: &io::Error) -> Fault {
+fn refused(socket: &Path, error: &io::Error) -> NoAnswer {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => Fault::NotPermitted {
+        io::ErrorKind::PermissionDenied => NoAnswer::NotPermitted {
             socket: socket.to_owned(),
             reason: "not permitted to open it: ask as root, as the daemon's own user or as a \
                      member of the socket's group"
                 .to_owned(),
         },
-        io::ErrorKind::ConnectionRefused => Fault::unreachable(
+        io::ErrorKind::ConnectionRefused => NoAnswer::unreachable(
             socket,
             absent(socket, "no daemon listens there", " (it was killed, or is starting)."),
         ),
-        io::ErrorKind::NotFound => {
-            Fault::unreachable(socket, absent(socket, "no such socket", "; is seckilld running?"))
-        }
-        _ => Fault::unreachable(socket, error.to_string()),
+        io::ErrorKind::NotFound => NoAnswer::unreachable(
+            socket,
+            absent(socket, "no such socket", "; is seckilld running?"),
+        ),
+        _ => NoAnswer::unreachable(socket, error.to_string()),
     }
 }
 
@@ -111,10 +112,10 @@ pub(crate) struct Events {
 ///
 /// # Errors
 /// The daemon can't be reached, or this user may not look.
-pub(crate) async fn events(socket: &Path) -> Result<Events, Fault> {
+pub(crate) async fn events(socket: &Path) -> Result<Events, NoAnswer> {
     let subscribed = admin_client::events(socket, TIMEOUT, SILENCE_MAX).await;
     let subscribed = subscribed.map_err(|failure| match failure {
-        Failure::Late => Fault::unreachable(socket, LATE),
+        Failure::Late => NoAnswer::unreachable(socket, LATE),
         failure => fault(socket, failure),
     })?;
     match subscribed {
@@ -123,7 +124,7 @@ pub(crate) async fn events(socket: &Path) -> Result<Events, Fault> {
             Err(not_permitted(socket, &answer.body))
         }
         Subscribed::Refused(answer) => {
-            Err(Fault::unreachable(socket, format!("the daemon answers {}", answer.status)))
+            Err(NoAnswer::unreachable(socket, format!("the daemon answers {}", answer.status)))
         }
     }
 }
@@ -134,7 +135,7 @@ impl Events {
     ///
     /// # Errors
     /// The connection broke, or was silent for longer than the daemon ever is.
-    pub(crate) async fn next_raw(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub(crate) async fn next_raw(&mut self) -> Result<Option<Bytes>, NoAnswer> {
         let line = self.stream.next_raw().await;
         line.map_err(|failure| ended(&self.socket, failure))
     }
@@ -143,17 +144,19 @@ impl Events {
     ///
     /// # Errors
     /// As for [`Events::next_raw`], or the line is none of ours.
-    pub(crate) async fn next(&mut self) -> Result<Option<Line>, Fault> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Line>, NoAnswer> {
         let line = self.stream.next().await;
         line.map_err(|failure| ended(&self.socket, failure))
     }
 }
 
 /// Why a stream ended. Nothing was asked, so nothing of an answer can be lost.
-fn ended(socket: &Path, failure: Failure) -> Fault {
+fn ended(socket: &Path, failure: Failure) -> NoAnswer {
     match failure {
-        Failure::Late => Fault::unreachable(socket, "the daemon is silent (frozen, or overloaded)"),
-        Failure::Broken(why) => Fault::unreachable(socket, format!("cut off: {why}")),
+        Failure::Late => {
+            NoAnswer::unreachable(socket, "the daemon is silent (frozen, or overloaded)")
+        }
+        Failure::Broken(why) => NoAnswer::unreachable(socket, format!("cut off: {why}")),
         failure => fault(socket, failure),
     }
 }

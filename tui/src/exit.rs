@@ -67,7 +67,7 @@ impl Exit {
 
 /// Why there is no answer to print.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum NoAnswer {
     /// Nothing is at any of the default places.
     #[error(
         "found no admin socket at {}{}",
@@ -167,7 +167,7 @@ impl Exit {
     }
 }
 
-impl Fault {
+impl NoAnswer {
     /// A refusal with nothing more to it.
     pub(crate) fn refused(code: &str, sentence: impl Into<String>, exit: Exit) -> Self {
         let (sentence, code) = (sentence.into(), code.to_owned());

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use args::{Args, Status, Verb};
-use exit::{Exit, Fault, error_json};
+use exit::{Exit, NoAnswer, error_json};
 use place::{Screen, Surroundings, Whereabouts};
 use serde_json::Value;
 use words::printable_lines;
@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args) -> Result<Exit, Fault> {
+fn run(args: Args) -> Result<Exit, NoAnswer> {
     let out = &mut io::stdout();
     if let Some(Verb::Completions { shell }) = args.verb {
         return verbs::completions(shell, out);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixStream;
 
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::holders;
 
 /// What names a socket.
@@ -85,13 +85,13 @@ impl Surroundings {
 pub(crate) async fn socket(
     given: Option<PathBuf>,
     surroundings: &Surroundings,
-) -> Result<PathBuf, Fault> {
+) -> Result<PathBuf, NoAnswer> {
     let given = given.map(|path| (OPTION, path));
     let named = || Some((VARIABLE, PathBuf::from(surroundings.named.clone()?)));
     if let Some((by, named)) = given.or_else(named) {
         return match named.to_str().and_then(protocol::flaw) {
             None => Ok(named),
-            Some(flaw) => Err(Fault::Misspelt { by, named, flaw }),
+            Some(flaw) => Err(NoAnswer::Misspelt { by, named, flaw }),
         };
     }
     let places = surroundings.places();
@@ -103,10 +103,10 @@ pub(crate) async fn socket(
     match found.len() {
         0 => {
             let holders = holders::told(&places);
-            Err(Fault::NotFound { places, holders })
+            Err(NoAnswer::NotFound { places, holders })
         }
         1 => Ok(found.swap_remove(0)),
-        _ => Err(Fault::Several(found)),
+        _ => Err(NoAnswer::Several(found)),
     }
 }
 
@@ -120,7 +120,7 @@ pub(crate) struct Whereabouts {
 
 impl Whereabouts {
     /// The socket to talk to, as it is found now.
-    pub(crate) async fn socket(&self) -> Result<PathBuf, Fault> {
+    pub(crate) async fn socket(&self) -> Result<PathBuf, NoAnswer> {
         socket(self.given.clone(), &self.surroundings).await
     }
 
@@ -162,7 +162,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::{Surroundings, socket};
-    use crate::exit::{Exit, Fault};
+    use crate::exit::{Exit, NoAnswer};
 
     fn surroundings(root: &Path) -> Surroundings {
         Surroundings {
@@ -233,7 +233,7 @@ mod tests {
         drop(dead);
         let fault = socket(None, &surroundings(root.path())).await.unwrap_err();
         assert_eq!(fault.exit(), Exit::Usage);
-        let Fault::Several(found) = &fault else { panic!("{fault}") };
+        let NoAnswer::Several(found) = &fault else { panic!("{fault}") };
         assert_eq!(found, &[first, second]);
         assert!(third.exists());
     }

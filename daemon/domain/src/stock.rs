@@ -9,20 +9,20 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(seckill_loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Units of one product on this gateway's desk.
+/// Units of one product at this gateway.
 #[derive(Debug, Default)]
-pub struct DeskStock(AtomicU64);
+pub struct GatewayStock(AtomicU64);
 
 /// The two figures at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeskFigures {
+pub struct StockFigures {
     /// Units in the database, by its last word.
     pub stock: u32,
     /// Units of this gateway's accepted and undecided orders.
     pub held: u32,
 }
 
-impl DeskFigures {
+impl StockFigures {
     /// Units that may still be promised.
     #[must_use]
     pub const fn free(self) -> u32 {
@@ -39,40 +39,40 @@ impl DeskFigures {
     }
 }
 
-impl DeskStock {
+impl GatewayStock {
     /// The figures now.
     #[must_use]
-    pub fn figures(&self) -> DeskFigures {
-        DeskFigures::unpack(self.0.load(Ordering::Acquire))
+    pub fn figures(&self) -> StockFigures {
+        StockFigures::unpack(self.0.load(Ordering::Acquire))
     }
 
     /// Holds one unit if one is free.
-    pub fn reserve(&self) -> bool {
-        self.change(|now| (0 < now.free()).then(|| DeskFigures { held: now.held + 1, ..now }))
+    pub fn hold_if_free(&self) -> bool {
+        self.change(|now| (0 < now.free()).then(|| StockFigures { held: now.held + 1, ..now }))
     }
 
-    /// Holds units for orders that were accepted before this desk knew its stock (found in the
+    /// Holds units for orders that were accepted before this gateway knew its stock (found in the
     /// queue or among the unconfirmed at start), free or not.
-    pub fn hold(&self, units: u32) {
-        self.change(|now| Some(DeskFigures { held: now.held.saturating_add(units), ..now }));
+    pub fn hold_anyway(&self, units: u32) {
+        self.change(|now| Some(StockFigures { held: now.held.saturating_add(units), ..now }));
     }
 
     /// Gives back the unit of an order that definitely never came to be.
-    pub fn release(&self) {
-        self.change(|now| Some(DeskFigures { held: now.held.saturating_sub(1), ..now }));
+    pub fn give_back(&self) {
+        self.change(|now| Some(StockFigures { held: now.held.saturating_sub(1), ..now }));
     }
 
     /// Takes over what the database has, and ends the hold of `settled` orders that it has decided.
     /// In one step: a unit sold leaves `stock` and `held` together, so it is never free in between.
     pub fn refresh(&self, stock: u64, settled: u32) {
         let stock = u32::try_from(stock).unwrap_or(u32::MAX);
-        self.change(|now| Some(DeskFigures { stock, held: now.held.saturating_sub(settled) }));
+        self.change(|now| Some(StockFigures { stock, held: now.held.saturating_sub(settled) }));
     }
 
-    fn change(&self, step: impl Fn(DeskFigures) -> Option<DeskFigures>) -> bool {
+    fn change(&self, step: impl Fn(StockFigures) -> Option<StockFigures>) -> bool {
         self.0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-                step(DeskFigures::unpack(word)).map(DeskFigures::pack)
+                step(StockFigures::unpack(word)).map(StockFigures::pack)
             })
             .is_ok()
     }
@@ -84,48 +84,48 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{DeskFigures, DeskStock};
+    use super::{GatewayStock, StockFigures};
 
     #[test]
-    fn many_threads_reserve_exactly_what_is_there() {
-        let desk = DeskStock::default();
-        desk.refresh(1_000, 0);
+    fn many_threads_hold_exactly_what_is_there() {
+        let gateway = GatewayStock::default();
+        gateway.refresh(1_000, 0);
         let got = AtomicU32::new(0);
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        got.fetch_add(u32::from(desk.reserve()), Ordering::Relaxed);
+                        got.fetch_add(u32::from(gateway.hold_if_free()), Ordering::Relaxed);
                     }
                 });
             }
         });
         assert_eq!(got.into_inner(), 1_000);
-        assert_eq!(desk.figures(), DeskFigures { stock: 1_000, held: 1_000 });
+        assert_eq!(gateway.figures(), StockFigures { stock: 1_000, held: 1_000 });
     }
 
     #[test]
     fn a_sold_unit_is_never_free_in_between() {
-        let desk = DeskStock::default();
-        desk.refresh(2, 0);
-        assert!(desk.reserve());
-        desk.refresh(1, 1);
-        assert_eq!(desk.figures(), DeskFigures { stock: 1, held: 0 });
-        assert!(desk.reserve());
-        assert!(!desk.reserve());
-        desk.release();
-        assert!(desk.reserve());
+        let gateway = GatewayStock::default();
+        gateway.refresh(2, 0);
+        assert!(gateway.hold_if_free());
+        gateway.refresh(1, 1);
+        assert_eq!(gateway.figures(), StockFigures { stock: 1, held: 0 });
+        assert!(gateway.hold_if_free());
+        assert!(!gateway.hold_if_free());
+        gateway.give_back();
+        assert!(gateway.hold_if_free());
     }
 
     #[test]
     fn holds_beyond_the_stock_leave_nothing_free() {
-        let desk = DeskStock::default();
-        desk.hold(5);
-        desk.refresh(3, 0);
-        assert_eq!(desk.figures().free(), 0);
-        assert!(!desk.reserve());
-        desk.refresh(3, 4);
-        assert_eq!(desk.figures().free(), 2);
+        let gateway = GatewayStock::default();
+        gateway.hold_anyway(5);
+        gateway.refresh(3, 0);
+        assert_eq!(gateway.figures().free(), 0);
+        assert!(!gateway.hold_if_free());
+        gateway.refresh(3, 4);
+        assert_eq!(gateway.figures().free(), 2);
     }
 
     #[derive(Debug, Clone)]
@@ -137,8 +137,8 @@ mod tests {
     }
 
     proptest! {
-        // A database beside the desk: whatever the order of events, the desk never admits more than
-        // the database can still place.
+        // A database beside the gateway: whatever the order of events, the gateway never admits
+        // more than the database can still place.
         #[test]
         fn never_admits_more_than_the_database_has(
             steps in proptest::collection::vec(
@@ -151,24 +151,24 @@ mod tests {
                 0..200,
             )
         ) {
-            let desk = DeskStock::default();
+            let gateway = GatewayStock::default();
             let mut stock = 10_u64;
             let mut undecided = 0_u64;
-            desk.refresh(stock, 0);
+            gateway.refresh(stock, 0);
             for step in steps {
                 match step {
-                    Step::Reserve if desk.reserve() => undecided += 1,
-                    Step::Fail if 0 < undecided => { desk.release(); undecided -= 1; }
+                    Step::Reserve if gateway.hold_if_free() => undecided += 1,
+                    Step::Fail if 0 < undecided => { gateway.give_back(); undecided -= 1; }
                     Step::Place if 0 < undecided => {
                         stock -= 1;
                         undecided -= 1;
-                        desk.refresh(stock, 1);
+                        gateway.refresh(stock, 1);
                     }
-                    Step::Refuse if 0 < undecided => { undecided -= 1; desk.refresh(stock, 1); }
+                    Step::Refuse if 0 < undecided => { undecided -= 1; gateway.refresh(stock, 1); }
                     _ => {}
                 }
                 prop_assert!(undecided <= stock);
-                prop_assert_eq!(u64::from(desk.figures().free()), stock - undecided);
+                prop_assert_eq!(u64::from(gateway.figures().free()), stock - undecided);
             }
         }
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use domain::ports::{
-    Account, BoxFuture, Broker, BrokerWay, Cause, Consuming, Ended, Knowledge, LagReader, Pending,
-    Placer, Producer, Queue, QueueHealth, ReadError, Tried,
+    Account, BoxFuture, Broker, BrokerWay, Cause, Consuming, Decider, Ended, Knowledge, LagReader,
+    Pending, Producer, Queue, QueueHealth, ReadError, Tried,
 };
 use tokio::sync::watch;
 
@@ -33,9 +33,9 @@ impl Queue for RocketmqQueue {
     }
 
     /// Consumes as soon as broker and topic are there.
-    fn start_consumer(&self, placer: Arc<dyn Placer>, consuming: Consuming) {
+    fn start_consumer(&self, decider: Arc<dyn Decider>, consuming: Consuming) {
         let mut wants = self.shared.wants();
-        wants.placer = Some(placer);
+        wants.decider = Some(decider);
         wants.consuming = consuming;
         self.shared.wake.notify_one();
     }
@@ -101,7 +101,7 @@ impl Broker for RocketmqQueue {
 
     fn try_account<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Tried> {
         Box::pin(async move {
-            let consumes = match self.shared.wants().placer {
+            let consumes = match self.shared.wants().decider {
                 Some(_) => probe::Consumes::Yes,
                 None => probe::Consumes::No,
             };

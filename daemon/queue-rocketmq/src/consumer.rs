@@ -1,8 +1,8 @@
-//! Consumes orders: hands each batch to the placer on the client's threads, and acknowledges it
-//! after the placer's commit. Holds a batch that can't be decided now (a store that fails, a pause)
-//! instead of giving it back. Given back, its messages would come again after 10 s, 30 s, 1 min …
-//! by way of the retry topic, out of the lag's sight until then, and at last end in the broker's
-//! dead letters.
+//! Consumes orders: hands each batch to the decider on the client's threads, and acknowledges it
+//! after the decider's commit. Holds a batch that can't be decided now (a store that fails, a
+//! pause) instead of giving it back. Given back, its messages would come again after 10 s, 30 s,
+//! 1 min … by way of the retry topic, out of the lag's sight until then, and at last end in the
+//! broker's dead letters.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +24,7 @@ use tokio::task::AbortHandle;
 use super::client::Clients;
 use super::delivery::delivery;
 use super::offsets::{Handled, Run};
-use super::{Consuming, Delivery, Placer};
+use super::{Consuming, Decider, Delivery};
 
 /// Waits between two tries at a failing store.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(100);
@@ -54,14 +54,14 @@ impl RunningConsumer {
     /// Starts one.
     pub(super) async fn start(
         clients: &Clients,
-        placer: Arc<dyn Placer>,
+        decider: Arc<dyn Decider>,
         consuming: Consuming,
     ) -> ClientResult<Self> {
         let gate = Arc::new(Gate::default());
         gate.set(consuming);
         let placed = Arc::new(Notify::new());
         let listener = Listener {
-            placer,
+            decider,
             gate: gate.clone(),
             placed: placed.clone(),
             streak: Streak::default(),
@@ -162,7 +162,7 @@ impl Drop for RunningConsumer {
 }
 
 struct Listener {
-    placer: Arc<dyn Placer>,
+    decider: Arc<dyn Decider>,
     gate: Arc<Gate>,
     placed: Arc<Notify>,
     /// Batches that couldn't be decided; every thread tries its own again and again.
@@ -196,9 +196,9 @@ impl MessageListenerConcurrently for Listener {
         _context: &ConsumeConcurrentlyContext,
     ) -> ClientResult<ConsumeConcurrentlyStatus> {
         // A batch is acknowledged or given back whole (the listener can't set an acknowledge
-        // index), which is why the placer gives every message a durable outcome of its own.
+        // index), which is why the decider gives every message a durable outcome of its own.
         let deliveries: Vec<Delivery> = messages.iter().map(|message| delivery(message)).collect();
-        let passed = self.gate.through(|| place(&*self.placer, &deliveries, &self.streak));
+        let passed = self.gate.through(|| decide(&*self.decider, &deliveries, &self.streak));
         if passed != Passed::Held {
             // Before the acknowledgement, so that nobody takes our progress for another's.
             self.progress.note(messages);
@@ -217,8 +217,8 @@ impl MessageListenerConcurrently for Listener {
 }
 
 /// One try.
-fn place(placer: &dyn Placer, deliveries: &[Delivery], streak: &Streak) -> Tried {
-    match catch_unwind(AssertUnwindSafe(|| placer.place(deliveries.to_vec()))) {
+fn decide(decider: &dyn Decider, deliveries: &[Delivery], streak: &Streak) -> Tried {
+    match catch_unwind(AssertUnwindSafe(|| decider.decide(deliveries.to_vec()))) {
         Ok(Ok(())) => {
             if streak.succeeded() == InRun::First {
                 tracing::info!(target: "seckilld::queue", "orders can be placed again");
@@ -277,7 +277,7 @@ enum Passed {
     Held,
 }
 
-/// Lets batches through to the placer, or holds them.
+/// Lets batches through to the decider, or holds them.
 #[derive(Default)]
 struct Gate {
     state: Mutex<GateState>,

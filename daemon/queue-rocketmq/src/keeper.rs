@@ -281,7 +281,7 @@ impl LinkKeeper {
 
     async fn look(&mut self) -> Result<Found, Obstacle> {
         let requests = self.requests().await?;
-        let consumes = match self.shared.wants().placer {
+        let consumes = match self.shared.wants().decider {
             Some(_) => Consumes::Yes,
             None => Consumes::No,
         };
@@ -360,11 +360,11 @@ impl LinkKeeper {
     /// s, and takes up to 20 s more.
     async fn mend_consumer(&mut self, found: &Found) -> Result<(), Obstacle> {
         let mut consumer = self.shared.consumer.lock().await;
-        let (placer, consuming) = {
+        let (decider, consuming) = {
             let wants = self.shared.wants();
-            (wants.placer.clone(), wants.consuming)
+            (wants.decider.clone(), wants.consuming)
         };
-        let Some(placer) = placer else { return Ok(()) };
+        let Some(decider) = decider else { return Ok(()) };
         let mut anew = self.shared.take_anew();
         // Where the offset can't be set back, or another consumer sets it forward, no consumer is
         // made each second for it.
@@ -390,7 +390,8 @@ impl LinkKeeper {
             self.set_back_at = Some(Instant::now());
             self.set_back(&anew).await;
         }
-        let fresh = Box::pin(RunningConsumer::start(&self.shared.clients, placer, consuming)).await;
+        let fresh =
+            Box::pin(RunningConsumer::start(&self.shared.clients, decider, consuming)).await;
         *consumer = Some(fresh.map_err(|error| other(&error))?);
         self.stale.consumer = false;
         drop(consumer);

@@ -246,7 +246,7 @@ impl RocketmqLag {
         own: &HashSet<String>,
         readings: &[(String, Broker, QueueReading)],
     ) -> Result<(), RequestError> {
-        if self.shared.wants().placer.is_none() {
+        if self.shared.wants().decider.is_none() {
             return Ok(());
         }
         if let Some(left) = self.left.read().await? {

@@ -75,7 +75,7 @@ use tokio_util::sync::CancellationToken;
 pub use delivery::{BODY_BYTES_MAX, inflated};
 use domain::ports::notebook::Notes;
 use domain::ports::{
-    Blame, BoxFuture, Cause, Consuming, Credentials, Delivery, Lag, LagReader, Outgoing, Placer,
+    Blame, BoxFuture, Cause, Consuming, Credentials, Decider, Delivery, Lag, LagReader, Outgoing,
     Producer, Published, QueueLag,
 };
 pub use examine::{Examination, examine};
@@ -135,7 +135,7 @@ struct Shared {
 /// What was asked for.
 struct Wants {
     producer: bool,
-    placer: Option<Arc<dyn Placer>>,
+    decider: Option<Arc<dyn Decider>>,
     consuming: Consuming,
 }
 
@@ -154,7 +154,7 @@ impl RocketmqQueue {
             consumer: tokio::sync::Mutex::new(None),
             wants: Mutex::new(Wants {
                 producer: false,
-                placer: None,
+                decider: None,
                 consuming: Consuming::Running,
             }),
             shut: access::ShutBoard::default(),
@@ -186,7 +186,7 @@ impl RocketmqQueue {
 
     /// Waits for a consumer that is just being started or replaced, too.
     async fn end_consumer(&self) {
-        self.shared.wants().placer = None;
+        self.shared.wants().decider = None;
         let consumer = self.shared.consumer.lock().await.take();
         self.shared.health.consumer(Running::No);
         if let Some(consumer) = consumer {

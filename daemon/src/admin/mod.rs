@@ -122,7 +122,7 @@ pub enum ReloadError {
     /// Nothing is changed; the refusal names every fault, or every key that takes a restart.
     Refused(Refusal),
     /// It couldn't be written down.
-    Desk(CommandError),
+    AdminShared(CommandError),
 }
 
 impl From<Refusal> for ReloadError {
@@ -133,7 +133,7 @@ impl From<Refusal> for ReloadError {
 
 impl From<CommandError> for ReloadError {
     fn from(error: CommandError) -> Self {
-        Self::Desk(error)
+        Self::AdminShared(error)
     }
 }
 
@@ -197,7 +197,7 @@ pub struct Parts {
 pub type TellTrouble = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
 /// What all requests share.
-struct Desk {
+struct AdminShared {
     parts: Parts,
     observatory: Arc<Observatory>,
     /// One switch is changed at a time, so that what is in effect is what was stored last.
@@ -229,7 +229,7 @@ pub async fn serve(
         tokio::spawn(async move { observatory.run(cancel).await })
     };
     let switching = tokio::sync::Mutex::default();
-    let desk = Arc::new(Desk { parts, observatory, switching, cancel: cancel.clone() });
+    let desk = Arc::new(AdminShared { parts, observatory, switching, cancel: cancel.clone() });
     let service = move || warp::service(routes::routes(Arc::clone(&desk)));
     let gate = Box::new(routes::wants_body);
     let served = edge::serve(listener, service, gate, LIMITS, counters, cancel).await;

@@ -16,7 +16,7 @@ use protocol::{
 
 use super::history::Told;
 use super::views::{nothing, read};
-use super::{Desk, Reached, UndecidedOrder};
+use super::{AdminShared, Reached, UndecidedOrder};
 use crate::config::Role;
 
 /// Undecided orders of a gateway that are looked for in the database, to leave out what has moved
@@ -37,7 +37,7 @@ const WAITING_MARK: char = 'w';
 /// # Errors
 /// The database can't be read, or `after` is no cursor.
 pub(super) async fn page(
-    desk: &Desk,
+    desk: &AdminShared,
     filter: OrderFilter,
     after: Option<&str>,
     limit: usize,
@@ -48,14 +48,14 @@ pub(super) async fn page(
     let mut page = OrdersPage { orders: Vec::new(), next: None, unlisted: Vec::new() };
     if is_first || begun.is_some() {
         waiting.orders.retain(|order| fits(order, &filter));
-        let place = begun.map(Place::read).transpose()?;
+        let place = begun.map(ListPosition::read).transpose()?;
         let rest = waiting
             .orders
             .iter()
             .filter(|order| place.as_ref().is_none_or(|place| place.is_before(order)));
         let rest: Vec<&UndecidedOrder> = rest.take(limit).collect();
         if let Some(last) = rest.last().filter(|_| rest.len() == limit) {
-            page.next = Some(Place::of(last).write());
+            page.next = Some(ListPosition::of(last).write());
         }
         page.orders = rest.into_iter().map(view).collect();
     }
@@ -77,7 +77,7 @@ pub(super) async fn page(
 ///
 /// # Errors
 /// There is none, or there are several; or the database can't be read.
-pub(super) async fn find(desk: &Desk, typed: &str) -> Result<Told, Refusal> {
+pub(super) async fn find(desk: &AdminShared, typed: &str) -> Result<Told, Refusal> {
     let Some(id) = IdPrefix::read(typed) else {
         return Err(nothing(format!("{typed:?} is no order's id, nor the beginning of one")));
     };
@@ -107,7 +107,10 @@ pub(super) async fn find(desk: &Desk, typed: &str) -> Result<Told, Refusal> {
     }
 }
 
-async fn stored_candidates(desk: &Desk, filter: &OrderFilter) -> Result<Vec<OrderView>, Refusal> {
+async fn stored_candidates(
+    desk: &AdminShared,
+    filter: &OrderFilter,
+) -> Result<Vec<OrderView>, Refusal> {
     let (mut found, mut after) = (Vec::<OrderView>::new(), None::<String>);
     for _ in 0..PAGES_MAX {
         let listed = desk.parts.lists.orders(filter.clone(), after.as_deref(), CANDIDATES_MAX);
@@ -134,7 +137,7 @@ fn ambiguous(typed: &str, mut candidates: Vec<OrderView>) -> Refusal {
 }
 
 /// The refusal for an id that is known nowhere here; it says where the order might be all the same.
-async fn unknown(desk: &Desk, typed: &str) -> Refusal {
+async fn unknown(desk: &AdminShared, typed: &str) -> Refusal {
     let none = format!("no order {typed:?} is known here");
     let waiting = match Waiting::look(desk).await {
         Ok(waiting) => waiting,
@@ -162,7 +165,7 @@ impl Waiting {
     /// The book is looked at first: an order that has left it by then is decided, and found in the
     /// database after that. The lag is read in between, so that what it counts and the book has is
     /// taken for waiting unless it was decided before the reading.
-    async fn look(desk: &Desk) -> Result<Self, Refusal> {
+    async fn look(desk: &AdminShared) -> Result<Self, Refusal> {
         let Some(outside) = desk.parts.owners.waiting_outside() else {
             return Ok(Self { orders: Vec::new(), beyond: None });
         };
@@ -171,14 +174,14 @@ impl Waiting {
         let ids = orders.iter().take(LOOKED_FOR_MAX).map(|order| order.order_id.clone()).collect();
         let standing = read(desk.parts.lists.standing_among(ids).await)?;
         orders.retain(|order| !standing.contains(&order.order_id));
-        orders.sort_by(|a, b| Place::of(a).cmp(&Place::of(b)));
+        orders.sort_by(|a, b| ListPosition::of(a).cmp(&ListPosition::of(b)));
         let here = orders.iter().filter(|order| order.reached == Reached::Queued).count() as u64;
         let beyond = Some(outside.map(|messages| messages.saturating_sub(here)));
         Ok(Self { orders, beyond })
     }
 
     /// What a list by this filter lacks.
-    fn unlisted(&self, desk: &Desk, filter: &OrderFilter) -> Vec<Unlisted> {
+    fn unlisted(&self, desk: &AdminShared, filter: &OrderFilter) -> Vec<Unlisted> {
         let Some(beyond) = &self.beyond else { return Vec::new() };
         let has = |role| desk.parts.roles.contains(&role);
         let asks_for = |state| filter.state.is_none_or(|wanted| wanted == state);
@@ -232,12 +235,12 @@ fn beyond_broker(beyond: &Result<u64, Cause>) -> Option<Unlisted> {
 
 /// Where an undecided order stands in the list: the newest first, ids where times are the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct ListPosition {
     accepted_at: Reverse<i64>,
     order_id: String,
 }
 
-impl Place {
+impl ListPosition {
     fn of(order: &UndecidedOrder) -> Self {
         Self { accepted_at: Reverse(order.accepted_at.0), order_id: order.order_id.clone() }
     }
@@ -257,7 +260,7 @@ impl Place {
     }
 }
 
-async fn undecided(desk: &Desk) -> Result<Vec<UndecidedOrder>, Refusal> {
+async fn undecided(desk: &AdminShared) -> Result<Vec<UndecidedOrder>, Refusal> {
     let looked = desk.parts.owners.undecided().await;
     looked.map_err(|cause| {
         let msg = format!("the gateway's undecided orders couldn't be looked through: {cause}");
@@ -318,7 +321,7 @@ fn detail(order: &UndecidedOrder) -> Told {
 }
 
 /// A gateway alone asks the order node of one buyer, as `query.do` does, and puts in what it tells.
-async fn ask_order_node(desk: &Desk, filter: &OrderFilter, page: &mut OrdersPage) {
+async fn ask_order_node(desk: &AdminShared, filter: &OrderFilter, page: &mut OrdersPage) {
     let is_lacking = |unlisted: &Unlisted| unlisted.place == UnlistedPlace::OrderNode;
     let Some(phone) = filter.phone.as_ref().filter(|_| page.unlisted.iter().any(is_lacking)) else {
         return;

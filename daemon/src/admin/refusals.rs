@@ -31,7 +31,7 @@ pub(super) fn of_command(error: CommandError) -> Refusal {
 pub(super) fn of_reload(error: ReloadError) -> Refusal {
     match error {
         ReloadError::Refused(refusal) => refusal,
-        ReloadError::Desk(error) => of_command(error),
+        ReloadError::AdminShared(error) => of_command(error),
     }
 }
 
@@ -39,8 +39,8 @@ impl fmt::Display for ReloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::Desk(CommandError::Refused(refusal)) => of_rule(refusal.clone()).fmt(f),
-            Self::Desk(CommandError::Store(error)) => error.fmt(f),
+            Self::AdminShared(CommandError::Refused(refusal)) => of_rule(refusal.clone()).fmt(f),
+            Self::AdminShared(CommandError::Store(error)) => error.fmt(f),
         }
     }
 }

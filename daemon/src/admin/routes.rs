@@ -16,7 +16,7 @@ use warp::reply::Response;
 
 use super::access::Caller;
 use super::endpoints::{self, Found, Kind};
-use super::{Desk, commands, events, views};
+use super::{AdminShared, commands, events, views};
 
 /// How long a request other than for events may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ const _: () = assert!(ANSWERED_WITHIN.as_millis() <= REQUEST_TIMEOUT.as_millis()
 
 /// All endpoints, behind the guard.
 pub(super) fn routes(
-    desk: Arc<Desk>,
+    desk: Arc<AdminShared>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
     let answered = anywhere(move |call: Call| {
         let desk = Arc::clone(&desk);
@@ -56,7 +56,7 @@ pub(super) fn wants_body(head: &Parts) -> bool {
     !is_browsers(&head.headers) && matches!(found(), Found::Endpoint(..))
 }
 
-async fn answer(desk: Arc<Desk>, call: Call) -> Result<Response, Refusal> {
+async fn answer(desk: Arc<AdminShared>, call: Call) -> Result<Response, Refusal> {
     let caller = desk.parts.access.caller(call.peer).await;
     let caller = caller.ok_or_else(|| {
         Refusal::new(RefusalCode::NotPermitted, "only processes of this machine may ask")

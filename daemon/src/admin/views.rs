@@ -19,13 +19,13 @@ use super::endpoints::{ViewName, listed};
 use super::history::Told;
 use super::query::{Query, bad};
 use super::routes::too_slow;
-use super::{Desk, orders, refusals};
+use super::{AdminShared, orders, refusals};
 use crate::config::Role;
 use crate::request::PhonePattern;
 
 /// Answers a `GET`.
 pub(super) async fn view(
-    desk: &Desk,
+    desk: &AdminShared,
     call: &Call,
     caller: &Caller,
     name: ViewName,
@@ -93,7 +93,7 @@ pub(super) fn no_cursor() -> Refusal {
     bad("after is none of the values that `next` gave")
 }
 
-async fn snapshot(desk: &Desk) -> Result<Snapshot, Refusal> {
+async fn snapshot(desk: &AdminShared) -> Result<Snapshot, Refusal> {
     desk.observatory.snapshot().await.map_err(|_| too_slow())
 }
 
@@ -104,7 +104,7 @@ fn health(snapshot: &Snapshot) -> Response {
     edge::write(status, &Health { healthy, phase, degraded })
 }
 
-async fn orders(desk: &Desk, query: &Query) -> Result<Response, Refusal> {
+async fn orders(desk: &AdminShared, query: &Query) -> Result<Response, Refusal> {
     let filter = OrderFilter {
         state: query.state()?,
         prod_id: query.get("prod").map(str::to_owned),
@@ -134,7 +134,7 @@ fn other_spellings(number: &str) -> Vec<String> {
 }
 
 /// The whole number that is meant. One that has the form that this profile takes is taken as it is.
-fn phone(desk: &Desk, typed: &str) -> Result<String, Refusal> {
+fn phone(desk: &AdminShared, typed: &str) -> Result<String, Refusal> {
     let page = desk.parts.config.load();
     let entry = page.keys.iter().find(|entry| entry.key == "gateway.phone_pattern");
     let pattern = entry.and_then(|entry| PhonePattern::new(entry.value.as_str()?).ok());
@@ -143,7 +143,7 @@ fn phone(desk: &Desk, typed: &str) -> Result<String, Refusal> {
 }
 
 async fn order(
-    desk: &Desk,
+    desk: &AdminShared,
     caller: &Caller,
     order_id: &str,
     query: &Query,
@@ -172,7 +172,11 @@ async fn order(
 
 /// Whoever is shown a whole number stands in the audit log before, durably: a line of the log may
 /// be dropped.
-async fn note_shown_phone(desk: &Desk, caller: &Caller, order_id: &str) -> Result<(), Refusal> {
+async fn note_shown_phone(
+    desk: &AdminShared,
+    caller: &Caller,
+    order_id: &str,
+) -> Result<(), Refusal> {
     let mut number = [0; 16];
     let unable = |error: getrandom::Error| Refusal::new(RefusalCode::Internal, error.to_string());
     getrandom::fill(&mut number).map_err(unable)?;
@@ -196,7 +200,7 @@ async fn note_shown_phone(desk: &Desk, caller: &Caller, order_id: &str) -> Resul
     Ok(())
 }
 
-async fn dead_letters(desk: &Desk, query: &Query) -> Result<Response, Refusal> {
+async fn dead_letters(desk: &AdminShared, query: &Query) -> Result<Response, Refusal> {
     if !desk.parts.roles.contains(&Role::Order) {
         let msg = "dead letters are the order role's: ask the order node's admin socket";
         return Err(Refusal::new(RefusalCode::WrongRole, msg));

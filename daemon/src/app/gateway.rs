@@ -22,11 +22,11 @@ use super::queue::QueueParts;
 use crate::config::{Config, PUBLISH_WAITING_MOST, Role, Tunables};
 use crate::gateway::book::Book;
 use crate::gateway::charge::ChargeDesk;
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::gateway::order_node::OrderNode;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::refresh::{Heard, Refresh, Sync, contained};
-use crate::gateway::routes::Desks;
+use crate::gateway::routes::GatewayEndpoints;
 use crate::gateway::tally::Tally;
 use crate::gateway::{opening, publisher};
 use crate::observe::status::{Condition, Part, Refuses, Status};
@@ -45,11 +45,11 @@ const CLAIMS_END_EVERY: Duration = Duration::from_millis(5);
 /// The running gateway role.
 pub(super) struct GatewayParts {
     /// What the routes hand requests to.
-    pub(super) desks: Desks,
-    /// Shelves and buyers.
+    pub(super) endpoints: GatewayEndpoints,
+    /// Entries and buyers.
     pub(super) book: Arc<Book>,
     /// Sends with an unknown result.
-    pub(super) doubts: Arc<Doubts>,
+    pub(super) unconfirmed: Arc<UnconfirmedOrders>,
     /// How the order side's decisions come.
     pub(super) following: Following,
     publisher: JoinHandle<()>,
@@ -92,7 +92,8 @@ impl GatewayParts {
         let (side, order_side) = deciding(orders, &settings.order_url, tunables);
         let every = tunables.gateway.refresh_ms.clone();
         let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every.clone());
-        let doubts = Arc::new(Doubts::new(Arc::clone(&book), Arc::new(store.clone())));
+        let unconfirmed = UnconfirmedOrders::new(Arc::clone(&book), Arc::new(store.clone()));
+        let unconfirmed = Arc::new(unconfirmed);
         let producer: Arc<dyn Producer> = Arc::new(InPlace::new(queue.producer(), store.clone()));
         // So that a reload can raise the limit. Room that isn't used costs nothing.
         let (claims, waiting) = mpsc::channel(PUBLISH_WAITING_MOST);
@@ -100,23 +101,22 @@ impl GatewayParts {
             Arc::clone(&book),
             claims,
             Arc::clone(&producer),
-            Arc::clone(&doubts),
+            Arc::clone(&unconfirmed),
             tunables.gateway.unconfirmed_max.clone(),
             refresh.state(),
         );
-        let charge =
-            Arc::new(charge.with_waiting_max(tunables.gateway.publish_waiting_max.clone()));
+        let charge = charge.with_waiting_max(tunables.gateway.publish_waiting_max.clone());
         let pulse = Arc::<Pulse>::default();
-        watch(status, &pulse, &refresh, &doubts);
+        watch(status, &pulse, &refresh, &unconfirmed);
         let publishing = publisher::run(
             waiting,
             Arc::clone(&producer),
-            Arc::clone(&doubts),
+            Arc::clone(&unconfirmed),
             tunables.gateway.publish_batch_max.clone(),
             pulse,
         );
         let (helpers, helpers_end) = (TaskTracker::new(), CancellationToken::new());
-        helpers.spawn(Arc::clone(&doubts).run(
+        helpers.spawn(Arc::clone(&unconfirmed).run(
             producer,
             tunables.gateway.publish_batch_max.clone(),
             tunables.gateway.republish_after_ms.clone(),
@@ -125,7 +125,8 @@ impl GatewayParts {
         let mut state = refresh.state();
         let following = Following { side, sync: state.clone(), heard: refresh.heard() };
         let waiting_orders = queue.undecided().await?;
-        let opening = Opening { refresh, doubts: Arc::clone(&doubts), waiting_orders, every };
+        let opening =
+            Opening { refresh, unconfirmed: Arc::clone(&unconfirmed), waiting_orders, every };
         helpers.spawn(opening.run(Arc::clone(&book), helpers_end.clone()));
         // The start goes on once the book is read, or once it is known why it can't be read.
         let _ = state.wait_for(|state| *state != Sync::Never(None)).await;
@@ -135,28 +136,28 @@ impl GatewayParts {
         let phones = PhonePattern::new(&settings.phone_pattern)
             .map_err(|fault| StartError::Io(std::io::Error::other(fault)))?;
         let clock = store.clone();
-        let desks = Desks {
-            charge,
+        let endpoints = GatewayEndpoints {
+            charge: Arc::new(charge),
             query: Arc::new(QueryDesk::new(Arc::clone(&book), order_side)),
             tally: Arc::new(Tally::new(store.meter_base())),
             phones: Arc::new(phones),
             now: Arc::new(move || clock.now()),
         };
         let publisher = tokio::spawn(publishing);
-        Ok(Self { desks, book, doubts, following, publisher, helpers, helpers_end })
+        Ok(Self { endpoints, book, unconfirmed, following, publisher, helpers, helpers_end })
     }
 
     /// What `query.do` answers with, where another process decides this gateway's orders.
     pub(super) fn query_elsewhere(&self, config: &Config) -> Option<Arc<QueryDesk>> {
-        (!config.roles.contains(&Role::Order)).then(|| Arc::clone(&self.desks.query))
+        (!config.roles.contains(&Role::Order)).then(|| Arc::clone(&self.endpoints.query))
     }
 
     /// Flushes the publisher, then ends the helpers. REST must have been stopped: the publisher
     /// ends when the last desk is gone. The confirmer ends after every claim, because it keeps what
     /// they leave behind.
     pub(super) async fn stop(self) {
-        let passage = self.desks.charge.passage();
-        drop(self.desks);
+        let passage = self.endpoints.charge.passage();
+        drop(self.endpoints);
         if self.publisher.await.is_err() {
             warn!("the publisher ended in disorder");
             // Its batches are being aborted, each at its own next step.
@@ -172,11 +173,16 @@ impl GatewayParts {
 
 /// Has the service manager's watchdog hear of it when one of the gateway's loops hangs. Waiting for
 /// an order node or a broker is no hanging: the loops rest meanwhile.
-fn watch(status: &Status, publisher: &Arc<Pulse>, refresh: &Refresh, doubts: &Doubts) {
+fn watch(
+    status: &Status,
+    publisher: &Arc<Pulse>,
+    refresh: &Refresh,
+    unconfirmed: &UnconfirmedOrders,
+) {
     let vitals = status.vitals();
     vitals.watch("publisher", Arc::clone(publisher));
     vitals.watch("follower", refresh.pulse());
-    vitals.watch("confirmer", doubts.pulse());
+    vitals.watch("confirmer", unconfirmed.pulse());
 }
 
 /// Where orders are decided, and how to ask there.
@@ -196,7 +202,7 @@ fn deciding(
 /// then is anybody admitted.
 struct Opening {
     refresh: Refresh,
-    doubts: Arc<Doubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
     waiting_orders: Vec<Pending>,
     every: Tunable,
 }
@@ -218,8 +224,8 @@ impl Opening {
     }
 
     async fn open(&mut self, book: &Book) -> Result<(), Cause> {
-        let Self { refresh, doubts, waiting_orders, .. } = self;
-        contained(opening::open(refresh, book, doubts, waiting_orders)).await
+        let Self { refresh, unconfirmed, waiting_orders, .. } = self;
+        contained(opening::open(refresh, book, unconfirmed, waiting_orders)).await
     }
 }
 

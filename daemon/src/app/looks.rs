@@ -21,7 +21,7 @@ use super::refused;
 use super::standstill::Standstill;
 use super::view::Shown;
 use crate::gateway::charge::ChargeDesk;
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::gateway::tally::Tally;
 use crate::observe::status::{Condition, Part, Record, Refuses, Status, Subject};
 use crate::tunable::Tunable;
@@ -42,7 +42,7 @@ pub(super) fn begin(shown: &Shown<'_>, watchers: &TaskTracker, cancel: &Cancella
     let answers = shown.gateway.map(|gateway| Answers::new(gateway, queue, limit(), status));
     let (queue, status) = (Arc::clone(queue), Arc::clone(status));
     watchers.spawn(watch(file, queue, answers, status, cancel.clone()));
-    let tally = shown.gateway.map(|gateway| Arc::clone(&gateway.desks.tally));
+    let tally = shown.gateway.map(|gateway| Arc::clone(&gateway.endpoints.tally));
     if let Some(standstill) = shown.gateway.and_then(|it| Standstill::of(it, shown.status)) {
         watchers.spawn(standstill.watch(Arc::clone(shown.status), cancel.clone()));
     }
@@ -146,7 +146,7 @@ pub(super) struct Answers {
     tally: Arc<Tally>,
     /// Not owned: the publisher ends when the last owner of the desk is gone.
     desk: Weak<ChargeDesk>,
-    doubts: Arc<Doubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
     unconfirmed_max: Tunable,
     last: Counts,
     /// Seconds with refusals since an order was accepted last.
@@ -173,9 +173,9 @@ impl Answers {
         Self {
             record: status.record(subject),
             sends: Arc::clone(&queue.records().sends),
-            tally: Arc::clone(&gateway.desks.tally),
-            desk: Arc::downgrade(&gateway.desks.charge),
-            doubts: Arc::clone(&gateway.doubts),
+            tally: Arc::clone(&gateway.endpoints.tally),
+            desk: Arc::downgrade(&gateway.endpoints.charge),
+            unconfirmed: Arc::clone(&gateway.unconfirmed),
             unconfirmed_max,
             last: Counts::default(),
             seconds: 0,
@@ -211,7 +211,7 @@ impl Answers {
         let (waiting, waiting_max) = self.desk.upgrade().map_or((0, 1), |desk| desk.waiting());
         let why = if by_fault {
             "20000, a fault of the program: the log has it"
-        } else if self.unconfirmed_max.count() <= self.doubts.count() {
+        } else if self.unconfirmed_max.count() <= self.unconfirmed.count() {
             "42002, as many sends are unconfirmed as may be (gateway.unconfirmed_max)"
         } else if waiting_max <= waiting {
             "42002, as many charges wait for the publisher as may (gateway.publish_waiting_max)"

@@ -112,14 +112,14 @@ impl Owners for Operations {
 /// Every undecided order of the book.
 fn undecided(book: &Book) -> Vec<UndecidedOrder> {
     let mut orders = Vec::new();
-    for shelf in book.shelves() {
-        let card = shelf.card();
-        for (user_phone, standing) in shelf.undecided() {
+    for entry in book.entries() {
+        let card = entry.card();
+        for (user_phone, standing) in entry.undecided() {
             let Some(order) = standing.undecided() else { continue };
             orders.push(UndecidedOrder {
                 order_id: order.id.to_string(),
                 user_phone,
-                prod_id: shelf.prod_id().to_owned(),
+                prod_id: entry.prod_id().to_owned(),
                 prod_name: card.name.clone(),
                 price: card.price,
                 accepted_at: order.accepted_at,

@@ -19,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 use super::{StartError, rocketmq};
 use crate::config::{Loaded, QueueKind, Role, Tunables};
 use crate::observe::status::{Condition, Part, Record, Refuses, Status, Subject};
-use crate::order::StorePlacer;
+use crate::order::StoreDecider;
 use crate::queue::embedded::{Consumption, EmbeddedQueue, Settings};
-use crate::queue::recorded::{RecordedPlacer, RecordedProducer};
+use crate::queue::recorded::{RecordedDecider, RecordedProducer};
 use crate::tunable::Tunable;
 
 /// The queue, with what is the same for every kind.
@@ -140,11 +140,11 @@ impl QueueParts {
     pub(super) fn start_consumer(&self, store: &Store, status: &Status) {
         status.vitals().watch("consumer", Arc::clone(&self.pulse));
         let placing = Arc::clone(&self.records.placing);
-        let placer = StorePlacer::new(Arc::new(store.clone()), Handle::current());
-        let placer = Arc::new(RecordedPlacer::new(placer, placing));
+        let decider = StoreDecider::new(Arc::new(store.clone()), Handle::current());
+        let decider = Arc::new(RecordedDecider::new(decider, placing));
         let consuming = if *self.paused.borrow() { Consuming::Paused } else { Consuming::Running };
         for queue in self.consumed() {
-            queue.start_consumer(Arc::clone(&placer) as _, consuming);
+            queue.start_consumer(Arc::clone(&decider) as _, consuming);
         }
     }
 

@@ -117,8 +117,8 @@ impl Serving {
         let mut serving = Self::nothing(cancel);
         let limits = &limits.live;
         if let (Some(listener), Some(gateway)) = (bound.gateway, gateway) {
-            let desks = gateway.desks.clone();
-            let routes = move || gateway::routes::routes(desks.clone());
+            let endpoints = gateway.endpoints.clone();
+            let routes = move || gateway::routes::routes(endpoints.clone());
             serving.answer("gateway", listener, routes, limits, status)?;
         }
         if let (Some(listener), Some(orders)) = (bound.order, orders) {

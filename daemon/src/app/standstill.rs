@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::gateway::{Following, GatewayParts, Side};
 use crate::gateway::book::Book;
 use crate::gateway::claim::Passage;
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::gateway::refresh::Sync;
 use crate::observe::status::{Part, Record, Refuses, Status, Subject};
 
@@ -27,7 +27,7 @@ pub(super) struct Standstill {
     record: Arc<Record>,
     following: Following,
     book: Arc<Book>,
-    doubts: Arc<Doubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
     passage: Arc<Passage>,
     wait: Wait,
 }
@@ -63,8 +63,8 @@ impl Standstill {
             record: status.record(subject),
             following: gateway.following.clone(),
             book: Arc::clone(&gateway.book),
-            doubts: Arc::clone(&gateway.doubts),
-            passage: gateway.desks.charge.passage(),
+            unconfirmed: Arc::clone(&gateway.unconfirmed),
+            passage: gateway.endpoints.charge.passage(),
             wait: Wait::default(),
         })
     }
@@ -99,9 +99,9 @@ impl Standstill {
     /// Orders of this gateway that are in the queue, and undecided as far as it has heard.
     fn waiting(&self) -> usize {
         let held = |units: u32| usize::try_from(units).unwrap_or(usize::MAX);
-        let shelves = self.book.shelves();
-        let held: usize = shelves.iter().map(|shelf| held(shelf.stock.figures().held)).sum();
-        held.saturating_sub(self.doubts.count() + self.passage.under_way())
+        let entries = self.book.entries();
+        let held: usize = entries.iter().map(|entry| held(entry.stock.figures().held)).sum();
+        held.saturating_sub(self.unconfirmed.count() + self.passage.under_way())
     }
 }
 

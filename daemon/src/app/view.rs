@@ -24,10 +24,10 @@ use super::serving::Serving;
 use super::switches::Switches;
 use crate::admin::StatusSource;
 use crate::config::{Loaded, QueueKind, Role, Tunables};
-use crate::gateway::book::{Book, Shelf};
+use crate::gateway::book::{Book, BookEntry};
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::claim::Passage;
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::gateway::tally::Tally;
 use crate::observe::metrics::{Figures, Source};
 use crate::observe::status::{Part, Record, Refuses, Status, Subject};
@@ -43,9 +43,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 const LOSING: &str = "nobody takes the log's lines, or they can't be written: what is beyond their \
                       room is dropped and counted, and the sale goes on";
 
-/// Undecided orders on these shelves that were accepted before `bound`, and when the oldest was.
-fn waiting_before(shelves: &[Arc<Shelf>], bound: EpochMs) -> (u64, Option<EpochMs>) {
-    shelves.iter().map(|shelf| shelf.waiting_since_before(bound)).fold(
+/// Undecided orders on these entries that were accepted before `bound`, and when the oldest was.
+fn waiting_before(entries: &[Arc<BookEntry>], bound: EpochMs) -> (u64, Option<EpochMs>) {
+    entries.iter().map(|entry| entry.waiting_since_before(bound)).fold(
         (0, None),
         |(sum, oldest), (count, at)| {
             let oldest = match (oldest, at) {
@@ -86,7 +86,7 @@ pub(super) struct View {
 /// What is shown of the gateway role.
 struct Gateway {
     book: Arc<Book>,
-    doubts: Arc<Doubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
     tally: Arc<Tally>,
     /// Not owned: the publisher ends when the last owner of the desk is gone.
     desk: Weak<ChargeDesk>,
@@ -123,10 +123,10 @@ impl View {
             log: Arc::clone(shown.log),
             gateway: shown.gateway.map(|gateway| Gateway {
                 book: Arc::clone(&gateway.book),
-                doubts: Arc::clone(&gateway.doubts),
-                tally: Arc::clone(&gateway.desks.tally),
-                desk: Arc::downgrade(&gateway.desks.charge),
-                passage: gateway.desks.charge.passage(),
+                unconfirmed: Arc::clone(&gateway.unconfirmed),
+                tally: Arc::clone(&gateway.endpoints.tally),
+                desk: Arc::downgrade(&gateway.endpoints.charge),
+                passage: gateway.endpoints.charge.passage(),
             }),
             edges: shown.rest.counters(),
             order_tally: shown.rest.order_tally(),
@@ -213,9 +213,9 @@ impl View {
     fn held(&self, prod_id: &str) -> Option<u64> {
         // A gateway without the order role may be one of several.
         let gateway = self.gateway.as_ref().filter(|_| self.has(Role::Order))?;
-        let shelf = gateway.book.shelf(prod_id)?;
+        let entry = gateway.book.entry(prod_id)?;
         let known = self.queue.knowledge() == Knowledge::Whole || self.status.was_drained();
-        known.then(|| u64::from(shelf.stock.figures().held))
+        known.then(|| u64::from(entry.stock.figures().held))
     }
 
     async fn overdue(&self, now: EpochMs) -> Option<OverdueView> {
@@ -223,9 +223,9 @@ impl View {
         let bound_ms = self.overdue_after_ms.get();
         let count = || async {
             let bound = EpochMs(now.0.saturating_sub(i64::try_from(bound_ms).unwrap_or(i64::MAX)));
-            let shelves = gateway.book.shelves();
+            let entries = gateway.book.entries();
             // Every buyer is looked at: on a thread that serves requests, some would wait for that.
-            let counted = background::run(move || waiting_before(&shelves, bound));
+            let counted = background::run(move || waiting_before(&entries, bound));
             let (count, oldest_at) = counted.await.unwrap_or_default();
             OverdueView { count, bound_ms, oldest_at }
         };
@@ -247,7 +247,7 @@ impl View {
         if self.log.is_losing() {
             condition.warnings.push(LOSING.to_owned());
         }
-        let unconfirmed = self.gateway.as_ref().map(|gateway| gateway.doubts.count());
+        let unconfirmed = self.gateway.as_ref().map(|gateway| gateway.unconfirmed.count());
         let lag = self.status.lag();
         let name = |role: &Role| match role {
             Role::Gateway => "gateway".to_owned(),

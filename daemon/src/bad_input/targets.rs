@@ -143,9 +143,9 @@ fn message(input: &[u8]) {
             origin: "msgid:1".to_owned(),
             redeliveries: 0,
         };
-        let ended = ready(store.place(vec![delivery()])).unwrap();
+        let ended = ready(store.decide(vec![delivery()])).unwrap();
         assert_eq!(ended.decided() + ended.dead_lettered, 1, "{ended:?}");
-        let again = ready(store.place(vec![delivery()])).unwrap();
+        let again = ready(store.decide(vec![delivery()])).unwrap();
         assert_eq!(again.decided() + again.dead_lettered, 0, "{again:?}");
         let operator = Operator::of(store);
         for letter in operator.letters() {
@@ -153,7 +153,7 @@ fn message(input: &[u8]) {
             operator.discard(letter);
         }
         let backoff = Backoff { first_ms: 1, max_ms: 1 };
-        ready(store.place_from_queue(10, 1, backoff)).unwrap();
+        ready(store.decide_from_queue(10, 1, backoff)).unwrap();
         assert_eq!(ready(store.undecided()).unwrap(), []);
     });
 }

@@ -7,7 +7,7 @@ use figment::Figment;
 use figment::value::{Dict, Value};
 
 use super::Config;
-use super::faults::{Fault, Source};
+use super::faults::{ConfigFault, Source};
 use super::layers::Layer;
 use super::shape::{self, Form, Key};
 use super::texts;
@@ -34,7 +34,7 @@ impl Sources {
 
 /// The merged tree and its sources. Where there were faults the tree has defaults in their places
 /// and isn't to be used, only judged further.
-pub(super) fn extract(layers: &[Layer], faults: &mut Vec<Fault>) -> (Config, Sources) {
+pub(super) fn extract(layers: &[Layer], faults: &mut Vec<ConfigFault>) -> (Config, Sources) {
     let known: HashMap<String, Source> =
         layers.iter().map(|layer| (layer.source.to_string(), layer.source.clone())).collect();
     let merged = layers.iter().fold(Figment::new(), Figment::merge);
@@ -66,14 +66,14 @@ pub(super) fn extract(layers: &[Layer], faults: &mut Vec<Fault>) -> (Config, Sou
             Some(list) => sound = with(&sound, &path, &list),
             // Whoever writes no file name there may have written the secret.
             None if path.ends_with(SECRET_FILE) => {
-                faults.push(Fault::hiding(&path, source, must_be(key)));
+                faults.push(ConfigFault::hiding(&path, source, must_be(key)));
             }
-            None => faults.push(Fault::of(&path, &value, source, must_be(key))),
+            None => faults.push(ConfigFault::of(&path, &value, source, must_be(key))),
         }
     }
     let config = sound.extract().unwrap_or_else(|error| {
         // Each key was tried, so only a fault of the built-in defaults themselves gets here.
-        faults.push(Fault::hiding("", Source::Default, error.to_string()));
+        faults.push(ConfigFault::hiding("", Source::Default, error.to_string()));
         Config::default()
     });
     (config, sources)
@@ -101,7 +101,7 @@ impl ListOfTables<'_> {
         &self,
         items: &[Value],
         fits: impl Fn(&Value) -> bool,
-        faults: &mut Vec<Fault>,
+        faults: &mut Vec<ConfigFault>,
     ) -> Option<Value> {
         let told = faults.len();
         let repaired: Vec<Value> = items
@@ -118,14 +118,14 @@ impl ListOfTables<'_> {
         index: usize,
         item: &Value,
         fits: &impl Fn(&Value) -> bool,
-        faults: &mut Vec<Fault>,
+        faults: &mut Vec<ConfigFault>,
     ) -> Dict {
         let mut whole = stand_in(index, self.keys);
         let here = format!("{}[{index}]", self.path);
         let Some(given) = item.as_dict() else {
             let names: Vec<_> = self.keys.iter().map(|key| key.name).collect();
             let problem = format!("must be a table with {}", names.join(", "));
-            faults.push(Fault::of(&here, item, self.source.clone(), problem));
+            faults.push(ConfigFault::of(&here, item, self.source.clone(), problem));
             return whole;
         };
         for key in self.keys {
@@ -133,7 +133,7 @@ impl ListOfTables<'_> {
             let must_be = must_be(key);
             let Some(value) = given.get(key.name) else {
                 let problem = format!("is missing; it {must_be}");
-                faults.push(Fault::hiding(&path, self.source.clone(), problem));
+                faults.push(ConfigFault::hiding(&path, self.source.clone(), problem));
                 continue;
             };
             let mut trial = whole.clone();
@@ -141,7 +141,7 @@ impl ListOfTables<'_> {
             if fits(&Value::from(vec![Value::from(trial.clone())])) {
                 whole = trial;
             } else {
-                faults.push(Fault::of(&path, value, self.source.clone(), must_be));
+                faults.push(ConfigFault::of(&path, value, self.source.clone(), must_be));
             }
         }
         whole

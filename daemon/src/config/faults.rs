@@ -55,7 +55,7 @@ impl fmt::Display for Source {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     /// The key's dotted path, an option (`--config`), or empty where neither is at fault.
     pub key: String,
     /// The value as TOML; `None` where there is none, or where it could be a secret.
@@ -66,7 +66,7 @@ pub struct Fault {
     pub problem: String,
 }
 
-impl Fault {
+impl ConfigFault {
     /// A fault that shows its value.
     pub(super) fn of(key: &str, value: &Value, source: Source, problem: impl Into<String>) -> Self {
         Self { value: Some(shown(value)), ..Self::hiding(key, source, problem) }
@@ -89,7 +89,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&escaped(&self.key))?;
         if let Some(value) = &self.value {
@@ -105,7 +105,7 @@ impl fmt::Display for Fault {
 
 /// Every fault of a configuration; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Faults(pub Vec<Fault>);
+pub struct Faults(pub Vec<ConfigFault>);
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,7 +12,7 @@ use std::path::Path;
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
-use super::faults::{CONFIG_OPTION, Fault, Source};
+use super::faults::{CONFIG_OPTION, ConfigFault, Source};
 use super::shape::{self, Form, Key};
 use super::surroundings::{Surroundings, key_of_variable};
 use super::texts;
@@ -42,13 +42,13 @@ pub(super) fn gather(
     options: &Options,
     around: &Surroundings,
     env_type: EnvType,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<ConfigFault>,
     notes: &mut Vec<String>,
 ) -> Vec<Layer> {
     let mut layers = Vec::new();
     match Value::serialize(Config::default()).map(Value::into_dict) {
         Ok(Some(values)) => layers.push(Layer { source: Source::Default, values }),
-        _ => faults.push(Fault::hiding("", Source::Default, "can't be read")),
+        _ => faults.push(ConfigFault::hiding("", Source::Default, "can't be read")),
     }
     layers.extend(parse_file(Source::Profile(env_type), env_type.profile(), faults));
     layers.extend(file(options.file.as_deref(), around, env_type, faults, notes));
@@ -79,7 +79,7 @@ fn file(
     named: Option<&Path>,
     around: &Surroundings,
     env_type: EnvType,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<ConfigFault>,
     notes: &mut Vec<String>,
 ) -> Option<Layer> {
     let own = around.config_folder.join(format!("{env_type}.toml"));
@@ -87,7 +87,7 @@ fn file(
     let source = Source::File(path.to_owned());
     let flaw = named.and_then(Path::to_str).and_then(|text| {
         let flaw = texts::judge_plain(CONFIG_OPTION, text, &Source::CommandLine)?;
-        Some(Fault { source: None, ..flaw })
+        Some(ConfigFault { source: None, ..flaw })
     });
     if flaw.is_some() {
         faults.extend(flaw);
@@ -112,7 +112,11 @@ fn file(
                 ErrorKind::PermissionDenied => "; run this as the daemon's user: sudo -u seckill",
                 _ => "",
             };
-            faults.push(Fault::hiding(key, source, format!("can't be read: {error}{who_may}")));
+            faults.push(ConfigFault::hiding(
+                key,
+                source,
+                format!("can't be read: {error}{who_may}"),
+            ));
             None
         }
     }
@@ -126,7 +130,7 @@ fn is_absence(kind: ErrorKind) -> bool {
 }
 
 /// Syntax faults are told by line and column; the line itself isn't shown, it could hold a secret.
-fn parse_file(source: Source, text: &str, faults: &mut Vec<Fault>) -> Option<Layer> {
+fn parse_file(source: Source, text: &str, faults: &mut Vec<ConfigFault>) -> Option<Layer> {
     let problem = match toml::from_str::<toml::Table>(text) {
         Ok(table) => match as_dict(table) {
             Some(values) => return Some(Layer { source, values }),
@@ -137,7 +141,7 @@ fn parse_file(source: Source, text: &str, faults: &mut Vec<Fault>) -> Option<Lay
             format!("isn't TOML: line {line}, column {column}: {}", error.message())
         }
     };
-    faults.push(Fault::hiding("", source, problem));
+    faults.push(ConfigFault::hiding("", source, problem));
     None
 }
 
@@ -152,13 +156,18 @@ fn as_dict(table: toml::Table) -> Option<Dict> {
 }
 
 /// One key and its text, from a variable or from `--set`.
-fn assignment(path: &str, text: &OsStr, source: Source, faults: &mut Vec<Fault>) -> Option<Layer> {
+fn assignment(
+    path: &str,
+    text: &OsStr,
+    source: Source,
+    faults: &mut Vec<ConfigFault>,
+) -> Option<Layer> {
     if path.is_empty() || path.split('.').any(str::is_empty) {
-        faults.push(Fault::hiding(path, source, "is no key: an empty part between the dots"));
+        faults.push(ConfigFault::hiding(path, source, "is no key: an empty part between the dots"));
         return None;
     }
     let Some(text) = text.to_str() else {
-        faults.push(Fault::hiding(path, source, "must be UTF-8"));
+        faults.push(ConfigFault::hiding(path, source, "must be UTF-8"));
         return None;
     };
     let key = shape::find(path);
@@ -195,7 +204,7 @@ fn prune(
     prefix: &str,
     keys: &'static [Key],
     source: &Source,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<ConfigFault>,
 ) {
     values.retain(|name, value| {
         let path = shape::join(prefix, name);
@@ -208,7 +217,7 @@ fn prune(
             (Form::Table, other) => {
                 let known: Vec<_> = key.keys.iter().map(|key| key.name).collect();
                 let problem = format!("must be a table with the keys {}", known.join(", "));
-                faults.push(Fault::of(&path, other, source.clone(), problem));
+                faults.push(ConfigFault::of(&path, other, source.clone(), problem));
                 return false;
             }
             (Form::List, Value::Array(_, items)) if !key.keys.is_empty() => {

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 pub use directives::{LEVELS, LogDirectives, NoDirective};
 pub use env_type::{EnvType, UnknownEnvType};
 pub use extract::Sources;
-pub use faults::{Fault, Faults, Source};
+pub use faults::{ConfigFault, Faults, Source};
 pub use print::{docs, effective, entries};
 #[cfg(test)]
 pub(crate) use reload::taken_one_by_one;
@@ -110,7 +110,7 @@ fn load_within(options: &Options, around: &Surroundings) -> Result<Loaded, Fault
     let mut loaded =
         Loaded { config, env_type, sources, notes, journal, manager, options, credentials_folder };
     loaded.look_at_secrets(&mut faults);
-    if faults.iter().any(Fault::hides_a_layer) {
+    if faults.iter().any(ConfigFault::hides_a_layer) {
         // What a file says that can't be read, nobody knows: it may well set these keys right.
         let found = faults.split_off(known);
         faults.extend(found.into_iter().filter(|fault| !fault.is_built_in()));
@@ -122,7 +122,7 @@ fn env_type(
     options: &Options,
     around: &Surroundings,
     notes: &mut Vec<String>,
-) -> Result<EnvType, Fault> {
+) -> Result<EnvType, ConfigFault> {
     let chosen = match (&options.env_type, around.env_types.as_slice()) {
         (Some(name), _) => Some(("--env-type", name)),
         (None, [(variable, name), others @ ..]) => {
@@ -138,9 +138,9 @@ fn env_type(
     if let Some(flaw) = protocol::flaw(name) {
         let (key, value) = (key.to_owned(), Some(faults::shown_text(name)));
         let problem = format!("{flaw}; {UnknownEnvType}");
-        return Err(Fault { key, value, source: None, problem });
+        return Err(ConfigFault { key, value, source: None, problem });
     }
-    name.parse().map_err(|problem: UnknownEnvType| Fault {
+    name.parse().map_err(|problem: UnknownEnvType| ConfigFault {
         key: key.to_owned(),
         value: Some(format!("{name:?}")),
         source: None,

@@ -8,7 +8,7 @@ use domain::ports::{Account, Credentials};
 use domain::secret::Secret;
 
 use super::secrets::{Located, Refusal};
-use super::{Emptiness, Fault, Faults, Loaded, Note, QueueKind, Role};
+use super::{ConfigFault, Emptiness, Faults, Loaded, Note, QueueKind, Role};
 
 /// The key that names the file with the access key.
 pub const ACCESS_KEY_FILE: &str = "rocketmq.access_key_file";
@@ -81,7 +81,7 @@ impl Loaded {
     /// Adds the faults of the files with secrets, as far as they can be judged from here:
     /// systemd's credentials are there only for the service itself, so without them they are noted,
     /// not refused.
-    pub(super) fn look_at_secrets(&mut self, faults: &mut Vec<Fault>) {
+    pub(super) fn look_at_secrets(&mut self, faults: &mut Vec<ConfigFault>) {
         let (gateway, rocketmq) = (&self.config.gateway, &self.config.rocketmq);
         let keys = [
             (ACCESS_KEY_FILE, &rocketmq.access_key_file),
@@ -96,7 +96,7 @@ impl Loaded {
                 Err(_) => {}
             }
         }
-        let is_put_off = |fault: &Fault| put_off.iter().any(|(key, _)| *key == fault.key);
+        let is_put_off = |fault: &ConfigFault| put_off.iter().any(|(key, _)| *key == fault.key);
         let refused = [self.credentials().err(), self.order_id_key().err()];
         let refused = refused.into_iter().flatten().flat_map(|faults| faults.0);
         faults.extend(refused.filter(|fault| !is_put_off(fault)));
@@ -134,13 +134,16 @@ impl Loaded {
         key: &str,
         name: &Path,
         read: impl Fn(&Located) -> Result<T, Refusal>,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, ConfigFault> {
         let located = Located::new(name, self.credentials_folder.as_deref());
         located.and_then(|file| read(&file)).map_err(|refusal| {
-            let fault = Fault::hiding(key, self.sources.of(key), refusal.to_string());
+            let fault = ConfigFault::hiding(key, self.sources.of(key), refusal.to_string());
             match refusal {
                 Refusal::Pasted => fault,
-                _ => Fault { value: Some(format!("{:?}", name.display().to_string())), ..fault },
+                _ => ConfigFault {
+                    value: Some(format!("{:?}", name.display().to_string())),
+                    ..fault
+                },
             }
         })
     }

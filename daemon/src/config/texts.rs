@@ -5,7 +5,7 @@
 use figment::value::Value;
 use protocol::{Flaw, flaw, flaw_of_name};
 
-use super::faults::{Fault, Source};
+use super::faults::{ConfigFault, Source};
 use super::shape::{self, Key};
 
 /// The key of a list's tables whose value people read.
@@ -21,7 +21,7 @@ pub(super) fn judge(
     key: &'static Key,
     value: &Value,
     source: &Source,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<ConfigFault>,
 ) -> bool {
     let known = faults.len();
     match value {
@@ -47,18 +47,18 @@ pub(super) fn judge(
 }
 
 /// A text that stands outside of the tree of keys: an option's, or a variable's own.
-pub(super) fn judge_plain(key: &str, text: &str, source: &Source) -> Option<Fault> {
+pub(super) fn judge_plain(key: &str, text: &str, source: &Source) -> Option<ConfigFault> {
     flaw(text).map(|flaw| fault(key, text, flaw, source))
 }
 
-fn fault(path: &str, text: &str, flaw: Flaw, source: &Source) -> Fault {
+fn fault(path: &str, text: &str, flaw: Flaw, source: &Source) -> ConfigFault {
     let problem = format!("{flaw}; {ALLOWED}");
-    let fault = Fault::hiding(path, source.clone(), problem);
+    let fault = ConfigFault::hiding(path, source.clone(), problem);
     // Whoever writes such a file's name may have written the secret.
     if path.ends_with(super::extract::SECRET_FILE) {
         return fault;
     }
-    Fault { value: Some(super::faults::shown_text(text)), ..fault }
+    ConfigFault { value: Some(super::faults::shown_text(text)), ..fault }
 }
 
 #[cfg(test)]

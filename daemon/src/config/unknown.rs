@@ -3,7 +3,7 @@
 
 use figment::value::Value;
 
-use super::faults::{Fault, Source};
+use super::faults::{ConfigFault, Source};
 use super::shape::{self, Key};
 
 /// The last parts of keys under which people write secrets, without case, `_` and `-`.
@@ -25,7 +25,7 @@ const SECRET_NAMES: [&str; 13] = [
 
 /// The fault of a key that isn't in the tree. A table with one key only is told by that key, as a
 /// variable or `--set` wrote it.
-pub(super) fn fault(path: &str, value: &Value, source: &Source) -> Fault {
+pub(super) fn fault(path: &str, value: &Value, source: &Source) -> ConfigFault {
     let (mut path, mut value) = (path.to_owned(), value);
     while let Value::Dict(_, inner) = value
         && let (Some((name, only)), 1) = (inner.iter().next(), inner.len())
@@ -33,7 +33,7 @@ pub(super) fn fault(path: &str, value: &Value, source: &Source) -> Fault {
         (path, value) = (shape::join(&path, name), only);
     }
     let problem = problem(&path);
-    Fault::hiding(&path, source.clone(), problem)
+    ConfigFault::hiding(&path, source.clone(), problem)
 }
 
 fn problem(path: &str) -> String {

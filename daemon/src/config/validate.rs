@@ -9,7 +9,7 @@ use figment::value::Value;
 use protocol::{Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, prod_id_fault, prod_name_fault};
 
 use super::extract::Sources;
-use super::faults::Fault;
+use super::faults::ConfigFault;
 use super::shape::{self, Form};
 use super::{Config, Emptiness, EnvType, LogDirectives, QueueKind, Role};
 use crate::os::groups;
@@ -25,7 +25,7 @@ pub(super) fn judge(
     config: &Config,
     sources: &Sources,
     env_type: EnvType,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<ConfigFault>,
 ) {
     let tree = Value::serialize(config).unwrap_or_else(|_| Value::from(false));
     let mut judge = Judge { config, sources, tree, faults };
@@ -49,7 +49,7 @@ struct Judge<'a> {
     sources: &'a Sources,
     /// The tree as values, to show them.
     tree: Value,
-    faults: &'a mut Vec<Fault>,
+    faults: &'a mut Vec<ConfigFault>,
 }
 
 impl Judge<'_> {
@@ -58,15 +58,15 @@ impl Judge<'_> {
             let value = find(&self.tree, key).cloned();
             let source = self.sources.of(key);
             self.faults.push(match value {
-                Some(value) => Fault::of(key, &value, source, problem),
-                None => Fault::hiding(key, source, problem),
+                Some(value) => ConfigFault::of(key, &value, source, problem),
+                None => ConfigFault::hiding(key, source, problem),
             });
         }
     }
 
     fn refuse_hiding(&mut self, key: &str, problem: &str) {
         if !self.is_faulty(key) {
-            self.faults.push(Fault::hiding(key, self.sources.of(key), problem));
+            self.faults.push(ConfigFault::hiding(key, self.sources.of(key), problem));
         }
     }
 

@@ -1,9 +1,9 @@
-//! What a gateway knows of each product and of each buyer who asked for it: all shelves, and which
+//! What a gateway knows of each product and of each buyer who asked for it: all entries, and which
 //! id a buyer's next order has. All of it can be rebuilt from the order side and the queue. A
-//! single shelf is in `shelf`; which products' charges are counted apart, in `apart`.
+//! single entry is in `entry`; which products' charges are counted apart, in `apart`.
 
 mod apart;
-mod shelf;
+mod entry;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,52 +15,52 @@ use domain::standing::{Found, Undecided};
 use protocol::ProductState;
 
 pub use self::apart::{APART_MAX, OTHER};
-pub use self::shelf::{Buyer, NotHeld, Shelf, Standing};
-use crate::gateway::outcomes::Outcomes;
+pub use self::entry::{BookEntry, Buyer, NotHeld, Standing};
+use crate::gateway::outcomes::ChargeOutcomes;
 
-/// All shelves of a gateway.
+/// All entries of a gateway.
 pub struct Book {
-    shelves: ArcSwap<HashMap<Box<str>, Arc<Shelf>>>,
+    entries: ArcSwap<HashMap<Box<str>, Arc<BookEntry>>>,
     products: ArcSwap<Vec<ProductState>>,
     key: OrderIdKey,
     meter_base: Instant,
-    elsewhere: Outcomes,
+    elsewhere: ChargeOutcomes,
 }
 
-/// The shelves of one moment.
-pub struct Shelves(Guard<Arc<HashMap<Box<str>, Arc<Shelf>>>>);
+/// The entries of one moment.
+pub struct BookEntries(Guard<Arc<HashMap<Box<str>, Arc<BookEntry>>>>);
 
-impl Shelves {
-    /// The shelf of a product.
+impl BookEntries {
+    /// The entry of a product.
     #[must_use]
-    pub fn get(&self, prod_id: &str) -> Option<&Arc<Shelf>> {
+    pub fn get(&self, prod_id: &str) -> Option<&Arc<BookEntry>> {
         self.0.get(prod_id)
     }
 }
 
 impl Book {
-    /// A book with no shelves yet.
+    /// A book with no entries yet.
     #[must_use]
     pub fn new(key: OrderIdKey) -> Self {
         Self::counting_from(key, Instant::now())
     }
 
-    /// The shelf of a product.
+    /// The entry of a product.
     #[must_use]
-    pub fn shelf(&self, prod_id: &str) -> Option<Arc<Shelf>> {
-        self.shelves.load().get(prod_id).cloned()
+    pub fn entry(&self, prod_id: &str) -> Option<Arc<BookEntry>> {
+        self.entries.load().get(prod_id).cloned()
     }
 
-    /// All shelves as they are now, without changing a reference count. For a look, not to be kept.
+    /// All entries as they are now, without changing a reference count. For a look, not to be kept.
     #[must_use]
-    pub fn look(&self) -> Shelves {
-        Shelves(self.shelves.load())
+    pub fn look(&self) -> BookEntries {
+        BookEntries(self.entries.load())
     }
 
-    /// Every shelf.
+    /// Every entry.
     #[must_use]
-    pub fn shelves(&self) -> Vec<Arc<Shelf>> {
-        self.shelves.load().values().cloned().collect()
+    pub fn entries(&self) -> Vec<Arc<BookEntry>> {
+        self.entries.load().values().cloned().collect()
     }
 
     /// The products as the order side's last page had them.
@@ -79,36 +79,36 @@ impl Book {
     /// nothing where the order is not the buyer's next one (it was decided meanwhile, or made with
     /// another key, or is known already): perhaps no decision would ever end that hold.
     pub fn adopt(&self, prod_id: &str, user_phone: &str, order: &Undecided, found: Found) -> bool {
-        let Some(shelf) = self.shelf(prod_id) else { return false };
-        let failures = shelf.buyer(user_phone).map_or(0, |buyer| buyer.failures);
+        let Some(entry) = self.entry(prod_id) else { return false };
+        let failures = entry.buyer(user_phone).map_or(0, |buyer| buyer.failures);
         let next = self.next_id(prod_id, user_phone, failures);
-        order.id == next && shelf.adopt(user_phone, order, found)
+        order.id == next && entry.adopt(user_phone, order, found)
     }
 
-    /// Makes shelves for products that are new, and renews the cards of all. The units are renewed
-    /// elsewhere, together with the holds that end (`DeskStock::refresh`).
+    /// Makes entries for products that are new, and renews the cards of all. The units are renewed
+    /// elsewhere, together with the holds that end (`GatewayStock::refresh`).
     pub fn renew_cards(&self, products: &[ProductState]) {
         if **self.products.load() != products {
             self.products.store(Arc::new(products.to_vec()));
         }
-        let known = self.shelves.load();
+        let known = self.entries.load();
         let is_unknown = |product: &ProductState| !known.contains_key(product.prod_id.as_str());
         let mut shelf_changed = products.iter().any(is_unknown);
         if shelf_changed {
-            self.shelves.rcu(|shelves| {
-                let mut shelves = HashMap::clone(shelves);
+            self.entries.rcu(|entries| {
+                let mut entries = HashMap::clone(entries);
                 for product in products {
-                    shelves
+                    entries
                         .entry(product.prod_id.as_str().into())
-                        .or_insert_with(|| Arc::new(Shelf::new(product, self.meter_base)));
+                        .or_insert_with(|| Arc::new(BookEntry::new(product, self.meter_base)));
                 }
-                shelves
+                entries
             });
         }
         for product in products {
-            if let Some(shelf) = known.get(product.prod_id.as_str()) {
-                shelf_changed |= shelf.terms().0 != product.on_shelf;
-                shelf.renew_card(product);
+            if let Some(entry) = known.get(product.prod_id.as_str()) {
+                shelf_changed |= entry.terms().0 != product.on_shelf;
+                entry.renew_card(product);
             }
         }
         if shelf_changed {

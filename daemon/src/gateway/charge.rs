@@ -9,9 +9,9 @@ use domain::ports::{Outgoing, Producer};
 use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
-use crate::gateway::book::{Book, Buyer, NotHeld, Shelf, Standing};
+use crate::gateway::book::{Book, BookEntry, Buyer, NotHeld, Standing};
 use crate::gateway::claim::{Claim, Passage};
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::gateway::refresh::Sync;
 use crate::gateway::ticket::Ticket;
 use crate::request::ChargeRequest;
@@ -22,7 +22,7 @@ pub struct ChargeDesk {
     book: Arc<Book>,
     claims: mpsc::Sender<Claim>,
     producer: Arc<dyn Producer>,
-    doubts: Arc<Doubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
     unconfirmed_max: Tunable,
     waiting_max: Tunable,
     sync: watch::Receiver<Sync>,
@@ -59,17 +59,17 @@ impl ChargeDesk {
         book: Arc<Book>,
         claims: mpsc::Sender<Claim>,
         producer: Arc<dyn Producer>,
-        doubts: Arc<Doubts>,
+        unconfirmed: Arc<UnconfirmedOrders>,
         unconfirmed_max: impl Into<Tunable>,
         sync: watch::Receiver<Sync>,
     ) -> Self {
-        let passage = Arc::new(Passage::new(Arc::clone(&doubts)));
+        let passage = Arc::new(Passage::new(Arc::clone(&unconfirmed)));
         let waiting_max = Tunable::from(claims.max_capacity());
         Self {
             book,
             claims,
             producer,
-            doubts,
+            unconfirmed,
             unconfirmed_max: unconfirmed_max.into(),
             waiting_max,
             sync,
@@ -123,8 +123,8 @@ impl ChargeDesk {
             Admitted::Known(id, outcome) => (id, outcome),
             Admitted::Waiting(id, ticket) => {
                 let outcome = settled(ticket.wait().await);
-                let shelves = self.book.look();
-                self.book.count(shelves.get(request.prod_id).map(Arc::as_ref), outcome);
+                let entries = self.book.look();
+                self.book.count(entries.get(request.prod_id).map(Arc::as_ref), outcome);
                 (id, outcome)
             }
         };
@@ -144,44 +144,44 @@ impl ChargeDesk {
 
     /// Admits, and counts what can be said at once.
     fn admit(&self, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
-        let shelves = self.book.look();
-        let shelf = shelves.get(request.prod_id);
-        let admitted = match shelf {
-            Some(shelf) => self.judge(shelf, request, now),
+        let entries = self.book.look();
+        let entry = entries.get(request.prod_id);
+        let admitted = match entry {
+            Some(entry) => self.judge(entry, request, now),
             // Before the first reading of the order side nothing is known of any product.
             None if self.never_read() => Admitted::Refused(ChargeOutcome::Starting),
             None => Admitted::Refused(ChargeOutcome::UnknownProduct),
         };
         if let Some(outcome) = admitted.outcome() {
-            self.book.count(shelf.map(Arc::as_ref), outcome);
+            self.book.count(entry.map(Arc::as_ref), outcome);
         }
         admitted
     }
 
     /// The checks, in the order of the REST contract; the first that fails answers.
-    fn judge(&self, shelf: &Arc<Shelf>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
-        let (on_shelf, price) = shelf.terms();
+    fn judge(&self, entry: &Arc<BookEntry>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
+        let (on_shelf, price) = entry.terms();
         if !on_shelf {
             return Admitted::Refused(ChargeOutcome::OffTheShelf);
         }
         if price != request.charge_price {
             return Admitted::Refused(ChargeOutcome::WrongPrice);
         }
-        if let Some(known) = shelf.buyer(request.user_phone_num).and_then(known) {
+        if let Some(known) = entry.buyer(request.user_phone_num).and_then(known) {
             return known;
         }
         if let Some(outcome) = self.closed() {
             return Admitted::Refused(outcome);
         }
-        if shelf.stock.figures().free() == 0 {
+        if entry.stock.figures().free() == 0 {
             // The unit that was just taken may be this very buyer's: their claim came before it.
-            let known = shelf.buyer(request.user_phone_num).and_then(known);
+            let known = entry.buyer(request.user_phone_num).and_then(known);
             return known.unwrap_or(Admitted::Refused(ChargeOutcome::SoldOut));
         }
         if self.producer.ready().is_err() {
             return Admitted::Refused(ChargeOutcome::QueueAway);
         }
-        self.claim(shelf, request, now)
+        self.claim(entry, request, now)
     }
 
     /// Why nobody can be admitted at the moment.
@@ -194,7 +194,7 @@ impl ChargeDesk {
         }
         let (waiting, waiting_max) = self.waiting();
         let overloaded =
-            self.unconfirmed_max.count() <= self.doubts.count() || waiting_max <= waiting;
+            self.unconfirmed_max.count() <= self.unconfirmed.count() || waiting_max <= waiting;
         overloaded.then_some(ChargeOutcome::Overloaded)
     }
 
@@ -207,9 +207,9 @@ impl ChargeDesk {
         never_read
     }
 
-    fn claim(&self, shelf: &Arc<Shelf>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
+    fn claim(&self, entry: &Arc<BookEntry>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
         let ticket = Arc::new(Ticket::default());
-        let claimed = shelf.claim(request.user_phone_num, now, &ticket, |attempt| {
+        let claimed = entry.claim(request.user_phone_num, now, &ticket, |attempt| {
             self.book.next_id(request.prod_id, request.user_phone_num, attempt)
         });
         let id = match claimed {
@@ -217,12 +217,12 @@ impl ChargeDesk {
             Err(buyer) => return known(buyer).unwrap_or(OVERLOADED),
         };
         let order = outgoing(&id, request, now);
-        let claim = Claim::new(shelf, id.clone(), order, &ticket, &self.passage);
-        match shelf.hold(request.user_phone_num, &id) {
+        let claim = Claim::new(entry, id.clone(), order, &ticket, &self.passage);
+        match entry.hold(request.user_phone_num, &id) {
             Ok(()) => {}
             Err(NotHeld::SoldOut) => return given_up(claim, ChargeOutcome::SoldOut),
             Err(NotHeld::Decided) => {
-                let decided = shelf.buyer(request.user_phone_num).and_then(known);
+                let decided = entry.buyer(request.user_phone_num).and_then(known);
                 let is_live = matches!(decided, Some(Admitted::Known(_, ChargeOutcome::Accepted)));
                 // Requests that wait on this claim get an answer too: "queueing" where the order is
                 // live, else "overloaded", so that they ask again.

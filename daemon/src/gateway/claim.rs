@@ -10,13 +10,13 @@ use domain::ports::{Cause, Outgoing};
 use protocol::{Code, mask_phone};
 use tracing::{debug, error};
 
-use crate::gateway::book::Shelf;
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::book::BookEntry;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::gateway::ticket::Ticket;
 
 /// A claimed order.
 pub struct Claim {
-    shelf: Arc<Shelf>,
+    entry: Arc<BookEntry>,
     id: OrderId,
     ticket: Arc<Ticket>,
     /// Its message, but for the time in which a batch has it.
@@ -38,15 +38,15 @@ enum Stage {
 
 /// What is counted of claims, and where those go whose result is unknown.
 pub struct Passage {
-    doubts: Arc<Doubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
     under_way: AtomicUsize,
     accepted: AtomicU64,
 }
 
 impl Passage {
     /// Nothing counted yet.
-    pub(super) const fn new(doubts: Arc<Doubts>) -> Self {
-        Self { doubts, under_way: AtomicUsize::new(0), accepted: AtomicU64::new(0) }
+    pub(super) const fn new(unconfirmed: Arc<UnconfirmedOrders>) -> Self {
+        Self { unconfirmed, under_way: AtomicUsize::new(0), accepted: AtomicU64::new(0) }
     }
 
     /// Claims whose publication is open.
@@ -80,16 +80,16 @@ impl Drop for UnderWay {
 }
 
 impl Claim {
-    /// The claim of an order that the shelf has as claimed. Requests wait on the ticket.
+    /// The claim of an order that the entry has as claimed. Requests wait on the ticket.
     pub(super) fn new(
-        shelf: &Arc<Shelf>,
+        entry: &Arc<BookEntry>,
         id: OrderId,
         order: Outgoing,
         ticket: &Arc<Ticket>,
         passage: &Arc<Passage>,
     ) -> Self {
         Self {
-            shelf: Arc::clone(shelf),
+            entry: Arc::clone(entry),
             id,
             ticket: Arc::clone(ticket),
             order: Some(order),
@@ -129,7 +129,7 @@ impl Claim {
 
     /// The queue has it durably.
     pub(super) fn store(&mut self, order: &Outgoing) {
-        self.shelf.confirm(&order.message.user_phone, &self.id);
+        self.entry.confirm(&order.message.user_phone, &self.id);
         self.settle_stored();
     }
 
@@ -138,21 +138,21 @@ impl Claim {
         let user_phone = &order.message.user_phone;
         let user = mask_phone(user_phone);
         debug!(order_id = %self.id, user, %cause, "not queued: its unit is given back");
-        self.shelf.abandon(user_phone, &self.id);
+        self.entry.abandon(user_phone, &self.id);
         self.settle(Code::BizError);
     }
 
     /// It is unknown whether the queue has it: the confirmer takes it over, and answers its
     /// requests once the order is kept. Gives the id back, unless the order was decided meanwhile,
     /// so that the queue had it.
-    pub(super) fn doubt(&mut self, order: &Outgoing, cause: Cause) -> Option<OrderId> {
-        if !self.shelf.doubt(&order.message.user_phone, &self.id) {
+    pub(super) fn mark_unconfirmed(&mut self, order: &Outgoing, cause: Cause) -> Option<OrderId> {
+        if !self.entry.mark_unconfirmed(&order.message.user_phone, &self.id) {
             self.settle_stored();
             return None;
         }
         self.stage = Stage::Settled;
         let ticket = Arc::clone(&self.ticket);
-        self.under_way.0.doubts.enter(self.id.clone(), order.clone(), cause, ticket);
+        self.under_way.0.unconfirmed.enter(self.id.clone(), order.clone(), cause, ticket);
         Some(self.id.clone())
     }
 
@@ -168,7 +168,7 @@ impl Claim {
 
     fn undo(&mut self, answer: Code) {
         if let Some(order) = &self.order {
-            self.shelf.abandon(&order.message.user_phone, &self.id);
+            self.entry.abandon(&order.message.user_phone, &self.id);
         }
         self.settle(answer);
     }
@@ -184,8 +184,8 @@ impl Claim {
         let user = mask_phone(&order.message.user_phone);
         debug!(order_id = %self.id, user, "its publication ended without a result");
         let cause = Cause("its publication ended without a result".to_owned());
-        if self.doubt(&order, cause).is_some() {
-            self.under_way.0.doubts.keep_soon();
+        if self.mark_unconfirmed(&order, cause).is_some() {
+            self.under_way.0.unconfirmed.keep_soon();
         }
     }
 }
@@ -207,10 +207,10 @@ mod tests {
 
     use super::*;
     use crate::gateway::book::Book;
-    use crate::gateway::testing::{FakeDoubts, FakeOrders, PHONE, PROD};
+    use crate::gateway::testing::{FakeOrders, FakeUnconfirmed, PHONE, PROD};
 
     struct Desk {
-        shelf: Arc<Shelf>,
+        entry: Arc<BookEntry>,
         ticket: Arc<Ticket>,
         passage: Arc<Passage>,
     }
@@ -219,11 +219,11 @@ mod tests {
     fn desk() -> (Desk, Claim) {
         let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
         book.renew_cards(&FakeOrders::with_stock(9).page.lock().unwrap().products);
-        let shelf = book.shelf(PROD).unwrap();
-        shelf.stock.refresh(9, 0);
-        let doubts = Arc::new(Doubts::new(book, Arc::<FakeDoubts>::default()));
-        let (ticket, passage) = (Arc::default(), Arc::new(Passage::new(doubts)));
-        let id = shelf.claim(PHONE, EpochMs(1), &ticket, |_| "a".into()).unwrap();
+        let entry = book.entry(PROD).unwrap();
+        entry.stock.refresh(9, 0);
+        let unconfirmed = Arc::new(UnconfirmedOrders::new(book, Arc::<FakeUnconfirmed>::default()));
+        let (ticket, passage) = (Arc::default(), Arc::new(Passage::new(unconfirmed)));
+        let id = entry.claim(PHONE, EpochMs(1), &ticket, |_| "a".into()).unwrap();
         let message = OrderMessage {
             order_id: id.to_string(),
             user_phone: PHONE.to_owned(),
@@ -231,16 +231,16 @@ mod tests {
             charge_money: "5999.000".to_owned(),
         };
         let order = Outgoing { message, accepted_at: EpochMs(1) };
-        let claim = Claim::new(&shelf, id.clone(), order, &ticket, &passage);
-        shelf.hold(PHONE, &id).unwrap();
-        (Desk { shelf, ticket, passage }, claim)
+        let claim = Claim::new(&entry, id.clone(), order, &ticket, &passage);
+        entry.hold(PHONE, &id).unwrap();
+        (Desk { entry, ticket, passage }, claim)
     }
 
     impl Desk {
         /// Units held, claims under way and orders with the confirmer.
         fn counts(&self) -> (u32, usize, usize) {
-            let held = self.shelf.stock.figures().held;
-            (held, self.passage.under_way(), self.passage.doubts.count())
+            let held = self.entry.stock.figures().held;
+            (held, self.passage.under_way(), self.passage.unconfirmed.count())
         }
     }
 
@@ -251,7 +251,7 @@ mod tests {
         drop(claim);
         assert_eq!(desk.counts(), (0, 0, 0));
         assert_eq!(desk.ticket.wait().await, Code::ServerError);
-        assert!(desk.shelf.buyer(PHONE).is_none(), "the buyer may charge");
+        assert!(desk.entry.buyer(PHONE).is_none(), "the buyer may charge");
     }
 
     #[tokio::test]
@@ -259,15 +259,15 @@ mod tests {
         let (desk, claim) = desk();
         drop(claim.handed());
         assert_eq!(desk.counts(), (1, 0, 1));
-        assert!(desk.shelf.is_unconfirmed(PHONE, &"a".into()));
-        desk.passage.doubts.keep_entered(&["a".into()]).await;
+        assert!(desk.entry.is_unconfirmed(PHONE, &"a".into()));
+        desk.passage.unconfirmed.keep_entered(&["a".into()]).await;
         assert_eq!(desk.ticket.wait().await, Code::Unconfirmed);
     }
 
     #[tokio::test]
     async fn dropped_after_its_decision_it_is_known_to_have_been_stored() {
         let (desk, claim) = desk();
-        let ends_a_hold = desk.shelf.decide(&Decision {
+        let ends_a_hold = desk.entry.decide(&Decision {
             seq: 1,
             order_id: "a".to_owned(),
             prod_id: PROD.to_owned(),
@@ -278,7 +278,7 @@ mod tests {
         });
         assert!(ends_a_hold);
         drop(claim.handed());
-        assert_eq!((desk.passage.doubts.count(), desk.passage.accepted()), (0, 1));
+        assert_eq!((desk.passage.unconfirmed.count(), desk.passage.accepted()), (0, 1));
         assert_eq!(desk.ticket.wait().await, Code::Queued);
     }
 
@@ -289,6 +289,6 @@ mod tests {
         claim.store(&order);
         drop(claim);
         assert_eq!(desk.counts(), (1, 0, 0));
-        assert!(!desk.shelf.is_unconfirmed(PHONE, &"a".into()));
+        assert!(!desk.entry.is_unconfirmed(PHONE, &"a".into()));
     }
 }

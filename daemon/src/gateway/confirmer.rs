@@ -28,7 +28,7 @@ use crate::gateway::ticket::Ticket;
 use crate::tunable::Tunable;
 
 /// An order that the queue may or may not have.
-struct Doubt {
+struct UnconfirmedOrder {
     order: Outgoing,
     standing: Adopted,
     /// The cause of the doubt, for as long as the order may be in memory only.
@@ -40,7 +40,7 @@ struct Doubt {
 /// An order that may be in memory only, with the cause of its doubt.
 type Unkept = (OrderId, Outgoing, Cause);
 
-fn unkept((id, doubt): (&OrderId, &Doubt)) -> Option<Unkept> {
+fn unkept((id, doubt): (&OrderId, &UnconfirmedOrder)) -> Option<Unkept> {
     Some((id.clone(), doubt.order.clone(), doubt.unkept.clone()?))
 }
 
@@ -66,10 +66,10 @@ enum Adopted {
 const KEEP_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The unconfirmed orders of this gateway.
-pub struct Doubts {
+pub struct UnconfirmedOrders {
     book: Arc<Book>,
     store: Arc<dyn UnconfirmedSends>,
-    orders: Mutex<HashMap<OrderId, Doubt>>,
+    orders: Mutex<HashMap<OrderId, UnconfirmedOrder>>,
     count: AtomicUsize,
     arrived: Notify,
     /// Some came that nobody keeps at once but the confirmer itself.
@@ -81,7 +81,7 @@ pub struct Doubts {
     pulse: Arc<Pulse>,
 }
 
-impl Doubts {
+impl UnconfirmedOrders {
     /// None yet.
     #[must_use]
     pub fn new(book: Arc<Book>, store: Arc<dyn UnconfirmedSends>) -> Self {
@@ -110,7 +110,7 @@ impl Doubts {
     }
 
     /// Takes up the orders that an earlier run left unconfirmed: their buyers are answered
-    /// "unconfirmed" again and their units are held. To be called when the book has its shelves and
+    /// "unconfirmed" again and their units are held. To be called when the book has its entries and
     /// before charges are taken.
     ///
     /// # Errors
@@ -126,15 +126,17 @@ impl Doubts {
             let undecided = Undecided { id: id.clone(), accepted_at: order.accepted_at };
             let adopted = self.book.adopt(prod_id, user_phone, &undecided, Found::Unconfirmed);
             let standing = if adopted { Adopted::Yes } else { Adopted::No };
-            (id, Doubt { order, standing, unkept: None, ticket: None })
+            (id, UnconfirmedOrder { order, standing, unkept: None, ticket: None })
         }));
         Ok(())
     }
 
-    /// Takes over an order that its shelf has as unconfirmed. Its requests wait until it is kept.
+    /// Takes over an order that its entry has as unconfirmed. Its requests wait until it is kept.
     pub(super) fn enter(&self, id: OrderId, order: Outgoing, cause: Cause, ticket: Arc<Ticket>) {
         let (unkept, ticket) = (Some(cause), Some(ticket));
-        self.add([(id, Doubt { order, standing: Adopted::Yes, unkept, ticket })].into_iter());
+        self.add(
+            [(id, UnconfirmedOrder { order, standing: Adopted::Yes, unkept, ticket })].into_iter(),
+        );
     }
 
     /// Has the confirmer keep what has entered, without waiting for its next round.
@@ -245,8 +247,8 @@ impl Doubts {
                 if result != Published::Stored {
                     continue;
                 }
-                if let Some(shelf) = self.book.shelf(&order.message.prod_id) {
-                    shelf.confirm(&order.message.user_phone, id);
+                if let Some(entry) = self.book.entry(&order.message.prod_id) {
+                    entry.confirm(&order.message.user_phone, id);
                 }
                 stored.push(id.clone());
             }
@@ -310,11 +312,11 @@ impl Doubts {
     fn still_unconfirmed(&self) -> (Vec<(OrderId, Outgoing)>, Vec<OrderId>) {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut open, mut arrived) = (Vec::new(), Vec::new());
-        for (id, Doubt { order, standing, .. }) in &*orders {
+        for (id, UnconfirmedOrder { order, standing, .. }) in &*orders {
             let decided = self
                 .book
-                .shelf(&order.message.prod_id)
-                .is_some_and(|shelf| !shelf.is_unconfirmed(&order.message.user_phone, id));
+                .entry(&order.message.prod_id)
+                .is_some_and(|entry| !entry.is_unconfirmed(&order.message.user_phone, id));
             if decided && *standing == Adopted::Yes {
                 arrived.push(id.clone());
             } else {
@@ -325,7 +327,7 @@ impl Doubts {
         (open, arrived)
     }
 
-    fn add(&self, added: impl Iterator<Item = (OrderId, Doubt)>) {
+    fn add(&self, added: impl Iterator<Item = (OrderId, UnconfirmedOrder)>) {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         orders.extend(added);
         self.count.store(orders.len(), Ordering::Relaxed);

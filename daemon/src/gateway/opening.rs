@@ -8,7 +8,7 @@ use domain::ports::Pending;
 use domain::standing::{Found, Undecided};
 
 use crate::gateway::book::Book;
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::gateway::refresh::Refresh;
 
 /// One try. `waiting` holds the undecided orders of this process's own queue, read before this is
@@ -19,7 +19,7 @@ use crate::gateway::refresh::Refresh;
 pub async fn open(
     refresh: &mut Refresh,
     book: &Book,
-    doubts: &Doubts,
+    unconfirmed: &UnconfirmedOrders,
     waiting: &mut Vec<Pending>,
 ) -> Result<(), Cause> {
     refresh.catch_up().await?;
@@ -28,5 +28,5 @@ pub async fn open(
         let undecided = Undecided { id, accepted_at: order.charged_at };
         book.adopt(&order.prod_id, &order.user_phone, &undecided, Found::Queued);
     }
-    doubts.recover().await
+    unconfirmed.recover().await
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{BoxFuture, Cause};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::CONTENT_TYPE;
@@ -139,7 +139,7 @@ impl OrderSide for OrderNode {
         &'a self,
         prod_id: &'a str,
         user_phone: &'a str,
-    ) -> BoxFuture<'a, Result<Known, Cause>> {
+    ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("userPhoneNum", user_phone)
             .append_pair("prodId", prod_id)
@@ -149,10 +149,10 @@ impl OrderSide for OrderNode {
                 self.ask(Method::POST, Endpoint::OrderQuery.path(), form).await?;
             match (reply.code.as_str(), reply.data) {
                 (code, Some(data)) if code == Code::Found.as_str() => {
-                    Ok(Known::Found(Box::new(data)))
+                    Ok(OrderLookup::Found(Box::new(data)))
                 }
-                (code, _) if code == Code::BizError.as_str() => Ok(Known::Never),
-                (code, _) if code == Code::NotKnownYet.as_str() => Ok(Known::NotYet),
+                (code, _) if code == Code::BizError.as_str() => Ok(OrderLookup::Never),
+                (code, _) if code == Code::NotKnownYet.as_str() => Ok(OrderLookup::NotYet),
                 (code, _) => Err(Cause(format!("{}: query answered {code}", self.base_url))),
             }
         })
@@ -219,8 +219,8 @@ mod tests {
             Some(r#"{"code":"20000","msg":"SERVER_ERROR","data":null}"#),
         ])
         .await;
-        assert_eq!(node.find("pid_0001", "15200008881").await, Ok(Known::Never));
-        assert_eq!(node.find("pid_0001", "15200008881").await, Ok(Known::NotYet));
+        assert_eq!(node.find("pid_0001", "15200008881").await, Ok(OrderLookup::Never));
+        assert_eq!(node.find("pid_0001", "15200008881").await, Ok(OrderLookup::NotYet));
         assert!(node.find("pid_0001", "15200008881").await.is_err());
     }
 
@@ -228,7 +228,7 @@ mod tests {
     async fn a_broken_connection_is_tried_once_more_and_only_once() {
         let never = r#"{"code":"40004"}"#;
         let (broken_once, count) = node(vec![None, Some(never)]).await;
-        assert_eq!(broken_once.find("p", "1").await, Ok(Known::Never));
+        assert_eq!(broken_once.find("p", "1").await, Ok(OrderLookup::Never));
         assert_eq!(count.load(Ordering::SeqCst), 2);
         let (broken_twice, count) = node(vec![None, None, Some(never)]).await;
         assert!(broken_twice.find("p", "1").await.is_err());

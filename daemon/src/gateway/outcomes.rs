@@ -14,12 +14,12 @@ const OUTCOMES: usize = ChargeOutcome::ALL.len();
 /// Counts charges by outcome. Counting takes no lock. A meter takes kilobytes and most products see
 /// only a few outcomes, so the first charge with an outcome makes its meter.
 #[derive(Debug)]
-pub struct Outcomes {
+pub struct ChargeOutcomes {
     base: Instant,
     meters: [OnceLock<Box<RateMeter>>; OUTCOMES],
 }
 
-impl Outcomes {
+impl ChargeOutcomes {
     /// Nothing counted yet. Meters that are shown side by side share `base`.
     #[must_use]
     pub const fn new(base: Instant) -> Self {
@@ -67,12 +67,12 @@ mod tests {
 
     use protocol::ChargeOutcome;
 
-    use super::Outcomes;
+    use super::ChargeOutcomes;
 
     #[test]
     fn outcomes_are_counted_apart_and_only_those_that_came_are_shown() {
         let base = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        let outcomes = Outcomes::new(base);
+        let outcomes = ChargeOutcomes::new(base);
         assert_eq!(outcomes.total(ChargeOutcome::SoldOut), 0);
         std::thread::scope(|scope| {
             for _ in 0..3 {

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
 use crate::gateway::claim::Claim;
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::tunable::Tunable;
 
 /// The claims and orders of one batch, side by side. Later batches use the same memory: the system
@@ -63,7 +63,7 @@ impl Drop for Batch {
 pub async fn run(
     mut claims: mpsc::Receiver<Claim>,
     producer: Arc<dyn Producer>,
-    doubts: Arc<Doubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
     batch_max: impl Into<Tunable>,
     pulse: Arc<Pulse>,
 ) {
@@ -94,8 +94,8 @@ pub async fn run(
                 if in_flight.is_empty() {
                     pulse.begin();
                 }
-                let (producer, doubts) = (Arc::clone(&producer), Arc::clone(&doubts));
-                in_flight.spawn(publish(batch, producer, doubts, Arc::clone(&streak)));
+                let (producer, unconfirmed) = (Arc::clone(&producer), Arc::clone(&unconfirmed));
+                in_flight.spawn(publish(batch, producer, unconfirmed, Arc::clone(&streak)));
             }
         }
     }
@@ -127,7 +127,7 @@ pub(super) async fn published(
 async fn publish(
     mut batch: Batch,
     producer: Arc<dyn Producer>,
-    doubts: Arc<Doubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
     streak: Arc<Streak>,
 ) -> Batch {
     let results = published(&*producer, Arc::clone(&batch.orders)).await;
@@ -146,7 +146,7 @@ async fn publish(
                 why = Some(cause);
             }
             Published::Unknown(cause) => {
-                entered.extend(claim.doubt(order, cause.clone()));
+                entered.extend(claim.mark_unconfirmed(order, cause.clone()));
                 unknown += 1;
                 why = Some(cause);
             }
@@ -154,7 +154,7 @@ async fn publish(
     }
     batch.clear();
     complain(&streak, rejected, unknown, why.as_ref());
-    doubts.keep_entered(&entered).await;
+    unconfirmed.keep_entered(&entered).await;
     batch
 }
 

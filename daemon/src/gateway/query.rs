@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use domain::ports::Cause;
-use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::standing::Undecided;
 use instruments::streak::{InRun, Streak};
 use protocol::{Code, OrderStatus, QueryData, Reply, mask_phone};
 use tracing::{debug, info, warn};
 
-use crate::gateway::book::{Book, Shelf, Standing};
+use crate::gateway::book::{Book, BookEntry, Standing};
 
 /// Answers buyers' queries.
 pub struct QueryDesk {
@@ -39,8 +39,8 @@ impl QueryDesk {
     pub async fn query(&self, prod_id: &str, user_phone: &str) -> Reply<QueryData> {
         // Read our own book before asking the order side: when the order is decided in between, the
         // order side's answer has it already. The other way round both could miss it.
-        let shelf = self.book.shelf(prod_id);
-        let standing = shelf.as_ref().and_then(|shelf| shelf.buyer(user_phone));
+        let entry = self.book.entry(prod_id);
+        let standing = entry.as_ref().and_then(|entry| entry.buyer(user_phone));
         let standing = standing.map_or(Standing::Open, |buyer| buyer.standing);
         let known = match self.order_side.find(prod_id, user_phone).await {
             Ok(known) => known,
@@ -58,21 +58,21 @@ impl QueryDesk {
             info!("queries are answered again");
         }
         match (known, standing) {
-            (Known::Found(data), Standing::Queued(order)) if !settles(&data, &order) => {
-                found(queued(shelf.as_deref(), user_phone, &order))
+            (OrderLookup::Found(data), Standing::Queued(order)) if !settles(&data, &order) => {
+                found(queued(entry.as_deref(), user_phone, &order))
             }
             // An earlier attempt failed; how the newest stands isn't known.
             (
-                Known::Found(data),
+                OrderLookup::Found(data),
                 Standing::Unconfirmed(order)
                 | Standing::Publishing(order, _)
                 | Standing::Claimed(order, _),
             ) if !settles(&data, &order) => Reply::bare(Code::NotKnownYet),
-            (Known::Found(data), _) => found(*data),
-            (_, Standing::Queued(order)) => found(queued(shelf.as_deref(), user_phone, &order)),
-            (Known::Never, Standing::Open) => Reply::bare(Code::NeverOrdered),
+            (OrderLookup::Found(data), _) => found(*data),
+            (_, Standing::Queued(order)) => found(queued(entry.as_deref(), user_phone, &order)),
+            (OrderLookup::Never, Standing::Open) => Reply::bare(Code::NeverOrdered),
             // An order is on its way, or may be: it can't be said that there is none.
-            (Known::NotYet | Known::Never, _) => Reply::bare(Code::NotKnownYet),
+            (OrderLookup::NotYet | OrderLookup::Never, _) => Reply::bare(Code::NotKnownYet),
         }
     }
 }
@@ -87,13 +87,13 @@ const fn found(data: QueryData) -> Reply<QueryData> {
     Reply::with(Code::Found, data)
 }
 
-fn queued(shelf: Option<&Shelf>, user_phone: &str, order: &Undecided) -> QueryData {
-    let card = shelf.map(Shelf::card);
+fn queued(entry: Option<&BookEntry>, user_phone: &str, order: &Undecided) -> QueryData {
+    let card = entry.map(BookEntry::card);
     QueryData {
         order_id: order.id.to_string(),
         order_status: OrderStatus::Queued,
         user_phone_no: user_phone.to_owned(),
-        prod_id: shelf.map(|shelf| shelf.prod_id().to_owned()).unwrap_or_default(),
+        prod_id: entry.map(|entry| entry.prod_id().to_owned()).unwrap_or_default(),
         prod_name: card.as_ref().map(|card| card.name.clone()).unwrap_or_default(),
         charge_money: card.map(|card| card.price),
         charge_time: order.accepted_at,

@@ -30,7 +30,7 @@ pub struct Refresh {
     book: Arc<Book>,
     order_side: Arc<dyn OrderSide>,
     every: Tunable,
-    place: Option<Place>,
+    place: Option<FollowedDatabase>,
     state: watch::Sender<Sync>,
     heard: Arc<Heard>,
     /// Holds of each product that decisions have ended and that wait for its next stock figure. It
@@ -62,12 +62,12 @@ impl Heard {
 }
 
 /// The database that is followed, and the number of the newest decision that was applied.
-struct Place {
+struct FollowedDatabase {
     store_id: String,
     seq: u64,
 }
 
-impl Place {
+impl FollowedDatabase {
     /// Whether the page is of the same sequence. A page of another database, or of an older copy of
     /// this one, isn't.
     fn goes_on_in(&self, page: &DecisionsPage) -> bool {
@@ -140,8 +140,8 @@ impl Refresh {
 
     /// Undecided orders are kept: they are in the queue whatever the database says.
     fn start_over(&mut self) {
-        for shelf in self.book.shelves() {
-            shelf.forget_decided();
+        for entry in self.book.entries() {
+            entry.forget_decided();
         }
         self.place = None;
     }
@@ -194,11 +194,12 @@ impl Refresh {
         self.heard.is_paused.store(page.paused, Ordering::Relaxed);
         self.book.renew_cards(&page.products);
         let start = self.place.take().filter(|place| place.store_id == page.store_id);
-        let start = start.unwrap_or_else(|| Place { store_id: page.store_id.clone(), seq: 0 });
+        let start =
+            start.unwrap_or_else(|| FollowedDatabase { store_id: page.store_id.clone(), seq: 0 });
         let place = self.place.insert(start);
         for decision in &page.decisions {
-            if let Some(shelf) = self.book.shelf(&decision.prod_id)
-                && shelf.decide(decision)
+            if let Some(entry) = self.book.entry(&decision.prod_id)
+                && entry.decide(decision)
             {
                 if let Some(count) = self.settled.get_mut(&decision.prod_id) {
                     *count += 1;
@@ -210,9 +211,9 @@ impl Refresh {
             place.seq = decision.seq;
         }
         for product in &page.products {
-            if let Some(shelf) = self.book.shelf(&product.prod_id) {
+            if let Some(entry) = self.book.entry(&product.prod_id) {
                 let settled = self.settled.remove(&product.prod_id).unwrap_or(0);
-                shelf.stock.refresh(product.stock, settled);
+                entry.stock.refresh(product.stock, settled);
             }
         }
         self.heard.decisions.fetch_add(page.decisions.len() as u64, Ordering::Relaxed);

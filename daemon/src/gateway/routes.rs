@@ -20,7 +20,7 @@ use crate::request::fields::has_readable_body;
 
 /// What the routes hand requests to.
 #[derive(Clone)]
-pub struct Desks {
+pub struct GatewayEndpoints {
     /// Takes charges.
     pub charge: Arc<ChargeDesk>,
     /// Answers queries.
@@ -34,24 +34,33 @@ pub struct Desks {
 }
 
 /// All paths of the gateway.
-pub fn routes(desks: Desks) -> Vec<Route> {
+pub fn routes(endpoints: GatewayEndpoints) -> Vec<Route> {
     // One reference count for all parts: a request clones this `Arc` and not each part by itself.
-    let desks = Arc::new(desks);
-    let charge = |desks: Arc<Desks>, call| async move { charge::answer(&desks, &call).await };
-    let query = |desks: Arc<Desks>, call| async move { query::answer(&desks, &call).await };
+    let endpoints = Arc::new(endpoints);
+    let charge = |endpoints: Arc<GatewayEndpoints>, call| async move {
+        charge::answer(&endpoints, &call).await
+    };
+    let query = |endpoints: Arc<GatewayEndpoints>, call| async move {
+        query::answer(&endpoints, &call).await
+    };
     vec![
-        row(&desks, Endpoint::Charge, &[Method::POST], charge),
-        row(&desks, Endpoint::GatewayQuery, &[Method::GET, Method::POST], query),
+        row(&endpoints, Endpoint::Charge, &[Method::POST], charge),
+        row(&endpoints, Endpoint::GatewayQuery, &[Method::GET, Method::POST], query),
     ]
 }
 
-fn row<A, F>(desks: &Arc<Desks>, endpoint: Endpoint, methods: &'static [Method], answer: A) -> Route
+fn row<A, F>(
+    endpoints: &Arc<GatewayEndpoints>,
+    endpoint: Endpoint,
+    methods: &'static [Method],
+    answer: A,
+) -> Route
 where
-    A: Fn(Arc<Desks>, Call) -> F + Send + Sync + 'static,
+    A: Fn(Arc<GatewayEndpoints>, Call) -> F + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    let desks = Arc::clone(desks);
-    let route = route(endpoint.path(), methods, move |call| answer(Arc::clone(&desks), call));
+    let endpoints = Arc::clone(endpoints);
+    let route = route(endpoint.path(), methods, move |call| answer(Arc::clone(&endpoints), call));
     route.of_the_contract(has_readable_body)
 }
 

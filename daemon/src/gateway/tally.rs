@@ -7,7 +7,7 @@ use std::time::Instant;
 use instruments::meter::{AnswerMeter, Endpoint, GaugeMeter, LatencyMeter, RateMeter};
 use protocol::{ChargeOutcome, Code, LatencyView, Rate};
 
-use crate::gateway::outcomes::Outcomes;
+use crate::gateway::outcomes::ChargeOutcomes;
 use crate::request::InvalidRequests;
 
 /// The gateway's counters. Shared by its routes.
@@ -16,7 +16,7 @@ pub struct Tally {
     /// In the order of `Endpoint::ALL`. The place of another role's endpoint stays at 0.
     endpoints: [Answered; Endpoint::ALL.len()],
     charged: RateMeter,
-    outcomes: Outcomes,
+    outcomes: ChargeOutcomes,
     latency: LatencyMeter,
     in_flight: GaugeMeter,
 }
@@ -57,7 +57,7 @@ impl Tally {
         Self {
             endpoints: Endpoint::ALL.map(Answered::new),
             charged: RateMeter::new(base),
-            outcomes: Outcomes::new(base),
+            outcomes: ChargeOutcomes::new(base),
             latency: LatencyMeter::new(base),
             in_flight: GaugeMeter::default(),
         }
@@ -100,7 +100,7 @@ impl Tally {
 
     /// What became of all charges.
     #[must_use]
-    pub const fn outcomes(&self) -> &Outcomes {
+    pub const fn outcomes(&self) -> &ChargeOutcomes {
         &self.outcomes
     }
 

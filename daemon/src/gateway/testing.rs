@@ -1,11 +1,12 @@
-//! Stand-ins for the queue, the order side and the store of doubts, for the gateway's own tests.
+//! Stand-ins for the queue, the order side and the store of unconfirmed orders, for the gateway's
+//! own tests.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use domain::ports::notebook::UnconfirmedSends;
-use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published, ReadError, WriteError};
 use protocol::{
     Decision, DecisionsPage, EpochMs, Money, OrderStatus, Outcome, ProductState, QueryData, Reason,
@@ -85,7 +86,7 @@ impl Producer for FakeQueue {
 /// An order side with one product, whose decisions a test appends.
 pub(crate) struct FakeOrders {
     pub(crate) page: Mutex<DecisionsPage>,
-    pub(crate) known: Mutex<Result<Known, Cause>>,
+    pub(crate) known: Mutex<Result<OrderLookup, Cause>>,
     pub(crate) away: Mutex<Option<Cause>>,
 }
 
@@ -111,7 +112,7 @@ impl FakeOrders {
                 products: vec![product],
                 paused: false,
             }),
-            known: Mutex::new(Ok(Known::Never)),
+            known: Mutex::new(Ok(OrderLookup::Never)),
             away: Mutex::default(),
         })
     }
@@ -149,7 +150,7 @@ impl OrderSide for FakeOrders {
         })
     }
 
-    fn find<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Known, Cause>> {
+    fn find<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         Box::pin(async { self.known.lock().unwrap().clone() })
     }
 
@@ -161,13 +162,13 @@ impl OrderSide for FakeOrders {
 /// Keeps unconfirmed orders in memory, unless it is set to be locked by another program, or to give
 /// no answer.
 #[derive(Default)]
-pub(crate) struct FakeDoubts(
+pub(crate) struct FakeUnconfirmed(
     pub(crate) Mutex<Vec<Outgoing>>,
     pub(crate) AtomicBool,
     pub(crate) AtomicBool,
 );
 
-impl UnconfirmedSends for FakeDoubts {
+impl UnconfirmedSends for FakeUnconfirmed {
     fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
             if self.2.load(Ordering::SeqCst) {
@@ -193,8 +194,8 @@ impl UnconfirmedSends for FakeDoubts {
     }
 }
 
-pub(crate) fn found(order_id: &str, order_status: OrderStatus) -> Known {
-    Known::Found(Box::new(QueryData {
+pub(crate) fn found(order_id: &str, order_status: OrderStatus) -> OrderLookup {
+    OrderLookup::Found(Box::new(QueryData {
         order_id: order_id.to_owned(),
         order_status,
         user_phone_no: PHONE.to_owned(),

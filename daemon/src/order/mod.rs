@@ -7,6 +7,6 @@ pub(crate) mod query;
 pub mod routes;
 mod tally;
 
-pub use placement::StorePlacer;
-pub use query::OrderBook;
+pub use placement::StoreDecider;
+pub use query::StoreOrderSide;
 pub use tally::Tally;

@@ -3,28 +3,28 @@
 
 use std::sync::Arc;
 
-use domain::ports::{Cause, Delivery, Placer, Sale};
+use domain::ports::{Cause, Decider, Delivery, Sale};
 use tokio::runtime::Handle;
 
 /// Places deliveries in the sale's store.
 #[derive(Clone)]
-pub struct StorePlacer {
+pub struct StoreDecider {
     sale: Arc<dyn Sale>,
     /// What drives the store while a consumer's thread waits for it.
     runtime: Handle,
 }
 
-impl StorePlacer {
-    /// A placer on `sale`, for threads that may block.
+impl StoreDecider {
+    /// A decider on `sale`, for threads that may block.
     #[must_use]
     pub fn new(sale: Arc<dyn Sale>, runtime: Handle) -> Self {
         Self { sale, runtime }
     }
 }
 
-impl Placer for StorePlacer {
-    fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
-        let outcomes = self.runtime.block_on(self.sale.place(deliveries));
+impl Decider for StoreDecider {
+    fn decide(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
+        let outcomes = self.runtime.block_on(self.sale.decide(deliveries));
         let outcomes = outcomes.map_err(|error| Cause(error.to_string()))?;
         if 0 < outcomes.dead_lettered {
             let count = outcomes.dead_lettered;

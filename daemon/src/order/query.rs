@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{BoxFuture, Cause, DecidedAfter, LagReader, OrderRow, Sale};
 use protocol::{DecisionsPage, QueryData};
 use tokio::sync::watch;
@@ -17,13 +17,13 @@ const PAGE_DECISIONS_MAX: usize = 2_000;
 const LAG_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The order role's answers.
-pub struct OrderBook {
+pub struct StoreOrderSide {
     sale: Arc<dyn Sale>,
     lag: Arc<dyn LagReader>,
     paused: watch::Receiver<bool>,
 }
 
-impl OrderBook {
+impl StoreOrderSide {
     /// Answers from `sale`. `lag` says whether something may still come, `paused` whether an
     /// operator keeps it from coming.
     #[must_use]
@@ -40,11 +40,14 @@ impl OrderBook {
 ///
 /// # Errors
 /// The database can't be read.
-pub(crate) async fn known<L>(look: impl Fn() -> L, lag: &dyn LagReader) -> Result<Known, Cause>
+pub(crate) async fn known<L>(
+    look: impl Fn() -> L,
+    lag: &dyn LagReader,
+) -> Result<OrderLookup, Cause>
 where
     L: Future<Output = Result<Option<OrderRow>, Cause>>,
 {
-    let found = |order: OrderRow| Known::Found(Box::new(answer(order)));
+    let found = |order: OrderRow| OrderLookup::Found(Box::new(answer(order)));
     if let Some(order) = look().await? {
         return Ok(found(order));
     }
@@ -52,9 +55,9 @@ where
     // decided, perhaps since the first look: hence the second.
     match tokio::time::timeout(LAG_WAIT_MAX, lag.read_lag()).await {
         Ok(Ok(lag)) if lag.messages == 0 && lag.passed_over == 0 => {
-            Ok(look().await?.map_or(Known::Never, found))
+            Ok(look().await?.map_or(OrderLookup::Never, found))
         }
-        Ok(Ok(_) | Err(_)) | Err(_) => Ok(Known::NotYet),
+        Ok(Ok(_) | Err(_)) | Err(_) => Ok(OrderLookup::NotYet),
     }
 }
 
@@ -74,7 +77,7 @@ fn answer(order: OrderRow) -> QueryData {
     }
 }
 
-impl OrderSide for OrderBook {
+impl OrderSide for StoreOrderSide {
     fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
         Box::pin(async move {
             let DecidedAfter { store_id, head, decisions, products } =
@@ -88,7 +91,7 @@ impl OrderSide for OrderBook {
         &'a self,
         prod_id: &'a str,
         user_phone: &'a str,
-    ) -> BoxFuture<'a, Result<Known, Cause>> {
+    ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         Box::pin(async move {
             let look = || async { Ok(self.sale.find(prod_id, user_phone).await?) };
             known(look, &*self.lag).await

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::order_side::{OrderLookup, OrderSide};
 use edge::{Call, Route, route};
 use hyper::{Method, StatusCode};
 use instruments::meter::Endpoint;
@@ -77,9 +77,9 @@ async fn find(orders: &dyn OrderSide, tally: &Tally, asked: QueryRequest<'_>) ->
         info!("queries are answered again");
     }
     match known {
-        Known::Found(data) => Reply::with(Code::Found, *data),
-        Known::Never => Reply::refusal(Code::BizError),
-        Known::NotYet => Reply::refusal(Code::NotKnownYet),
+        OrderLookup::Found(data) => Reply::with(Code::Found, *data),
+        OrderLookup::Never => Reply::refusal(Code::BizError),
+        OrderLookup::NotYet => Reply::refusal(Code::NotKnownYet),
     }
 }
 
@@ -136,8 +136,8 @@ mod tests {
             Box::pin(async { self.judge().map(|()| page) })
         }
 
-        fn find<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Known, Cause>> {
-            Box::pin(async { self.judge().map(|()| Known::Never) })
+        fn find<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
+            Box::pin(async { self.judge().map(|()| OrderLookup::Never) })
         }
 
         fn changes(&self) -> Option<watch::Receiver<u64>> {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use domain::ports::{Blame, BoxFuture, Cause, Delivery, Outgoing, Placer, Producer, Published};
+use domain::ports::{Blame, BoxFuture, Cause, Decider, Delivery, Outgoing, Producer, Published};
 
 use crate::observe::status::Record;
 
@@ -88,25 +88,25 @@ impl Producer for RecordedProducer {
     }
 }
 
-/// The placer, and where its outcomes are noted.
-pub struct RecordedPlacer<P> {
-    placer: P,
+/// The decider, and where its outcomes are noted.
+pub struct RecordedDecider<P> {
+    decider: P,
     record: Arc<Record>,
 }
 
-impl<P: Placer> RecordedPlacer<P> {
-    /// Notes what becomes of what is placed by `placer`.
+impl<P: Decider> RecordedDecider<P> {
+    /// Notes what becomes of what is placed by `decider`.
     #[must_use]
-    pub const fn new(placer: P, record: Arc<Record>) -> Self {
-        Self { placer, record }
+    pub const fn new(decider: P, record: Arc<Record>) -> Self {
+        Self { decider, record }
     }
 }
 
-impl<P: Placer> Placer for RecordedPlacer<P> {
-    fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
+impl<P: Decider> Decider for RecordedDecider<P> {
+    fn decide(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
         let orders = deliveries.len();
         let under_way = UnderWay { record: &self.record, orders, doing: "placing" };
-        let placed = self.placer.place(deliveries);
+        let placed = self.decider.decide(deliveries);
         drop(under_way);
         match &placed {
             Ok(()) => self.record.through(),
@@ -125,7 +125,7 @@ mod tests {
     use protocol::TroubleState;
     use store_sqlite::testing::outgoing;
 
-    use super::{Cause, Delivery, Placer, RecordedPlacer, RecordedProducer};
+    use super::{Cause, Decider, Delivery, RecordedDecider, RecordedProducer};
     use crate::gateway::testing::{FakeQueue, cause};
     use crate::observe::status::{Part, Record, Refuses, Status, Subject};
 
@@ -190,17 +190,17 @@ mod tests {
     #[test]
     fn a_panic_while_placing_is_a_failure_too() {
         struct Panics;
-        impl Placer for Panics {
-            fn place(&self, _: Vec<Delivery>) -> Result<(), Cause> {
+        impl Decider for Panics {
+            fn decide(&self, _: Vec<Delivery>) -> Result<(), Cause> {
                 panic!("as asked")
             }
         }
         let what = "orders can't be placed";
         let subject = Subject { part: Part::Store, what, refuses: Refuses::Nobody };
         let record = Status::default().record(subject);
-        let placer = RecordedPlacer::new(Panics, Arc::clone(&record));
+        let decider = RecordedDecider::new(Panics, Arc::clone(&record));
         let placed =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| placer.place(vec![])));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decider.decide(vec![])));
         assert!(placed.is_err());
         assert!(record.told().unwrap().text.contains("placing ended in disorder"));
     }

@@ -33,10 +33,10 @@ pub enum FieldFault {
     TooMany,
     /// A percent sign without two hexadecimal digits after it.
     #[error("{0} has a bad percent escape")]
-    BadEscape(Place),
+    BadEscape(TextPosition),
     /// Text that is not UTF-8.
     #[error("{0} is not UTF-8")]
-    NotUtf8(Place),
+    NotUtf8(TextPosition),
     /// The body is not the JSON object that its content type promises.
     #[error("the body is no JSON object")]
     NotAnObject,
@@ -51,7 +51,7 @@ pub enum FieldFault {
 
 /// Where text stands that can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum TextPosition {
     /// The value of a field of ours.
     Field(Field),
     /// The query string: a name, or the value of a field that nobody knows here.
@@ -60,7 +60,7 @@ pub enum Place {
     Body,
 }
 
-impl Place {
+impl TextPosition {
     const fn name(self) -> &'static str {
         match self {
             Self::Field(field) => field.name(),
@@ -70,7 +70,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TextPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field(field) => field.fmt(f),
@@ -93,26 +93,26 @@ impl FieldFault {
             Self::Twice(UserPhoneNum),
             Self::Malformed(UserPhoneNum),
             Self::TooLong(UserPhoneNum),
-            Self::BadEscape(Place::Field(UserPhoneNum)),
-            Self::NotUtf8(Place::Field(UserPhoneNum)),
+            Self::BadEscape(TextPosition::Field(UserPhoneNum)),
+            Self::NotUtf8(TextPosition::Field(UserPhoneNum)),
             Self::Missing(ChargePrice),
             Self::Blank(ChargePrice),
             Self::Twice(ChargePrice),
             Self::Malformed(ChargePrice),
             Self::NotThePrice,
-            Self::BadEscape(Place::Field(ChargePrice)),
-            Self::NotUtf8(Place::Field(ChargePrice)),
+            Self::BadEscape(TextPosition::Field(ChargePrice)),
+            Self::NotUtf8(TextPosition::Field(ChargePrice)),
             Self::Missing(ProdId),
             Self::Blank(ProdId),
             Self::Twice(ProdId),
             Self::Malformed(ProdId),
             Self::TooLong(ProdId),
-            Self::BadEscape(Place::Field(ProdId)),
-            Self::NotUtf8(Place::Field(ProdId)),
-            Self::BadEscape(Place::Query),
-            Self::NotUtf8(Place::Query),
-            Self::BadEscape(Place::Body),
-            Self::NotUtf8(Place::Body),
+            Self::BadEscape(TextPosition::Field(ProdId)),
+            Self::NotUtf8(TextPosition::Field(ProdId)),
+            Self::BadEscape(TextPosition::Query),
+            Self::NotUtf8(TextPosition::Query),
+            Self::BadEscape(TextPosition::Body),
+            Self::NotUtf8(TextPosition::Body),
             Self::NotAnObject,
             Self::NotMultipart,
             Self::UnreadableType,

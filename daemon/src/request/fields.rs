@@ -17,7 +17,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::fault::{FieldFault, Place};
+use super::fault::{FieldFault, TextPosition};
 
 #[cfg(test)]
 mod tests;
@@ -134,12 +134,12 @@ pub async fn read_fields<'a>(
     body: &'a Bytes,
 ) -> Result<Fields<'a>, FieldFault> {
     let mut fields = Fields::default();
-    fields.read_form(query.as_bytes(), Place::Query)?;
+    fields.read_form(query.as_bytes(), TextPosition::Query)?;
     if body.is_empty() {
         return Ok(fields);
     }
     match BodyKind::of(content_type) {
-        BodyKind::Form => fields.read_form(body, Place::Body)?,
+        BodyKind::Form => fields.read_form(body, TextPosition::Body)?,
         BodyKind::Json => fields.read_json(body)?,
         // Boxed, because it is large and rare: a charge shouldn't carry its state about.
         BodyKind::Multipart => {
@@ -164,7 +164,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn read_form(&mut self, form: &'a [u8], place: Place) -> Result<(), FieldFault> {
+    fn read_form(&mut self, form: &'a [u8], place: TextPosition) -> Result<(), FieldFault> {
         for pair in form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             self.count_one()?;
             let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
@@ -173,7 +173,8 @@ impl<'a> Fields<'a> {
             };
             let field = Field::named(&decode(name).map_err(|fault| fault.at(place))?);
             let value = decode(value);
-            let value = value.map_err(|fault| fault.at(field.map_or(place, Place::Field)))?;
+            let value =
+                value.map_err(|fault| fault.at(field.map_or(place, TextPosition::Field)))?;
             if let Some(field) = field {
                 self.put(field, value)?;
             }
@@ -200,7 +201,7 @@ impl<'a> Fields<'a> {
             let field = part.name().filter(|_| part.file_name().is_none()).and_then(Field::named);
             let bytes = part.bytes().await.map_err(|_| BAD)?;
             if let Some(field) = field {
-                let not_utf8 = |_| FieldFault::NotUtf8(Place::Field(field));
+                let not_utf8 = |_| FieldFault::NotUtf8(TextPosition::Field(field));
                 let text = String::from_utf8(bytes.into()).map_err(not_utf8)?;
                 self.put(field, Cow::Owned(text))?;
             }
@@ -217,7 +218,7 @@ enum DecodeError {
 }
 
 impl DecodeError {
-    const fn at(self, place: Place) -> FieldFault {
+    const fn at(self, place: TextPosition) -> FieldFault {
         match self {
             Self::Escape => FieldFault::BadEscape(place),
             Self::Utf8 => FieldFault::NotUtf8(place),

@@ -9,7 +9,7 @@ mod refused;
 use protocol::{Money, TEXT_CHARS_MAX};
 use regex_lite::Regex;
 
-pub use self::fault::{FieldFault, Place};
+pub use self::fault::{FieldFault, TextPosition};
 use self::fields::{Field, Fields};
 pub use self::invalid::invalid;
 pub use self::refused::{InvalidRequests, TOLD_EVERY};

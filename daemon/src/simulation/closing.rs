@@ -5,7 +5,7 @@ use domain::ports::Sale;
 use protocol::Outcome;
 use store_sqlite::testing::ready;
 
-use super::desk::{Running, Wish};
+use super::gateway::{Running, Wish};
 use super::promises::{books_balance, nobody_is_sold_out};
 use super::world::World;
 
@@ -100,7 +100,7 @@ impl World<'_> {
     fn is_quiet(&self) -> bool {
         let rests = self.gateways.iter().all(|gateway| {
             let running = gateway.running.as_ref();
-            running.is_some_and(|running| running.doubts.count() == 0 && !running.is_busy())
+            running.is_some_and(|running| running.unconfirmed.count() == 0 && !running.is_busy())
         });
         rests && self.queue.is_empty() && self.wire.is_empty() && self.undecided().is_empty()
     }
@@ -109,8 +109,8 @@ impl World<'_> {
         let gateways = self.gateways.iter().map(|gateway| {
             gateway.running.as_ref().map(|running| {
                 let figures: Vec<_> =
-                    running.book.shelves().iter().map(|shelf| shelf.stock.figures()).collect();
-                (running.doubts.count(), running.is_busy(), figures)
+                    running.book.entries().iter().map(|entry| entry.stock.figures()).collect();
+                (running.unconfirmed.count(), running.is_busy(), figures)
             })
         });
         format!(
@@ -140,9 +140,9 @@ impl World<'_> {
             }
         }
         self.promises.judge(&self.decisions)?;
-        for shelf in self.gateways.iter().filter_map(|gateway| gateway.running.as_ref()) {
+        for entry in self.gateways.iter().filter_map(|gateway| gateway.running.as_ref()) {
             let held: u32 =
-                shelf.book.shelves().iter().map(|shelf| shelf.stock.figures().held).sum();
+                entry.book.entries().iter().map(|entry| entry.stock.figures().held).sum();
             if held != 0 {
                 return Err(format!("{held} units are held for nobody"));
             }

@@ -49,7 +49,7 @@ impl World<'_> {
         });
         let deliveries = deliveries.collect();
         let is_undone = self.undo_some(how);
-        let placed = ready(self.store.place(deliveries));
+        let placed = ready(self.store.decide(deliveries));
         let committed = placed.is_ok();
         assert!(committed || is_undone, "a transaction failed: {placed:?}");
         // Without an acknowledgement all of them come again, committed or not.
@@ -66,7 +66,7 @@ impl World<'_> {
             let (batch_max, backoff) =
                 (1 + at(pick, 4).unwrap(), Backoff { first_ms: 1, max_ms: 1 });
             let is_undone = self.undo_some(how);
-            let taken = ready(self.store.place_from_queue(batch_max, 1, backoff));
+            let taken = ready(self.store.decide_from_queue(batch_max, 1, backoff));
             assert!(taken.is_ok() || is_undone, "a transaction failed: {taken:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! Holds, as they must be at every moment of a history.
 
-use super::desk::Running;
+use super::gateway::Running;
 use super::world::World;
 
 impl World<'_> {
@@ -10,8 +10,8 @@ impl World<'_> {
             return Ok(());
         }
         for order in self.undecided() {
-            let shelf = running.book.shelf(&order.prod_id);
-            let buyer = shelf.and_then(|shelf| shelf.buyer(&order.user_phone));
+            let entry = running.book.entry(&order.prod_id);
+            let buyer = entry.and_then(|entry| entry.buyer(&order.user_phone));
             let holds = buyer.is_some_and(|buyer| {
                 buyer.standing.undecided().is_some_and(|one| one.id.to_string() == order.order_id)
             });
@@ -28,8 +28,8 @@ impl World<'_> {
         promises.held.retain(|(_, _, _, id)| decisions.iter().all(|one| one.order_id != *id));
         for (index, run, wish, id) in &promises.held {
             let Some(running) = &gateways[*index].running else { continue };
-            let shelf = running.book.shelf(&wish.prod_id);
-            let buyer = shelf.and_then(|shelf| shelf.buyer(&wish.user_phone));
+            let entry = running.book.entry(&wish.prod_id);
+            let buyer = entry.and_then(|entry| entry.buyer(&wish.user_phone));
             let holds = buyer.is_some_and(|buyer| {
                 buyer.standing.undecided().is_some_and(|order| order.id.to_string() == *id)
             });

@@ -8,8 +8,8 @@
 
 mod closing;
 mod consuming;
-mod desk;
 pub(crate) mod dice;
+mod gateway;
 mod history;
 mod holds;
 pub(crate) mod operator;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use domain::ports::notebook::UnconfirmedSends;
-use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{
     BoxFuture, Cause, Lag, LagReader, OrderRow, Outgoing, Producer, Published, ReadError,
     WriteError,
@@ -161,7 +161,7 @@ impl OrderSide for Port {
         &'a self,
         prod_id: &'a str,
         user_phone: &'a str,
-    ) -> BoxFuture<'a, Result<Known, Cause>> {
+    ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         Box::pin(async move {
             let look = || async {
                 let (prod_id, user_phone) = (prod_id.to_owned(), user_phone.to_owned());

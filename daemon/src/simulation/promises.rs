@@ -6,11 +6,11 @@ use domain::ports::Sale;
 use protocol::{Code, Decision, OrderStatus, Outcome, QueryData, Reason};
 use store_sqlite::testing::ready;
 
-use super::desk::{Told, Wish};
+use super::gateway::{Told, Wish};
 
 /// What one buyer was told of one product.
 #[derive(Debug, Default)]
-struct Known {
+struct BuyerPromises {
     queueing: HashSet<String>,
     placed: Option<String>,
     failed: HashSet<String>,
@@ -19,7 +19,7 @@ struct Known {
 /// All that was told.
 #[derive(Default)]
 pub(super) struct Promises {
-    known: HashMap<Wish, Known>,
+    known: HashMap<Wish, BuyerPromises>,
     /// By gateway's run, orders whose unit that run holds until they are decided.
     pub(super) held: Vec<(usize, u32, Wish, String)>,
     /// What the buyer had been told when the query was asked.
@@ -136,7 +136,7 @@ impl Promises {
     }
 }
 
-impl Known {
+impl BuyerPromises {
     fn hear(
         &mut self,
         stored: &HashSet<String>,

@@ -11,7 +11,7 @@ use protocol::{Decision, DecisionsPage, EpochMs, Money, ORDER_TOPIC, OrderMessag
 use store_sqlite::Store;
 use store_sqlite::testing::{InMemoryStore, ready};
 
-use super::desk::{Answers, Gateway, Wish};
+use super::gateway::{Answers, Gateway, Wish};
 use super::history::{Deed, Shape, Step};
 use super::operator::Operator;
 use super::ports::{Answer, Ask, Ports, lost};
@@ -228,8 +228,8 @@ impl<'a> World<'a> {
                 self.surprised |= self.operator.change_stock(product, delta) && delta < 0;
             }
             Deed::Shelf => {
-                let shelf = if how.is_multiple_of(2) { Shelf::Off } else { Shelf::On };
-                self.operator.set_shelf(product, shelf);
+                let entry = if how.is_multiple_of(2) { Shelf::Off } else { Shelf::On };
+                self.operator.set_shelf(product, entry);
             }
             Deed::Poison if how.is_multiple_of(3) => self.memory.cure_all(),
             Deed::Poison => self.memory.poison(&wish(pick).user_phone),
@@ -448,10 +448,10 @@ impl<'a> World<'a> {
                 return Err(format!("gateway {index}: the publisher is gone"));
             }
             self.knows_its_queue(index, running)?;
-            for shelf in running.book.shelves() {
-                let (held, holders) = (shelf.stock.figures().held as usize, shelf.holders());
+            for entry in running.book.entries() {
+                let (held, holders) = (entry.stock.figures().held as usize, entry.holders());
                 if held != holders {
-                    let product = shelf.prod_id();
+                    let product = entry.prod_id();
                     return Err(format!(
                         "gateway {index} holds {held} of {product}, not {holders}"
                     ));

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 pub use self::memory::{InMemoryStore, ready};
 use crate::engine::clock::Clock;
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::{Balance, Outcomes, Settings, Store, Take, WriteError};
 
@@ -70,13 +70,13 @@ impl Fixture {
 
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnMut(&Tx<'_>) -> Result<T, JobError> + Send + 'static,
     ) -> Result<T, WriteError> {
         self.store.writer().write(1, work).await
     }
 
-    pub async fn place(&self, deliveries: Vec<Delivery>) -> Outcomes {
-        self.store.place(deliveries).await.unwrap()
+    pub async fn decide(&self, deliveries: Vec<Delivery>) -> Outcomes {
+        self.store.decide(deliveries).await.unwrap()
     }
 
     pub async fn balance(&self) -> Balance {
@@ -93,9 +93,9 @@ impl Store {
     }
 
     /// Places from a thread that may block.
-    pub fn place_blocking(&self, deliveries: Vec<Delivery>) -> Result<Outcomes, WriteError> {
+    pub fn decide_blocking(&self, deliveries: Vec<Delivery>) -> Result<Outcomes, WriteError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(self.place(deliveries))
+        runtime.block_on(self.decide(deliveries))
     }
 }
 

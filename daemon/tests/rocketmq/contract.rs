@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use domain::ports::contract::queue::{self as contract, QueueRig};
-use domain::ports::{Outgoing, Placer, Queue, Sale};
+use domain::ports::{Decider, Outgoing, Queue, Sale};
 use queue_rocketmq::RocketmqQueue;
-use seckilld::order::StorePlacer;
+use seckilld::order::StoreDecider;
 use store_sqlite::testing::{Fixture, outgoing};
 use tokio::runtime::Handle;
 
@@ -22,8 +22,8 @@ impl QueueRig for OverBroker {
         Arc::clone(&self.queue) as _
     }
 
-    fn placer(&self) -> Arc<dyn Placer> {
-        Arc::new(StorePlacer::new(Arc::new(self.orders.store.clone()), Handle::current()))
+    fn decider(&self) -> Arc<dyn Decider> {
+        Arc::new(StoreDecider::new(Arc::new(self.orders.store.clone()), Handle::current()))
     }
 
     fn order(&self, number: u32) -> Outgoing {

@@ -1,4 +1,4 @@
-//! A broker, a queue on it, and a placer that writes down what it gets.
+//! A broker, a queue on it, and a decider that writes down what it gets.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use domain::ports::{
-    Broker as _, Cause, Consuming, Credentials, Delivery, Ended, Outgoing, Placer, Producer,
+    Broker as _, Cause, Consuming, Credentials, Decider, Delivery, Ended, Outgoing, Producer,
     Published, Queue, QueueHealth,
 };
 use domain::secret::Secret;
@@ -31,8 +31,8 @@ pub(crate) struct Recorder {
 }
 
 #[expect(clippy::disallowed_methods, reason = "it is asked to be slow")]
-impl Placer for Recorder {
-    fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
+impl Decider for Recorder {
+    fn decide(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
         let fail = |left: u32| left.checked_sub(1);
         if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fail).is_ok() {
             return Err(Cause("the store fails, as asked".to_owned()));

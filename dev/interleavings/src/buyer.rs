@@ -1,5 +1,5 @@
 //! A buyer at one shelf: the daemon's own `domain::standing::step`, applied around the stock word
-//! in the sequence of `gateway/book/shelf.rs`. The map's compare-and-swap of a buyer's entry is a
+//! in the sequence of `gateway/book/entry.rs`. The map's compare-and-swap of a buyer's entry is a
 //! short lock here, as both are one indivisible step.
 
 use domain::order_id::OrderId;
@@ -7,7 +7,7 @@ use domain::standing::{self, Decided, Event, Found, Standing, Undecided, Unit, s
 use loom::sync::Mutex;
 use protocol::EpochMs;
 
-use crate::stock::DeskStock;
+use crate::stock::GatewayStock;
 
 /// What a charge comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Buyer {
         self.standing() == Standing::Open
     }
 
-    /// `Shelf::apply`.
+    /// `BookEntry::apply`.
     fn apply(&self, event: &Event<'_, ()>) -> Option<Unit> {
         let mut buyer = self.0.lock().unwrap();
         let after = step(&buyer, event)?;
@@ -54,7 +54,7 @@ impl Buyer {
         Some(after.unit)
     }
 
-    /// `Shelf::claim`: the attempt whose order it is.
+    /// `BookEntry::claim`: the attempt whose order it is.
     fn claim(&self) -> Option<u32> {
         let mut buyer = self.0.lock().unwrap();
         let attempt = buyer.next_attempt()?;
@@ -64,7 +64,7 @@ impl Buyer {
     }
 
     /// `ChargeDesk::judge` from the look at the buyer's standing on.
-    pub(crate) fn charge(&self, stock: &DeskStock) -> Charged {
+    pub(crate) fn charge(&self, stock: &GatewayStock) -> Charged {
         if !self.is_open() {
             return Charged::Repeat;
         }
@@ -73,46 +73,46 @@ impl Buyer {
             return if self.is_open() { Charged::SoldOut } else { Charged::Repeat };
         }
         let Some(attempt) = self.claim() else { return Charged::Repeat };
-        if !stock.reserve() {
+        if !stock.hold_if_free() {
             self.abandon(attempt, stock);
             return Charged::SoldOut;
         }
         if self.apply(&Event::Hold(&id(attempt))).is_some() {
             return Charged::Publishes;
         }
-        stock.release();
+        stock.give_back();
         if self.is_open() { Charged::Decided } else { Charged::Repeat }
     }
 
-    /// `Shelf::abandon`.
-    pub(crate) fn abandon(&self, attempt: u32, stock: &DeskStock) {
+    /// `BookEntry::abandon`.
+    pub(crate) fn abandon(&self, attempt: u32, stock: &GatewayStock) {
         if self.apply(&Event::Abandon(&id(attempt))) == Some(Unit::Released) {
-            stock.release();
+            stock.give_back();
         }
     }
 
-    /// `Shelf::confirm`.
+    /// `BookEntry::confirm`.
     pub(crate) fn confirm(&self, attempt: u32) {
         self.apply(&Event::Confirm(&id(attempt)));
     }
 
-    /// `Shelf::doubt`.
-    pub(crate) fn doubt(&self, attempt: u32) -> bool {
+    /// `BookEntry::mark_unconfirmed`.
+    pub(crate) fn mark_unconfirmed(&self, attempt: u32) -> bool {
         self.apply(&Event::Doubt(&id(attempt))).is_some()
     }
 
-    /// `Shelf::adopt`.
-    pub(crate) fn adopt(&self, attempt: u32, found: Found, stock: &DeskStock) -> bool {
-        stock.hold(1);
+    /// `BookEntry::adopt`.
+    pub(crate) fn adopt(&self, attempt: u32, found: Found, stock: &GatewayStock) -> bool {
+        stock.hold_anyway(1);
         let is_adopted = self.apply(&Event::Adopt(&order(attempt), found)).is_some();
         if !is_adopted {
-            stock.release();
+            stock.give_back();
         }
         is_adopted
     }
 
-    /// `Shelf::decide`, and `Refresh::apply` with the stock of the same moment.
-    pub(crate) fn decide(&self, attempt: u32, outcome: Outcome, stock: &DeskStock, left: u64) {
+    /// `BookEntry::decide`, and `Refresh::apply` with the stock of the same moment.
+    pub(crate) fn decide(&self, attempt: u32, outcome: Outcome, stock: &GatewayStock, left: u64) {
         let id = id(attempt);
         let decided = match outcome {
             Outcome::Placed => Decided::Live(&id),

@@ -5,16 +5,16 @@ use loom::sync::Arc;
 use loom::thread;
 
 use crate::buyer::{Buyer, Charged, Outcome, id};
-use crate::stock::{DeskFigures, DeskStock};
+use crate::stock::{GatewayStock, StockFigures};
 
 /// The stock of one product, and two buyers of it.
 struct TwoBuyers {
-    stock: DeskStock,
+    stock: GatewayStock,
     buyers: [Buyer; 2],
 }
 
 fn two_buyers(units: u64) -> Arc<TwoBuyers> {
-    let stock = DeskStock::default();
+    let stock = GatewayStock::default();
     stock.refresh(units, 0);
     Arc::new(TwoBuyers { stock, buyers: [Buyer::new(), Buyer::new()] })
 }
@@ -41,11 +41,11 @@ fn spawn<T: 'static>(
 fn three_who_want_two_units_get_exactly_two() {
     loom::model(|| {
         let sale = two_buyers(2);
-        let others = [(); 2].map(|()| spawn(&sale, |sale| sale.stock.reserve()));
-        let mine = sale.stock.reserve();
+        let others = [(); 2].map(|()| spawn(&sale, |sale| sale.stock.hold_if_free()));
+        let mine = sale.stock.hold_if_free();
         let got = others.into_iter().map(|other| u32::from(other.join().unwrap())).sum::<u32>();
         assert_eq!(got + u32::from(mine), 2);
-        assert_eq!(sale.stock.figures(), DeskFigures { stock: 2, held: 2 });
+        assert_eq!(sale.stock.figures(), StockFigures { stock: 2, held: 2 });
     });
 }
 
@@ -53,12 +53,12 @@ fn three_who_want_two_units_get_exactly_two() {
 fn a_sold_unit_is_never_free_in_between() {
     loom::model(|| {
         let sale = two_buyers(1);
-        assert!(sale.stock.reserve());
+        assert!(sale.stock.hold_if_free());
         // The order is placed: the unit leaves stock and hold.
         let refresh = spawn(&sale, |sale| sale.stock.refresh(0, 1));
-        assert!(!sale.stock.reserve());
+        assert!(!sale.stock.hold_if_free());
         refresh.join().unwrap();
-        assert_eq!(sale.stock.figures(), DeskFigures { stock: 0, held: 0 });
+        assert_eq!(sale.stock.figures(), StockFigures { stock: 0, held: 0 });
     });
 }
 
@@ -66,14 +66,14 @@ fn a_sold_unit_is_never_free_in_between() {
 fn a_unit_given_back_is_there_for_the_next_and_for_one_only() {
     loom::model(|| {
         let sale = two_buyers(1);
-        assert!(sale.stock.reserve());
-        let release = spawn(&sale, |sale| sale.stock.release());
-        let other = spawn(&sale, |sale| sale.stock.reserve());
-        let mine = sale.stock.reserve();
+        assert!(sale.stock.hold_if_free());
+        let release = spawn(&sale, |sale| sale.stock.give_back());
+        let other = spawn(&sale, |sale| sale.stock.hold_if_free());
+        let mine = sale.stock.hold_if_free();
         release.join().unwrap();
         let theirs = other.join().unwrap();
         assert!(!(mine && theirs));
-        let again = sale.stock.reserve();
+        let again = sale.stock.hold_if_free();
         assert_eq!(again, !mine && !theirs);
     });
 }
@@ -82,8 +82,8 @@ fn a_unit_given_back_is_there_for_the_next_and_for_one_only() {
 fn holds_found_at_start_and_charges_do_not_lose_each_other() {
     loom::model(|| {
         let sale = two_buyers(2);
-        let adopt = spawn(&sale, |sale| sale.stock.hold(1));
-        let mine = sale.stock.reserve();
+        let adopt = spawn(&sale, |sale| sale.stock.hold_anyway(1));
+        let mine = sale.stock.hold_if_free();
         adopt.join().unwrap();
         assert!(mine);
         assert_eq!(sale.stock.figures().held, 2);
@@ -100,7 +100,7 @@ fn a_repeat_never_hears_that_its_own_unit_is_sold_out() {
         // Either publishes, and the other is its repeat.
         assert!(both.contains(&Charged::Publishes), "{both:?}");
         assert!(both.contains(&Charged::Repeat), "{both:?}");
-        assert_eq!(sale.stock.figures(), DeskFigures { stock: 1, held: 1 });
+        assert_eq!(sale.stock.figures(), StockFigures { stock: 1, held: 1 });
     });
 }
 
@@ -158,7 +158,7 @@ fn a_definite_failure_and_a_decision_give_the_unit_back_once() {
         let deciding = deciding(&sale, 0, Outcome::Placed, 1);
         sale.buyers[0].abandon(0, &sale.stock);
         deciding.join().unwrap();
-        assert_eq!(sale.stock.figures(), DeskFigures { stock: 1, held: 0 });
+        assert_eq!(sale.stock.figures(), StockFigures { stock: 1, held: 0 });
         assert_eq!(sale.buyers[0].standing(), Standing::Live(id(0)));
     });
 }
@@ -172,7 +172,7 @@ fn an_acknowledgement_does_not_undo_a_decision() {
         sale.buyers[0].confirm(0);
         deciding.join().unwrap();
         assert_eq!(sale.buyers[0].standing(), Standing::Live(id(0)));
-        assert_eq!(sale.stock.figures(), DeskFigures { stock: 0, held: 0 });
+        assert_eq!(sale.stock.figures(), StockFigures { stock: 0, held: 0 });
     });
 }
 
@@ -183,10 +183,10 @@ fn an_unknown_result_that_is_decided_meanwhile_holds_nothing() {
         assert_eq!(sale.charge(0), Charged::Publishes);
         let deciding = deciding(&sale, 0, Outcome::Placed, 1);
         // Either it is in doubt first and decided then, or it is known that the queue had it.
-        let is_in_doubt = sale.buyers[0].doubt(0);
+        let is_in_doubt = sale.buyers[0].mark_unconfirmed(0);
         deciding.join().unwrap();
         assert_eq!(sale.buyers[0].standing(), Standing::Live(id(0)), "in doubt: {is_in_doubt}");
-        assert_eq!(sale.stock.figures(), DeskFigures { stock: 1, held: 0 });
+        assert_eq!(sale.stock.figures(), StockFigures { stock: 1, held: 0 });
     });
 }
 
@@ -195,7 +195,7 @@ fn an_unconfirmed_order_that_is_confirmed_and_fails_frees_its_unit_once() {
     loom::model(|| {
         let sale = two_buyers(1);
         assert_eq!(sale.charge(0), Charged::Publishes);
-        assert!(sale.buyers[0].doubt(0));
+        assert!(sale.buyers[0].mark_unconfirmed(0));
         let deciding = deciding(&sale, 0, Outcome::Failed, 1);
         let confirming = spawn(&sale, |sale| sale.buyers[0].confirm(0));
         assert_ne!(sale.charge(1), Charged::Repeat, "it is another buyer's");
@@ -236,6 +236,6 @@ fn an_order_found_twice_at_start_holds_one_unit_until_it_is_decided() {
         let deciding = deciding(&sale, 0, Outcome::Placed, 0);
         sale.buyers[0].confirm(0);
         deciding.join().unwrap();
-        assert_eq!(sale.stock.figures(), DeskFigures { stock: 0, held: 0 });
+        assert_eq!(sale.stock.figures(), StockFigures { stock: 0, held: 0 });
     });
 }

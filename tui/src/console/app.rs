@@ -16,7 +16,7 @@ use ratatui::layout::{Rect, Size};
 
 use super::link::Link;
 use super::model::Model;
-use super::msg::{Ask, Effect, Msg, Outcome};
+use super::msg::{Ask, CommandEnd, Effect, Msg};
 use super::terminal::Tty;
 use super::update::update;
 use super::view::view;
@@ -168,7 +168,7 @@ where
     fn not_asked(&mut self, ask: Ask) {
         match ask {
             Ask::Command(command) => {
-                let outcome = Outcome::Refused("too much waits for the daemon".to_owned());
+                let outcome = CommandEnd::Refused("too much waits for the daemon".to_owned());
                 update(&mut self.model, Msg::Commanded { command, outcome });
             }
             _ => self.model.say(Severity::Warning, "too much waits for the daemon".to_owned()),

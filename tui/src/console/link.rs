@@ -14,10 +14,10 @@ use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::msg::{Answer, Ask, Msg, Outcome};
+use super::msg::{Answer, Ask, CommandEnd, Msg};
 use crate::client::{self, Events};
 use crate::commands::Command;
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::place::Whereabouts;
 
 /// The first wait after a break; each further one is twice as long.
@@ -62,12 +62,12 @@ impl Daemon {
     ///
     /// # Errors
     /// There is no daemon, or it isn't for this user.
-    pub(crate) async fn begin(&mut self) -> Result<(), Fault> {
+    pub(crate) async fn begin(&mut self) -> Result<(), NoAnswer> {
         self.begun = Some(self.events().await?);
         Ok(())
     }
 
-    async fn events(&mut self) -> Result<Events, Fault> {
+    async fn events(&mut self) -> Result<Events, NoAnswer> {
         if let Some(begun) = self.begun.take() {
             return Ok(begun);
         }
@@ -164,7 +164,7 @@ async fn forward(
     events: &mut Events,
     messages: &mpsc::Sender<Msg>,
     attempt: &mut u32,
-) -> Result<String, Fault> {
+) -> Result<String, NoAnswer> {
     let mut why = "the daemon ended the stream".to_owned();
     while let Some(line) = events.next().await? {
         match &line {
@@ -235,18 +235,18 @@ async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Answer<T> {
     serde_json::from_slice(&body).map_err(|error| format!("the answer can't be read: {error}"))
 }
 
-async fn give(socket: &Path, command: &Command) -> Outcome {
+async fn give(socket: &Path, command: &Command) -> CommandEnd {
     match client::post(socket, &command.path, &command.body).await {
-        Ok((status, body)) if status.is_success() => Outcome::Done(more(command, &body)),
+        Ok((status, body)) if status.is_success() => CommandEnd::Done(more(command, &body)),
         Ok((status, body)) => {
             let refusal = refusal(status, &body);
             match refusal.code {
-                RefusalCode::TimedOut => Outcome::Unanswered(refusal.msg),
-                _ => Outcome::Refused(refusal.msg),
+                RefusalCode::TimedOut => CommandEnd::Unanswered(refusal.msg),
+                _ => CommandEnd::Refused(refusal.msg),
             }
         }
-        Err(fault @ Fault::NotPermitted { .. }) => Outcome::Refused(told(&fault)),
-        Err(fault) => Outcome::Unanswered(told(&fault)),
+        Err(fault @ NoAnswer::NotPermitted { .. }) => CommandEnd::Refused(told(&fault)),
+        Err(fault) => CommandEnd::Unanswered(told(&fault)),
     }
 }
 
@@ -271,11 +271,11 @@ fn refusal(status: StatusCode, body: &[u8]) -> Refusal {
 }
 
 /// Without the socket's path, which the screen shows anyway.
-fn told(fault: &Fault) -> String {
+fn told(fault: &NoAnswer) -> String {
     match fault {
-        Fault::Unreachable { reason, .. }
-        | Fault::Lost { reason, .. }
-        | Fault::NotPermitted { reason, .. } => reason.clone(),
+        NoAnswer::Unreachable { reason, .. }
+        | NoAnswer::Lost { reason, .. }
+        | NoAnswer::NotPermitted { reason, .. } => reason.clone(),
         other => other.to_string(),
     }
 }

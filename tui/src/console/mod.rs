@@ -36,7 +36,7 @@ pub(crate) use looks::{Characters, Colours};
 pub(crate) use model::Access;
 pub(crate) use terminal::Mouse;
 
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, NoAnswer};
 use crate::place::Whereabouts;
 
 /// What the command line asks for.
@@ -55,10 +55,12 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// The daemon isn't for this user, or isn't the only one; the terminal can't be used.
-pub(crate) async fn run(options: Options, whereabouts: Whereabouts) -> Result<Exit, Fault> {
+pub(crate) async fn run(options: Options, whereabouts: Whereabouts) -> Result<Exit, NoAnswer> {
     let mut daemon = Daemon::new(whereabouts);
     match daemon.begin().await {
-        Ok(()) | Err(Fault::NotFound { .. } | Fault::Unreachable { .. } | Fault::Lost { .. }) => {}
+        Ok(())
+        | Err(NoAnswer::NotFound { .. } | NoAnswer::Unreachable { .. } | NoAnswer::Lost { .. }) => {
+        }
         Err(fault) => return Err(fault),
     }
     let environment = Environment::of_process();

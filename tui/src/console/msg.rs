@@ -41,7 +41,7 @@ pub(crate) enum Msg {
     /// How a command ended.
     Commanded {
         command: Box<Command>,
-        outcome: Outcome,
+        outcome: CommandEnd,
     },
 }
 
@@ -50,7 +50,7 @@ pub(crate) type Answer<T> = Result<T, String>;
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum CommandEnd {
     /// It was carried out; more about it, where there is more.
     Done(Option<String>),
     /// It wasn't, and why.

@@ -3,14 +3,14 @@
 use protocol::{AuditEntry, AuditPage, Endpoint};
 
 use crate::args::Audit;
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::table::{number, table, text};
 use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::pages::{gather, tell_more};
 use crate::words::{moment, printable, value};
 
 /// What operators did, newest first.
-pub(crate) async fn run(daemon: &DaemonSocket, options: &Audit) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, options: &Audit) -> Result<Printed, NoAnswer> {
     let answer =
         gather::<AuditPage>(daemon, Endpoint::Audit, &[], "entries", &options.extent).await?;
     tell_more(answer.view.next.as_ref(), options.shape);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use protocol::{Done, RefusalCode};
 use serde::de::DeserializeOwned;
 
-use crate::args::Terms;
+use crate::args::CommandOptions;
 use crate::client;
 use crate::commands::{Command, Given};
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::verbs::daemon_socket::{Answer, DaemonSocket, answer, talk};
 
 /// How often a command is given in all before its answer is given up for lost.
@@ -22,7 +22,7 @@ const PAUSE_FIRST: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// The system gives no random bytes.
-pub(crate) fn request_id(terms: &Terms) -> Result<String, Fault> {
+pub(crate) fn request_id(terms: &CommandOptions) -> Result<String, NoAnswer> {
     if let Some(chosen) = &terms.request_id {
         return Ok(chosen.clone());
     }
@@ -35,7 +35,7 @@ pub(crate) fn request_id(terms: &Terms) -> Result<String, Fault> {
 ///
 /// # Errors
 /// As for [`request_id`].
-pub(crate) fn given(terms: &Terms, reason: Option<String>) -> Result<Given, Fault> {
+pub(crate) fn given(terms: &CommandOptions, reason: Option<String>) -> Result<Given, NoAnswer> {
     Ok(Given { request_id: request_id(terms)?, reason })
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn given(terms: &Terms, reason: Option<String>) -> Result<Given, Faul
 pub(crate) async fn give<S: DeserializeOwned>(
     daemon: &DaemonSocket,
     command: &Command,
-) -> Result<Answer<Done<S>>, Fault> {
+) -> Result<Answer<Done<S>>, NoAnswer> {
     let (request_id, mut pause) = (command.request_id(), PAUSE_FIRST);
     let mut lost = match attempt(daemon, command).await {
         Ok(answer) => return Ok(answer),
@@ -61,7 +61,7 @@ pub(crate) async fn give<S: DeserializeOwned>(
         lost = match attempt(daemon, command).await {
             Ok(answer) => return Ok(answer),
             // The first attempt is still open, so not reaching it settles nothing now.
-            Err(Attempt::Settled(Fault::Unreachable { reason, .. }) | Attempt::Open(reason)) => {
+            Err(Attempt::Settled(NoAnswer::Unreachable { reason, .. }) | Attempt::Open(reason)) => {
                 reason
             }
             Err(Attempt::Settled(fault)) => return Err(fault),
@@ -71,13 +71,13 @@ pub(crate) async fn give<S: DeserializeOwned>(
         "{lost}. Whether the command was carried out isn't known; give it again with \
          --request-id {request_id} and nothing is done twice"
     );
-    Err(Fault::lost(&daemon.socket, sentence))
+    Err(NoAnswer::lost(&daemon.socket, sentence))
 }
 
 /// Why there is no answer.
 enum Attempt {
     /// Nothing more is to be learnt by asking again.
-    Settled(Fault),
+    Settled(NoAnswer),
     /// It may have been carried out; the sentence says what went wrong.
     Open(String),
 }
@@ -88,12 +88,12 @@ async fn attempt<S: DeserializeOwned>(
 ) -> Result<Answer<Done<S>>, Attempt> {
     let (status, body) = match client::post(&daemon.socket, &command.path, &command.body).await {
         Ok(answered) => answered,
-        Err(Fault::Lost { reason, .. }) => return Err(Attempt::Open(reason)),
+        Err(NoAnswer::Lost { reason, .. }) => return Err(Attempt::Open(reason)),
         Err(fault) => return Err(Attempt::Settled(fault)),
     };
     let late = status.as_u16() == RefusalCode::TimedOut.status();
     answer(&daemon.socket, status, &body).map_err(|fault| match fault {
-        Fault::Refused(refused) if late => Attempt::Open(refused.sentence),
+        NoAnswer::Refused(refused) if late => Attempt::Open(refused.sentence),
         fault => Attempt::Settled(fault),
     })
 }
@@ -101,11 +101,11 @@ async fn attempt<S: DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::request_id;
-    use crate::args::{Shape, Terms};
+    use crate::args::{CommandOptions, Shape};
 
     #[test]
     fn numbers_are_fresh_unless_chosen() {
-        let terms = |id: Option<&str>| Terms {
+        let terms = |id: Option<&str>| CommandOptions {
             yes: false,
             request_id: id.map(str::to_owned),
             shape: Shape::default(),

@@ -3,13 +3,13 @@
 use protocol::{ConfigPage, Endpoint};
 
 use crate::args::Shape;
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::table::{table, text};
 use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::words::{printable, value};
 
 /// The effective configuration.
-pub(crate) async fn run(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, NoAnswer> {
     let answer = daemon.ask::<ConfigPage>(&Endpoint::Config.address()).await?;
     let render = |page: &ConfigPage| {
         let cells = page

@@ -3,9 +3,9 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use crate::args::Terms;
+use crate::args::CommandOptions;
 use crate::commands::Prompt;
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::words::printable_lines;
 
 /// Whether the operator has yet to be asked.
@@ -21,21 +21,21 @@ pub(crate) enum Consent {
 ///
 /// # Errors
 /// There is no `--yes` and no terminal.
-pub(crate) fn consent(terms: &Terms, verb: &str) -> Result<Consent, Fault> {
+pub(crate) fn consent(terms: &CommandOptions, verb: &str) -> Result<Consent, NoAnswer> {
     if terms.yes {
         return Ok(Consent::Given);
     }
     if io::stdin().is_terminal() && io::stderr().is_terminal() {
         return Ok(Consent::ToAsk);
     }
-    Err(Fault::NeedsYes(verb.to_owned()))
+    Err(NoAnswer::NeedsYes(verb.to_owned()))
 }
 
 /// Asks; only `y` or `yes` is Yes.
 ///
 /// # Errors
 /// It was answered No.
-pub(crate) fn be_sure(prompt: &Prompt) -> Result<(), Fault> {
+pub(crate) fn be_sure(prompt: &Prompt) -> Result<(), NoAnswer> {
     let answer = asked(prompt, "[y/N] ");
     if ["y", "yes"].contains(&answer.to_lowercase().as_str()) { Ok(()) } else { declined() }
 }
@@ -44,13 +44,13 @@ pub(crate) fn be_sure(prompt: &Prompt) -> Result<(), Fault> {
 ///
 /// # Errors
 /// Something else was typed.
-pub(crate) fn be_named(prompt: &Prompt, name: &str) -> Result<(), Fault> {
+pub(crate) fn be_named(prompt: &Prompt, name: &str) -> Result<(), NoAnswer> {
     let answer = asked(prompt, &format!("Type the daemon's name ({name}) to go on: "));
     if answer == name { Ok(()) } else { declined() }
 }
 
-fn declined() -> Result<(), Fault> {
-    Err(Fault::Declined)
+fn declined() -> Result<(), NoAnswer> {
+    Err(NoAnswer::Declined)
 }
 
 /// What can't be shown or read is an empty answer, which is No.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::args::Shape;
 use crate::client;
 use crate::commands::Prompt;
-use crate::exit::{Exit, Fault, Refused};
+use crate::exit::{Exit, NoAnswer, Refused};
 use crate::words::{printable, printable_json, printable_lines};
 
 /// What goes to standard output, and how to exit.
@@ -67,7 +67,7 @@ impl DaemonSocket {
     pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         address: &Address,
-    ) -> Result<Answer<T>, Fault> {
+    ) -> Result<Answer<T>, NoAnswer> {
         let (status, body) = client::get(&self.socket, address.as_str()).await?;
         answer(&self.socket, status, &body)
     }
@@ -76,7 +76,7 @@ impl DaemonSocket {
     ///
     /// # Errors
     /// As for [`DaemonSocket::ask`].
-    pub(crate) async fn state(&self) -> Result<Snapshot, Fault> {
+    pub(crate) async fn state(&self) -> Result<Snapshot, NoAnswer> {
         self.ask(&Endpoint::Status.address()).await.map(|answer| answer.view)
     }
 
@@ -97,7 +97,7 @@ pub(crate) fn answer<T: DeserializeOwned>(
     socket: &Path,
     status: StatusCode,
     body: &[u8],
-) -> Result<Answer<T>, Fault> {
+) -> Result<Answer<T>, NoAnswer> {
     if status != StatusCode::OK {
         return Err(refusal(socket, status, body));
     }
@@ -112,29 +112,29 @@ pub(crate) fn answer<T: DeserializeOwned>(
 pub(crate) fn read<T: DeserializeOwned>(
     socket: &Path,
     document: Value,
-) -> Result<Answer<T>, Fault> {
+) -> Result<Answer<T>, NoAnswer> {
     let view = T::deserialize(&document).map_err(|error| stranger(socket, &error))?;
     Ok(Answer { document, view })
 }
 
 /// What answers isn't what we know as a seckilld.
-pub(crate) fn stranger(socket: &Path, error: &dyn std::fmt::Display) -> Fault {
-    Fault::unreachable(socket, format!("what answers is no seckilld: {error}"))
+pub(crate) fn stranger(socket: &Path, error: &dyn std::fmt::Display) -> NoAnswer {
+    NoAnswer::unreachable(socket, format!("what answers is no seckilld: {error}"))
 }
 
 /// A refusal is told by its sentence. Its code may be one of a later version: then the status says
 /// what kind of thing it is.
-fn refusal(socket: &Path, status: StatusCode, body: &[u8]) -> Fault {
+fn refusal(socket: &Path, status: StatusCode, body: &[u8]) -> NoAnswer {
     let document: Value = serde_json::from_slice(body).unwrap_or_default();
     let (Some(msg), Some(code)) = (document["msg"].as_str(), document["code"].as_str()) else {
-        return Fault::unreachable(socket, format!("the daemon answers {status}"));
+        return NoAnswer::unreachable(socket, format!("the daemon answers {status}"));
     };
     let exit = match RefusalCode::ALL.into_iter().find(|known| known.as_str() == code) {
         Some(known) => Exit::of_refusal(known),
         None if status.is_server_error() => Exit::Later,
         None => Exit::Refused,
     };
-    Fault::Refused(Box::new(Refused {
+    NoAnswer::Refused(Box::new(Refused {
         sentence: format!("{msg} ({code})"),
         msg: msg.to_owned(),
         code: code.to_owned(),

@@ -4,7 +4,7 @@ use protocol::{DeadLetterView, DeadLettersPage, Done, Endpoint, ResentState};
 
 use crate::args::{DeadLetters, DiscardOne, Extent, Resend};
 use crate::commands::{discard, resend};
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, NoAnswer};
 use crate::table::{number, table, text};
 use crate::verbs::command::{give, given, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
@@ -13,7 +13,7 @@ use crate::verbs::pages::{gather, judge, lacking, tell_more};
 use crate::words::{known, moment, printable, span};
 
 /// Lists, resends or discards.
-pub(crate) async fn run(daemon: &DaemonSocket, verb: DeadLetters) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, verb: DeadLetters) -> Result<Printed, NoAnswer> {
     match verb {
         DeadLetters::List { extent, shape } => {
             let answer = page(daemon, &extent).await?;
@@ -30,7 +30,7 @@ pub(crate) async fn run(daemon: &DaemonSocket, verb: DeadLetters) -> Result<Prin
     }
 }
 
-async fn page(daemon: &DaemonSocket, extent: &Extent) -> Result<Answer<DeadLettersPage>, Fault> {
+async fn page(daemon: &DaemonSocket, extent: &Extent) -> Result<Answer<DeadLettersPage>, NoAnswer> {
     gather(daemon, Endpoint::DeadLetters, &[], "dead_letters", extent).await
 }
 
@@ -64,7 +64,7 @@ fn letters(letters: &[DeadLetterView]) -> String {
     table(columns, letters.iter().map(cells).collect())
 }
 
-async fn put_back(daemon: &DaemonSocket, options: Resend) -> Result<Printed, Fault> {
+async fn put_back(daemon: &DaemonSocket, options: Resend) -> Result<Printed, NoAnswer> {
     let terms = options.plain.terms;
     let (reason, shape) = (options.plain.reason, terms.shape);
     let answer = match options.id {
@@ -89,7 +89,7 @@ fn resent(done: &Done<ResentState>) -> String {
     format!("resent {resent} over {}, left {left}\n", span(over_ms))
 }
 
-async fn give_up(daemon: &DaemonSocket, options: DiscardOne) -> Result<Printed, Fault> {
+async fn give_up(daemon: &DaemonSocket, options: DiscardOne) -> Result<Printed, NoAnswer> {
     let DiscardOne { id, reason, terms } = options;
     if consent(&terms, "dead-letters discard")? == Consent::ToAsk {
         let letter = found(daemon, id).await?;
@@ -101,11 +101,11 @@ async fn give_up(daemon: &DaemonSocket, options: DiscardOne) -> Result<Printed, 
 }
 
 /// There is no question for one dead letter, so the list is looked through.
-async fn found(daemon: &DaemonSocket, id: u64) -> Result<DeadLetterView, Fault> {
+async fn found(daemon: &DaemonSocket, id: u64) -> Result<DeadLetterView, NoAnswer> {
     let all = page(daemon, &Extent { limit: u64::MAX, all: true }).await?.view;
     all.dead_letters.into_iter().find(|letter| letter.id == id).ok_or_else(|| {
         let sentence = format!("no dead letter has the number {id}");
-        Fault::refused("not_found", sentence, Exit::NotFound)
+        NoAnswer::refused("not_found", sentence, Exit::NotFound)
     })
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::args::Drain;
 use crate::commands::switch::Switch;
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, NoAnswer};
 use crate::table::facts;
 use crate::verbs::command::{give, given};
 use crate::verbs::confirm::{Consent, be_named, consent};
@@ -29,7 +29,7 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// Drains.
-pub(crate) async fn run(daemon: &DaemonSocket, options: Drain) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, options: Drain) -> Result<Printed, NoAnswer> {
     let Drain { wait, timeout, plain } = options;
     if consent(&plain.terms, "drain")? == Consent::ToAsk {
         let state = daemon.state().await?;
@@ -66,12 +66,12 @@ struct Left {
 impl Left {
     /// # Errors
     /// The drain was undone.
-    fn of(state: &Snapshot) -> Result<Self, Fault> {
+    fn of(state: &Snapshot) -> Result<Self, NoAnswer> {
         let Some(drain) = &state.controls.drain else {
             let intake = state.controls.intake.as_ref();
             let by = intake.and_then(|intake| intake.by.as_deref()).map_or(UNKNOWN, |by| by);
             let sentence = format!("the drain was undone by {}", printable(by));
-            return Err(Fault::refused("drain_undone", sentence, Exit::Refused));
+            return Err(NoAnswer::refused("drain_undone", sentence, Exit::Refused));
         };
         let held = state.products.iter().map(|product| product.held);
         let queue = &state.queue;
@@ -115,7 +115,7 @@ impl Left {
 async fn until_drained(
     daemon: &DaemonSocket,
     timeout: Option<Duration>,
-) -> Result<(Snapshot, Left), Fault> {
+) -> Result<(Snapshot, Left), NoAnswer> {
     let begun = Instant::now();
     let mut progress = Progress::begin();
     let mut since: Option<(Left, Instant)> = None;
@@ -138,10 +138,10 @@ async fn until_drained(
                 progress.tell(&known_left);
             }
             // It is restarting; the drain is stored and goes on with it.
-            Err(Fault::Unreachable { reason, .. } | Fault::Lost { reason, .. }) => {
+            Err(NoAnswer::Unreachable { reason, .. } | NoAnswer::Lost { reason, .. }) => {
                 progress.tell(&format!("NO CONNECTION: {reason}"));
             }
-            Err(Fault::Refused(refused)) if refused.exit == Exit::Later => {
+            Err(NoAnswer::Refused(refused)) if refused.exit == Exit::Later => {
                 progress.tell(&refused.sentence);
             }
             Err(fault) => return Err(fault),
@@ -153,7 +153,7 @@ async fn until_drained(
                 "not drained within {seconds} s: {known_left}; the drain goes on, and intake stays \
                  paused"
             );
-            return Err(Fault::refused("not_drained", sentence, Exit::Later));
+            return Err(NoAnswer::refused("not_drained", sentence, Exit::Later));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

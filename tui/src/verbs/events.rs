@@ -8,7 +8,7 @@ use protocol::{Change, EpochMs, Line, Notable, Snapshot};
 use serde_json::json;
 
 use crate::args::Shape;
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::follow::{Follow, Followed, now};
 use crate::words::{moment, printable, printable_json};
@@ -18,13 +18,13 @@ pub(crate) async fn run(
     daemon: &DaemonSocket,
     shape: Shape,
     out: &mut dyn Write,
-) -> Result<Printed, Fault> {
+) -> Result<Printed, NoAnswer> {
     if shape.json { lines(daemon, out).await } else { notables(daemon, out).await }
 }
 
 /// Every line as it is on the socket. Where the stream broke stands
 /// `{"line":"lost","at":…,"reason":…}`; the line after that is a whole state.
-pub(crate) async fn lines(daemon: &DaemonSocket, out: &mut dyn Write) -> Result<Printed, Fault> {
+pub(crate) async fn lines(daemon: &DaemonSocket, out: &mut dyn Write) -> Result<Printed, NoAnswer> {
     let mut stream = Follow::begin(daemon).await?;
     loop {
         let line = match stream.next().await? {
@@ -46,7 +46,7 @@ struct Told {
     is_lost: bool,
 }
 
-async fn notables(daemon: &DaemonSocket, out: &mut dyn Write) -> Result<Printed, Fault> {
+async fn notables(daemon: &DaemonSocket, out: &mut dyn Write) -> Result<Printed, NoAnswer> {
     let mut stream = Follow::begin(daemon).await?;
     let mut told = Told::default();
     loop {
@@ -111,6 +111,6 @@ fn columns(at: EpochMs, severity: &str, kind: &str, text: &str) -> String {
     format!("{}  {severity:<7}  {kind:<9}  {}\n", moment(at), printable(text))
 }
 
-fn write(out: &mut dyn Write, text: &str) -> Result<(), Fault> {
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)
+fn write(out: &mut dyn Write, text: &str) -> Result<(), NoAnswer> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(NoAnswer::Output)
 }

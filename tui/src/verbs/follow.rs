@@ -9,7 +9,7 @@ use protocol::{EpochMs, Line};
 use tokio::time::Instant;
 
 use crate::client::{self, Events};
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::verbs::daemon_socket::DaemonSocket;
 use crate::words::printable;
 
@@ -43,7 +43,7 @@ impl<'d> Follow<'d> {
     ///
     /// # Errors
     /// The daemon can't be reached, or this user may not look.
-    pub(crate) async fn begin(daemon: &'d DaemonSocket) -> Result<Self, Fault> {
+    pub(crate) async fn begin(daemon: &'d DaemonSocket) -> Result<Self, NoAnswer> {
         let stream = Some(client::events(&daemon.socket).await?);
         Ok(Self { daemon, stream, closing: None, attempt: 0, retry_at: Instant::now() })
     }
@@ -52,7 +52,7 @@ impl<'d> Follow<'d> {
     ///
     /// # Errors
     /// This user may no longer look.
-    pub(crate) async fn next(&mut self) -> Result<Followed, Fault> {
+    pub(crate) async fn next(&mut self) -> Result<Followed, NoAnswer> {
         loop {
             let Some(stream) = &mut self.stream else {
                 self.connect().await?;
@@ -70,7 +70,7 @@ impl<'d> Follow<'d> {
                     let why = self.closing.take().unwrap_or_else(|| "without a word".to_owned());
                     format!("the daemon ended the stream: {}", printable(&why))
                 }
-                Err(Fault::Unreachable { reason, .. } | Fault::Lost { reason, .. }) => reason,
+                Err(NoAnswer::Unreachable { reason, .. } | NoAnswer::Lost { reason, .. }) => reason,
                 Err(fault) => return Err(fault),
             };
             self.leave();
@@ -92,11 +92,11 @@ impl<'d> Follow<'d> {
     }
 
     /// Waits and tries once; a daemon that isn't back yet is waited for longer.
-    async fn connect(&mut self) -> Result<(), Fault> {
+    async fn connect(&mut self) -> Result<(), NoAnswer> {
         tokio::time::sleep_until(self.retry_at).await;
         match client::events(&self.daemon.socket).await {
             Ok(stream) => self.stream = Some(stream),
-            Err(Fault::Unreachable { .. } | Fault::Lost { .. }) => self.leave(),
+            Err(NoAnswer::Unreachable { .. } | NoAnswer::Lost { .. }) => self.leave(),
             Err(fault) => return Err(fault),
         }
         Ok(())

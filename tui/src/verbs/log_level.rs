@@ -5,13 +5,13 @@ use serde_json::json;
 
 use crate::args::{LogLevel, Shape};
 use crate::commands;
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::verbs::command::{give, given};
 use crate::verbs::daemon_socket::{self, DaemonSocket, Printed};
 use crate::words::printable;
 
 /// The log's level, changed first when one is given.
-pub(crate) async fn run(daemon: &DaemonSocket, options: LogLevel) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, options: LogLevel) -> Result<Printed, NoAnswer> {
     let terms = options.plain.terms;
     let Some(level) = options.level else {
         let state = daemon.state().await?;

@@ -27,7 +27,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::args::{Args, Verb};
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, NoAnswer};
 use crate::place::Screen;
 use daemon_socket::DaemonSocket;
 
@@ -37,7 +37,7 @@ pub(crate) async fn run(
     socket: PathBuf,
     screen: Screen,
     out: &mut dyn Write,
-) -> Result<Exit, Fault> {
+) -> Result<Exit, NoAnswer> {
     let daemon = &DaemonSocket { socket };
     let printed = match verb {
         Verb::Status(options) => status::run(daemon, &options, screen, out).await,
@@ -58,15 +58,15 @@ pub(crate) async fn run(
         Verb::Shutdown(options) => switches::shutdown(daemon, options).await,
         Verb::Completions { shell } => return completions(shell, out),
     }?;
-    out.write_all(printed.text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)?;
+    out.write_all(printed.text.as_bytes()).and_then(|()| out.flush()).map_err(NoAnswer::Output)?;
     Ok(printed.exit)
 }
 
 /// Prints a completion script; no daemon is asked.
-pub(crate) fn completions(shell: Shell, out: &mut dyn Write) -> Result<Exit, Fault> {
+pub(crate) fn completions(shell: Shell, out: &mut dyn Write) -> Result<Exit, NoAnswer> {
     // The generator panics when it can't write, so it writes to memory.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "seckillctl", &mut script);
-    out.write_all(&script).and_then(|()| out.flush()).map_err(Fault::Output)?;
+    out.write_all(&script).and_then(|()| out.flush()).map_err(NoAnswer::Output)?;
     Ok(Exit::Fine)
 }

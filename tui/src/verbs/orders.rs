@@ -3,15 +3,15 @@
 
 use protocol::{Endpoint, HistoryStep, OrderHistory, OrderView, OrdersPage, ProductView};
 
-use crate::args::{Order, Orders};
-use crate::exit::{Exit, Fault};
+use crate::args::{OrderOptions, Orders};
+use crate::exit::{Exit, NoAnswer};
 use crate::table::{facts, number, table, text};
 use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::pages::{gather, judge, lacking, tell_more};
 use crate::words::{UNKNOWN, known, moment, printable};
 
 /// Orders, those that wait first, then the newest.
-pub(crate) async fn list(daemon: &DaemonSocket, options: Orders) -> Result<Printed, Fault> {
+pub(crate) async fn list(daemon: &DaemonSocket, options: Orders) -> Result<Printed, NoAnswer> {
     let filters = [
         ("state", options.state.map(|state| state.as_str().to_owned())),
         ("prod", options.product),
@@ -34,21 +34,24 @@ pub(crate) async fn list(daemon: &DaemonSocket, options: Orders) -> Result<Print
 }
 
 /// That a product has no order is said only of one that there is.
-async fn known_product(daemon: &DaemonSocket, id: &str) -> Result<(), Fault> {
+async fn known_product(daemon: &DaemonSocket, id: &str) -> Result<(), NoAnswer> {
     match daemon.ask::<ProductView>(&Endpoint::Product.of(id)).await {
-        Err(Fault::Refused(refused)) if refused.exit == Exit::NotFound => {
+        Err(NoAnswer::Refused(refused)) if refused.exit == Exit::NotFound => {
             let sentence = format!(
                 "no order is for {id:?}, and no product has that id; an order is looked up by \
                  `seckillctl order ID`, and a buyer's by --phone"
             );
-            Err(Fault::refused("not_found", sentence, Exit::NotFound))
+            Err(NoAnswer::refused("not_found", sentence, Exit::NotFound))
         }
         other => other.map(|_| ()),
     }
 }
 
 /// One order's history.
-pub(crate) async fn show(daemon: &DaemonSocket, options: &Order) -> Result<Printed, Fault> {
+pub(crate) async fn show(
+    daemon: &DaemonSocket,
+    options: &OrderOptions,
+) -> Result<Printed, NoAnswer> {
     let reveal = options.reveal_phone.then_some("phone");
     let address = Endpoint::Order.of(&options.id).with_some("reveal", reveal);
     let answer = daemon.ask::<OrderHistory>(&address).await?;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::args::{Extent, Shape};
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, NoAnswer};
 use crate::verbs::daemon_socket::{Answer, DaemonSocket, read, stranger, talk};
 use crate::words::printable;
 
@@ -23,7 +23,7 @@ pub(crate) async fn gather<T: DeserializeOwned>(
     filters: &[(&str, String)],
     list: &str,
     extent: &Extent,
-) -> Result<Answer<T>, Fault> {
+) -> Result<Answer<T>, NoAnswer> {
     let wanted = if extent.all { u64::MAX } else { extent.limit };
     let mut whole = page(daemon, endpoint, filters, wanted, None).await?;
     loop {
@@ -51,7 +51,7 @@ async fn page(
     filters: &[(&str, String)],
     left: u64,
     after: Option<&str>,
-) -> Result<Value, Fault> {
+) -> Result<Value, NoAnswer> {
     let mut address = endpoint.address().with("limit", left.min(PAGE_LIMIT));
     for (name, value) in filters {
         address = address.with(name, value);

@@ -4,12 +4,12 @@
 use protocol::{Counted, CreateProduct, Done, Endpoint, ProductView, ProductsPage};
 
 use crate::args::{
-    Justified, Plain, Product, ProductAdd, ProductPrice, ProductShelf, ProductStock, Shape, Shelf,
-    Terms,
+    CommandOptions, Justified, Plain, Product, ProductAdd, ProductPrice, ProductShelf,
+    ProductStock, Shape, Shelf,
 };
 use crate::commands::shelf::ShelfChange;
 use crate::commands::{Prompt, create_product, price, shelf, stock};
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::table::{facts, number, table, text};
 use crate::verbs::command::{give, given, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
@@ -17,13 +17,13 @@ use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed};
 use crate::words::{counted_plainly, in_words, known, printable};
 
 /// All products.
-pub(crate) async fn list(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, Fault> {
+pub(crate) async fn list(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, NoAnswer> {
     let answer = daemon.ask::<ProductsPage>(&Endpoint::Products.address()).await?;
     Ok(Printed::fine(answer.print(shape, |page| products(&page.products))))
 }
 
 /// One product.
-pub(crate) async fn run(daemon: &DaemonSocket, product: Product) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, product: Product) -> Result<Printed, NoAnswer> {
     match product {
         Product::Show { id, shape } => {
             let answer = daemon.ask::<ProductView>(&Endpoint::Product.of(&id)).await?;
@@ -42,7 +42,7 @@ fn changed(answer: &Answer<Done<ProductView>>, shape: Shape) -> Printed {
     Printed::fine(answer.print(shape, |done| products(std::slice::from_ref(&done.state))))
 }
 
-async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, Fault> {
+async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, NoAnswer> {
     let terms = options.plain.terms;
     let product = CreateProduct {
         request_id: request_id(&terms)?,
@@ -57,7 +57,7 @@ async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, Faul
     Ok(changed(&answer, terms.shape))
 }
 
-async fn stock(daemon: &DaemonSocket, options: ProductStock) -> Result<Printed, Fault> {
+async fn stock(daemon: &DaemonSocket, options: ProductStock) -> Result<Printed, NoAnswer> {
     let ProductStock { id, delta, justified: Justified { reason, if_version, terms } } = options;
     if delta < 0 {
         let prompt = |product: &ProductView| stock::prompt(product, delta, &reason);
@@ -68,7 +68,7 @@ async fn stock(daemon: &DaemonSocket, options: ProductStock) -> Result<Printed, 
     Ok(changed(&answer, terms.shape))
 }
 
-async fn shelf(daemon: &DaemonSocket, options: ProductShelf) -> Result<Printed, Fault> {
+async fn shelf(daemon: &DaemonSocket, options: ProductShelf) -> Result<Printed, NoAnswer> {
     let ProductShelf { id, shelf, if_version, plain: Plain { reason, terms } } = options;
     let to = match shelf {
         Shelf::On => ShelfChange::On,
@@ -83,7 +83,7 @@ async fn shelf(daemon: &DaemonSocket, options: ProductShelf) -> Result<Printed, 
     Ok(changed(&answer, terms.shape))
 }
 
-async fn price(daemon: &DaemonSocket, options: ProductPrice) -> Result<Printed, Fault> {
+async fn price(daemon: &DaemonSocket, options: ProductPrice) -> Result<Printed, NoAnswer> {
     let ProductPrice { id, price, justified: Justified { reason, if_version, terms } } = options;
     let prompt = |product: &ProductView| price::prompt(product, price, &reason);
     ask_first(daemon, &id, &terms, "product price", prompt).await?;
@@ -96,10 +96,10 @@ async fn price(daemon: &DaemonSocket, options: ProductPrice) -> Result<Printed, 
 async fn ask_first(
     daemon: &DaemonSocket,
     id: &str,
-    terms: &Terms,
+    terms: &CommandOptions,
     verb: &str,
     prompt: impl Fn(&ProductView) -> Prompt,
-) -> Result<(), Fault> {
+) -> Result<(), NoAnswer> {
     if consent(terms, verb)? == Consent::ToAsk {
         let product = daemon.ask::<ProductView>(&Endpoint::Product.of(id)).await?.view;
         be_sure(&prompt(&product))?;

@@ -3,14 +3,14 @@
 use protocol::{Endpoint, QueuePart, RocketmqView, Snapshot};
 
 use crate::args::Shape;
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::table::{facts, number, table, text};
 use crate::verbs::daemon_socket::{DaemonSocket, Printed, json};
 use crate::verbs::status::queue_line;
 use crate::words::{UNKNOWN, known, printable, span};
 
 /// Prints the queue; the JSON is the state's `queue` and `rocketmq`, as the daemon has them.
-pub(crate) async fn run(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, NoAnswer> {
     let mut answer = daemon.ask::<Snapshot>(&Endpoint::Status.address()).await?;
     if shape.json {
         let [queue, rocketmq] = ["queue", "rocketmq"].map(|part| answer.document[part].take());

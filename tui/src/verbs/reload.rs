@@ -5,14 +5,14 @@ use protocol::{ConfigChange, Done, ReloadState};
 
 use crate::args::Plain;
 use crate::commands::reload as reloading;
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::table::{table, text};
 use crate::verbs::command::{give, given};
 use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::words::{counted_plainly, printable};
 
 /// Reloads.
-pub(crate) async fn run(daemon: &DaemonSocket, options: Plain) -> Result<Printed, Fault> {
+pub(crate) async fn run(daemon: &DaemonSocket, options: Plain) -> Result<Printed, NoAnswer> {
     let Plain { reason, terms } = options;
     let command = reloading::command(given(&terms, reason)?);
     let answer = give::<ReloadState>(daemon, &command).await?;

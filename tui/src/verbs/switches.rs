@@ -5,7 +5,7 @@ use protocol::{Controls, Done, ShutdownState};
 
 use crate::args::{Flow, Plain, Switch};
 use crate::commands::{shutdown as stopping, switch};
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::table::facts;
 use crate::verbs::command::{give, given};
 use crate::verbs::confirm::{Consent, be_named, be_sure, consent};
@@ -13,7 +13,7 @@ use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::status::controls;
 
 /// Pauses intake or consumption.
-pub(crate) async fn pause(daemon: &DaemonSocket, options: Switch) -> Result<Printed, Fault> {
+pub(crate) async fn pause(daemon: &DaemonSocket, options: Switch) -> Result<Printed, NoAnswer> {
     let pausing = match options.what {
         Flow::Intake => switch::Switch::PauseIntake,
         Flow::Consumption => switch::Switch::PauseConsumption,
@@ -26,7 +26,7 @@ pub(crate) async fn pause(daemon: &DaemonSocket, options: Switch) -> Result<Prin
 }
 
 /// Undoes a pause.
-pub(crate) async fn resume(daemon: &DaemonSocket, options: Switch) -> Result<Printed, Fault> {
+pub(crate) async fn resume(daemon: &DaemonSocket, options: Switch) -> Result<Printed, NoAnswer> {
     let resuming = match options.what {
         Flow::Intake => switch::Switch::ResumeIntake,
         Flow::Consumption => switch::Switch::ResumeConsumption,
@@ -35,7 +35,7 @@ pub(crate) async fn resume(daemon: &DaemonSocket, options: Switch) -> Result<Pri
 }
 
 /// Stops the daemon.
-pub(crate) async fn shutdown(daemon: &DaemonSocket, options: Plain) -> Result<Printed, Fault> {
+pub(crate) async fn shutdown(daemon: &DaemonSocket, options: Plain) -> Result<Printed, NoAnswer> {
     let terms = options.terms;
     if consent(&terms, "shutdown")? == Consent::ToAsk {
         let state = daemon.state().await?;
@@ -51,7 +51,7 @@ async fn switched(
     daemon: &DaemonSocket,
     switch: switch::Switch,
     options: Plain,
-) -> Result<Printed, Fault> {
+) -> Result<Printed, NoAnswer> {
     let Plain { reason, terms } = options;
     let command = switch.command(None, given(&terms, reason)?);
     let answer = give::<Controls>(daemon, &command).await?;

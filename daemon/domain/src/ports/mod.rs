@@ -34,7 +34,7 @@ pub use account::{Account, AccountKey, Credentials};
 pub use broker::{Broker, BrokerWay, Connection, QueueHealth, SeenBroker, Tried};
 pub use fault::{ReadError, WriteError};
 pub use queue::{
-    Blame, Consuming, Delivery, Ended, Knowledge, Lag, LagReader, Outgoing, Pending, Placer,
+    Blame, Consuming, Decider, Delivery, Ended, Knowledge, Lag, LagReader, Outgoing, Pending,
     Producer, Published, Queue, QueueLag,
 };
 pub use sale::{Balance, DecidedAfter, OrderRow, Sale, Seed};

@@ -8,7 +8,7 @@ use super::{BoxFuture, Cause};
 
 /// How the order side knows a buyer's order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
+pub enum OrderLookup {
     /// This is how it stands.
     Found(Box<QueryData>),
     /// No order, and nothing is left in the queue that could become one.
@@ -33,7 +33,7 @@ pub trait OrderSide: Send + Sync + 'static {
         &'a self,
         prod_id: &'a str,
         user_phone: &'a str,
-    ) -> BoxFuture<'a, Result<Known, Cause>>;
+    ) -> BoxFuture<'a, Result<OrderLookup, Cause>>;
 
     /// Changes whenever there is something new to ask for; `None` when only asking tells.
     fn changes(&self) -> Option<watch::Receiver<u64>>;

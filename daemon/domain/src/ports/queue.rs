@@ -146,14 +146,14 @@ pub struct Delivery {
 }
 
 /// Takes deliveries and makes their outcomes durable: the order role, as a consumer sees it.
-pub trait Placer: Send + Sync + 'static {
+pub trait Decider: Send + Sync + 'static {
     /// Decides every delivery in one transaction and returns after the commit. Malformed ones end
     /// as dead letters of ours, so an error means that the store failed and nothing was decided:
     /// deliver the whole batch again. Blocks; call it on a thread that may.
     ///
     /// # Errors
     /// The store failed.
-    fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause>;
+    fn decide(&self, deliveries: Vec<Delivery>) -> Result<(), Cause>;
 }
 
 /// How much of what is undecided a process can know.
@@ -196,9 +196,9 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Consumes in the background from now on, and again after each outage. `consuming` says
     /// whether orders are taken at once, because pauses survive a restart. A queue that shares the
-    /// transactions of the order role's store decides in them, and doesn't ask `placer`. Call it on
-    /// a tokio runtime.
-    fn start_consumer(&self, placer: Arc<dyn Placer>, consuming: Consuming);
+    /// transactions of the order role's store decides in them, and doesn't ask `decider`. Call
+    /// it on a tokio runtime.
+    fn start_consumer(&self, decider: Arc<dyn Decider>, consuming: Consuming);
 
     /// Pauses consumption or goes on with it; the batch under way is finished. Without a consumer
     /// it only says how the next one begins.

@@ -18,7 +18,7 @@ pub trait Sale: Send + Sync + 'static {
     /// # Errors
     /// The store failed; unless it is [`WriteError::Unknown`], nothing was decided. Either way the
     /// same deliveries can be given again.
-    fn place(&self, deliveries: Vec<Delivery>) -> BoxFuture<'_, Result<Outcomes, WriteError>>;
+    fn decide(&self, deliveries: Vec<Delivery>) -> BoxFuture<'_, Result<Outcomes, WriteError>>;
 
     /// Up to `limit` decisions after number `after`, oldest first, with the newest number and every
     /// product, all of one moment. Decisions become visible in the sequence of their numbers, so

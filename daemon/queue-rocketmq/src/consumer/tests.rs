@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::ports::{Cause, Delivery, Placer};
+use domain::ports::{Cause, Decider, Delivery};
 use instruments::captured_log::lines;
 use instruments::streak::Streak;
 
-use super::{Consuming, Gate, Passed, Tried, named, place};
+use super::{Consuming, Gate, Passed, Tried, decide, named};
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -112,12 +112,12 @@ async fn a_batch_that_waits_for_the_store_ends_with_the_gate() {
 #[test]
 fn a_panic_of_the_placer_gives_the_batch_back() {
     struct Panics;
-    impl Placer for Panics {
-        fn place(&self, _deliveries: Vec<Delivery>) -> Result<(), Cause> {
+    impl Decider for Panics {
+        fn decide(&self, _deliveries: Vec<Delivery>) -> Result<(), Cause> {
             panic!("as asked")
         }
     }
-    assert_eq!(place(&Panics, &[], &Streak::default()), Tried::GiveUp);
+    assert_eq!(decide(&Panics, &[], &Streak::default()), Tried::GiveUp);
 }
 
 #[test]
@@ -148,16 +148,16 @@ fn a_batch_is_told_by_its_orders_ids_and_else_by_where_it_came_from() {
 fn a_row_of_failures_is_told_once_and_its_end_too() {
     /// Fails until there are none left.
     struct Fails(AtomicUsize);
-    impl Placer for Fails {
-        fn place(&self, _deliveries: Vec<Delivery>) -> Result<(), Cause> {
+    impl Decider for Fails {
+        fn decide(&self, _deliveries: Vec<Delivery>) -> Result<(), Cause> {
             let left =
                 self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
             left.map_or(Ok(()), |_| Err(Cause("the disk is full".to_owned())))
         }
     }
-    let (placer, streak) = (Fails(AtomicUsize::new(2)), Streak::default());
+    let (decider, streak) = (Fails(AtomicUsize::new(2)), Streak::default());
     let mut tries = Vec::new();
-    let told = lines(|| tries.extend([0; 4].map(|_| place(&placer, &[], &streak))));
+    let told = lines(|| tries.extend([0; 4].map(|_| decide(&decider, &[], &streak))));
     assert_eq!(tries, [Tried::Again, Tried::Again, Tried::Done, Tried::Done]);
     let [first, end] = told.as_slice() else { panic!("{told:#?}") };
     assert!(first.contains("WARN orders wait because they can't be placed now"), "{first}");

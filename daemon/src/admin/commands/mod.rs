@@ -27,7 +27,7 @@ pub use self::switches::of_roles;
 use super::access::Caller;
 use super::endpoints::CommandName;
 use super::query::Query;
-use super::{Desk, refusals};
+use super::{AdminShared, refusals};
 use crate::config;
 
 /// Set on an answer that was given before.
@@ -35,7 +35,7 @@ const REPEATED: &str = "seckill-repeated";
 
 /// Carries a `POST` out.
 pub(super) async fn carry_out(
-    desk: &Desk,
+    desk: &AdminShared,
     call: &Call,
     caller: Caller,
     (name, role): (CommandName, Option<Role>),
@@ -84,7 +84,7 @@ async fn dispatch(given: &Given<'_>, name: CommandName) -> Result<Response, Refu
 
 /// One command on its way.
 struct Given<'a> {
-    desk: &'a Desk,
+    desk: &'a AdminShared,
     caller: Caller,
     body: &'a [u8],
     /// What stood in the path: a product's id, a dead letter's number.

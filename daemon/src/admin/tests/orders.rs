@@ -88,7 +88,7 @@ async fn a_number_that_was_sent_with_its_country_code_is_found() {
     let number = phone(1);
     let mut sent = message("java", 1, PRICE);
     sent.user_phone = format!("+86{number}");
-    served.fixture.place(vec![delivery(&sent)]).await;
+    served.fixture.decide(vec![delivery(&sent)]).await;
     for typed in [number.clone(), format!("%2B86{number}"), format!("0086-{number}")] {
         let page = page(&served, &format!("phone={typed}")).await;
         assert_eq!(ids(&page), ["java"], "{typed}");
@@ -136,7 +136,7 @@ async fn what_the_gateway_does_not_know_is_said_with_the_list() {
 async fn what_was_decided_meanwhile_is_listed_once() {
     let held = ["a", "b", "c"].iter().zip(1..).map(|(id, user)| waiting(id, user, Reached::Queued));
     let served = served(&BOTH, Ok(1), held.collect::<Vec<_>>()).await;
-    served.fixture.place(vec![order("a", 1)]).await;
+    served.fixture.decide(vec![order("a", 1)]).await;
     served.fixture.store.enqueue(vec![outgoing("b", 2)]).await.unwrap();
     let all = page(&served, "").await;
     assert_eq!((ids(&all), lacks(&all)), (vec!["c", "b", "a"], vec![]));
@@ -149,7 +149,7 @@ async fn what_was_decided_meanwhile_is_listed_once() {
 async fn pages_lead_over_from_the_broker_to_the_database() {
     let held = (1..=5).map(|user| waiting(&format!("w{user}"), user, Reached::Queued));
     let served = served(&BOTH, Ok(5), held.collect::<Vec<_>>()).await;
-    served.fixture.place(vec![order("d1", 11), order("d2", 12)]).await;
+    served.fixture.decide(vec![order("d1", 11), order("d2", 12)]).await;
     let (mut seen, mut after) = (Vec::new(), String::new());
     for _ in 0..9 {
         let page = page(&served, &format!("limit=2{after}")).await;
@@ -167,7 +167,7 @@ async fn pages_lead_over_from_the_broker_to_the_database() {
 #[tokio::test]
 async fn the_beginning_of_an_id_finds_its_order_or_names_those_that_fit() {
     let served = served(&BOTH, Ok(2), [waiting(NEAR, 1, Reached::Queued)]).await;
-    served.fixture.place(vec![order(FAR, 2), order("JAVA-2026-1", 3)]).await;
+    served.fixture.decide(vec![order(FAR, 2), order("JAVA-2026-1", 3)]).await;
     for (typed, found) in [
         (NEAR, NEAR),
         ("7d4483a4", NEAR),

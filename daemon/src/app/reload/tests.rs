@@ -5,7 +5,7 @@ use protocol::ConfigChange;
 use serde_json::json;
 
 use super::{Config, RefusalCode, faulty, new_seeds, one_line, restart_needed};
-use crate::config::{Fault, Faults, Source, taken_one_by_one};
+use crate::config::{ConfigFault, Faults, Source, taken_one_by_one};
 
 /// What `take` and `plan` do beside the tunables.
 const BESIDE_THE_TUNABLES: [&str; 12] = [
@@ -56,7 +56,7 @@ fn a_refusal_names_every_key_with_both_values() {
 
 #[test]
 fn faults_are_told_each() {
-    let fault = |key: &str| Fault {
+    let fault = |key: &str| ConfigFault {
         key: key.to_owned(),
         value: Some("\"x\"".to_owned()),
         source: Some(Source::CommandLine),

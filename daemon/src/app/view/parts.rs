@@ -15,7 +15,7 @@ use protocol::{
 use super::{Gateway, View};
 use crate::config::{QueueKind, Role};
 use crate::gateway::book::{Book, OTHER};
-use crate::gateway::outcomes::Outcomes;
+use crate::gateway::outcomes::ChargeOutcomes;
 use crate::observe::metrics::{Answers, Charges, Figures, Invalid, Writes};
 use crate::observe::status::LagReading;
 use crate::observe::telemetry::LogHandle;
@@ -241,18 +241,19 @@ fn invalid(requests: &InvalidRequests) -> impl Iterator<Item = Invalid> {
 
 /// What became of the charges for each product that is counted apart, and for all others.
 fn charges(book: &Book) -> Vec<Charges> {
-    let of = |product: &str, outcomes: &Outcomes, can_be: fn(ChargeOutcome) -> bool| Charges {
-        product: product.to_owned(),
-        outcomes: ChargeOutcome::ALL
-            .into_iter()
-            .filter(|outcome| can_be(*outcome))
-            .map(|outcome| (outcome.as_str(), outcomes.total(outcome)))
-            .collect(),
-    };
-    let mut shelves = book.shelves();
-    shelves.sort_by(|one, other| one.prod_id().cmp(other.prod_id()));
-    let apart = shelves.iter().filter_map(|shelf| {
-        Some(of(shelf.prod_id(), shelf.outcomes()?, ChargeOutcome::is_of_a_product))
+    let of =
+        |product: &str, outcomes: &ChargeOutcomes, can_be: fn(ChargeOutcome) -> bool| Charges {
+            product: product.to_owned(),
+            outcomes: ChargeOutcome::ALL
+                .into_iter()
+                .filter(|outcome| can_be(*outcome))
+                .map(|outcome| (outcome.as_str(), outcomes.total(outcome)))
+                .collect(),
+        };
+    let mut entries = book.entries();
+    entries.sort_by(|one, other| one.prod_id().cmp(other.prod_id()));
+    let apart = entries.iter().filter_map(|entry| {
+        Some(of(entry.prod_id(), entry.outcomes()?, ChargeOutcome::is_of_a_product))
     });
     let mut all: Vec<Charges> = apart.collect();
     all.push(of(OTHER, book.elsewhere(), |_| true));

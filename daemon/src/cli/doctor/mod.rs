@@ -19,7 +19,7 @@ use domain::ports::findings::{Finding, State};
 
 use crate::cli::args;
 use crate::cli::exit::Exit;
-use crate::config::{self, Fault, Faults, Loaded, Note, Options};
+use crate::config::{self, ConfigFault, Faults, Loaded, Note, Options};
 pub use remote::{Elsewhere, Looking};
 
 /// Looks, and prints the report on standard output. `elsewhere` asks what isn't on this machine.
@@ -53,7 +53,7 @@ fn exit(findings: &[Finding]) -> Exit {
 
 /// A configuration's faults, each a line. Without a configuration there is nothing else to look at.
 fn findings_of(faults: &Faults) -> Vec<Finding> {
-    let check = |fault: &Fault| match fault.key.as_str() {
+    let check = |fault: &ConfigFault| match fault.key.as_str() {
         key if key.ends_with("_key_file") => "secrets",
         key if key.starts_with("products") => "products",
         _ => "profile",

@@ -21,23 +21,23 @@ fn product() -> ProductState {
     }
 }
 
-fn shelf() -> Shelf {
-    let shelf = Shelf::new(&product(), Instant::now());
-    shelf.stock.refresh(100, 0);
-    shelf
+fn entry() -> BookEntry {
+    let entry = BookEntry::new(&product(), Instant::now());
+    entry.stock.refresh(100, 0);
+    entry
 }
 
 fn undecided(id: &str) -> Undecided {
     Undecided { id: id.into(), accepted_at: EpochMs(1) }
 }
 
-fn claim(shelf: &Shelf, id: &str) -> Result<OrderId, Buyer> {
-    shelf.claim(PHONE, EpochMs(1), &Arc::default(), |_| id.into())
+fn claim(entry: &BookEntry, id: &str) -> Result<OrderId, Buyer> {
+    entry.claim(PHONE, EpochMs(1), &Arc::default(), |_| id.into())
 }
 
-fn publish(shelf: &Shelf, id: &str) {
-    claim(shelf, id).unwrap();
-    shelf.hold(PHONE, &id.into()).unwrap();
+fn publish(entry: &BookEntry, id: &str) {
+    claim(entry, id).unwrap();
+    entry.hold(PHONE, &id.into()).unwrap();
 }
 
 fn decision(order_id: &str, outcome: Outcome) -> Decision {
@@ -52,8 +52,8 @@ fn decision(order_id: &str, outcome: Outcome) -> Decision {
     }
 }
 
-fn standing(shelf: &Shelf) -> Option<String> {
-    shelf.buyer(PHONE).map(|buyer| match buyer.standing {
+fn standing(entry: &BookEntry) -> Option<String> {
+    entry.buyer(PHONE).map(|buyer| match buyer.standing {
         Standing::Open => format!("open after {}", buyer.failures),
         Standing::Claimed(order, _) => format!("claimed {}", order.id),
         Standing::Publishing(order, _) => format!("publishing {}", order.id),
@@ -65,134 +65,134 @@ fn standing(shelf: &Shelf) -> Option<String> {
 
 #[test]
 fn a_second_claim_finds_the_first() {
-    let shelf = shelf();
-    claim(&shelf, "a").unwrap();
-    let found = claim(&shelf, "b").unwrap_err();
+    let entry = entry();
+    claim(&entry, "a").unwrap();
+    let found = claim(&entry, "b").unwrap_err();
     assert_eq!(found.standing.undecided(), Some(&undecided("a")));
 }
 
 #[test]
 fn a_definite_failure_gives_the_unit_back_and_leaves_no_trace() {
-    let shelf = shelf();
-    publish(&shelf, "a");
-    assert_eq!(shelf.stock.figures().held, 1);
-    shelf.abandon(PHONE, &"a".into());
-    assert_eq!(standing(&shelf), None);
-    assert_eq!(shelf.stock.figures().held, 0);
+    let entry = entry();
+    publish(&entry, "a");
+    assert_eq!(entry.stock.figures().held, 1);
+    entry.abandon(PHONE, &"a".into());
+    assert_eq!(standing(&entry), None);
+    assert_eq!(entry.stock.figures().held, 0);
     // A second report of the same failure gives nothing back.
-    shelf.abandon(PHONE, &"a".into());
-    assert_eq!(shelf.stock.figures().free(), 100);
+    entry.abandon(PHONE, &"a".into());
+    assert_eq!(entry.stock.figures().free(), 100);
 }
 
 #[test]
 fn stored_then_placed() {
-    let shelf = shelf();
-    publish(&shelf, "a");
-    shelf.confirm(PHONE, &"a".into());
-    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
-    assert!(shelf.decide(&decision("a", Outcome::Placed)));
-    assert_eq!(standing(&shelf).as_deref(), Some("live a"));
-    assert!(!shelf.decide(&decision("a", Outcome::Placed)), "a hold ends once");
+    let entry = entry();
+    publish(&entry, "a");
+    entry.confirm(PHONE, &"a".into());
+    assert_eq!(standing(&entry).as_deref(), Some("queued a"));
+    assert!(entry.decide(&decision("a", Outcome::Placed)));
+    assert_eq!(standing(&entry).as_deref(), Some("live a"));
+    assert!(!entry.decide(&decision("a", Outcome::Placed)), "a hold ends once");
 }
 
 #[test]
 fn decided_before_the_acknowledgement_stays_decided() {
-    let shelf = shelf();
-    publish(&shelf, "a");
-    assert!(shelf.decide(&decision("a", Outcome::Placed)));
-    shelf.confirm(PHONE, &"a".into());
-    assert!(!shelf.doubt(PHONE, &"a".into()));
-    shelf.abandon(PHONE, &"a".into());
-    assert_eq!(standing(&shelf).as_deref(), Some("live a"));
+    let entry = entry();
+    publish(&entry, "a");
+    assert!(entry.decide(&decision("a", Outcome::Placed)));
+    entry.confirm(PHONE, &"a".into());
+    assert!(!entry.mark_unconfirmed(PHONE, &"a".into()));
+    entry.abandon(PHONE, &"a".into());
+    assert_eq!(standing(&entry).as_deref(), Some("live a"));
 }
 
 #[test]
 fn an_unknown_result_holds_until_confirmed_or_decided() {
-    let shelf = shelf();
-    publish(&shelf, "a");
-    assert!(shelf.doubt(PHONE, &"a".into()));
-    assert!(shelf.is_unconfirmed(PHONE, &"a".into()));
-    shelf.confirm(PHONE, &"a".into());
-    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
-    assert!(!shelf.is_unconfirmed(PHONE, &"a".into()));
+    let entry = entry();
+    publish(&entry, "a");
+    assert!(entry.mark_unconfirmed(PHONE, &"a".into()));
+    assert!(entry.is_unconfirmed(PHONE, &"a".into()));
+    entry.confirm(PHONE, &"a".into());
+    assert_eq!(standing(&entry).as_deref(), Some("queued a"));
+    assert!(!entry.is_unconfirmed(PHONE, &"a".into()));
 }
 
 #[test]
 fn a_failed_buyer_tries_again_under_the_next_number() {
-    let shelf = shelf();
-    publish(&shelf, "a");
-    assert!(shelf.decide(&decision("a", Outcome::Failed)));
-    assert_eq!(standing(&shelf).as_deref(), Some("open after 1"));
-    let next = shelf.claim(PHONE, EpochMs(1), &Arc::default(), |attempt| {
+    let entry = entry();
+    publish(&entry, "a");
+    assert!(entry.decide(&decision("a", Outcome::Failed)));
+    assert_eq!(standing(&entry).as_deref(), Some("open after 1"));
+    let next = entry.claim(PHONE, EpochMs(1), &Arc::default(), |attempt| {
         assert_eq!(attempt, 1);
         "b".into()
     });
     next.unwrap();
-    shelf.abandon(PHONE, &"b".into());
-    assert_eq!(standing(&shelf).as_deref(), Some("open after 1"));
+    entry.abandon(PHONE, &"b".into());
+    assert_eq!(standing(&entry).as_deref(), Some("open after 1"));
 }
 
 #[test]
 fn somebody_elses_decision_leaves_our_hold() {
-    let shelf = shelf();
-    publish(&shelf, "a");
-    shelf.confirm(PHONE, &"a".into());
-    assert!(!shelf.decide(&decision("java", Outcome::Placed)));
-    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
-    assert!(shelf.decide(&decision("a", Outcome::Duplicate)));
-    assert_eq!(standing(&shelf).as_deref(), Some("live live"));
+    let entry = entry();
+    publish(&entry, "a");
+    entry.confirm(PHONE, &"a".into());
+    assert!(!entry.decide(&decision("java", Outcome::Placed)));
+    assert_eq!(standing(&entry).as_deref(), Some("queued a"));
+    assert!(entry.decide(&decision("a", Outcome::Duplicate)));
+    assert_eq!(standing(&entry).as_deref(), Some("live live"));
 }
 
 #[test]
 fn an_order_found_at_start_holds_its_unit_once() {
-    let shelf = shelf();
-    assert!(shelf.adopt(PHONE, &undecided("a"), Found::Queued));
-    assert!(!shelf.adopt(PHONE, &undecided("a"), Found::Unconfirmed));
-    assert_eq!(shelf.stock.figures().held, 1);
-    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
+    let entry = entry();
+    assert!(entry.adopt(PHONE, &undecided("a"), Found::Queued));
+    assert!(!entry.adopt(PHONE, &undecided("a"), Found::Unconfirmed));
+    assert_eq!(entry.stock.figures().held, 1);
+    assert_eq!(standing(&entry).as_deref(), Some("queued a"));
 }
 
 #[test]
 fn a_new_database_forgets_the_decided_only() {
-    let shelf = shelf();
-    shelf.decide(&decision("a", Outcome::Placed));
-    shelf.forget_decided();
-    assert_eq!(standing(&shelf), None);
-    assert!(shelf.adopt(PHONE, &undecided("a"), Found::Queued));
-    shelf.forget_decided();
-    assert_eq!(standing(&shelf).as_deref(), Some("queued a"));
+    let entry = entry();
+    entry.decide(&decision("a", Outcome::Placed));
+    entry.forget_decided();
+    assert_eq!(standing(&entry), None);
+    assert!(entry.adopt(PHONE, &undecided("a"), Found::Queued));
+    entry.forget_decided();
+    assert_eq!(standing(&entry).as_deref(), Some("queued a"));
 }
 
 #[test]
 fn shelves_appear_and_change_with_the_products() {
     let book = Book::new(OrderIdKey::new(vec![1; 32]));
-    assert!(book.shelf("pid_0001").is_none());
+    assert!(book.entry("pid_0001").is_none());
     book.renew_cards(&[product()]);
-    let shelf = book.shelf("pid_0001").unwrap();
-    assert_eq!(shelf.terms(), (true, Money::from_milli(5_999_000)));
+    let entry = book.entry("pid_0001").unwrap();
+    assert_eq!(entry.terms(), (true, Money::from_milli(5_999_000)));
     book.renew_cards(&[ProductState { on_shelf: false, ..product() }]);
-    assert_eq!(shelf.terms(), (false, Money::from_milli(5_999_000)));
+    assert_eq!(entry.terms(), (false, Money::from_milli(5_999_000)));
 }
 
 #[test]
 fn a_claim_that_finds_nothing_free_holds_nothing() {
-    let shelf = shelf();
-    shelf.stock.refresh(0, 0);
-    claim(&shelf, "a").unwrap();
-    assert_eq!(shelf.hold(PHONE, &"a".into()), Err(NotHeld::SoldOut));
-    shelf.abandon(PHONE, &"a".into());
-    assert_eq!(standing(&shelf), None);
-    assert_eq!(shelf.stock.figures().held, 0);
+    let entry = entry();
+    entry.stock.refresh(0, 0);
+    claim(&entry, "a").unwrap();
+    assert_eq!(entry.hold(PHONE, &"a".into()), Err(NotHeld::SoldOut));
+    entry.abandon(PHONE, &"a".into());
+    assert_eq!(standing(&entry), None);
+    assert_eq!(entry.stock.figures().held, 0);
 }
 
 #[test]
 fn decided_elsewhere_between_claim_and_hold_costs_no_unit() {
-    let shelf = shelf();
-    claim(&shelf, "a").unwrap();
-    assert!(!shelf.decide(&decision("a", Outcome::Placed)), "a claim holds no unit to settle");
-    assert_eq!(shelf.hold(PHONE, &"a".into()), Err(NotHeld::Decided));
-    assert_eq!(shelf.stock.figures().held, 0);
-    assert_eq!(standing(&shelf).as_deref(), Some("live a"));
+    let entry = entry();
+    claim(&entry, "a").unwrap();
+    assert!(!entry.decide(&decision("a", Outcome::Placed)), "a claim holds no unit to settle");
+    assert_eq!(entry.hold(PHONE, &"a".into()), Err(NotHeld::Decided));
+    assert_eq!(entry.stock.figures().held, 0);
+    assert_eq!(standing(&entry).as_deref(), Some("live a"));
 }
 
 /// A product of this number, on the shelf or off.
@@ -205,7 +205,7 @@ fn charge(book: &Book, prod_id: &str, outcome: ChargeOutcome) {
 }
 
 fn counted(book: &Book, prod_id: &str, outcome: ChargeOutcome) -> Option<u64> {
-    Some(book.shelf(prod_id)?.outcomes()?.total(outcome))
+    Some(book.entry(prod_id)?.outcomes()?.total(outcome))
 }
 
 #[test]
@@ -241,9 +241,9 @@ fn a_hundred_products_are_counted_apart_and_whoever_is_stays_it() {
         (0..150).map(|number| numbered(number, on_shelf(number))).collect::<Vec<_>>()
     };
     let apart = || {
-        let shelves = book.shelves();
-        let apart = shelves.iter().filter(|shelf| shelf.outcomes().is_some());
-        let mut ids: Vec<String> = apart.map(|shelf| shelf.prod_id().to_owned()).collect();
+        let entries = book.entries();
+        let apart = entries.iter().filter(|entry| entry.outcomes().is_some());
+        let mut ids: Vec<String> = apart.map(|entry| entry.prod_id().to_owned()).collect();
         ids.sort();
         ids
     };

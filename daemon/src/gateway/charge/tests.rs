@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::gateway::publisher;
 use crate::gateway::refresh::Refresh;
-use crate::gateway::testing::{FakeDoubts, FakeOrders, FakeQueue, PHONE, PROD, cause};
+use crate::gateway::testing::{FakeOrders, FakeQueue, FakeUnconfirmed, PHONE, PROD, cause};
 use crate::tunable::Tunable;
 
 const PRICE: Money = Money::from_milli(5_999_000);
@@ -21,8 +21,8 @@ struct Gateway {
     book: Arc<Book>,
     queue: Arc<FakeQueue>,
     orders: Arc<FakeOrders>,
-    doubts: Arc<Doubts>,
-    kept: Arc<FakeDoubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
+    kept: Arc<FakeUnconfirmed>,
     refresh: Refresh,
     publisher: JoinHandle<()>,
 }
@@ -38,7 +38,7 @@ async fn gateway(stock: u64, sizes: Sizes) -> Gateway {
     restarted(FakeOrders::with_stock(stock), Arc::default(), sizes).await
 }
 
-async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeDoubts>, sizes: Sizes) -> Gateway {
+async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeUnconfirmed>, sizes: Sizes) -> Gateway {
     let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
     let queue = FakeQueue::new();
     let mut refresh = Refresh::new(
@@ -48,13 +48,13 @@ async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeDoubts>, sizes: Sizes)
     );
     let result = refresh.catch_up().await;
     refresh.tell(result);
-    let doubts = Arc::new(Doubts::new(Arc::clone(&book), Arc::clone(&kept) as _));
-    doubts.recover().await.unwrap();
+    let unconfirmed = Arc::new(UnconfirmedOrders::new(Arc::clone(&book), Arc::clone(&kept) as _));
+    unconfirmed.recover().await.unwrap();
     let (claims, waiting) = mpsc::channel(sizes.waiting);
     let publisher = tokio::spawn(publisher::run(
         waiting,
         Arc::clone(&queue) as _,
-        Arc::clone(&doubts),
+        Arc::clone(&unconfirmed),
         4_usize,
         Arc::default(),
     ));
@@ -62,11 +62,11 @@ async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeDoubts>, sizes: Sizes)
         Arc::clone(&book),
         claims,
         Arc::clone(&queue) as _,
-        Arc::clone(&doubts),
+        Arc::clone(&unconfirmed),
         sizes.unconfirmed,
         refresh.state(),
     ));
-    Gateway { desk, book, queue, orders, doubts, kept, refresh, publisher }
+    Gateway { desk, book, queue, orders, unconfirmed, kept, refresh, publisher }
 }
 
 impl Gateway {
@@ -80,11 +80,11 @@ impl Gateway {
     }
 
     fn held(&self) -> u32 {
-        self.book.shelf(PROD).unwrap().stock.figures().held
+        self.book.entry(PROD).unwrap().stock.figures().held
     }
 
     fn free(&self) -> u32 {
-        self.book.shelf(PROD).unwrap().stock.figures().free()
+        self.book.entry(PROD).unwrap().stock.figures().free()
     }
 }
 
@@ -166,13 +166,13 @@ async fn an_unknown_result_keeps_unit_and_id_until_it_is_confirmed() {
     // A definite failure of a later try proves nothing about the first.
     gateway.queue.then(Published::Rejected(Blame::Queue, cause("refused")));
     let cancel = CancellationToken::new();
-    let confirmer = tokio::spawn(Arc::clone(&gateway.doubts).run(
+    let confirmer = tokio::spawn(Arc::clone(&gateway.unconfirmed).run(
         Arc::clone(&gateway.queue) as _,
         4_usize,
         Duration::from_millis(1),
         cancel.clone(),
     ));
-    until("the confirmation", || gateway.doubts.count() == 0).await;
+    until("the confirmation", || gateway.unconfirmed.count() == 0).await;
     until("the store to forget", || gateway.kept.0.lock().unwrap().is_empty()).await;
     assert_eq!(gateway.charge(PHONE).await, (Code::Queued, id.clone()));
     let sent = gateway.queue.sent_ids();
@@ -191,15 +191,15 @@ async fn an_unknown_result_that_could_not_be_kept_is_kept_as_soon_as_it_can_be()
     assert_eq!(gateway.charge(PHONE).await.0, Code::Unconfirmed);
     let round = async || {
         gateway.queue.then(Published::Unknown(cause("no answer")));
-        gateway.doubts.round(&*gateway.queue, 4).await;
+        gateway.unconfirmed.round(&*gateway.queue, 4).await;
         gateway.kept.0.lock().unwrap().len()
     };
     assert_eq!(round().await, 0);
     gateway.kept.1.store(false, Ordering::SeqCst);
     assert_eq!(round().await, 1);
     assert_eq!(round().await, 1, "once is enough");
-    gateway.doubts.round(&*gateway.queue, 4).await;
-    assert_eq!((gateway.kept.0.lock().unwrap().len(), gateway.doubts.count()), (0, 0));
+    gateway.unconfirmed.round(&*gateway.queue, 4).await;
+    assert_eq!((gateway.kept.0.lock().unwrap().len(), gateway.unconfirmed.count()), (0, 0));
 }
 
 /// Repeats are answered 10000 as well, so that code alone doesn't tell whether anybody gets in.
@@ -236,7 +236,7 @@ async fn unknown_results_survive_a_restart() {
     let (_, id) = first.charge(PHONE).await;
     let second = restarted(Arc::clone(&first.orders), Arc::clone(&first.kept), ROOMY).await;
     assert_eq!(second.charge(PHONE).await, (Code::Unconfirmed, id));
-    assert_eq!((second.held(), second.doubts.count()), (1, 1));
+    assert_eq!((second.held(), second.unconfirmed.count()), (1, 1));
 }
 
 #[tokio::test]
@@ -394,18 +394,19 @@ async fn recovered_doubts_are_published_again_by_a_confirmer_that_ran_before() {
     first.kept.0.lock().unwrap().push(foreign);
 
     let second = gateway(2, ROOMY).await;
-    let doubts = Arc::new(Doubts::new(Arc::clone(&second.book), Arc::clone(&first.kept) as _));
+    let unconfirmed =
+        Arc::new(UnconfirmedOrders::new(Arc::clone(&second.book), Arc::clone(&first.kept) as _));
     let cancel = CancellationToken::new();
-    let confirmer = tokio::spawn(Arc::clone(&doubts).run(
+    let confirmer = tokio::spawn(Arc::clone(&unconfirmed).run(
         Arc::clone(&second.queue) as _,
         4_usize,
         Duration::from_millis(1),
         cancel.clone(),
     ));
     tokio::task::yield_now().await;
-    doubts.recover().await.unwrap();
+    unconfirmed.recover().await.unwrap();
     assert_eq!(second.held(), 1);
-    until("the confirmation", || doubts.count() == 0).await;
+    until("the confirmation", || unconfirmed.count() == 0).await;
     let mut sent = second.queue.sent_ids();
     sent.sort();
     let mut wanted = vec![id.unwrap(), "made-with-another-key".to_owned()];
@@ -421,13 +422,13 @@ async fn a_panic_in_the_queues_client_leaves_nobody_waiting() {
     *gateway.queue.panics.lock().unwrap() = true;
     assert_eq!(gateway.charge(PHONE).await.0, Code::Unconfirmed);
     // Neither does it end the task that publishes what is unconfirmed.
-    gateway.doubts.round(&*gateway.queue, 4).await;
-    assert_eq!(gateway.doubts.count(), 1);
+    gateway.unconfirmed.round(&*gateway.queue, 4).await;
+    assert_eq!(gateway.unconfirmed.count(), 1);
     *gateway.queue.panics.lock().unwrap() = false;
     assert_eq!(gateway.charge("15200008882").await.0, Code::Queued);
     assert_eq!(gateway.held(), 2);
-    gateway.doubts.round(&*gateway.queue, 4).await;
-    assert_eq!(gateway.doubts.count(), 0);
+    gateway.unconfirmed.round(&*gateway.queue, 4).await;
+    assert_eq!(gateway.unconfirmed.count(), 0);
 }
 
 #[tokio::test]
@@ -463,7 +464,7 @@ async fn an_unknown_result_that_was_decided_meanwhile_holds_nothing_after_a_rest
 /// end matter.
 fn confirming(gateway: &Gateway) -> (JoinHandle<()>, CancellationToken) {
     let cancel = CancellationToken::new();
-    let running = Arc::clone(&gateway.doubts).run(
+    let running = Arc::clone(&gateway.unconfirmed).run(
         Arc::clone(&gateway.queue) as _,
         4_usize,
         Duration::from_secs(3_600),
@@ -505,10 +506,10 @@ async fn claims_of_a_publisher_that_is_aborted_in_mid_batch_are_unconfirmed_and_
     let mut wanted = ids.clone();
     wanted.sort();
     assert_eq!(kept, wanted, "a buyer is answered once the order is kept");
-    assert_eq!((gateway.held(), gateway.desk.under_way(), gateway.doubts.count()), (3, 0, 3));
+    assert_eq!((gateway.held(), gateway.desk.under_way(), gateway.unconfirmed.count()), (3, 0, 3));
     gateway.queue.open.send_replace(true);
-    gateway.doubts.round(&*gateway.queue, 4).await;
-    assert_eq!((gateway.held(), gateway.doubts.count()), (3, 0));
+    gateway.unconfirmed.round(&*gateway.queue, 4).await;
+    assert_eq!((gateway.held(), gateway.unconfirmed.count()), (3, 0));
     assert_eq!(gateway.charge("15200008882").await, (Code::Queued, Some(ids[1].clone())));
     assert_eq!(gateway.queue.sent_ids().len(), 4);
     cancel.cancel();
@@ -543,13 +544,13 @@ async fn what_is_dropped_unsettled_is_kept_before_the_stop_ends_and_published_af
     assert_eq!(first.kept.0.lock().unwrap().len(), 3);
     let ids = all_unconfirmed(charges).await;
     let second = restarted(Arc::clone(&first.orders), Arc::clone(&first.kept), ROOMY).await;
-    assert_eq!((second.held(), second.doubts.count()), (3, 3));
-    second.doubts.round(&*second.queue, 4).await;
+    assert_eq!((second.held(), second.unconfirmed.count()), (3, 3));
+    second.unconfirmed.round(&*second.queue, 4).await;
     let (mut sent, mut wanted) = (second.queue.sent_ids(), ids);
     sent.sort();
     wanted.sort();
     assert_eq!(sent, wanted);
-    assert_eq!((second.doubts.count(), second.kept.0.lock().unwrap().len()), (0, 0));
+    assert_eq!((second.unconfirmed.count(), second.kept.0.lock().unwrap().len()), (0, 0));
 }
 
 /// The buyer's answer waits for the order to be kept, and a batch that is aborted meanwhile must
@@ -560,12 +561,12 @@ async fn a_batch_that_is_aborted_while_its_doubts_are_kept_leaves_nobody_waiting
     gateway.kept.2.store(true, Ordering::SeqCst);
     gateway.queue.then(Published::Unknown(cause("no answer")));
     let charge = gateway.charging(PHONE);
-    until("the order to be with the confirmer", || gateway.doubts.count() == 1).await;
+    until("the order to be with the confirmer", || gateway.unconfirmed.count() == 1).await;
     gateway.publisher.abort();
     let _ = gateway.publisher.await;
     gateway.kept.2.store(false, Ordering::SeqCst);
     gateway.queue.then(Published::Unknown(cause("no answer")));
-    gateway.doubts.round(&*gateway.queue, 4).await;
+    gateway.unconfirmed.round(&*gateway.queue, 4).await;
     assert_eq!(charge.await.unwrap().0, Code::Unconfirmed);
     assert_eq!(gateway.kept.0.lock().unwrap().len(), 1);
 }

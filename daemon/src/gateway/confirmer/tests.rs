@@ -40,7 +40,7 @@ impl UnconfirmedSends for Frail {
 }
 
 struct Confirmer {
-    doubts: Arc<Doubts>,
+    unconfirmed: Arc<UnconfirmedOrders>,
     store: Arc<Frail>,
     queue: Arc<FakeQueue>,
     cancel: CancellationToken,
@@ -50,13 +50,14 @@ struct Confirmer {
 async fn confirmer(queue: Arc<FakeQueue>) -> Confirmer {
     let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
     let store = Arc::<Frail>::default();
-    let doubts = Arc::new(Doubts::new(book, Arc::clone(&store) as _));
-    doubts.recover().await.unwrap();
+    let unconfirmed = Arc::new(UnconfirmedOrders::new(book, Arc::clone(&store) as _));
+    unconfirmed.recover().await.unwrap();
     let cancel = CancellationToken::new();
     let every = Duration::from_millis(1);
     let producer = Arc::clone(&queue) as _;
-    let running = tokio::spawn(Arc::clone(&doubts).run(producer, 4_usize, every, cancel.clone()));
-    Confirmer { doubts, store, queue, cancel, running }
+    let running =
+        tokio::spawn(Arc::clone(&unconfirmed).run(producer, 4_usize, every, cancel.clone()));
+    Confirmer { unconfirmed, store, queue, cancel, running }
 }
 
 async fn until(condition: impl Fn() -> bool) {
@@ -73,9 +74,9 @@ async fn a_panic_in_one_round_does_not_end_the_confirmer() {
     let confirmer = confirmer(FakeQueue::new()).await;
     until(|| confirmer.store.forgettings.load(Ordering::SeqCst) == 1).await;
     // Another order comes, and is dealt with.
-    confirmer.doubts.recover().await.unwrap();
+    confirmer.unconfirmed.recover().await.unwrap();
     until(|| confirmer.store.forgettings.load(Ordering::SeqCst) == 2).await;
-    assert_eq!((confirmer.doubts.count(), confirmer.queue.sent_ids().len()), (0, 2));
+    assert_eq!((confirmer.unconfirmed.count(), confirmer.queue.sent_ids().len()), (0, 2));
     assert!(!confirmer.running.is_finished());
     confirmer.cancel.cancel();
     confirmer.running.await.unwrap();
@@ -89,7 +90,7 @@ async fn while_the_queue_is_silent_the_confirmer_rests() {
     queue.open.send_replace(false);
     let confirmer = confirmer(queue).await;
     let vitals = Vitals::default();
-    vitals.watch("confirmer", confirmer.doubts.pulse());
+    vitals.watch("confirmer", confirmer.unconfirmed.pulse());
     until(|| !confirmer.queue.sent_ids().is_empty()).await;
     for _ in 0..50 {
         assert_eq!(vitals.stuck(Duration::ZERO), None);

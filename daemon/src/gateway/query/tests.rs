@@ -10,21 +10,24 @@ use crate::gateway::testing::{FakeOrders, PHONE, PROD, cause, found as order};
 
 const OURS: &str = "ours";
 
-async fn ask(standing: Standing, known: Result<Known, Cause>) -> (Code, Option<(String, u8)>) {
+async fn ask(
+    standing: Standing,
+    known: Result<OrderLookup, Cause>,
+) -> (Code, Option<(String, u8)>) {
     let orders = FakeOrders::with_stock(9);
     let products: Vec<ProductState> = orders.page.lock().unwrap().products.clone();
     *orders.known.lock().unwrap() = known;
     let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
     book.renew_cards(&products);
-    let shelf = book.shelf(PROD).unwrap();
-    shelf.stock.refresh(9, 0);
+    let entry = book.entry(PROD).unwrap();
+    entry.stock.refresh(9, 0);
     match standing {
         Standing::Open => {}
         Standing::Live(id) => {
             orders.decide(&id.to_string(), PHONE, Outcome::Placed);
-            shelf.decide(&orders.page.lock().unwrap().decisions[0]);
+            entry.decide(&orders.page.lock().unwrap().decisions[0]);
         }
-        standing => come_to(&shelf, &standing),
+        standing => come_to(&entry, &standing),
     }
     let reply = QueryDesk::new(book, orders).query(PROD, PHONE).await;
     let data = reply.data().map(|data| (data.order_id.clone(), data.order_status.number()));
@@ -32,13 +35,13 @@ async fn ask(standing: Standing, known: Result<Known, Cause>) -> (Code, Option<(
 }
 
 /// Brings the buyer to where an undecided order stands.
-fn come_to(shelf: &Shelf, standing: &Standing) {
+fn come_to(entry: &BookEntry, standing: &Standing) {
     let order = standing.undecided().unwrap();
-    let claimed = shelf.claim(PHONE, order.accepted_at, &Arc::default(), |_| order.id.clone());
-    shelf.hold(PHONE, &claimed.unwrap()).unwrap();
+    let claimed = entry.claim(PHONE, order.accepted_at, &Arc::default(), |_| order.id.clone());
+    entry.hold(PHONE, &claimed.unwrap()).unwrap();
     match standing {
-        Standing::Queued(_) => shelf.confirm(PHONE, &order.id),
-        Standing::Unconfirmed(_) => assert!(shelf.doubt(PHONE, &order.id)),
+        Standing::Queued(_) => entry.confirm(PHONE, &order.id),
+        Standing::Unconfirmed(_) => assert!(entry.mark_unconfirmed(PHONE, &order.id)),
         standing => assert!(matches!(standing, Standing::Publishing(..))),
     }
 }
@@ -66,8 +69,8 @@ async fn a_queued_order_outranks_an_earlier_failure_and_silence() {
     let queued = || Standing::Queued(ours());
     let earlier = Ok(order("earlier", OrderStatus::Failed));
     assert_eq!(ask(queued(), earlier).await, some(OURS, 1));
-    assert_eq!(ask(queued(), Ok(Known::Never)).await, some(OURS, 1));
-    assert_eq!(ask(queued(), Ok(Known::NotYet)).await, some(OURS, 1));
+    assert_eq!(ask(queued(), Ok(OrderLookup::Never)).await, some(OURS, 1));
+    assert_eq!(ask(queued(), Ok(OrderLookup::NotYet)).await, some(OURS, 1));
 }
 
 #[tokio::test]
@@ -82,9 +85,9 @@ async fn an_earlier_failure_says_nothing_of_an_order_that_may_be_on_its_way() {
 
 #[tokio::test]
 async fn never_ordered_is_said_only_when_it_is_certain() {
-    let never = || Ok(Known::Never);
+    let never = || Ok(OrderLookup::Never);
     assert_eq!(ask(Standing::Open, never()).await, (Code::NeverOrdered, None));
-    assert_eq!(ask(Standing::Open, Ok(Known::NotYet)).await, (Code::NotKnownYet, None));
+    assert_eq!(ask(Standing::Open, Ok(OrderLookup::NotYet)).await, (Code::NotKnownYet, None));
     for standing in [
         Standing::Unconfirmed(ours()),
         Standing::Publishing(ours(), Arc::default()),
@@ -116,7 +119,9 @@ fn of_a_row_of_queries_without_an_answer_the_first_is_told_and_the_end() {
     let desk = QueryDesk::new(book, Arc::clone(&orders) as Arc<dyn OrderSide>);
     let away = || cause("the order node is away");
     let told = lines(|| {
-        for known in [Ok(Known::Never), Err(away()), Err(away()), Ok(Known::Never), Err(away())] {
+        for known in
+            [Ok(OrderLookup::Never), Err(away()), Err(away()), Ok(OrderLookup::Never), Err(away())]
+        {
             *orders.known.lock().unwrap() = known;
             runtime.block_on(desk.query(PROD, PHONE));
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::order_id::OrderIdKey;
-use domain::ports::order_side::{Known, OrderSide};
+use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{BoxFuture, Cause};
 use instruments::signs_of_life::Vitals;
 use protocol::{DecisionsPage, EpochMs, Outcome};
@@ -33,7 +33,7 @@ impl OrderSide for Busy {
         &'a self,
         prod_id: &'a str,
         user_phone: &'a str,
-    ) -> BoxFuture<'a, Result<Known, Cause>> {
+    ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         self.orders.find(prod_id, user_phone)
     }
 
@@ -92,7 +92,7 @@ impl OrderSide for Unwell {
         &'a self,
         prod_id: &'a str,
         user_phone: &'a str,
-    ) -> BoxFuture<'a, Result<Known, Cause>> {
+    ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         self.orders.find(prod_id, user_phone)
     }
 
@@ -127,8 +127,8 @@ async fn a_panic_ends_one_turn_and_the_book_is_shown_as_behind_until_the_next() 
     assert_eq!(seen, [Sync::Never(None), Sync::Following, Sync::Behind(panicked)]);
     assert_eq!(*state.borrow(), Sync::Following);
     unwell.orders.decide("a", PHONE, Outcome::Failed);
-    let shelf = book.shelf(PROD).unwrap();
-    while shelf.buyer(PHONE).is_none() {
+    let entry = book.entry(PROD).unwrap();
+    while entry.buyer(PHONE).is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     cancel.cancel();
@@ -158,16 +158,16 @@ async fn while_the_order_side_is_silent_the_follower_rests() {
 async fn a_hold_that_was_ended_waits_for_the_next_stock_figure() {
     let (unwell, book, mut refresh) = unwell(Illness::Silent);
     refresh.catch_up().await.unwrap();
-    let shelf = book.shelf(PROD).unwrap();
-    shelf.claim(PHONE, EpochMs(1), &Arc::default(), |_| "a".into()).unwrap();
-    shelf.hold(PHONE, &"a".into()).unwrap();
+    let entry = book.entry(PROD).unwrap();
+    entry.claim(PHONE, EpochMs(1), &Arc::default(), |_| "a".into()).unwrap();
+    entry.hold(PHONE, &"a".into()).unwrap();
     unwell.orders.decide("a", PHONE, Outcome::Placed);
     let products = std::mem::take(&mut unwell.orders.page.lock().unwrap().products);
     refresh.catch_up().await.unwrap();
-    assert_eq!((shelf.stock.figures().stock, shelf.stock.figures().held), (9, 1));
+    assert_eq!((entry.stock.figures().stock, entry.stock.figures().held), (9, 1));
     // Readings three and four would be silent.
     unwell.readings.store(4, Ordering::SeqCst);
     unwell.orders.page.lock().unwrap().products = products;
     refresh.catch_up().await.unwrap();
-    assert_eq!((shelf.stock.figures().stock, shelf.stock.figures().held), (8, 0));
+    assert_eq!((entry.stock.figures().stock, entry.stock.figures().held), (8, 0));
 }

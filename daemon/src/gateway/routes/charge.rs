@@ -6,7 +6,7 @@ use instruments::meter::Endpoint;
 use protocol::{ChargeOutcome, Code, Reply};
 use warp::reply::Response;
 
-use super::Desks;
+use super::GatewayEndpoints;
 use crate::request::fields::{Fields, read_fields};
 use crate::request::{self, FieldFault};
 
@@ -14,17 +14,17 @@ use crate::request::{self, FieldFault};
 const QUEUE_AWAY_RETRY_S: u32 = 1;
 
 /// Charges, and counts the answer.
-pub(super) async fn answer(desks: &Desks, call: &Call) -> Response {
-    let being_answered = desks.tally.begin(Endpoint::Charge);
-    let (outcome, response) = charged(desks, call).await;
+pub(super) async fn answer(endpoints: &GatewayEndpoints, call: &Call) -> Response {
+    let being_answered = endpoints.tally.begin(Endpoint::Charge);
+    let (outcome, response) = charged(endpoints, call).await;
     being_answered.charged(outcome);
     response
 }
 
-async fn charged(desks: &Desks, call: &Call) -> (ChargeOutcome, Response) {
+async fn charged(endpoints: &GatewayEndpoints, call: &Call) -> (ChargeOutcome, Response) {
     let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
-        desks.tally.of(Endpoint::Charge).invalid.note(fault, given);
-        desks.charge.count_unread(fault.outcome());
+        endpoints.tally.of(Endpoint::Charge).invalid.note(fault, given);
+        endpoints.charge.count_unread(fault.outcome());
         (fault.outcome(), request::invalid(fault, &Reply::<()>::refusal(Code::InvalidInput)))
     };
     if call.body_left_out {
@@ -34,13 +34,17 @@ async fn charged(desks: &Desks, call: &Call) -> (ChargeOutcome, Response) {
         Ok(fields) => fields,
         Err(fault) => return invalid(fault, None),
     };
-    let request = match request::charge_request(&fields, &desks.phones) {
+    let request = match request::charge_request(&fields, &endpoints.phones) {
         Ok(request) => request,
         Err(fault) => return invalid(fault, Some(&fields)),
     };
-    let (outcome, reply) = desks.charge.charge(request, (desks.now)()).await;
+    let (outcome, reply) = endpoints.charge.charge(request, (endpoints.now)()).await;
     if outcome == ChargeOutcome::WrongPrice {
-        desks.tally.of(Endpoint::Charge).invalid.note_price(request.charge_price, request.prod_id);
+        endpoints
+            .tally
+            .of(Endpoint::Charge)
+            .invalid
+            .note_price(request.charge_price, request.prod_id);
         return (outcome, request::invalid(FieldFault::NotThePrice, &reply));
     }
     let mut response = edge::json(&reply);

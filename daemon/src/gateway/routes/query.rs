@@ -5,21 +5,21 @@ use instruments::meter::Endpoint;
 use protocol::{Code, Reply};
 use warp::reply::Response;
 
-use super::Desks;
+use super::GatewayEndpoints;
 use crate::request::fields::{Fields, read_fields};
 use crate::request::{self, FieldFault};
 
 /// Queries, and counts the answer.
-pub(super) async fn answer(desks: &Desks, call: &Call) -> Response {
-    let being_answered = desks.tally.begin(Endpoint::GatewayQuery);
-    let (code, response) = queried(desks, call).await;
+pub(super) async fn answer(endpoints: &GatewayEndpoints, call: &Call) -> Response {
+    let being_answered = endpoints.tally.begin(Endpoint::GatewayQuery);
+    let (code, response) = queried(endpoints, call).await;
     being_answered.answered(code);
     response
 }
 
-async fn queried(desks: &Desks, call: &Call) -> (Code, Response) {
+async fn queried(endpoints: &GatewayEndpoints, call: &Call) -> (Code, Response) {
     let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
-        desks.tally.of(Endpoint::GatewayQuery).invalid.note(fault, given);
+        endpoints.tally.of(Endpoint::GatewayQuery).invalid.note(fault, given);
         let reply = Reply::<()>::bare(Code::InvalidInput);
         (Code::InvalidInput, request::invalid(fault, &reply))
     };
@@ -32,7 +32,7 @@ async fn queried(desks: &Desks, call: &Call) -> (Code, Response) {
     };
     match request::query_request(&fields) {
         Ok(asked) => {
-            let reply = desks.query.query(asked.prod_id, asked.user_phone_num).await;
+            let reply = endpoints.query.query(asked.prod_id, asked.user_phone_num).await;
             (reply.code, edge::json(&reply))
         }
         Err(fault) => invalid(fault, Some(&fields)),

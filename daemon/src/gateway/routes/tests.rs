@@ -16,10 +16,10 @@ use super::charge::answer as charge;
 use super::query::answer as query;
 use super::*;
 use crate::gateway::book::Book;
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::gateway::publisher;
 use crate::gateway::refresh::Refresh;
-use crate::gateway::testing::{FakeDoubts, FakeOrders, FakeQueue, PROD};
+use crate::gateway::testing::{FakeOrders, FakeQueue, FakeUnconfirmed, PROD};
 use crate::request::{self, FieldFault};
 
 const CHARGE_BODY: &str = r#"{"code":"40005","msg":"入参校验失败","data":null}"#;
@@ -29,20 +29,21 @@ const JSON: &str = "application/json";
 const MULTIPART: &str = "multipart/form-data; boundary=XX";
 
 /// A gateway with one unit of one product at 5999.000.
-async fn desks() -> (Desks, Arc<Book>) {
+async fn endpoints() -> (GatewayEndpoints, Arc<Book>) {
     let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
     let orders = FakeOrders::with_stock(1) as Arc<dyn OrderSide>;
     let every = Duration::from_millis(1);
     let mut refresh = Refresh::new(Arc::clone(&book), Arc::clone(&orders), every);
     let result = refresh.catch_up().await;
     refresh.tell(result);
-    let doubts = Arc::new(Doubts::new(Arc::clone(&book), Arc::new(FakeDoubts::default())));
+    let unconfirmed =
+        Arc::new(UnconfirmedOrders::new(Arc::clone(&book), Arc::new(FakeUnconfirmed::default())));
     let (claims, waiting) = mpsc::channel(8);
     let queue = FakeQueue::new();
     let publishing = publisher::run(
         waiting,
         Arc::clone(&queue) as _,
-        Arc::clone(&doubts),
+        Arc::clone(&unconfirmed),
         4_usize,
         Arc::default(),
     );
@@ -51,18 +52,18 @@ async fn desks() -> (Desks, Arc<Book>) {
         Arc::clone(&book),
         claims,
         queue,
-        Arc::clone(&doubts),
+        Arc::clone(&unconfirmed),
         64_usize,
         refresh.state(),
     );
-    let desks = Desks {
+    let endpoints = GatewayEndpoints {
         charge: Arc::new(charge),
         query: Arc::new(QueryDesk::new(Arc::clone(&book), orders)),
         tally: Arc::new(Tally::new(Instant::now())),
         phones: Arc::new(PhonePattern::new(PhonePattern::DEFAULT).unwrap()),
         now: Arc::new(|| EpochMs(1)),
     };
-    (desks, book)
+    (endpoints, book)
 }
 
 fn call(content_type: &str, query: &str, body: &[u8]) -> Call {
@@ -145,24 +146,24 @@ fn faulty_charges() -> Vec<(&'static str, Call)> {
 
 #[tokio::test]
 async fn each_fault_of_a_charge_is_told_and_counted_and_the_body_stays() {
-    let (desks, _) = desks().await;
+    let (endpoints, _) = endpoints().await;
     let faulty = faulty_charges();
     assert_eq!(faulty.len(), FieldFault::COUNT, "each has its request");
     for (reason, call) in &faulty {
-        let response = charge(&desks, call).await;
+        let response = charge(&endpoints, call).await;
         let (header, body) = told(response).await;
         let expected = wanted(reason, CHARGE_BODY).await;
         assert_eq!((header.as_deref(), body), (Some(*reason), expected), "{reason}");
     }
     let each_once = faulty.iter().map(|(reason, _)| ((*reason).to_owned(), 1)).collect();
-    assert_eq!(counted(&desks.tally.of(Endpoint::Charge).invalid), each_once);
-    assert_eq!(desks.tally.of(Endpoint::Charge).counts()["40005"], FieldFault::COUNT as u64);
-    assert!(counted(&desks.tally.of(Endpoint::GatewayQuery).invalid).is_empty());
+    assert_eq!(counted(&endpoints.tally.of(Endpoint::Charge).invalid), each_once);
+    assert_eq!(endpoints.tally.of(Endpoint::Charge).counts()["40005"], FieldFault::COUNT as u64);
+    assert!(counted(&endpoints.tally.of(Endpoint::GatewayQuery).invalid).is_empty());
 }
 
 #[tokio::test]
 async fn each_fault_of_a_query_is_told_and_counted_and_the_body_stays() {
-    let (desks, _) = desks().await;
+    let (endpoints, _) = endpoints().await;
     // A query looks at no price, and at no pattern of the phone number.
     let asked = |reason: &&str| {
         let by_the_pattern = *reason == "userPhoneNum malformed";
@@ -171,30 +172,30 @@ async fn each_fault_of_a_query_is_told_and_counted_and_the_body_stays() {
     };
     let faulty: Vec<_> = faulty_charges().into_iter().filter(|(reason, _)| asked(reason)).collect();
     for (reason, call) in &faulty {
-        let response = query(&desks, call).await;
+        let response = query(&endpoints, call).await;
         let (header, body) = told(response).await;
         let expected = wanted(reason, QUERY_BODY).await;
         assert_eq!((header.as_deref(), body), (Some(*reason), expected), "{reason}");
     }
     let each_once = faulty.iter().map(|(reason, _)| ((*reason).to_owned(), 1)).collect();
-    assert_eq!(counted(&desks.tally.of(Endpoint::GatewayQuery).invalid), each_once);
+    assert_eq!(counted(&endpoints.tally.of(Endpoint::GatewayQuery).invalid), each_once);
 }
 
 #[tokio::test]
 async fn other_answers_have_no_such_header_and_are_counted_for_their_product() {
-    let (desks, book) = desks().await;
+    let (endpoints, book) = endpoints().await;
     for (form, code) in [
         ("userPhoneNum=15200008881&chargePrice=5999.000&prodId=pid_0001", "10000"),
         ("userPhoneNum=15200008882&chargePrice=5999.000&prodId=pid_0001", "40006"),
         ("userPhoneNum=15200008882&chargePrice=5999.000&prodId=pid_9999", "40007"),
     ] {
-        let (header, body) = told(charge(&desks, &call(FORM, "", form.as_bytes())).await).await;
+        let (header, body) = told(charge(&endpoints, &call(FORM, "", form.as_bytes())).await).await;
         assert_eq!(header, None);
         assert!(body.contains(&format!("\"code\":\"{code}\"")), "{body}");
     }
     let wrong_price = "userPhoneNum=15200008882&chargePrice=1&prodId=pid_0001";
-    charge(&desks, &call(FORM, "", wrong_price.as_bytes())).await;
-    charge(&desks, &call(FORM, "", b"userPhoneNum=1&chargePrice=1&prodId=pid_0001")).await;
+    charge(&endpoints, &call(FORM, "", wrong_price.as_bytes())).await;
+    charge(&endpoints, &call(FORM, "", b"userPhoneNum=1&chargePrice=1&prodId=pid_0001")).await;
     let names = |view: protocol::ChargesView| {
         view.0.into_iter().map(|(name, counted)| (name, counted.total)).collect::<Vec<_>>()
     };
@@ -205,7 +206,7 @@ async fn other_answers_have_no_such_header_and_are_counted_for_their_product() {
     assert_eq!(of_product, each_once(&["accepted", "sold_out", "wrong_price"]));
     let elsewhere = names(book.elsewhere().view());
     assert_eq!(elsewhere, each_once(&["unknown_product", "wrong_phone_number"]));
-    assert_eq!(desks.tally.outcomes().view().all().total, 5, "each is in one of the two");
+    assert_eq!(endpoints.tally.outcomes().view().all().total, 5, "each is in one of the two");
 }
 
 proptest! {
@@ -217,17 +218,17 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let (desks, _) = desks().await;
+            let (endpoints, _) = endpoints().await;
             let call = call(content_type, &query, body.as_bytes());
-            let (header, text) = told(charge(&desks, &call).await).await;
-            let counts = counted(&desks.tally.of(Endpoint::Charge).invalid);
-            let is_invalid = desks.tally.of(Endpoint::Charge).counts().contains_key("40005");
+            let (header, text) = told(charge(&endpoints, &call).await).await;
+            let counts = counted(&endpoints.tally.of(Endpoint::Charge).invalid);
+            let is_invalid = endpoints.tally.of(Endpoint::Charge).counts().contains_key("40005");
             assert_eq!(header.is_some(), is_invalid);
             let expected = wanted(header.as_deref().unwrap_or_default(), CHARGE_BODY).await;
             assert_eq!(text == expected, is_invalid, "{text}");
             assert_eq!(counts, header.map(|reason| (reason, 1)).into_iter().collect());
-            let (header, text) = told(query::answer(&desks, &call).await).await;
-            assert_eq!(header.is_some(), desks.tally.of(Endpoint::GatewayQuery).counts().contains_key("40005"));
+            let (header, text) = told(query::answer(&endpoints, &call).await).await;
+            assert_eq!(header.is_some(), endpoints.tally.of(Endpoint::GatewayQuery).counts().contains_key("40005"));
             if let Some(reason) = header {
                 assert_eq!(text, wanted(&reason, QUERY_BODY).await);
             }

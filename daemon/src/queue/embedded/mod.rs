@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::ports::embedded::{Consumed, QueueTable};
 use domain::ports::{
-    BoxFuture, Broker, Consuming, Ended, Knowledge, LagReader, Pending, Placer, Producer, Queue,
+    BoxFuture, Broker, Consuming, Decider, Ended, Knowledge, LagReader, Pending, Producer, Queue,
     ReadError,
 };
 use tokio::sync::watch;
@@ -81,7 +81,7 @@ impl<T: QueueTable> Queue for EmbeddedQueue<T> {
 
     /// The orders are decided in the transaction that takes them, by the store. A consumer that
     /// runs already goes on.
-    fn start_consumer(&self, _: Arc<dyn Placer>, consuming: Consuming) {
+    fn start_consumer(&self, _: Arc<dyn Decider>, consuming: Consuming) {
         let mut consumer = self.consumer();
         self.consuming.send_replace(consuming);
         if consumer.is_none() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::ports::contract::queue as contract;
-use domain::ports::{Cause, Delivery, Outgoing, Placer, Queue, Sale};
+use domain::ports::{Cause, Decider, Delivery, Outgoing, Queue, Sale};
 use rusqlite::Connection;
 use store_sqlite::Store;
 use store_sqlite::testing::{outgoing, seeds, settings};
@@ -26,9 +26,9 @@ struct Rig {
 /// The store decides by itself.
 struct Unasked;
 
-impl Placer for Unasked {
-    fn place(&self, _: Vec<Delivery>) -> Result<(), Cause> {
-        panic!("the embedded queue asked its placer")
+impl Decider for Unasked {
+    fn decide(&self, _: Vec<Delivery>) -> Result<(), Cause> {
+        panic!("the embedded queue asked its decider")
     }
 }
 
@@ -60,7 +60,7 @@ impl contract::QueueRig for Rig {
         Arc::clone(&self.queue)
     }
 
-    fn placer(&self) -> Arc<dyn Placer> {
+    fn decider(&self) -> Arc<dyn Decider> {
         Arc::new(Unasked)
     }
 

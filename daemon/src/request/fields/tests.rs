@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{BodyKind, FIELDS_MAX, Field, FieldFault, Fields, Place, decode, read_fields};
+use super::{BodyKind, FIELDS_MAX, Field, FieldFault, Fields, TextPosition, decode, read_fields};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -95,20 +95,20 @@ async fn encoded_text_is_decoded_and_bad_encoding_refused() {
         let read = read(FORM, "", form.as_bytes()).await;
         assert_eq!(read, Ok(format!("-|-|{value}")), "{form}");
     }
-    let product = Place::Field(Field::ProdId);
+    let product = TextPosition::Field(Field::ProdId);
     for (form, fault) in [
         (&b"prodId=%"[..], FieldFault::BadEscape(product)),
         (b"prodId=%4", FieldFault::BadEscape(product)),
         (b"prodId=%zz", FieldFault::BadEscape(product)),
         (b"prodId=%FF", FieldFault::NotUtf8(product)),
         (b"prodId=\xff", FieldFault::NotUtf8(product)),
-        (b"%=1", FieldFault::BadEscape(Place::Body)),
-        (b"x=%", FieldFault::BadEscape(Place::Body)),
-        (b"\xff=1", FieldFault::NotUtf8(Place::Body)),
+        (b"%=1", FieldFault::BadEscape(TextPosition::Body)),
+        (b"x=%", FieldFault::BadEscape(TextPosition::Body)),
+        (b"\xff=1", FieldFault::NotUtf8(TextPosition::Body)),
     ] {
         assert_eq!(read(FORM, "", form).await, Err(fault), "{form:?}");
     }
-    let in_query = Err(FieldFault::NotUtf8(Place::Query));
+    let in_query = Err(FieldFault::NotUtf8(TextPosition::Query));
     assert_eq!(read("", "x=%FF", b"").await, in_query);
     let latin = b"--XX\r\nContent-Disposition: form-data; name=\"prodId\"\r\n\r\n\xff\r\n--XX--";
     assert_eq!(read(MULTIPART, "", latin).await, Err(FieldFault::NotUtf8(product)));
@@ -174,7 +174,7 @@ async fn there_is_a_limit_on_fields() {
 #[test]
 fn a_plain_form_is_borrowed() {
     let mut fields = Fields::default();
-    fields.read_form(b"userPhoneNum=15200008881&prodId=pid_0001", Place::Query).unwrap();
+    fields.read_form(b"userPhoneNum=15200008881&prodId=pid_0001", TextPosition::Query).unwrap();
     for value in fields.values.iter().flatten() {
         assert!(matches!(value, std::borrow::Cow::Borrowed(_)), "{value}");
     }

@@ -39,7 +39,7 @@ fn told_of(rescued: &Result<PathBuf, String>) -> String {
 
 /// Why the work of one job didn't come to its end.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum JobError {
     /// SQLite, or a value in it that can't be read.
     Sqlite(rusqlite::Error),
     /// The job panicked.
@@ -48,7 +48,7 @@ pub(crate) enum Fault {
     Refused(Box<Refusal>),
 }
 
-impl Fault {
+impl JobError {
     /// Whether the work itself is at fault, so that other work may go on without it. Everything
     /// else is the database's trouble as a whole: an unfamiliar error must not empty the queue into
     /// the dead letters.
@@ -79,7 +79,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(error) => error.fmt(f),
@@ -89,7 +89,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for JobError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }

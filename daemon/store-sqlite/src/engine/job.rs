@@ -3,7 +3,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::engine::error::{Fault, WriteError};
+use crate::engine::error::{JobError, WriteError};
 use crate::engine::limits;
 use crate::engine::tx::Tx;
 
@@ -38,14 +38,14 @@ struct Task<T, F> {
     is_repeatable: bool,
     needs: Needs,
     work: F,
-    done: Option<Result<T, Fault>>,
+    done: Option<Result<T, JobError>>,
     reply: oneshot::Sender<Result<T, WriteError>>,
 }
 
 impl<T, F> Job for Task<T, F>
 where
     T: Send,
-    F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send,
+    F: FnMut(&Tx<'_>) -> Result<T, JobError> + Send,
 {
     fn orders(&self) -> usize {
         self.orders
@@ -93,7 +93,7 @@ pub(crate) fn task<T, F>(
 ) -> (Box<dyn Job>, Reply<T>)
 where
     T: Send + 'static,
-    F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    F: FnMut(&Tx<'_>) -> Result<T, JobError> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
     let orders = orders.max(1);

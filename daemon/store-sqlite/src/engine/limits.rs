@@ -8,7 +8,7 @@ use domain::ports::Cause;
 use rusqlite::{Connection, ErrorCode};
 use rustix::process::{Resource, getrlimit};
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::open::beside;
 
 /// What the database writes to.
@@ -43,9 +43,9 @@ pub(crate) fn cause_at(path: &Path, error: &rusqlite::Error) -> String {
 }
 
 /// Likewise for what ended a job.
-pub(crate) fn cause_of(connection: &Connection, fault: &Fault) -> Cause {
+pub(crate) fn cause_of(connection: &Connection, fault: &JobError) -> Cause {
     match fault {
-        Fault::Sqlite(error) => cause(connection, error),
+        JobError::Sqlite(error) => cause(connection, error),
         _ => fault.cause(),
     }
 }

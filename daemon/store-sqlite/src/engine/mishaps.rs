@@ -3,7 +3,7 @@
 //! whether or not the transaction around it is committed. The same stands in the order's history
 //! (`order_history`).
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 
 /// Orders of one batch that get a line each. Where everything fails, a line for each would drown
 /// the cause.
@@ -18,7 +18,13 @@ pub(crate) struct Mishaps {
 
 impl Mishaps {
     /// An order failed unexpectedly at its try of this number (from 1) and will be tried again.
-    pub(crate) fn put_off(&mut self, order_id: &str, prod_id: &str, attempt: u32, fault: &Fault) {
+    pub(crate) fn put_off(
+        &mut self,
+        order_id: &str,
+        prod_id: &str,
+        attempt: u32,
+        fault: &JobError,
+    ) {
         if attempt == 1 && self.has_room() {
             tracing::warn!(order_id, prod_id, cause = %fault,
                 "deciding an order failed unexpectedly; it is tried again");
@@ -64,7 +70,7 @@ impl Drop for Mishaps {
 mod tests {
     use instruments::captured_log::lines;
 
-    use super::{Fault, Mishaps, TOLD_MAX};
+    use super::{JobError, Mishaps, TOLD_MAX};
 
     /// The lines that `work` logs.
     fn logged(work: impl FnOnce(&mut Mishaps)) -> Vec<String> {
@@ -73,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_first_failure_is_told_with_id_and_cause_and_later_ones_are_not() {
-        let fault = Fault::Panic("poisonous".to_owned());
+        let fault = JobError::Panic("poisonous".to_owned());
         let lines = logged(|mishaps| {
             mishaps.put_off("o1", "p", 1, &fault);
             mishaps.put_off("o1", "p", 2, &fault);
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn where_everything_fails_the_rest_is_counted() {
-        let fault = Fault::Panic("poisonous".to_owned());
+        let fault = JobError::Panic("poisonous".to_owned());
         let lines = logged(|mishaps| {
             for number in 0..TOLD_MAX + 3 {
                 mishaps.put_off(&number.to_string(), "p", 1, &fault);

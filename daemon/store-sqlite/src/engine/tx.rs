@@ -9,7 +9,7 @@ use domain::ports::Cause;
 use protocol::EpochMs;
 use rusqlite::{CachedStatement, Connection};
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::meters::{Counts, Tally};
 use crate::queue_table::queue_index::{Entry, QueueIndex};
 
@@ -174,8 +174,8 @@ impl<'a> Tx<'a> {
     /// once, or with the whole transaction, which is spoiled then and does no more.
     pub(crate) fn undoable<T>(
         &self,
-        work: impl FnOnce(&Self) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        work: impl FnOnce(&Self) -> Result<T, JobError>,
+    ) -> Result<T, JobError> {
         match self.undoing {
             Undoing::Each => self.in_savepoint(work),
             Undoing::Whole => {
@@ -186,12 +186,15 @@ impl<'a> Tx<'a> {
         }
     }
 
-    fn contained<T>(&self, work: impl FnOnce(&Self) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn contained<T>(&self, work: impl FnOnce(&Self) -> Result<T, JobError>) -> Result<T, JobError> {
         catch_unwind(AssertUnwindSafe(|| work(self)))
-            .unwrap_or_else(|panic| Err(Fault::Panic(panic_text(panic.as_ref()))))
+            .unwrap_or_else(|panic| Err(JobError::Panic(panic_text(panic.as_ref()))))
     }
 
-    fn in_savepoint<T>(&self, work: impl FnOnce(&Self) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn in_savepoint<T>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, JobError>,
+    ) -> Result<T, JobError> {
         let (effects, mark) = (self.effects.get(), self.tally.borrow().mark());
         let (added, removed) = (self.moves.borrow().added.len(), self.moves.borrow().removed.len());
         self.statement("SAVEPOINT job")?.execute([])?;

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::checkpoint::{self, Checkpointer};
 use crate::engine::clock::Clock;
-use crate::engine::error::{CloseError, Fault, WriteError};
+use crate::engine::error::{CloseError, JobError, WriteError};
 #[cfg(any(test, feature = "testing"))]
 use crate::engine::in_memory::InMemory;
 use crate::engine::job::{Job, Needs, Reply, task};
@@ -76,7 +76,7 @@ impl Writer {
     pub(crate) async fn write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
-        F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&Tx<'_>) -> Result<T, JobError> + Send + 'static,
     {
         self.send(task(orders, true, self.needs, work)).await
     }
@@ -85,12 +85,12 @@ impl Writer {
     pub(crate) async fn write_once<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
-        F: FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, JobError> + Send + 'static,
     {
         let mut work = Some(work);
         let once = move |tx: &Tx<'_>| match work.take() {
             Some(work) => work(tx),
-            None => Err(Fault::Panic("work that is done once was asked for again".to_owned())),
+            None => Err(JobError::Panic("work that is done once was asked for again".to_owned())),
         };
         self.send(task(orders, false, self.needs, once)).await
     }
@@ -110,7 +110,7 @@ impl Writer {
     pub(crate) async fn try_write<T, F>(&self, orders: usize, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
-        F: FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&Tx<'_>) -> Result<T, JobError> + Send + 'static,
     {
         let (job, reply) = task(orders, true, self.needs, work);
         match &self.way {

@@ -8,7 +8,7 @@ use protocol::{EpochMs, OrderState, OrderView};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::engine::error::ReadError;
-use crate::lists::order_lists::{Stage, order};
+use crate::lists::order_lists::{ListStage, order};
 use crate::queue_table::queue_index::{Key, Places, QueueIndex};
 use crate::{Store, unsigned};
 
@@ -39,8 +39,13 @@ fn history(
     order_id: &str,
 ) -> rusqlite::Result<Option<OrderDetail>> {
     // An order that was decided may still lie among the unconfirmed ones: the later stage is it.
-    const NEWEST_FIRST: [Stage; 5] =
-        [Stage::Decided, Stage::Duplicates, Stage::Queued, Stage::SetAside, Stage::Unconfirmed];
+    const NEWEST_FIRST: [ListStage; 5] = [
+        ListStage::Decided,
+        ListStage::Duplicates,
+        ListStage::Queued,
+        ListStage::SetAside,
+        ListStage::Unconfirmed,
+    ];
     for stage in NEWEST_FIRST {
         let number = match number(stage) {
             None => queued_at_place(connection, queued, order_id)?,
@@ -61,16 +66,18 @@ fn first<T: rusqlite::types::FromSql>(row: &Row<'_>) -> rusqlite::Result<T> {
 
 /// An order's number in a stage. A letter counts until it is dealt with. `None` for the queue,
 /// whose index isn't in the database.
-pub(crate) const fn number(stage: Stage) -> Option<&'static str> {
+pub(crate) const fn number(stage: ListStage) -> Option<&'static str> {
     match stage {
-        Stage::Queued => None,
-        Stage::Unconfirmed => Some("SELECT rowid FROM seckill_unconfirmed WHERE order_id = ?1"),
-        Stage::SetAside => Some(
+        ListStage::Queued => None,
+        ListStage::Unconfirmed => Some("SELECT rowid FROM seckill_unconfirmed WHERE order_id = ?1"),
+        ListStage::SetAside => Some(
             "SELECT MAX(id) FROM seckill_dead_letter
               WHERE order_id = ?1 AND resolved_at IS NULL HAVING 0 < COUNT(*)",
         ),
-        Stage::Decided => Some("SELECT id FROM t_seckill_order WHERE order_id = ?1"),
-        Stage::Duplicates => Some("SELECT decision_seq FROM seckill_duplicate WHERE order_id = ?1"),
+        ListStage::Decided => Some("SELECT id FROM t_seckill_order WHERE order_id = ?1"),
+        ListStage::Duplicates => {
+            Some("SELECT decision_seq FROM seckill_duplicate WHERE order_id = ?1")
+        }
     }
 }
 
@@ -93,16 +100,16 @@ fn queued_at_place(
 fn steps(
     connection: &Connection,
     order: &OrderView,
-    stage: Stage,
+    stage: ListStage,
     number: i64,
 ) -> rusqlite::Result<Vec<Step>> {
     let mut steps = vec![accepted(connection, order, stage, number)?];
     steps.extend(unconfirmed(connection, &order.order_id)?);
-    if stage != Stage::Unconfirmed {
+    if stage != ListStage::Unconfirmed {
         steps.push(queued(connection, stage, number)?);
     }
     steps.extend(letters(connection, &order.order_id)?);
-    if stage == Stage::Queued {
+    if stage == ListStage::Queued {
         steps.extend(put_off(connection, number)?);
     }
     steps.extend(decided(connection, order, number)?);
@@ -130,10 +137,10 @@ fn step(at: EpochMs, what: Happened) -> Step {
 fn accepted(
     connection: &Connection,
     order: &OrderView,
-    stage: Stage,
+    stage: ListStage,
     number: i64,
 ) -> rusqlite::Result<Step> {
-    let at = if stage == Stage::Duplicates {
+    let at = if stage == ListStage::Duplicates {
         // Not recorded by older versions; the order shows the time of its decision then.
         time(
             connection,
@@ -147,12 +154,14 @@ fn accepted(
     Ok(Step { at, what: Happened::Accepted { prod_id, price } })
 }
 
-fn queued(connection: &Connection, stage: Stage, number: i64) -> rusqlite::Result<Step> {
+fn queued(connection: &Connection, stage: ListStage, number: i64) -> rusqlite::Result<Step> {
     let sql = match stage {
-        Stage::Decided => "SELECT queued_at FROM t_seckill_order WHERE id = ?1",
-        Stage::Duplicates => "SELECT queued_at FROM seckill_duplicate WHERE decision_seq = ?1",
-        Stage::SetAside => "SELECT queued_at FROM seckill_dead_letter WHERE id = ?1",
-        Stage::Queued | Stage::Unconfirmed => "SELECT queued_at FROM seckill_queue WHERE seq = ?1",
+        ListStage::Decided => "SELECT queued_at FROM t_seckill_order WHERE id = ?1",
+        ListStage::Duplicates => "SELECT queued_at FROM seckill_duplicate WHERE decision_seq = ?1",
+        ListStage::SetAside => "SELECT queued_at FROM seckill_dead_letter WHERE id = ?1",
+        ListStage::Queued | ListStage::Unconfirmed => {
+            "SELECT queued_at FROM seckill_queue WHERE seq = ?1"
+        }
     };
     let at = time(connection, sql, number)?;
     Ok(Step { at, what: Happened::Queued })

@@ -60,7 +60,7 @@ impl Store {
 
 /// Where orders stand, in the sequence of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stage {
+pub(crate) enum ListStage {
     /// In the embedded queue.
     Queued,
     /// Sent with an unknown result.
@@ -73,7 +73,7 @@ pub(crate) enum Stage {
     Duplicates,
 }
 
-impl Stage {
+impl ListStage {
     pub(crate) const ALL: [Self; 5] =
         [Self::Queued, Self::Unconfirmed, Self::SetAside, Self::Decided, Self::Duplicates];
 
@@ -282,7 +282,7 @@ fn products(name: &str, table: &str, condition: &str) -> String {
 /// Where a page ended: the next begins below this number of this stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cursor {
-    stage: Stage,
+    stage: ListStage,
     below: i64,
 }
 
@@ -290,7 +290,7 @@ impl Cursor {
     fn read(text: &str) -> Option<Self> {
         let mut chars = text.chars();
         let letter = chars.next()?;
-        let stage = Stage::ALL.into_iter().find(|stage| stage.letter() == letter)?;
+        let stage = ListStage::ALL.into_iter().find(|stage| stage.letter() == letter)?;
         Some(Self { stage, below: chars.as_str().parse().ok()? })
     }
 
@@ -319,7 +319,7 @@ impl Looking {
 
     fn page(mut self, connection: &Connection, after: Option<Cursor>) -> rusqlite::Result<Orders> {
         let mut orders = Vec::new();
-        for stage in Stage::ALL {
+        for stage in ListStage::ALL {
             let is_done = after.is_some_and(|cursor| stage < cursor.stage);
             if is_done || !stage.is_asked_for(&self.filter) {
                 continue;
@@ -338,11 +338,11 @@ impl Looking {
     fn fill(
         &mut self,
         connection: &Connection,
-        stage: Stage,
+        stage: ListStage,
         mut below: i64,
         orders: &mut Vec<OrderView>,
     ) -> rusqlite::Result<Option<i64>> {
-        if let (Stage::Queued, Some(places)) = (stage, self.queued.take()) {
+        if let (ListStage::Queued, Some(places)) = (stage, self.queued.take()) {
             return self.fill_queued(connection, &places, below, orders);
         }
         let OrderFilter { prod_id, phone, id, .. } = self.filter.clone();
@@ -396,9 +396,9 @@ impl Looking {
             }
             self.left -= 1;
             below = seq;
-            let fits = row.query_row([seq], |row| self.fits(Stage::Queued, row)).optional()?;
+            let fits = row.query_row([seq], |row| self.fits(ListStage::Queued, row)).optional()?;
             if fits == Some(true)
-                && let Some((order, _)) = order(connection, &self.index, Stage::Queued, below)?
+                && let Some((order, _)) = order(connection, &self.index, ListStage::Queued, below)?
             {
                 orders.push(order);
             }
@@ -406,7 +406,7 @@ impl Looking {
         Ok(None)
     }
 
-    fn fits(&self, stage: Stage, row: &Row<'_>) -> rusqlite::Result<bool> {
+    fn fits(&self, stage: ListStage, row: &Row<'_>) -> rusqlite::Result<bool> {
         let is = |at: usize, wanted: &Option<String>| -> rusqlite::Result<bool> {
             let Some(wanted) = wanted else { return Ok(true) };
             Ok(row.get_ref(at)?.as_str()? == wanted)
@@ -426,7 +426,7 @@ impl Looking {
 pub(crate) fn order(
     connection: &Connection,
     index: &QueueIndex,
-    stage: Stage,
+    stage: ListStage,
     number: i64,
 ) -> rusqlite::Result<Option<(OrderView, String)>> {
     let view = |row: &Row<'_>| {
@@ -452,7 +452,7 @@ pub(crate) fn order(
     };
     let found = connection.prepare_cached(stage.row())?.query_row([number], view).optional()?;
     let Some((order, phone)) = found else { return Ok(None) };
-    if matches!(stage, Stage::Unconfirmed | Stage::SetAside) {
+    if matches!(stage, ListStage::Unconfirmed | ListStage::SetAside) {
         let places = index.find(Key::Order(&order.order_id));
         if is_queued(connection, &order.order_id, &places)? {
             return Ok(None);

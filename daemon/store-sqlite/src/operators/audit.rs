@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::operators::perform;
 use crate::{Store, page_limit, unsigned};
@@ -26,7 +26,11 @@ pub(crate) struct Effect {
 
 impl Effect {
     /// What was there before and after, for the log, and the answer.
-    pub(crate) fn new(before: Value, after: Value, state: &impl Serialize) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        before: Value,
+        after: Value,
+        state: &impl Serialize,
+    ) -> Result<Self, JobError> {
         let state = serde_json::value::to_raw_value(state).map_err(unwritable)?;
         Ok(Self { before, after, state })
     }
@@ -40,7 +44,7 @@ impl Store {
             _ => self.writer(),
         };
         let job = move |tx: &Tx<'_>| match tx.undoable(|tx| carry_out(tx, &command)) {
-            Err(Fault::Refused(refusal)) => Ok(Err(*refusal)),
+            Err(JobError::Refused(refusal)) => Ok(Err(*refusal)),
             carried => carried.map(Ok),
         };
         writer.write_once(1, job).await?.map_err(CommandError::Refused)
@@ -55,9 +59,9 @@ impl Store {
         let asked = asked.clone();
         let named = Named { object: named.object.into_owned().into(), ..named };
         let job = move |tx: &Tx<'_>| {
-            let again = |known: Known| known.again(&asked, &named).map(Some);
+            let again = |known: LoggedCommand| known.again(&asked, &named).map(Some);
             match known(tx, &asked.request_id)?.map_or(Ok(None), again) {
-                Err(Fault::Refused(refusal)) => Ok(Err(*refusal)),
+                Err(JobError::Refused(refusal)) => Ok(Err(*refusal)),
                 found => found.map(Ok),
             }
         };
@@ -78,7 +82,7 @@ impl Store {
     }
 }
 
-fn carry_out(tx: &Tx<'_>, command: &Command) -> Result<Carried, Fault> {
+fn carry_out(tx: &Tx<'_>, command: &Command) -> Result<Carried, JobError> {
     let (asked, named) = (&command.asked, command.operation.named());
     if let Some(known) = known(tx, &asked.request_id)? {
         return known.again(asked, &named);
@@ -109,7 +113,7 @@ fn carry_out(tx: &Tx<'_>, command: &Command) -> Result<Carried, Fault> {
 }
 
 /// A command of the log.
-struct Known {
+struct LoggedCommand {
     audit_id: u64,
     at: EpochMs,
     verb: String,
@@ -118,14 +122,14 @@ struct Known {
     answer: String,
 }
 
-impl Known {
-    fn again(self, asked: &Asked, named: &Named<'_>) -> Result<Carried, Fault> {
+impl LoggedCommand {
+    fn again(self, asked: &Asked, named: &Named<'_>) -> Result<Carried, JobError> {
         if (self.verb.as_str(), self.object.as_str(), &self.arguments)
             != (named.verb, &*named.object, &asked.arguments)
         {
             let (Self { audit_id, verb, .. }, request_id) = (self, asked.request_id.clone());
             let refusal = Refusal::RequestIdReused { request_id, verb, audit_id };
-            return Err(Fault::Refused(Box::new(refusal)));
+            return Err(JobError::Refused(Box::new(refusal)));
         }
         let state = RawValue::from_string(self.answer).map_err(unwritable)?;
         let Self { audit_id, at, .. } = self;
@@ -133,14 +137,14 @@ impl Known {
     }
 }
 
-fn known(tx: &Tx<'_>, request_id: &str) -> Result<Option<Known>, Fault> {
+fn known(tx: &Tx<'_>, request_id: &str) -> Result<Option<LoggedCommand>, JobError> {
     let known = tx
         .statement(
             "SELECT id, at, verb, object, arguments, answer FROM seckill_audit
               WHERE request_id = ?1",
         )?
         .query_row([request_id], |row| {
-            Ok(Known {
+            Ok(LoggedCommand {
                 audit_id: unsigned(row.get(0)?),
                 at: EpochMs(row.get(1)?),
                 verb: row.get(2)?,
@@ -189,6 +193,6 @@ fn json(row: &Row<'_>, at: usize) -> rusqlite::Result<Value> {
     Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-fn unwritable(error: serde_json::Error) -> Fault {
-    Fault::Sqlite(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+fn unwritable(error: serde_json::Error) -> JobError {
+    JobError::Sqlite(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }

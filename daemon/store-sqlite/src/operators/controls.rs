@@ -5,7 +5,7 @@ use domain::ports::desk::Asked;
 use protocol::{Controls, DrainView, EpochMs, SwitchView};
 use rusqlite::{Connection, Row};
 
-use crate::engine::error::{Fault, ReadError};
+use crate::engine::error::{JobError, ReadError};
 use crate::engine::tx::Tx;
 use crate::operators::allowed;
 use crate::operators::audit::Effect;
@@ -24,7 +24,7 @@ pub(super) fn set(
     asked: &Asked,
     verb: ControlVerb,
     if_generation: Option<u64>,
-) -> Result<Effect, Fault> {
+) -> Result<Effect, JobError> {
     let before = controls(tx.connection)?;
     for (switch, position) in allowed(turn(&before, verb, if_generation))? {
         match position {
@@ -38,7 +38,7 @@ pub(super) fn set(
 }
 
 /// Engages a switch; one that is engaged keeps since when, by whom and why.
-fn engage(tx: &Tx<'_>, asked: &Asked, switch: Switch) -> Result<(), Fault> {
+fn engage(tx: &Tx<'_>, asked: &Asked, switch: Switch) -> Result<(), JobError> {
     tx.statement(
         "INSERT INTO seckill_control (name, engaged, since, switched_by, reason)
          VALUES (?1, 1, ?2, ?3, ?4)
@@ -52,7 +52,7 @@ fn engage(tx: &Tx<'_>, asked: &Asked, switch: Switch) -> Result<(), Fault> {
 }
 
 /// Disengages a switch; one that isn't engaged stays as it is.
-fn disengage(tx: &Tx<'_>, asked: &Asked, switch: Switch) -> Result<(), Fault> {
+fn disengage(tx: &Tx<'_>, asked: &Asked, switch: Switch) -> Result<(), JobError> {
     tx.statement(
         "UPDATE seckill_control SET engaged = 0, since = ?2, switched_by = ?3, reason = ?4
           WHERE name = ?1 AND engaged = 1",

@@ -11,15 +11,15 @@ use protocol::{EpochMs, OrderMessage, Reason, ResentState};
 use rusqlite::{OptionalExtension, Row};
 use serde_json::json;
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::operators::allowed;
 use crate::operators::audit::Effect;
 use crate::queue_table::queue::{self, Returning};
-use crate::sale::{dead_letters, placing};
+use crate::sale::{batches, dead_letters};
 use crate::unsigned;
 
-fn find(tx: &Tx<'_>, id: u64) -> Result<Letter, Fault> {
+fn find(tx: &Tx<'_>, id: u64) -> Result<Letter, JobError> {
     let found = tx
         .statement(
             "SELECT id, order_id, prod_id, user_phoneno, body, reason, charged_at, queued_at
@@ -48,7 +48,7 @@ fn number(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
 }
 
-pub(crate) fn resend_one(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
+pub(crate) fn resend_one(tx: &Tx<'_>, id: u64) -> Result<Effect, JobError> {
     let letter = find(tx, id)?;
     let message = allowed(letter.resendable())?;
     let resolution = put_back(tx, &letter, &message, 0)?;
@@ -66,9 +66,9 @@ fn put_back(
     letter: &Letter,
     message: &OrderMessage,
     wait_ms: i64,
-) -> Result<Resolution, Fault> {
+) -> Result<Resolution, JobError> {
     let letter_id = number(letter.id);
-    let resolution = if placing::is_decided(tx, &message.order_id)? {
+    let resolution = if batches::is_decided(tx, &message.order_id)? {
         Resolution::Decided
     } else {
         let Letter { body, charged_at, queued_at, .. } = letter;
@@ -96,7 +96,7 @@ pub(super) fn resend_all(
     tx: &Tx<'_>,
     per_s: NonZeroU32,
     up_to: Option<u64>,
-) -> Result<Effect, Fault> {
+) -> Result<Effect, JobError> {
     let before = dead_letters::count(tx.connection)?;
     let mut pace = Pace::new(per_s, tx.now, queue::last_put_back_due(tx)?);
     let up_to = up_to.map_or(i64::MAX, number);
@@ -119,7 +119,7 @@ pub(super) fn resend_all(
     Effect::new(json!({ "dead_letters": before }), after, &state)
 }
 
-pub(crate) fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
+pub(crate) fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, JobError> {
     let letter = find(tx, id)?;
     let shown = dead_letters::one(tx.connection, id)?;
     if let Some(message) = letter.order() {
@@ -127,7 +127,7 @@ pub(crate) fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, Fault> {
         dead_letters::resolve(tx, &message, Resolution::Discarded)?;
         queue::withdraw(tx, &message.order_id)?;
         let candidate = Candidate { message: Cow::Owned(message), charged_at, queued_at };
-        placing::fail(tx, &candidate, Reason::Discarded)?;
+        batches::fail(tx, &candidate, Reason::Discarded)?;
     }
     dead_letters::resolve_one(tx, number(letter.id), Resolution::Discarded)?;
     let after = letter.in_short(Some(Resolution::Discarded));

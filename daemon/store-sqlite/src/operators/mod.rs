@@ -12,11 +12,11 @@ mod reload;
 use domain::ports::desk::{Command, Operation, Refusal};
 
 use self::audit::Effect;
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 
 /// Does what a command asks for. Whatever a refused command did until then is undone.
-fn perform(tx: &Tx<'_>, command: &Command) -> Result<Effect, Fault> {
+fn perform(tx: &Tx<'_>, command: &Command) -> Result<Effect, JobError> {
     match &command.operation {
         Operation::CreateProduct(product) => product_commands::create(tx, product),
         Operation::ChangeProduct { prod_id, change, if_version } => {
@@ -36,6 +36,6 @@ fn perform(tx: &Tx<'_>, command: &Command) -> Result<Effect, Fault> {
 }
 
 /// What a rule allows; its refusal ends the work of the command.
-fn allowed<T>(judged: Result<T, impl Into<Refusal>>) -> Result<T, Fault> {
-    judged.map_err(|refusal| Fault::Refused(Box::new(refusal.into())))
+fn allowed<T>(judged: Result<T, impl Into<Refusal>>) -> Result<T, JobError> {
+    judged.map_err(|refusal| JobError::Refused(Box::new(refusal.into())))
 }

@@ -5,13 +5,13 @@ use protocol::{Money, ProductView};
 use rusqlite::OptionalExtension;
 use serde_json::Value;
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::operators::allowed;
 use crate::operators::audit::Effect;
 use crate::unsigned;
 
-pub(crate) fn create(tx: &Tx<'_>, new: &NewProduct) -> Result<Effect, Fault> {
+pub(crate) fn create(tx: &Tx<'_>, new: &NewProduct) -> Result<Effect, JobError> {
     allowed(product::create(new, find(tx, &new.prod_id)?.as_ref()))?;
     tx.statement(
         "INSERT INTO t_seckill_product
@@ -37,7 +37,7 @@ pub(crate) fn change(
     prod_id: &str,
     wanted: Change,
     if_version: Option<u64>,
-) -> Result<Effect, Fault> {
+) -> Result<Effect, JobError> {
     let before = known(tx, prod_id)?;
     let Some(change) = allowed(product::change(&before, wanted, if_version))? else {
         return Effect::new(in_short(&before), in_short(&before), &before);
@@ -79,11 +79,11 @@ const fn status(shelf: Shelf) -> i64 {
     }
 }
 
-fn known(tx: &Tx<'_>, prod_id: &str) -> Result<ProductView, Fault> {
+fn known(tx: &Tx<'_>, prod_id: &str) -> Result<ProductView, JobError> {
     allowed(product::known(prod_id, find(tx, prod_id)?))
 }
 
-fn find(tx: &Tx<'_>, prod_id: &str) -> Result<Option<ProductView>, Fault> {
+fn find(tx: &Tx<'_>, prod_id: &str) -> Result<Option<ProductView>, JobError> {
     let product = tx
         .statement(
             "SELECT prod_id, prod_name, prod_price, prod_status, initial_stock, added_stock,

@@ -4,14 +4,14 @@
 use domain::ports::Seed;
 use domain::ports::desk::{ListedSeed, Reload};
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::operators::audit::Effect;
 use crate::sale::products;
 
 /// Puts in those products that are absent. One that exists keeps what the database has. The answer
 /// says what became of each.
-pub(super) fn note(tx: &Tx<'_>, reload: &Reload) -> Result<Effect, Fault> {
+pub(super) fn note(tx: &Tx<'_>, reload: &Reload) -> Result<Effect, JobError> {
     let seeds: Vec<Seed> = reload.seeds.iter().map(|listed| listed.seed.clone()).collect();
     let added = products::seed(tx.connection, &seeds, tx.now.0)?;
     if !added.is_empty() {

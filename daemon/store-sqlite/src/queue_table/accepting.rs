@@ -10,11 +10,11 @@ use domain::batch::Candidate;
 use domain::ports::{Consuming, Outgoing};
 
 use crate::Store;
-use crate::engine::error::{Fault, WriteError};
+use crate::engine::error::{JobError, WriteError};
 use crate::engine::tx::Tx;
 use crate::queue_table::queue::{enqueue, not_aside};
+use crate::sale::batches::decide_all;
 use crate::sale::outcomes;
-use crate::sale::placing::decide_all;
 
 impl Store {
     /// Accepts the orders, all or none; durable when `Ok`, be it in the queue or decided. Repeating
@@ -34,7 +34,11 @@ impl Store {
     }
 }
 
-pub(crate) fn accept(tx: &Tx<'_>, orders: &[Outgoing], consuming: Consuming) -> Result<(), Fault> {
+pub(crate) fn accept(
+    tx: &Tx<'_>,
+    orders: &[Outgoing],
+    consuming: Consuming,
+) -> Result<(), JobError> {
     if consuming == Consuming::Paused || !tx.queue_is_empty() {
         return enqueue(tx, orders);
     }

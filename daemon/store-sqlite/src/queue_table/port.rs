@@ -23,7 +23,7 @@ impl QueueTable for Store {
     fn place_due(&self, terms: TakeTerms) -> BoxFuture<'_, Result<Look, WriteError>> {
         let TakeTerms { batch_max, deliveries_max, backoff } = terms;
         Box::pin(async move {
-            let looked = self.place_from_queue(batch_max, deliveries_max, backoff).await?;
+            let looked = self.decide_from_queue(batch_max, deliveries_max, backoff).await?;
             let Taken { taken, outcomes, put_off, next_due } = looked;
             let (decided, dead_lettered) = (outcomes.decided(), outcomes.dead_lettered);
             Ok(Look { taken, decided, dead_lettered, put_off, next_due })

@@ -12,13 +12,13 @@ use domain::ports::{Lag, Outgoing, Pending, QueueLag};
 use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::engine::error::{Fault, ReadError, WriteError};
+use crate::engine::error::{JobError, ReadError, WriteError};
 use crate::engine::mishaps::Mishaps;
 use crate::engine::tx::Tx;
 use crate::queue_table::queue_index::{Key, Places};
+use crate::sale::batches::decide_all;
 use crate::sale::dead_letters::{self, DeadLetter};
 use crate::sale::outcomes;
-use crate::sale::placing::decide_all;
 use crate::{Store, unsigned};
 
 /// The name of the only queue, in lag readings and in the origin of dead letters.
@@ -47,13 +47,13 @@ impl Store {
     ///
     /// # Errors
     /// The store failed; the rows stay as they were, or (`Unknown`) may be decided.
-    pub async fn place_from_queue(
+    pub async fn decide_from_queue(
         &self,
         batch_max: usize,
         deliveries_max: u32,
         backoff: Backoff,
     ) -> Result<Taken, WriteError> {
-        let terms = Terms { batch_max: batch_max.max(1), deliveries_max, backoff };
+        let terms = TakingLimits { batch_max: batch_max.max(1), deliveries_max, backoff };
         self.writer().write(terms.batch_max, move |tx| take(tx, &terms)).await
     }
 
@@ -154,7 +154,7 @@ const PUT: &str = "
 pub(crate) fn not_aside<'o>(
     tx: &Tx<'_>,
     orders: impl IntoIterator<Item = &'o Outgoing>,
-) -> Result<Vec<&'o Outgoing>, Fault> {
+) -> Result<Vec<&'o Outgoing>, JobError> {
     let mut fresh: Vec<_> = orders.into_iter().collect();
     if tx.statement(OTHERS)?.query_row([], |row| row.get(0))? {
         let mut aside = tx.statement(ASIDE)?;
@@ -172,7 +172,7 @@ pub(crate) fn not_aside<'o>(
 pub(crate) fn enqueue<'o>(
     tx: &Tx<'_>,
     orders: impl IntoIterator<Item = &'o Outgoing>,
-) -> Result<(), Fault> {
+) -> Result<(), JobError> {
     let mut decided =
         tx.statement("SELECT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)")?;
     let mut put = tx.statement(PUT)?;
@@ -196,7 +196,7 @@ pub(crate) fn enqueue<'o>(
 }
 
 /// On what terms rows are taken.
-pub(crate) struct Terms {
+pub(crate) struct TakingLimits {
     /// Rows at most.
     pub(crate) batch_max: usize,
     /// Deliveries after which a row becomes a dead letter.
@@ -214,7 +214,7 @@ struct Due {
     attempts: u32,
 }
 
-pub(crate) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
+pub(crate) fn take(tx: &Tx<'_>, terms: &TakingLimits) -> Result<Taken, JobError> {
     let rows = due(tx, terms)?;
     let taken = rows.len();
     let mut outcomes = Outcomes::default();
@@ -264,7 +264,7 @@ pub(crate) fn take(tx: &Tx<'_>, terms: &Terms) -> Result<Taken, Fault> {
 
 /// The rows whose time has come. A row that would have to wait longer than its own `wait_ms` was
 /// put off before the wall clock was set back, and is due as well.
-fn due(tx: &Tx<'_>, terms: &Terms) -> Result<Vec<Due>, Fault> {
+fn due(tx: &Tx<'_>, terms: &TakingLimits) -> Result<Vec<Due>, JobError> {
     let longest = i64::try_from(terms.backoff.max_ms).unwrap_or(i64::MAX);
     let rows = tx
         .statement(
@@ -289,7 +289,7 @@ fn due(tx: &Tx<'_>, terms: &Terms) -> Result<Vec<Due>, Fault> {
 }
 
 /// When the next of the rows that are put off is due; asked when none of the others is left.
-fn next_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
+fn next_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, JobError> {
     let next: Option<i64> = tx
         .statement("SELECT MIN(not_before) FROM seckill_queue WHERE 0 < not_before")?
         .query_row([], |row| row.get(0))?;
@@ -298,7 +298,7 @@ fn next_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
 
 /// The order by the other columns of a row whose body can't be read: its buyer was answered
 /// "queueing", and must not be answered that there is no such order.
-fn of_columns(tx: &Tx<'_>, seq: i64) -> Result<OrderMessage, Fault> {
+fn of_columns(tx: &Tx<'_>, seq: i64) -> Result<OrderMessage, JobError> {
     let sql = "SELECT order_id, user_phoneno, prod_id FROM seckill_queue WHERE seq = ?1";
     Ok(tx.statement(sql)?.query_row([seq], |row| {
         Ok(OrderMessage {
@@ -310,13 +310,13 @@ fn of_columns(tx: &Tx<'_>, seq: i64) -> Result<OrderMessage, Fault> {
     })?)
 }
 
-fn remove(tx: &Tx<'_>, seq: i64, message: &OrderMessage) -> Result<(), Fault> {
+fn remove(tx: &Tx<'_>, seq: i64, message: &OrderMessage) -> Result<(), JobError> {
     tx.statement("DELETE FROM seckill_queue WHERE seq = ?1")?.execute([seq])?;
     tx.note_unqueued(tx.queue_index.entry(seq, &message.order_id, &message.user_phone));
     Ok(())
 }
 
-fn postpone(tx: &Tx<'_>, row: &Due, fault: &Fault, backoff: Backoff) -> Result<(), Fault> {
+fn postpone(tx: &Tx<'_>, row: &Due, fault: &JobError, backoff: Backoff) -> Result<(), JobError> {
     let attempts = row.attempts + 1;
     let wait_ms = i64::try_from(backoff.after_ms(attempts)).unwrap_or(i64::MAX).min(LONGEST_MS);
     tx.statement(
@@ -345,7 +345,7 @@ pub(crate) struct Returning<'a> {
 
 /// Puts a dead letter's order back into the queue, at its end. One that is there already stays as
 /// it is.
-pub(crate) fn put_back(tx: &Tx<'_>, letter: &Returning<'_>) -> Result<(), Fault> {
+pub(crate) fn put_back(tx: &Tx<'_>, letter: &Returning<'_>) -> Result<(), JobError> {
     let message = letter.message;
     let places = tx.queue_index.find(Key::Order(&message.order_id));
     if is_queued(tx.connection, &message.order_id, &places)? {
@@ -374,7 +374,7 @@ pub(crate) fn put_back(tx: &Tx<'_>, letter: &Returning<'_>) -> Result<(), Fault>
 }
 
 /// When the last of the letters that are on their way back is due, if that isn't past.
-pub(crate) fn last_put_back_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
+pub(crate) fn last_put_back_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, JobError> {
     let last: Option<i64> = tx
         .statement(
             "SELECT MAX(not_before) FROM seckill_queue
@@ -386,7 +386,7 @@ pub(crate) fn last_put_back_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, Fault> {
 }
 
 /// Takes an order out of the queue that is decided in another way.
-pub(crate) fn withdraw(tx: &Tx<'_>, order_id: &str) -> Result<(), Fault> {
+pub(crate) fn withdraw(tx: &Tx<'_>, order_id: &str) -> Result<(), JobError> {
     for seq in tx.queue_index.find(Key::Order(order_id)).iter() {
         let buyer: Option<String> = tx
             .statement(
@@ -409,7 +409,7 @@ fn bury(
     message: &OrderMessage,
     reason: &str,
     (outcomes, mishaps): (&mut Outcomes, &mut Mishaps),
-) -> Result<(), Fault> {
+) -> Result<(), JobError> {
     let origin = format!("{NAME}@{}", row.seq);
     let letter = DeadLetter {
         origin: &origin,

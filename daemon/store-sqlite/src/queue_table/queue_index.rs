@@ -87,7 +87,7 @@ impl Places {
 const PARTS: usize = 64;
 
 /// Places by a hash, which is hashed no further.
-type Part = HashMap<u64, Places, BuildHasherDefault<Hashed>>;
+type Segment = HashMap<u64, Places, BuildHasherDefault<Hashed>>;
 
 /// Takes a hash as it is.
 #[derive(Debug, Default)]
@@ -112,7 +112,7 @@ impl Hasher for Hashed {
 #[derive(Debug)]
 pub(crate) struct QueueIndex {
     hasher: RandomState,
-    parts: [Mutex<Part>; PARTS],
+    parts: [Mutex<Segment>; PARTS],
     /// Rows that are committed.
     committed: AtomicU64,
 }
@@ -199,7 +199,7 @@ impl QueueIndex {
         self.committed.store(0, Ordering::Release);
     }
 
-    fn part(&self, hash: u64) -> MutexGuard<'_, Part> {
+    fn part(&self, hash: u64) -> MutexGuard<'_, Segment> {
         // The map uses the low bits and the seven highest.
         let part = (hash >> 32) as usize % PARTS;
         self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)

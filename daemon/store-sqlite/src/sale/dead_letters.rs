@@ -6,7 +6,7 @@ use domain::ports::lists::{Letters, ListError};
 use protocol::{DeadLetterView, Ending, EpochMs, OrderMessage, mask_phone, mask_phones, printable};
 use rusqlite::{Connection, Row};
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::{Store, page_limit, unsigned};
 
@@ -36,7 +36,7 @@ pub(crate) struct DeadLetter<'a> {
 
 /// Sets a message aside and says whether it is new. The same message delivered again is known by
 /// its origin together with its time: a rebuilt broker counts its offsets from 0 again.
-pub(crate) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, Fault> {
+pub(crate) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, JobError> {
     let known = tx
         .statement(
             "UPDATE seckill_dead_letter SET redeliveries = MAX(redeliveries, ?3)
@@ -73,7 +73,7 @@ pub(crate) fn resolve(
     tx: &Tx<'_>,
     order: &OrderMessage,
     resolution: Resolution,
-) -> Result<(), Fault> {
+) -> Result<(), JobError> {
     tx.statement(
         "UPDATE seckill_dead_letter SET resolved_at = ?4, resolution = ?5
           WHERE prod_id = ?1 AND user_phoneno = ?2 AND order_id = ?3 AND resolved_at IS NULL",
@@ -89,7 +89,7 @@ pub(crate) fn resolve(
 }
 
 /// Marks one dead letter as dealt with.
-pub(crate) fn resolve_one(tx: &Tx<'_>, id: i64, resolution: Resolution) -> Result<(), Fault> {
+pub(crate) fn resolve_one(tx: &Tx<'_>, id: i64, resolution: Resolution) -> Result<(), JobError> {
     tx.statement("UPDATE seckill_dead_letter SET resolved_at = ?2, resolution = ?3 WHERE id = ?1")?
         .execute((id, tx.now.0, resolution.as_str()))?;
     Ok(())

@@ -11,10 +11,10 @@ use domain::outcomes::Outcomes;
 use protocol::{EpochMs, Money, OrderMessage, OrderStatus, Reason};
 use rusqlite::{CachedStatement, OptionalExtension};
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
+use crate::sale::batches::gives_up;
 use crate::sale::dead_letters;
-use crate::sale::placing::gives_up;
 use crate::unsigned;
 
 /// The state of deciding one group of orders.
@@ -62,7 +62,7 @@ const INSERT: &str = insert!("");
 const INSERT_NEW: &str = insert!(" ON CONFLICT DO NOTHING");
 
 impl<'a> Deciding<'a> {
-    pub(crate) fn open(tx: &'a Tx<'a>) -> Result<Self, Fault> {
+    pub(crate) fn open(tx: &'a Tx<'a>) -> Result<Self, JobError> {
         let (head, dead_letters, duplicates) = tx
             .statement(
                 "SELECT MAX(COALESCE((SELECT MAX(decision_seq) FROM t_seckill_order), 0),
@@ -82,7 +82,7 @@ impl<'a> Deciding<'a> {
         })
     }
 
-    pub(crate) fn decide(&mut self, candidate: &Candidate<'_>) -> Result<(), Fault> {
+    pub(crate) fn decide(&mut self, candidate: &Candidate<'_>) -> Result<(), JobError> {
         self.look_up(&candidate.message.prod_id)?;
         // A duplicate's id has no row among the orders for a constraint to find.
         if !self.duplicates && self.batch.judge(candidate, Known::NotAsked) == Verdict::Place {
@@ -104,7 +104,11 @@ impl<'a> Deciding<'a> {
     }
 
     /// Fails the order unless it is decided.
-    pub(crate) fn fail(&mut self, candidate: &Candidate<'_>, reason: Reason) -> Result<(), Fault> {
+    pub(crate) fn fail(
+        &mut self,
+        candidate: &Candidate<'_>,
+        reason: Reason,
+    ) -> Result<(), JobError> {
         let (decided, _) = self.known(&candidate.message)?;
         if !decided {
             self.look_up(&candidate.message.prod_id)?;
@@ -114,12 +118,12 @@ impl<'a> Deciding<'a> {
     }
 
     /// Whether its id is decided, and its buyer's live order.
-    fn known(&mut self, order: &OrderMessage) -> Result<(bool, Option<String>), Fault> {
+    fn known(&mut self, order: &OrderMessage) -> Result<(bool, Option<String>), JobError> {
         let key = (&order.order_id, &order.prod_id, &order.user_phone);
         Ok(self.facts.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
-    fn look_up(&mut self, prod_id: &str) -> Result<(), Fault> {
+    fn look_up(&mut self, prod_id: &str) -> Result<(), JobError> {
         if self.batch.has_met(prod_id) {
             return Ok(());
         }
@@ -141,7 +145,7 @@ impl<'a> Deciding<'a> {
     }
 
     /// Places an order unless its id is decided or its buyer has a live one: true when it did.
-    fn place_new(&mut self, candidate: &Candidate<'_>) -> Result<bool, Fault> {
+    fn place_new(&mut self, candidate: &Candidate<'_>) -> Result<bool, JobError> {
         let Some(Write::Order(row)) = self.batch.write(candidate, Verdict::Place) else {
             return Ok(false);
         };
@@ -153,7 +157,11 @@ impl<'a> Deciding<'a> {
     }
 
     /// Writes what a verdict says, and counts it.
-    fn carry_out(&mut self, candidate: &Candidate<'_>, verdict: Verdict<'_>) -> Result<(), Fault> {
+    fn carry_out(
+        &mut self,
+        candidate: &Candidate<'_>,
+        verdict: Verdict<'_>,
+    ) -> Result<(), JobError> {
         match self.batch.write(candidate, verdict) {
             None => {}
             Some(Write::Order(row)) => {
@@ -169,7 +177,7 @@ impl<'a> Deciding<'a> {
     }
 
     /// An order that was set aside, came again and is decided now is no dead letter any more.
-    fn resolve_dead_letter(&self, order: &OrderMessage) -> Result<(), Fault> {
+    fn resolve_dead_letter(&self, order: &OrderMessage) -> Result<(), JobError> {
         if self.dead_letters {
             dead_letters::resolve(self.tx, order, Resolution::Decided)?;
         }
@@ -177,7 +185,7 @@ impl<'a> Deciding<'a> {
     }
 
     /// Writes what the group changed as a whole.
-    pub(crate) fn close(self) -> Result<Outcomes, Fault> {
+    pub(crate) fn close(self) -> Result<Outcomes, JobError> {
         for (prod_id, count) in self.batch.sold() {
             self.tx
                 .statement(
@@ -200,7 +208,7 @@ fn insert(
     statement: &mut CachedStatement<'_>,
     batch: &Batch,
     row: &NewOrder<'_>,
-) -> Result<bool, Fault> {
+) -> Result<bool, JobError> {
     let NewOrder { candidate, seq, status, reason } = *row;
     let (order, EpochMs(now)) = (&candidate.message, batch.now());
     let placed = matches!(status, OrderStatus::Placed);
@@ -222,7 +230,7 @@ fn insert(
     Ok(0 < rows)
 }
 
-fn set_aside(tx: &Tx<'_>, aside: &SetAside<'_>) -> Result<(), Fault> {
+fn set_aside(tx: &Tx<'_>, aside: &SetAside<'_>) -> Result<(), JobError> {
     let SetAside { candidate, seq, live_order_id } = *aside;
     let (order, now) = (&candidate.message, tx.now.0);
     tx.statement(

@@ -9,12 +9,12 @@ use domain::ports::Delivery;
 use protocol::OrderMessage;
 
 use crate::Store;
-use crate::engine::error::{Fault, WriteError};
+use crate::engine::error::{JobError, WriteError};
 use crate::engine::mishaps::Mishaps;
 use crate::engine::tx::Tx;
+use crate::sale::batches::decide_all;
 use crate::sale::dead_letters::{self, DeadLetter};
 use crate::sale::outcomes;
-use crate::sale::placing::decide_all;
 
 /// Decides the deliveries in the next transaction; see [`domain::ports::Sale::place`].
 pub(crate) async fn placed(
@@ -23,7 +23,7 @@ pub(crate) async fn placed(
 ) -> Result<Outcomes, WriteError> {
     // Decoded here, on the caller's thread: the writer's time is everybody's.
     let read: Vec<_> = deliveries.into_iter().map(read).collect();
-    store.writer().write(read.len(), move |tx| place(tx, &read)).await
+    store.writer().write(read.len(), move |tx| decide_deliveries(tx, &read)).await
 }
 
 /// A delivery, and its message or why there is none.
@@ -37,7 +37,7 @@ pub(crate) fn read(delivery: Delivery) -> Read {
     (delivery, read.map_err(|malformed| malformed.to_string()))
 }
 
-pub(crate) fn place(tx: &Tx<'_>, deliveries: &[Read]) -> Result<Outcomes, Fault> {
+pub(crate) fn decide_deliveries(tx: &Tx<'_>, deliveries: &[Read]) -> Result<Outcomes, JobError> {
     let (mut outcomes, mut mishaps) = (Outcomes::default(), Mishaps::default());
     let mut candidates = Vec::with_capacity(deliveries.len());
     let mut sources = Vec::with_capacity(deliveries.len());
@@ -72,7 +72,7 @@ fn bury(
     message: Option<&OrderMessage>,
     reason: &str,
     (outcomes, mishaps): (&mut Outcomes, &mut Mishaps),
-) -> Result<(), Fault> {
+) -> Result<(), JobError> {
     let letter = DeadLetter {
         origin: &delivery.origin,
         message,

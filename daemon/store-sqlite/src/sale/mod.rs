@@ -1,13 +1,13 @@
 //! The sale's rows: products, orders, decisions and outcomes, and placing, which joins them in one
 //! transaction.
 
+pub(crate) mod batches;
 pub(crate) mod dead_letters;
 pub(crate) mod deciding;
 pub(crate) mod decisions;
 pub(crate) mod deliveries;
 pub(crate) mod orders;
 pub(crate) mod outcomes;
-pub(crate) mod placing;
 mod port;
 pub(crate) mod products;
 pub(crate) mod standing;

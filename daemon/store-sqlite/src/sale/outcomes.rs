@@ -4,12 +4,12 @@
 use domain::outcomes::Outcomes;
 use rusqlite::Connection;
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::unsigned;
 
 /// Adds them to the durable figures.
-pub(crate) fn store(tx: &Tx<'_>, outcomes: &Outcomes) -> Result<(), Fault> {
+pub(crate) fn store(tx: &Tx<'_>, outcomes: &Outcomes) -> Result<(), JobError> {
     let mut add = tx.statement(
         "INSERT INTO seckill_counter (name, value) VALUES (?1, ?2)
          ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",

@@ -12,7 +12,7 @@ use crate::Store;
 use crate::sale::{dead_letters, decisions, deliveries, orders, outcomes, products};
 
 impl Sale for Store {
-    fn place(&self, deliveries: Vec<Delivery>) -> BoxFuture<'_, Result<Outcomes, WriteError>> {
+    fn decide(&self, deliveries: Vec<Delivery>) -> BoxFuture<'_, Result<Outcomes, WriteError>> {
         Box::pin(deliveries::placed(self, deliveries))
     }
 

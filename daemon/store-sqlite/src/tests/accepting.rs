@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::ports::{Consuming, Sale};
 use protocol::{OrderStatus, Reason};
 
-use super::placing::POISON;
+use super::deciding::POISON;
 use super::{Fixture, PROD, order, outgoing, phone};
 
 async fn accept(fixture: &Fixture, orders: &[(&str, u32)]) {
@@ -93,7 +93,7 @@ async fn what_a_transaction_empties_is_empty_for_those_after_it_in_the_same_one(
 #[tokio::test]
 async fn an_order_set_aside_for_another_of_its_buyer_stays_so() {
     let fixture = Fixture::with_stock(5);
-    fixture.place(vec![order("a", 1), order("duplicate", 1)]).await;
+    fixture.decide(vec![order("a", 1), order("duplicate", 1)]).await;
     let before = fixture.store.outcomes().await.unwrap();
     assert_eq!(before.duplicate_orders, 1);
     accept(&fixture, &[("duplicate", 1), ("b", 2)]).await;

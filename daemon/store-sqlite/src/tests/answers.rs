@@ -12,7 +12,7 @@ async fn the_live_order_wins_over_the_queued_and_that_over_the_newest_failed() {
     let fixture = Fixture::with_stock(5);
     let find = async || fixture.store.find(PROD, &phone(1)).await.unwrap();
     assert_eq!(find().await, None);
-    fixture.place(vec![delivery(&message("a", 1, "1")), delivery(&message("b", 1, "x"))]).await;
+    fixture.decide(vec![delivery(&message("a", 1, "1")), delivery(&message("b", 1, "x"))]).await;
     let failed = find().await.unwrap();
     assert_eq!((failed.order_id.as_str(), failed.reason), ("b", Some(Reason::PriceUnparsable)));
     fixture.store.enqueue(vec![outgoing("c", 1)]).await.unwrap();
@@ -20,7 +20,7 @@ async fn the_live_order_wins_over_the_queued_and_that_over_the_newest_failed() {
     assert_eq!((queued.order_id.as_str(), queued.status), ("c", OrderStatus::Queued));
     assert_eq!((queued.prod_name.as_str(), queued.charge_time.0), ("小米9SE", 900_000));
     assert_eq!(queued.charge_money.unwrap().milli(), 1_200_000);
-    fixture.place(vec![order("d", 1)]).await;
+    fixture.decide(vec![order("d", 1)]).await;
     let live = find().await.unwrap();
     assert_eq!((live.order_id.as_str(), live.status), ("d", OrderStatus::Placed));
     assert_eq!(fixture.store.find("pid_0001", &phone(1)).await.unwrap(), None);
@@ -31,7 +31,7 @@ async fn decisions_can_be_paged_without_gaps_and_agree_with_the_products() {
     let fixture = Fixture::with_stock(4);
     for round in 0..3 {
         let orders = (0..4).map(|user| order(&format!("{round}-{user}"), round * 2 + user));
-        fixture.place(orders.collect()).await;
+        fixture.decide(orders.collect()).await;
     }
     let mut after = 0;
     let mut seen = Vec::new();
@@ -52,7 +52,7 @@ async fn reads_beside_writes_always_see_balanced_products() {
     let store = fixture.store.clone();
     let writing = tokio::task::spawn_blocking(move || {
         for user in 0..80 {
-            store.place_blocking(vec![order(&user.to_string(), user)]).unwrap();
+            store.decide_blocking(vec![order(&user.to_string(), user)]).unwrap();
         }
     });
     while !writing.is_finished() {

@@ -32,7 +32,7 @@ async fn add(fixture: &Fixture, request_id: &str, delta: i64) -> Result<Carried,
 #[tokio::test]
 async fn the_same_request_again_adds_nothing_and_gets_the_same_answer() {
     let fixture = Fixture::with_stock(3);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     let mut changes = fixture.store.changes();
     changes.mark_unchanged();
     let first = add(&fixture, "r1", 50).await.unwrap();
@@ -83,7 +83,7 @@ async fn a_request_id_of_another_command_is_refused() {
 #[tokio::test]
 async fn a_refused_command_changes_nothing_is_not_logged_and_may_be_given_again() {
     let fixture = Fixture::with_stock(3);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     let mut changes = fixture.store.changes();
     changes.mark_unchanged();
     let prod_id = || PROD.to_owned();
@@ -135,11 +135,11 @@ async fn a_command_whose_commit_fails_leaves_nothing() {
 async fn withdrawn_units_are_not_sold_and_added_ones_are() {
     let fixture = Fixture::with_stock(1);
     add(&fixture, "r1", -1).await.unwrap();
-    assert_eq!(fixture.place(vec![order("a", 1)]).await.decided(), 1);
+    assert_eq!(fixture.decide(vec![order("a", 1)]).await.decided(), 1);
     let product = fixture.store.products().await.unwrap().remove(0);
     assert_eq!((product.stock, product.sold, product.added), (0, 0, -1));
     add(&fixture, "r2", 1).await.unwrap();
-    assert_eq!(fixture.place(vec![order("b", 1)]).await.placed, 1);
+    assert_eq!(fixture.decide(vec![order("b", 1)]).await.placed, 1);
     assert!(fixture.balance().await.holds());
 }
 
@@ -196,7 +196,7 @@ async fn a_price_changes_and_what_waits_at_the_old_one_fails() {
     assert_eq!(of_product(nothing), product::Refusal::Price(Money::from_milli(0)));
 
     let backoff = Backoff { first_ms: 1, max_ms: 1 };
-    let taken = store.place_from_queue(10, 3, backoff).await.unwrap();
+    let taken = store.decide_from_queue(10, 3, backoff).await.unwrap();
     assert_eq!((taken.outcomes.placed, taken.outcomes.failed_for(Reason::PriceDiffers)), (0, 1));
     let now = store.decisions(0, 10).await.unwrap().products[0].clone();
     assert_eq!(now.stock, old.stock);

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 use protocol::OrderState;
 use tokio::runtime::Runtime;
 
-use super::placing::POISON;
+use super::deciding::POISON;
 use super::{Fixture, PROD, bare, delivery, outgoing};
 
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ impl Sale {
                 if by_broker && !waits {
                     let origin = format!("msgid:{}", self.commands);
                     let delivery = Delivery { origin, ..delivery(&order.message) };
-                    self.fixture().place(vec![delivery]).await;
+                    self.fixture().decide(vec![delivery]).await;
                 } else {
                     store.enqueue(vec![order]).await.unwrap();
                 }

@@ -35,7 +35,7 @@ impl contract::desk::Rig for Fixture {
              WHEN NEW.order_id = '{order_id}' BEGIN SELECT RAISE(ABORT, 'on purpose'); END"
         ))
         .await;
-        assert_eq!(self.place(vec![order]).await.dead_lettered, 1);
+        assert_eq!(self.decide(vec![order]).await.dead_lettered, 1);
         self.sql("DROP TRIGGER set_aside").await;
     }
 }
@@ -84,7 +84,7 @@ impl contract::desk::Rig for InMemoryStore {
 
     async fn set_aside(&self, order: Delivery) {
         self.poison(&OrderMessage::decode(&order.body).unwrap().user_phone);
-        assert_eq!(self.store.place(vec![order]).await.unwrap().dead_lettered, 1);
+        assert_eq!(self.store.decide(vec![order]).await.unwrap().dead_lettered, 1);
         self.cure_all();
     }
 }

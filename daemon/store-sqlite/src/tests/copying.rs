@@ -34,12 +34,12 @@ fn names(folder: &TempDir) -> Vec<String> {
 /// and is closed.
 async fn backed_up() -> (TempDir, PathBuf, TempDir) {
     let fixture = Fixture::with_stock(5);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     fixture.store.enqueue(vec![outgoing("q", 3)]).await.unwrap();
     let aside = tempfile::tempdir().unwrap();
     let file = aside.path().join("copy");
     copy(&fixture.path(), &file).unwrap();
-    fixture.place(vec![order("b", 2)]).await;
+    fixture.decide(vec![order("b", 2)]).await;
     fixture.store.close().await.unwrap();
     (aside, file, fixture.folder)
 }
@@ -47,14 +47,14 @@ async fn backed_up() -> (TempDir, PathBuf, TempDir) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_is_one_balanced_moment_of_a_database_that_is_written_meanwhile() {
     let fixture = Fixture::with_stock(1_000_000);
-    fixture.place((0..50).map(|user| order(&format!("before-{user}"), user)).collect()).await;
+    fixture.decide((0..50).map(|user| order(&format!("before-{user}"), user)).collect()).await;
     let done = Arc::new(AtomicBool::new(false));
     let (store, stop) = (fixture.store.clone(), Arc::clone(&done));
     let writing = tokio::task::spawn_blocking(move || {
         let mut users = 50..;
         while !stop.load(Ordering::Relaxed) {
             let more = users.by_ref().take(5).map(|user| order(&format!("{user}"), user));
-            store.place_blocking(more.collect()).unwrap();
+            store.decide_blocking(more.collect()).unwrap();
         }
         users.start
     });
@@ -135,7 +135,7 @@ async fn a_restored_database_has_its_key_another_name_and_nothing_of_later() {
 #[tokio::test]
 async fn a_log_that_a_dead_daemon_left_goes_with_its_own_database() {
     let fixture = Fixture::with_stock(5);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     let (_aside, file, _source) = backed_up().await;
     // The files as a kill would leave them: everything lies in the log still.
     let place = tempfile::tempdir().unwrap();

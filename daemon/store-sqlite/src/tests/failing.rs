@@ -14,11 +14,11 @@ use tokio::task::JoinHandle;
 
 use super::{Fixture, order, outgoing, settings};
 use crate::engine::clock::Clock;
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::{CloseError, Settings, Store, Take, WriteError};
 
-fn insert(tx: &Tx<'_>, key: &str) -> Result<(), Fault> {
+fn insert(tx: &Tx<'_>, key: &str) -> Result<(), JobError> {
     let sql = "INSERT INTO seckill_meta (key, value) VALUES (?1, x'00')";
     tx.connection.execute(sql, [key])?;
     Ok(())
@@ -55,7 +55,7 @@ async fn only_the_bad_are_undone(beside_one: bool) {
     };
     let good = fixture.write(|tx| insert(tx, "good"));
     let bad = fixture.write(|tx| insert(tx, "bad").and_then(|()| insert(tx, "good")));
-    let panicking = fixture.write(|tx| -> Result<(), Fault> {
+    let panicking = fixture.write(|tx| -> Result<(), JobError> {
         insert(tx, "panicking")?;
         std::panic::panic_any("on purpose");
     });
@@ -111,7 +111,7 @@ async fn a_job_beside_one_that_fails_is_done_over_and_counted_once() {
 #[tokio::test]
 async fn a_full_disk_rejects_writes_and_the_store_recovers_with_it() {
     let fixture = Fixture::with_stock(500);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     let pages: i64 = fixture
         .write(|tx| Ok(tx.connection.query_row("PRAGMA page_count", [], |row| row.get(0))?))
         .await
@@ -124,7 +124,7 @@ async fn a_full_disk_rejects_writes_and_the_store_recovers_with_it() {
     assert_eq!(fixture.store.pending().await.unwrap(), []);
     let deliveries = (10..400).map(|user| order(&user.to_string(), user)).collect();
     let store = fixture.store.clone();
-    let placed = tokio::task::spawn_blocking(move || store.place_blocking(deliveries)).await;
+    let placed = tokio::task::spawn_blocking(move || store.decide_blocking(deliveries)).await;
     assert!(matches!(placed.unwrap(), Err(WriteError::Rejected(_))));
     let balance = fixture.balance().await;
     assert!(balance.holds() && balance.sold == 1, "{balance:?}");
@@ -133,7 +133,7 @@ async fn a_full_disk_rejects_writes_and_the_store_recovers_with_it() {
     assert_eq!(fixture.store.trouble(), None);
     fixture.store.enqueue(many).await.unwrap();
     let backoff = Backoff { first_ms: 1, max_ms: 1 };
-    let taken = fixture.store.place_from_queue(1_000, 3, backoff).await.unwrap();
+    let taken = fixture.store.decide_from_queue(1_000, 3, backoff).await.unwrap();
     assert_eq!(taken.outcomes.placed, 390);
     assert!(fixture.balance().await.holds());
 }

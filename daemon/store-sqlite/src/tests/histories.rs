@@ -5,7 +5,7 @@ use domain::ports::Cause;
 use domain::ports::lists::{Happened, OrderDetail};
 use protocol::{EpochMs, OrderState, StepKind};
 
-use super::placing::POISON;
+use super::deciding::POISON;
 use super::{Fixture, bare, delivery, message, order, outgoing, phone};
 use crate::queue_table::unconfirmed::Unconfirmed;
 
@@ -32,7 +32,7 @@ async fn an_order_of_the_embedded_queue_is_followed_from_the_request_to_its_unit
     fixture.pass_ms(50);
     fixture.take().await;
     fixture.pass_ms(50);
-    fixture.place(vec![order("b", 1)]).await;
+    fixture.decide(vec![order("b", 1)]).await;
     let placed = history(&fixture, "a").await;
     let got = (StepKind::Placed, Some(1_000_050));
     let other = (StepKind::DuplicateSetAside, Some(1_000_100));
@@ -57,7 +57,7 @@ async fn an_order_of_the_embedded_queue_is_followed_from_the_request_to_its_unit
 #[tokio::test]
 async fn a_failed_order_says_why() {
     let fixture = Fixture::with_stock(0);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     let failed = history(&fixture, "a").await;
     assert_eq!(steps(&failed).last(), Some(&(StepKind::Failed, Some(1_000_000))));
     assert_eq!(failed.steps[2].what, Happened::Failed { reason: Some("sold_out".to_owned()) });
@@ -68,7 +68,7 @@ async fn a_failed_order_says_why() {
 async fn what_operators_did_with_its_letters_is_told_and_so_is_the_end() {
     let fixture = Fixture::with_stock(5);
     fixture.sql(POISON).await;
-    fixture.place(vec![order("poison", 1)]).await;
+    fixture.decide(vec![order("poison", 1)]).await;
     fixture.pass_ms(10);
     fixture.store.resend_dead_letter(bare("r1"), 1).await.unwrap();
     fixture.pass_ms(10);
@@ -97,7 +97,7 @@ async fn an_order_that_fails_says_so_from_its_first_failure_on() {
     fixture.store.enqueue(vec![outgoing("poison", 1)]).await.unwrap();
     fixture.pass_ms(20);
     let backoff = Backoff { first_ms: 1_000, max_ms: 10_000 };
-    fixture.store.place_from_queue(10, 16, backoff).await.unwrap();
+    fixture.store.decide_from_queue(10, 16, backoff).await.unwrap();
     let way = history(&fixture, "poison").await;
     assert_eq!(way.order.state, OrderState::Queued);
     assert_eq!(steps(&way).last(), Some(&(StepKind::PutOff, Some(1_000_020))));
@@ -129,7 +129,7 @@ async fn a_send_without_an_answer_is_unconfirmed_until_it_turns_up() {
     assert_eq!(steps(&unknown), [(StepKind::Accepted, Some(900_000)), doubt]);
     let doubted = Happened::Unconfirmed { tries: 3, cause: "no answer".to_owned() };
     assert_eq!(unknown.steps[1].what, doubted);
-    fixture.place(vec![delivery(&message("a", 1, "1"))]).await;
+    fixture.decide(vec![delivery(&message("a", 1, "1"))]).await;
     let failed = history(&fixture, "a").await;
     assert_eq!((failed.order.state, steps(&failed)[1]), (OrderState::Failed, doubt));
 }

@@ -7,7 +7,7 @@ use domain::ports::{Delivery, Sale};
 use instruments::captured_log::lines;
 use protocol::{DeadLetterView, OrderState, Outcome, Reason, ResentState, StepKind};
 
-use super::placing::POISON;
+use super::deciding::POISON;
 use super::{
     Fixture, InMemoryStore, PRICE, PROD, bare, delivery, message, order, outgoing, phone, ready,
     refusal, seeds,
@@ -39,7 +39,7 @@ fn malformed(name: &str) -> Delivery {
 async fn with_letters(stock: u32) -> Fixture {
     let fixture = Fixture::with_stock(stock);
     fixture.sql(POISON).await;
-    let outcomes = fixture.place(vec![malformed("x"), order("poison", 2)]).await;
+    let outcomes = fixture.decide(vec![malformed("x"), order("poison", 2)]).await;
     assert_eq!(outcomes.dead_lettered, 2);
     fixture
 }
@@ -52,7 +52,7 @@ fn the_log_names_the_order_of_a_letter_where_its_id_can_be_read() {
     let unsound = |id| Delivery { body: body.replace("ID", id).into_bytes(), ..order(id, 9) };
     let letters = vec![unsound("o-7"), unsound("15200001234"), malformed("x")];
     let lines = lines(|| {
-        ready(memory.store.place(letters)).unwrap();
+        ready(memory.store.decide(letters)).unwrap();
     });
     let ids = [r#"order_id="o-7""#, r#"order_id="152****1234""#, r#"order_id="none that"#];
     assert_eq!(lines.len(), 3, "{lines:?}");
@@ -111,7 +111,7 @@ async fn a_resent_order_waits_in_the_queue_and_is_placed_once_the_fault_is_gone(
     assert_eq!(state(&again).resent, 1, "the answer of that time");
     assert_eq!(fixture.store.pending().await.unwrap(), []);
     // The broker delivers the message once more: the order is decided, and the letter stays closed.
-    assert_eq!(fixture.place(vec![order("poison", 2)]).await.duplicate_deliveries, 1);
+    assert_eq!(fixture.decide(vec![order("poison", 2)]).await.duplicate_deliveries, 1);
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 1);
     assert!(fixture.balance().await.holds());
 }
@@ -154,14 +154,14 @@ async fn what_cannot_be_read_cannot_be_resent_but_discarded() {
     assert_eq!(store.dead_letter_count().await.unwrap(), 1);
     assert_eq!(store.decisions(0, 10).await.unwrap(), before, "it was no order");
     // The same bytes come again: an operator has dealt with them.
-    assert_eq!(fixture.place(vec![malformed("x")]).await.dead_lettered, 0);
+    assert_eq!(fixture.decide(vec![malformed("x")]).await.dead_lettered, 0);
     assert_eq!(store.dead_letter_count().await.unwrap(), 1);
 }
 
 #[tokio::test]
 async fn an_empty_message_is_listed_and_discarded_like_any_other() {
     let fixture = Fixture::with_stock(1);
-    fixture.place(vec![Delivery { body: Vec::new(), ..order("x", 9) }]).await;
+    fixture.decide(vec![Delivery { body: Vec::new(), ..order("x", 9) }]).await;
     let page = fixture.store.dead_letters(None, 10).await.unwrap();
     let [letter] = &page.dead_letters[..] else { panic!("{page:?}") };
     assert_eq!((letter.content.as_str(), letter.content_bytes), ("", 0));
@@ -175,7 +175,7 @@ async fn a_discarded_order_has_failed_and_everybody_is_told() {
     let fixture = with_letters(3).await;
     // Another message of the same order, from elsewhere.
     let copy = Delivery { origin: "msgid:7".to_owned(), ..order("poison", 2) };
-    assert_eq!(fixture.place(vec![copy]).await.dead_lettered, 1);
+    assert_eq!(fixture.decide(vec![copy]).await.dead_lettered, 1);
     fixture.sql(HEAL).await;
     let mut changes = fixture.store.changes();
     changes.mark_unchanged();
@@ -191,7 +191,7 @@ async fn a_discarded_order_has_failed_and_everybody_is_told() {
     assert_eq!((row.reason, row.charge_time.0), (Some(Reason::Discarded), 900_000));
     let outcomes = fixture.store.outcomes().await.unwrap();
     assert_eq!(outcomes.failed_for(Reason::Discarded), 1);
-    assert_eq!(fixture.place(vec![order("poison", 2)]).await.duplicate_deliveries, 1);
+    assert_eq!(fixture.decide(vec![order("poison", 2)]).await.duplicate_deliveries, 1);
     let balance = fixture.balance().await;
     assert!(balance.holds() && balance.stock == 3, "{balance:?}");
 }
@@ -200,7 +200,7 @@ async fn a_discarded_order_has_failed_and_everybody_is_told() {
 async fn a_letter_of_a_buyer_with_a_live_order_can_be_discarded() {
     let fixture = with_letters(3).await;
     fixture.sql(HEAL).await;
-    fixture.place(vec![order("live", 2)]).await;
+    fixture.decide(vec![order("live", 2)]).await;
     fixture.store.discard_dead_letter(bare("r1"), 2).await.unwrap();
     assert_eq!(fixture.state("poison").await, Some(OrderState::Failed));
     let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
@@ -212,7 +212,7 @@ async fn a_letter_of_a_buyer_with_a_live_order_can_be_discarded() {
 async fn a_letter_whose_order_was_decided_meanwhile_is_only_closed() {
     let fixture = with_letters(3).await;
     fixture.sql(HEAL).await;
-    fixture.place(vec![order("poison", 2)]).await;
+    fixture.decide(vec![order("poison", 2)]).await;
     fixture.sql("UPDATE seckill_dead_letter SET resolved_at = NULL, resolution = NULL").await;
     let sent = fixture.store.resend_dead_letter(bare("r1"), 2).await.unwrap();
     assert_eq!(state(&sent), ResentState { resent: 0, left: 1, over_ms: 0 });
@@ -227,10 +227,10 @@ async fn a_resent_order_that_a_broker_delivers_meanwhile_is_decided_once() {
     let fixture = with_letters(3).await;
     fixture.store.resend_dead_letter(bare("r1"), 2).await.unwrap();
     // Still poisonous: the message is known, and its order waits in the queue.
-    assert_eq!(fixture.place(vec![order("poison", 2)]).await.dead_lettered, 0);
+    assert_eq!(fixture.decide(vec![order("poison", 2)]).await.dead_lettered, 0);
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 1);
     fixture.sql(HEAL).await;
-    assert_eq!(fixture.place(vec![order("poison", 2)]).await.placed, 1);
+    assert_eq!(fixture.decide(vec![order("poison", 2)]).await.placed, 1);
     assert_eq!(fixture.state("poison").await, Some(OrderState::Placed));
     let listed = fixture.store.list_orders(OrderFilter::default(), None, 10).await.unwrap();
     assert_eq!(listed.orders.len(), 1, "{listed:?}");
@@ -244,7 +244,7 @@ async fn with_many(count: u32) -> Fixture {
     fixture.sql(&POISON.replace("= 'poison'", "LIKE 'p%'")).await;
     let orders = (0..count).map(|user| delivery(&message(&format!("p{user}"), user, PRICE)));
     let all = orders.chain([malformed("x")]).collect();
-    assert_eq!(fixture.place(all).await.dead_lettered, u64::from(count) + 1);
+    assert_eq!(fixture.decide(all).await.dead_lettered, u64::from(count) + 1);
     fixture.sql(HEAL).await;
     fixture
 }
@@ -273,7 +273,7 @@ async fn only_those_up_to_a_number_are_resent() {
     let shown = fixture.store.dead_letters(None, 2).await.unwrap();
     assert_eq!((shown.dead_letters.len(), shown.total, shown.newest), (2, 6, Some(6)));
     fixture.sql(&POISON.replace("= 'poison'", "LIKE 'p%'")).await;
-    fixture.place(vec![order("p500", 500)]).await;
+    fixture.decide(vec![order("p500", 500)]).await;
     fixture.sql(HEAL).await;
     let sent = fixture.store.resend_dead_letters(bare("r1"), 1, shown.newest).await.unwrap();
     assert_eq!(state(&sent), ResentState { resent: 5, left: 2, over_ms: 4_000 });
@@ -300,7 +300,7 @@ async fn letters_resent_later_queue_up_behind_those_on_their_way() {
     let fixture = with_many(10).await;
     fixture.store.resend_dead_letters(bare("r1"), 1, None).await.unwrap();
     fixture.sql(&POISON.replace("= 'poison'", "LIKE 'p%'")).await;
-    fixture.place(vec![order("p500", 500), order("p501", 501)]).await;
+    fixture.decide(vec![order("p500", 500), order("p501", 501)]).await;
     fixture.sql(HEAL).await;
     // Of the ten, the last is due after 9 s.
     let sent = fixture.store.resend_dead_letters(bare("r2"), 1, None).await.unwrap();

@@ -4,9 +4,9 @@ use domain::ports::lists::{ListError, OrderFilter, Orders};
 use domain::ports::{Cause, Sale};
 use protocol::{EpochMs, OrderState, OrderView};
 
-use super::placing::POISON;
+use super::deciding::POISON;
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
-use crate::lists::order_lists::Stage;
+use crate::lists::order_lists::ListStage;
 use crate::queue_table::unconfirmed::Unconfirmed;
 
 /// One order in each state; the duplicate's live order is `placed`.
@@ -14,8 +14,8 @@ async fn with_all_states() -> Fixture {
     let fixture = Fixture::with_stock(5);
     fixture.sql(POISON).await;
     let failed = delivery(&message("failed", 2, "1"));
-    fixture.place(vec![order("placed", 1), failed, order("twice", 1), order("poison", 3)]).await;
-    fixture.place(vec![order("finished", 4)]).await;
+    fixture.decide(vec![order("placed", 1), failed, order("twice", 1), order("poison", 3)]).await;
+    fixture.decide(vec![order("finished", 4)]).await;
     fixture
         .sql(
             "UPDATE t_seckill_order SET order_status = 0, finish_time = 7
@@ -87,7 +87,7 @@ async fn a_buyers_orders_are_found_by_the_whole_number_in_every_product() {
     let fixture = with_all_states().await;
     let stranger =
         protocol::OrderMessage { prod_id: "pid_0001".to_owned(), ..message("else", 2, "1") };
-    fixture.place(vec![delivery(&stranger)]).await;
+    fixture.decide(vec![delivery(&stranger)]).await;
     let of = |user: u32| OrderFilter { phone: Some(phone(user)), ..OrderFilter::default() };
     assert_eq!(ids(&page(&fixture, of(2), None, 10).await.orders), ["again", "else", "failed"]);
     assert_eq!(ids(&page(&fixture, of(1), None, 10).await.orders), ["placed", "twice"]);
@@ -136,9 +136,9 @@ async fn pages_follow_each_other_without_gaps_through_all_stages() {
 #[tokio::test]
 async fn a_filter_that_fits_little_looks_at_a_bounded_number_of_rows() {
     let fixture = Fixture::with_stock(100);
-    fixture.place((0..50).map(|user| order(&user.to_string(), user)).collect()).await;
-    fixture.place(vec![delivery(&message("failed", 60, "1"))]).await;
-    fixture.place((70..90).map(|user| order(&user.to_string(), user)).collect()).await;
+    fixture.decide((0..50).map(|user| order(&user.to_string(), user)).collect()).await;
+    fixture.decide(vec![delivery(&message("failed", 60, "1"))]).await;
+    fixture.decide((70..90).map(|user| order(&user.to_string(), user)).collect()).await;
     let filter = || OrderFilter { state: Some(OrderState::Failed), ..OrderFilter::default() };
     let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
@@ -156,7 +156,7 @@ async fn a_filter_that_fits_little_looks_at_a_bounded_number_of_rows() {
 async fn of_several_letters_of_an_order_the_newest_is_listed() {
     let fixture = with_all_states().await;
     let copy = domain::ports::Delivery { origin: "msgid:7".to_owned(), ..order("poison", 3) };
-    fixture.place(vec![copy]).await;
+    fixture.decide(vec![copy]).await;
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 2);
     let filter = OrderFilter { state: Some(OrderState::DeadLetter), ..OrderFilter::default() };
     assert_eq!(ids(&page(&fixture, filter, None, 10).await.orders), ["poison"]);
@@ -175,7 +175,7 @@ async fn no_list_walks_more_than_it_shows_or_counts() {
         order_history::LETTERS.to_owned(),
         order_history::DUPLICATES.to_owned(),
     ];
-    for stage in Stage::ALL {
+    for stage in ListStage::ALL {
         questions.push(stage.walk().to_owned());
         questions.push(stage.row().to_owned());
         questions.extend(order_history::number(stage).map(str::to_owned));
@@ -184,7 +184,7 @@ async fn no_list_walks_more_than_it_shows_or_counts() {
         let plan = super::answers::plan(&fixture, sql).await;
         assert!(!plan.contains("SCAN") && !plan.contains("TEMP"), "{sql}\n{plan}");
     }
-    for sql in Stage::ALL.into_iter().filter_map(Stage::of_buyer) {
+    for sql in ListStage::ALL.into_iter().filter_map(ListStage::of_buyer) {
         // The products are walked, and the few rows of one buyer are sorted.
         let plan = super::answers::plan(&fixture, &sql).await;
         assert!(!plan.contains("SCAN t_") && !plan.contains("SCAN seckill_"), "{sql}\n{plan}");

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use domain::ports::Delivery;
 
-use super::placing::POISON;
+use super::deciding::POISON;
 use super::{Fixture, delivery, message, order, outgoing};
 
 #[tokio::test]
@@ -20,11 +20,11 @@ async fn commits_orders_and_waits_are_counted() {
     assert_eq!((meters.commits.total(), meters.orders.total(), meters.decided.total()), (1, 2, 0));
     fixture.take().await;
     let redelivered = Delivery { redeliveries: 2, ..order("c", 3) };
-    fixture.place(vec![redelivered.clone(), order("d", 1)]).await;
+    fixture.decide(vec![redelivered.clone(), order("d", 1)]).await;
     assert_eq!((meters.commits.total(), meters.orders.total()), (3, 6));
     assert_eq!((meters.placed.total(), meters.decided.total()), (2, 4));
     assert_eq!(meters.redeliveries.load(Ordering::Relaxed), 1);
-    fixture.place(vec![redelivered]).await;
+    fixture.decide(vec![redelivered]).await;
     assert_eq!((meters.decided.total(), meters.redeliveries.load(Ordering::Relaxed)), (4, 2));
     let waits = meters.accept_to_placed.view().unwrap();
     assert_eq!(waits.count, 2);
@@ -36,7 +36,7 @@ async fn commits_orders_and_waits_are_counted() {
 async fn what_is_undone_is_not_counted() {
     let fixture = Fixture::with_stock(5);
     fixture.sql(POISON).await;
-    fixture.place(vec![order("a", 1), order("poison", 2), delivery(&message("b", 3, "1"))]).await;
+    fixture.decide(vec![order("a", 1), order("poison", 2), delivery(&message("b", 3, "1"))]).await;
     let meters = fixture.store.meters();
     assert_eq!((meters.placed.total(), meters.decided.total(), meters.orders.total()), (1, 2, 2));
     assert_eq!(meters.accept_to_placed.view().unwrap().count, 1);
@@ -51,7 +51,7 @@ async fn what_is_undone_is_not_counted() {
         .await;
     let commits = meters.commits.total();
     let store = fixture.store.clone();
-    let failed = tokio::task::spawn_blocking(move || store.place_blocking(vec![order("c", 4)]));
+    let failed = tokio::task::spawn_blocking(move || store.decide_blocking(vec![order("c", 4)]));
     assert!(failed.await.unwrap().is_err());
     assert_eq!((meters.commits.total(), meters.placed.total()), (commits, 1));
     assert!(fixture.balance().await.holds());
@@ -60,7 +60,7 @@ async fn what_is_undone_is_not_counted() {
 #[tokio::test]
 async fn the_files_are_named_and_measured() {
     let fixture = Fixture::with_stock(5);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     let files = fixture.store.files();
     assert_eq!(files.path, fixture.path().canonicalize().unwrap());
     assert!(files.size_bytes.is_some_and(|bytes| 0 < bytes), "{files:?}");

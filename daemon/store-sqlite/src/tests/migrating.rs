@@ -104,7 +104,7 @@ async fn a_database_of_the_first_schema_keeps_everything_and_works_on() {
     // The desk works on rows of that time.
     store.resend_dead_letter(bare("r1"), 1).await.unwrap();
     let backoff = Backoff { first_ms: 1, max_ms: 1 };
-    let taken = store.place_from_queue(10, 3, backoff).await.unwrap();
+    let taken = store.decide_from_queue(10, 3, backoff).await.unwrap();
     assert_eq!(taken.outcomes.placed, 2);
     store.close().await.unwrap();
     let version: i32 = Connection::open(&path)

@@ -6,6 +6,7 @@ mod commands;
 mod conserving;
 mod contracts;
 mod copying;
+mod deciding;
 mod failing;
 mod histories;
 mod letters;
@@ -14,7 +15,6 @@ mod measuring;
 mod migrating;
 mod notebook;
 mod opening;
-mod placing;
 mod queueing;
 
 use std::num::NonZeroU32;
@@ -28,7 +28,7 @@ use domain::product::{Change, NewProduct, Shelf, units};
 use protocol::{Money, OrderState};
 use serde_json::Value;
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 pub(crate) use crate::testing::*;
 use crate::{Store, Taken, WriteError};
@@ -45,7 +45,7 @@ impl Fixture {
     /// One look of the consumer at the queue.
     pub(crate) async fn take(&self) -> Taken {
         let backoff = Backoff { first_ms: 1_000, max_ms: 3_000 };
-        self.store.place_from_queue(10, 1, backoff).await.unwrap()
+        self.store.decide_from_queue(10, 1, backoff).await.unwrap()
     }
 
     /// Where the order stands, by its history; `None` when it is unknown.
@@ -56,7 +56,7 @@ impl Fixture {
 
     pub(crate) async fn write_once<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, JobError> + Send + 'static,
     ) -> Result<T, WriteError> {
         self.store.writer().write_once(1, work).await
     }

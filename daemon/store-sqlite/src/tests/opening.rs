@@ -62,7 +62,7 @@ async fn closing_leaves_one_file_and_refuses_what_comes_later() {
 #[tokio::test]
 async fn a_dropped_store_has_finished_what_waited_and_can_be_opened_at_once() {
     let fixture = Fixture::with_stock(5);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     let Fixture { store, folder, .. } = fixture;
     drop(store);
     let store = open(&folder.path().join("store.db")).unwrap();
@@ -72,7 +72,7 @@ async fn a_dropped_store_has_finished_what_waited_and_can_be_opened_at_once() {
 #[tokio::test]
 async fn after_a_crash_everything_answered_is_there() {
     let fixture = Fixture::with_stock(5);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     fixture.store.enqueue(vec![outgoing("b", 2)]).await.unwrap();
     // The files as a kill at this moment would leave them: everything lies in the log still.
     let copy = tempfile::tempdir().unwrap();
@@ -226,7 +226,7 @@ fn a_store_whose_id_was_not_told_yet_is_taken() {
 #[tokio::test]
 async fn what_lies_in_its_place_by_now_is_not_touched_by_a_close() {
     let fixture = Fixture::with_stock(5);
-    fixture.place(vec![order("a", 1)]).await;
+    fixture.decide(vec![order("a", 1)]).await;
     for end in ["", "-wal", "-shm"] {
         let file = fixture.folder.path().join(format!("store.db{end}"));
         fs::remove_file(&file).unwrap();

@@ -5,14 +5,14 @@ use domain::ports::Sale;
 use domain::ports::desk::CommandError;
 use protocol::{EpochMs, OrderStatus, Reason};
 
-use super::placing::POISON;
+use super::deciding::POISON;
 use super::{Fixture, PROD, bare, order, outgoing, phone};
 use crate::Taken;
 
 const BACKOFF: Backoff = Backoff { first_ms: 1_000, max_ms: 3_000 };
 
 async fn take(fixture: &Fixture) -> Taken {
-    fixture.store.place_from_queue(10, 3, BACKOFF).await.unwrap()
+    fixture.store.decide_from_queue(10, 3, BACKOFF).await.unwrap()
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn an_order_id_is_queued_once_and_never_after_it_is_decided() {
         assert_eq!(fixture.store.pending().await.unwrap().len(), 1);
     }
     take(&fixture).await;
-    fixture.place(vec![order("duplicate", 1)]).await;
+    fixture.decide(vec![order("duplicate", 1)]).await;
     fixture.store.enqueue(vec![outgoing("a", 1), outgoing("duplicate", 1)]).await.unwrap();
     assert_eq!(fixture.store.pending().await.unwrap(), []);
 }
@@ -54,7 +54,7 @@ async fn a_batch_takes_the_oldest_and_no_more_than_it_may() {
     let fixture = Fixture::with_stock(5);
     let orders = (0..5).map(|user| outgoing(&user.to_string(), user)).collect();
     fixture.store.enqueue(orders).await.unwrap();
-    let taken = fixture.store.place_from_queue(3, 3, BACKOFF).await.unwrap();
+    let taken = fixture.store.decide_from_queue(3, 3, BACKOFF).await.unwrap();
     assert_eq!(taken.taken, 3);
     let left = fixture.store.pending().await.unwrap();
     assert_eq!(left.iter().map(|order| order.order_id.as_str()).collect::<Vec<_>>(), ["3", "4"]);

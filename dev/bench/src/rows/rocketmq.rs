@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use domain::ports::{
-    Cause, Consuming, Delivery, Outgoing, Placer, Producer, Published, Queue as _,
+    Cause, Consuming, Decider, Delivery, Outgoing, Producer, Published, Queue as _,
 };
 use load::ratio_of;
 use protocol::{EpochMs, OrderMessage};
@@ -47,8 +47,8 @@ struct Counter {
     more: Notify,
 }
 
-impl Placer for Counter {
-    fn place(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
+impl Decider for Counter {
+    fn decide(&self, deliveries: Vec<Delivery>) -> Result<(), Cause> {
         self.count.fetch_add(deliveries.len() as u64, Ordering::SeqCst);
         self.more.notify_one();
         Ok(())

@@ -9,7 +9,7 @@ use super::fixtures::{
     drawn, keys, lines_of, operator, pass, press, press_at_once, rest, sale, settle,
 };
 use crate::console::model::{ALONE, Dropped, Model, Patience, QUIET, Subject};
-use crate::console::msg::{Msg, Outcome};
+use crate::console::msg::{CommandEnd, Msg};
 use crate::console::update::update;
 
 /// A paste comes bracketed, or as keys.
@@ -126,7 +126,7 @@ fn a_question_below_another_waits_anew() {
     press(&mut model, "C");
     rest(&mut model);
     assert_eq!(update(&mut model, Msg::Key(keys("y")[0])), []);
-    let outcome = Outcome::Unanswered("cut off".to_owned());
+    let outcome = CommandEnd::Unanswered("cut off".to_owned());
     update(&mut model, Msg::Commanded { command: Box::new(command.clone()), outcome });
     pass(&mut model, ALONE);
     assert_eq!(update(&mut model, Msg::Tick), [], "it isn't on top any more");
@@ -184,7 +184,7 @@ fn a_question_that_comes_by_itself_waits_as_well() {
     let mut model = console(sale());
     let command = commands(press(&mut model, "Py")).remove(0);
     press(&mut model, "2<Space>/pid");
-    let outcome = Outcome::Unanswered("cut off".to_owned());
+    let outcome = CommandEnd::Unanswered("cut off".to_owned());
     update(&mut model, Msg::Commanded { command: Box::new(command.clone()), outcome });
     assert!(model.frozen.is_none(), "freezing ends when a question opens");
     assert_eq!(commands(press_at_once(&mut model, "y<Enter>y")), []);

@@ -15,7 +15,7 @@ use super::fixtures::{
 };
 use crate::console::keys::Action;
 use crate::console::model::{Access, Connection, Model, Popup, Screen, Subject};
-use crate::console::msg::{Ask, Effect, Msg, Outcome};
+use crate::console::msg::{Ask, CommandEnd, Effect, Msg};
 use crate::console::operations::Operation;
 use crate::console::screens::{events, products, row_keys};
 use crate::console::update::{blocked, update};
@@ -296,7 +296,7 @@ fn a_lost_answer_is_asked_for_again_under_the_same_number() {
     let mut model = connected(sale(), operator());
     let effects = press(&mut model, "Py");
     let [Effect::Ask(Ask::Command(command))] = &effects[..] else { panic!("{effects:?}") };
-    let outcome = Outcome::Unanswered("cut off".to_owned());
+    let outcome = CommandEnd::Unanswered("cut off".to_owned());
     update(&mut model, Msg::Commanded { command: command.clone(), outcome });
     assert_eq!(model.question().unwrap().subject, Subject::Repeat);
     assert_eq!(press(&mut model, "y"), [Effect::Ask(Ask::Command(command.clone()))]);
@@ -332,7 +332,7 @@ fn a_toast_lasts_five_seconds_and_stays_in_the_events() {
     let mut model = connected(sale(), operator());
     let effects = press(&mut model, "Py");
     let [Effect::Ask(Ask::Command(command))] = &effects[..] else { panic!("{effects:?}") };
-    let outcome = Outcome::Refused("you aren't in the group".to_owned());
+    let outcome = CommandEnd::Refused("you aren't in the group".to_owned());
     update(&mut model, Msg::Commanded { command: command.clone(), outcome });
     let until = model.next_moment().unwrap();
     assert_eq!(until - model.now, Duration::from_secs(5));

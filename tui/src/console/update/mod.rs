@@ -15,7 +15,7 @@ mod popups;
 use protocol::{NotableKind, Severity};
 
 use super::model::{Connection, Model, Popup, Question, Subject};
-use super::msg::{Effect, Msg, Outcome};
+use super::msg::{CommandEnd, Effect, Msg};
 use super::screens::{orders, queue};
 use crate::commands::{Command, Prompt};
 use crate::words::printable;
@@ -68,19 +68,19 @@ fn lost(model: &mut Model, why: String, retry_in: std::time::Duration) {
     model.connection = Connection::Lost { why, retry_at: model.now + retry_in };
 }
 
-fn commanded(model: &mut Model, command: Command, outcome: Outcome) -> Vec<Effect> {
+fn commanded(model: &mut Model, command: Command, outcome: CommandEnd) -> Vec<Effect> {
     match outcome {
-        Outcome::Done(more) => {
+        CommandEnd::Done(more) => {
             let more = more.map(|more| format!(" ({more})")).unwrap_or_default();
             // The daemon's own event about it is among the events.
             model.say(Severity::Info, format!("done: {}{more}", command.what));
             asking::reload(model)
         }
-        Outcome::Refused(why) => {
+        CommandEnd::Refused(why) => {
             model.tell(Severity::Error, format!("refused: {}: {why}", command.what));
             Vec::new()
         }
-        Outcome::Unanswered(why) => {
+        CommandEnd::Unanswered(why) => {
             let text = format!("no answer: {}: {why}", command.what);
             model.note(NotableKind::Audit, Severity::Warning, text);
             gate::open(model, Popup::Question(Box::new(once_more(command, &why))));

@@ -8,7 +8,7 @@ use ratatui::text::Span;
 use ratatui::widgets::{Sparkline, Widget};
 
 /// Part of a bar: how much, drawn with what.
-pub(crate) struct Part {
+pub(crate) struct BarPiece {
     pub(crate) amount: u64,
     pub(crate) symbol: &'static str,
     pub(crate) style: Style,
@@ -16,7 +16,7 @@ pub(crate) struct Part {
 
 /// A bar of these parts, `total` filling the width. What is there at all gets a column: one unit
 /// left of ten thousand is not sold out.
-pub(crate) fn stacked(parts: &[Part], total: u64, width: u16) -> Vec<Span<'static>> {
+pub(crate) fn stacked(parts: &[BarPiece], total: u64, width: u16) -> Vec<Span<'static>> {
     let mut columns: Vec<u64> = parts
         .iter()
         .map(|part| {
@@ -75,11 +75,11 @@ fn condensed(values: &[u64], width: usize) -> Vec<u64> {
 mod tests {
     use ratatui::style::Style;
 
-    use super::{Part, condensed, stacked};
+    use super::{BarPiece, condensed, stacked};
 
     fn drawn(amounts: [u64; 3], total: u64, width: u16) -> String {
-        let part = |(amount, symbol)| Part { amount, symbol, style: Style::new() };
-        let parts: Vec<Part> = amounts.into_iter().zip(["s", "h", "f"]).map(part).collect();
+        let part = |(amount, symbol)| BarPiece { amount, symbol, style: Style::new() };
+        let parts: Vec<BarPiece> = amounts.into_iter().zip(["s", "h", "f"]).map(part).collect();
         stacked(&parts, total, width).iter().map(|span| span.content.as_ref()).collect()
     }
 

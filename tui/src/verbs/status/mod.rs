@@ -9,7 +9,7 @@ use std::io::Write;
 use protocol::{Endpoint, OverdueView, Snapshot};
 
 use crate::args::{Shape, Status};
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, NoAnswer};
 use crate::place::Screen;
 use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::events;
@@ -22,7 +22,7 @@ pub(crate) async fn run(
     options: &Status,
     screen: Screen,
     out: &mut dyn Write,
-) -> Result<Printed, Fault> {
+) -> Result<Printed, NoAnswer> {
     match options {
         Status { watch: false, shape } => once(daemon, *shape).await,
         Status { watch: true, shape: Shape { json: true } } => events::lines(daemon, out).await,
@@ -32,7 +32,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn once(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, Fault> {
+async fn once(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, NoAnswer> {
     let answer = daemon.ask::<Snapshot>(&Endpoint::Status.address()).await?;
     Ok(Printed { text: answer.print(shape, table::render), exit: judge(&answer.view) })
 }

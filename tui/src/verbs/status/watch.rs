@@ -9,7 +9,7 @@ use protocol::{Gap, Line, Snapshot};
 use tokio::time::Instant;
 
 use super::table;
-use crate::exit::Fault;
+use crate::exit::NoAnswer;
 use crate::place::Screen;
 use crate::verbs::daemon_socket::{DaemonSocket, Printed};
 use crate::verbs::events::lost;
@@ -34,7 +34,7 @@ pub(super) async fn run(
     daemon: &DaemonSocket,
     screen: Screen,
     out: &mut dyn Write,
-) -> Result<Printed, Fault> {
+) -> Result<Printed, NoAnswer> {
     let mut stream = Follow::begin(daemon).await?;
     let mut watch = Watch::default();
     let mut due = Instant::now();
@@ -61,7 +61,9 @@ pub(super) async fn run(
                 // The last that is known of it, and that it is the last.
                 watch.print(screen, out)?;
                 let text = format!("{} {}\n", crate::words::moment(now()), lost(&reason));
-                out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)?;
+                out.write_all(text.as_bytes())
+                    .and_then(|()| out.flush())
+                    .map_err(NoAnswer::Output)?;
             }
         }
     }
@@ -87,7 +89,7 @@ impl Watch {
 
     /// Prints the state if there is news. Where nothing can be cleared, a blank line parts it from
     /// the one before.
-    fn print(&mut self, screen: Screen, out: &mut dyn Write) -> Result<(), Fault> {
+    fn print(&mut self, screen: Screen, out: &mut dyn Write) -> Result<(), NoAnswer> {
         let Some(state) = self.state.as_ref().filter(|_| self.is_news) else { return Ok(()) };
         let head = match screen {
             Screen::Terminal => CLEAR,
@@ -96,7 +98,7 @@ impl Watch {
         };
         let text = format!("{head}{}\n{}", crate::words::moment(state.at), table::render(state));
         (self.is_news, self.is_begun) = (false, true);
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Output)
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(NoAnswer::Output)
     }
 }
 

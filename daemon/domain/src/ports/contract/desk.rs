@@ -240,7 +240,7 @@ pub async fn a_product_is_made_and_changed_by_its_version(rig: &impl Rig) {
     let now = product_of(rig, "p").await;
     assert_eq!((now.price, now.version, now.on_shelf), (price, cheaper.version, true));
     // A sale is a change as well: what was seen before it is stale.
-    rig.sale().place(vec![delivery("a", 1, "p", "1.230")]).await.unwrap();
+    rig.sale().decide(vec![delivery("a", 1, "p", "1.230")]).await.unwrap();
     let after = change("p", Change::Stock(units(1).unwrap()), Some(cheaper.version));
     let refusal = refused(rig, "r4", after).await;
     assert!(matches!(refusal, Refusal::Product(product::Refusal::Stale { .. })), "{refusal:?}");
@@ -250,7 +250,7 @@ pub async fn only_a_command_on_its_terms_raises_their_version(rig: &impl Rig) {
     let before = product_of(rig, PROD).await;
     assert_eq!(before.terms_version, 0, "nobody has changed them yet");
     done(rig, "r1", stock(5)).await;
-    rig.sale().place(vec![order("a", 1)]).await.unwrap();
+    rig.sale().decide(vec![order("a", 1)]).await.unwrap();
     let sold = product_of(rig, PROD).await;
     assert_eq!((sold.sold, sold.terms_version), (1, 0));
     assert_eq!(sold.version, before.version + 2);
@@ -351,7 +351,7 @@ pub async fn a_readable_letter_goes_back_or_is_given_up(rig: &impl Rig) {
 
 pub async fn a_letter_without_an_order_can_only_be_given_up(rig: &impl Rig) {
     let nonsense = Delivery { body: b"{".to_vec(), ..order("x", 1) };
-    rig.sale().place(vec![nonsense]).await.unwrap();
+    rig.sale().decide(vec![nonsense]).await.unwrap();
     let letters = letters_of(rig).await;
     let [letter] = &letters[..] else { unreachable!("one letter, not {letters:?}") };
     assert!(!letter.resendable && letter.order_id.is_none());
@@ -365,7 +365,7 @@ pub async fn a_letter_without_an_order_can_only_be_given_up(rig: &impl Rig) {
 }
 
 pub async fn letters_go_back_together_at_a_pace(rig: &impl Rig) {
-    rig.sale().place(vec![Delivery { body: b"{".to_vec(), ..order("x", 9) }]).await.unwrap();
+    rig.sale().decide(vec![Delivery { body: b"{".to_vec(), ..order("x", 9) }]).await.unwrap();
     for user in 1..=4 {
         rig.set_aside(order(&format!("o{user}"), user)).await;
     }

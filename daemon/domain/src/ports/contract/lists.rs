@@ -24,7 +24,7 @@ pub async fn holds<R: Rig>(fresh: impl AsyncFn() -> R) {
 /// One order of each kind that a sale makes by itself: its letter is `aside`.
 async fn sell(rig: &impl Rig) {
     rig.sale()
-        .place(vec![
+        .decide(vec![
             order("placed", 1),
             delivery("failed", 2, PROD, "1"),
             order("twice", 1),
@@ -157,7 +157,7 @@ pub async fn those_that_stand_somewhere_are_known(rig: &impl Rig) {
 
 pub async fn letters_are_listed_oldest_first_without_whole_numbers(rig: &impl Rig) {
     let body = format!("{{\"userPhoneNo\":\"{}\"", phone(8)).into_bytes();
-    rig.sale().place(vec![Delivery { body, ..order("x", 8) }]).await.unwrap();
+    rig.sale().decide(vec![Delivery { body, ..order("x", 8) }]).await.unwrap();
     rig.set_aside(order("aside", 3)).await;
     let all = rig.lists().dead_letters(None, 100).await.unwrap();
     assert_eq!((all.total, all.next.as_deref(), all.dead_letters.len()), (2, None, 2));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ports::{
-    Consuming, Ended, Knowledge, Lag, Outgoing, Placer, Published, Queue, ReadError,
+    Consuming, Decider, Ended, Knowledge, Lag, Outgoing, Published, Queue, ReadError,
 };
 
 /// How long anything may take that has to happen.
@@ -26,7 +26,7 @@ pub trait QueueRig {
     fn queue(&self) -> Arc<dyn Queue>;
 
     /// What its consumer gives deliveries to.
-    fn placer(&self) -> Arc<dyn Placer>;
+    fn decider(&self) -> Arc<dyn Decider>;
 
     /// The order of this number, below 10,000: its id and its buyer are no other's.
     fn order(&self, number: u32) -> Outgoing;
@@ -206,7 +206,7 @@ async fn send(rig: &impl QueueRig, numbers: Range<u32>) {
 }
 
 fn start(rig: &impl QueueRig, consuming: Consuming) {
-    rig.queue().start_consumer(rig.placer(), consuming);
+    rig.queue().start_consumer(rig.decider(), consuming);
 }
 
 /// Ends the consumer, so that the next test begins without one.

@@ -147,7 +147,7 @@ pub async fn a_fresh_store_has_its_products_and_nothing_else(sale: &dyn Sale) {
 }
 
 pub async fn an_order_gets_a_unit_a_number_and_a_row(sale: &dyn Sale) {
-    let outcomes = sale.place(vec![order("a", 1)]).await.unwrap();
+    let outcomes = sale.decide(vec![order("a", 1)]).await.unwrap();
     assert_eq!(outcomes, Outcomes { placed: 1, ..Outcomes::default() });
     let row = found(sale, PROD, 1).await.unwrap();
     assert_eq!((row.order_id.as_str(), row.status), ("a", OrderStatus::Placed));
@@ -179,13 +179,13 @@ pub async fn the_first_rule_that_fits_decides(sale: &dyn Sale) {
         (delivery("differs", 3, PROD, "1200.001"), PROD, Reason::PriceDiffers, Some("1200.001")),
         (delivery("sold", 5, OTHER, OTHER_PRICE), OTHER, Reason::SoldOut, Some(OTHER_PRICE)),
     ];
-    sale.place(vec![delivery("last", 4, OTHER, OTHER_PRICE)]).await.unwrap();
+    sale.decide(vec![delivery("last", 4, OTHER, OTHER_PRICE)]).await.unwrap();
     // A wrong price is told before "sold out".
-    sale.place(vec![delivery("late", 6, OTHER, "1")]).await.unwrap();
+    sale.decide(vec![delivery("late", 6, OTHER, "1")]).await.unwrap();
     assert_eq!(found(sale, OTHER, 6).await.unwrap().reason, Some(Reason::PriceDiffers));
     for (delivery, prod_id, reason, amount) in cases {
         let message = OrderMessage::decode(&delivery.body).unwrap();
-        let outcomes = sale.place(vec![delivery]).await.unwrap();
+        let outcomes = sale.decide(vec![delivery]).await.unwrap();
         assert_eq!((outcomes.decided(), outcomes.failed_for(reason)), (1, 1), "{reason:?}");
         let row = sale.find(prod_id, &message.user_phone).await.unwrap().unwrap();
         assert_eq!((row.order_id, row.status), (message.order_id, OrderStatus::Failed));
@@ -200,8 +200,8 @@ pub async fn the_first_rule_that_fits_decides(sale: &dyn Sale) {
 
 pub async fn a_buyer_has_one_live_order_of_a_product(sale: &dyn Sale) {
     // A failed one is no live one.
-    sale.place(vec![delivery("cheap", 1, PROD, "1"), order("a", 1), order("b", 1)]).await.unwrap();
-    let outcomes = sale.place(vec![order("c", 1), delivery("d", 1, OTHER, OTHER_PRICE)]).await;
+    sale.decide(vec![delivery("cheap", 1, PROD, "1"), order("a", 1), order("b", 1)]).await.unwrap();
+    let outcomes = sale.decide(vec![order("c", 1), delivery("d", 1, OTHER, OTHER_PRICE)]).await;
     let outcomes = outcomes.unwrap();
     assert_eq!((outcomes.placed, outcomes.duplicate_orders), (1, 1));
     let row = found(sale, PROD, 1).await.unwrap();
@@ -215,8 +215,8 @@ pub async fn a_buyer_has_one_live_order_of_a_product(sale: &dyn Sale) {
         assert_eq!(end.live_order_id.as_deref(), Some("a"));
     }
     // A buyer with an order is never told "sold out".
-    sale.place(vec![order("e", 2), order("f", 3)]).await.unwrap();
-    let outcomes = sale.place(vec![order("g", 1), order("h", 4)]).await.unwrap();
+    sale.decide(vec![order("e", 2), order("f", 3)]).await.unwrap();
+    let outcomes = sale.decide(vec![order("g", 1), order("h", 4)]).await.unwrap();
     assert_eq!((outcomes.duplicate_orders, outcomes.failed_for(Reason::SoldOut)), (1, 1));
     assert_eq!(stock(sale, PROD).await, 0);
     assert_books(sale).await;
@@ -230,20 +230,20 @@ pub async fn what_is_decided_stays_decided(sale: &dyn Sale) {
         delivery("failed", 2, PROD, "1"),
         delivery("stranger", 3, "pid_9999", "1"),
     ];
-    let outcomes = sale.place(first.clone()).await.unwrap();
+    let outcomes = sale.decide(first.clone()).await.unwrap();
     assert_eq!((outcomes.decided(), outcomes.duplicate_deliveries), (4, 1));
     let (page, products) = (sale.decisions(0, 10).await.unwrap(), sale.products().await.unwrap());
     // Together, one by one, and beside new ones.
-    sale.place(first.clone()).await.unwrap();
+    sale.decide(first.clone()).await.unwrap();
     for delivery in first.clone() {
-        let outcomes = sale.place(vec![delivery]).await.unwrap();
+        let outcomes = sale.decide(vec![delivery]).await.unwrap();
         assert_eq!(outcomes, Outcomes { duplicate_deliveries: 1, ..Outcomes::default() });
     }
     assert_eq!(sale.decisions(0, 10).await.unwrap(), page);
     assert_eq!(sale.products().await.unwrap(), products);
     let mut mixed = first.clone();
     mixed.insert(2, order("new", 4));
-    let outcomes = sale.place(mixed).await.unwrap();
+    let outcomes = sale.decide(mixed).await.unwrap();
     assert_eq!((outcomes.placed, outcomes.duplicate_deliveries), (1, 5));
     assert_eq!(found(sale, PROD, 1).await.unwrap().duplicates, 1);
     let all = sale.outcomes().await.unwrap();
@@ -254,10 +254,10 @@ pub async fn what_is_decided_stays_decided(sale: &dyn Sale) {
 /// As a consumer does whose commit gave no answer, perhaps while the first try is still under way.
 pub async fn a_batch_of_unknown_end_is_given_again_and_decided_once(sale: &dyn Sale) {
     let batch = orders(5);
-    let (one, other) = tokio::join!(sale.place(batch.clone()), sale.place(batch.clone()));
+    let (one, other) = tokio::join!(sale.decide(batch.clone()), sale.decide(batch.clone()));
     assert_eq!(one.unwrap().plus(&other.unwrap()).duplicate_deliveries, 5);
     for cut in batch.chunks(2) {
-        sale.place(cut.to_vec()).await.unwrap();
+        sale.decide(cut.to_vec()).await.unwrap();
     }
     let ids: Vec<String> = decisions(sale).await.into_iter().map(|one| one.order_id).collect();
     assert_eq!(ids, ["o0", "o1", "o2", "o3", "o4"]);
@@ -268,7 +268,7 @@ pub async fn a_batch_of_unknown_end_is_given_again_and_decided_once(sale: &dyn S
 
 pub async fn numbers_are_seen_in_sequence_with_the_products_of_their_moment(sale: &dyn Sale) {
     for batch in orders(7).chunks(2) {
-        sale.place(batch.to_vec()).await.unwrap();
+        sale.decide(batch.to_vec()).await.unwrap();
     }
     let whole = sale.decisions(0, 100).await.unwrap();
     assert_eq!(whole.decisions.len(), 7);
@@ -294,7 +294,7 @@ pub async fn numbers_are_seen_in_sequence_with_the_products_of_their_moment(sale
 pub async fn a_page_that_is_read_beside_placing_is_of_one_moment(sale: &dyn Sale) {
     let placing = async {
         for batch in orders(40).chunks(3) {
-            sale.place(batch.to_vec()).await.unwrap();
+            sale.decide(batch.to_vec()).await.unwrap();
         }
     };
     let reading = async {
@@ -326,7 +326,7 @@ pub async fn the_books_balance_and_the_outcomes_agree(sale: &dyn Sale) {
             delivery(&format!("p{user}"), user, OTHER, OTHER_PRICE),
             delivery(&format!("x{user}"), user, PROD, "1"),
         ];
-        sum = sum.plus(&sale.place(batch).await.unwrap());
+        sum = sum.plus(&sale.decide(batch).await.unwrap());
         assert_books(sale).await;
         assert_eq!(sale.outcomes().await.unwrap(), sum);
         assert_eq!(decisions(sale).await.len() as u64, sum.decided());
@@ -342,17 +342,17 @@ pub async fn the_books_balance_and_the_outcomes_agree(sale: &dyn Sale) {
 
 pub async fn an_order_is_found_as_it_stands(sale: &dyn Sale) {
     assert_eq!(found(sale, PROD, 1).await, None);
-    sale.place(vec![delivery("a", 1, PROD, "1"), delivery("b", 1, PROD, "x")]).await.unwrap();
+    sale.decide(vec![delivery("a", 1, PROD, "1"), delivery("b", 1, PROD, "x")]).await.unwrap();
     let failed = found(sale, PROD, 1).await.unwrap();
     // The newest of those that failed.
     assert_eq!((failed.order_id.as_str(), failed.reason), ("b", Some(Reason::PriceUnparsable)));
     assert_eq!(found(sale, OTHER, 1).await, None);
     assert_eq!(found(sale, PROD, 2).await, None);
-    sale.place(vec![order("c", 1)]).await.unwrap();
+    sale.decide(vec![order("c", 1)]).await.unwrap();
     let live = found(sale, PROD, 1).await.unwrap();
     assert_eq!((live.order_id.as_str(), live.status), ("c", OrderStatus::Placed));
     // The live one stands, whatever comes after it.
-    sale.place(vec![order("d", 1), delivery("e", 1, PROD, "1")]).await.unwrap();
+    sale.decide(vec![order("d", 1), delivery("e", 1, PROD, "1")]).await.unwrap();
     let live = found(sale, PROD, 1).await.unwrap();
     assert_eq!((live.order_id.as_str(), live.duplicates), ("c", 2));
 }
@@ -360,14 +360,14 @@ pub async fn an_order_is_found_as_it_stands(sale: &dyn Sale) {
 pub async fn what_cannot_be_read_is_set_aside_once_and_its_batch_goes_on(sale: &dyn Sale) {
     let bad = Delivery { body: b"{\"nonsense\"".to_vec(), ..order("bad", 7) };
     let batch = vec![order("a", 1), bad.clone(), order("b", 2)];
-    let outcomes = sale.place(batch.clone()).await.unwrap();
+    let outcomes = sale.decide(batch.clone()).await.unwrap();
     assert_eq!((outcomes.placed, outcomes.dead_lettered), (2, 1));
-    let outcomes = sale.place(batch).await.unwrap();
+    let outcomes = sale.decide(batch).await.unwrap();
     assert_eq!((outcomes.duplicate_deliveries, outcomes.dead_lettered), (2, 0));
     assert_eq!(sale.dead_letter_count().await.unwrap(), 1);
     // A rebuilt broker counts from 0 again: the same place, another message.
     let later = Delivery { charged_at: EpochMs(950_000), ..bad };
-    assert_eq!(sale.place(vec![later]).await.unwrap().dead_lettered, 1);
+    assert_eq!(sale.decide(vec![later]).await.unwrap().dead_lettered, 1);
     assert_eq!(sale.dead_letter_count().await.unwrap(), 2);
     assert_eq!(sale.outcomes().await.unwrap().dead_lettered, 2);
     assert_books(sale).await;
@@ -376,11 +376,11 @@ pub async fn what_cannot_be_read_is_set_aside_once_and_its_batch_goes_on(sale: &
 pub async fn changes_tell_of_what_was_decided_and_of_nothing_else(sale: &dyn Sale) {
     let mut changes = sale.changes();
     assert!(!changes.has_changed().unwrap());
-    sale.place(vec![order("a", 1)]).await.unwrap();
+    sale.decide(vec![order("a", 1)]).await.unwrap();
     assert!(changes.has_changed().unwrap());
     changes.mark_unchanged();
-    sale.place(vec![order("a", 1)]).await.unwrap();
+    sale.decide(vec![order("a", 1)]).await.unwrap();
     assert!(!changes.has_changed().unwrap());
-    sale.place(vec![order("b", 1), delivery("c", 2, PROD, "1")]).await.unwrap();
+    sale.decide(vec![order("b", 1), delivery("c", 2, PROD, "1")]).await.unwrap();
     assert!(changes.has_changed().unwrap());
 }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::rows::{self, Answered};
 use crate::console::model::Model;
 use crate::console::theme::{Styles, symbol};
-use crate::console::view::bars::{self, Part};
+use crate::console::view::bars::{self, BarPiece};
 use crate::console::view::fitting::{figure, fit, panel, put, put_all, title};
 use crate::console::view::table::{Column, Focus, Table, Width, left, right};
 use crate::words::{grouped, in_words, latency, printable};
@@ -122,7 +122,7 @@ fn histogram(view: Option<&LatencyView>, styles: &Styles, area: Rect, buffer: &m
     // Where they don't all fit, the slow ones matter.
     let skipped = view.buckets.len().saturating_sub(inner.height.into());
     let lines = view.buckets.iter().skip(skipped).map(|bucket| {
-        let part = Part { amount: bucket.count, symbol: symbol::SOLD, style: styles.graph };
+        let part = BarPiece { amount: bucket.count, symbol: symbol::SOLD, style: styles.graph };
         let mut spans = vec![
             Span::styled(format!(" {:>9}", format!("≤{}", latency(bucket.up_to_us))), styles.quiet),
             Span::raw(format!(" {:>10} ", grouped(bucket.count))),

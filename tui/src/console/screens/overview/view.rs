@@ -118,7 +118,7 @@ fn outcome(name: &str, count: u64, most: u64, area: Rect, styles: &Styles) -> Li
         Span::styled(format!(" {name:<17}"), styles.quiet),
         Span::styled(format!("{:>10} ", grouped(count)), styles.strong),
     ];
-    let part = bars::Part { amount: count, symbol: symbol::SOLD, style };
+    let part = bars::BarPiece { amount: count, symbol: symbol::SOLD, style };
     spans.extend(bars::stacked(&[part], most, bar_width));
     Line::from(spans)
 }

@@ -9,7 +9,7 @@ use super::rows::{self, PRODUCT_ORDERS};
 use crate::console::model::{List, Model};
 use crate::console::screens::sorting::Sorting;
 use crate::console::theme::{Styles, symbol};
-use crate::console::view::bars::{self, Part};
+use crate::console::view::bars::{self, BarPiece};
 use crate::console::view::fitting::{panel, put, title};
 use crate::console::view::headline::off_by;
 use crate::console::view::popups::pair;
@@ -143,9 +143,9 @@ fn bar(product: &ProductView, pen: &Pen<'_>) -> Line<'static> {
     let styles = pen.styles;
     let held = product.held.unwrap_or(0).min(product.stock);
     let parts = [
-        Part { amount: product.sold, symbol: symbol::SOLD, style: styles.sold },
-        Part { amount: held, symbol: symbol::HELD, style: styles.held },
-        Part { amount: product.stock - held, symbol: symbol::FREE, style: styles.free },
+        BarPiece { amount: product.sold, symbol: symbol::SOLD, style: styles.sold },
+        BarPiece { amount: held, symbol: symbol::HELD, style: styles.held },
+        BarPiece { amount: product.stock - held, symbol: symbol::FREE, style: styles.free },
     ];
     Line::from(bars::stacked(&parts, product.sold.saturating_add(product.stock), pen.width))
 }

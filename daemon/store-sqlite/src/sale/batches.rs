@@ -7,7 +7,7 @@ use domain::batch::Candidate;
 use domain::outcomes::Outcomes;
 use protocol::Reason;
 
-use crate::engine::error::Fault;
+use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::sale::deciding::Deciding;
 use crate::sale::outcomes;
@@ -18,12 +18,12 @@ pub(crate) struct Decided {
     /// How its orders ended.
     pub(crate) outcomes: Outcomes,
     /// Positions of the orders that failed unexpectedly, by themselves, with the cause.
-    pub(crate) at_fault: Vec<(usize, Fault)>,
+    pub(crate) at_fault: Vec<(usize, JobError)>,
 }
 
 /// Decides the orders in their sequence. The outcomes are returned, not yet counted in the
 /// database.
-pub(crate) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, Fault> {
+pub(crate) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, JobError> {
     match tx.undoable(|tx| decide_group(tx, candidates)) {
         Ok(outcomes) => Ok(Decided { outcomes, at_fault: Vec::new() }),
         Err(fault) if gives_up(tx, &fault) => Err(fault),
@@ -31,7 +31,7 @@ pub(crate) fn decide_all(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<De
     }
 }
 
-fn decide_each(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, Fault> {
+fn decide_each(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, JobError> {
     let mut decided = Decided::default();
     for (at, candidate) in candidates.iter().enumerate() {
         match tx.undoable(|tx| decide_group(tx, std::slice::from_ref(candidate))) {
@@ -44,11 +44,11 @@ fn decide_each(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Decided, Fau
 }
 
 /// Whether the whole transaction is lost, so that looking for the order at fault is pointless.
-pub(crate) fn gives_up(tx: &Tx<'_>, fault: &Fault) -> bool {
+pub(crate) fn gives_up(tx: &Tx<'_>, fault: &JobError) -> bool {
     !fault.is_of_the_work() || tx.is_spoiled() || tx.connection.is_autocommit()
 }
 
-fn decide_group(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Outcomes, Fault> {
+fn decide_group(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Outcomes, JobError> {
     let mut deciding = Deciding::open(tx)?;
     for candidate in candidates {
         deciding.decide(candidate)?;
@@ -58,14 +58,14 @@ fn decide_group(tx: &Tx<'_>, candidates: &[Candidate<'_>]) -> Result<Outcomes, F
 
 /// Fails an order for a reason that the placing rules don't know, unless it is decided, and counts
 /// that.
-pub(crate) fn fail(tx: &Tx<'_>, candidate: &Candidate<'_>, reason: Reason) -> Result<(), Fault> {
+pub(crate) fn fail(tx: &Tx<'_>, candidate: &Candidate<'_>, reason: Reason) -> Result<(), JobError> {
     let mut deciding = Deciding::open(tx)?;
     deciding.fail(candidate, reason)?;
     outcomes::store(tx, &deciding.close()?)
 }
 
 /// Whether an order of this id is decided.
-pub(crate) fn is_decided(tx: &Tx<'_>, order_id: &str) -> Result<bool, Fault> {
+pub(crate) fn is_decided(tx: &Tx<'_>, order_id: &str) -> Result<bool, JobError> {
     let decided = tx.statement(DECIDED)?.query_row([order_id], |row| row.get(0))?;
     Ok(decided)
 }

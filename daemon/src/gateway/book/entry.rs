@@ -9,14 +9,15 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use domain::order_id::OrderId;
 use domain::standing::{self, Decided, Event, Found, Undecided, Unit, step};
-use domain::stock::DeskStock;
+use domain::stock::GatewayStock;
 use papaya::{Compute, Operation};
 use protocol::{Decision, EpochMs, Money, Outcome, ProductState};
 
 use super::apart::Apart;
 use crate::gateway::ticket::Ticket;
 
-/// What is known of a buyer at one shelf; requests wait for a publication's result on the ticket.
+/// What is known of a buyer of one product; requests wait on the ticket for a publication's
+/// result.
 pub type Buyer = standing::Buyer<Arc<Ticket>>;
 
 /// Where a buyer's newest order stands.
@@ -27,23 +28,23 @@ pub type Standing = standing::Standing<Arc<Ticket>>;
 /// takes about a hundred bytes.
 const RETIRED_AT_ONCE: usize = 2_048;
 
-/// Buyers still to come that a shelf has room for from the beginning.
+/// Buyers still to come that an entry has room for from the beginning.
 const ROOM_FOR_MORE: u64 = 1 << 16;
 
 /// Buyers in all, likewise: a map grows beyond that, at about ten bytes for each place.
 const ROOM_MAX: u64 = 1 << 24;
 
 /// One product: its card, its units and its buyers.
-pub struct Shelf {
+pub struct BookEntry {
     prod_id: Box<str>,
     card: ArcSwap<Card>,
     /// Units, as this gateway knows them.
-    pub stock: DeskStock,
+    pub stock: GatewayStock,
     pub(super) apart: Apart,
     buyers: papaya::HashMap<Box<str>, Buyer>,
 }
 
-/// What is written on the shelf.
+/// What is written in the entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
     /// The product's name.
@@ -65,12 +66,12 @@ fn buyers(product: &ProductState) -> papaya::HashMap<Box<str>, Buyer> {
         .build()
 }
 
-impl Shelf {
+impl BookEntry {
     pub(super) fn new(product: &ProductState, meter_base: Instant) -> Self {
         Self {
             prod_id: product.prod_id.as_str().into(),
             card: ArcSwap::from_pointee(Card::of(product)),
-            stock: DeskStock::default(),
+            stock: GatewayStock::default(),
             apart: Apart::new(meter_base),
             buyers: buyers(product),
         }
@@ -147,11 +148,11 @@ impl Shelf {
     /// # Errors
     /// No unit is free, or the order was decided while we looked.
     pub fn hold(&self, user_phone: &str, id: &OrderId) -> Result<(), NotHeld> {
-        if !self.stock.reserve() {
+        if !self.stock.hold_if_free() {
             return Err(NotHeld::SoldOut);
         }
         if self.apply(user_phone, &Event::Hold(id)).is_none() {
-            self.stock.release();
+            self.stock.give_back();
             return Err(NotHeld::Decided);
         }
         Ok(())
@@ -161,7 +162,7 @@ impl Shelf {
     /// one. Does nothing when the order was decided meanwhile.
     pub fn abandon(&self, user_phone: &str, id: &OrderId) {
         if self.apply(user_phone, &Event::Abandon(id)) == Some(Unit::Released) {
-            self.stock.release();
+            self.stock.give_back();
         }
     }
 
@@ -172,16 +173,16 @@ impl Shelf {
 
     /// It is unknown whether the queue has the order. False when it was decided meanwhile, so that
     /// the queue had it.
-    pub fn doubt(&self, user_phone: &str, id: &OrderId) -> bool {
+    pub fn mark_unconfirmed(&self, user_phone: &str, id: &OrderId) -> bool {
         self.apply(user_phone, &Event::Doubt(id)).is_some()
     }
 
     /// Takes over an undecided order with its unit; false when the buyer has one already.
     pub(super) fn adopt(&self, user_phone: &str, order: &Undecided, found: Found) -> bool {
-        self.stock.hold(1);
+        self.stock.hold_anyway(1);
         let is_adopted = self.apply(user_phone, &Event::Adopt(order, found)).is_some();
         if !is_adopted {
-            self.stock.release();
+            self.stock.give_back();
         }
         is_adopted
     }

@@ -16,7 +16,7 @@ use crate::Outcomes;
 async fn an_order_gets_a_unit_and_a_row() {
     let fixture = Fixture::with_stock(3);
     let mut changes = fixture.store.changes();
-    let outcomes = fixture.place(vec![order("a", 1)]).await;
+    let outcomes = fixture.decide(vec![order("a", 1)]).await;
     assert_eq!(outcomes, Outcomes { placed: 1, ..Outcomes::default() });
     assert!(changes.has_changed().unwrap());
     changes.mark_unchanged();
@@ -34,11 +34,11 @@ async fn an_order_gets_a_unit_and_a_row() {
 async fn the_same_order_again_changes_nothing() {
     let fixture = Fixture::with_stock(3);
     let failing = delivery(&message("b", 2, "1"));
-    fixture.place(vec![order("a", 1), failing.clone()]).await;
+    fixture.decide(vec![order("a", 1), failing.clone()]).await;
     let before = fixture.store.decisions(0, 10).await.unwrap();
     let mut changes = fixture.store.changes();
     changes.mark_unchanged();
-    let outcomes = fixture.place(vec![order("a", 1), failing, order("a", 1)]).await;
+    let outcomes = fixture.decide(vec![order("a", 1), failing, order("a", 1)]).await;
     assert_eq!(outcomes, Outcomes { duplicate_deliveries: 3, ..Outcomes::default() });
     assert_eq!(fixture.store.decisions(0, 10).await.unwrap(), before);
     assert!(!changes.has_changed().unwrap());
@@ -47,10 +47,10 @@ async fn the_same_order_again_changes_nothing() {
 #[tokio::test]
 async fn a_second_order_of_one_buyer_is_counted_at_the_first() {
     let fixture = Fixture::with_stock(3);
-    let outcomes = fixture.place(vec![order("a", 1), order("b", 1), order("c", 1)]).await;
+    let outcomes = fixture.decide(vec![order("a", 1), order("b", 1), order("c", 1)]).await;
     assert_eq!((outcomes.placed, outcomes.duplicate_orders), (1, 2));
     // Its id is decided: it doesn't get a unit when it comes again.
-    assert_eq!(fixture.place(vec![order("b", 1)]).await.duplicate_deliveries, 1);
+    assert_eq!(fixture.decide(vec![order("b", 1)]).await.duplicate_deliveries, 1);
     let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
     assert_eq!((row.order_id.as_str(), row.duplicates), ("a", 2));
     let page = fixture.store.decisions(1, 10).await.unwrap();
@@ -62,9 +62,9 @@ async fn a_second_order_of_one_buyer_is_counted_at_the_first() {
 #[tokio::test]
 async fn the_last_unit_is_sold_and_the_next_buyer_is_told_sold_out() {
     let fixture = Fixture::with_stock(1);
-    let outcomes = fixture.place(vec![order("a", 1), order("b", 2)]).await;
+    let outcomes = fixture.decide(vec![order("a", 1), order("b", 2)]).await;
     assert_eq!((outcomes.placed, outcomes.failed_for(Reason::SoldOut)), (1, 1));
-    assert_eq!(fixture.place(vec![order("c", 3)]).await.failed_for(Reason::SoldOut), 1);
+    assert_eq!(fixture.decide(vec![order("c", 3)]).await.failed_for(Reason::SoldOut), 1);
     let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
     assert_eq!((row.status, row.reason), (OrderStatus::Failed, Some(Reason::SoldOut)));
     assert_eq!((row.finish_time.unwrap().0, row.placed_at), (1_000_000, None));
@@ -74,7 +74,7 @@ async fn the_last_unit_is_sold_and_the_next_buyer_is_told_sold_out() {
 #[tokio::test]
 async fn a_buyer_whose_order_failed_may_try_again() {
     let fixture = Fixture::with_stock(1);
-    let outcomes = fixture.place(vec![delivery(&message("a", 1, "1")), order("b", 1)]).await;
+    let outcomes = fixture.decide(vec![delivery(&message("a", 1, "1")), order("b", 1)]).await;
     assert_eq!((outcomes.placed, outcomes.failed_for(Reason::PriceDiffers)), (1, 1));
 }
 
@@ -88,7 +88,7 @@ async fn unknown_products_and_bad_prices_fail_with_rows_of_their_own() {
         ("0", Reason::PriceDiffers, Some("0.000")),
     ];
     for (user, (price, reason, stored)) in (1_u32..).zip(cases) {
-        let outcomes = fixture.place(vec![delivery(&message(price, user, price))]).await;
+        let outcomes = fixture.decide(vec![delivery(&message(price, user, price))]).await;
         assert_eq!(outcomes.failed_for(reason), 1, "{price}");
         let row = fixture.store.find(PROD, &phone(user)).await.unwrap().unwrap();
         assert_eq!(row.reason, Some(reason));
@@ -96,7 +96,7 @@ async fn unknown_products_and_bad_prices_fail_with_rows_of_their_own() {
         assert_eq!(row.prod_name, "小米9SE");
     }
     let stranger = OrderMessage { prod_id: "pid_9999".to_owned(), ..message("x", 9, "1") };
-    fixture.place(vec![delivery(&stranger)]).await;
+    fixture.decide(vec![delivery(&stranger)]).await;
     let row = fixture.store.find("pid_9999", &phone(9)).await.unwrap().unwrap();
     assert_eq!((row.prod_name.as_str(), row.reason), ("", Some(Reason::UnknownProduct)));
     let all = fixture.store.outcomes().await.unwrap();
@@ -114,7 +114,7 @@ async fn of_400_buyers_charging_4_times_exactly_300_get_the_300_units() {
                 let orders: Vec<Delivery> =
                     (0..400).map(|user| order(&format!("{user}-{repeat}"), user)).collect();
                 for batch in orders.chunks(32) {
-                    store.place_blocking(batch.to_vec()).unwrap();
+                    store.decide_blocking(batch.to_vec()).unwrap();
                 }
             })
         })
@@ -141,14 +141,14 @@ async fn a_malformed_message_is_set_aside_once_and_its_batch_goes_on() {
     let fixture = Fixture::with_stock(3);
     let bad = Delivery { body: b"{\"nonsense\"".to_vec(), ..order("bad", 7) };
     let batch = vec![order("a", 1), bad.clone(), order("b", 2)];
-    let outcomes = fixture.place(batch.clone()).await;
+    let outcomes = fixture.decide(batch.clone()).await;
     assert_eq!((outcomes.placed, outcomes.dead_lettered), (2, 1));
-    let outcomes = fixture.place(batch).await;
+    let outcomes = fixture.decide(batch).await;
     assert_eq!((outcomes.duplicate_deliveries, outcomes.dead_lettered), (2, 0));
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 1);
     // A rebuilt broker counts from 0 again: the same place, another message.
     let later = Delivery { charged_at: protocol::EpochMs(950_000), ..bad };
-    assert_eq!(fixture.place(vec![later]).await.dead_lettered, 1);
+    assert_eq!(fixture.decide(vec![later]).await.dead_lettered, 1);
     assert_eq!(fixture.store.outcomes().await.unwrap().dead_lettered, 2);
 }
 
@@ -168,7 +168,7 @@ proptest! {
             .map(|(id, user, price)| message(&id.to_string(), *user, prices[*price]))
             .collect();
         for some in messages.chunks(batch) {
-            fixture.store.place_blocking(some.iter().map(delivery).collect()).unwrap();
+            fixture.store.decide_blocking(some.iter().map(delivery).collect()).unwrap();
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let page = runtime.block_on(fixture.store.decisions(0, 100)).unwrap();
@@ -217,7 +217,7 @@ async fn an_order_that_fails_by_itself_is_set_aside_and_its_batch_goes_on() {
     let fixture = Fixture::with_stock(3);
     fixture.sql(POISON).await;
     let batch = vec![order("a", 1), order("poison", 2), order("b", 3)];
-    let outcomes = fixture.place(batch).await;
+    let outcomes = fixture.decide(batch).await;
     assert_eq!((outcomes.placed, outcomes.dead_lettered), (2, 1));
     let balance = fixture.balance().await;
     assert!(balance.holds() && balance.stock == 1, "{balance:?}");
@@ -225,6 +225,6 @@ async fn an_order_that_fails_by_itself_is_set_aside_and_its_batch_goes_on() {
     let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
     assert_eq!((row.order_id.as_str(), row.status), ("poison", OrderStatus::Queued));
     fixture.sql("DROP TRIGGER poison").await;
-    assert_eq!(fixture.place(vec![order("poison", 2)]).await.placed, 1);
+    assert_eq!(fixture.decide(vec![order("poison", 2)]).await.placed, 1);
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 0);
 }

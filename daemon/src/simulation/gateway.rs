@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::ports::{Port, Ports};
 use crate::gateway::book::Book;
 use crate::gateway::charge::ChargeDesk;
-use crate::gateway::confirmer::Doubts;
+use crate::gateway::confirmer::UnconfirmedOrders;
 use crate::gateway::query::QueryDesk;
 use crate::gateway::refresh::Refresh;
 use crate::gateway::{opening, publisher};
@@ -55,7 +55,7 @@ pub(super) struct Running {
     pub(super) book: Arc<Book>,
     pub(super) desk: Arc<ChargeDesk>,
     query: Arc<QueryDesk>,
-    pub(super) doubts: Arc<Doubts>,
+    pub(super) unconfirmed: Arc<UnconfirmedOrders>,
     port: Arc<Port>,
     follower: Arc<tokio::sync::Mutex<Follower>>,
     following: JoinHandle<()>,
@@ -72,11 +72,11 @@ struct Follower {
 }
 
 impl Follower {
-    async fn follow(&mut self, book: &Book, doubts: &Doubts) {
+    async fn follow(&mut self, book: &Book, unconfirmed: &UnconfirmedOrders) {
         let result = if self.is_open {
             self.refresh.catch_up().await
         } else {
-            opening::open(&mut self.refresh, book, doubts, &mut self.waiting).await
+            opening::open(&mut self.refresh, book, unconfirmed, &mut self.waiting).await
         };
         self.is_open |= result.is_ok();
         self.refresh.tell(result);
@@ -97,20 +97,21 @@ impl Gateway {
         let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
         let refresh =
             Refresh::new(Arc::clone(&book), Arc::clone(&port) as _, Duration::from_secs(1));
-        let doubts = Arc::new(Doubts::new(Arc::clone(&book), Arc::clone(&port) as _));
+        let unconfirmed =
+            Arc::new(UnconfirmedOrders::new(Arc::clone(&book), Arc::clone(&port) as _));
         let (claims, waiting_claims) = mpsc::channel(PUBLISH_WAITING_MAX);
         let desk = Arc::new(ChargeDesk::new(
             Arc::clone(&book),
             claims,
             Arc::clone(&port) as _,
-            Arc::clone(&doubts),
+            Arc::clone(&unconfirmed),
             UNCONFIRMED_MAX,
             refresh.state(),
         ));
         let publisher = tokio::spawn(publisher::run(
             waiting_claims,
             Arc::clone(&port) as _,
-            Arc::clone(&doubts),
+            Arc::clone(&unconfirmed),
             PUBLISH_BATCH_MAX,
             Arc::default(),
         ));
@@ -120,7 +121,7 @@ impl Gateway {
             book,
             desk,
             query,
-            doubts,
+            unconfirmed,
             port,
             follower: Arc::new(tokio::sync::Mutex::new(follower)),
             following: tokio::spawn(async {}),
@@ -177,17 +178,17 @@ impl Running {
 
     fn follow_anew(&mut self) {
         let (follower, book) = (Arc::clone(&self.follower), Arc::clone(&self.book));
-        let doubts = Arc::clone(&self.doubts);
+        let unconfirmed = Arc::clone(&self.unconfirmed);
         self.following =
-            tokio::spawn(async move { follower.lock().await.follow(&book, &doubts).await });
+            tokio::spawn(async move { follower.lock().await.follow(&book, &unconfirmed).await });
     }
 
     /// Publishes the unconfirmed orders again, unless it is at it.
     pub(super) fn confirm(&mut self) {
         if self.confirming.is_finished() {
-            let (doubts, port) = (Arc::clone(&self.doubts), Arc::clone(&self.port));
+            let (unconfirmed, port) = (Arc::clone(&self.unconfirmed), Arc::clone(&self.port));
             self.confirming =
-                tokio::spawn(async move { doubts.round(&*port, PUBLISH_BATCH_MAX).await });
+                tokio::spawn(async move { unconfirmed.round(&*port, PUBLISH_BATCH_MAX).await });
         }
     }
 
