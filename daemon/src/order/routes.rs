@@ -14,8 +14,8 @@ use tracing::{debug, info, warn};
 use warp::reply::Response;
 
 use super::Tally;
-use crate::request::fields::{Fields, has_readable_body, read_fields};
-use crate::request::{self, FieldFault, QueryRequest};
+use crate::request::fields::has_readable_body;
+use crate::request::{QueryRequest, answer_query};
 
 /// All paths of the order node. `tally` counts the answers to `query.do`, and knows whether the
 /// tries before failed.
@@ -38,25 +38,9 @@ pub fn routes(orders: Arc<dyn OrderSide>, tally: Arc<Tally>) -> Vec<Route> {
 }
 
 async fn query(orders: &dyn OrderSide, tally: &Tally, call: &Call) -> (Code, Response) {
-    let invalid = |fault: FieldFault, given: Option<&Fields<'_>>| {
-        tally.invalid_queries.note(fault, given);
-        let reply = Reply::<()>::refusal(Code::InvalidInput);
-        (Code::InvalidInput, request::invalid(fault, &reply))
-    };
-    if call.body_left_out {
-        return invalid(FieldFault::UnreadableType, None);
-    }
-    let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
-        Ok(fields) => fields,
-        Err(fault) => return invalid(fault, None),
-    };
-    match request::query_request(&fields) {
-        Ok(asked) => {
-            let reply = find(orders, tally, asked).await;
-            (reply.code, edge::json(&reply))
-        }
-        Err(fault) => invalid(fault, Some(&fields)),
-    }
+    let refusal = Reply::refusal(Code::InvalidInput);
+    let answer = async |asked: QueryRequest<'_>| find(orders, tally, asked).await;
+    answer_query(call, &tally.invalid_queries, &refusal, answer).await
 }
 
 async fn find(orders: &dyn OrderSide, tally: &Tally, asked: QueryRequest<'_>) -> Reply<QueryData> {

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
+use edge::Call;
 use http_body_util::{BodyDataStream, Full};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -124,7 +125,18 @@ pub fn has_readable_body(content_type: Option<&str>, query: &str) -> bool {
     !query.is_empty() || BodyKind::of(content_type) != BodyKind::Unreadable
 }
 
-/// Reads the fields of a request, whatever its method.
+/// Reads the fields of a request, unless its body was left out because nothing here reads it.
+///
+/// # Errors
+/// Says what is wrong; every fault is the request's.
+pub async fn read_call(call: &Call) -> Result<Fields<'_>, FieldFault> {
+    if call.body_left_out {
+        return Err(FieldFault::UnreadableType);
+    }
+    read_fields(call.content_type.as_deref(), &call.query, &call.body).await
+}
+
+/// Reads the fields of a query string and of a body, whatever the method.
 ///
 /// # Errors
 /// Says what is wrong; every fault is the request's.

@@ -4,6 +4,7 @@ mod excerpt;
 mod fault;
 pub mod fields;
 mod invalid;
+mod query;
 mod refused;
 
 use protocol::{Money, TEXT_CHARS_MAX};
@@ -12,6 +13,7 @@ use regex_lite::Regex;
 pub use self::fault::{FieldFault, TextPosition};
 use self::fields::{Field, Fields};
 pub use self::invalid::invalid;
+pub use self::query::answer_query;
 pub use self::refused::{InvalidRequests, TOLD_EVERY};
 
 /// A charge whose fields are sound. Whether the product exists and has this price is asked later.

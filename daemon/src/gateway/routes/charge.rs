@@ -7,7 +7,7 @@ use protocol::{ChargeOutcome, Code, Reply};
 use warp::reply::Response;
 
 use super::GatewayEndpoints;
-use crate::request::fields::{Fields, read_fields};
+use crate::request::fields::{Fields, read_call};
 use crate::request::{self, FieldFault};
 
 /// Seconds after which a charge that the queue didn't take may be tried again.
@@ -27,10 +27,7 @@ async fn charged(endpoints: &GatewayEndpoints, call: &Call) -> (ChargeOutcome, R
         endpoints.charge.count_unread(fault.outcome());
         (fault.outcome(), request::invalid(fault, &Reply::<()>::refusal(Code::InvalidInput)))
     };
-    if call.body_left_out {
-        return invalid(FieldFault::UnreadableType, None);
-    }
-    let fields = match read_fields(call.content_type.as_deref(), &call.query, &call.body).await {
+    let fields = match read_call(call).await {
         Ok(fields) => fields,
         Err(fault) => return invalid(fault, None),
     };
