@@ -159,38 +159,44 @@ impl OrderSide for FakeOrders {
     }
 }
 
-/// Keeps unconfirmed orders in memory, unless it is set to be locked by another program, or to give
-/// no answer.
+/// Keeps unconfirmed orders in memory, unless a test has it fail.
 #[derive(Default)]
-pub(crate) struct FakeUnconfirmed(
-    pub(crate) Mutex<Vec<Outgoing>>,
-    pub(crate) AtomicBool,
-    pub(crate) AtomicBool,
-);
+pub(crate) struct FakeUnconfirmed {
+    pub(crate) orders: Mutex<Vec<Outgoing>>,
+    /// As by another program.
+    pub(crate) is_locked: AtomicBool,
+    /// It gives no answer.
+    pub(crate) is_silent: AtomicBool,
+    pub(crate) panics: AtomicBool,
+}
 
 impl UnconfirmedSends for FakeUnconfirmed {
     fn keep(&self, orders: Vec<(Outgoing, Cause)>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
-            if self.2.load(Ordering::SeqCst) {
+            assert!(!self.panics.load(Ordering::SeqCst), "as the test asked");
+            if self.is_silent.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
             }
-            if self.1.load(Ordering::SeqCst) {
+            if self.is_locked.load(Ordering::SeqCst) {
                 return Err(WriteError::Rejected(cause("database is locked")));
             }
-            self.0.lock().unwrap().extend(orders.into_iter().map(|(order, _)| order));
+            self.orders.lock().unwrap().extend(orders.into_iter().map(|(order, _)| order));
             Ok(())
         })
     }
 
     fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
-            self.0.lock().unwrap().retain(|order| !order_ids.contains(&order.message.order_id));
+            self.orders
+                .lock()
+                .unwrap()
+                .retain(|order| !order_ids.contains(&order.message.order_id));
             Ok(())
         })
     }
 
     fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, ReadError>> {
-        Box::pin(async { Ok(self.0.lock().unwrap().clone()) })
+        Box::pin(async { Ok(self.orders.lock().unwrap().clone()) })
     }
 }
 

@@ -1,4 +1,7 @@
-//! Tests of the charge path, from the desk through publisher, confirmer and refresh.
+//! Tests of the charge path, from the desk through publisher, confirmer and refresh. What becomes
+//! of claims that nobody settles is in `guard`.
+
+mod guard;
 
 use std::time::Duration;
 
@@ -162,7 +165,7 @@ async fn an_unknown_result_keeps_unit_and_id_until_it_is_confirmed() {
     let (code, id) = gateway.charge(PHONE).await;
     assert_eq!((code, gateway.held()), (Code::Unconfirmed, 1));
     assert_eq!(gateway.charge(PHONE).await, (Code::Unconfirmed, id.clone()));
-    assert_eq!(gateway.kept.0.lock().unwrap().len(), 1);
+    assert_eq!(gateway.kept.orders.lock().unwrap().len(), 1);
     // A definite failure of a later try proves nothing about the first.
     gateway.queue.then(Published::Rejected(Blame::Queue, cause("refused")));
     let cancel = CancellationToken::new();
@@ -173,7 +176,7 @@ async fn an_unknown_result_keeps_unit_and_id_until_it_is_confirmed() {
         cancel.clone(),
     ));
     until("the confirmation", || gateway.unconfirmed.count() == 0).await;
-    until("the store to forget", || gateway.kept.0.lock().unwrap().is_empty()).await;
+    until("the store to forget", || gateway.kept.orders.lock().unwrap().is_empty()).await;
     assert_eq!(gateway.charge(PHONE).await, (Code::Queued, id.clone()));
     let sent = gateway.queue.sent_ids();
     assert_eq!(sent, vec![id.unwrap(); 3]);
@@ -186,20 +189,20 @@ async fn an_unknown_result_keeps_unit_and_id_until_it_is_confirmed() {
 #[tokio::test]
 async fn an_unknown_result_that_could_not_be_kept_is_kept_as_soon_as_it_can_be() {
     let gateway = gateway(2, ROOMY).await;
-    gateway.kept.1.store(true, Ordering::SeqCst);
+    gateway.kept.is_locked.store(true, Ordering::SeqCst);
     gateway.queue.then(Published::Unknown(cause("no answer")));
     assert_eq!(gateway.charge(PHONE).await.0, Code::Unconfirmed);
     let round = async || {
         gateway.queue.then(Published::Unknown(cause("no answer")));
         gateway.unconfirmed.round(&*gateway.queue, 4).await;
-        gateway.kept.0.lock().unwrap().len()
+        gateway.kept.orders.lock().unwrap().len()
     };
     assert_eq!(round().await, 0);
-    gateway.kept.1.store(false, Ordering::SeqCst);
+    gateway.kept.is_locked.store(false, Ordering::SeqCst);
     assert_eq!(round().await, 1);
     assert_eq!(round().await, 1, "once is enough");
     gateway.unconfirmed.round(&*gateway.queue, 4).await;
-    assert_eq!((gateway.kept.0.lock().unwrap().len(), gateway.unconfirmed.count()), (0, 0));
+    assert_eq!((gateway.kept.orders.lock().unwrap().len(), gateway.unconfirmed.count()), (0, 0));
 }
 
 /// Repeats are answered 10000 as well, so that code alone doesn't tell whether anybody gets in.
@@ -388,10 +391,10 @@ async fn recovered_doubts_are_published_again_by_a_confirmer_that_ran_before() {
     first.queue.then(Published::Unknown(cause("no answer")));
     let (_, id) = first.charge(PHONE).await;
     // One that no claim of this gateway's key can have made: it is published, but holds nothing.
-    let mut foreign = first.kept.0.lock().unwrap()[0].clone();
+    let mut foreign = first.kept.orders.lock().unwrap()[0].clone();
     foreign.message.order_id = "made-with-another-key".to_owned();
     foreign.message.user_phone = "15200008882".to_owned();
-    first.kept.0.lock().unwrap().push(foreign);
+    first.kept.orders.lock().unwrap().push(foreign);
 
     let second = gateway(2, ROOMY).await;
     let unconfirmed =
@@ -458,115 +461,4 @@ async fn an_unknown_result_that_was_decided_meanwhile_holds_nothing_after_a_rest
     let (code, next_id) = second.charge(PHONE).await;
     assert_eq!(code, Code::Queued);
     assert_ne!(next_id, id);
-}
-
-/// Starts what publishes unconfirmed orders again, at such intervals that only its start and its
-/// end matter.
-fn confirming(gateway: &Gateway) -> (JoinHandle<()>, CancellationToken) {
-    let cancel = CancellationToken::new();
-    let running = Arc::clone(&gateway.unconfirmed).run(
-        Arc::clone(&gateway.queue) as _,
-        4_usize,
-        Duration::from_secs(3_600),
-        cancel.clone(),
-    );
-    (tokio::spawn(running), cancel)
-}
-
-/// Three charges: the first is being sent, the others wait for the publisher.
-async fn three_under_way(gateway: &Gateway) -> Vec<JoinHandle<(Code, Option<String>)>> {
-    gateway.queue.open.send_replace(false);
-    let mut charges = vec![gateway.charging("15200008881")];
-    until("the first to be sent", || !gateway.queue.sent_ids().is_empty()).await;
-    charges.extend([gateway.charging("15200008882"), gateway.charging("15200008883")]);
-    until("the others to wait", || gateway.held() == 3).await;
-    charges
-}
-
-async fn all_unconfirmed(charges: Vec<JoinHandle<(Code, Option<String>)>>) -> Vec<String> {
-    let mut ids = Vec::new();
-    for charge in charges {
-        let (code, id) = charge.await.unwrap();
-        assert_eq!(code, Code::Unconfirmed);
-        ids.push(id.unwrap());
-    }
-    ids
-}
-
-#[tokio::test]
-async fn claims_of_a_publisher_that_is_aborted_in_mid_batch_are_unconfirmed_and_kept_at_once() {
-    let gateway = gateway(9, ROOMY).await;
-    let (confirmer, cancel) = confirming(&gateway);
-    let charges = three_under_way(&gateway).await;
-    gateway.publisher.abort();
-    let ids = all_unconfirmed(charges).await;
-    let mut kept: Vec<String> =
-        gateway.kept.0.lock().unwrap().iter().map(|order| order.message.order_id.clone()).collect();
-    kept.sort();
-    let mut wanted = ids.clone();
-    wanted.sort();
-    assert_eq!(kept, wanted, "a buyer is answered once the order is kept");
-    assert_eq!((gateway.held(), gateway.desk.under_way(), gateway.unconfirmed.count()), (3, 0, 3));
-    gateway.queue.open.send_replace(true);
-    gateway.unconfirmed.round(&*gateway.queue, 4).await;
-    assert_eq!((gateway.held(), gateway.unconfirmed.count()), (3, 0));
-    assert_eq!(gateway.charge("15200008882").await, (Code::Queued, Some(ids[1].clone())));
-    assert_eq!(gateway.queue.sent_ids().len(), 4);
-    cancel.cancel();
-    confirmer.await.unwrap();
-}
-
-#[tokio::test]
-async fn claims_of_a_publisher_that_panics_are_unconfirmed() {
-    let gateway = gateway(9, ROOMY).await;
-    let (confirmer, cancel) = confirming(&gateway);
-    gateway.queue.panics_beside.store(true, Ordering::SeqCst);
-    gateway.queue.open.send_replace(false);
-    let charges = vec![gateway.charging("15200008881"), gateway.charging("15200008882")];
-    all_unconfirmed(charges).await;
-    assert_eq!((gateway.held(), gateway.desk.under_way()), (2, 0));
-    assert!(gateway.publisher.await.unwrap_err().is_panic());
-    cancel.cancel();
-    confirmer.await.unwrap();
-}
-
-#[tokio::test]
-async fn what_is_dropped_unsettled_is_kept_before_the_stop_ends_and_published_after_the_restart() {
-    let first = gateway(9, ROOMY).await;
-    let charges = three_under_way(&first).await;
-    first.publisher.abort();
-    until("the claims to end", || first.desk.under_way() == 0).await;
-    assert_eq!(first.kept.0.lock().unwrap().len(), 0);
-    // The stop comes before the confirmer had a turn.
-    let (confirmer, cancel) = confirming(&first);
-    cancel.cancel();
-    confirmer.await.unwrap();
-    assert_eq!(first.kept.0.lock().unwrap().len(), 3);
-    let ids = all_unconfirmed(charges).await;
-    let second = restarted(Arc::clone(&first.orders), Arc::clone(&first.kept), ROOMY).await;
-    assert_eq!((second.held(), second.unconfirmed.count()), (3, 3));
-    second.unconfirmed.round(&*second.queue, 4).await;
-    let (mut sent, mut wanted) = (second.queue.sent_ids(), ids);
-    sent.sort();
-    wanted.sort();
-    assert_eq!(sent, wanted);
-    assert_eq!((second.unconfirmed.count(), second.kept.0.lock().unwrap().len()), (0, 0));
-}
-
-/// The buyer's answer waits for the order to be kept, and a batch that is aborted meanwhile must
-/// not take it along.
-#[tokio::test]
-async fn a_batch_that_is_aborted_while_its_doubts_are_kept_leaves_nobody_waiting() {
-    let gateway = gateway(9, ROOMY).await;
-    gateway.kept.2.store(true, Ordering::SeqCst);
-    gateway.queue.then(Published::Unknown(cause("no answer")));
-    let charge = gateway.charging(PHONE);
-    until("the order to be with the confirmer", || gateway.unconfirmed.count() == 1).await;
-    gateway.publisher.abort();
-    let _ = gateway.publisher.await;
-    gateway.kept.2.store(false, Ordering::SeqCst);
-    gateway.queue.then(Published::Unknown(cause("no answer")));
-    gateway.unconfirmed.round(&*gateway.queue, 4).await;
-    assert_eq!(charge.await.unwrap().0, Code::Unconfirmed);
-    assert_eq!(gateway.kept.0.lock().unwrap().len(), 1);
 }
