@@ -168,6 +168,18 @@ impl Crowd {
         }
     }
 
+    /// As many buyers for the 100 units of `pid_0001`, otherwise as in [`Crowd::of_the_sale`].
+    #[must_use]
+    pub fn for_a_hundred_units(gateways: Vec<String>, buyers: u32) -> Self {
+        Self {
+            prod_id: "pid_0001".to_owned(),
+            price: "5999.000".to_owned(),
+            buyers,
+            placeable: 100,
+            ..Self::of_the_sale(gateways)
+        }
+    }
+
     /// Runs the crowd until everyone has a final answer: placed, or refused once all was sold.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use instruments::signs_of_life::Vitals;
 
 use super::*;
 use crate::gateway::book::Book;
-use crate::gateway::testing::{FakeUnconfirmed, FakeQueue};
+use crate::gateway::testing::{FakeQueue, FakeUnconfirmed};
 
 #[tokio::test]
 async fn a_publisher_whose_turns_panic_is_not_shown_as_resting_until_one_gets_on() {

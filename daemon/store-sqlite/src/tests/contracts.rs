@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use domain::ports::desk::OperatorDesk;
-use domain::ports::lists::Lists;
 use domain::ports::{Delivery, Sale, Seed, contract};
 use protocol::OrderMessage;
 
 use super::{Fixture, InMemoryStore};
+use crate::Store;
 
 fn with(seeds: &[Seed]) -> Fixture {
     let (folder, time) = (tempfile::tempdir().unwrap(), Arc::new(AtomicI64::new(1_000_000)));
@@ -16,15 +15,9 @@ fn with(seeds: &[Seed]) -> Fixture {
 }
 
 impl contract::desk::Rig for Fixture {
-    fn desk(&self) -> &dyn OperatorDesk {
-        &self.store
-    }
+    type Store = Store;
 
-    fn lists(&self) -> &dyn Lists {
-        &self.store
-    }
-
-    fn sale(&self) -> &dyn Sale {
+    fn store(&self) -> &Store {
         &self.store
     }
 
@@ -70,15 +63,9 @@ async fn the_sale_is_kept_as_its_port_demands_in_memory() {
 }
 
 impl contract::desk::Rig for InMemoryStore {
-    fn desk(&self) -> &dyn OperatorDesk {
-        &self.store
-    }
+    type Store = Store;
 
-    fn lists(&self) -> &dyn Lists {
-        &self.store
-    }
-
-    fn sale(&self) -> &dyn Sale {
+    fn store(&self) -> &Store {
         &self.store
     }
 

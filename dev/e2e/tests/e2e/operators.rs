@@ -294,13 +294,7 @@ async fn dead_letters_hold_their_units_until_they_are_resent_or_discarded() -> R
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_are_listed_page_by_page() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
-    let crowd = Crowd {
-        prod_id: "pid_0001".to_owned(),
-        price: "5999.000".to_owned(),
-        buyers: 103,
-        placeable: 100,
-        ..Crowd::of_the_sale(vec![daemon.gateway_url()])
-    };
+    let crowd = Crowd::for_a_hundred_units(vec![daemon.gateway_url()], 103);
     let ledger = crowd.clone().run(Arc::default()).await?;
     judge(&daemon.database(), crowd, &ledger).await?;
     let (mut ids, mut next) = (Vec::new(), Some(String::new()));

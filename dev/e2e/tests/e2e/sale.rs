@@ -39,13 +39,7 @@ async fn bystanders(daemon: &Daemon) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_and_three_buyers_for_a_hundred_units() -> Result<()> {
     let daemon = Daemon::start(Options::embedded()).await?;
-    let crowd = Crowd {
-        prod_id: "pid_0001".to_owned(),
-        price: "5999.000".to_owned(),
-        buyers: 103,
-        placeable: 100,
-        ..Crowd::of_the_sale(vec![daemon.gateway_url()])
-    };
+    let crowd = Crowd::for_a_hundred_units(vec![daemon.gateway_url()], 103);
     let ledger = crowd.clone().run(Arc::default()).await?;
     judge(&daemon.database(), crowd, &ledger).await
 }
@@ -67,13 +61,7 @@ async fn refusals_for_overload_leak_no_stock() -> Result<()> {
         .set("gateway.publish_waiting_max", "1")
         .set("gateway.publish_batch_max", "1");
     let daemon = Daemon::start(options).await?;
-    let crowd = Crowd {
-        prod_id: "pid_0001".to_owned(),
-        price: "5999.000".to_owned(),
-        buyers: 100,
-        placeable: 100,
-        ..Crowd::of_the_sale(vec![daemon.gateway_url()])
-    };
+    let crowd = Crowd::for_a_hundred_units(vec![daemon.gateway_url()], 100);
     let ledger = crowd.clone().run(Arc::default()).await?;
     let refusals =
         ledger.buyers.iter().flat_map(|buyer| &buyer.answers).filter_map(|told| match told {

@@ -23,14 +23,26 @@ use crate::{letters, product};
 
 /// A store under test: fresh, with the products of [`seeds`](super::sale::seeds).
 pub trait Rig {
+    /// What serves the three ports.
+    type Store: OperatorDesk + Lists + Sale;
+
+    /// The store itself.
+    fn store(&self) -> &Self::Store;
+
     /// Its desk.
-    fn desk(&self) -> &dyn OperatorDesk;
+    fn desk(&self) -> &dyn OperatorDesk {
+        self.store()
+    }
 
     /// Its lists.
-    fn lists(&self) -> &dyn Lists;
+    fn lists(&self) -> &dyn Lists {
+        self.store()
+    }
 
     /// Its sale.
-    fn sale(&self) -> &dyn Sale;
+    fn sale(&self) -> &dyn Sale {
+        self.store()
+    }
 
     /// Has the order decided while something of the store's own keeps just that from being done, so
     /// that it becomes a dead letter that can be read.
