@@ -181,31 +181,20 @@ impl View {
     }
 
     fn product(&self, product: &ProductState, counted: Option<&Balance>) -> ProductView {
-        let ProductState { initial, added, stock, sold, .. } = *product;
-        let there_were = i128::from(initial) + i128::from(added);
-        let in_row = there_were - i128::from(stock) - i128::from(sold);
+        let of_the_row = ProductView::from(product.clone());
         let missing = match counted {
             // The row is newer than the count, so the row must add up first.
-            Some(balance) if in_row == 0 => i128::from(unaccounted(balance)),
-            _ => in_row,
+            Some(balance) if of_the_row.balanced => unaccounted(balance),
+            _ => of_the_row.missing,
         };
         let held = self.held(&product.prod_id);
         ProductView {
-            prod_id: product.prod_id.clone(),
-            prod_name: product.prod_name.clone(),
-            price: product.price,
-            on_shelf: product.on_shelf,
-            initial,
-            added,
-            stock,
-            sold,
             held,
-            free: held.map(|held| stock.saturating_sub(held)),
-            balanced: in_row == 0 && counted.is_none_or(Balance::holds),
-            missing: i64::try_from(missing).unwrap_or(i64::MAX),
-            version: product.version,
-            terms_version: product.terms_version,
+            free: held.map(|held| product.stock.saturating_sub(held)),
+            balanced: of_the_row.balanced && counted.is_none_or(Balance::holds),
+            missing,
             charges: self.gateway.as_ref().and_then(|it| it.book.charges(&product.prod_id)),
+            ..of_the_row
         }
     }
 

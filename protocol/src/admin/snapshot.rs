@@ -12,7 +12,7 @@ use super::charges::ChargesView;
 use super::configuration::ConfigView;
 use super::engines::{OverdueView, QueueView, RocketmqView, StoreView, UnconfirmedView};
 use super::history::{Notable, Seconds};
-use crate::{EpochMs, Money};
+use crate::{EpochMs, Money, ProductState};
 
 /// Where the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -280,6 +280,33 @@ pub struct ProductView {
     /// the gateway role, and for a product that isn't counted apart.
     #[serde(default)]
     pub charges: Option<ChargesView>,
+}
+
+impl From<ProductState> for ProductView {
+    /// The product as its row alone has it: what a gateway holds and counts isn't known.
+    fn from(product: ProductState) -> Self {
+        let ProductState { prod_id, prod_name, price, on_shelf, .. } = product;
+        let ProductState { initial, added, stock, sold, version, terms_version, .. } = product;
+        let missing =
+            i128::from(initial) + i128::from(added) - i128::from(stock) - i128::from(sold);
+        Self {
+            prod_id,
+            prod_name,
+            price,
+            on_shelf,
+            initial,
+            added,
+            stock,
+            sold,
+            held: None,
+            free: None,
+            balanced: missing == 0,
+            missing: i64::try_from(missing).unwrap_or(i64::MAX),
+            version,
+            terms_version,
+            charges: None,
+        }
+    }
 }
 
 /// A count over the last second and the last minute; both end with the last whole second.

@@ -1,15 +1,14 @@
 //! What operators change of products, in the database. What they may change is the domain's rule.
 
 use domain::product::{self, Change, NewProduct, Shelf, in_short};
-use protocol::{Money, ProductView};
-use rusqlite::OptionalExtension;
+use protocol::ProductView;
 use serde_json::Value;
 
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::operators::allowed;
 use crate::operators::audit::Effect;
-use crate::unsigned;
+use crate::sale::products;
 
 pub(crate) fn create(tx: &Tx<'_>, new: &NewProduct) -> Result<Effect, JobError> {
     allowed(product::create(new, find(tx, &new.prod_id)?.as_ref()))?;
@@ -84,33 +83,5 @@ fn known(tx: &Tx<'_>, prod_id: &str) -> Result<ProductView, JobError> {
 }
 
 fn find(tx: &Tx<'_>, prod_id: &str) -> Result<Option<ProductView>, JobError> {
-    let product = tx
-        .statement(
-            "SELECT prod_id, prod_name, prod_price, prod_status, initial_stock, added_stock,
-                    prod_stock, sold, version, terms_version,
-                    initial_stock + added_stock - prod_stock - sold
-               FROM t_seckill_product WHERE prod_id = ?1",
-        )?
-        .query_row([prod_id], |row| {
-            let missing = row.get(10)?;
-            Ok(ProductView {
-                prod_id: row.get(0)?,
-                prod_name: row.get(1)?,
-                price: Money::from_milli(row.get(2)?),
-                on_shelf: row.get::<_, i64>(3)? == 0,
-                initial: unsigned(row.get(4)?),
-                added: row.get(5)?,
-                stock: unsigned(row.get(6)?),
-                sold: unsigned(row.get(7)?),
-                held: None,
-                free: None,
-                balanced: missing == 0,
-                missing,
-                version: unsigned(row.get(8)?),
-                terms_version: unsigned(row.get(9)?),
-                charges: None,
-            })
-        })
-        .optional()?;
-    Ok(product)
+    Ok(products::find(tx.connection, prod_id)?.map(ProductView::from))
 }

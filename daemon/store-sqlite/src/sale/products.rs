@@ -2,7 +2,7 @@
 
 use domain::ports::{Balance, Seed};
 use protocol::{Money, ProductState};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::unsigned;
 
@@ -34,29 +34,40 @@ pub(crate) fn seed(
     Ok(added)
 }
 
+/// What [`state`] reads of a product's row.
+const STATE: &str =
+    "SELECT prod_id, prod_name, prod_price, prod_status, initial_stock, added_stock, prod_stock,
+            sold, version, terms_version
+       FROM t_seckill_product";
+
+fn state(row: &Row<'_>) -> rusqlite::Result<ProductState> {
+    Ok(ProductState {
+        prod_id: row.get(0)?,
+        prod_name: row.get(1)?,
+        price: Money::from_milli(row.get(2)?),
+        on_shelf: row.get::<_, i64>(3)? == 0,
+        initial: unsigned(row.get(4)?),
+        added: row.get(5)?,
+        stock: unsigned(row.get(6)?),
+        sold: unsigned(row.get(7)?),
+        version: unsigned(row.get(8)?),
+        terms_version: unsigned(row.get(9)?),
+    })
+}
+
 /// Every product, by id. `sold` is the row's own figure: see [`balances`] for the count.
 pub(crate) fn states(connection: &Connection) -> rusqlite::Result<Vec<ProductState>> {
-    connection
-        .prepare_cached(
-            "SELECT prod_id, prod_name, prod_price, prod_status, initial_stock, added_stock,
-                    prod_stock, sold, version, terms_version
-               FROM t_seckill_product ORDER BY prod_id",
-        )?
-        .query_map([], |row| {
-            Ok(ProductState {
-                prod_id: row.get(0)?,
-                prod_name: row.get(1)?,
-                price: Money::from_milli(row.get(2)?),
-                on_shelf: row.get::<_, i64>(3)? == 0,
-                initial: unsigned(row.get(4)?),
-                added: row.get(5)?,
-                stock: unsigned(row.get(6)?),
-                sold: unsigned(row.get(7)?),
-                version: unsigned(row.get(8)?),
-                terms_version: unsigned(row.get(9)?),
-            })
-        })?
-        .collect()
+    let sql = format!("{STATE} ORDER BY prod_id");
+    connection.prepare_cached(&sql)?.query_map([], state)?.collect()
+}
+
+/// One product, likewise; `None` where the database has none of this id.
+pub(crate) fn find(
+    connection: &Connection,
+    prod_id: &str,
+) -> rusqlite::Result<Option<ProductState>> {
+    let sql = format!("{STATE} WHERE prod_id = ?1");
+    connection.prepare_cached(&sql)?.query_row([prod_id], state).optional()
 }
 
 pub(crate) const BALANCES: &str = "
