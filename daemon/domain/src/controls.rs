@@ -1,6 +1,8 @@
 //! The operator's switches: intake, consumption, and the drain that sets both. Which command turns
-//! which switch, and when it may. They are kept in the store, so that a pause survives a restart;
-//! acting on them is the roles' business.
+//! which switch, when it may, and when a drain has come to its end. They are kept in the store, so
+//! that a pause survives a restart; acting on them is the roles' business.
+
+use std::time::Instant;
 
 use protocol::{Controls, SwitchView};
 use serde_json::{Value, json};
@@ -127,13 +129,61 @@ pub fn in_short(controls: &Controls) -> Value {
     })
 }
 
+/// How far a drain has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DrainStage {
+    /// Something may still be on its way into the queue.
+    #[default]
+    Busy,
+    /// Nothing has been on its way since then; the queue may hold orders.
+    Quiet(Instant),
+    /// Nothing waits any more.
+    Drained,
+}
+
+/// What a look at a drain sees.
+#[derive(Debug, Clone, Copy)]
+pub struct DrainLook {
+    /// The moment of the look.
+    pub at: Instant,
+    /// Claims whose publication is open, and sends whose result is unknown.
+    pub on_its_way: usize,
+    /// When the newest reading of the lag began.
+    pub lag_begun: Instant,
+    /// Messages that it found; `None` where they couldn't be counted, which is never 0.
+    pub lag: Option<u64>,
+}
+
+impl DrainStage {
+    /// The stage after a look. A lag of 0 is the end only if its reading began when nothing was on
+    /// its way any more: an older reading may have missed what came into the queue after it.
+    #[must_use]
+    pub fn after(self, look: &DrainLook) -> Self {
+        let since = match self {
+            Self::Drained => return Self::Drained,
+            Self::Quiet(since) => since,
+            Self::Busy => look.at,
+        };
+        if 0 < look.on_its_way {
+            return Self::Busy;
+        }
+        match look.lag {
+            Some(0) if since < look.lag_begun => Self::Drained,
+            _ => Self::Quiet(since),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::time::{Duration, Instant};
 
     use protocol::{Controls, SwitchView};
 
-    use super::{ControlVerb, Position, StaleGeneration, Switch, turn, turned};
+    use super::{
+        ControlVerb, DrainLook, DrainStage, Position, StaleGeneration, Switch, turn, turned,
+    };
 
     /// The engaged switches after these commands.
     fn engaged(verbs: &[ControlVerb]) -> Vec<&'static str> {
@@ -187,5 +237,34 @@ mod tests {
         assert_eq!(same.generation, Some(3));
         let resumed = turned(&open, Controls::default());
         assert_eq!(resumed.generation, Some(4));
+    }
+
+    #[test]
+    fn a_drain_ends_with_a_lag_of_0_that_was_read_when_nothing_was_on_its_way() {
+        let start = Instant::now();
+        let second = |count| start + Duration::from_secs(count);
+        let look = |at, on_its_way, lag_begun, lag| DrainLook {
+            at: second(at),
+            on_its_way,
+            lag_begun: second(lag_begun),
+            lag,
+        };
+        let stage =
+            |looks: &[DrainLook]| looks.iter().fold(DrainStage::default(), DrainStage::after);
+        let quiet = |since| DrainStage::Quiet(second(since));
+        // The reading is older than the rest, or of the same moment.
+        assert_eq!(stage(&[look(5, 0, 4, Some(0))]), quiet(5));
+        assert_eq!(stage(&[look(5, 0, 4, Some(0)), look(6, 0, 5, Some(0))]), quiet(5));
+        assert_eq!(stage(&[look(5, 0, 4, Some(0)), look(7, 0, 6, Some(0))]), DrainStage::Drained);
+        // Orders wait, or it isn't known whether any do.
+        for lag in [Some(1), None] {
+            assert_eq!(stage(&[look(5, 0, 4, Some(0)), look(7, 0, 6, lag)]), quiet(5));
+        }
+        // What comes on its way in between begins the rest again.
+        let between = [look(5, 0, 4, Some(0)), look(7, 1, 6, Some(0))];
+        assert_eq!(stage(&between), DrainStage::Busy);
+        assert_eq!(DrainStage::Busy.after(&look(8, 0, 7, Some(0))), quiet(8));
+        // What was drained stays so: intake is paused.
+        assert_eq!(DrainStage::Drained.after(&look(9, 1, 8, Some(1))), DrainStage::Drained);
     }
 }

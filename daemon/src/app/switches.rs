@@ -1,9 +1,10 @@
 //! Puts the operator's switches into effect: intake at the charge desk, consumption at the queue.
-//! It also finds whether a drain has come to its end. The store has what was asked for.
+//! It also looks how far a drain has come. The store has what was asked for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
+use domain::controls::{DrainLook, DrainStage};
 use domain::ports::Consuming;
 use protocol::{Controls, SwitchView};
 
@@ -21,8 +22,7 @@ pub(super) struct Switches {
 
 struct State {
     controls: Controls,
-    /// While draining: since when nothing has been on its way into the queue.
-    quiet_since: Option<Instant>,
+    drain: DrainStage,
     /// Consumption as it was set last. `None` before the first time, and while a change is under
     /// way.
     consuming: Option<Consuming>,
@@ -31,8 +31,8 @@ struct State {
 impl Switches {
     /// Everything on, until `apply` is called.
     pub(super) fn new(desk: Weak<ChargeDesk>, queue: Arc<QueueParts>) -> Self {
-        let state = State { controls: Controls::default(), quiet_since: None, consuming: None };
-        Self { state: Mutex::new(state), desk, queue }
+        let (controls, drain) = (Controls::default(), DrainStage::default());
+        Self { state: Mutex::new(State { controls, drain, consuming: None }), desk, queue }
     }
 
     /// Puts the switches into effect. The queue is set only when consumption changes: that may take
@@ -52,31 +52,30 @@ impl Switches {
             false => Consuming::Running,
         };
         // Taken out: should this call be cut off half-way, the next call sets the queue again.
-        let told = self.state().consuming.take();
-        if told != Some(consuming) {
+        let set_last = self.state().consuming.take();
+        if set_last != Some(consuming) {
             self.queue.set_consuming(consuming).await;
         }
-        *self.state() =
-            State { controls: controls.clone(), quiet_since: None, consuming: Some(consuming) };
+        let (controls, drain) = (controls.clone(), DrainStage::default());
+        *self.state() = State { controls, drain, consuming: Some(consuming) };
     }
 
-    /// The switches as they are, with the drain judged by what is on its way: claims whose
-    /// publication is open, sends whose result is unknown, and what the queue holds. A lag of 0
-    /// counts only if its reading began after everything else had come to rest.
+    /// The switches as they are, with the drain judged by what is on its way (claims whose
+    /// publication is open, sends whose result is unknown) and by what the queue holds.
     pub(super) fn look(&self, unconfirmed: usize, lag: &LagReading) -> Controls {
         let under_way = self.desk.upgrade().map_or(0, |desk| desk.under_way());
         let mut state = self.state();
-        let State { controls, quiet_since, .. } = &mut *state;
+        let State { controls, drain: stage, .. } = &mut *state;
         if let Some(drain) = &mut controls.drain
             && !drain.drained
         {
-            if under_way == 0 && unconfirmed == 0 {
-                let since = *quiet_since.get_or_insert_with(Instant::now);
-                let is_empty = lag.lag.as_ref().is_ok_and(|lag| lag.messages == 0);
-                drain.drained = is_empty && since < lag.begun;
-            } else {
-                *quiet_since = None;
-            }
+            *stage = stage.after(&DrainLook {
+                at: Instant::now(),
+                on_its_way: under_way + unconfirmed,
+                lag_begun: lag.begun,
+                lag: lag.lag.as_ref().ok().map(|lag| lag.messages),
+            });
+            drain.drained = *stage == DrainStage::Drained;
         }
         controls.clone()
     }
