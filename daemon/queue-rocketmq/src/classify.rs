@@ -17,6 +17,9 @@ const NOBODY: [(i32, &str); 4] = [
     (10_004, "no name server is configured"),
     (10_005, "the name servers know no broker for the topic"),
 ];
+/// The client's own code for a message that it doesn't send: larger than 4 MiB, or empty. A batch
+/// is one message to it. It checks before it sends.
+const NOT_SENDABLE: i32 = 13;
 /// The catalogue's code for an error that the client raised about what it was given.
 const ARGUMENT: &str = "core.argument.invalid";
 /// The catalogue's code for a broker's answer that is an error.
@@ -62,7 +65,7 @@ impl Facts {
         }
         match self.code.as_str() {
             "transport.admission.queue_saturated" => true,
-            ARGUMENT => self.nobody().is_some(),
+            ARGUMENT => self.nobody().is_some() || self.is_not_sendable(),
             REFUSED => self.answer().is_some_and(|code| meaning(code).kept == Kept::No),
             _ => false,
         }
@@ -71,7 +74,7 @@ impl Facts {
     /// Whose fault it is.
     pub(super) fn blame(&self) -> Blame {
         match self.answer() {
-            _ if self.code == ILLEGAL => Blame::Order,
+            _ if self.code == ILLEGAL || self.is_not_sendable() => Blame::Order,
             Some(code) => meaning(code).blame,
             None => Blame::Queue,
         }
@@ -86,6 +89,11 @@ impl Facts {
     pub(super) fn nobody(&self) -> Option<&'static str> {
         let code = self.client_code.filter(|_| self.code == ARGUMENT)?;
         NOBODY.iter().find(|(known, _)| *known == code).map(|(_, words)| *words)
+    }
+
+    /// Whether the client itself found the message, or the batch as a whole, illegal.
+    fn is_not_sendable(&self) -> bool {
+        self.code == ARGUMENT && self.client_code == Some(NOT_SENDABLE)
     }
 
     /// Whether the way to the broker is in doubt, so that it is worth looking at.
@@ -118,6 +126,9 @@ impl Facts {
     fn words(&self) -> Option<String> {
         let words = match (self.code.as_str(), self.phase.as_deref()) {
             (UNSENT | ILLEGAL | UNENDED, _) => return Some(self.texts.clone()),
+            (ARGUMENT, _) if self.is_not_sendable() => {
+                "the message is larger than the 4 MiB that the client sends, or empty"
+            }
             (ARGUMENT, _) => self.nobody()?,
             ("transport.connection.failed" | "transport.session.failed", phase) => match phase {
                 Some("connect") => "no connection to it can be made",
@@ -254,6 +265,16 @@ mod tests {
         assert!(local(10_003).sentence().contains("no broker takes orders"));
         assert!(!local(-1).is_definite());
         assert!(local(-1).sentence().contains("no route"), "{}", local(-1).sentence());
+    }
+
+    /// So the batch is sent again in halves.
+    #[test]
+    fn what_the_client_itself_finds_too_large_was_never_sent_and_is_the_orders_fault() {
+        let text = "the message body size over max value, MAX: 4194304";
+        let facts = Facts::of(&ClientError::from(MQClientException::new_with_code(13, text)));
+        assert_eq!((facts.is_definite(), facts.blame()), (true, Blame::Order));
+        assert!(!facts.doubts_the_way() && facts.nobody().is_none());
+        assert!(facts.sentence().contains("larger than the 4 MiB"), "{}", facts.sentence());
     }
 
     #[test]

@@ -138,9 +138,9 @@ impl RocketmqProducer {
         results
     }
 
-    /// One send, and two of half the size where the broker finds it illegal: the broker refuses a
-    /// whole batch for one order, or because the orders are together more than it takes. Nothing of
-    /// such a batch is stored.
+    /// One send, and two of half the size where the client or the broker finds it illegal: a whole
+    /// batch is refused for one order, or because the orders are together more than it takes.
+    /// Nothing of such a batch is stored.
     async fn publish_parts(
         &self,
         orders: &[Outgoing],
