@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use domain::backoff::Backoff;
+use domain::ports::embedded::{QueueTable, TakeTerms};
 use domain::ports::{Delivery, Sale, Seed};
 use form_urlencoded::Serializer;
 use protocol::{
@@ -152,9 +153,9 @@ fn message(input: &[u8]) {
             operator.resend(letter);
             operator.discard(letter);
         }
-        let backoff = Backoff { first_ms: 1, max_ms: 1 };
-        ready(store.decide_from_queue(10, 1, backoff)).unwrap();
-        assert_eq!(ready(store.undecided()).unwrap(), []);
+        let (table, backoff): (&dyn QueueTable, _) = (store, Backoff { first_ms: 1, max_ms: 1 });
+        ready(table.place_due(TakeTerms { batch_max: 10, deliveries_max: 1, backoff })).unwrap();
+        assert_eq!(ready(table.undecided()).unwrap(), []);
     });
 }
 

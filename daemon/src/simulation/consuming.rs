@@ -1,6 +1,7 @@
 //! The order role at its queues: what it takes, and what becomes of a commit.
 
 use domain::backoff::Backoff;
+use domain::ports::embedded::TakeTerms;
 use domain::ports::{Delivery, Pending, Sale};
 use store_sqlite::testing::ready;
 
@@ -9,12 +10,12 @@ use super::world::{Message, World, at};
 impl World<'_> {
     /// Orders that the store knows and hasn't decided.
     pub(super) fn undecided(&self) -> Vec<Pending> {
-        ready(self.store.undecided()).unwrap()
+        ready(self.table().undecided()).unwrap()
     }
 
     /// How many wait in the queue's table.
     pub(super) fn waiting(&self) -> u64 {
-        ready(self.store.embedded_lag()).unwrap().messages
+        ready(self.table().lag()).unwrap().messages
     }
 
     /// Has the next transaction undone, every eighth time: the process died before its commit, or
@@ -63,10 +64,13 @@ impl World<'_> {
     pub(super) fn consume_table(&self, pick: u64, how: u64) {
         if self.order_up && self.consuming {
             // A row that fails by itself becomes a dead letter at once.
-            let (batch_max, backoff) =
-                (1 + at(pick, 4).unwrap(), Backoff { first_ms: 1, max_ms: 1 });
+            let terms = TakeTerms {
+                batch_max: 1 + at(pick, 4).unwrap(),
+                deliveries_max: 1,
+                backoff: Backoff { first_ms: 1, max_ms: 1 },
+            };
             let is_undone = self.undo_some(how);
-            let taken = ready(self.store.decide_from_queue(batch_max, 1, backoff));
+            let taken = ready(self.table().place_due(terms));
             assert!(taken.is_ok() || is_undone, "a transaction failed: {taken:?}");
         }
     }

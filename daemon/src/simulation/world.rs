@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use domain::ports::embedded::{Consumed, QueueTable};
 use domain::ports::{Blame, Cause, Consuming, DecidedAfter, Lag, Outgoing, Published, Sale, Seed};
 use domain::product::Shelf;
 use protocol::{Decision, DecisionsPage, EpochMs, Money, ORDER_TOPIC, OrderMessage};
@@ -112,6 +113,11 @@ impl<'a> World<'a> {
             now: 1_000_000,
             counter: 0,
         }
+    }
+
+    /// The embedded queue's table.
+    pub(super) fn table(&self) -> &dyn QueueTable {
+        self.store
     }
 
     /// Another number each time.
@@ -298,8 +304,9 @@ impl<'a> World<'a> {
         if self.shape.embedded {
             // Every other time, or hardly anything would ever be in the queue.
             let past = self.order_up && self.consuming && self.count().is_multiple_of(2);
-            let consuming = if past { Consuming::Running } else { Consuming::Paused };
-            ready(self.store.accept(Arc::new(orders), move || consuming)).unwrap();
+            let consumed = Consumed::default();
+            consumed.set(if past { Consuming::Running } else { Consuming::Paused });
+            ready(self.table().accept(Arc::new(orders), consumed)).unwrap();
             return;
         }
         for Outgoing { message, accepted_at } in orders {

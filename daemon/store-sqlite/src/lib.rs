@@ -67,7 +67,6 @@ pub use crate::files::holder::{holder, out_of_place};
 pub use crate::files::id_file::ID;
 use crate::files::open_files::{FilesKeeper, Ground, OpenFiles};
 pub use crate::files::restore::{Aside, RestoreError, Restored, restore};
-pub use crate::queue_table::queue::Taken;
 use crate::queue_table::queue_index::QueueIndex;
 use crate::sale::products;
 use instruments::signs_of_life::Pulse;

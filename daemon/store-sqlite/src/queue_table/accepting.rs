@@ -24,7 +24,7 @@ impl Store {
     ///
     /// # Errors
     /// [`WriteError::Overloaded`] at once when too many writes wait; see there for the others.
-    pub async fn accept(
+    pub(crate) async fn accept(
         &self,
         orders: Arc<Vec<Outgoing>>,
         consuming: impl Fn() -> Consuming + Send + 'static,

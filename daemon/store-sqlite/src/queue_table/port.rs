@@ -8,8 +8,9 @@ use domain::ports::{BoxFuture, Cause, Lag, Outgoing, Pending, ReadError, WriteEr
 use protocol::EpochMs;
 use tokio::sync::watch;
 
+use crate::Store;
 use crate::engine::writer::ANSWERED_WITHIN;
-use crate::{Store, Taken};
+use crate::queue_table::queue::Taken;
 
 impl QueueTable for Store {
     fn accept(

@@ -29,7 +29,7 @@ const LONGEST_MS: i64 = 365 * 24 * 3_600_000;
 
 /// What one look at the queue did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
+pub(crate) struct Taken {
     /// Rows that were due and taken.
     pub taken: usize,
     /// How they ended.
@@ -47,7 +47,7 @@ impl Store {
     ///
     /// # Errors
     /// The store failed; the rows stay as they were, or (`Unknown`) may be decided.
-    pub async fn decide_from_queue(
+    pub(crate) async fn decide_from_queue(
         &self,
         batch_max: usize,
         deliveries_max: u32,
@@ -70,7 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// The database can't be read.
-    pub async fn undecided(&self) -> Result<Vec<Pending>, ReadError> {
+    pub(crate) async fn undecided(&self) -> Result<Vec<Pending>, ReadError> {
         self.read(undecided).await
     }
 
@@ -78,7 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// The database can't be read.
-    pub async fn embedded_lag(&self) -> Result<Lag, ReadError> {
+    pub(crate) async fn embedded_lag(&self) -> Result<Lag, ReadError> {
         let (index, now) = (Arc::clone(&self.inner.queue_index), self.now());
         self.read(move |connection| lag(connection, index.committed(), now)).await
     }

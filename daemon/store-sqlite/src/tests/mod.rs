@@ -30,8 +30,9 @@ use serde_json::Value;
 
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
+use crate::queue_table::queue::Taken;
 pub(crate) use crate::testing::*;
-use crate::{Store, Taken, WriteError};
+use crate::{Store, WriteError};
 
 impl Fixture {
     /// The same database, closed and opened again.
