@@ -125,7 +125,7 @@ pub struct ProductState {
 /// gateway that applies a page never finds more free than there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionsPage {
-    /// Names the database: when it changes, sequence numbers begin anew and a gateway must start
+    /// Names the database: when it changes, sequence numbers start over and a gateway must start
     /// over.
     pub store_id: String,
     /// The newest sequence number.

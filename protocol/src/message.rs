@@ -114,7 +114,7 @@ impl OrderMessage {
         serde_json::to_vec(&outgoing).unwrap_or_default()
     }
 
-    /// Reads a body, whoever wrote it.
+    /// Reads a body, be it ours or the Java services'.
     ///
     /// # Errors
     /// Names the first field that is missing or unreadable.

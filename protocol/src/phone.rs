@@ -12,7 +12,7 @@ const MOBILE_DIGITS: usize = 11;
 /// The fewest digits that are taken for the attempt at a phone number.
 const ATTEMPT_DIGITS_MIN: usize = 7;
 
-/// What is allowed, in words for whoever typed something else.
+/// What is allowed, in words for a user who typed something else.
 const ALLOWED: &str = "a whole mobile number of 11 digits that begins with 1, such as 15200000077; \
                        +86, 0086 or 86 before it, blanks and dashes in it make no difference";
 

@@ -1,6 +1,6 @@
 //! Texts from outside as a terminal may have them: names, reasons and causes come from databases,
 //! requests and brokers, and a terminal obeys some characters instead of showing them. One rule for
-//! whoever shows them: the daemon's lists, the verbs and the console.
+//! all that show them: the daemon's lists, the verbs and the console.
 
 use crate::text::is_hidden;
 

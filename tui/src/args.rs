@@ -111,7 +111,7 @@ pub(crate) enum Verb {
     Audit(Audit),
     /// Show or change the log's level.
     LogLevel(LogLevel),
-    /// Have the configuration read anew; what takes a restart is named, and nothing is changed.
+    /// Have the configuration read again; what takes a restart is named, and nothing is changed.
     Reload(Plain),
     /// Stop the daemon in order.
     Shutdown(Plain),

@@ -1,5 +1,5 @@
-//! Requests over the admin socket, as the console and the verbs ask and as people are told of what
-//! fails. What can't be reached or isn't permitted is a `NoAnswer`; what the daemon refuses for a
+//! Requests over the admin socket, as the console and the verbs ask, and in words what fails of
+//! them. What can't be reached or isn't permitted is a `NoAnswer`; what the daemon refuses for a
 //! reason of its own is an answer.
 
 use std::io;

@@ -34,7 +34,7 @@ pub fn command() -> clap::Command {
 /// The whole program: command line, verb or console, exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    // Asked before the line is understood: a slip in it is told in the same shape.
+    // Asked before the line is understood: a slip in it is shown in the same shape.
     let is_json = std::env::args_os().any(|word| word == "--json");
     let args = match Args::try_parse() {
         Ok(args) => args,

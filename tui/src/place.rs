@@ -60,7 +60,7 @@ impl Surroundings {
         if dumb || !io::stdout().is_terminal() { Screen::Plain } else { Screen::Terminal }
     }
 
-    /// The default places, in the order in which they are told.
+    /// The default places, in the sequence in which they are shown.
     fn places(&self) -> Vec<PathBuf> {
         let mut places = vec![self.run.join("seckill")];
         places.extend(self.instances());

@@ -44,7 +44,7 @@ pub enum Verdict<'a> {
 
 /// Decides an order by the first rule that fits. The order of the rules is part of the contract: a
 /// repeated message must never be judged by today's price, and a buyer who has an order must never
-/// be told "sold out".
+/// be answered "sold out".
 #[must_use]
 pub fn decide<'a>(facts: &Facts<'a>) -> Verdict<'a> {
     if facts.decided {

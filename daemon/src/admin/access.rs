@@ -18,7 +18,7 @@ use crate::os::groups::{self, UserEntry};
 /// right this soon.
 const REMEMBER: Duration = Duration::from_secs(10);
 
-/// Users that are remembered at once; with more, all are looked up anew.
+/// Users that are remembered at once; with more, all are looked up again.
 const REMEMBERED_MAX: usize = 64;
 
 /// The rules of access.

@@ -1,6 +1,6 @@
 //! Keeps the admin socket where its clients look for it: a file that is removed, or replaced by one
-//! behind which nobody listens, is made anew. Where that can't be, it is told. The database's own
-//! folder isn't made anew: whoever moved it away puts it back where none is.
+//! behind which nobody listens, is made again. Where that can't be, it is logged. The database's
+//! own folder isn't made again: the operator who moved it away puts it back where none is.
 
 use std::fs;
 use std::io;

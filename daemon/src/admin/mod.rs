@@ -81,7 +81,7 @@ pub trait Owners: Send + Sync + 'static {
     /// The text isn't understood; it says what is allowed.
     fn set_log_level(&self, level: &str) -> Result<(), String>;
 
-    /// Has the configuration read anew, and what may change while running put into effect; writes
+    /// Has the configuration read again, and what may change while running put into effect; writes
     /// the audit log itself. The state is a [`ReloadState`](protocol::ReloadState).
     ///
     /// # Errors
@@ -109,7 +109,7 @@ pub trait Owners: Send + Sync + 'static {
     /// decides: one answer for each product for which the gateway knows the buyer.
     ///
     /// # Errors
-    /// The order node can't be asked, or has not told all yet.
+    /// The order node can't be asked, or not all of its decisions were read yet.
     fn query_elsewhere<'a>(
         &'a self,
         phone: &'a str,

@@ -71,8 +71,8 @@ fn of_config(before: &ConfigView, after: &ConfigView) -> Option<Noticed> {
     Some(noticed(NotableKind::Audit, severity, text))
 }
 
-/// Sentences that came or went, but for those of troubles, which are told by their turns. What
-/// stops degrading because the process stops is no recovery.
+/// Sentences that came or went, but for those of troubles, whose turns are noted apart. What stops
+/// degrading because the process stops is no recovery.
 fn conditions(before: &Snapshot, after: &Snapshot) -> Vec<Noticed> {
     let found = |snapshot: &Snapshot, told: &[String]| {
         let is_of_trouble =

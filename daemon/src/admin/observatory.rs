@@ -68,7 +68,7 @@ impl Observatory {
     pub(super) async fn run(&self, cancel: CancellationToken) {
         let looking = async {
             loop {
-                // What a slow look means is told by those who ask.
+                // What a slow look means is said by the callers.
                 let mut current = self.current.lock().await;
                 let _ = self.look(&mut current).await;
                 self.beat(&mut current);
@@ -160,8 +160,8 @@ impl Current {
     }
 }
 
-/// Products' turns, which nobody else tells the log of. Books that don't balance are told as an
-/// error: whoever reads only the log must hear of it too.
+/// Logs products' turns, which no other part logs. Books that don't balance are an error: an
+/// operator who reads only the log must see it as well.
 fn log(severity: Severity, text: &str) {
     match severity {
         Severity::Info => info!("{text}"),

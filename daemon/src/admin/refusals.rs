@@ -1,5 +1,5 @@
-//! Why a command is refused, as the operator is told: each rule's refusal with its code, its
-//! sentence and its data. Here only is a refusal of the domain's put into words.
+//! Why a command is refused, as the operator reads it: each rule's refusal with its code, its
+//! sentence and its data. Only here are the domain's refusals put into words.
 
 use std::fmt;
 

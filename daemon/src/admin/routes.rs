@@ -21,8 +21,8 @@ use super::{AdminShared, commands, events, views};
 /// How long a request other than for events may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A command that another program's lock keeps from being stored is told so, and not that nothing
-/// is known.
+/// Where another program's lock keeps a command from being stored, the answer says that, and not
+/// that nothing is known.
 const _: () = assert!(ANSWERED_WITHIN.as_millis() <= REQUEST_TIMEOUT.as_millis());
 
 /// All endpoints, behind the guard.
@@ -117,7 +117,7 @@ async fn within_limit(
     }
 }
 
-/// What is told when the limit is reached.
+/// What is answered when the limit is reached.
 pub(super) fn too_slow() -> Refusal {
     let msg = "not done within 5 seconds; a command goes on all the same: repeat it with the same \
                request_id to learn how it ended";

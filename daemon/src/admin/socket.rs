@@ -1,5 +1,5 @@
-//! The admin socket's file: made so that nobody unbidden can connect at any moment, told from a
-//! live or a foreign one, and removed only if it is still ours.
+//! The admin socket's file: made so that at no moment another user can connect, not
+//! mixed up with a live or a foreign one, and removed only if it is still ours.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
@@ -149,7 +149,7 @@ impl SocketFile {
         }
     }
 
-    /// Looks whether the path leads to it still. One of ours that is lost is made anew, where that
+    /// Looks whether the path leads to it still. One of ours that is lost is made again, where that
     /// takes nobody's place who is alive; it comes with another listener.
     ///
     /// # Errors
@@ -195,12 +195,12 @@ fn folder_of(path: &Path) -> Option<&Path> {
     Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
-/// Only the last folder: a path that leads nowhere is a mistake to be told.
+/// Only the last folder: a path that leads nowhere is a mistake to be shown.
 fn make_folder(folder: &Path, group: Option<u32>) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Ok(()) if group.is_some() => {
-            // Whoever may open the socket must get to it.
+            // Users who may open the socket must get to it.
             chown(folder, None, group)?;
             fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE_OF_GROUP))
         }

@@ -51,7 +51,7 @@ impl Source for Shown {
     }
 }
 
-/// Owners that note what they were told.
+/// Owners that note what they were asked to do.
 #[derive(Default)]
 struct Noted {
     applied: Mutex<Vec<Controls>>,

@@ -170,8 +170,8 @@ async fn order(
     shown(&history)
 }
 
-/// Whoever is shown a whole number stands in the audit log before, durably: a line of the log may
-/// be dropped.
+/// An operator who is shown a whole number stands in the audit log before, durably: a line of the
+/// log may be dropped.
 async fn note_shown_phone(
     desk: &AdminShared,
     caller: &Caller,

@@ -1,5 +1,5 @@
 //! From layers to the typed tree. serde stops at its first fault, so each key is tried on its own,
-//! upon a tree that is known to be sound; what doesn't fit is told and leaves the default standing.
+//! upon a tree that is known to be sound; what doesn't fit is a fault, and the default stays.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -64,7 +64,7 @@ pub(super) fn extract(layers: &[Layer], faults: &mut Vec<ConfigFault>) -> (Confi
         };
         match repaired {
             Some(list) => sound = with(&sound, &path, &list),
-            // Whoever writes no file name there may have written the secret.
+            // The value may be the secret, where its file's name should be.
             None if path.ends_with(SECRET_FILE) => {
                 faults.push(ConfigFault::hiding(&path, source, must_be(key)));
             }

@@ -1,5 +1,5 @@
 //! What is wrong with a configuration, in sentences for the operator: each fault with its key, its
-//! value, where that came from, and what is allowed. All faults are collected and told at once.
+//! value, where that came from, and what is allowed. All faults are collected and shown at once.
 
 use std::fmt;
 use std::path::PathBuf;

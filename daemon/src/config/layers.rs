@@ -1,6 +1,6 @@
 //! The layers of configuration, lowest first: built-in defaults, the profile of the envType, a
 //! file, the environment, `--set`. Each is read here and compared with the tree of keys; what
-//! doesn't belong is told and left out, so that the rest can still be judged. Merging is
+//! doesn't belong is a fault and left out, so that the rest can still be judged. Merging is
 //! `extract`'s work.
 
 use std::collections::HashMap;
@@ -129,7 +129,7 @@ fn is_absence(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// Syntax faults are told by line and column; the line itself isn't shown, it could hold a secret.
+/// Syntax faults are shown by line and column; the line itself isn't shown, it could hold a secret.
 fn parse_file(source: Source, text: &str, faults: &mut Vec<ConfigFault>) -> Option<Layer> {
     let problem = match toml::from_str::<toml::Table>(text) {
         Ok(table) => match as_dict(table) {

@@ -89,7 +89,7 @@ impl fmt::Display for Note {
 /// Reads and judges the configuration.
 ///
 /// # Errors
-/// Every fault at once. An unknown envType is told alone, because without it there is no profile.
+/// Every fault at once. An unknown envType is the only one, because without it there is no profile.
 pub fn load(options: &Options) -> Result<Loaded, Faults> {
     load_within(options, &Surroundings::read())
 }

@@ -24,8 +24,8 @@ const WRITABLE: &str = "the folder can be written";
 /// 1. `$STATE_DIRECTORY`: systemd prepared it for this very process;
 /// 2. `/var/lib/seckill-<envType>`, where it is there: systemd prepared it for the service
 ///    `seckilld@<envType>`, so that what is done by hand (`doctor`) is about the database that is
-///    sold from. Whether this user may write it is no matter: who may not is told so, rather than
-///    given another, empty database;
+///    sold from. Whether this user may write it is no matter: a user who may not gets a note that
+///    says so, rather than another, empty database;
 /// 3. `/var/lib/seckill`, where it can be written;
 /// 4. `./seckill-data`; for the socket `$XDG_RUNTIME_DIR/seckill`, then beside the database.
 pub(super) fn settle(

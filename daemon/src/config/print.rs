@@ -156,7 +156,7 @@ read is warned about.
 
 ## Reload
 
-On SIGHUP, `POST /v1/reload` or `seckillctl reload` a running daemon reads all layers anew, with
+On SIGHUP, `POST /v1/reload` or `seckillctl reload` a running daemon reads all layers again, with
 the command line and the environment of its start (so another `EnvironmentFile=` takes a restart),
 and judges the whole as a start would: the files with secrets are read, groups are looked up, and a
 RocketMQ broker that answers is asked whether it takes an account with other keys. Only then is

@@ -22,7 +22,7 @@ const CONFIG_FOLDER: &str = "/etc/seckill";
 /// The service manager that started this process, if one did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manager {
-    /// The socket where it wants to be told how the process is, as `NOTIFY_SOCKET` names it.
+    /// The socket on which it hears how the process is, as `NOTIFY_SOCKET` names it.
     pub notify_socket: Option<OsString>,
     /// After how long a silence it ends the process; `None` when it doesn't.
     pub watchdog: Option<Duration>,

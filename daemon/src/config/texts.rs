@@ -54,7 +54,7 @@ pub(super) fn judge_plain(key: &str, text: &str, source: &Source) -> Option<Conf
 fn fault(path: &str, text: &str, flaw: Flaw, source: &Source) -> ConfigFault {
     let problem = format!("{flaw}; {ALLOWED}");
     let fault = ConfigFault::hiding(path, source.clone(), problem);
-    // Whoever writes such a file's name may have written the secret.
+    // The value may be the secret, where its file's name should be.
     if path.ends_with(super::extract::SECRET_FILE) {
         return fault;
     }

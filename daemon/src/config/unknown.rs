@@ -23,7 +23,7 @@ const SECRET_NAMES: [&str; 13] = [
     "token",
 ];
 
-/// The fault of a key that isn't in the tree. A table with one key only is told by that key, as a
+/// The fault of a key that isn't in the tree. A table with one key only is named by that key, as a
 /// variable or `--set` wrote it.
 pub(super) fn fault(path: &str, value: &Value, source: &Source) -> ConfigFault {
     let (mut path, mut value) = (path.to_owned(), value);

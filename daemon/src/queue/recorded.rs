@@ -1,5 +1,5 @@
-//! A queue's two ends with a track record: what becomes of each batch is noted, whoever sends it,
-//! the publisher or the confirmer, and whether deliveries can be placed. What is an order's own
+//! A queue's two ends with a track record: what becomes of each batch of the publisher's and the
+//! confirmer's is noted, and whether deliveries can be decided. What is an order's own
 //! fault says nothing of the queue.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What can be wrong with a request's fields, and how clients, operators and metrics are told: the
+//! What can be wrong with a request's fields, and how clients, operators and metrics see it: the
 //! same two words everywhere, where the fault is and what it is.
 
 use std::fmt;

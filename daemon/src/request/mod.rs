@@ -54,8 +54,7 @@ pub fn charge_request<'f>(
 }
 
 /// Reads a query. The phone pattern doesn't bind here: Java gateways on the same topic send what
-/// they like, their orders are placed (contract/messages.md), and whoever placed one may ask for
-/// it.
+/// they like, their orders are placed (contract/messages.md), and their buyers may ask for them.
 ///
 /// # Errors
 /// The first field that is missing, blank or longer than any order's; code 40005.

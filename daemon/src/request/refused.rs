@@ -1,5 +1,5 @@
-//! Requests answered 40005, counted by what was wrong with them, and told in the log: the first of
-//! a kind at once, the others together, so that neither a stranger nor a faulty page can fill it.
+//! Requests answered 40005, counted by what was wrong with them, and logged: the first of a kind at
+//! once, the others together, so that neither a stranger nor a faulty page can fill the log.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -24,10 +24,10 @@ pub struct InvalidRequests {
     told: [Told; FieldFault::COUNT],
 }
 
-/// What was told of one kind.
+/// What was logged of one kind.
 #[derive(Debug, Default)]
 struct Told {
-    /// How many were told of.
+    /// How many of them the lines so far have counted.
     count: AtomicU64,
     /// Milliseconds after the base before which there is no further line.
     next_ms: AtomicU64,
@@ -67,7 +67,7 @@ impl InvalidRequests {
         }
     }
 
-    /// Tells of those that no line was due for when they came.
+    /// Logs those that no line was due for when they came.
     pub fn tell_others(&self) {
         for (kind, fault) in FieldFault::ALL.into_iter().enumerate() {
             if self.told[kind].count.load(Relaxed) < self.counts.total(kind) && self.is_due(kind) {
@@ -76,7 +76,7 @@ impl InvalidRequests {
         }
     }
 
-    /// Tells of all that are left, at the end.
+    /// Logs all that are left, at the end.
     pub fn tell_last(&self) {
         for (kind, fault) in FieldFault::ALL.into_iter().enumerate() {
             self.tell(fault, kind, None);

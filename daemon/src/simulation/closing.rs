@@ -1,5 +1,5 @@
-//! How each history ends: everything is healed, whoever ever asked goes on asking, operators deal
-//! with the dead letters, until all is at rest. Then the promises are judged.
+//! How each history ends: everything is healed, every buyer who ever asked goes on asking,
+//! operators deal with the dead letters, until all is at rest. Then the promises are judged.
 
 use domain::ports::Sale;
 use protocol::Outcome;

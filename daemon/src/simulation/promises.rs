@@ -1,4 +1,4 @@
-//! What buyers were told, and what must hold of it: from then on, and in the end.
+//! What buyers were answered, and what must hold of it: from then on, and in the end.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use store_sqlite::testing::ready;
 
 use super::gateway::{Told, Wish};
 
-/// What one buyer was told of one product.
+/// What one buyer was answered about one product.
 #[derive(Debug, Default)]
 struct BuyerPromises {
     queueing: HashSet<String>,
@@ -16,19 +16,19 @@ struct BuyerPromises {
     failed: HashSet<String>,
 }
 
-/// All that was told.
+/// All that was answered.
 #[derive(Default)]
 pub(super) struct Promises {
     known: HashMap<Wish, BuyerPromises>,
     /// By gateway's run, orders whose unit that run holds until they are decided.
     pub(super) held: Vec<(usize, u32, Wish, String)>,
-    /// What the buyer had been told when the query was asked.
+    /// What the buyer had been answered when the query was asked.
     asked: HashMap<u64, Before>,
     /// Orders that were durable in the queue at some time.
     pub(super) stored: HashSet<String>,
     /// Unconfirmed orders that were durable on a gateway's disk at some time.
     pub(super) kept: HashSet<String>,
-    /// How often each code was told: shows that the histories get about.
+    /// How often each code was answered: shows that the histories get about.
     pub(super) codes: HashMap<&'static str, u64>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Promises {
 struct Before {
     queueing: bool,
     placed: Option<String>,
-    /// Undecided orders that the very gateway that is asked has told of.
+    /// Undecided orders whose buyers the gateway that is asked has answered itself.
     told_here: Vec<String>,
 }
 
@@ -130,7 +130,7 @@ impl Promises {
         Ok(())
     }
 
-    /// Whether this buyer was told that an order is queueing.
+    /// Whether this buyer was answered that an order is queueing.
     pub(super) fn has(&self, wish: &Wish) -> bool {
         self.known.get(wish).is_some_and(|known| !known.queueing.is_empty())
     }

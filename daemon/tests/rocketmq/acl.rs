@@ -1,4 +1,4 @@
-//! Accounts: the right one works, and each wrong one is told what to mend.
+//! Accounts: the right one works, and for each wrong one the log says what to mend.
 
 use std::sync::Arc;
 

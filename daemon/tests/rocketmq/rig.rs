@@ -22,7 +22,7 @@ use tempfile::TempDir;
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 pub(crate) const GROUP: &str = "GID_SNOWALKE_TEST";
 
-/// Writes down what it is given; fails as often as it is told to.
+/// Writes down what it is given; fails as often as a test asks.
 #[derive(Default)]
 pub(crate) struct Recorder {
     placed: Mutex<Vec<Delivery>>,

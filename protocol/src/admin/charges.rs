@@ -1,5 +1,5 @@
-//! What became of charges, in an operator's words: finer than the codes, as a wrong price and a
-//! wrong phone number are the same code to a buyer, and not to whoever looks why nobody gets one.
+//! What became of charges, in an operator's words: finer than the codes. A wrong price and a wrong
+//! phone number are the same code to a buyer, and not to an operator who looks why nobody gets one.
 
 use std::collections::BTreeMap;
 

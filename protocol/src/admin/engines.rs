@@ -130,7 +130,7 @@ pub struct UnconfirmedView {
     pub limit: u64,
 }
 
-/// Buyers who were told "queueing" and have had no outcome for too long.
+/// Buyers who were answered "queueing" and have had no outcome for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverdueView {
     /// How many of this gateway's orders are undecided for longer than the bound.

@@ -41,7 +41,7 @@ impl Seconds {
 /// Something that an operator would want to have noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notable {
-    /// Rises by one from event to event; begins anew with each start.
+    /// Rises by one from event to event; starts over with each start.
     pub id: u64,
     /// When.
     pub at: EpochMs,

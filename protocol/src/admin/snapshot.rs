@@ -45,7 +45,7 @@ impl Phase {
 /// The whole state at one moment (`GET /v1/status`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The number of the newest change that is contained. Numbers begin anew with each start.
+    /// The number of the newest change that is contained. Numbers start over with each start.
     #[serde(default)]
     pub seq: u64,
     /// When it was put together.

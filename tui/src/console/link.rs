@@ -120,7 +120,7 @@ impl Drop for Link {
     }
 }
 
-/// Two halves of one task, so that a panic in either reaches whoever awaits it.
+/// Two halves of one task, so that a panic in either reaches the task that awaits it.
 async fn both(stream: impl Future<Output = ()>, asks: impl Future<Output = ()>) {
     tokio::join!(stream, asks);
 }

@@ -122,7 +122,7 @@ pub(crate) fn stranger(socket: &Path, error: &dyn std::fmt::Display) -> NoAnswer
     NoAnswer::unreachable(socket, format!("what answers is no seckilld: {error}"))
 }
 
-/// A refusal is told by its sentence. Its code may be one of a later version: then the status says
+/// A refusal is shown by its sentence. Its code may be one of a later version: then the status says
 /// what kind of thing it is.
 fn refusal(socket: &Path, status: StatusCode, body: &[u8]) -> NoAnswer {
     let document: Value = serde_json::from_slice(body).unwrap_or_default();

@@ -21,7 +21,7 @@ use crate::words::{UNKNOWN, counted_plainly, known, printable};
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Where there is no terminal, what is left is told this often.
+/// Where there is no terminal, what is left is printed this often.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// For so long nothing may have moved before dead letters are blamed for it: decisions reach the

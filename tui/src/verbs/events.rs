@@ -37,10 +37,10 @@ pub(crate) async fn lines(daemon: &DaemonSocket, out: &mut dyn Write) -> Result<
     }
 }
 
-/// What was printed last, so that after a break nothing is told twice.
+/// What was printed last, so that after a break nothing is printed twice.
 #[derive(Debug, Default)]
 struct Told {
-    /// Which process told it: its events are numbered anew with each start.
+    /// Which process it came from: events are numbered again with each start.
     process: Option<(u32, EpochMs)>,
     last: u64,
     is_lost: bool,
@@ -73,7 +73,7 @@ async fn notables(daemon: &DaemonSocket, out: &mut dyn Write) -> Result<Printed,
 }
 
 impl Told {
-    /// The events of a first state that weren't told yet.
+    /// The events of a first state that weren't printed yet.
     fn begin(&mut self, snapshot: &Snapshot) -> String {
         let process = Some((snapshot.pid, snapshot.started_at));
         let is_same = self.process == process;
@@ -92,7 +92,7 @@ impl Told {
     }
 }
 
-/// That the connection is lost, in the same words wherever it is told.
+/// That the connection is lost, in the same words wherever it is printed.
 pub(crate) fn lost(reason: &str) -> String {
     format!("NO CONNECTION: {}; trying again", printable(reason))
 }

@@ -1,4 +1,4 @@
-//! The stream of events over breaks and restarts of the daemon: when it ends, that is told once,
+//! The stream of events over breaks and restarts of the daemon: when it ends, that is printed once,
 //! and it is asked for again until it is back. Only the first connection may fail, and a daemon
 //! that no longer lets this user look. What is printed of it is the verbs'.
 
@@ -78,7 +78,7 @@ impl<'d> Follow<'d> {
         }
     }
 
-    /// Gives the stream up and asks for it anew, because what came doesn't fit together.
+    /// Gives the stream up and asks for it again, because what came doesn't fit together.
     pub(crate) fn start_over(&mut self) {
         self.leave();
         self.retry_at = Instant::now();

@@ -1,4 +1,4 @@
-//! `seckillctl reload`: has the daemon read its configuration anew, and prints what changed. A
+//! `seckillctl reload`: has the daemon read its configuration again, and prints what changed. A
 //! refusal names each fault, or each key that takes a restart.
 
 use protocol::{ConfigChange, Done, ReloadState};

@@ -142,7 +142,7 @@ fn events_go_on_over_a_restart_and_none_is_told_twice() {
     let back = out.up_to("drained\n");
     assert!(back.contains("info     link       connected again: the same process"), "{back}");
     assert!(!back.contains("sold out"), "{back}");
-    // Another process numbers its events anew.
+    // Another process numbers its events again.
     drop(same);
     assert!(out.up_to("\n").contains("NO CONNECTION"));
     state.pid = 77;

@@ -166,7 +166,7 @@ pub enum Noted {
 }
 
 /// What a command is called and to what it is done: by this and its arguments a repeated command is
-/// told from another one.
+/// known from another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named<'a> {
     /// What it is called in the audit log: `product.stock` and so on.

@@ -13,7 +13,7 @@ pub enum OrderLookup {
     Found(Box<QueryData>),
     /// No order, and nothing is left in the queue that could become one.
     Never,
-    /// No order yet, but messages are still in the queue (or that can't be told).
+    /// No order yet, but messages are still in the queue, or it isn't known whether any are.
     NotYet,
 }
 

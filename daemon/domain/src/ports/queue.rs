@@ -33,7 +33,7 @@ pub enum Published {
 /// Whose fault a definite refusal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// The queue's, or the way's to it: whoever comes next is refused as well.
+    /// The queue's, or the way's to it: the next order is refused as well.
     Queue,
     /// This order's own, such as a message that the broker finds illegal: the next order has
     /// nothing to fear, and the queue is no worse for it.
@@ -58,7 +58,7 @@ pub trait Producer: Send + Sync + 'static {
 
     /// How many orders have to wait, at the moment when a batch is sent or ends, for another to be
     /// sent beside those that are under way. Fewer wait for the next such moment, and share a batch
-    /// with whoever comes until then. That suits a queue where batches end one after the other;
+    /// with those that come until then. That suits a queue where batches end one after the other;
     /// where each takes its own time, a slow one would hold up the rest: 0 sends them at once.
     fn batch_min_beside_another(&self) -> usize {
         0
@@ -84,7 +84,7 @@ pub struct Lag {
     /// Each queue's own part.
     pub queues: Vec<QueueLag>,
     /// Messages that count as consumed and weren't placed, as somebody moved the offset: they don't
-    /// wait, and whoever sent one must not be told that there is no such order.
+    /// wait, and the buyer of one must not be answered that there is no such order.
     pub passed_over: u64,
 }
 

@@ -220,7 +220,7 @@ fn charges_are_counted_by_product_while_it_is_on_the_shelf() {
     assert_eq!(counted(&book, "p001", SoldOut), Some(1));
     assert_eq!(counted(&book, "p002", SoldOut), Some(0));
     assert_eq!(book.elsewhere().total(UnknownProduct), 1);
-    // What leaves the shelf is told no more, and nothing that was counted goes elsewhere.
+    // What leaves the shelf is shown no more, and nothing that was counted goes elsewhere.
     book.renew_cards(&[numbered(1, false), numbered(2, true)]);
     assert_eq!(counted(&book, "p001", SoldOut), None);
     assert_eq!(book.charges("p001"), None);

@@ -261,7 +261,7 @@ families! {
     STORE_SIZE: Gauge "seckill_store_size_bytes" []
         "The database file's size.";
     STORE_WAL: Gauge "seckill_store_wal_bytes" []
-        "The write-ahead log's size, which a checkpoint begins anew.";
+        "The write-ahead log's size, which a checkpoint starts over.";
     STORE_TROUBLE: Gauge "seckill_store_trouble" []
         "Whether nothing can be stored at the moment.";
     COMMITS: Counter "seckill_store_commits_total" []

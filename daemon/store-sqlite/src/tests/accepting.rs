@@ -60,7 +60,7 @@ async fn one_that_fails_by_itself_is_queued_and_the_others_are_decided() {
     assert!(queued.has_changed().unwrap());
     assert_eq!(fixture.store.outcomes().await.unwrap().placed, 2);
     assert_eq!(fixture.take().await.outcomes.dead_lettered, 1);
-    // It is an operator's from now on, whoever publishes it again.
+    // It is an operator's from now on, also where a gateway publishes it again.
     accept(&fixture, &[("poison", 2), ("c", 4)]).await;
     assert_eq!(pending(&fixture).await, Vec::<String>::new());
     let outcomes = fixture.store.outcomes().await.unwrap();

@@ -1,4 +1,4 @@
-//! What queries, gateways and restarts are told.
+//! What queries, gateways and restarts are answered.
 
 use domain::ports::{Cause, Sale};
 use protocol::{EpochMs, OrderStatus, Reason};

@@ -221,7 +221,8 @@ async fn an_order_that_fails_by_itself_is_set_aside_and_its_batch_goes_on() {
     assert_eq!((outcomes.placed, outcomes.dead_lettered), (2, 1));
     let balance = fixture.balance().await;
     assert!(balance.holds() && balance.stock == 1, "{balance:?}");
-    // It is not decided, so its buyer is not told that there is no order, and it can be sent again.
+    // It is not decided, so its buyer isn't answered that there is no order, and an operator can
+    // resend it.
     let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
     assert_eq!((row.order_id.as_str(), row.status), ("poison", OrderStatus::Queued));
     fixture.sql("DROP TRIGGER poison").await;

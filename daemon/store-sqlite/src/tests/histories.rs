@@ -1,4 +1,4 @@
-//! One order's way, told in sequence.
+//! One order's way, step by step.
 
 use domain::backoff::Backoff;
 use domain::ports::Cause;

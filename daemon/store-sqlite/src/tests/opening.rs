@@ -195,7 +195,7 @@ fn another_store_or_none_is_refused_where_one_was_and_while_a_restore_is_at_work
     fs::write(&id_file, format!("another\n{id}\n")).unwrap();
     drop(open(&path).unwrap());
     assert_eq!(fs::read_to_string(&id_file).unwrap(), format!("{id}\n"));
-    // What names no store is no leave to begin anew.
+    // What names no store is no leave to start over.
     fs::write(&id_file, "").unwrap();
     let told = refused(&path).to_string();
     assert!(told.contains("another belongs here: none that can be told"), "{told}");

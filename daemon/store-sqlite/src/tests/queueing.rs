@@ -101,7 +101,7 @@ async fn an_unreadable_row_is_set_aside_at_once() {
     let taken = take(&fixture).await;
     assert_eq!((taken.outcomes.placed, taken.outcomes.dead_lettered), (1, 1));
     assert_eq!(fixture.store.pending().await.unwrap(), []);
-    // Its buyer, who was told "queueing", isn't told that there is no such order.
+    // Its buyer, who was answered "queueing", isn't answered that there is no such order.
     let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
     assert_eq!((row.order_id.as_str(), row.status), ("a", OrderStatus::Queued));
     let undecided = fixture.store.undecided().await.unwrap();

@@ -195,7 +195,7 @@ impl Question {
         command
     }
 
-    /// Waits anew; a yes that isn't carried out yet never is.
+    /// Waits again; a yes that isn't carried out yet never is.
     pub(crate) fn unsettle(&mut self) {
         self.patience = Patience::New;
         self.in_sight = None;

@@ -184,7 +184,7 @@ async fn ctrl_z_suspends_and_everything_is_drawn_again() {
     stage.drawn_more_than(before).await;
     assert_eq!(stage.calls.suspended.load(std::sync::atomic::Ordering::SeqCst), 1);
     stage.see("pid_0001").await;
-    // A question that was left for the shell is looked at anew.
+    // A question that was left for the shell is looked at again.
     stage.press("P").await;
     stage.see("Pause intake of seckilld?").await;
     stage.rest().await;

@@ -118,7 +118,7 @@ fn an_answer_goes_with_its_question() {
     assert_eq!(later(&mut model), [], "no connection");
 }
 
-/// Over a question another may come by itself; the one below is looked at anew.
+/// Over a question another may come by itself; the one below is looked at again.
 #[test]
 fn a_question_below_another_waits_anew() {
     let mut model = console(sale());

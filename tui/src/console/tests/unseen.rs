@@ -40,7 +40,7 @@ fn a_screen_that_is_too_small_takes_no_action_and_lets_one_quit() {
     }
 }
 
-/// A question that the screen has no room for any more isn't answered, and waits anew when it is
+/// A question that the screen has no room for any more isn't answered, and waits again when it is
 /// back.
 #[test]
 fn a_question_goes_out_of_sight_with_the_screen() {

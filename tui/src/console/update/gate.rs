@@ -60,7 +60,7 @@ pub(super) fn put(
 }
 
 /// Opens the window that asks. What is asked about is the state as it is, and so is the page under
-/// it; a filter that is half typed is left. A question below it is looked at anew when it is back.
+/// it; a filter that is half typed is left. A question below it is looked at again when it is back.
 pub(super) fn open(model: &mut Model, popup: Popup) {
     model.frozen = None;
     model.typing = None;
@@ -94,7 +94,7 @@ pub(super) fn hears(model: &mut Model, action: Option<Action>) -> bool {
         (Seen::Cut, _) => leaves,
         _ => false,
     };
-    // What follows on a dropped answer is told with it.
+    // What follows on a dropped answer has that answer's reason.
     question.dropped = (!hears).then(|| question.dropped.unwrap_or(Dropped::TooSoon));
     if question.patience == Patience::Rested {
         question.patience = Patience::Touched;

@@ -184,7 +184,7 @@ pub(super) fn type_key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
-/// A paste is as good as keys: it answers nothing, and a question's wait begins anew.
+/// A paste is as good as keys: it answers nothing, and a question's wait starts over.
 pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     let is_heard = !model.is_small() && gate::hears(model, None);
     model.last_key = Some(model.now);

@@ -1,5 +1,5 @@
 //! The windows that an operator answers: forms, and questions before the daemon is changed. A
-//! question is told what of it there was room for.
+//! question notes how much of it there was room for.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

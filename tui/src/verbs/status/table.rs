@@ -144,7 +144,7 @@ pub(crate) fn queue_line(queue: &QueueView) -> String {
     )
 }
 
-/// Whoever was promised something that isn't kept.
+/// The buyers to whom a promise isn't kept.
 fn wronged(snapshot: &Snapshot) -> String {
     let mut wrongs = Vec::new();
     if let Some(overdue) = overdue(snapshot) {
@@ -215,7 +215,7 @@ fn drain(drain: Option<&DrainView>) -> String {
 }
 
 fn outcomes(orders: &OrdersView) -> [(&'static str, String); 2] {
-    // Of orders, as their label says: what buyers were told is among the answers.
+    // Of orders, as their label says: what buyers were answered is among the answers.
     let mut outcomes = vec![format!("placed {} ({}/s)", orders.placed, orders.placed_rate.last_1s)];
     outcomes.extend(by_name(&orders.failed));
     let aside = format!(

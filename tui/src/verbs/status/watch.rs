@@ -1,5 +1,5 @@
 //! `seckillctl status --watch`: the table again on every change. The state is advanced by the
-//! protocol's own reducer; a busy daemon's changes are gathered for a second. A restart is told
+//! protocol's own reducer; a busy daemon's changes are gathered for a second. A restart is noted
 //! below the last table and followed by the next.
 
 use std::io::Write;

@@ -180,7 +180,7 @@ pub async fn the_first_rule_that_fits_decides(sale: &dyn Sale) {
         (delivery("sold", 5, OTHER, OTHER_PRICE), OTHER, Reason::SoldOut, Some(OTHER_PRICE)),
     ];
     sale.decide(vec![delivery("last", 4, OTHER, OTHER_PRICE)]).await.unwrap();
-    // A wrong price is told before "sold out".
+    // A wrong price goes before "sold out".
     sale.decide(vec![delivery("late", 6, OTHER, "1")]).await.unwrap();
     assert_eq!(found(sale, OTHER, 6).await.unwrap().reason, Some(Reason::PriceDiffers));
     for (delivery, prod_id, reason, amount) in cases {
@@ -214,7 +214,7 @@ pub async fn a_buyer_has_one_live_order_of_a_product(sale: &dyn Sale) {
         assert_eq!((end.order_id.as_str(), end.reason), (id, None));
         assert_eq!(end.live_order_id.as_deref(), Some("a"));
     }
-    // A buyer with an order is never told "sold out".
+    // The order of a buyer who has one never fails as "sold out".
     sale.decide(vec![order("e", 2), order("f", 3)]).await.unwrap();
     let outcomes = sale.decide(vec![order("g", 1), order("h", 4)]).await.unwrap();
     assert_eq!((outcomes.duplicate_orders, outcomes.failed_for(Reason::SoldOut)), (1, 1));
