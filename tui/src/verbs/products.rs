@@ -10,7 +10,7 @@ use crate::args::{
 use crate::commands::shelf::ShelfChange;
 use crate::commands::{Prompt, create_product, price, shelf, stock};
 use crate::exit::NoAnswer;
-use crate::table::{facts, number, table, text};
+use crate::table::{Column, facts, number, table, text};
 use crate::verbs::command::{give, given, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
 use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed};
@@ -108,21 +108,7 @@ async fn ask_first(
 }
 
 fn products(products: &[ProductView]) -> String {
-    let columns = [
-        text("PRODUCT"),
-        text("NAME"),
-        text("SHELF"),
-        number("PRICE"),
-        number("INITIAL"),
-        number("ADDED"),
-        number("STOCK"),
-        number("HELD"),
-        number("FREE"),
-        number("SOLD"),
-        number("VERSION"),
-        text("BALANCED"),
-    ];
-    table(columns, products.iter().map(cells).collect())
+    table(COLUMNS, products.iter().map(cells).collect())
 }
 
 /// What became of the charges for it, where they are counted apart: in the last second and minute
@@ -146,7 +132,23 @@ fn charges(product: &ProductView) -> String {
     format!("\n{}", facts(&lines))
 }
 
-/// Id, name, shelf, price, initial, added, stock, held, free, sold, version, balanced.
+/// Everything of a product, by [`cells`].
+pub(crate) const COLUMNS: [Column; 12] = [
+    text("PRODUCT"),
+    text("NAME"),
+    text("SHELF"),
+    number("PRICE"),
+    number("INITIAL"),
+    number("ADDED"),
+    number("STOCK"),
+    number("HELD"),
+    number("FREE"),
+    number("SOLD"),
+    number("VERSION"),
+    text("BALANCED"),
+];
+
+/// A product's row under [`COLUMNS`].
 pub(crate) fn cells(product: &ProductView) -> [String; 12] {
     let balanced = if product.balanced {
         "yes".to_owned()

@@ -9,8 +9,8 @@ use protocol::{
 };
 
 use super::overdue;
-use crate::table::{facts, number, table, text};
-use crate::verbs::products::{cells, difference};
+use crate::table::{facts, table};
+use crate::verbs::products::{COLUMNS, cells, difference};
 use crate::words::{
     UNKNOWN, counted_plainly, in_words, known, latency, moment, printable, size, span, spread,
     trend, whole_latency,
@@ -284,24 +284,13 @@ fn store(store: &StoreView) -> String {
 
 /// The products with their stock; prices and versions are `seckillctl products`'s.
 fn products(products: &[ProductView]) -> String {
-    let columns = [
-        text("PRODUCT"),
-        text("NAME"),
-        text("SHELF"),
-        number("INITIAL"),
-        number("ADDED"),
-        number("STOCK"),
-        number("HELD"),
-        number("FREE"),
-        number("SOLD"),
-        text("BALANCED"),
-    ];
-    let cells = |product: &ProductView| {
-        let [id, name, shelf, _, initial, added, stock, held, free, sold, _, balanced] =
-            cells(product);
-        [id, name, shelf, initial, added, stock, held, free, sold, balanced]
-    };
-    table(columns, products.iter().map(cells).collect())
+    let rows = products.iter().map(|product| of_the_stock(cells(product)));
+    table(of_the_stock(COLUMNS), rows.collect())
+}
+
+fn of_the_stock<T>(all: [T; 12]) -> [T; 10] {
+    let [id, name, shelf, _, initial, added, stock, held, free, sold, _, balanced] = all;
+    [id, name, shelf, initial, added, stock, held, free, sold, balanced]
 }
 
 /// What an operator should know, sentence by sentence.
