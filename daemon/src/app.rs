@@ -36,12 +36,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use domain::order_id::OrderId;
 use domain::ports::Seed;
 use domain::ports::desk::OperatorDesk;
 use domain::ports::order_side::OrderSide;
 use instruments::fault_points::{self, Point, reach};
-use protocol::{Phase, SwitchView};
+use protocol::{OrderId, Phase, SwitchView};
 use store_sqlite::{CloseError, Store, Take};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -470,7 +469,7 @@ fn seeds(config: &Config) -> Vec<Seed> {
     let seed = |product: &config::ProductSeed| {
         // `validate` has judged the price.
         let price = protocol::Money::parse(&product.price).ok()?;
-        let (prod_id, prod_name) = (product.prod_id.clone(), product.prod_name.clone());
+        let (prod_id, prod_name) = (product.prod_id.as_str().into(), product.prod_name.clone());
         Some(Seed { prod_id, prod_name, price, stock: product.stock })
     };
     config.products.iter().filter_map(seed).collect()

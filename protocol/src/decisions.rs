@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Money;
+use crate::{Money, OrderId, Phone, ProdId, Seq};
 
 /// How an order was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,13 +77,14 @@ impl fmt::Display for Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Its place in the order node's sequence; rises by at least one from decision to decision.
-    pub seq: u64,
+    pub seq: Seq,
     /// The decided order.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The product.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// The buyer.
-    pub user_phone: String,
+    #[serde(rename = "user_phone")]
+    pub phone: Phone,
     /// How it was decided.
     pub outcome: Outcome,
     /// Why, when it failed.
@@ -91,14 +92,14 @@ pub struct Decision {
     pub reason: Option<Reason>,
     /// The buyer's live order, when this one is a duplicate of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub live_order_id: Option<String>,
+    pub live_order_id: Option<OrderId>,
 }
 
 /// A product, as the order node's database has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductState {
     /// The product's id.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// Its name.
     pub prod_name: String,
     /// Its price.
@@ -129,7 +130,7 @@ pub struct DecisionsPage {
     /// over.
     pub store_id: String,
     /// The newest sequence number.
-    pub head: u64,
+    pub head: Seq,
     /// Decisions in sequence.
     pub decisions: Vec<Decision>,
     /// Every product.

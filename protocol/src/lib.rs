@@ -9,6 +9,7 @@ mod admin;
 mod code;
 mod decisions;
 mod http_fault;
+mod ids;
 mod mask;
 mod message;
 mod money;
@@ -36,7 +37,8 @@ pub use admin::{
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};
 pub use http_fault::HttpFault;
-pub use mask::{Ending, mask_phone, mask_phones};
+pub use ids::{OrderId, OrderIdText, Phone, ProdId, Seq};
+pub use mask::{Ending, mask_phones};
 pub use message::{Malformed, ORDER_TOPIC, OrderMessage, TEXT_CHARS_MAX};
 pub use money::{Money, MoneyError};
 pub use phone::{MOBILE_PATTERN, is_mobile, looks_like_phone, normal_phone};

@@ -3,8 +3,7 @@
 /// The number with its middle hidden: `152****8881`. Short or unusual texts lose more, never less:
 /// at most three leading and four trailing characters show, and under eight characters nothing
 /// does.
-#[must_use]
-pub fn mask_phone(phone: &str) -> String {
+pub(crate) fn mask_phone(phone: &str) -> String {
     const HEAD: usize = 3;
     const TAIL: usize = 4;
     let chars: Vec<char> = phone.chars().collect();

@@ -9,6 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::{OrderId, Phone, ProdId};
+
 /// The topic that Java gateways and order services use, and the default of ours.
 pub const ORDER_TOPIC: &str = "SECKILL_CHARGE_ORDER_TOPIC";
 
@@ -22,11 +24,11 @@ const VERSION: &str = "1.0";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderMessage {
     /// The order's id, a UUID with dashes when it comes from a gateway.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The buyer. The order role takes any non-empty text of at most [`TEXT_CHARS_MAX`] characters.
-    pub user_phone: String,
+    pub phone: Phone,
     /// The product's id.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// The amount as the sender wrote it.
     pub charge_money: String,
 }
@@ -67,8 +69,8 @@ struct IncomingHeader<'a> {
 struct IncomingBody<'a> {
     #[serde(borrow)]
     order_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    user_phone_no: Option<&'a RawValue>,
+    #[serde(borrow, rename = "userPhoneNo")]
+    phone: Option<&'a RawValue>,
     #[serde(borrow)]
     prod_id: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -91,9 +93,10 @@ struct OutgoingHeader<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OutgoingBody<'a> {
-    order_id: &'a str,
-    user_phone_no: &'a str,
-    prod_id: &'a str,
+    order_id: &'a OrderId,
+    #[serde(rename = "userPhoneNo")]
+    phone: &'a Phone,
+    prod_id: &'a ProdId,
     charge_money: &'a str,
 }
 
@@ -105,7 +108,7 @@ impl OrderMessage {
             header: OutgoingHeader { version: VERSION, topic_name: topic },
             body: OutgoingBody {
                 order_id: &self.order_id,
-                user_phone_no: &self.user_phone,
+                phone: &self.phone,
                 prod_id: &self.prod_id,
                 charge_money: &self.charge_money,
             },
@@ -128,7 +131,7 @@ impl OrderMessage {
         text(header.topic_name, "header.topicName")?;
         Ok(Self {
             order_id: bounded(body.order_id, "body.orderId")?,
-            user_phone: bounded(body.user_phone_no, "body.userPhoneNo")?,
+            phone: bounded(body.phone, "body.userPhoneNo")?,
             prod_id: bounded(body.prod_id, "body.prodId")?,
             charge_money: text(body.charge_money, "body.chargeMoney")?.into_owned(),
         })
@@ -137,7 +140,7 @@ impl OrderMessage {
     /// The order id of a body that [`OrderMessage::decode`] refuses, where at least that can be
     /// read: for the log.
     #[must_use]
-    pub fn id_in(bytes: &[u8]) -> Option<String> {
+    pub fn id_in(bytes: &[u8]) -> Option<OrderId> {
         let incoming: Incoming<'_> = object(std::str::from_utf8(bytes).ok(), "the message").ok()?;
         let body: IncomingBody<'_> = object(incoming.body.map(RawValue::get), "body").ok()?;
         bounded(body.order_id, "body.orderId").ok()
@@ -164,6 +167,10 @@ fn position(error: &serde_json::Error) -> String {
 fn text<'a>(raw: Option<&'a RawValue>, field: &'static str) -> Result<Cow<'a, str>, Malformed> {
     let json = raw.ok_or(Malformed::Missing(field))?.get();
     match json.as_bytes().first() {
+        // Between the quotes of a string without escapes stands the text itself.
+        Some(b'"') if !json.contains('\\') => {
+            Ok(Cow::Borrowed(json.get(1..json.len() - 1).unwrap_or_default()))
+        }
         Some(b'"') => serde_json::from_str(json)
             .map(Cow::Owned)
             .map_err(|error| Malformed::NotJson(position(&error))),
@@ -172,7 +179,10 @@ fn text<'a>(raw: Option<&'a RawValue>, field: &'static str) -> Result<Cow<'a, st
     }
 }
 
-fn bounded(raw: Option<&RawValue>, field: &'static str) -> Result<String, Malformed> {
+fn bounded<T>(raw: Option<&RawValue>, field: &'static str) -> Result<T, Malformed>
+where
+    T: for<'a> From<&'a str>,
+{
     let text = text(raw, field)?;
     if text.trim().is_empty() {
         return Err(Malformed::Empty(field));
@@ -180,7 +190,7 @@ fn bounded(raw: Option<&RawValue>, field: &'static str) -> Result<String, Malfor
     if TEXT_CHARS_MAX < text.chars().count() {
         return Err(Malformed::TooLong(field));
     }
-    Ok(text.into_owned())
+    Ok(T::from(&text))
 }
 
 impl fmt::Display for Malformed {
@@ -207,16 +217,16 @@ mod tests {
 
     fn order() -> OrderMessage {
         OrderMessage {
-            order_id: "d90a05d0-c339-4e89-804d-87cc17135f2a".to_owned(),
-            user_phone: "15200008881".to_owned(),
-            prod_id: "pid_0003".to_owned(),
+            order_id: "d90a05d0-c339-4e89-804d-87cc17135f2a".into(),
+            phone: "15200008881".into(),
+            prod_id: "pid_0003".into(),
             charge_money: "2000.000".to_owned(),
         }
     }
 
     #[test]
     fn the_id_is_read_where_the_rest_cannot_be() {
-        let id = Some("d90a05d0-c339-4e89-804d-87cc17135f2a".to_owned());
+        let id = Some("d90a05d0-c339-4e89-804d-87cc17135f2a".into());
         for unsound in [
             JAVA.replace("chargeMoney", "money"),
             JAVA.replace(r#""version":"1.0","#, ""),
@@ -305,10 +315,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back(
-            order_id in "[^\\s]{1,64}", user_phone in "[^\\s]{1,64}",
+            order_id in "[^\\s]{1,64}", phone in "[^\\s]{1,64}",
             prod_id in "[^\\s]{1,64}", charge_money in "\\PC{0,40}",
         ) {
-            let message = OrderMessage { order_id, user_phone, prod_id, charge_money };
+            let (order_id, phone, prod_id) = (order_id.into(), phone.into(), prod_id.into());
+            let message = OrderMessage { order_id, phone, prod_id, charge_money };
             prop_assert_eq!(OrderMessage::decode(&message.encode(ORDER_TOPIC)), Ok(message));
         }
 

@@ -2,6 +2,8 @@
 //! what somebody reads from a ticket has blanks, dashes and a country code, and is meant all the
 //! same.
 
+use crate::Phone;
+
 /// The pattern of a mainland mobile number, which is what the shipped profiles take. [`is_mobile`]
 /// is the same rule by hand.
 pub const MOBILE_PATTERN: &str = "1[0-9]{10}";
@@ -31,12 +33,12 @@ pub fn is_mobile(text: &str) -> bool {
 ///
 /// # Errors
 /// It is none; the sentence says why, and what is allowed.
-pub fn normal_phone(typed: &str, is_known: impl Fn(&str) -> bool) -> Result<String, String> {
+pub fn normal_phone(typed: &str, is_known: impl Fn(&str) -> bool) -> Result<Phone, String> {
     let refused =
         |why: &str| Err(format!("{typed:?} is no phone number: {why}; allowed is {ALLOWED}"));
     let given = typed.trim();
     if is_known(given) {
-        return Ok(given.to_owned());
+        return Ok(given.into());
     }
     let (mut digits, mut has_plus) = (String::with_capacity(given.len()), false);
     for c in given.chars() {
@@ -48,7 +50,7 @@ pub fn normal_phone(typed: &str, is_known: impl Fn(&str) -> bool) -> Result<Stri
         }
     }
     if is_known(&digits) && !has_plus {
-        return Ok(digits);
+        return Ok(digits.into());
     }
     let abroad = |digits: &str| format!("+{digits} is no number of +86");
     let national = match (digits.strip_prefix("0086"), digits.strip_prefix("86")) {
@@ -58,7 +60,7 @@ pub fn normal_phone(typed: &str, is_known: impl Fn(&str) -> bool) -> Result<Stri
         _ => digits.as_str(),
     };
     if is_known(national) || is_mobile(national) {
-        return Ok(national.to_owned());
+        return Ok(national.into());
     }
     match national.len() {
         MOBILE_DIGITS => refused("it doesn't begin with 1"),
@@ -99,8 +101,12 @@ const fn is_separator(c: char) -> bool {
 mod tests {
     use super::{looks_like_phone, normal_phone};
 
+    fn whole(typed: &str, is_known: impl Fn(&str) -> bool) -> Result<String, String> {
+        normal_phone(typed, is_known).map(|phone| phone.whole().to_owned())
+    }
+
     fn read(typed: &str) -> Result<String, String> {
-        normal_phone(typed, |_| false)
+        whole(typed, |_| false)
     }
 
     #[test]
@@ -152,9 +158,9 @@ mod tests {
     fn the_profiles_own_form_counts() {
         let known = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
         for typed in ["12345678", "1234 5678", "+86 12345678"] {
-            assert_eq!(normal_phone(typed, known).as_deref(), Ok("12345678"), "{typed}");
+            assert_eq!(whole(typed, known).as_deref(), Ok("12345678"), "{typed}");
         }
-        assert_eq!(normal_phone("+86-1", |text| text == "+86-1").as_deref(), Ok("+86-1"));
+        assert_eq!(whole("+86-1", |text| text == "+86-1").as_deref(), Ok("+86-1"));
     }
 
     #[test]

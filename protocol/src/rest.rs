@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 
-use crate::{Code, EpochMs, Money, Reason};
+use crate::{Code, EpochMs, Money, OrderId, Phone, ProdId, Reason};
 
 /// An answer: code, message and, by the endpoint's custom, data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,11 +82,12 @@ pub struct ReadReply<T> {
 #[serde(rename_all = "camelCase")]
 pub struct ChargeData {
     /// The order's id, a UUID with dashes.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The buyer's phone number, as sent.
-    pub user_phone_no: String,
+    #[serde(rename = "userPhoneNo")]
+    pub phone: Phone,
     /// The product's id.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// The product's price.
     pub charge_money: Money,
 }
@@ -148,19 +149,21 @@ impl<'de> Deserialize<'de> for OrderStatus {
 #[serde(rename_all = "camelCase")]
 pub struct QueryData {
     /// The order's id.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// Where it stands.
     pub order_status: OrderStatus,
     /// The buyer.
-    pub user_phone_no: String,
+    #[serde(rename = "userPhoneNo")]
+    pub phone: Phone,
     /// The product's id.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// The product's name; empty when the product is unknown.
     pub prod_name: String,
     /// The amount; null when what the sender wrote is no amount.
     pub charge_money: Option<Money>,
     /// When the buyer asked.
-    pub charge_time: EpochMs,
+    #[serde(rename = "chargeTime")]
+    pub asked_at: EpochMs,
     /// When it was finished or failed.
     pub finish_time: Option<EpochMs>,
     /// Why it failed. Ours; absent otherwise.
@@ -185,9 +188,9 @@ mod tests {
     #[test]
     fn data_is_there_null_or_absent_as_the_endpoint_has_it() -> Result<(), serde_json::Error> {
         let data = ChargeData {
-            order_id: "09c85a0f-793f-41ae-924b-fca888302348".to_owned(),
-            user_phone_no: "15200008881".to_owned(),
-            prod_id: "pid_0001".to_owned(),
+            order_id: "09c85a0f-793f-41ae-924b-fca888302348".into(),
+            phone: "15200008881".into(),
+            prod_id: "pid_0001".into(),
             charge_money: Money::from_milli(5_999_000),
         };
         assert_eq!(

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use protocol::{EpochMs, Money, OrderMessage, OrderStatus, Reason};
+use protocol::{EpochMs, Money, OrderId, OrderMessage, OrderStatus, Phone, ProdId, Reason, Seq};
 
 use crate::ordering::{self, Facts, Offer, Verdict};
 use crate::outcomes::Outcomes;
@@ -23,7 +23,7 @@ pub struct Candidate<'m> {
     /// What was ordered.
     pub message: Cow<'m, OrderMessage>,
     /// When the buyer asked.
-    pub charged_at: EpochMs,
+    pub asked_at: EpochMs,
     /// When the queue had it, where that is known.
     pub queued_at: Option<EpochMs>,
 }
@@ -32,9 +32,9 @@ impl Candidate<'_> {
     /// The same, its message borrowed.
     #[must_use]
     pub fn lent(&self) -> Candidate<'_> {
-        let Self { message, charged_at, queued_at } = self;
+        let Self { message, asked_at, queued_at } = self;
         let message = Cow::Borrowed(&**message);
-        Candidate { message, charged_at: *charged_at, queued_at: *queued_at }
+        Candidate { message, asked_at: *asked_at, queued_at: *queued_at }
     }
 
     /// The amount, if what the sender wrote is one.
@@ -63,7 +63,7 @@ pub enum Known<'a> {
         /// Whether an order of this id is decided.
         decided: bool,
         /// The id of the buyer's live order for the product, if there is one.
-        live_order_id: Option<&'a str>,
+        live_order_id: Option<&'a OrderId>,
     },
     /// It wasn't looked up. The order is judged as a new one of a buyer without a live order. Only
     /// a store whose constraints refuse the row where that is wrong may ask so.
@@ -85,7 +85,7 @@ pub struct NewOrder<'b> {
     /// The order.
     pub candidate: &'b Candidate<'b>,
     /// The decision's number.
-    pub seq: u64,
+    pub seq: Seq,
     /// Placed or failed.
     pub status: OrderStatus,
     /// Why it failed.
@@ -98,9 +98,9 @@ pub struct SetAside<'b> {
     /// The order.
     pub candidate: &'b Candidate<'b>,
     /// The decision's number.
-    pub seq: u64,
+    pub seq: Seq,
     /// The buyer's live order.
-    pub live_order_id: &'b str,
+    pub live_order_id: &'b OrderId,
 }
 
 /// A product as the batch sees it.
@@ -116,9 +116,9 @@ struct Counted {
 pub struct Batch {
     now: EpochMs,
     /// The newest decision's number.
-    head: u64,
+    head: Seq,
     /// By id; `None` where no product has the id.
-    products: HashMap<String, Option<Counted>>,
+    products: HashMap<ProdId, Option<Counted>>,
     outcomes: Outcomes,
     waits_ms: Vec<i64>,
 }
@@ -126,21 +126,21 @@ pub struct Batch {
 impl Batch {
     /// A batch that is decided at `now`, after the decision of number `head`.
     #[must_use]
-    pub fn new(now: EpochMs, head: u64) -> Self {
+    pub fn new(now: EpochMs, head: Seq) -> Self {
         let (products, outcomes) = (HashMap::new(), Outcomes::default());
         Self { now, head, products, outcomes, waits_ms: Vec::new() }
     }
 
     /// Whether the product of this id was looked up.
     #[must_use]
-    pub fn has_met(&self, prod_id: &str) -> bool {
+    pub fn has_met(&self, prod_id: &ProdId) -> bool {
         self.products.contains_key(prod_id)
     }
 
     /// Takes in what was looked up of a product: `None` where no product has this id.
-    pub fn meet(&mut self, prod_id: &str, product: Option<Product>) {
+    pub fn meet(&mut self, prod_id: &ProdId, product: Option<Product>) {
         let counted = product.map(|product| Counted { product, sold: 0 });
-        self.products.insert(prod_id.to_owned(), counted);
+        self.products.insert(prod_id.clone(), counted);
     }
 
     /// What becomes of an order. Its product must have been met; one that wasn't counts as unknown.
@@ -167,7 +167,7 @@ impl Batch {
         candidate: &'b Candidate<'b>,
         verdict: Verdict<'b>,
     ) -> Option<Write<'b>> {
-        let seq = self.head + 1;
+        let seq = self.head.next();
         let order =
             |status, reason| Some(Write::Order(NewOrder { candidate, seq, status, reason }));
         match verdict {
@@ -195,10 +195,10 @@ impl Batch {
                     counted.sold += 1;
                 }
                 self.outcomes.placed += 1;
-                self.waits_ms.push(self.now.0.saturating_sub(candidate.charged_at.0));
+                self.waits_ms.push(self.now.0.saturating_sub(candidate.asked_at.0));
             }
         }
-        self.head += 1;
+        self.head = self.head.next();
     }
 
     /// Decides the next order: its verdict counts, and is to be written as it says.
@@ -224,7 +224,7 @@ impl Batch {
         let mut orders = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let order = &*candidate.message;
-            let buyer = (order.prod_id.as_str(), order.user_phone.as_str());
+            let buyer = (&order.prod_id, &order.phone);
             let live_order_id = live.get(&buyer).copied();
             let is_decided = !decided.insert(&order.order_id);
             let write = batch.next(candidate, Known::Facts { decided: is_decided, live_order_id });
@@ -250,10 +250,10 @@ impl Batch {
     }
 
     /// Each product of which units were given away, and how many.
-    pub fn sold(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub fn sold(&self) -> impl Iterator<Item = (&ProdId, u64)> {
         self.products.iter().filter_map(|(prod_id, counted)| {
             let sold = counted.as_ref()?.sold;
-            (0 < sold).then_some((prod_id.as_str(), sold))
+            (0 < sold).then_some((prod_id, sold))
         })
     }
 
@@ -276,13 +276,13 @@ pub struct Before<'b> {
     /// The moment of the batch.
     pub now: EpochMs,
     /// The newest decision's number.
-    pub head: u64,
+    pub head: Seq,
     /// Those of the orders' products that there are, by id.
-    pub products: HashMap<&'b str, Product>,
+    pub products: HashMap<&'b ProdId, Product>,
     /// Those of the orders' ids that are decided.
-    pub decided: HashSet<&'b str>,
+    pub decided: HashSet<&'b OrderId>,
     /// The buyers' live orders, by product and buyer.
-    pub live: HashMap<(&'b str, &'b str), &'b str>,
+    pub live: HashMap<(&'b ProdId, &'b Phone), &'b OrderId>,
 }
 
 /// What a batch has a store write.

@@ -4,7 +4,7 @@
 
 use std::num::NonZeroU32;
 
-use protocol::{EpochMs, OrderMessage};
+use protocol::{EpochMs, OrderId, OrderMessage, Phone, ProdId};
 use serde_json::{Value, json};
 
 /// Letters that one command puts back at most: they are moved in one transaction, and the consumer
@@ -18,17 +18,17 @@ pub struct Letter {
     /// Its number.
     pub id: u64,
     /// The order that the store found in it when it was set aside.
-    pub order_id: Option<String>,
+    pub order_id: Option<OrderId>,
     /// The order's product, likewise.
-    pub prod_id: Option<String>,
+    pub prod_id: Option<ProdId>,
     /// The order's buyer, likewise.
-    pub user_phone: Option<String>,
+    pub phone: Option<Phone>,
     /// What came.
     pub body: Vec<u8>,
     /// Why it was set aside.
     pub reason: String,
     /// When the buyer asked, as far as is known.
-    pub charged_at: EpochMs,
+    pub asked_at: EpochMs,
     /// When the queue had it, where that is known.
     pub queued_at: Option<EpochMs>,
 }
@@ -118,7 +118,7 @@ impl Letter {
         let named = || {
             Some(OrderMessage {
                 order_id: self.order_id.clone()?,
-                user_phone: self.user_phone.clone()?,
+                phone: self.phone.clone()?,
                 prod_id: self.prod_id.clone()?,
                 charge_money: String::new(),
             })
@@ -194,23 +194,23 @@ mod tests {
 
     fn message() -> OrderMessage {
         OrderMessage {
-            order_id: "a".to_owned(),
-            user_phone: "15200000001".to_owned(),
-            prod_id: "p".to_owned(),
+            order_id: "a".into(),
+            phone: "15200000001".into(),
+            prod_id: "p".into(),
             charge_money: "1".to_owned(),
         }
     }
 
     fn letter() -> Letter {
-        let OrderMessage { order_id, user_phone, prod_id, .. } = message();
+        let OrderMessage { order_id, phone, prod_id, .. } = message();
         Letter {
             id: 7,
             order_id: Some(order_id),
             prod_id: Some(prod_id),
-            user_phone: Some(user_phone),
+            phone: Some(phone),
             body: message().encode(ORDER_TOPIC),
             reason: "poisonous".to_owned(),
-            charged_at: EpochMs(1),
+            asked_at: EpochMs(1),
             queued_at: None,
         }
     }

@@ -4,22 +4,13 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
+use protocol::{OrderId, Phone, ProdId};
 use sha2::Sha256;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// The secret behind the ids. Gateways on one topic must share it.
 #[derive(Clone)]
 pub struct OrderIdKey(Zeroizing<Vec<u8>>);
-
-/// An order's id as it travels: our UUIDs in 16 bytes, whatever a Java gateway made up as its text.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum OrderId {
-    /// A UUID in the usual lower-case spelling with dashes.
-    Uuid(Uuid),
-    /// Any other text.
-    Text(Box<str>),
-}
 
 impl OrderIdKey {
     /// A key from its bytes; [`OrderIdKey::BYTES_MIN`] or more are wanted.
@@ -34,12 +25,12 @@ impl OrderIdKey {
     /// The id of this buyer's order for the product. `attempt` is the number of this buyer's failed
     /// orders for it: a new try is a new order, a repeated try is the same one.
     #[must_use]
-    pub fn order_id(&self, prod_id: &str, user_phone: &str, attempt: u32) -> OrderId {
+    pub fn order_id(&self, prod_id: &ProdId, phone: &Phone, attempt: u32) -> OrderId {
         // HMAC takes keys of any length; the empty one stands in for an error that can't occur.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
-            return OrderId::Uuid(Uuid::nil());
+            return OrderId::from_uuid([0; 16]);
         };
-        for part in [prod_id, user_phone] {
+        for part in [prod_id.as_str(), phone.whole()] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
@@ -47,39 +38,13 @@ impl OrderIdKey {
         let digest = mac.finalize().into_bytes();
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
-        OrderId::Uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+        OrderId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid().into_bytes())
     }
 }
 
 impl fmt::Debug for OrderIdKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OrderIdKey(…)")
-    }
-}
-
-impl From<&str> for OrderId {
-    fn from(text: &str) -> Self {
-        match Uuid::try_parse(text) {
-            Ok(uuid) if *uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text => {
-                Self::Uuid(uuid)
-            }
-            _ => Self::Text(text.into()),
-        }
-    }
-}
-
-impl fmt::Display for OrderId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Uuid(uuid) => uuid.hyphenated().fmt(f),
-            Self::Text(text) => f.write_str(text),
-        }
-    }
-}
-
-impl fmt::Debug for OrderId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 
@@ -137,7 +102,9 @@ fn plain(id: &str) -> String {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{IdPrefix, OrderId, OrderIdKey};
+    use protocol::OrderId;
+
+    use super::{IdPrefix, OrderIdKey};
 
     #[test]
     fn a_beginning_is_the_same_however_it_is_spelt() {
@@ -162,22 +129,23 @@ mod tests {
     fn repeats_agree_and_everything_else_differs() {
         let key = OrderIdKey::new(vec![7; 32]);
         let other = OrderIdKey::new(vec![8; 32]);
-        let id = key.order_id("pid_0001", "15200008881", 0);
-        assert_eq!(id, key.order_id("pid_0001", "15200008881", 0));
+        let id = key.order_id(&"pid_0001".into(), &"15200008881".into(), 0);
+        assert_eq!(id, key.order_id(&"pid_0001".into(), &"15200008881".into(), 0));
         let all = [
             id,
-            key.order_id("pid_0001", "15200008881", 1),
-            key.order_id("pid_0001", "15200008882", 0),
-            key.order_id("pid_0002", "15200008881", 0),
-            key.order_id("pid_00011", "5200008881", 0),
-            other.order_id("pid_0001", "15200008881", 0),
+            key.order_id(&"pid_0001".into(), &"15200008881".into(), 1),
+            key.order_id(&"pid_0001".into(), &"15200008882".into(), 0),
+            key.order_id(&"pid_0002".into(), &"15200008881".into(), 0),
+            key.order_id(&"pid_00011".into(), &"5200008881".into(), 0),
+            other.order_id(&"pid_0001".into(), &"15200008881".into(), 0),
         ];
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     }
 
     #[test]
     fn is_a_version_8_uuid_and_survives_its_text() {
-        let id = OrderIdKey::new(vec![7; 32]).order_id("pid_0001", "15200008881", 0);
+        let id =
+            OrderIdKey::new(vec![7; 32]).order_id(&"pid_0001".into(), &"15200008881".into(), 0);
         let text = id.to_string();
         assert_eq!((text.len(), &text[14..15]), (36, "8"));
         assert_eq!(OrderId::from(text.as_str()), id);

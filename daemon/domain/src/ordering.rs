@@ -2,7 +2,7 @@
 //! database knows about the order. Gathering the facts and storing the verdict is the store's
 //! business.
 
-use protocol::{Money, Reason};
+use protocol::{Money, OrderId, Reason};
 
 /// What is known about one order at the moment of deciding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Facts<'a> {
     /// Whether an order of this id was decided before: placed, failed, or set aside as a duplicate.
     pub decided: bool,
     /// The id of the buyer's live order for the product, if there is one.
-    pub live_order_id: Option<&'a str>,
+    pub live_order_id: Option<&'a OrderId>,
     /// The product; `None` when no product has the order's product id.
     pub product: Option<Offer>,
     /// The amount as the sender wrote it.
@@ -34,7 +34,7 @@ pub enum Verdict<'a> {
     /// Another order of a buyer who has a live one: count it at that one.
     DuplicateOrder {
         /// The buyer's live order.
-        live_order_id: &'a str,
+        live_order_id: &'a OrderId,
     },
     /// It gets no unit and a row that says why.
     Fail(Reason),
@@ -67,7 +67,7 @@ pub fn decide<'a>(facts: &Facts<'a>) -> Verdict<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use protocol::{Money, Reason};
+    use protocol::{Money, OrderId, Reason};
 
     use super::{Facts, Offer, Verdict, decide};
 
@@ -84,6 +84,7 @@ mod tests {
 
     #[test]
     fn each_rule_decides_when_no_earlier_one_fits() {
+        let a = OrderId::from("a");
         let sold_out = Some(Offer { price: PRICE, stock: 0 });
         let fail = Verdict::Fail;
         let last_rule_first = [
@@ -93,8 +94,8 @@ mod tests {
             (Facts { charge_money: "-0.5", ..placeable() }, fail(Reason::PriceUnparsable)),
             (Facts { product: None, ..placeable() }, fail(Reason::UnknownProduct)),
             (
-                Facts { live_order_id: Some("a"), ..placeable() },
-                Verdict::DuplicateOrder { live_order_id: "a" },
+                Facts { live_order_id: Some(&a), ..placeable() },
+                Verdict::DuplicateOrder { live_order_id: &a },
             ),
             (Facts { decided: true, ..placeable() }, Verdict::AlreadyDecided),
         ];
@@ -105,11 +106,12 @@ mod tests {
 
     #[test]
     fn an_earlier_rule_wins_over_all_later_ones() {
+        let a = OrderId::from("a");
         let mut facts =
-            Facts { decided: true, live_order_id: Some("a"), product: None, charge_money: "1E+3" };
+            Facts { decided: true, live_order_id: Some(&a), product: None, charge_money: "1E+3" };
         assert_eq!(decide(&facts), Verdict::AlreadyDecided);
         facts.decided = false;
-        assert_eq!(decide(&facts), Verdict::DuplicateOrder { live_order_id: "a" });
+        assert_eq!(decide(&facts), Verdict::DuplicateOrder { live_order_id: &a });
         facts.live_order_id = None;
         assert_eq!(decide(&facts), Verdict::Fail(Reason::UnknownProduct));
         facts.product = Some(Offer { price: PRICE, stock: 0 });
@@ -135,13 +137,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_unit_is_given_only_for_the_exact_price_while_there_is_stock(
-            decided: bool, live in proptest::option::of(Just("a")), known: bool,
+            decided: bool, live in proptest::option::of(Just(OrderId::from("a"))), known: bool,
             price in 0_i64..3, stock in 0_u64..3, amount in 0_i64..3,
         ) {
             let charge_money = Money::from_milli(amount).to_string();
             let product = known.then_some(Offer { price: Money::from_milli(price), stock });
             let charge_money = charge_money.as_str();
-            let facts = Facts { decided, live_order_id: live, product, charge_money };
+            let facts = Facts { decided, live_order_id: live.as_ref(), product, charge_money };
             let may = !decided && live.is_none() && known && price == amount && 0 < stock;
             prop_assert_eq!(decide(&facts) == Verdict::Place, may);
         }

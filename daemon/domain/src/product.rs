@@ -5,7 +5,7 @@
 
 use std::num::NonZeroI64;
 
-use protocol::{Money, ProductTextFault, ProductView, prod_id_fault, prod_name_fault};
+use protocol::{Money, ProdId, ProductTextFault, ProductView, prod_id_fault, prod_name_fault};
 use serde_json::{Value, json};
 
 /// The largest stock of a product: a gateway's desk counts it in 32 bits.
@@ -32,7 +32,7 @@ impl Shelf {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewProduct {
     /// Its id.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// Its name.
     pub prod_name: String,
     /// What a unit costs.
@@ -61,17 +61,17 @@ pub enum Refusal {
     /// There is one of that id.
     Exists {
         /// The id.
-        prod_id: String,
+        prod_id: ProdId,
     },
     /// There is none of that id.
     Unknown {
         /// The id.
-        prod_id: String,
+        prod_id: ProdId,
     },
     /// It was changed since the asker saw it.
     Stale {
         /// The product.
-        prod_id: String,
+        prod_id: ProdId,
         /// The version that it is at.
         current: u64,
         /// The version that the asker saw.
@@ -80,14 +80,14 @@ pub enum Refusal {
     /// Fewer units are unsold than are to be withdrawn.
     NotEnough {
         /// The product.
-        prod_id: String,
+        prod_id: ProdId,
         /// Units not sold.
         unsold: u64,
     },
     /// It would have more than [`STOCK_MAX`] units.
     TooMany {
         /// The product.
-        prod_id: String,
+        prod_id: ProdId,
         /// Units not sold.
         unsold: u64,
     },
@@ -96,7 +96,7 @@ pub enum Refusal {
     /// The text is no product's id.
     Id {
         /// The text.
-        id: String,
+        id: ProdId,
         /// What is wrong with it.
         fault: ProductTextFault,
     },
@@ -124,7 +124,7 @@ pub fn units(delta: i64) -> Result<NonZeroI64, Refusal> {
 /// # Errors
 /// `Id`, `Name` or `Price` where it can't be one; `Exists`.
 pub fn create(new: &NewProduct, found: Option<&ProductView>) -> Result<(), Refusal> {
-    if let Some(fault) = prod_id_fault(&new.prod_id) {
+    if let Some(fault) = prod_id_fault(new.prod_id.as_str()) {
         return Err(Refusal::Id { id: new.prod_id.clone(), fault });
     }
     if let Some(fault) = prod_name_fault(&new.prod_name) {
@@ -141,8 +141,8 @@ pub fn create(new: &NewProduct, found: Option<&ProductView>) -> Result<(), Refus
 ///
 /// # Errors
 /// `Unknown` where the store has found none of this id.
-pub fn known(prod_id: &str, found: Option<ProductView>) -> Result<ProductView, Refusal> {
-    found.ok_or_else(|| Refusal::Unknown { prod_id: prod_id.to_owned() })
+pub fn known(prod_id: &ProdId, found: Option<ProductView>) -> Result<ProductView, Refusal> {
+    found.ok_or_else(|| Refusal::Unknown { prod_id: prod_id.clone() })
 }
 
 /// What is changed of a product that the asker saw at version `if_version`, where they say so;

@@ -14,9 +14,7 @@
 //! found at start is adopted as Queued or Unconfirmed. A decision may arrive at any standing,
 //! because another gateway may have published the same order.
 
-use protocol::EpochMs;
-
-use crate::order_id::OrderId;
+use protocol::{EpochMs, OrderId};
 
 /// What a gateway knows of a buyer at one shelf. `T` is where requests wait for the result of an
 /// order's publication.
@@ -51,7 +49,7 @@ pub struct Undecided {
     /// Its id.
     pub id: OrderId,
     /// When the buyer asked.
-    pub accepted_at: EpochMs,
+    pub asked_at: EpochMs,
 }
 
 /// What can happen to a buyer's standing.

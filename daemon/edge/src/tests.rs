@@ -58,9 +58,9 @@ async fn echo(call: Call) -> Response {
     json(&Reply::with(
         Code::Found,
         ChargeData {
-            order_id: text,
-            user_phone_no: call.content_type.unwrap_or_default(),
-            prod_id: format!("{:?}", call.peer.is_some()),
+            order_id: text.into(),
+            phone: call.content_type.unwrap_or_default().into(),
+            prod_id: format!("{:?}", call.peer.is_some()).into(),
             charge_money: Money::from_milli(0),
         },
     ))

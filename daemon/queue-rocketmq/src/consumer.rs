@@ -252,7 +252,7 @@ fn decide(decider: &dyn Decider, deliveries: &[Delivery], streak: &Streak) -> Tr
 fn named(deliveries: &[Delivery]) -> String {
     let name = |delivery: &Delivery| match OrderMessage::decode(&delivery.body) {
         // Somebody else's id may be anything.
-        Ok(message) => mask_phones(&message.order_id, Ending::Whole),
+        Ok(message) => mask_phones(&message.order_id.text(), Ending::Whole),
         Err(_) => delivery.origin.clone(),
     };
     let mut names: Vec<String> = deliveries.iter().take(NAMED_MAX).map(name).collect();

@@ -29,7 +29,7 @@ pub(super) fn delivery(message: &MessageExt) -> Delivery {
     let redeliveries = u32::try_from(message.reconsume_times()).unwrap_or(0);
     Delivery {
         body: inflated(body, message.sys_flag()),
-        charged_at: charged_at(accepted, message.born_timestamp()),
+        asked_at: asked_at(accepted, message.born_timestamp()),
         queued_at: Some(EpochMs(message.store_timestamp())).filter(|at| 0 < at.0),
         origin: origin(message, unique),
         redeliveries,
@@ -51,7 +51,7 @@ pub fn inflated(body: Vec<u8>, sys_flag: i32) -> Vec<u8> {
 }
 
 /// Our own property where it is there and sane, else the time of birth, as for Java's messages.
-fn charged_at(accepted: Option<&str>, born_ms: i64) -> EpochMs {
+fn asked_at(accepted: Option<&str>, born_ms: i64) -> EpochMs {
     let accepted = accepted.and_then(|text| text.parse::<i64>().ok()).filter(|ms| 0 < *ms);
     EpochMs(accepted.unwrap_or(born_ms))
 }
@@ -82,7 +82,7 @@ mod tests {
     use rocketmq_model::common::message::message_ext::MessageExt;
     use rocketmq_model::common::message::message_single::Message;
 
-    use super::{COMPRESSED, charged_at, delivery, inflated};
+    use super::{COMPRESSED, asked_at, delivery, inflated};
 
     fn zlib(plain: &[u8]) -> Vec<u8> {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn our_accept_time_wins_over_the_birth() {
-        assert_eq!(charged_at(Some("1795444100572"), 5), EpochMs(1_795_444_100_572));
+        assert_eq!(asked_at(Some("1795444100572"), 5), EpochMs(1_795_444_100_572));
         for unusable in [None, Some(""), Some("soon"), Some("-1"), Some("0")] {
-            assert_eq!(charged_at(unusable, 5), EpochMs(5));
+            assert_eq!(asked_at(unusable, 5), EpochMs(5));
         }
     }
 
@@ -126,7 +126,7 @@ mod tests {
         message.set_reconsume_times(2);
         let plain = delivery(&message);
         assert_eq!(plain.origin, "broker-a/T/3@1234");
-        assert_eq!((plain.charged_at, plain.redeliveries), (EpochMs(77), 2));
+        assert_eq!((plain.asked_at, plain.redeliveries), (EpochMs(77), 2));
         assert_eq!(plain.queued_at, Some(EpochMs(78)));
 
         message.put_property("UNIQ_KEY".into(), "7F0001".into());

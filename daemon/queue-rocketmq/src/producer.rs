@@ -311,8 +311,8 @@ async fn send(
 fn message(order: &Outgoing, topic: &str) -> rocketmq_error::Result<Message> {
     Message::builder()
         .topic(topic)
-        .key(order.message.order_id.as_str())
-        .raw_property(ACCEPT_TIME, order.accepted_at.0.to_string())?
+        .key(&*order.message.order_id.text())
+        .raw_property(ACCEPT_TIME, order.asked_at.0.to_string())?
         .body(order.message.encode(topic))
         .build()
 }
@@ -347,13 +347,13 @@ mod tests {
     #[test]
     fn a_message_carries_the_javas_body_the_key_and_the_accept_time() {
         let order = OrderMessage {
-            order_id: "d90a05d0-c339-4e89-804d-87cc17135f2a".to_owned(),
-            user_phone: "15200008881".to_owned(),
-            prod_id: "pid_0003".to_owned(),
+            order_id: "d90a05d0-c339-4e89-804d-87cc17135f2a".into(),
+            phone: "15200008881".into(),
+            prod_id: "pid_0003".into(),
             charge_money: "2000.000".to_owned(),
         };
         let body = order.encode("T");
-        let outgoing = Outgoing { message: order, accepted_at: EpochMs(1_795_444_100_572) };
+        let outgoing = Outgoing { message: order, asked_at: EpochMs(1_795_444_100_572) };
         let message = message(&outgoing, "T").unwrap();
         assert_eq!(message.get_body().unwrap().as_ref(), body.as_slice());
         assert_eq!(message.property("KEYS"), Some("d90a05d0-c339-4e89-804d-87cc17135f2a"));

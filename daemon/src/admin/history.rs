@@ -1,14 +1,14 @@
 //! One order's way as it is shown: each step of a store's history in a sentence.
 
 use domain::ports::lists::{Happened, OrderDetail, Step};
-use protocol::{HistoryStep, OrderHistory};
+use protocol::{HistoryStep, OrderHistory, Phone};
 
 /// A history as it is shown, and what is shown of it on demand only.
 pub(super) struct Told {
     /// The history, without the phone number.
     pub(super) history: OrderHistory,
     /// The buyer's whole phone number; `None` where it isn't known.
-    pub(super) phone: Option<String>,
+    pub(super) phone: Option<Phone>,
 }
 
 impl From<OrderDetail> for Told {
@@ -69,8 +69,11 @@ mod tests {
         let cause = || "the disk is full".to_owned();
         let id = || "a".to_owned();
         for (what, told) in [
-            (Happened::Accepted { prod_id: id(), price }, "the buyer asked for a for 1200.000"),
-            (Happened::Accepted { prod_id: id(), price: None }, "the buyer asked for a"),
+            (
+                Happened::Accepted { prod_id: id().into(), price },
+                "the buyer asked for a for 1200.000",
+            ),
+            (Happened::Accepted { prod_id: id().into(), price: None }, "the buyer asked for a"),
             (Happened::Queued, "the queue had it durably"),
             (
                 Happened::Unconfirmed { tries: 3, cause: cause() },
@@ -90,8 +93,8 @@ mod tests {
             (Happened::Placed { product: id() }, "it got a unit of a"),
             (Happened::Failed { reason: Some(cause()) }, "it got no unit: the disk is full"),
             (Happened::Failed { reason: None }, "it got no unit: no reason"),
-            (Happened::Duplicate(id()), "set aside: the buyer has order a"),
-            (Happened::DuplicateSetAside(id()), "order a of the same buyer was set aside"),
+            (Happened::Duplicate(id().into()), "set aside: the buyer has order a"),
+            (Happened::DuplicateSetAside(id().into()), "order a of the same buyer was set aside"),
             (Happened::Finished, "it was delivered"),
         ] {
             assert_eq!(sentence(&what), told);

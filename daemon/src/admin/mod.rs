@@ -30,7 +30,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use protocol::{ConfigPage, Controls, EpochMs, Money, QueryData, Refusal, Snapshot};
+use protocol::{
+    ConfigPage, Controls, EpochMs, Money, OrderId, Phone, ProdId, QueryData, Refusal, Snapshot,
+};
 use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Rules};
@@ -112,7 +114,7 @@ pub trait Owners: Send + Sync + 'static {
     /// The order node can't be asked, or not all of its decisions were read yet.
     fn query_elsewhere<'a>(
         &'a self,
-        phone: &'a str,
+        phone: &'a Phone,
     ) -> BoxFuture<'a, Result<Vec<QueryData>, Cause>>;
 }
 
@@ -141,17 +143,17 @@ impl From<CommandError> for ReloadError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndecidedOrder {
     /// Its id.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The buyer's whole number.
-    pub user_phone: String,
+    pub phone: Phone,
     /// The product.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// The product's name.
     pub prod_name: String,
     /// Its price.
     pub price: Money,
     /// When the buyer asked.
-    pub accepted_at: EpochMs,
+    pub asked_at: EpochMs,
     /// How far it has got.
     pub reached: Reached,
 }

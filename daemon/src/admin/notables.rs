@@ -275,7 +275,7 @@ mod tests {
 
     fn state() -> Snapshot {
         let product = ProductView {
-            prod_id: "p".to_owned(),
+            prod_id: "p".into(),
             prod_name: "P".to_owned(),
             price: Money::from_milli(1_000),
             on_shelf: true,

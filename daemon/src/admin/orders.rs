@@ -10,8 +10,8 @@ use domain::order_id::IdPrefix;
 use domain::ports::Cause;
 use domain::ports::lists::OrderFilter;
 use protocol::{
-    HistoryStep, OrderHistory, OrderState, OrderStatus, OrderView, OrdersPage, QueryData, Refusal,
-    RefusalCode, StepKind, Unlisted, UnlistedPlace, grouped, mask_phone,
+    HistoryStep, OrderHistory, OrderId, OrderState, OrderStatus, OrderView, OrdersPage, QueryData,
+    Refusal, RefusalCode, StepKind, Unlisted, UnlistedPlace, grouped,
 };
 
 use super::history::Told;
@@ -87,16 +87,16 @@ pub(super) async fn find(desk: &AdminShared, typed: &str) -> Result<Told, Refusa
     }
     let filter = OrderFilter { id: Some(id.clone()), ..OrderFilter::default() };
     let fitting: Vec<&UndecidedOrder> =
-        undecided.iter().filter(|order| id.fits(&order.order_id)).collect();
+        undecided.iter().filter(|order| id.fits(&order.order_id.text())).collect();
     let mut candidates: Vec<OrderView> = fitting.iter().map(|order| view(order)).collect();
     let stored = stored_candidates(desk, &filter).await?;
-    let known: HashSet<&str> = stored.iter().map(|order| order.order_id.as_str()).collect();
-    candidates.retain(|order| !known.contains(order.order_id.as_str()));
+    let known: HashSet<&OrderId> = stored.iter().map(|order| &order.order_id).collect();
+    candidates.retain(|order| !known.contains(&order.order_id));
     candidates.extend(stored.iter().cloned());
     match candidates.as_slice() {
         [] => Err(unknown(desk, typed).await),
         [only] => match fitting.into_iter().find(|order| order.order_id == only.order_id) {
-            Some(order) if !known.contains(order.order_id.as_str()) => Ok(detail(order)),
+            Some(order) if !known.contains(&order.order_id) => Ok(detail(order)),
             _ => match read(desk.parts.lists.order(&only.order_id).await)? {
                 Some(found) => Ok(found.into()),
                 // It has moved on between the two looks.
@@ -115,7 +115,7 @@ async fn stored_candidates(
     for _ in 0..PAGES_MAX {
         let listed = desk.parts.lists.orders(filter.clone(), after.as_deref(), CANDIDATES_MAX);
         let page = read(listed.await)?;
-        let known: HashSet<String> = found.iter().map(|order| order.order_id.clone()).collect();
+        let known: HashSet<OrderId> = found.iter().map(|order| order.order_id.clone()).collect();
         found.extend(page.orders.into_iter().filter(|order| !known.contains(&order.order_id)));
         after = page.next;
         if after.is_none() || CANDIDATES_MAX < found.len() {
@@ -128,7 +128,7 @@ async fn stored_candidates(
 fn ambiguous(typed: &str, mut candidates: Vec<OrderView>) -> Refusal {
     let is_more = CANDIDATES_MAX < candidates.len();
     candidates.truncate(CANDIDATES_MAX);
-    let ids: Vec<&str> = candidates.iter().map(|order| order.order_id.as_str()).collect();
+    let ids: Vec<String> = candidates.iter().map(|order| order.order_id.to_string()).collect();
     let more = if is_more { " and more" } else { "" };
     let msg =
         format!("{typed:?} begins several orders' ids: {}{more}; say more of it", ids.join(", "));
@@ -236,13 +236,13 @@ fn beyond_broker(beyond: &Result<u64, Cause>) -> Option<Unlisted> {
 /// Where an undecided order stands in the list: the newest first, ids where times are the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct ListPosition {
-    accepted_at: Reverse<i64>,
-    order_id: String,
+    asked_at: Reverse<i64>,
+    order_id: OrderId,
 }
 
 impl ListPosition {
     fn of(order: &UndecidedOrder) -> Self {
-        Self { accepted_at: Reverse(order.accepted_at.0), order_id: order.order_id.clone() }
+        Self { asked_at: Reverse(order.asked_at.0), order_id: order.order_id.clone() }
     }
 
     fn is_before(&self, order: &UndecidedOrder) -> bool {
@@ -250,13 +250,13 @@ impl ListPosition {
     }
 
     fn write(&self) -> String {
-        format!("{WAITING_MARK}{}.{}", self.accepted_at.0, self.order_id)
+        format!("{WAITING_MARK}{}.{}", self.asked_at.0, self.order_id)
     }
 
     fn read(text: &str) -> Result<Self, Refusal> {
         let parts = text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id)));
         let (at, order_id) = parts.ok_or_else(super::views::no_cursor)?;
-        Ok(Self { accepted_at: Reverse(at), order_id: order_id.to_owned() })
+        Ok(Self { asked_at: Reverse(at), order_id: order_id.into() })
     }
 }
 
@@ -272,8 +272,8 @@ fn fits(order: &UndecidedOrder, filter: &OrderFilter) -> bool {
     let OrderFilter { state, prod_id, phone, id } = filter;
     state.is_none_or(|state| state == state_of(order.reached))
         && prod_id.as_ref().is_none_or(|wanted| *wanted == order.prod_id)
-        && phone.as_ref().is_none_or(|wanted| *wanted == order.user_phone)
-        && id.as_ref().is_none_or(|wanted| wanted.fits(&order.order_id))
+        && phone.as_ref().is_none_or(|wanted| *wanted == order.phone)
+        && id.as_ref().is_none_or(|wanted| wanted.fits(&order.order_id.text()))
 }
 
 const fn state_of(reached: Reached) -> OrderState {
@@ -288,11 +288,11 @@ fn view(order: &UndecidedOrder) -> OrderView {
         order_id: order.order_id.clone(),
         prod_id: order.prod_id.clone(),
         prod_name: order.prod_name.clone(),
-        user: mask_phone(&order.user_phone),
+        user: order.phone.to_string(),
         state: state_of(order.reached),
         reason: None,
         charge_money: Some(order.price),
-        charge_time: order.accepted_at,
+        asked_at: order.asked_at,
         decided_at: None,
         duplicates: 0,
     }
@@ -302,7 +302,7 @@ fn view(order: &UndecidedOrder) -> OrderView {
 fn detail(order: &UndecidedOrder) -> Told {
     let step = |at, step, detail: &str| HistoryStep { at, step, detail: detail.to_owned() };
     let accepted = "the buyer asked, and a unit is held";
-    let mut steps = vec![step(Some(order.accepted_at), StepKind::Accepted, accepted)];
+    let mut steps = vec![step(Some(order.asked_at), StepKind::Accepted, accepted)];
     match order.reached {
         Reached::Publishing => {
             steps[0].detail.push_str("; it is on its way to the queue");
@@ -317,7 +317,7 @@ fn detail(order: &UndecidedOrder) -> Told {
         }
     }
     let history = OrderHistory { order: view(order), phone: None, steps };
-    Told { history, phone: Some(order.user_phone.clone()) }
+    Told { history, phone: Some(order.phone.clone()) }
 }
 
 /// A gateway alone asks the order node of one buyer, as `query.do` does, and puts in what it tells.
@@ -330,12 +330,12 @@ async fn ask_order_node(desk: &AdminShared, filter: &OrderFilter, page: &mut Ord
     page.unlisted.retain(|unlisted| !is_lacking(unlisted));
     match desk.parts.owners.query_elsewhere(phone).await {
         Ok(found) => {
-            let known: HashSet<String> =
+            let known: HashSet<OrderId> =
                 page.orders.iter().map(|order| order.order_id.clone()).collect();
             let found = found.iter().map(told).filter(|order| {
                 filter.state.is_none_or(|state| state == order.state)
                     && filter.prod_id.as_ref().is_none_or(|wanted| *wanted == order.prod_id)
-                    && filter.id.as_ref().is_none_or(|wanted| wanted.fits(&order.order_id))
+                    && filter.id.as_ref().is_none_or(|wanted| wanted.fits(&order.order_id.text()))
             });
             page.orders.extend(found.filter(|order| !known.contains(&order.order_id)));
             page.unlisted.push(of_node(
@@ -356,7 +356,7 @@ fn told(order: &QueryData) -> OrderView {
         order_id: order.order_id.clone(),
         prod_id: order.prod_id.clone(),
         prod_name: order.prod_name.clone(),
-        user: mask_phone(&order.user_phone_no),
+        user: order.phone.to_string(),
         state: match order.order_status {
             OrderStatus::Finished => OrderState::Finished,
             OrderStatus::Queued => OrderState::Queued,
@@ -365,7 +365,7 @@ fn told(order: &QueryData) -> OrderView {
         },
         reason: order.reason.map(|reason| reason.as_str().to_owned()),
         charge_money: order.charge_money,
-        charge_time: order.charge_time,
+        asked_at: order.asked_at,
         decided_at: order.finish_time,
         duplicates: order.duplicates,
     }

@@ -156,7 +156,7 @@ mod tests {
     /// Word for word: operators' scripts and runbooks have them.
     #[test]
     fn what_stands_in_a_products_way_has_its_code_and_sentence() {
-        let prod_id = || "p".to_owned();
+        let prod_id = || "p".into();
         for (refusal, code, msg, data) in [
             (
                 product::Refusal::Exists { prod_id: prod_id() },
@@ -189,15 +189,13 @@ mod tests {
 
     #[test]
     fn what_no_product_can_be_is_a_bad_request_with_its_sentence() {
-        let id = |id: &str| product::Refusal::Id {
-            id: id.to_owned(),
-            fault: prod_id_fault(id).unwrap(),
-        };
+        let id =
+            |id: &str| product::Refusal::Id { id: id.into(), fault: prod_id_fault(id).unwrap() };
         let name = |name: &str| product::Refusal::Name {
             name: name.to_owned(),
             fault: prod_name_fault(name).unwrap(),
         };
-        let too_many = product::Refusal::TooMany { prod_id: "p".to_owned(), unsold: 2 };
+        let too_many = product::Refusal::TooMany { prod_id: "p".into(), unsold: 2 };
         for (refusal, msg) in [
             (too_many, "delta: p has 2 units and can have 4294967295 at most"),
             (product::Refusal::NoUnits, "delta is 0; it must add units, or withdraw some"),

@@ -15,7 +15,7 @@ use domain::ports::desk::{Asked, Carried, Command, Operation, OperatorDesk, Relo
 use domain::ports::{BoxFuture, Cause};
 use edge::EdgeCounters;
 use protocol::{
-    ConfigEntry, ConfigPage, Controls, Phase, QueryData, Refusal, ReloadState, Snapshot,
+    ConfigEntry, ConfigPage, Controls, Phase, Phone, QueryData, Refusal, ReloadState, Snapshot,
 };
 use serde_json::Value;
 use store_sqlite::Store;
@@ -116,7 +116,7 @@ impl Owners for Noted {
         Some(Box::pin(async { told }))
     }
 
-    fn query_elsewhere<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<QueryData>, Cause>> {
+    fn query_elsewhere<'a>(&'a self, _: &'a Phone) -> BoxFuture<'a, Result<Vec<QueryData>, Cause>> {
         let told = self.elsewhere.lock().unwrap().clone();
         Box::pin(async { told.map(|order| vec![order]).ok_or(Cause("it is away".to_owned())) })
     }

@@ -6,8 +6,8 @@ use domain::ports::lists::{Letters, ListError, OrderFilter};
 use edge::Call;
 use hyper::StatusCode;
 use protocol::{
-    DeadLettersPage, Endpoints, Health, Permission, ProductsPage, Refusal, RefusalCode, Snapshot,
-    Unlisted, UnlistedPlace, grouped, normal_phone,
+    DeadLettersPage, Endpoints, Health, OrderId, Permission, Phone, ProdId, ProductsPage, Refusal,
+    RefusalCode, Snapshot, Unlisted, UnlistedPlace, grouped, normal_phone,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ pub(super) async fn view(
         ViewName::Products => shown(&ProductsPage { products: snapshot(desk).await?.products }),
         ViewName::Product => {
             let products = snapshot(desk).await?.products;
-            let found = products.into_iter().find(|product| product.prod_id == value);
+            let found = products.into_iter().find(|product| product.prod_id == *value);
             shown(&found.ok_or_else(|| nothing(format!("no product has the id {value:?}")))?)
         }
         ViewName::Orders => orders(desk, &query).await,
@@ -107,11 +107,11 @@ fn health(snapshot: &Snapshot) -> Response {
 async fn orders(desk: &AdminShared, query: &Query) -> Result<Response, Refusal> {
     let filter = OrderFilter {
         state: query.state()?,
-        prod_id: query.get("prod").map(str::to_owned),
+        prod_id: query.get("prod").map(ProdId::from),
         phone: query.get("phone").map(|typed| phone(desk, typed)).transpose()?,
         id: query.id()?,
     };
-    let others = filter.phone.as_deref().map(other_spellings).unwrap_or_default();
+    let others = filter.phone.as_ref().map(other_spellings).unwrap_or_default();
     let (after, limit) = (query.get("after"), query.limit()?);
     let mut page = orders::page(desk, filter.clone(), after, limit).await?;
     for phone in others {
@@ -129,12 +129,13 @@ async fn orders(desk: &AdminShared, query: &Query) -> Result<Response, Refusal> 
 
 /// As other senders on the topic may have written the number: what a gateway of ours takes has one
 /// form, but `query.do` and the orders that are placed know theirs as it came.
-fn other_spellings(number: &str) -> Vec<String> {
-    ["+86", "86", "0086", "+86 ", "+86-"].map(|code| format!("{code}{number}")).into()
+fn other_spellings(phone: &Phone) -> Vec<Phone> {
+    let with = |code| Phone::from(format!("{code}{}", phone.whole()));
+    ["+86", "86", "0086", "+86 ", "+86-"].map(with).into()
 }
 
 /// The whole number that is meant. One that has the form that this profile takes is taken as it is.
-fn phone(desk: &AdminShared, typed: &str) -> Result<String, Refusal> {
+fn phone(desk: &AdminShared, typed: &str) -> Result<Phone, Refusal> {
     let page = desk.parts.config.load();
     let entry = page.keys.iter().find(|entry| entry.key == "gateway.phone_pattern");
     let pattern = entry.and_then(|entry| PhonePattern::new(entry.value.as_str()?).ok());
@@ -157,7 +158,7 @@ async fn order(
         let missing = caller.view.missing.clone().unwrap_or_default();
         return Err(Refusal::new(RefusalCode::NotPermitted, missing));
     }
-    let stored = read(desk.parts.lists.order(order_id).await)?;
+    let stored = read(desk.parts.lists.order(&OrderId::from(order_id)).await)?;
     let Told { mut history, phone } = match stored {
         Some(found) => found.into(),
         None => orders::find(desk, order_id).await?,
@@ -175,7 +176,7 @@ async fn order(
 async fn note_shown_phone(
     desk: &AdminShared,
     caller: &Caller,
-    order_id: &str,
+    order_id: &OrderId,
 ) -> Result<(), Refusal> {
     let mut number = [0; 16];
     let unable = |error: getrandom::Error| Refusal::new(RefusalCode::Internal, error.to_string());
@@ -189,13 +190,14 @@ async fn note_shown_phone(
     };
     let note = Note {
         noted: Noted::PhoneShown,
-        object: order_id.to_owned(),
+        object: order_id.to_string(),
         before: Value::Null,
         after: Value::Null,
         state: Value::Null,
     };
     let command = Command { asked, operation: Operation::Note(Box::new(note)) };
     desk.parts.operators.carry_out(command).await.map_err(refusals::of_command)?;
+    let order_id = &*order_id.text();
     info!(uid = caller.view.uid, pid = caller.pid, order_id, "a phone number was shown");
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::ports::desk::{Asked, Carried};
 use domain::ports::{BoxFuture, Cause, LagReader};
 use instruments::fault_points::{Point, reach};
-use protocol::{Code, Controls, QueryData};
+use protocol::{Code, Controls, Phone, QueryData};
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Reloader;
@@ -83,7 +83,7 @@ impl Owners for Operations {
 
     fn query_elsewhere<'a>(
         &'a self,
-        phone: &'a str,
+        phone: &'a Phone,
     ) -> BoxFuture<'a, Result<Vec<QueryData>, Cause>> {
         Box::pin(async move {
             let (Some(book), Some(desk)) = (&self.book, &self.query) else { return Ok(Vec::new()) };
@@ -114,15 +114,15 @@ fn undecided(book: &Book) -> Vec<UndecidedOrder> {
     let mut orders = Vec::new();
     for entry in book.entries() {
         let card = entry.card();
-        for (user_phone, standing) in entry.undecided() {
+        for (phone, standing) in entry.undecided() {
             let Some(order) = standing.undecided() else { continue };
             orders.push(UndecidedOrder {
-                order_id: order.id.to_string(),
-                user_phone,
-                prod_id: entry.prod_id().to_owned(),
+                order_id: order.id.clone(),
+                phone,
+                prod_id: entry.prod_id().clone(),
                 prod_name: card.name.clone(),
                 price: card.price,
-                accepted_at: order.accepted_at,
+                asked_at: order.asked_at,
                 reached: match standing {
                     Standing::Unconfirmed(_) => Reached::Unconfirmed,
                     Standing::Queued(_) => Reached::Queued,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
-use domain::order_id::{OrderId, OrderIdKey};
+use domain::order_id::OrderIdKey;
 use domain::ports::Seed;
 use domain::ports::desk::{
     Actor, Asked, Carried, Command, ListedSeed, Named, Operation, OperatorDesk, Reload,
@@ -16,7 +16,8 @@ use domain::ports::{Account, AccountKey};
 use domain::secret::Secret;
 use instruments::clock;
 use protocol::{
-    ConfigChange, ConfigPage, EpochMs, Refusal, RefusalCode, ReloadOutcome, ReloadState, ReloadView,
+    ConfigChange, ConfigPage, EpochMs, OrderId, Refusal, RefusalCode, ReloadOutcome, ReloadState,
+    ReloadView,
 };
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -68,7 +69,7 @@ pub(super) struct Reloader {
 
 /// The id that a key gives one made-up order: two keys that give the same one are the same.
 pub(super) fn key_mark(key: &Secret<Vec<u8>>) -> OrderId {
-    OrderIdKey::new(key.expose().clone()).order_id("reload", "", 0)
+    OrderIdKey::new(key.expose().clone()).order_id(&"reload".into(), &"".into(), 0)
 }
 
 /// What a reload is going to do.

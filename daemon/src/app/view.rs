@@ -14,7 +14,8 @@ use edge::EdgeCounters;
 use instruments::background;
 use instruments::clock;
 use protocol::{
-    EpochMs, OverdueView, ProductState, ProductView, QueueView, Seconds, Snapshot, UnconfirmedView,
+    EpochMs, OverdueView, ProdId, ProductState, ProductView, QueueView, Seconds, Snapshot,
+    UnconfirmedView,
 };
 use store_sqlite::Store;
 
@@ -74,7 +75,7 @@ pub(super) struct View {
     gateway: Option<Gateway>,
     edges: Vec<(&'static str, Arc<EdgeCounters>)>,
     order_tally: Arc<order::Tally>,
-    balances: Paced<Result<Arc<HashMap<String, Balance>>, ReadError>>,
+    balances: Paced<Result<Arc<HashMap<ProdId, Balance>>, ReadError>>,
     overdue: Paced<OverdueView>,
     /// The last durable counts that could be read; `None` before the first time.
     outcomes: Mutex<Option<Outcomes>>,
@@ -174,7 +175,7 @@ impl View {
         }
     }
 
-    async fn count_live_orders(&self) -> Result<Arc<HashMap<String, Balance>>, ReadError> {
+    async fn count_live_orders(&self) -> Result<Arc<HashMap<ProdId, Balance>>, ReadError> {
         let counted = self.sale.books().await?;
         let by_id = counted.into_iter().map(|balance| (balance.prod_id.clone(), balance));
         Ok(Arc::new(by_id.collect()))
@@ -199,7 +200,7 @@ impl View {
     }
 
     /// Units held, where this process can know them all.
-    fn held(&self, prod_id: &str) -> Option<u64> {
+    fn held(&self, prod_id: &ProdId) -> Option<u64> {
         // A gateway without the order role may be one of several.
         let gateway = self.gateway.as_ref().filter(|_| self.has(Role::Order))?;
         let entry = gateway.book.entry(prod_id)?;

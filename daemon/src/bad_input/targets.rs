@@ -81,9 +81,9 @@ fn judge(read_once: Result<Fields<'_>, FieldFault>) {
     }
     let phones = PhonePattern::new(PhonePattern::DEFAULT).unwrap();
     if let Ok(charge) = charge_request(&fields, &phones) {
-        assert_eq!(charge.user_phone_num.len(), 11);
+        assert_eq!(charge.phone.whole().len(), 11);
         assert_eq!(Money::parse(&charge.charge_price.to_string()), Ok(charge.charge_price));
-        assert!(charge.prod_id.chars().count() <= TEXT_CHARS_MAX);
+        assert!(charge.prod_id.as_str().chars().count() <= TEXT_CHARS_MAX);
         assert!(query_request(&fields).is_ok(), "what may be charged may be asked for");
     }
 }
@@ -118,7 +118,7 @@ fn with_store(work: impl FnOnce(&Store)) {
     STORE.with_borrow(|memory| {
         let price = Money::from_milli(5_999_000);
         let seed = |prod_id: &str| Seed {
-            prod_id: prod_id.to_owned(),
+            prod_id: prod_id.into(),
             prod_name: String::new(),
             price,
             stock: 5,
@@ -139,7 +139,7 @@ fn message(input: &[u8]) {
     with_store(|store| {
         let delivery = || Delivery {
             body: input.to_vec(),
-            charged_at: EpochMs(1),
+            asked_at: EpochMs(1),
             queued_at: None,
             origin: "msgid:1".to_owned(),
             redeliveries: 0,
@@ -193,8 +193,8 @@ fn admin(input: &[u8]) {
             operator.change_stock(&product.prod_id, i64::MIN);
         }
         if let Some(add) = stands::<AddStock>(body) {
-            operator.change_stock("pid_0001", add.delta);
-            operator.change_stock("pid_0001", add.delta);
+            operator.change_stock(&"pid_0001".into(), add.delta);
+            operator.change_stock(&"pid_0001".into(), add.delta);
         }
     });
 }

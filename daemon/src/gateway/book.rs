@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
-use domain::order_id::{OrderId, OrderIdKey};
+use domain::order_id::OrderIdKey;
 use domain::standing::{Found, Undecided};
-use protocol::ProductState;
+use protocol::{OrderId, Phone, ProdId, ProductState};
 
 pub use self::apart::{APART_MAX, OTHER};
 pub use self::entry::{BookEntry, Buyer, NotHeld, Standing};
@@ -20,7 +20,7 @@ use crate::gateway::outcomes::ChargeOutcomes;
 
 /// All entries of a gateway.
 pub struct Book {
-    entries: ArcSwap<HashMap<Box<str>, Arc<BookEntry>>>,
+    entries: ArcSwap<HashMap<ProdId, Arc<BookEntry>>>,
     products: ArcSwap<Vec<ProductState>>,
     key: OrderIdKey,
     meter_base: Instant,
@@ -28,12 +28,12 @@ pub struct Book {
 }
 
 /// The entries of one moment.
-pub struct BookEntries(Guard<Arc<HashMap<Box<str>, Arc<BookEntry>>>>);
+pub struct BookEntries(Guard<Arc<HashMap<ProdId, Arc<BookEntry>>>>);
 
 impl BookEntries {
     /// The entry of a product.
     #[must_use]
-    pub fn get(&self, prod_id: &str) -> Option<&Arc<BookEntry>> {
+    pub fn get(&self, prod_id: &ProdId) -> Option<&Arc<BookEntry>> {
         self.0.get(prod_id)
     }
 }
@@ -47,7 +47,7 @@ impl Book {
 
     /// The entry of a product.
     #[must_use]
-    pub fn entry(&self, prod_id: &str) -> Option<Arc<BookEntry>> {
+    pub fn entry(&self, prod_id: &ProdId) -> Option<Arc<BookEntry>> {
         self.entries.load().get(prod_id).cloned()
     }
 
@@ -71,18 +71,18 @@ impl Book {
 
     /// The id of a buyer's next order.
     #[must_use]
-    pub fn next_id(&self, prod_id: &str, user_phone: &str, failures: u32) -> OrderId {
-        self.key.order_id(prod_id, user_phone, failures)
+    pub fn next_id(&self, prod_id: &ProdId, phone: &Phone, failures: u32) -> OrderId {
+        self.key.order_id(prod_id, phone, failures)
     }
 
     /// Takes over an undecided order found at start, and holds its unit. Returns false and holds
     /// nothing where the order is not the buyer's next one (it was decided meanwhile, or made with
     /// another key, or is known already): perhaps no decision would ever end that hold.
-    pub fn adopt(&self, prod_id: &str, user_phone: &str, order: &Undecided, found: Found) -> bool {
+    pub fn adopt(&self, prod_id: &ProdId, phone: &Phone, order: &Undecided, found: Found) -> bool {
         let Some(entry) = self.entry(prod_id) else { return false };
-        let failures = entry.buyer(user_phone).map_or(0, |buyer| buyer.failures);
-        let next = self.next_id(prod_id, user_phone, failures);
-        order.id == next && entry.adopt(user_phone, order, found)
+        let failures = entry.buyer(phone).map_or(0, |buyer| buyer.failures);
+        let next = self.next_id(prod_id, phone, failures);
+        order.id == next && entry.adopt(phone, order, found)
     }
 
     /// Makes entries for products that are new, and renews the cards of all. The units are renewed
@@ -92,21 +92,21 @@ impl Book {
             self.products.store(Arc::new(products.to_vec()));
         }
         let known = self.entries.load();
-        let is_unknown = |product: &ProductState| !known.contains_key(product.prod_id.as_str());
+        let is_unknown = |product: &ProductState| !known.contains_key(&product.prod_id);
         let mut shelf_changed = products.iter().any(is_unknown);
         if shelf_changed {
             self.entries.rcu(|entries| {
                 let mut entries = HashMap::clone(entries);
                 for product in products {
                     entries
-                        .entry(product.prod_id.as_str().into())
+                        .entry(product.prod_id.clone())
                         .or_insert_with(|| Arc::new(BookEntry::new(product, self.meter_base)));
                 }
                 entries
             });
         }
         for product in products {
-            if let Some(entry) = known.get(product.prod_id.as_str()) {
+            if let Some(entry) = known.get(&product.prod_id) {
                 shelf_changed |= entry.terms().0 != product.on_shelf;
                 entry.renew_card(product);
             }

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use domain::order_id::OrderId;
 use domain::ports::{Outgoing, Producer};
-use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderMessage, Reply};
+use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderId, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
 use crate::gateway::book::{Book, BookEntry, Buyer, NotHeld, Standing};
@@ -115,22 +114,22 @@ impl ChargeDesk {
     /// it is counted for its product.
     pub async fn charge(
         &self,
-        request: ChargeRequest<'_>,
+        request: &ChargeRequest,
         now: EpochMs,
     ) -> (ChargeOutcome, Reply<ChargeData>) {
-        let (id, outcome) = match self.admit(&request, now) {
+        let (id, outcome) = match self.admit(request, now) {
             Admitted::Refused(outcome) => return (outcome, Reply::refusal(outcome.code())),
             Admitted::Known(id, outcome) => (id, outcome),
             Admitted::Waiting(id, ticket) => {
                 let outcome = settled(ticket.wait().await);
                 let entries = self.book.look();
-                self.book.count(entries.get(request.prod_id).map(Arc::as_ref), outcome);
+                self.book.count(entries.get(&request.prod_id).map(Arc::as_ref), outcome);
                 (id, outcome)
             }
         };
         let reply = match outcome.code() {
             code @ (Code::Queued | Code::Unconfirmed) => {
-                Reply::with(code, charge_data(&id, &request))
+                Reply::with(code, charge_data(&id, request))
             }
             refused => Reply::refusal(refused),
         };
@@ -143,9 +142,9 @@ impl ChargeDesk {
     }
 
     /// Admits, and counts what can be said at once.
-    fn admit(&self, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
+    fn admit(&self, request: &ChargeRequest, now: EpochMs) -> Admitted {
         let entries = self.book.look();
-        let entry = entries.get(request.prod_id);
+        let entry = entries.get(&request.prod_id);
         let admitted = match entry {
             Some(entry) => self.judge(entry, request, now),
             // Before the first reading of the order side nothing is known of any product.
@@ -159,7 +158,7 @@ impl ChargeDesk {
     }
 
     /// The checks, in the order of the REST contract; the first that fails answers.
-    fn judge(&self, entry: &Arc<BookEntry>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
+    fn judge(&self, entry: &Arc<BookEntry>, request: &ChargeRequest, now: EpochMs) -> Admitted {
         let (on_shelf, price) = entry.terms();
         if !on_shelf {
             return Admitted::Refused(ChargeOutcome::OffTheShelf);
@@ -167,7 +166,7 @@ impl ChargeDesk {
         if price != request.charge_price {
             return Admitted::Refused(ChargeOutcome::WrongPrice);
         }
-        if let Some(known) = entry.buyer(request.user_phone_num).and_then(known) {
+        if let Some(known) = entry.buyer(&request.phone).and_then(known) {
             return known;
         }
         if let Some(outcome) = self.closed() {
@@ -175,7 +174,7 @@ impl ChargeDesk {
         }
         if entry.stock.figures().free() == 0 {
             // The unit that was just taken may be this very buyer's: their claim came before it.
-            let known = entry.buyer(request.user_phone_num).and_then(known);
+            let known = entry.buyer(&request.phone).and_then(known);
             return known.unwrap_or(Admitted::Refused(ChargeOutcome::SoldOut));
         }
         if self.producer.ready().is_err() {
@@ -207,10 +206,10 @@ impl ChargeDesk {
         never_read
     }
 
-    fn claim(&self, entry: &Arc<BookEntry>, request: &ChargeRequest<'_>, now: EpochMs) -> Admitted {
+    fn claim(&self, entry: &Arc<BookEntry>, request: &ChargeRequest, now: EpochMs) -> Admitted {
         let ticket = Arc::new(Ticket::default());
-        let claimed = entry.claim(request.user_phone_num, now, &ticket, |attempt| {
-            self.book.next_id(request.prod_id, request.user_phone_num, attempt)
+        let claimed = entry.claim(&request.phone, now, &ticket, |attempt| {
+            self.book.next_id(&request.prod_id, &request.phone, attempt)
         });
         let id = match claimed {
             Ok(id) => id,
@@ -218,11 +217,11 @@ impl ChargeDesk {
         };
         let order = outgoing(&id, request, now);
         let claim = Claim::new(entry, id.clone(), order, &ticket, &self.passage);
-        match entry.hold(request.user_phone_num, &id) {
+        match entry.hold(&request.phone, &id) {
             Ok(()) => {}
             Err(NotHeld::SoldOut) => return given_up(claim, ChargeOutcome::SoldOut),
             Err(NotHeld::Decided) => {
-                let decided = entry.buyer(request.user_phone_num).and_then(known);
+                let decided = entry.buyer(&request.phone).and_then(known);
                 let is_live = matches!(decided, Some(Admitted::Known(_, ChargeOutcome::Accepted)));
                 // Requests that wait on this claim get an answer too: "queueing" where the order is
                 // live, else "overloaded", so that they ask again.
@@ -278,21 +277,21 @@ const fn settled(code: Code) -> ChargeOutcome {
     }
 }
 
-fn outgoing(id: &OrderId, request: &ChargeRequest<'_>, now: EpochMs) -> Outgoing {
+fn outgoing(id: &OrderId, request: &ChargeRequest, now: EpochMs) -> Outgoing {
     let message = OrderMessage {
-        order_id: id.to_string(),
-        user_phone: request.user_phone_num.to_owned(),
-        prod_id: request.prod_id.to_owned(),
+        order_id: id.clone(),
+        phone: request.phone.clone(),
+        prod_id: request.prod_id.clone(),
         charge_money: request.charge_price.to_string(),
     };
-    Outgoing { message, accepted_at: now }
+    Outgoing { message, asked_at: now }
 }
 
-fn charge_data(id: &OrderId, request: &ChargeRequest<'_>) -> ChargeData {
+fn charge_data(id: &OrderId, request: &ChargeRequest) -> ChargeData {
     ChargeData {
-        order_id: id.to_string(),
-        user_phone_no: request.user_phone_num.to_owned(),
-        prod_id: request.prod_id.to_owned(),
+        order_id: id.clone(),
+        phone: request.phone.clone(),
+        prod_id: request.prod_id.clone(),
         charge_money: request.charge_price,
     }
 }

@@ -5,9 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use domain::order_id::OrderId;
 use domain::ports::{Cause, Outgoing};
-use protocol::{Code, mask_phone};
+use protocol::{Code, OrderId};
 use tracing::{debug, error};
 
 use crate::gateway::book::BookEntry;
@@ -129,16 +128,16 @@ impl Claim {
 
     /// The queue has it durably.
     pub(super) fn store(&mut self, order: &Outgoing) {
-        self.entry.confirm(&order.message.user_phone, &self.id);
+        self.entry.confirm(&order.message.phone, &self.id);
         self.settle_stored();
     }
 
     /// The queue definitely doesn't have it: its unit is given back.
     pub(super) fn reject(&mut self, order: &Outgoing, cause: &Cause) {
-        let user_phone = &order.message.user_phone;
-        let user = mask_phone(user_phone);
+        let phone = &order.message.phone;
+        let user = phone.to_string();
         debug!(order_id = %self.id, user, %cause, "not queued: its unit is given back");
-        self.entry.abandon(user_phone, &self.id);
+        self.entry.abandon(phone, &self.id);
         self.settle(Code::BizError);
     }
 
@@ -146,7 +145,7 @@ impl Claim {
     /// requests once the order is kept. Gives the id back, unless the order was decided meanwhile,
     /// so that the queue had it.
     pub(super) fn mark_unconfirmed(&mut self, order: &Outgoing, cause: Cause) -> Option<OrderId> {
-        if !self.entry.mark_unconfirmed(&order.message.user_phone, &self.id) {
+        if !self.entry.mark_unconfirmed(&order.message.phone, &self.id) {
             self.settle_stored();
             return None;
         }
@@ -168,7 +167,7 @@ impl Claim {
 
     fn undo(&mut self, answer: Code) {
         if let Some(order) = &self.order {
-            self.entry.abandon(&order.message.user_phone, &self.id);
+            self.entry.abandon(&order.message.phone, &self.id);
         }
         self.settle(answer);
     }
@@ -181,7 +180,7 @@ impl Claim {
             self.settle(Code::Unconfirmed);
             return;
         };
-        let user = mask_phone(&order.message.user_phone);
+        let user = order.message.phone.to_string();
         debug!(order_id = %self.id, user, "its publication ended without a result");
         let cause = Cause("its publication ended without a result".to_owned());
         if self.mark_unconfirmed(&order, cause).is_some() {
@@ -203,7 +202,7 @@ impl Drop for Claim {
 #[cfg(test)]
 mod tests {
     use domain::order_id::OrderIdKey;
-    use protocol::{Decision, EpochMs, OrderMessage, Outcome};
+    use protocol::{Decision, EpochMs, OrderMessage, Outcome, Seq};
 
     use super::*;
     use crate::gateway::book::Book;
@@ -219,20 +218,20 @@ mod tests {
     fn desk() -> (Desk, Claim) {
         let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
         book.renew_cards(&FakeOrders::with_stock(9).page.lock().unwrap().products);
-        let entry = book.entry(PROD).unwrap();
+        let entry = book.entry(&PROD.into()).unwrap();
         entry.stock.refresh(9, 0);
         let unconfirmed = Arc::new(UnconfirmedOrders::new(book, Arc::<FakeUnconfirmed>::default()));
         let (ticket, passage) = (Arc::default(), Arc::new(Passage::new(unconfirmed)));
-        let id = entry.claim(PHONE, EpochMs(1), &ticket, |_| "a".into()).unwrap();
+        let id = entry.claim(&PHONE.into(), EpochMs(1), &ticket, |_| "a".into()).unwrap();
         let message = OrderMessage {
-            order_id: id.to_string(),
-            user_phone: PHONE.to_owned(),
-            prod_id: PROD.to_owned(),
+            order_id: id.clone(),
+            phone: PHONE.into(),
+            prod_id: PROD.into(),
             charge_money: "5999.000".to_owned(),
         };
-        let order = Outgoing { message, accepted_at: EpochMs(1) };
+        let order = Outgoing { message, asked_at: EpochMs(1) };
         let claim = Claim::new(&entry, id.clone(), order, &ticket, &passage);
-        entry.hold(PHONE, &id).unwrap();
+        entry.hold(&PHONE.into(), &id).unwrap();
         (Desk { entry, ticket, passage }, claim)
     }
 
@@ -251,7 +250,7 @@ mod tests {
         drop(claim);
         assert_eq!(desk.counts(), (0, 0, 0));
         assert_eq!(desk.ticket.wait().await, Code::ServerError);
-        assert!(desk.entry.buyer(PHONE).is_none(), "the buyer may charge");
+        assert!(desk.entry.buyer(&PHONE.into()).is_none(), "the buyer may charge");
     }
 
     #[tokio::test]
@@ -259,7 +258,7 @@ mod tests {
         let (desk, claim) = desk();
         drop(claim.handed());
         assert_eq!(desk.counts(), (1, 0, 1));
-        assert!(desk.entry.is_unconfirmed(PHONE, &"a".into()));
+        assert!(desk.entry.is_unconfirmed(&PHONE.into(), &"a".into()));
         desk.passage.unconfirmed.keep_entered(&["a".into()]).await;
         assert_eq!(desk.ticket.wait().await, Code::Unconfirmed);
     }
@@ -268,10 +267,10 @@ mod tests {
     async fn dropped_after_its_decision_it_is_known_to_have_been_stored() {
         let (desk, claim) = desk();
         let ends_a_hold = desk.entry.decide(&Decision {
-            seq: 1,
-            order_id: "a".to_owned(),
-            prod_id: PROD.to_owned(),
-            user_phone: PHONE.to_owned(),
+            seq: Seq(1),
+            order_id: "a".into(),
+            prod_id: PROD.into(),
+            phone: PHONE.into(),
             outcome: Outcome::Placed,
             reason: None,
             live_order_id: None,
@@ -289,6 +288,6 @@ mod tests {
         claim.store(&order);
         drop(claim);
         assert_eq!(desk.counts(), (1, 0, 0));
-        assert!(!desk.entry.is_unconfirmed(PHONE, &"a".into()));
+        assert!(!desk.entry.is_unconfirmed(&PHONE.into(), &"a".into()));
     }
 }

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::order_id::OrderId;
 use domain::ports::notebook::UnconfirmedSends;
 use domain::ports::{Cause, Outgoing, Producer, Published};
 use domain::standing::{Found, Undecided};
@@ -17,7 +16,7 @@ use instruments::fault_points::{Point, reach};
 use instruments::panics::{Panicked, contain};
 use instruments::signs_of_life::Pulse;
 use instruments::streak::{InRun, Streak};
-use protocol::{Code, OrderMessage};
+use protocol::{Code, OrderId, OrderMessage};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
@@ -121,10 +120,10 @@ impl UnconfirmedOrders {
             info!(count = kept.len(), "taking up unconfirmed sends of an earlier run");
         }
         self.add(kept.into_iter().map(|order| {
-            let OrderMessage { order_id, user_phone, prod_id, .. } = &order.message;
-            let id = OrderId::from(order_id.as_str());
-            let undecided = Undecided { id: id.clone(), accepted_at: order.accepted_at };
-            let adopted = self.book.adopt(prod_id, user_phone, &undecided, Found::Unconfirmed);
+            let OrderMessage { order_id, phone, prod_id, .. } = &order.message;
+            let id = order_id.clone();
+            let undecided = Undecided { id: id.clone(), asked_at: order.asked_at };
+            let adopted = self.book.adopt(prod_id, phone, &undecided, Found::Unconfirmed);
             let standing = if adopted { Adopted::Yes } else { Adopted::No };
             (id, UnconfirmedOrder { order, standing, unkept: None, ticket: None })
         }));
@@ -248,7 +247,7 @@ impl UnconfirmedOrders {
                     continue;
                 }
                 if let Some(entry) = self.book.entry(&order.message.prod_id) {
-                    entry.confirm(&order.message.user_phone, id);
+                    entry.confirm(&order.message.phone, id);
                 }
                 stored.push(id.clone());
             }
@@ -316,14 +315,14 @@ impl UnconfirmedOrders {
             let decided = self
                 .book
                 .entry(&order.message.prod_id)
-                .is_some_and(|entry| !entry.is_unconfirmed(&order.message.user_phone, id));
+                .is_some_and(|entry| !entry.is_unconfirmed(&order.message.phone, id));
             if decided && *standing == Adopted::Yes {
                 arrived.push(id.clone());
             } else {
                 open.push((id.clone(), order.clone()));
             }
         }
-        open.sort_by_key(|(_, order)| order.accepted_at);
+        open.sort_by_key(|(_, order)| order.asked_at);
         (open, arrived)
     }
 
@@ -350,8 +349,7 @@ impl UnconfirmedOrders {
             ticket.settle(Code::Queued);
         }
         info!(count = ids.len(), left = self.count(), how, "unconfirmed sends are settled");
-        let order_ids = ids.iter().map(OrderId::to_string).collect();
-        if let Err(cause) = self.resting(self.store.forget(order_ids)).await {
+        if let Err(cause) = self.resting(self.store.forget(ids)).await {
             error!(%cause, "settled sends are still kept: they will be published once more");
         }
     }

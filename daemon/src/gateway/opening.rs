@@ -2,7 +2,6 @@
 //! and only then is anybody admitted. The caller opens the gateway, by telling `Refresh` that the
 //! book is followed.
 
-use domain::order_id::OrderId;
 use domain::ports::Cause;
 use domain::ports::Pending;
 use domain::standing::{Found, Undecided};
@@ -24,9 +23,8 @@ pub async fn open(
 ) -> Result<(), Cause> {
     refresh.catch_up().await?;
     for order in std::mem::take(waiting) {
-        let id = OrderId::from(order.order_id.as_str());
-        let undecided = Undecided { id, accepted_at: order.charged_at };
-        book.adopt(&order.prod_id, &order.user_phone, &undecided, Found::Queued);
+        let undecided = Undecided { id: order.order_id, asked_at: order.asked_at };
+        book.adopt(&order.prod_id, &order.phone, &undecided, Found::Queued);
     }
     unconfirmed.recover().await
 }

@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use instruments::meter::Endpoint;
-use protocol::{Code, DecisionsPage, QueryData, ReadReply};
+use protocol::{Code, DecisionsPage, Phone, ProdId, QueryData, ReadReply, Seq};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
@@ -130,19 +130,19 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 impl OrderSide for OrderNode {
-    fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
+    fn decisions(&self, after: Seq) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
         let path = format!("/internal/v1/decisions?after={after}");
         Box::pin(async move { self.ask(Method::GET, &path, String::new()).await })
     }
 
     fn find<'a>(
         &'a self,
-        prod_id: &'a str,
-        user_phone: &'a str,
+        prod_id: &'a ProdId,
+        phone: &'a Phone,
     ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("userPhoneNum", user_phone)
-            .append_pair("prodId", prod_id)
+            .append_pair("userPhoneNum", phone.whole())
+            .append_pair("prodId", prod_id.as_str())
             .finish();
         Box::pin(async move {
             let reply: ReadReply<QueryData> =
@@ -206,7 +206,7 @@ mod tests {
              connection: close\r\n\r\n{}",
         )])
         .await;
-        let cause = node.decisions(0).await.unwrap_err().0;
+        let cause = node.decisions(Seq(0)).await.unwrap_err().0;
         assert!(cause.contains("/internal/v1/decisions?after=0: HTTP 404: this is no"), "{cause}");
         assert!(cause.contains("replace that first"), "{cause}");
     }
@@ -219,26 +219,32 @@ mod tests {
             Some(r#"{"code":"20000","msg":"SERVER_ERROR","data":null}"#),
         ])
         .await;
-        assert_eq!(node.find("pid_0001", "15200008881").await, Ok(OrderLookup::Never));
-        assert_eq!(node.find("pid_0001", "15200008881").await, Ok(OrderLookup::NotYet));
-        assert!(node.find("pid_0001", "15200008881").await.is_err());
+        assert_eq!(
+            node.find(&"pid_0001".into(), &"15200008881".into()).await,
+            Ok(OrderLookup::Never)
+        );
+        assert_eq!(
+            node.find(&"pid_0001".into(), &"15200008881".into()).await,
+            Ok(OrderLookup::NotYet)
+        );
+        assert!(node.find(&"pid_0001".into(), &"15200008881".into()).await.is_err());
     }
 
     #[tokio::test]
     async fn a_broken_connection_is_tried_once_more_and_only_once() {
         let never = r#"{"code":"40004"}"#;
         let (broken_once, count) = node(vec![None, Some(never)]).await;
-        assert_eq!(broken_once.find("p", "1").await, Ok(OrderLookup::Never));
+        assert_eq!(broken_once.find(&"p".into(), &"1".into()).await, Ok(OrderLookup::Never));
         assert_eq!(count.load(Ordering::SeqCst), 2);
         let (broken_twice, count) = node(vec![None, None, Some(never)]).await;
-        assert!(broken_twice.find("p", "1").await.is_err());
+        assert!(broken_twice.find(&"p".into(), &"1".into()).await.is_err());
         assert_eq!(count.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]
     async fn silence_ends_at_the_time_out() {
         let (silent, _) = node(vec![]).await;
-        let cause = silent.decisions(0).await.unwrap_err();
+        let cause = silent.decisions(Seq(0)).await.unwrap_err();
         assert!(cause.0.contains("no answer within 500 ms"), "{cause}");
     }
 }

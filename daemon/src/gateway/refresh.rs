@@ -12,7 +12,7 @@ use domain::ports::Cause;
 use domain::ports::order_side::OrderSide;
 use instruments::panics::{Panicked, contain};
 use instruments::signs_of_life::Pulse;
-use protocol::DecisionsPage;
+use protocol::{DecisionsPage, ProdId, Seq};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -35,7 +35,7 @@ pub struct Refresh {
     heard: Arc<Heard>,
     /// Holds of each product that decisions have ended and that wait for its next stock figure. It
     /// is empty between pages, unless a panic ended one.
-    settled: HashMap<String, u32>,
+    settled: HashMap<ProdId, u32>,
     /// Beats with its own work; rests while the order side is asked, which has its own time limit.
     pulse: Arc<Pulse>,
 }
@@ -64,7 +64,7 @@ impl Heard {
 /// The database that is followed, and the number of the newest decision that was applied.
 struct FollowedDatabase {
     store_id: String,
-    seq: u64,
+    seq: Seq,
 }
 
 impl FollowedDatabase {
@@ -120,7 +120,7 @@ impl Refresh {
     /// The order side can't be asked. What was read until then is applied.
     pub async fn catch_up(&mut self) -> Result<(), Cause> {
         loop {
-            let after = self.place.as_ref().map_or(0, |place| place.seq);
+            let after = self.place.as_ref().map_or(Seq(0), |place| place.seq);
             let page = self.order_side.decisions(after).await?;
             if self.place.as_ref().is_some_and(|place| !place.goes_on_in(&page)) {
                 self.start_over();
@@ -194,8 +194,8 @@ impl Refresh {
         self.heard.is_paused.store(page.paused, Ordering::Relaxed);
         self.book.renew_cards(&page.products);
         let start = self.place.take().filter(|place| place.store_id == page.store_id);
-        let start =
-            start.unwrap_or_else(|| FollowedDatabase { store_id: page.store_id.clone(), seq: 0 });
+        let start = start
+            .unwrap_or_else(|| FollowedDatabase { store_id: page.store_id.clone(), seq: Seq(0) });
         let place = self.place.insert(start);
         for decision in &page.decisions {
             if let Some(entry) = self.book.entry(&decision.prod_id)

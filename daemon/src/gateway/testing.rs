@@ -9,7 +9,8 @@ use domain::ports::notebook::UnconfirmedSends;
 use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published, ReadError, WriteError};
 use protocol::{
-    Decision, DecisionsPage, EpochMs, Money, OrderStatus, Outcome, ProductState, QueryData, Reason,
+    Decision, DecisionsPage, EpochMs, Money, OrderId, OrderStatus, Outcome, Phone, ProdId,
+    ProductState, QueryData, Reason, Seq,
 };
 use tokio::sync::watch;
 
@@ -53,7 +54,7 @@ impl FakeQueue {
 
     pub(crate) fn sent_ids(&self) -> Vec<String> {
         let sent = self.sent.lock().unwrap();
-        sent.iter().map(|order| order.message.order_id.clone()).collect()
+        sent.iter().map(|order| order.message.order_id.to_string()).collect()
     }
 }
 
@@ -93,7 +94,7 @@ pub(crate) struct FakeOrders {
 impl FakeOrders {
     pub(crate) fn with_stock(stock: u64) -> Arc<Self> {
         let product = ProductState {
-            prod_id: PROD.to_owned(),
+            prod_id: PROD.into(),
             prod_name: "iphoneX2019新款".to_owned(),
             price: Money::from_milli(5_999_000),
             on_shelf: true,
@@ -107,7 +108,7 @@ impl FakeOrders {
         Arc::new(Self {
             page: Mutex::new(DecisionsPage {
                 store_id: "store".to_owned(),
-                head: 0,
+                head: Seq(0),
                 decisions: Vec::new(),
                 products: vec![product],
                 paused: false,
@@ -117,14 +118,14 @@ impl FakeOrders {
         })
     }
 
-    pub(crate) fn decide(&self, order_id: &str, user_phone: &str, outcome: Outcome) {
+    pub(crate) fn decide(&self, order_id: &str, phone: &Phone, outcome: Outcome) {
         let mut page = self.page.lock().unwrap();
-        page.head += 1;
+        page.head = page.head.next();
         let decision = Decision {
             seq: page.head,
-            order_id: order_id.to_owned(),
-            prod_id: PROD.to_owned(),
-            user_phone: user_phone.to_owned(),
+            order_id: order_id.into(),
+            prod_id: PROD.into(),
+            phone: phone.clone(),
             outcome,
             reason: (outcome == Outcome::Failed).then_some(Reason::SoldOut),
             live_order_id: None,
@@ -137,7 +138,7 @@ impl FakeOrders {
 }
 
 impl OrderSide for FakeOrders {
-    fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
+    fn decisions(&self, after: Seq) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
         Box::pin(async move {
             if let Some(cause) = self.away.lock().unwrap().clone() {
                 return Err(cause);
@@ -150,7 +151,11 @@ impl OrderSide for FakeOrders {
         })
     }
 
-    fn find<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
+    fn find<'a>(
+        &'a self,
+        _: &'a ProdId,
+        _: &'a Phone,
+    ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         Box::pin(async { self.known.lock().unwrap().clone() })
     }
 
@@ -185,7 +190,7 @@ impl UnconfirmedSends for FakeUnconfirmed {
         })
     }
 
-    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>> {
+    fn forget(&self, order_ids: Vec<OrderId>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
             self.orders
                 .lock()
@@ -202,13 +207,13 @@ impl UnconfirmedSends for FakeUnconfirmed {
 
 pub(crate) fn found(order_id: &str, order_status: OrderStatus) -> OrderLookup {
     OrderLookup::Found(Box::new(QueryData {
-        order_id: order_id.to_owned(),
+        order_id: order_id.into(),
         order_status,
-        user_phone_no: PHONE.to_owned(),
-        prod_id: PROD.to_owned(),
+        phone: PHONE.into(),
+        prod_id: PROD.into(),
         prod_name: String::new(),
         charge_money: None,
-        charge_time: EpochMs(1),
+        asked_at: EpochMs(1),
         finish_time: None,
         reason: None,
         duplicates: 0,

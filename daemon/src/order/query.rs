@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{BoxFuture, Cause, DecidedAfter, LagReader, OrderRow, Sale};
-use protocol::{DecisionsPage, QueryData};
+use protocol::{DecisionsPage, Phone, ProdId, QueryData, Seq};
 use tokio::sync::watch;
 
 /// Decisions in one page: large enough that a gateway's start takes few, small enough that a page
@@ -66,11 +66,11 @@ fn answer(order: OrderRow) -> QueryData {
     QueryData {
         order_id: order.order_id,
         order_status: order.status,
-        user_phone_no: order.user_phone,
+        phone: order.phone,
         prod_id: order.prod_id,
         prod_name: order.prod_name,
         charge_money: order.charge_money,
-        charge_time: order.charge_time,
+        asked_at: order.asked_at,
         finish_time: order.finish_time,
         reason: order.reason,
         duplicates: order.duplicates,
@@ -78,7 +78,7 @@ fn answer(order: OrderRow) -> QueryData {
 }
 
 impl OrderSide for StoreOrderSide {
-    fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
+    fn decisions(&self, after: Seq) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
         Box::pin(async move {
             let DecidedAfter { store_id, head, decisions, products } =
                 self.sale.decisions(after, PAGE_DECISIONS_MAX).await?;
@@ -89,11 +89,11 @@ impl OrderSide for StoreOrderSide {
 
     fn find<'a>(
         &'a self,
-        prod_id: &'a str,
-        user_phone: &'a str,
+        prod_id: &'a ProdId,
+        phone: &'a Phone,
     ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         Box::pin(async move {
-            let look = || async { Ok(self.sale.find(prod_id, user_phone).await?) };
+            let look = || async { Ok(self.sale.find(prod_id, phone).await?) };
             known(look, &*self.lag).await
         })
     }
@@ -113,28 +113,28 @@ mod tests {
     #[test]
     fn the_answer_says_what_the_row_says() {
         let order = OrderRow {
-            order_id: "a".to_owned(),
-            prod_id: "pid_0001".to_owned(),
+            order_id: "a".into(),
+            prod_id: "pid_0001".into(),
             prod_name: "a phone".to_owned(),
-            user_phone: "15200008881".to_owned(),
+            phone: "15200008881".into(),
             status: OrderStatus::Failed,
             reason: Some(Reason::SoldOut),
             charge_money: Some(Money::from_milli(1_200_000)),
-            charge_time: EpochMs(1),
+            asked_at: EpochMs(1),
             finish_time: Some(EpochMs(2)),
             placed_at: None,
             duplicates: 3,
         };
         let answer = answer(order);
-        assert_eq!((answer.order_id.as_str(), answer.prod_id.as_str()), ("a", "pid_0001"));
+        assert_eq!((&*answer.order_id.text(), answer.prod_id.as_str()), ("a", "pid_0001"));
         assert_eq!(answer.prod_name, "a phone");
-        assert_eq!(answer.user_phone_no, "15200008881");
+        assert_eq!(answer.phone.whole(), "15200008881");
         assert_eq!(
             (answer.order_status, answer.reason),
             (OrderStatus::Failed, Some(Reason::SoldOut))
         );
         assert_eq!(answer.charge_money, Some(Money::from_milli(1_200_000)));
-        assert_eq!((answer.charge_time, answer.finish_time), (EpochMs(1), Some(EpochMs(2))));
+        assert_eq!((answer.asked_at, answer.finish_time), (EpochMs(1), Some(EpochMs(2))));
         assert_eq!(answer.duplicates, 3);
     }
 }

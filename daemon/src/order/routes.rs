@@ -9,7 +9,7 @@ use edge::{Call, Route, route};
 use hyper::{Method, StatusCode};
 use instruments::meter::Endpoint;
 use instruments::streak::InRun;
-use protocol::{Code, QueryData, Reply, mask_phone};
+use protocol::{Code, QueryData, Reply, Seq};
 use tracing::{debug, info, warn};
 use warp::reply::Response;
 
@@ -39,15 +39,15 @@ pub fn routes(orders: Arc<dyn OrderSide>, tally: Arc<Tally>) -> Vec<Route> {
 
 async fn query(orders: &dyn OrderSide, tally: &Tally, call: &Call) -> (Code, Response) {
     let refusal = Reply::refusal(Code::InvalidInput);
-    let answer = async |asked: QueryRequest<'_>| find(orders, tally, asked).await;
+    let answer = async |asked: QueryRequest| find(orders, tally, &asked).await;
     answer_query(call, &tally.invalid_queries, &refusal, answer).await
 }
 
-async fn find(orders: &dyn OrderSide, tally: &Tally, asked: QueryRequest<'_>) -> Reply<QueryData> {
-    let known = match orders.find(asked.prod_id, asked.user_phone_num).await {
+async fn find(orders: &dyn OrderSide, tally: &Tally, asked: &QueryRequest) -> Reply<QueryData> {
+    let known = match orders.find(&asked.prod_id, &asked.phone).await {
         Ok(known) => known,
         Err(cause) => {
-            let (prod_id, user) = (asked.prod_id, mask_phone(asked.user_phone_num));
+            let (prod_id, user) = (asked.prod_id.as_str(), asked.phone.to_string());
             match tally.failed_queries.failed() {
                 InRun::First => warn!(prod_id, user, %cause, "a query could not be answered"),
                 InRun::Further => {
@@ -70,7 +70,7 @@ async fn find(orders: &dyn OrderSide, tally: &Tally, asked: QueryRequest<'_>) ->
 async fn decisions(orders: &dyn OrderSide, tally: &Tally, query: &str) -> Response {
     let after = form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == "after")
-        .map_or(Ok(0), |(_, value)| value.parse::<u64>());
+        .map_or(Ok(Seq(0)), |(_, value)| value.parse().map(Seq));
     let Ok(after) = after else { return edge::fault(StatusCode::BAD_REQUEST) };
     match orders.decisions(after).await {
         Ok(page) => {
@@ -95,7 +95,7 @@ mod tests {
 
     use domain::ports::{BoxFuture, Cause};
     use instruments::captured_log::lines;
-    use protocol::DecisionsPage;
+    use protocol::{DecisionsPage, Phone, ProdId};
     use tokio::sync::watch;
 
     use super::*;
@@ -114,13 +114,17 @@ mod tests {
     }
 
     impl OrderSide for Database {
-        fn decisions(&self, _: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
+        fn decisions(&self, _: Seq) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
             let (store_id, decisions, products) = (String::new(), Vec::new(), Vec::new());
-            let page = DecisionsPage { store_id, head: 0, decisions, products, paused: false };
+            let page = DecisionsPage { store_id, head: Seq(0), decisions, products, paused: false };
             Box::pin(async { self.judge().map(|()| page) })
         }
 
-        fn find<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
+        fn find<'a>(
+            &'a self,
+            _: &'a ProdId,
+            _: &'a Phone,
+        ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
             Box::pin(async { self.judge().map(|()| OrderLookup::Never) })
         }
 
@@ -134,13 +138,13 @@ mod tests {
     fn of_a_row_of_failures_the_first_is_told_and_the_end() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (database, tally) = (Database::default(), Tally::default());
-        let asked = || QueryRequest { prod_id: "pid_0001", user_phone_num: "15200001234" };
+        let asked = || QueryRequest { prod_id: "pid_0001".into(), phone: "15200001234".into() };
         let told = lines(|| {
             runtime.block_on(async {
                 for is_away in [false, true, true, true, false, false, true] {
                     database.is_away.store(is_away, Ordering::SeqCst);
                     let code = if is_away { Code::ServerError } else { Code::BizError };
-                    assert_eq!(find(&database, &tally, asked()).await.code, code);
+                    assert_eq!(find(&database, &tally, &asked()).await.code, code);
                     let status = decisions(&database, &tally, "after=7").await.status();
                     assert_eq!(status.is_success(), !is_away);
                 }

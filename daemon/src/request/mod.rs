@@ -7,7 +7,7 @@ mod invalid;
 mod query;
 mod refused;
 
-use protocol::{Money, TEXT_CHARS_MAX};
+use protocol::{Money, Phone, ProdId, TEXT_CHARS_MAX};
 use regex_lite::Regex;
 
 pub use self::fault::{FieldFault, TextPosition};
@@ -17,40 +17,41 @@ pub use self::query::answer_query;
 pub use self::refused::{InvalidRequests, TOLD_EVERY};
 
 /// A charge whose fields are sound. Whether the product exists and has this price is asked later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChargeRequest<'f> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChargeRequest {
     /// Matches the profile's phone pattern.
-    pub user_phone_num: &'f str,
+    pub phone: Phone,
     /// A plain decimal with at most three decimals.
     pub charge_price: Money,
     /// Not blank, up to 64 characters.
-    pub prod_id: &'f str,
+    pub prod_id: ProdId,
 }
 
 /// A query whose fields are sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueryRequest<'f> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryRequest {
     /// Not blank, up to 64 characters.
-    pub user_phone_num: &'f str,
+    pub phone: Phone,
     /// Not blank, up to 64 characters.
-    pub prod_id: &'f str,
+    pub prod_id: ProdId,
 }
 
 /// Reads a charge.
 ///
 /// # Errors
 /// The first field that is missing, blank or malformed; code 40005.
-pub fn charge_request<'f>(
-    fields: &'f Fields<'_>,
+pub fn charge_request(
+    fields: &Fields<'_>,
     phones: &PhonePattern,
-) -> Result<ChargeRequest<'f>, FieldFault> {
-    let user_phone_num = text(fields, Field::UserPhoneNum)?;
-    if !phones.matches(user_phone_num) {
+) -> Result<ChargeRequest, FieldFault> {
+    let phone = text(fields, Field::UserPhoneNum)?;
+    if !phones.matches(phone) {
         return Err(FieldFault::Malformed(Field::UserPhoneNum));
     }
     let charge_price = Money::parse(fields.get(Field::ChargePrice)?)
         .map_err(|_| FieldFault::Malformed(Field::ChargePrice))?;
-    Ok(ChargeRequest { user_phone_num, charge_price, prod_id: text(fields, Field::ProdId)? })
+    let prod_id = text(fields, Field::ProdId)?.into();
+    Ok(ChargeRequest { phone: phone.into(), charge_price, prod_id })
 }
 
 /// Reads a query. The phone pattern doesn't bind here: Java gateways on the same topic send what
@@ -58,10 +59,10 @@ pub fn charge_request<'f>(
 ///
 /// # Errors
 /// The first field that is missing, blank or longer than any order's; code 40005.
-pub fn query_request<'f>(fields: &'f Fields<'_>) -> Result<QueryRequest<'f>, FieldFault> {
+pub fn query_request(fields: &Fields<'_>) -> Result<QueryRequest, FieldFault> {
     Ok(QueryRequest {
-        user_phone_num: text(fields, Field::UserPhoneNum)?,
-        prod_id: text(fields, Field::ProdId)?,
+        phone: text(fields, Field::UserPhoneNum)?.into(),
+        prod_id: text(fields, Field::ProdId)?.into(),
     })
 }
 
@@ -134,6 +135,7 @@ impl PhonePattern {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use instruments::captured_log::lines;
     use proptest::prelude::*;
     use protocol::Money;
 
@@ -145,9 +147,19 @@ mod tests {
         let phones = PhonePattern::new(PhonePattern::DEFAULT).unwrap();
         let body = Bytes::new();
         let fields = read_fields(None, query, &body).await?;
-        let ChargeRequest { user_phone_num, charge_price, prod_id } =
-            charge_request(&fields, &phones)?;
-        Ok((user_phone_num.to_owned(), charge_price, prod_id.to_owned()))
+        let ChargeRequest { phone, charge_price, prod_id } = charge_request(&fields, &phones)?;
+        Ok((phone.whole().to_owned(), charge_price, prod_id.to_string()))
+    }
+
+    #[tokio::test]
+    async fn no_line_of_the_log_has_the_whole_number_of_what_was_read() {
+        let body = Bytes::new();
+        let fields = read_fields(None, "userPhoneNum=15200008881&prodId=p", &body).await.unwrap();
+        let request = query_request(&fields).unwrap();
+        let QueryRequest { phone, .. } = &request;
+        let lines = lines(|| tracing::info!(%phone, again = ?phone, ?request, "asked"));
+        assert!(lines[0].contains("phone=152****8881 again=152****8881"), "{lines:?}");
+        assert!(!lines[0].contains(phone.whole()), "{lines:?}");
     }
 
     #[tokio::test]
@@ -196,7 +208,7 @@ mod tests {
         let fields = read_fields(None, "userPhoneNum=%2B86-1&prodId=p", &body).await.unwrap();
         assert_eq!(
             query_request(&fields),
-            Ok(QueryRequest { user_phone_num: "+86-1", prod_id: "p" })
+            Ok(QueryRequest { phone: "+86-1".into(), prod_id: "p".into() })
         );
         let fields = read_fields(None, "prodId=p", &body).await.unwrap();
         assert_eq!(query_request(&fields), Err(FieldFault::Missing(Field::UserPhoneNum)));

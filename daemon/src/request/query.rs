@@ -15,7 +15,7 @@ pub async fn answer_query<D: Serialize>(
     call: &Call,
     noted: &InvalidRequests,
     refusal: &Reply<()>,
-    answer: impl AsyncFnOnce(QueryRequest<'_>) -> Reply<D>,
+    answer: impl AsyncFnOnce(QueryRequest) -> Reply<D>,
 ) -> (Code, Response) {
     let fields = read_call(call).await;
     let asked = fields.as_ref().map_err(|fault| *fault).and_then(|fields| query_request(fields));

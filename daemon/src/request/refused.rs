@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use instruments::meter::{Endpoint, KindMeter};
-use protocol::Money;
+use protocol::{Money, ProdId};
 use tracing::info;
 
 use super::excerpt;
@@ -54,7 +54,7 @@ impl InvalidRequests {
     }
 
     /// One more whose price isn't the product's.
-    pub fn note_price(&self, price: Money, prod_id: &str) {
+    pub fn note_price(&self, price: Money, prod_id: &ProdId) {
         let excerpt = || Some(format!("{} for {prod_id}", excerpt::of_price(price)));
         self.count(FieldFault::NotThePrice, excerpt);
     }

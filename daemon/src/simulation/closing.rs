@@ -82,9 +82,7 @@ impl World<'_> {
 
     fn is_live(&self, wish: &Wish) -> bool {
         self.decisions.iter().any(|one| {
-            one.outcome == Outcome::Placed
-                && one.prod_id == wish.prod_id
-                && one.user_phone == wish.user_phone
+            one.outcome == Outcome::Placed && one.prod_id == wish.prod_id && one.phone == wish.phone
         })
     }
 

@@ -43,8 +43,8 @@ impl World<'_> {
         let mut batch: Vec<Message> = self.queue.drain(..taken).collect();
         let deliveries = batch.iter().map(|message| Delivery {
             body: message.body.clone(),
-            charged_at: message.accepted_at,
-            queued_at: Some(message.accepted_at),
+            asked_at: message.asked_at,
+            queued_at: Some(message.asked_at),
             origin: format!("msgid:{}", message.origin),
             redeliveries: message.redeliveries,
         });

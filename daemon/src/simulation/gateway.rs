@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::order_id::OrderIdKey;
 use domain::ports::Outgoing;
 use domain::ports::Pending;
-use protocol::{ChargeData, EpochMs, Money, QueryData, Reply};
+use protocol::{ChargeData, EpochMs, Money, OrderId, Phone, ProdId, QueryData, Reply};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -28,8 +28,8 @@ const UNCONFIRMED_MAX: usize = 4;
 /// A buyer and what is bought.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Wish {
-    pub(super) prod_id: String,
-    pub(super) user_phone: String,
+    pub(super) prod_id: ProdId,
+    pub(super) phone: Phone,
 }
 
 /// What a buyer was told.
@@ -46,7 +46,7 @@ pub(super) struct Gateway {
     index: usize,
     ports: Arc<Ports>,
     answers: Answers,
-    pub(super) kept: BTreeMap<String, Outgoing>,
+    pub(super) kept: BTreeMap<OrderId, Outgoing>,
     pub(super) running: Option<Running>,
 }
 
@@ -148,11 +148,11 @@ impl Gateway {
             (Arc::clone(&running.desk), Arc::clone(&self.answers), self.index);
         running.charges.push(tokio::spawn(async move {
             let request = ChargeRequest {
-                user_phone_num: &wish.user_phone,
+                phone: wish.phone.clone(),
                 charge_price: price,
-                prod_id: &wish.prod_id,
+                prod_id: wish.prod_id.clone(),
             };
-            let (_, reply) = desk.charge(request, now).await;
+            let (_, reply) = desk.charge(&request, now).await;
             answers.lock().unwrap().push((index, Told::Charged(wish, reply)));
         }));
     }
@@ -162,7 +162,7 @@ impl Gateway {
         let (query, answers, index) =
             (Arc::clone(&running.query), Arc::clone(&self.answers), self.index);
         running.queries.push(tokio::spawn(async move {
-            let reply = query.query(&wish.prod_id, &wish.user_phone).await;
+            let reply = query.query(&wish.prod_id, &wish.phone).await;
             answers.lock().unwrap().push((index, Told::Queried(number, wish, reply)));
         }));
     }

@@ -11,9 +11,9 @@ impl World<'_> {
         }
         for order in self.undecided() {
             let entry = running.book.entry(&order.prod_id);
-            let buyer = entry.and_then(|entry| entry.buyer(&order.user_phone));
+            let buyer = entry.and_then(|entry| entry.buyer(&order.phone));
             let holds = buyer.is_some_and(|buyer| {
-                buyer.standing.undecided().is_some_and(|one| one.id.to_string() == order.order_id)
+                buyer.standing.undecided().is_some_and(|one| one.id == order.order_id)
             });
             if !holds {
                 return Err(format!("gateway {index} holds nothing for {}", order.order_id));
@@ -29,9 +29,9 @@ impl World<'_> {
         for (index, run, wish, id) in &promises.held {
             let Some(running) = &gateways[*index].running else { continue };
             let entry = running.book.entry(&wish.prod_id);
-            let buyer = entry.and_then(|entry| entry.buyer(&wish.user_phone));
+            let buyer = entry.and_then(|entry| entry.buyer(&wish.phone));
             let holds = buyer.is_some_and(|buyer| {
-                buyer.standing.undecided().is_some_and(|order| order.id.to_string() == *id)
+                buyer.standing.undecided().is_some_and(|order| order.id == *id)
             });
             if runs[*index] == *run && !holds {
                 return Err(format!("gateway {index} gave the unit of {id} back undecided"));

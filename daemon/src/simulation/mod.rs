@@ -48,7 +48,7 @@ fn run(store: &InMemoryStore, history: &History) -> Result<Course, String> {
         }
         world.close().await?;
         let outcome =
-            |one: &protocol::Decision| (one.order_id.clone(), format!("{:?}", one.outcome));
+            |one: &protocol::Decision| (one.order_id.to_string(), format!("{:?}", one.outcome));
         let decisions = world.decisions.iter().map(outcome).collect();
         Ok(Course { codes: world.promises.codes, decisions })
     })

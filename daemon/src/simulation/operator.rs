@@ -5,6 +5,7 @@ use std::cell::Cell;
 use domain::ports::desk::{Actor, Asked, Command, CommandError, Operation, OperatorDesk};
 use domain::ports::lists::{Lists, PAGE_MAX};
 use domain::product::{Change, NewProduct, Shelf, units};
+use protocol::ProdId;
 use serde_json::Value;
 use store_sqlite::Store;
 use store_sqlite::testing::ready;
@@ -40,16 +41,16 @@ impl<'a> Operator<'a> {
         self.carry_out(Operation::CreateProduct(product))
     }
 
-    pub(crate) fn change_stock(&self, prod_id: &str, delta: i64) -> bool {
+    pub(crate) fn change_stock(&self, prod_id: &ProdId, delta: i64) -> bool {
         units(delta).is_ok_and(|delta| self.change(prod_id, Change::Stock(delta)))
     }
 
-    pub(crate) fn set_shelf(&self, prod_id: &str, shelf: Shelf) -> bool {
+    pub(crate) fn set_shelf(&self, prod_id: &ProdId, shelf: Shelf) -> bool {
         self.change(prod_id, Change::Shelf(shelf))
     }
 
-    fn change(&self, prod_id: &str, change: Change) -> bool {
-        let prod_id = prod_id.to_owned();
+    fn change(&self, prod_id: &ProdId, change: Change) -> bool {
+        let prod_id = prod_id.clone();
         self.carry_out(Operation::ChangeProduct { prod_id, change, if_version: None })
     }
 

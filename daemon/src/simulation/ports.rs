@@ -12,7 +12,7 @@ use domain::ports::{
     BoxFuture, Cause, Lag, LagReader, OrderRow, Outgoing, Producer, Published, ReadError,
     WriteError,
 };
-use protocol::DecisionsPage;
+use protocol::{DecisionsPage, OrderId, Phone, ProdId, Seq};
 use tokio::sync::{oneshot, watch};
 
 use crate::order::query::known;
@@ -22,10 +22,10 @@ use crate::order::query::known;
 pub(super) enum Ask {
     Publish(Vec<Outgoing>),
     Keep(Vec<Outgoing>),
-    Forget(Vec<String>),
+    Forget(Vec<OrderId>),
     Load,
-    Decisions(u64),
-    Look { prod_id: String, user_phone: String },
+    Decisions(Seq),
+    Look { prod_id: ProdId, phone: Phone },
     Lag,
 }
 
@@ -116,7 +116,7 @@ impl UnconfirmedSends for Port {
         })
     }
 
-    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>> {
+    fn forget(&self, order_ids: Vec<OrderId>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
             match self.call(Ask::Forget(order_ids)).await {
                 Some(Answer::Stored(result)) => result.map_err(WriteError::Unknown),
@@ -147,7 +147,7 @@ impl LagReader for Port {
 }
 
 impl OrderSide for Port {
-    fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
+    fn decisions(&self, after: Seq) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
         Box::pin(async move {
             match self.call(Ask::Decisions(after)).await {
                 Some(Answer::Page(result)) => result,
@@ -159,13 +159,13 @@ impl OrderSide for Port {
     /// The order role's own way, over three calls.
     fn find<'a>(
         &'a self,
-        prod_id: &'a str,
-        user_phone: &'a str,
+        prod_id: &'a ProdId,
+        phone: &'a Phone,
     ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
         Box::pin(async move {
             let look = || async {
-                let (prod_id, user_phone) = (prod_id.to_owned(), user_phone.to_owned());
-                match self.call(Ask::Look { prod_id, user_phone }).await {
+                let (prod_id, phone) = (prod_id.clone(), phone.clone());
+                match self.call(Ask::Look { prod_id, phone }).await {
                     Some(Answer::Row(result)) => result,
                     _ => Err(lost()),
                 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::ports::Sale;
-use protocol::{Code, Decision, OrderStatus, Outcome, QueryData, Reason};
+use protocol::{Code, Decision, OrderId, OrderStatus, Outcome, QueryData, Reason};
 use store_sqlite::testing::ready;
 
 use super::gateway::{Told, Wish};
@@ -11,9 +11,9 @@ use super::gateway::{Told, Wish};
 /// What one buyer was answered about one product.
 #[derive(Debug, Default)]
 struct BuyerPromises {
-    queueing: HashSet<String>,
-    placed: Option<String>,
-    failed: HashSet<String>,
+    queueing: HashSet<OrderId>,
+    placed: Option<OrderId>,
+    failed: HashSet<OrderId>,
 }
 
 /// All that was answered.
@@ -21,13 +21,13 @@ struct BuyerPromises {
 pub(super) struct Promises {
     known: HashMap<Wish, BuyerPromises>,
     /// By gateway's run, orders whose unit that run holds until they are decided.
-    pub(super) held: Vec<(usize, u32, Wish, String)>,
+    pub(super) held: Vec<(usize, u32, Wish, OrderId)>,
     /// What the buyer had been answered when the query was asked.
     asked: HashMap<u64, Before>,
     /// Orders that were durable in the queue at some time.
-    pub(super) stored: HashSet<String>,
+    pub(super) stored: HashSet<OrderId>,
     /// Unconfirmed orders that were durable on a gateway's disk at some time.
-    pub(super) kept: HashSet<String>,
+    pub(super) kept: HashSet<OrderId>,
     /// How often each code was answered: shows that the histories get about.
     pub(super) codes: HashMap<&'static str, u64>,
 }
@@ -35,9 +35,9 @@ pub(super) struct Promises {
 #[derive(Debug, Clone, Default)]
 struct Before {
     queueing: bool,
-    placed: Option<String>,
+    placed: Option<OrderId>,
     /// Undecided orders whose buyers the gateway that is asked has answered itself.
-    told_here: Vec<String>,
+    told_here: Vec<OrderId>,
 }
 
 impl Promises {
@@ -86,7 +86,7 @@ impl Promises {
                         Err(format!("{wish:?} has an order and is told there is none"))
                     }
                     (_, Some(data)) => {
-                        let decided = |id: &str| self.held.iter().all(|held| held.3 != id);
+                        let decided = |id: &OrderId| self.held.iter().all(|held| held.3 != *id);
                         known.hear(&self.stored, decided, &before, data)
                     }
                     _ => Ok(()),
@@ -97,7 +97,7 @@ impl Promises {
 
     /// What must hold in the end, when everything that could be decided is.
     pub(super) fn judge(&self, decisions: &[Decision]) -> Result<(), String> {
-        let mut ends: HashMap<&str, Vec<&Decision>> = HashMap::new();
+        let mut ends: HashMap<&OrderId, Vec<&Decision>> = HashMap::new();
         for decision in decisions {
             ends.entry(&decision.order_id).or_default().push(decision);
         }
@@ -106,18 +106,18 @@ impl Promises {
         }
         let promised = self.known.values().flat_map(|known| &known.queueing).chain(&self.kept);
         for id in promised.chain(&self.stored) {
-            if !ends.contains_key(id.as_str()) {
+            if !ends.contains_key(id) {
                 return Err(format!("{id} is never decided"));
             }
         }
         let mut live = HashSet::new();
         for decision in decisions.iter().filter(|one| one.outcome == Outcome::Placed) {
-            if !live.insert((&decision.prod_id, &decision.user_phone)) {
+            if !live.insert((&decision.prod_id, &decision.phone)) {
                 return Err(format!("{decision:?} is the buyer's second"));
             }
         }
         for known in self.known.values() {
-            let outcome = |id: &String| ends.get(id.as_str()).map(|ends| ends[0].outcome);
+            let outcome = |id: &OrderId| ends.get(id).map(|ends| ends[0].outcome);
             if let Some(id) = &known.placed
                 && outcome(id) != Some(Outcome::Placed)
             {
@@ -139,8 +139,8 @@ impl Promises {
 impl BuyerPromises {
     fn hear(
         &mut self,
-        stored: &HashSet<String>,
-        decided: impl Fn(&str) -> bool,
+        stored: &HashSet<OrderId>,
+        decided: impl Fn(&OrderId) -> bool,
         before: &Before,
         data: &QueryData,
     ) -> Result<(), String> {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use domain::ports::embedded::{Consumed, QueueTable};
 use domain::ports::{Blame, Cause, Consuming, DecidedAfter, Lag, Outgoing, Published, Sale, Seed};
 use domain::product::Shelf;
-use protocol::{Decision, DecisionsPage, EpochMs, Money, ORDER_TOPIC, OrderMessage};
+use protocol::{Decision, DecisionsPage, EpochMs, Money, ORDER_TOPIC, OrderMessage, Seq};
 use store_sqlite::Store;
 use store_sqlite::testing::{InMemoryStore, ready};
 
@@ -32,7 +32,7 @@ const BREATHS: usize = 8;
 pub(super) struct Message {
     pub(super) origin: u64,
     pub(super) body: Vec<u8>,
-    pub(super) accepted_at: EpochMs,
+    pub(super) asked_at: EpochMs,
     pub(super) redeliveries: u32,
 }
 
@@ -72,16 +72,13 @@ fn wish(pick: u64) -> Wish {
     let buyer = pick % BUYERS;
     // Mostly the first, so that buyers meet.
     let product = usize::from((pick / BUYERS).is_multiple_of(4));
-    Wish {
-        prod_id: PRODUCTS[product].to_owned(),
-        user_phone: format!("1520000{:04}", 8881 + buyer),
-    }
+    Wish { prod_id: PRODUCTS[product].into(), phone: format!("1520000{:04}", 8881 + buyer).into() }
 }
 
 impl<'a> World<'a> {
     pub(super) fn new(memory: &'a InMemoryStore, shape: Shape) -> Self {
         let seeds = PRODUCTS.iter().zip(shape.stock).map(|(prod_id, stock)| Seed {
-            prod_id: (*prod_id).to_owned(),
+            prod_id: (*prod_id).into(),
             prod_name: "a phone".to_owned(),
             price: PRICE,
             stock,
@@ -227,7 +224,7 @@ impl<'a> World<'a> {
             let letters = self.operator.letters();
             at(pick, letters.len()).map(|index| letters[index])
         };
-        let product = PRODUCTS[at(pick, PRODUCTS.len()).unwrap()];
+        let product = &PRODUCTS[at(pick, PRODUCTS.len()).unwrap()].into();
         match deed {
             Deed::Stock => {
                 let delta = i64::try_from(how % 5).unwrap() - 2;
@@ -238,7 +235,7 @@ impl<'a> World<'a> {
                 self.operator.set_shelf(product, entry);
             }
             Deed::Poison if how.is_multiple_of(3) => self.memory.cure_all(),
-            Deed::Poison => self.memory.poison(&wish(pick).user_phone),
+            Deed::Poison => self.memory.poison(&wish(pick).phone),
             Deed::Resend => {
                 letter().map(|letter| self.operator.resend(letter));
             }
@@ -309,32 +306,32 @@ impl<'a> World<'a> {
             ready(self.table().accept(Arc::new(orders), consumed)).unwrap();
             return;
         }
-        for Outgoing { message, accepted_at } in orders {
+        for Outgoing { message, asked_at } in orders {
             let (origin, body) = (self.count(), message.encode(ORDER_TOPIC));
-            self.queue.push(Message { origin, body, accepted_at, redeliveries: 0 });
+            self.queue.push(Message { origin, body, asked_at, redeliveries: 0 });
         }
     }
 
     fn foreign(&mut self, pick: u64, how: u64) {
         self.surprised = true;
-        let Wish { mut prod_id, user_phone } = wish(pick);
+        let Wish { mut prod_id, phone } = wish(pick);
         let number = self.count();
         let price = if how % 5 == 1 { "1.000" } else { "1200.000" };
         if how % 5 == 2 {
-            "pid_0009".clone_into(&mut prod_id);
+            prod_id = "pid_0009".into();
         }
         let message = OrderMessage {
-            order_id: format!("java-{number}"),
-            user_phone,
+            order_id: format!("java-{number}").into(),
+            phone,
             prod_id,
             charge_money: price.to_owned(),
         };
         if how % 5 == 3 {
             let body = b"{\"header\":1}".to_vec();
-            let accepted_at = EpochMs(self.now);
-            self.queue.push(Message { origin: number, body, accepted_at, redeliveries: 0 });
+            let asked_at = EpochMs(self.now);
+            self.queue.push(Message { origin: number, body, asked_at, redeliveries: 0 });
         } else {
-            self.arrive(vec![Outgoing { message, accepted_at: EpochMs(self.now) }]);
+            self.arrive(vec![Outgoing { message, asked_at: EpochMs(self.now) }]);
         }
     }
 
@@ -389,8 +386,8 @@ impl<'a> World<'a> {
                 Answer::Page(Ok(DecisionsPage { store_id, head, decisions, products, paused }))
             }
             Ask::Decisions(_) => Answer::Page(Err(lost())),
-            Ask::Look { prod_id, user_phone } if order_node => {
-                Answer::Row(Ok(ready(self.store.find(&prod_id, &user_phone)).unwrap()))
+            Ask::Look { prod_id, phone } if order_node => {
+                Answer::Row(Ok(ready(self.store.find(&prod_id, &phone)).unwrap()))
             }
             Ask::Look { .. } => Answer::Row(Err(lost())),
             Ask::Lag if self.broker_up && !fails => {
@@ -445,7 +442,7 @@ impl<'a> World<'a> {
         }
         if self.writes_seen != self.memory.writes() {
             self.writes_seen = self.memory.writes();
-            let seen = self.decisions.last().map_or(0, |decision| decision.seq);
+            let seen = self.decisions.last().map_or(Seq(0), |decision| decision.seq);
             self.decisions.extend(ready(self.store.decisions(seen, 1_000)).unwrap().decisions);
             books_balance(self.store)?;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::ports::notebook::{DataFile, Identity, Notes, UnconfirmedSends};
 use domain::ports::{BoxFuture, Cause, Outgoing, ReadError, WriteError};
 use domain::secret::Secret;
-use protocol::EpochMs;
+use protocol::{EpochMs, OrderId};
 use tokio::sync::watch;
 
 use crate::Store;
@@ -23,7 +23,7 @@ impl UnconfirmedSends for Store {
         Box::pin(self.keep_unconfirmed(sends))
     }
 
-    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>> {
+    fn forget(&self, order_ids: Vec<OrderId>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(self.forget_unconfirmed(order_ids))
     }
 

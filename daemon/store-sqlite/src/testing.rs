@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::ports::{Consuming, Delivery, Outgoing, Sale, Seed};
-use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage};
+use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage, Phone};
 use tempfile::TempDir;
 
 pub use self::memory::{InMemoryStore, ready};
@@ -29,7 +29,7 @@ pub struct Fixture {
 
 pub fn seeds(stock: u32) -> Vec<Seed> {
     let price = Money::parse(PRICE).unwrap();
-    vec![Seed { prod_id: PROD.to_owned(), prod_name: "小米9SE".to_owned(), price, stock }]
+    vec![Seed { prod_id: PROD.into(), prod_name: "小米9SE".to_owned(), price, stock }]
 }
 
 pub fn settings(path: PathBuf) -> Settings {
@@ -101,25 +101,25 @@ impl Store {
 
 pub fn message(order_id: &str, user: u32, charge_money: &str) -> OrderMessage {
     OrderMessage {
-        order_id: order_id.to_owned(),
-        user_phone: phone(user),
-        prod_id: PROD.to_owned(),
+        order_id: order_id.into(),
+        phone: phone(user),
+        prod_id: PROD.into(),
         charge_money: charge_money.to_owned(),
     }
 }
 
-pub fn phone(user: u32) -> String {
-    format!("1520000{user:04}")
+pub fn phone(user: u32) -> Phone {
+    format!("1520000{user:04}").into()
 }
 
 pub fn outgoing(order_id: &str, user: u32) -> Outgoing {
-    Outgoing { message: message(order_id, user, PRICE), accepted_at: EpochMs(900_000) }
+    Outgoing { message: message(order_id, user, PRICE), asked_at: EpochMs(900_000) }
 }
 
 pub fn delivery(message: &OrderMessage) -> Delivery {
     Delivery {
         body: message.encode(ORDER_TOPIC),
-        charged_at: EpochMs(900_000),
+        asked_at: EpochMs(900_000),
         queued_at: Some(EpochMs(910_000)),
         origin: format!("broker-a/T/0@{}", message.order_id),
         redeliveries: 0,

@@ -31,8 +31,8 @@ impl QueueRig for OverBroker {
     }
 
     async fn decided(&self) -> Vec<String> {
-        let page = self.orders.store.decisions(0, usize::MAX).await.unwrap();
-        page.decisions.into_iter().map(|decision| decision.order_id).collect()
+        let page = self.orders.store.decisions(protocol::Seq(0), usize::MAX).await.unwrap();
+        page.decisions.into_iter().map(|decision| decision.order_id.to_string()).collect()
     }
 
     async fn reopen(&mut self) {

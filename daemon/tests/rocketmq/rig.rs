@@ -12,7 +12,7 @@ use domain::ports::{
     Published, Queue, QueueHealth,
 };
 use domain::secret::Secret;
-use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
+use protocol::{EpochMs, ORDER_TOPIC, OrderId, OrderMessage};
 use queue_rocketmq::{RocketmqQueue, Settings};
 use seckill_e2e::broker::{Broker, BrokerOptions};
 use seckilld::config::{Log, LogFormat};
@@ -54,9 +54,9 @@ impl Recorder {
     }
 
     /// The order ids, sorted, each once.
-    pub(crate) fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<OrderId> {
         let decoded = |delivery: &Delivery| OrderMessage::decode(&delivery.body).ok();
-        let mut ids: Vec<String> =
+        let mut ids: Vec<OrderId> =
             self.all().iter().filter_map(decoded).map(|order| order.order_id).collect();
         ids.sort();
         ids.dedup();
@@ -146,12 +146,12 @@ pub(crate) fn consume(queue: &RocketmqQueue) -> Arc<Recorder> {
 
 pub(crate) fn order(number: u32) -> Outgoing {
     let message = OrderMessage {
-        order_id: format!("00000000-0000-8000-8000-{number:012}"),
-        user_phone: format!("1520000{:04}", number % 10_000),
-        prod_id: "pid_0001".to_owned(),
+        order_id: format!("00000000-0000-8000-8000-{number:012}").into(),
+        phone: format!("1520000{:04}", number % 10_000).into(),
+        prod_id: "pid_0001".into(),
         charge_money: "5999.000".to_owned(),
     };
-    Outgoing { message, accepted_at: EpochMs(1_795_444_100_000 + i64::from(number)) }
+    Outgoing { message, asked_at: EpochMs(1_795_444_100_000 + i64::from(number)) }
 }
 
 pub(crate) fn orders(numbers: std::ops::Range<u32>) -> Vec<Outgoing> {

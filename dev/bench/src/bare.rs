@@ -21,7 +21,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=UTF
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Form {
-    user_phone_num: String,
+    phone: String,
     charge_price: String,
     prod_id: String,
 }
@@ -50,7 +50,7 @@ pub async fn serve(listener: TcpListener) -> Result<Infallible> {
 
 fn answer(form: &Form) -> Response {
     // Looked at, so that the compiler can't leave the parsing out.
-    std::hint::black_box((&form.user_phone_num, &form.charge_price, &form.prod_id));
+    std::hint::black_box((&form.phone, &form.charge_price, &form.prod_id));
     let mut response = Response::new(ANSWER.into());
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response

@@ -2,10 +2,9 @@
 //! in the sequence of `gateway/book/entry.rs`. The map's compare-and-swap of a buyer's entry is a
 //! short lock here, as both are one indivisible step.
 
-use domain::order_id::OrderId;
 use domain::standing::{self, Decided, Event, Found, Standing, Undecided, Unit, step};
 use loom::sync::Mutex;
-use protocol::EpochMs;
+use protocol::{EpochMs, OrderId};
 
 use crate::stock::GatewayStock;
 
@@ -26,7 +25,7 @@ pub(crate) struct Buyer(Mutex<standing::Buyer<()>>);
 
 /// The id of the order of this attempt.
 pub(crate) fn id(attempt: u32) -> OrderId {
-    OrderId::Text(format!("attempt {attempt}").into())
+    format!("attempt {attempt}").into()
 }
 
 impl Buyer {
@@ -131,5 +130,5 @@ pub(crate) enum Outcome {
 }
 
 fn order(attempt: u32) -> Undecided {
-    Undecided { id: id(attempt), accepted_at: EpochMs(1) }
+    Undecided { id: id(attempt), asked_at: EpochMs(1) }
 }

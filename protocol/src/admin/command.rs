@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::listing::Permission;
 use super::snapshot::{Controls, Phase};
-use crate::Money;
+use crate::{Money, ProdId};
 
 /// The longest `request_id`, in characters.
 pub const REQUEST_ID_CHARS_MAX: usize = 64;
@@ -61,7 +61,7 @@ pub struct CreateProduct {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The new product's id, up to 64 characters without blanks.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// Its name, up to 256 characters.
     pub prod_name: String,
     /// Its price, a decimal string above 0 with up to three decimals.

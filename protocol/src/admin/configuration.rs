@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::EpochMs;
+use crate::{EpochMs, ProdId};
 
 /// The configuration in force.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub struct ReloadState {
     pub changed: Vec<ConfigChange>,
     /// Products that the database lacked and now has.
     #[serde(default)]
-    pub products_added: Vec<String>,
+    pub products_added: Vec<ProdId>,
     /// What an operator should know, in sentences.
     #[serde(default)]
     pub notes: Vec<String>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::snapshot::{Phase, ProductView};
-use crate::{EpochMs, Money};
+use crate::{EpochMs, Money, OrderId, Phone, ProdId};
 
 /// Every endpoint, and who the daemon takes the asker for (`GET /v1/`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,9 +201,9 @@ impl UnlistedPlace {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderView {
     /// Its id.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The product.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// The product's name; empty when the product is unknown.
     pub prod_name: String,
     /// The buyer's phone number, masked.
@@ -215,7 +215,8 @@ pub struct OrderView {
     /// The amount; `None` when what the sender wrote is no amount.
     pub charge_money: Option<Money>,
     /// When the buyer asked.
-    pub charge_time: EpochMs,
+    #[serde(rename = "charge_time")]
+    pub asked_at: EpochMs,
     /// When it was decided.
     pub decided_at: Option<EpochMs>,
     /// Further orders of the buyer for the product that were set aside because of this one.
@@ -229,7 +230,7 @@ pub struct OrderHistory {
     pub order: OrderView,
     /// The whole phone number: only with `?reveal=phone`, for those who may operate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
+    pub phone: Option<Phone>,
     /// What happened to it, in sequence.
     pub steps: Vec<HistoryStep>,
 }
@@ -323,15 +324,16 @@ pub struct DeadLetterView {
     /// Why it is set aside.
     pub reason: String,
     /// The order, when the message can be read.
-    pub order_id: Option<String>,
+    pub order_id: Option<OrderId>,
     /// The product, likewise.
-    pub prod_id: Option<String>,
+    pub prod_id: Option<ProdId>,
     /// The buyer's phone number, masked, likewise.
     pub user: Option<String>,
     /// How often it was delivered before it was set aside.
     pub redeliveries: u32,
     /// When the buyer asked, as far as is known.
-    pub charge_time: EpochMs,
+    #[serde(rename = "charge_time")]
+    pub asked_at: EpochMs,
     /// When it was set aside.
     pub dead_at: EpochMs,
     /// The beginning of its content, with phone numbers masked and what can't be shown replaced.

@@ -12,7 +12,7 @@ use super::charges::ChargesView;
 use super::configuration::ConfigView;
 use super::engines::{OverdueView, QueueView, RocketmqView, StoreView, UnconfirmedView};
 use super::history::{Notable, Seconds};
-use crate::{EpochMs, Money, ProductState};
+use crate::{EpochMs, Money, ProdId, ProductState};
 
 /// Where the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -245,7 +245,7 @@ pub struct DrainView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductView {
     /// The product's id.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// Its name.
     pub prod_name: String,
     /// Its price.

@@ -8,7 +8,7 @@ use crate::words::printable;
 
 /// The command.
 pub(crate) fn command(product: &CreateProduct) -> Command {
-    let what = format!("create product {}", printable(&product.prod_id));
+    let what = format!("create product {}", printable(product.prod_id.as_str()));
     Command::new(Endpoint::CreateProduct, what, product)
 }
 
@@ -18,5 +18,5 @@ pub(crate) fn prompt(product: &CreateProduct) -> Prompt {
         format!("{}, price {}.", printable(&product.prod_name), product.price),
         format!("Touches: {} to sell; off the shelf until S.", units(product.stock.into())),
     ];
-    Prompt { title: format!("Create product {}?", printable(&product.prod_id)), lines }
+    Prompt { title: format!("Create product {}?", printable(product.prod_id.as_str())), lines }
 }

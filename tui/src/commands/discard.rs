@@ -1,6 +1,6 @@
 //! Giving a dead letter up.
 
-use protocol::{DeadLetterView, Discard, Endpoint};
+use protocol::{DeadLetterView, Discard, Endpoint, ProdId};
 
 use super::{Command, Prompt, because};
 use crate::words::{known_text, printable};
@@ -14,10 +14,10 @@ pub(crate) fn command(id: u64, reason: &str, request_id: String) -> Command {
 /// What is asked before; `letter` is `None` where it isn't known any more what it holds.
 pub(crate) fn prompt(id: u64, letter: Option<&DeadLetterView>, reason: &str) -> Prompt {
     let whose = letter.and_then(|letter| {
-        let order_id = letter.order_id.as_deref()?;
-        let [user, product] =
-            [&letter.user, &letter.prod_id].map(|text| known_text(text.as_deref()));
-        Some(format!("Order {} of buyer {user}, product {product}.", printable(order_id)))
+        let order_id = printable(&letter.order_id.as_ref()?.text());
+        let user = known_text(letter.user.as_deref());
+        let product = known_text(letter.prod_id.as_ref().map(ProdId::as_str));
+        Some(format!("Order {order_id} of buyer {user}, product {product}."))
     });
     let lines = vec![
         whose.unwrap_or_else(|| "It holds no readable order.".to_owned()),

@@ -153,22 +153,22 @@ mod tests {
 
     #[test]
     fn a_command_depends_on_a_version_only_where_one_is_given() {
-        let on = shelf::command("p/1", ShelfChange::On, Some(7), given());
+        let on = shelf::command(&"p/1".into(), ShelfChange::On, Some(7), given());
         assert_eq!(on.path, "/v1/products/p%2F1/shelf");
         assert_eq!(on.body, json!({ "request_id": "r1", "on_shelf": true, "if_version": 7 }));
-        let off = shelf::command("p", ShelfChange::Off, None, given());
+        let off = shelf::command(&"p".into(), ShelfChange::Off, None, given());
         assert_eq!(off.body, json!({ "request_id": "r1", "on_shelf": false }));
-        let add = stock::command("p", -5, "broken", None, "r1".to_owned());
+        let add = stock::command(&"p".into(), -5, "broken", None, "r1".to_owned());
         assert_eq!(add.body, json!({ "request_id": "r1", "reason": "broken", "delta": -5 }));
         let money = protocol::Money::from_milli(1_290_000);
-        let price = price::command("p", money, "typo", None, "r1".to_owned());
+        let price = price::command(&"p".into(), money, "typo", None, "r1".to_owned());
         let body = json!({ "request_id": "r1", "reason": "typo", "price": "1290.000" });
         assert_eq!(price.body, body);
     }
 
     #[test]
     fn a_reason_may_be_given_later() {
-        let mut off = shelf::command("p", ShelfChange::Off, None, given());
+        let mut off = shelf::command(&"p".into(), ShelfChange::Off, None, given());
         assert!(off.lacks_reason());
         off.because("broken");
         assert_eq!((off.body["reason"].as_str(), off.request_id()), (Some("broken"), "r1"));

@@ -1,6 +1,6 @@
 //! Giving a product another price.
 
-use protocol::{Code, Endpoint, Money, ProductView, SetPrice};
+use protocol::{Code, Endpoint, Money, ProdId, ProductView, SetPrice};
 
 use super::product::now;
 use super::{Command, Prompt, because};
@@ -9,20 +9,20 @@ use crate::words::{known_count, printable};
 /// The command. The console gives no `if_version`: the version rises with every sale, and the
 /// question is withdrawn when the price that it shows has changed.
 pub(crate) fn command(
-    prod_id: &str,
+    prod_id: &ProdId,
     price: Money,
     reason: &str,
     if_version: Option<u64>,
     request_id: String,
 ) -> Command {
     let body = SetPrice { request_id, reason: reason.to_owned(), price, if_version };
-    let what = format!("change the price of {} to {price}", printable(prod_id));
+    let what = format!("change the price of {} to {price}", printable(prod_id.as_str()));
     Command::about(Endpoint::Price, prod_id, what, &body)
 }
 
 /// What is asked before.
 pub(crate) fn prompt(product: &ProductView, price: Money, reason: &str) -> Prompt {
-    let (id, refused) = (printable(&product.prod_id), Code::InvalidInput.as_str());
+    let (id, refused) = (printable(product.prod_id.as_str()), Code::InvalidInput.as_str());
     let lines = vec![
         now(product),
         format!("Charges at another price are refused (code {refused}) from then on."),

@@ -27,7 +27,10 @@ pub(crate) fn every(up_to: Option<u64>, per_s: Option<u32>, given: Given) -> Com
 pub(crate) fn prompt_of_one(letter: &DeadLetterView) -> Prompt {
     let lines = vec![
         format!("Set aside as {}.", printable(&letter.reason)),
-        format!("Order {}.", letter.order_id.as_deref().map_or_else(String::new, printable)),
+        format!(
+            "Order {}.",
+            letter.order_id.as_ref().map_or_else(String::new, |id| printable(&id.text()))
+        ),
         "Touches: 1 dead letter; it goes back into the queue and is decided.".to_owned(),
     ];
     Prompt { title: format!("Resend dead letter {}?", letter.id), lines }

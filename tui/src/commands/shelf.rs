@@ -1,6 +1,6 @@
 //! Putting a product on the shelf, or taking it off.
 
-use protocol::{Code, Endpoint, ProductView, SetShelf};
+use protocol::{Code, Endpoint, ProdId, ProductView, SetShelf};
 
 use super::product::{now, units};
 use super::{Command, Given, Prompt};
@@ -21,13 +21,13 @@ pub(crate) enum ShelfChange {
 /// none: it hurries, the version rises with every sale, and off is off whatever the rest has
 /// become.
 pub(crate) fn command(
-    prod_id: &str,
+    prod_id: &ProdId,
     to: ShelfChange,
     if_version: Option<u64>,
     given: Given,
 ) -> Command {
     let Given { request_id, reason } = given;
-    let id = printable(prod_id);
+    let id = printable(prod_id.as_str());
     let (on_shelf, what) = match to {
         ShelfChange::On => (true, format!("put {id} on the shelf")),
         ShelfChange::Off => (false, format!("take {id} off the shelf")),
@@ -38,7 +38,7 @@ pub(crate) fn command(
 
 /// What is asked before.
 pub(crate) fn prompt(product: &ProductView, to: ShelfChange) -> Prompt {
-    let id = printable(&product.prod_id);
+    let id = printable(product.prod_id.as_str());
     match to {
         ShelfChange::Off => {
             let (held, unsold) = (known_count(product.held), units(product.stock));

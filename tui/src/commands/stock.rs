@@ -1,6 +1,6 @@
 //! Adding units to a product, or withdrawing unsold ones.
 
-use protocol::{AddStock, Endpoint, ProductView};
+use protocol::{AddStock, Endpoint, ProdId, ProductView};
 
 use super::product::{now, units};
 use super::{Command, Prompt, because};
@@ -10,7 +10,7 @@ use crate::words::{grouped, known_count, printable, signed};
 /// fail whenever stock is needed most, and a delta is right whatever the stock has become
 /// meanwhile.
 pub(crate) fn command(
-    prod_id: &str,
+    prod_id: &ProdId,
     delta: i64,
     reason: &str,
     if_version: Option<u64>,
@@ -19,7 +19,8 @@ pub(crate) fn command(
     let body = AddStock { request_id, reason: reason.to_owned(), delta, if_version };
     let (verb, preposition) = words(delta);
     let how_many = units(delta.unsigned_abs());
-    let what = format!("{} {how_many} {preposition} {}", verb.to_lowercase(), printable(prod_id));
+    let what =
+        format!("{} {how_many} {preposition} {}", verb.to_lowercase(), printable(prod_id.as_str()));
     Command::about(Endpoint::Stock, prod_id, what, &body)
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn prompt(product: &ProductView, delta: i64, reason: &str) -> Prompt 
         lines.push(format!("Touches: {} unsold, {free} of them free.", units(product.stock)));
     }
     lines.push(because(reason));
-    let title = format!("{verb} {how_many} {preposition} {}?", printable(&product.prod_id));
+    let title = format!("{verb} {how_many} {preposition} {}?", printable(product.prod_id.as_str()));
     Prompt { title, lines }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
-use protocol::{DeadLettersPage, Line, OrderHistory, OrdersPage};
+use protocol::{DeadLettersPage, Line, OrderHistory, OrderId, OrdersPage};
 
 use crate::commands::Command;
 
@@ -33,7 +33,7 @@ pub(crate) enum Msg {
     },
     /// An order's history.
     History {
-        order_id: String,
+        order_id: OrderId,
         answer: Answer<Box<OrderHistory>>,
     },
     /// The dead letters.
@@ -76,7 +76,7 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ask {
     Orders { asked: u64, path: String },
-    History { order_id: String, path: String },
+    History { order_id: OrderId, path: String },
     DeadLetters { path: String },
     Command(Box<Command>),
 }

@@ -52,8 +52,8 @@ fn letters(letters: &[DeadLetterView]) -> String {
             letter.id.to_string(),
             moment(letter.dead_at),
             printable(&letter.reason),
-            known(letter.order_id.as_deref().map(printable)),
-            known(letter.prod_id.as_deref().map(printable)),
+            known(letter.order_id.as_ref().map(|id| printable(&id.text()))),
+            known(letter.prod_id.as_ref().map(|id| printable(id.as_str()))),
             known(letter.user.as_deref().map(printable)),
             letter.redeliveries.to_string(),
             if letter.resendable { "yes" } else { "no" }.to_owned(),
@@ -110,6 +110,6 @@ async fn found(daemon: &DaemonSocket, id: u64) -> Result<DeadLetterView, NoAnswe
 }
 
 fn discarded(done: &Done<DeadLetterView>) -> String {
-    let order = done.state.order_id.as_deref().map(printable);
+    let order = done.state.order_id.as_ref().map(|id| printable(&id.text()));
     format!("discarded dead letter {}, order {}\n", done.state.id, known(order))
 }

@@ -1,7 +1,7 @@
 //! `seckillctl orders` and `seckillctl order ID`: who ordered what, and how it ended. Phone numbers
 //! are masked unless the one order's is asked for.
 
-use protocol::{Endpoint, HistoryStep, OrderHistory, OrderView, OrdersPage, ProductView};
+use protocol::{Endpoint, HistoryStep, OrderHistory, OrderView, OrdersPage, Phone, ProductView};
 
 use crate::args::{OrderOptions, Orders};
 use crate::exit::{Exit, NoAnswer};
@@ -71,9 +71,9 @@ fn orders(orders: &[OrderView]) -> String {
     ];
     let cells = |order: &OrderView| {
         [
-            moment(order.charge_time),
-            printable(&order.order_id),
-            printable(&order.prod_id),
+            moment(order.asked_at),
+            printable(&order.order_id.text()),
+            printable(order.prod_id.as_str()),
             printable(&order.user),
             known(order.charge_money),
             order.state.as_str().to_owned(),
@@ -89,11 +89,11 @@ fn history(history: &OrderHistory) -> String {
     let reason = order.reason.as_deref().map(printable);
     let name = if order.prod_name.is_empty() { UNKNOWN } else { &order.prod_name };
     let head = [
-        ("order", printable(&order.order_id)),
-        ("product", format!("{} ({})", printable(&order.prod_id), printable(name))),
-        ("buyer", printable(history.phone.as_ref().unwrap_or(&order.user))),
+        ("order", printable(&order.order_id.text())),
+        ("product", format!("{} ({})", printable(order.prod_id.as_str()), printable(name))),
+        ("buyer", printable(history.phone.as_ref().map_or(&order.user, Phone::whole))),
         ("amount", known(order.charge_money)),
-        ("asked", moment(order.charge_time)),
+        ("asked", moment(order.asked_at)),
         ("state", order.state.as_str().to_owned()),
         ("reason", known(reason)),
         ("decided", known(order.decided_at.map(moment))),

@@ -1,7 +1,7 @@
 //! `seckillctl products` and `seckillctl product …`: the goods on sale, and changes to them. Stock
 //! is changed by a difference, never overwritten.
 
-use protocol::{Counted, CreateProduct, Done, Endpoint, ProductView, ProductsPage};
+use protocol::{Counted, CreateProduct, Done, Endpoint, ProdId, ProductView, ProductsPage};
 
 use crate::args::{
     CommandOptions, Justified, Plain, Product, ProductAdd, ProductPrice, ProductShelf,
@@ -47,7 +47,7 @@ async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, NoAn
     let product = CreateProduct {
         request_id: request_id(&terms)?,
         reason: options.plain.reason,
-        prod_id: options.id,
+        prod_id: options.id.into(),
         prod_name: options.name,
         price: options.price,
         stock: options.stock,
@@ -59,6 +59,7 @@ async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, NoAn
 
 async fn stock(daemon: &DaemonSocket, options: ProductStock) -> Result<Printed, NoAnswer> {
     let ProductStock { id, delta, justified: Justified { reason, if_version, terms } } = options;
+    let id = ProdId::from(id);
     if delta < 0 {
         let prompt = |product: &ProductView| stock::prompt(product, delta, &reason);
         ask_first(daemon, &id, &terms, "product stock -N", prompt).await?;
@@ -70,6 +71,7 @@ async fn stock(daemon: &DaemonSocket, options: ProductStock) -> Result<Printed, 
 
 async fn shelf(daemon: &DaemonSocket, options: ProductShelf) -> Result<Printed, NoAnswer> {
     let ProductShelf { id, shelf, if_version, plain: Plain { reason, terms } } = options;
+    let id = ProdId::from(id);
     let to = match shelf {
         Shelf::On => ShelfChange::On,
         Shelf::Off => ShelfChange::Off,
@@ -85,6 +87,7 @@ async fn shelf(daemon: &DaemonSocket, options: ProductShelf) -> Result<Printed, 
 
 async fn price(daemon: &DaemonSocket, options: ProductPrice) -> Result<Printed, NoAnswer> {
     let ProductPrice { id, price, justified: Justified { reason, if_version, terms } } = options;
+    let id = ProdId::from(id);
     let prompt = |product: &ProductView| price::prompt(product, price, &reason);
     ask_first(daemon, &id, &terms, "product price", prompt).await?;
     let command = price::command(&id, price, &reason, if_version, request_id(&terms)?);
@@ -95,7 +98,7 @@ async fn price(daemon: &DaemonSocket, options: ProductPrice) -> Result<Printed, 
 /// Asks with the product as it is, where somebody is there to be asked.
 async fn ask_first(
     daemon: &DaemonSocket,
-    id: &str,
+    id: &ProdId,
     terms: &CommandOptions,
     verb: &str,
     prompt: impl Fn(&ProductView) -> Prompt,
@@ -156,7 +159,7 @@ pub(crate) fn cells(product: &ProductView) -> [String; 12] {
         format!("NO, {}", difference(product.missing))
     };
     [
-        printable(&product.prod_id),
+        printable(product.prod_id.as_str()),
         printable(&product.prod_name),
         if product.on_shelf { "on" } else { "off" }.to_owned(),
         product.price.to_string(),

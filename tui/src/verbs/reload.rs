@@ -28,7 +28,7 @@ fn shown(done: &Done<ReloadState>) -> String {
         told += &table(columns, changed.iter().map(row).collect());
     }
     if !products_added.is_empty() {
-        let ids: Vec<String> = products_added.iter().map(|id| printable(id)).collect();
+        let ids: Vec<String> = products_added.iter().map(|id| printable(id.as_str())).collect();
         told += &format!("\nproducts added: {}\n", ids.join(", "));
     }
     let notes: String = notes.iter().map(|note| format!("note: {}\n", printable(note))).collect();

@@ -285,7 +285,7 @@ fn a_reload_prints_what_changed_or_that_nothing_did() {
             change("rocketmq.secret_key_file", path(), path(), Some("it holds something else")),
             change("products", json!([{"prod_id": "a"}]), json!([{}, {}]), None),
         ],
-        products_added: vec!["pid_0009".to_owned()],
+        products_added: vec!["pid_0009".into()],
         notes: vec!["pid_0001 exists and keeps what the database has".to_owned()],
     };
     let (line, body, table) = sent_and_printed(&["reload", "--reason", "rotation"], state);

@@ -21,7 +21,7 @@ fn text(text: &str) -> String {
 
 pub(crate) fn product() -> ProductView {
     ProductView {
-        prod_id: text("pid_0001"),
+        prod_id: "pid_0001".into(),
         prod_name: text("iphoneX2019新款"),
         price: Money::from_milli(5_999_000),
         on_shelf: true,
@@ -115,14 +115,14 @@ pub(crate) fn notable(id: u64, sentence: &str) -> Notable {
 
 pub(crate) fn order(number: u32, state: OrderState, reason: Option<&str>) -> OrderView {
     OrderView {
-        order_id: format!("order-{number}"),
-        prod_id: text("pid_0001"),
+        order_id: format!("order-{number}").into(),
+        prod_id: "pid_0001".into(),
         prod_name: text("iphoneX2019新款"),
         user: text("152****8881"),
         state,
         reason: reason.map(text),
         charge_money: Some(Money::from_milli(5_999_000)),
-        charge_time: NOW,
+        asked_at: NOW,
         decided_at: reason.map(|_| EpochMs(NOW.0 + 1_000)),
         duplicates: 0,
     }
@@ -151,11 +151,11 @@ pub(crate) fn dead_letter(id: u64, order_id: Option<&str>) -> DeadLetterView {
         id,
         origin: text("embedded"),
         reason: text("unreadable: no JSON"),
-        order_id: order_id.map(text),
-        prod_id: order_id.map(|_| text("pid_0001")),
+        order_id: order_id.map(Into::into),
+        prod_id: order_id.map(|_| "pid_0001".into()),
         user: order_id.map(|_| text("152****8881")),
         redeliveries: 3,
-        charge_time: NOW,
+        asked_at: NOW,
         dead_at: NOW,
         content: text("{\"x\":"),
         content_bytes: 5,

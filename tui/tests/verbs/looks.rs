@@ -84,7 +84,7 @@ fn one_order() {
 #[test]
 fn one_order_with_its_phone() {
     let mut history = history();
-    history.phone = Some("15200008881".to_owned());
+    history.phone = Some("15200008881".into());
     let words = ["order", "order-1", "--reveal-phone"];
     let table = table_and_json(&words, "GET /v1/orders/order-1?reveal=phone", history);
     assert!(table.contains("\nbuyer       15200008881\n"), "{table}");

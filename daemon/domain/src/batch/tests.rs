@@ -1,6 +1,6 @@
 //! What every batch owes, however orders are mixed and cut into groups.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
 
@@ -12,9 +12,9 @@ const PRODUCTS: [&str; 2] = ["pid_0001", "pid_0002"];
 /// A store of the simplest kind: what was written, and nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Books {
-    head: u64,
-    stock: BTreeMap<String, u64>,
-    sold: BTreeMap<String, u64>,
+    head: Seq,
+    stock: BTreeMap<ProdId, u64>,
+    sold: BTreeMap<ProdId, u64>,
     orders: Vec<Row>,
     outcomes: Outcomes,
     waits_ms: Vec<i64>,
@@ -22,40 +22,33 @@ struct Books {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
-    seq: u64,
-    order_id: String,
-    buyer: (String, String),
+    seq: Seq,
+    order_id: OrderId,
+    buyer: (ProdId, Phone),
     /// `None` for one that is set aside.
     status: Option<OrderStatus>,
     reason: Option<Reason>,
-    live_order_id: Option<String>,
+    live_order_id: Option<OrderId>,
 }
 
 impl Books {
     fn with_stock(stock: [u64; 2]) -> Self {
-        let stock = PRODUCTS.iter().zip(stock).map(|(id, units)| ((*id).to_owned(), units));
+        let stock = PRODUCTS.iter().zip(stock).map(|(id, units)| ((*id).into(), units));
         Self { stock: stock.collect(), ..Self::default() }
     }
 
     fn before(&self) -> Before<'_> {
-        let product = |(id, stock): (&'_ String, &u64)| {
+        let product = |(id, stock): (_, &u64)| {
             let (name, price) = (format!("name of {id}"), Money::parse(PRICE).unwrap());
-            (id.clone(), Product { name, price, stock: *stock })
+            (id, Product { name, price, stock: *stock })
         };
-        let products: HashMap<String, Product> = self.stock.iter().map(product).collect();
         let placed = self.orders.iter().filter(|row| row.status == Some(OrderStatus::Placed));
         Before {
             now: EpochMs(1_000),
             head: self.head,
-            products: self
-                .stock
-                .keys()
-                .map(|id| (id.as_str(), products[id.as_str()].clone()))
-                .collect(),
-            decided: self.orders.iter().map(|row| row.order_id.as_str()).collect(),
-            live: placed
-                .map(|row| ((row.buyer.0.as_str(), row.buyer.1.as_str()), row.order_id.as_str()))
-                .collect(),
+            products: self.stock.iter().map(product).collect(),
+            decided: self.orders.iter().map(|row| &row.order_id).collect(),
+            live: placed.map(|row| ((&row.buyer.0, &row.buyer.1), &row.order_id)).collect(),
         }
     }
 
@@ -65,13 +58,13 @@ impl Books {
         let Writes { orders, batch } = Batch::decide(before.before(), candidates);
         for write in orders {
             let row = row(write);
-            assert_eq!(row.seq, self.head + 1, "numbers leave nothing out");
+            assert_eq!(row.seq, self.head.next(), "numbers leave nothing out");
             self.head = row.seq;
             self.orders.push(row);
         }
         for (prod_id, units) in batch.sold() {
             *self.stock.get_mut(prod_id).unwrap() -= units;
-            *self.sold.entry(prod_id.to_owned()).or_default() += units;
+            *self.sold.entry(prod_id.clone()).or_default() += units;
         }
         self.outcomes = self.outcomes.plus(batch.outcomes());
         self.waits_ms.extend_from_slice(batch.waits_ms());
@@ -88,21 +81,21 @@ fn row(write: Write<'_>) -> Row {
             (candidate, seq, Some(status), reason, None)
         }
         Write::SetAside(SetAside { candidate, seq, live_order_id }) => {
-            (candidate, seq, None, None, Some(live_order_id.to_owned()))
+            (candidate, seq, None, None, Some(live_order_id.clone()))
         }
     };
-    let OrderMessage { order_id, prod_id, user_phone, .. } = candidate.message.clone().into_owned();
-    Row { seq, order_id, buyer: (prod_id, user_phone), status, reason, live_order_id: live }
+    let OrderMessage { order_id, prod_id, phone, .. } = candidate.message.clone().into_owned();
+    Row { seq, order_id, buyer: (prod_id, phone), status, reason, live_order_id: live }
 }
 
 fn candidate(id: u32, buyer: u32, product: &str, price: &str) -> Candidate<'static> {
     let message = OrderMessage {
-        order_id: format!("o{id}"),
-        user_phone: format!("1520000{buyer:04}"),
-        prod_id: product.to_owned(),
+        order_id: format!("o{id}").into(),
+        phone: format!("1520000{buyer:04}").into(),
+        prod_id: product.into(),
         charge_money: price.to_owned(),
     };
-    Candidate { message: Cow::Owned(message), charged_at: EpochMs(900), queued_at: None }
+    Candidate { message: Cow::Owned(message), asked_at: EpochMs(900), queued_at: None }
 }
 
 fn candidates() -> impl Strategy<Value = Vec<Candidate<'static>>> {
@@ -125,7 +118,7 @@ fn each_verdict_has_its_write() {
         candidate(5, 4, "pid_9999", PRICE),
     ];
     books.place(&orders);
-    let ends: Vec<_> = books.orders.iter().map(|row| (row.seq, row.status, row.reason)).collect();
+    let ends: Vec<_> = books.orders.iter().map(|row| (row.seq.0, row.status, row.reason)).collect();
     let failed = Some(OrderStatus::Failed);
     let wanted = [
         (1, Some(OrderStatus::Placed), None),
@@ -135,7 +128,7 @@ fn each_verdict_has_its_write() {
         (5, failed, Some(Reason::UnknownProduct)),
     ];
     assert_eq!(ends, wanted);
-    assert_eq!(books.orders[1].live_order_id.as_deref(), Some("o1"));
+    assert_eq!(books.orders[1].live_order_id, Some("o1".into()));
     assert_eq!((books.outcomes.placed, books.outcomes.duplicate_deliveries), (1, 1));
     assert_eq!((books.outcomes.duplicate_orders, books.outcomes.decided()), (1, 5));
     assert_eq!(books.waits_ms, [100]);
@@ -143,22 +136,23 @@ fn each_verdict_has_its_write() {
 
 #[test]
 fn an_order_that_was_not_looked_up_is_judged_by_its_product_alone() {
-    let mut batch = Batch::new(EpochMs(1_000), 7);
+    let mut batch = Batch::new(EpochMs(1_000), Seq(7));
     let price = Money::parse(PRICE).unwrap();
-    batch.meet("pid_0001", Some(Product { name: "a phone".to_owned(), price, stock: 1 }));
-    batch.meet("pid_9999", None);
-    assert!(batch.has_met("pid_9999") && !batch.has_met("pid_0002"));
+    batch.meet(&"pid_0001".into(), Some(Product { name: "a phone".to_owned(), price, stock: 1 }));
+    batch.meet(&"pid_9999".into(), None);
+    assert!(batch.has_met(&"pid_9999".into()) && !batch.has_met(&"pid_0002".into()));
     let order = candidate(1, 1, "pid_0001", PRICE);
     assert_eq!(batch.judge(&order, Known::NotAsked), Verdict::Place);
-    let known = Known::Facts { decided: false, live_order_id: Some("o0") };
-    assert_eq!(batch.judge(&order, known), Verdict::DuplicateOrder { live_order_id: "o0" });
+    let live = OrderId::from("o0");
+    let known = Known::Facts { decided: false, live_order_id: Some(&live) };
+    assert_eq!(batch.judge(&order, known), Verdict::DuplicateOrder { live_order_id: &live });
     // Judging changes nothing; only what is entered does.
     let write = batch.next(&order, Known::NotAsked);
-    assert!(matches!(write, Some(Write::Order(NewOrder { seq: 8, .. }))), "{write:?}");
+    assert!(matches!(write, Some(Write::Order(NewOrder { seq: Seq(8), .. }))), "{write:?}");
     assert_eq!(batch.name_of(&order), "a phone");
     let next = candidate(2, 2, "pid_0001", PRICE);
     assert_eq!(batch.judge(&next, Known::NotAsked), Verdict::Fail(Reason::SoldOut));
-    assert_eq!(batch.sold().collect::<Vec<_>>(), [("pid_0001", 1)]);
+    assert_eq!(batch.sold().collect::<Vec<_>>(), [(&"pid_0001".into(), 1)]);
     let stranger = candidate(3, 3, "pid_9999", PRICE);
     assert_eq!(batch.judge(&stranger, Known::NotAsked), Verdict::Fail(Reason::UnknownProduct));
     assert_eq!(batch.name_of(&stranger), "");
@@ -173,9 +167,9 @@ proptest! {
         for some in orders.chunks(group) {
             books.place(some);
             for (prod_id, initial) in PRODUCTS.iter().zip(stock) {
-                let sold = books.sold.get(*prod_id).copied().unwrap_or(0);
+                let sold = books.sold.get(&(*prod_id).into()).copied().unwrap_or(0);
                 let live = books.placed().filter(|row| row.buyer.0 == *prod_id).count() as u64;
-                prop_assert_eq!(initial, books.stock[*prod_id] + sold);
+                prop_assert_eq!(initial, books.stock[&(*prod_id).into()] + sold);
                 prop_assert_eq!(sold, live);
             }
             let mut buyers = HashSet::new();
@@ -224,11 +218,11 @@ proptest! {
         let mut batch = Batch::new(before.now, before.head);
         let mut rows: Vec<Row> = Vec::new();
         for order in &orders {
-            let prod_id = order.message.prod_id.as_str();
+            let prod_id = &order.message.prod_id;
             if !batch.has_met(prod_id) {
                 batch.meet(prod_id, before.products.get(prod_id).cloned());
             }
-            let buyer = (order.message.prod_id.clone(), order.message.user_phone.clone());
+            let buyer = (order.message.prod_id.clone(), order.message.phone.clone());
             let decided = rows.iter().any(|row| row.order_id == order.message.order_id);
             let live = rows
                 .iter()
@@ -238,7 +232,7 @@ proptest! {
             let known = if is_tried && !decided && live.is_none() {
                 Known::NotAsked
             } else {
-                Known::Facts { decided, live_order_id: live.as_deref() }
+                Known::Facts { decided, live_order_id: live.as_ref() }
             };
             rows.extend(batch.next(order, known).map(row));
         }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use protocol::{AuditPage, Controls, EpochMs, ReloadState};
+use protocol::{AuditPage, Controls, EpochMs, ProdId, ReloadState};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -75,7 +75,7 @@ pub enum Operation {
     /// Changes a product. The state is as for a new one.
     ChangeProduct {
         /// The product.
-        prod_id: String,
+        prod_id: ProdId,
         /// What of it.
         change: Change,
         /// Only if it is still at this version.
@@ -192,7 +192,7 @@ impl Operation {
                     Change::Shelf(_) => "product.shelf",
                     Change::Price(_) => "product.price",
                 };
-                (verb, prod_id.into())
+                (verb, prod_id.as_str().into())
             }
             Self::ResendLetters { .. } => ("dead_letters.resend", "".into()),
             Self::ResendLetter(id) => ("dead_letter.resend", id.to_string().into()),

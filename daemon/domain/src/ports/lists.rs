@@ -10,7 +10,9 @@
 
 use std::collections::HashSet;
 
-use protocol::{DeadLetterView, EpochMs, Money, OrderState, OrderView, StepKind};
+use protocol::{
+    DeadLetterView, EpochMs, Money, OrderId, OrderState, OrderView, Phone, ProdId, StepKind,
+};
 
 use super::{BoxFuture, ReadError};
 use crate::order_id::IdPrefix;
@@ -35,9 +37,9 @@ pub struct OrderFilter {
     /// Only those that stand there.
     pub state: Option<OrderState>,
     /// Only those for this product.
-    pub prod_id: Option<String>,
+    pub prod_id: Option<ProdId>,
     /// Only those of this buyer: the whole phone number.
-    pub phone: Option<String>,
+    pub phone: Option<Phone>,
     /// Only those whose id begins so.
     pub id: Option<IdPrefix>,
 }
@@ -58,7 +60,7 @@ pub struct OrderDetail {
     /// The order as it is now.
     pub order: OrderView,
     /// The buyer's whole phone number; `None` where it isn't known.
-    pub phone: Option<String>,
+    pub phone: Option<Phone>,
     /// What happened to it, in sequence. A step whose time isn't recorded stays behind the step
     /// before it.
     pub steps: Vec<Step>,
@@ -79,7 +81,7 @@ pub enum Happened {
     /// The buyer asked.
     Accepted {
         /// For this product.
-        prod_id: String,
+        prod_id: ProdId,
         /// For so much; `None` when what the sender wrote is no amount.
         price: Option<Money>,
     },
@@ -125,9 +127,9 @@ pub enum Happened {
         reason: Option<String>,
     },
     /// It was set aside because its buyer had this live order.
-    Duplicate(String),
+    Duplicate(OrderId),
     /// This further order of the buyer was set aside because of it.
-    DuplicateSetAside(String),
+    DuplicateSetAside(OrderId),
     /// It was delivered.
     Finished,
 }
@@ -189,7 +191,7 @@ pub trait Lists: Send + Sync + 'static {
     /// The store can't be read.
     fn order<'a>(
         &'a self,
-        order_id: &'a str,
+        order_id: &'a OrderId,
     ) -> BoxFuture<'a, Result<Option<OrderDetail>, ReadError>>;
 
     /// Those of these orders that stand in the store, wherever.
@@ -198,8 +200,8 @@ pub trait Lists: Send + Sync + 'static {
     /// The store can't be read.
     fn standing_among(
         &self,
-        order_ids: Vec<String>,
-    ) -> BoxFuture<'_, Result<HashSet<String>, ReadError>>;
+        order_ids: Vec<OrderId>,
+    ) -> BoxFuture<'_, Result<HashSet<OrderId>, ReadError>>;
 
     /// The messages that nobody has dealt with, oldest first: up to `limit` (1 to [`PAGE_MAX`])
     /// after `after`. Their content is masked and cut.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use protocol::OrderId;
 use tokio::sync::watch;
 
 use super::{BoxFuture, Cause, Outgoing, ReadError, WriteError};
@@ -23,7 +24,7 @@ pub trait UnconfirmedSends: Send + Sync + 'static {
     ///
     /// # Errors
     /// They may still be kept, and will be published once more after a restart: harmless.
-    fn forget(&self, order_ids: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>>;
+    fn forget(&self, order_ids: Vec<OrderId>) -> BoxFuture<'_, Result<(), WriteError>>;
 
     /// Why keeping takes so long, as far as that is known.
     fn delay(&self) -> Cause {

@@ -1,7 +1,7 @@
 //! The one interface between the roles besides the topic: what was decided, and how a buyer's order
 //! stands. Served by the store when both roles are in this process, by HTTP when they are not.
 
-use protocol::{DecisionsPage, QueryData};
+use protocol::{DecisionsPage, Phone, ProdId, QueryData, Seq};
 use tokio::sync::watch;
 
 use super::{BoxFuture, Cause};
@@ -23,7 +23,7 @@ pub trait OrderSide: Send + Sync + 'static {
     ///
     /// # Errors
     /// The order side can't be asked; the text is for the log.
-    fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>>;
+    fn decisions(&self, after: Seq) -> BoxFuture<'_, Result<DecisionsPage, Cause>>;
 
     /// How this buyer's order for the product stands.
     ///
@@ -31,8 +31,8 @@ pub trait OrderSide: Send + Sync + 'static {
     /// The order side can't be asked; the text is for the log.
     fn find<'a>(
         &'a self,
-        prod_id: &'a str,
-        user_phone: &'a str,
+        prod_id: &'a ProdId,
+        phone: &'a Phone,
     ) -> BoxFuture<'a, Result<OrderLookup, Cause>>;
 
     /// Changes whenever there is something new to ask for; `None` when only asking tells.

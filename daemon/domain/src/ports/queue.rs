@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use protocol::{EpochMs, OrderMessage};
+use protocol::{EpochMs, OrderId, OrderMessage, Phone, ProdId};
 
 use super::{BoxFuture, Broker, Cause, ReadError};
 
@@ -16,7 +16,7 @@ pub struct Outgoing {
     /// What is sent.
     pub message: OrderMessage,
     /// When the buyer asked.
-    pub accepted_at: EpochMs,
+    pub asked_at: EpochMs,
 }
 
 /// How publishing one order went.
@@ -111,13 +111,13 @@ pub struct QueueLag {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
     /// Its id.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The product.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// The buyer.
-    pub user_phone: String,
+    pub phone: Phone,
     /// When the buyer asked.
-    pub charged_at: EpochMs,
+    pub asked_at: EpochMs,
 }
 
 /// Reads the lag.
@@ -135,7 +135,7 @@ pub struct Delivery {
     /// The body, decompressed.
     pub body: Vec<u8>,
     /// When the buyer asked: our accept-time property, else the message's born time.
-    pub charged_at: EpochMs,
+    pub asked_at: EpochMs,
     /// When the queue had it; `None` where that isn't known.
     pub queued_at: Option<EpochMs>,
     /// Where it came from, for the dead letters and the log: `broker-a/TOPIC/3@1234` or

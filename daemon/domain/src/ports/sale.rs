@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use protocol::{Decision, EpochMs, Money, OrderStatus, ProductState, Reason};
+use protocol::{
+    Decision, EpochMs, Money, OrderId, OrderStatus, Phone, ProdId, ProductState, Reason, Seq,
+};
 use tokio::sync::watch;
 
 use super::{BoxFuture, Delivery, ReadError, WriteError};
@@ -26,7 +28,7 @@ pub trait Sale: Send + Sync + 'static {
     ///
     /// # Errors
     /// The store can't be read.
-    fn decisions(&self, after: u64, limit: usize)
+    fn decisions(&self, after: Seq, limit: usize)
     -> BoxFuture<'_, Result<DecidedAfter, ReadError>>;
 
     /// The buyer's order for the product: the live one, else one that isn't decided (in a queue of
@@ -37,8 +39,8 @@ pub trait Sale: Send + Sync + 'static {
     /// The store can't be read; whether there is an order is then unknown.
     fn find<'a>(
         &'a self,
-        prod_id: &'a str,
-        user_phone: &'a str,
+        prod_id: &'a ProdId,
+        phone: &'a Phone,
     ) -> BoxFuture<'a, Result<Option<OrderRow>, ReadError>>;
 
     /// Every product, by id.
@@ -76,7 +78,7 @@ pub struct DecidedAfter {
     /// Names the store: numbers are comparable within one name only.
     pub store_id: String,
     /// The newest decision's number, 0 before the first.
-    pub head: u64,
+    pub head: Seq,
     /// Those asked for, oldest first.
     pub decisions: Vec<Decision>,
     /// Every product, by id.
@@ -87,13 +89,13 @@ pub struct DecidedAfter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRow {
     /// Its id.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The product.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// The product's name; empty when the product is unknown.
     pub prod_name: String,
     /// The buyer.
-    pub user_phone: String,
+    pub phone: Phone,
     /// Where it stands.
     pub status: OrderStatus,
     /// Why it failed.
@@ -101,7 +103,7 @@ pub struct OrderRow {
     /// The amount; `None` when what the sender wrote is no amount.
     pub charge_money: Option<Money>,
     /// When the buyer asked.
-    pub charge_time: EpochMs,
+    pub asked_at: EpochMs,
     /// When it was finished or failed.
     pub finish_time: Option<EpochMs>,
     /// When it got its unit.
@@ -114,7 +116,7 @@ pub struct OrderRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seed {
     /// The product's id.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// Its name.
     pub prod_name: String,
     /// What a unit costs.
@@ -128,7 +130,7 @@ pub struct Seed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Balance {
     /// The product's id.
-    pub prod_id: String,
+    pub prod_id: ProdId,
     /// Units at the start.
     pub initial: i64,
     /// Units added since (negative: withdrawn).

@@ -1,7 +1,7 @@
 //! What an operator may do to a product, rule by rule.
 
 use proptest::prelude::*;
-use protocol::{Money, ProductView};
+use protocol::{Money, ProdId, ProductView};
 
 use super::{Change, NewProduct, Refusal, STOCK_MAX, Shelf, change, create, known, units};
 
@@ -27,7 +27,7 @@ fn product(stock: u64) -> ProductView {
 
 fn new(prod_id: &str, prod_name: &str, price: i64) -> NewProduct {
     NewProduct {
-        prod_id: prod_id.to_owned(),
+        prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
         price: Money::from_milli(price),
         stock: 7,
@@ -39,8 +39,8 @@ fn stock(delta: i64) -> Change {
     Change::Stock(units(delta).unwrap())
 }
 
-fn prod_id() -> String {
-    "p".to_owned()
+fn prod_id() -> ProdId {
+    "p".into()
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_product_is_made_once_by_an_id_a_name_and_a_price() {
 
 #[test]
 fn only_a_product_that_is_there_and_as_it_was_seen_is_changed() {
-    assert_eq!(known("p", None), Err(Refusal::Unknown { prod_id: prod_id() }));
+    assert_eq!(known(&prod_id(), None), Err(Refusal::Unknown { prod_id: prod_id() }));
     for wanted in [stock(-9), Change::Shelf(Shelf::On), Change::Price(Money::from_milli(0))] {
         let stale = Refusal::Stale { prod_id: prod_id(), current: 7, seen: 6 };
         assert_eq!(change(&product(1), wanted, Some(6)), Err(stale), "the version comes first");

@@ -1,10 +1,9 @@
 //! Every event on every standing, as a table, and what any sequence of events does to the units.
 
 use proptest::prelude::*;
-use protocol::EpochMs;
+use protocol::{EpochMs, OrderId};
 
 use super::{Buyer, Decided, Event, Found, Standing, Step, Undecided, Unit, step};
-use crate::order_id::OrderId;
 
 /// A line for each event, a column for each standing of an order `a`. A cell is the standing after
 /// the event, with the number of failed orders where there are any, and what becomes of the unit:
@@ -33,7 +32,7 @@ forget   |open           |.             |.             |.         |.            
 const TICKET: &str = "ticket";
 
 fn order(id: &str) -> Undecided {
-    Undecided { id: id.into(), accepted_at: EpochMs(1) }
+    Undecided { id: id.into(), asked_at: EpochMs(1) }
 }
 
 fn standing(name: &str) -> Standing<&'static str> {

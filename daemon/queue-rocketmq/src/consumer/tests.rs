@@ -124,16 +124,16 @@ fn a_panic_of_the_placer_gives_the_batch_back() {
 fn a_batch_is_told_by_its_orders_ids_and_else_by_where_it_came_from() {
     let delivery = |body: Vec<u8>, origin: &str| Delivery {
         body,
-        charged_at: protocol::EpochMs(1),
+        asked_at: protocol::EpochMs(1),
         queued_at: None,
         origin: origin.to_owned(),
         redeliveries: 0,
     };
     let order = |number: usize| {
         let message = protocol::OrderMessage {
-            order_id: format!("order-{number}"),
-            user_phone: "15200008881".to_owned(),
-            prod_id: "pid_0003".to_owned(),
+            order_id: format!("order-{number}").into(),
+            phone: "15200008881".into(),
+            prod_id: "pid_0003".into(),
             charge_money: "2000.000".to_owned(),
         };
         delivery(message.encode("T"), "a/T/0@7")

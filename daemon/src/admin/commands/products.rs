@@ -64,7 +64,7 @@ async fn change(
     if_version: Option<u64>,
     text: &str,
 ) -> Result<Response, Refusal> {
-    let prod_id = given.object.clone();
+    let prod_id = given.object.as_str().into();
     let operation = Operation::ChangeProduct { prod_id, change, if_version };
     let carried = given.carry_out(asked, operation).await?;
     given.answer(body, &carried, sorted_state(&carried)?, text).await

@@ -108,7 +108,7 @@ async fn an_order_is_listed_masked_and_its_number_shown_on_demand() {
     assert_eq!((history.phone, history.steps[0].step), (None, StepKind::Accepted));
     let (_, body) = served.get(&format!("{path}?reveal=phone")).await;
     let history: OrderHistory = serde_json::from_value(body).unwrap();
-    assert_eq!(history.phone.unwrap(), outgoing("a", 1).message.user_phone);
+    assert_eq!(history.phone.unwrap(), outgoing("a", 1).message.phone);
     served.end().await;
 }
 
@@ -119,7 +119,8 @@ async fn whoever_is_shown_a_whole_number_stands_in_the_audit_log() {
     let (_, body) = served.get("/v1/orders?state=queued").await;
     let page: OrdersPage = serde_json::from_value(body).unwrap();
     let order_id = &page.orders[0].order_id;
-    for path in [order_id.clone(), format!("{order_id}?reveal=phone"), "x?reveal=phone".into()] {
+    for path in [order_id.to_string(), format!("{order_id}?reveal=phone"), "x?reveal=phone".into()]
+    {
         served.get(&format!("/v1/orders/{path}")).await;
     }
     let (_, audit) = served.get("/v1/audit").await;
@@ -164,12 +165,12 @@ async fn what_only_the_gateway_knows_is_told_too() {
     assert_eq!(status, 404);
     assert!(body["msg"].as_str().unwrap().contains("order node"), "{body}");
     served.owners.undecided.lock().unwrap().push(UndecidedOrder {
-        order_id: "far".to_owned(),
-        user_phone: "15200008881".to_owned(),
-        prod_id: "p".to_owned(),
+        order_id: "far".into(),
+        phone: "15200008881".into(),
+        prod_id: "p".into(),
         prod_name: "P".to_owned(),
         price: Money::from_milli(1_000),
-        accepted_at: EpochMs(5),
+        asked_at: EpochMs(5),
         reached: Reached::Unconfirmed,
     });
     let (_, body) = served.get("/v1/orders/far").await;

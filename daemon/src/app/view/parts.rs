@@ -253,7 +253,7 @@ fn charges(book: &Book) -> Vec<Charges> {
     let mut entries = book.entries();
     entries.sort_by(|one, other| one.prod_id().cmp(other.prod_id()));
     let apart = entries.iter().filter_map(|entry| {
-        Some(of(entry.prod_id(), entry.outcomes()?, ChargeOutcome::is_of_a_product))
+        Some(of(entry.prod_id().as_str(), entry.outcomes()?, ChargeOutcome::is_of_a_product))
     });
     let mut all: Vec<Charges> = apart.collect();
     all.push(of(OTHER, book.elsewhere(), |_| true));

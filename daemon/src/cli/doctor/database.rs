@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::ports::findings::Finding;
 use instruments::background;
-use protocol::{Money, ProductState};
+use protocol::{Money, ProdId, ProductState};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -218,7 +218,7 @@ fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> Vec<String> 
         return told;
     }
     for ProductSeed { prod_id, prod_name, price, stock } in profile {
-        let Some(theirs) = stored.iter().find(|theirs| theirs.prod_id == *prod_id) else {
+        let Some(theirs) = stored.iter().find(|theirs| theirs.prod_id == prod_id.as_str()) else {
             told.push(format!("{prod_id} isn't in the database; a start puts it in"));
             continue;
         };
@@ -236,7 +236,7 @@ fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> Vec<String> 
             told.push(format!("{prod_id} differs in the profile: {}", parts.join("; ")));
         }
     }
-    let known = |id: &String| profile.iter().any(|product| product.prod_id == *id);
+    let known = |id: &ProdId| profile.iter().any(|product| *id == product.prod_id.as_str());
     let further = stored.iter().filter(|theirs| !known(&theirs.prod_id));
     told.extend(further.map(|theirs| format!("{} is in the database alone", theirs.prod_id)));
     told

@@ -47,7 +47,7 @@ async fn order_node(config: &Config, elsewhere: &dyn Elsewhere) -> Finding {
     let url = &config.gateway.order_url;
     let timeout = Duration::from_millis(config.gateway.order_timeout_ms);
     // Asked for decisions after the highest number there is, the node answers without any.
-    match elsewhere.order_node(url, timeout).decisions(u64::MAX).await {
+    match elsewhere.order_node(url, timeout).decisions(protocol::Seq(u64::MAX)).await {
         Ok(page) => Finding::ok(
             CHECK,
             format!(

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use domain::order_id::OrderIdKey;
-use protocol::{ChargeOutcome, ChargesView, ProductState};
+use protocol::{ChargeOutcome, ChargesView, ProdId, ProductState};
 
 use super::{Book, BookEntry};
 use crate::gateway::outcomes::ChargeOutcomes;
@@ -70,7 +70,7 @@ impl Book {
 
     /// What became of the charges for a product; `None` where they aren't counted apart.
     #[must_use]
-    pub fn charges(&self, prod_id: &str) -> Option<ChargesView> {
+    pub fn charges(&self, prod_id: &ProdId) -> Option<ChargesView> {
         let entries = self.look();
         Some(entries.get(prod_id)?.outcomes()?.view())
     }
@@ -81,13 +81,14 @@ impl Book {
         let entries = self.look();
         let on_shelf = |product: &&ProductState| product.on_shelf && product.prod_id != OTHER;
         let mut chosen: Vec<&ProductState> = products.iter().filter(on_shelf).collect();
-        let is_apart = |prod_id: &str| entries.get(prod_id).is_some_and(|s| s.outcomes().is_some());
+        let is_apart =
+            |prod_id: &ProdId| entries.get(prod_id).is_some_and(|s| s.outcomes().is_some());
         chosen.sort_by_cached_key(|product| (!is_apart(&product.prod_id), &product.prod_id));
         chosen.truncate(APART_MAX);
-        let mut chosen: Vec<&str> = chosen.iter().map(|product| product.prod_id.as_str()).collect();
+        let mut chosen: Vec<&ProdId> = chosen.iter().map(|product| &product.prod_id).collect();
         chosen.sort_unstable();
         for (prod_id, entry) in entries.0.iter() {
-            let is_now = chosen.binary_search(&&**prod_id).is_ok();
+            let is_now = chosen.binary_search(&prod_id).is_ok();
             entry.apart.is_now.store(is_now, Relaxed);
         }
     }

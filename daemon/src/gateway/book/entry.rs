@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use domain::order_id::OrderId;
 use domain::standing::{self, Decided, Event, Found, Undecided, Unit, step};
 use domain::stock::GatewayStock;
 use papaya::{Compute, Operation};
-use protocol::{Decision, EpochMs, Money, Outcome, ProductState};
+use protocol::{Decision, EpochMs, Money, OrderId, Outcome, Phone, ProdId, ProductState};
 
 use super::apart::Apart;
 use crate::gateway::ticket::Ticket;
@@ -36,12 +35,12 @@ const ROOM_MAX: u64 = 1 << 24;
 
 /// One product: its card, its units and its buyers.
 pub struct BookEntry {
-    prod_id: Box<str>,
+    prod_id: ProdId,
     card: ArcSwap<Card>,
     /// Units, as this gateway knows them.
     pub stock: GatewayStock,
     pub(super) apart: Apart,
-    buyers: papaya::HashMap<Box<str>, Buyer>,
+    buyers: papaya::HashMap<Phone, Buyer>,
 }
 
 /// What is written in the entry.
@@ -58,7 +57,7 @@ pub struct Card {
 /// An empty map of buyers by phone number, with room for the buyers who have the product and for
 /// those who may still get it. Without this room papaya grows the map only when insertions pass
 /// about a hundred taken places each: a start over a million orders took three times as long.
-fn buyers(product: &ProductState) -> papaya::HashMap<Box<str>, Buyer> {
+fn buyers(product: &ProductState) -> papaya::HashMap<Phone, Buyer> {
     let room = product.sold.saturating_add(product.stock.min(ROOM_FOR_MORE)).min(ROOM_MAX);
     papaya::HashMap::builder()
         .capacity(usize::try_from(room).unwrap_or(0))
@@ -69,7 +68,7 @@ fn buyers(product: &ProductState) -> papaya::HashMap<Box<str>, Buyer> {
 impl BookEntry {
     pub(super) fn new(product: &ProductState, meter_base: Instant) -> Self {
         Self {
-            prod_id: product.prod_id.as_str().into(),
+            prod_id: product.prod_id.clone(),
             card: ArcSwap::from_pointee(Card::of(product)),
             stock: GatewayStock::default(),
             apart: Apart::new(meter_base),
@@ -79,7 +78,7 @@ impl BookEntry {
 
     /// The product's id.
     #[must_use]
-    pub fn prod_id(&self) -> &str {
+    pub fn prod_id(&self) -> &ProdId {
         &self.prod_id
     }
 
@@ -105,8 +104,8 @@ impl BookEntry {
 
     /// A buyer's standing; `None` for one who never ordered here.
     #[must_use]
-    pub fn buyer(&self, user_phone: &str) -> Option<Buyer> {
-        self.buyers.pin().get(user_phone).cloned()
+    pub fn buyer(&self, phone: &Phone) -> Option<Buyer> {
+        self.buyers.pin().get(phone).cloned()
     }
 
     /// Claims the buyer's next order for publication, under the id that `next_id` makes of the
@@ -117,16 +116,16 @@ impl BookEntry {
     /// answer.
     pub fn claim(
         &self,
-        user_phone: &str,
-        accepted_at: EpochMs,
+        phone: &Phone,
+        asked_at: EpochMs,
         ticket: &Arc<Ticket>,
         next_id: impl Fn(u32) -> OrderId,
     ) -> Result<OrderId, Buyer> {
         let (buyers, new) = (self.buyers.pin(), Buyer::NEW);
-        let change = buyers.compute(user_phone.into(), |entry| {
+        let change = buyers.compute(phone.clone(), |entry| {
             let before = entry.map_or(&new, |(_, buyer)| buyer);
             let claimed = before.next_attempt().and_then(|attempt| {
-                let order = Undecided { id: next_id(attempt), accepted_at };
+                let order = Undecided { id: next_id(attempt), asked_at };
                 step(before, &Event::Claim(&order, ticket))
             });
             claimed.map_or_else(
@@ -147,11 +146,11 @@ impl BookEntry {
     ///
     /// # Errors
     /// No unit is free, or the order was decided while we looked.
-    pub fn hold(&self, user_phone: &str, id: &OrderId) -> Result<(), NotHeld> {
+    pub fn hold(&self, phone: &Phone, id: &OrderId) -> Result<(), NotHeld> {
         if !self.stock.hold_if_free() {
             return Err(NotHeld::SoldOut);
         }
-        if self.apply(user_phone, &Event::Hold(id)).is_none() {
+        if self.apply(phone, &Event::Hold(id)).is_none() {
             self.stock.give_back();
             return Err(NotHeld::Decided);
         }
@@ -160,27 +159,27 @@ impl BookEntry {
 
     /// Undoes a claim whose order definitely isn't in the queue, and gives its unit back if it held
     /// one. Does nothing when the order was decided meanwhile.
-    pub fn abandon(&self, user_phone: &str, id: &OrderId) {
-        if self.apply(user_phone, &Event::Abandon(id)) == Some(Unit::Released) {
+    pub fn abandon(&self, phone: &Phone, id: &OrderId) {
+        if self.apply(phone, &Event::Abandon(id)) == Some(Unit::Released) {
             self.stock.give_back();
         }
     }
 
     /// The order is durable in the queue.
-    pub fn confirm(&self, user_phone: &str, id: &OrderId) {
-        self.apply(user_phone, &Event::Confirm(id));
+    pub fn confirm(&self, phone: &Phone, id: &OrderId) {
+        self.apply(phone, &Event::Confirm(id));
     }
 
     /// It is unknown whether the queue has the order. False when it was decided meanwhile, so that
     /// the queue had it.
-    pub fn mark_unconfirmed(&self, user_phone: &str, id: &OrderId) -> bool {
-        self.apply(user_phone, &Event::Doubt(id)).is_some()
+    pub fn mark_unconfirmed(&self, phone: &Phone, id: &OrderId) -> bool {
+        self.apply(phone, &Event::Doubt(id)).is_some()
     }
 
     /// Takes over an undecided order with its unit; false when the buyer has one already.
-    pub(super) fn adopt(&self, user_phone: &str, order: &Undecided, found: Found) -> bool {
+    pub(super) fn adopt(&self, phone: &Phone, order: &Undecided, found: Found) -> bool {
         self.stock.hold_anyway(1);
-        let is_adopted = self.apply(user_phone, &Event::Adopt(order, found)).is_some();
+        let is_adopted = self.apply(phone, &Event::Adopt(order, found)).is_some();
         if !is_adopted {
             self.stock.give_back();
         }
@@ -190,13 +189,12 @@ impl BookEntry {
     /// Applies a decision of the order side. True when it ends a hold of this gateway, whose unit
     /// the caller then settles with the next stock figure.
     pub fn decide(&self, decision: &Decision) -> bool {
-        let id = OrderId::from(decision.order_id.as_str());
-        let live = decision.live_order_id.as_deref().map(OrderId::from);
+        let (id, live) = (&decision.order_id, decision.live_order_id.as_ref());
         let decided = match decision.outcome {
-            Outcome::Placed | Outcome::Duplicate => Decided::Live(live.as_ref().unwrap_or(&id)),
+            Outcome::Placed | Outcome::Duplicate => Decided::Live(live.unwrap_or(id)),
             Outcome::Failed => Decided::Failed,
         };
-        let unit = self.apply(&decision.user_phone, &Event::Decide(&id, decided));
+        let unit = self.apply(&decision.phone, &Event::Decide(id, decided));
         unit == Some(Unit::Settled)
     }
 
@@ -209,9 +207,9 @@ impl BookEntry {
     /// Changes a buyer's standing by an event: the only way in which an entry of the map changes,
     /// but for the claim, which makes its event of what it finds. What becomes of the order's unit;
     /// `None` when nothing changed.
-    fn apply(&self, user_phone: &str, event: &Event<'_, Arc<Ticket>>) -> Option<Unit> {
+    fn apply(&self, phone: &Phone, event: &Event<'_, Arc<Ticket>>) -> Option<Unit> {
         let (buyers, new) = (self.buyers.pin(), Buyer::NEW);
-        let change = buyers.compute(user_phone.into(), |entry| {
+        let change = buyers.compute(phone.clone(), |entry| {
             match step(entry.map_or(&new, |(_, buyer)| buyer), event) {
                 None => Operation::Abort(()),
                 Some(after) if after.buyer.is_new() && entry.is_some() => Operation::Remove,
@@ -237,7 +235,7 @@ impl BookEntry {
         }
         let buyers = self.buyers.pin();
         let accepted = buyers.values().filter_map(|buyer| buyer.standing.undecided());
-        let late = accepted.map(|order| order.accepted_at).filter(|at| *at < bound);
+        let late = accepted.map(|order| order.asked_at).filter(|at| *at < bound);
         late.fold((0, None), |(count, oldest), at| {
             (count + 1, Some(oldest.map_or(at, |oldest: EpochMs| oldest.min(at))))
         })
@@ -246,13 +244,13 @@ impl BookEntry {
     /// Every undecided order with its buyer, those left out that hold no unit yet. Looks at every
     /// buyer: for an operator's question, not for a buyer's.
     #[must_use]
-    pub fn undecided(&self) -> Vec<(String, Standing)> {
+    pub fn undecided(&self) -> Vec<(Phone, Standing)> {
         if self.stock.figures().held == 0 {
             return Vec::new();
         }
         let buyers = self.buyers.pin();
         let holding = buyers.iter().filter(|(_, buyer)| buyer.standing.holds_unit());
-        holding.map(|(phone, buyer)| (phone.to_string(), buyer.standing.clone())).collect()
+        holding.map(|(phone, buyer)| (phone.clone(), buyer.standing.clone())).collect()
     }
 
     /// Undecided orders that should hold a unit each: for the tests that count.
@@ -263,8 +261,8 @@ impl BookEntry {
 
     /// Whether the order is still unconfirmed.
     #[must_use]
-    pub fn is_unconfirmed(&self, user_phone: &str, id: &OrderId) -> bool {
-        self.buyer(user_phone).is_some_and(
+    pub fn is_unconfirmed(&self, phone: &Phone, id: &OrderId) -> bool {
+        self.buyer(phone).is_some_and(
             |buyer| matches!(&buyer.standing, Standing::Unconfirmed(order) if order.id == *id),
         )
     }

@@ -8,7 +8,7 @@ const PHONE: &str = "15200008881";
 
 fn product() -> ProductState {
     ProductState {
-        prod_id: "pid_0001".to_owned(),
+        prod_id: "pid_0001".into(),
         prod_name: "iphoneX2019新款".to_owned(),
         price: Money::from_milli(5_999_000),
         on_shelf: true,
@@ -28,32 +28,32 @@ fn entry() -> BookEntry {
 }
 
 fn undecided(id: &str) -> Undecided {
-    Undecided { id: id.into(), accepted_at: EpochMs(1) }
+    Undecided { id: id.into(), asked_at: EpochMs(1) }
 }
 
 fn claim(entry: &BookEntry, id: &str) -> Result<OrderId, Buyer> {
-    entry.claim(PHONE, EpochMs(1), &Arc::default(), |_| id.into())
+    entry.claim(&PHONE.into(), EpochMs(1), &Arc::default(), |_| id.into())
 }
 
 fn publish(entry: &BookEntry, id: &str) {
     claim(entry, id).unwrap();
-    entry.hold(PHONE, &id.into()).unwrap();
+    entry.hold(&PHONE.into(), &id.into()).unwrap();
 }
 
 fn decision(order_id: &str, outcome: Outcome) -> Decision {
     Decision {
-        seq: 1,
-        order_id: order_id.to_owned(),
-        prod_id: "pid_0001".to_owned(),
-        user_phone: PHONE.to_owned(),
+        seq: protocol::Seq(1),
+        order_id: order_id.into(),
+        prod_id: "pid_0001".into(),
+        phone: PHONE.into(),
         outcome,
         reason: (outcome == Outcome::Failed).then_some(Reason::SoldOut),
-        live_order_id: (outcome == Outcome::Duplicate).then(|| "live".to_owned()),
+        live_order_id: (outcome == Outcome::Duplicate).then(|| "live".into()),
     }
 }
 
 fn standing(entry: &BookEntry) -> Option<String> {
-    entry.buyer(PHONE).map(|buyer| match buyer.standing {
+    entry.buyer(&PHONE.into()).map(|buyer| match buyer.standing {
         Standing::Open => format!("open after {}", buyer.failures),
         Standing::Claimed(order, _) => format!("claimed {}", order.id),
         Standing::Publishing(order, _) => format!("publishing {}", order.id),
@@ -76,11 +76,11 @@ fn a_definite_failure_gives_the_unit_back_and_leaves_no_trace() {
     let entry = entry();
     publish(&entry, "a");
     assert_eq!(entry.stock.figures().held, 1);
-    entry.abandon(PHONE, &"a".into());
+    entry.abandon(&PHONE.into(), &"a".into());
     assert_eq!(standing(&entry), None);
     assert_eq!(entry.stock.figures().held, 0);
     // A second report of the same failure gives nothing back.
-    entry.abandon(PHONE, &"a".into());
+    entry.abandon(&PHONE.into(), &"a".into());
     assert_eq!(entry.stock.figures().free(), 100);
 }
 
@@ -88,7 +88,7 @@ fn a_definite_failure_gives_the_unit_back_and_leaves_no_trace() {
 fn stored_then_placed() {
     let entry = entry();
     publish(&entry, "a");
-    entry.confirm(PHONE, &"a".into());
+    entry.confirm(&PHONE.into(), &"a".into());
     assert_eq!(standing(&entry).as_deref(), Some("queued a"));
     assert!(entry.decide(&decision("a", Outcome::Placed)));
     assert_eq!(standing(&entry).as_deref(), Some("live a"));
@@ -100,9 +100,9 @@ fn decided_before_the_acknowledgement_stays_decided() {
     let entry = entry();
     publish(&entry, "a");
     assert!(entry.decide(&decision("a", Outcome::Placed)));
-    entry.confirm(PHONE, &"a".into());
-    assert!(!entry.mark_unconfirmed(PHONE, &"a".into()));
-    entry.abandon(PHONE, &"a".into());
+    entry.confirm(&PHONE.into(), &"a".into());
+    assert!(!entry.mark_unconfirmed(&PHONE.into(), &"a".into()));
+    entry.abandon(&PHONE.into(), &"a".into());
     assert_eq!(standing(&entry).as_deref(), Some("live a"));
 }
 
@@ -110,11 +110,11 @@ fn decided_before_the_acknowledgement_stays_decided() {
 fn an_unknown_result_holds_until_confirmed_or_decided() {
     let entry = entry();
     publish(&entry, "a");
-    assert!(entry.mark_unconfirmed(PHONE, &"a".into()));
-    assert!(entry.is_unconfirmed(PHONE, &"a".into()));
-    entry.confirm(PHONE, &"a".into());
+    assert!(entry.mark_unconfirmed(&PHONE.into(), &"a".into()));
+    assert!(entry.is_unconfirmed(&PHONE.into(), &"a".into()));
+    entry.confirm(&PHONE.into(), &"a".into());
     assert_eq!(standing(&entry).as_deref(), Some("queued a"));
-    assert!(!entry.is_unconfirmed(PHONE, &"a".into()));
+    assert!(!entry.is_unconfirmed(&PHONE.into(), &"a".into()));
 }
 
 #[test]
@@ -123,12 +123,12 @@ fn a_failed_buyer_tries_again_under_the_next_number() {
     publish(&entry, "a");
     assert!(entry.decide(&decision("a", Outcome::Failed)));
     assert_eq!(standing(&entry).as_deref(), Some("open after 1"));
-    let next = entry.claim(PHONE, EpochMs(1), &Arc::default(), |attempt| {
+    let next = entry.claim(&PHONE.into(), EpochMs(1), &Arc::default(), |attempt| {
         assert_eq!(attempt, 1);
         "b".into()
     });
     next.unwrap();
-    entry.abandon(PHONE, &"b".into());
+    entry.abandon(&PHONE.into(), &"b".into());
     assert_eq!(standing(&entry).as_deref(), Some("open after 1"));
 }
 
@@ -136,7 +136,7 @@ fn a_failed_buyer_tries_again_under_the_next_number() {
 fn somebody_elses_decision_leaves_our_hold() {
     let entry = entry();
     publish(&entry, "a");
-    entry.confirm(PHONE, &"a".into());
+    entry.confirm(&PHONE.into(), &"a".into());
     assert!(!entry.decide(&decision("java", Outcome::Placed)));
     assert_eq!(standing(&entry).as_deref(), Some("queued a"));
     assert!(entry.decide(&decision("a", Outcome::Duplicate)));
@@ -146,8 +146,8 @@ fn somebody_elses_decision_leaves_our_hold() {
 #[test]
 fn an_order_found_at_start_holds_its_unit_once() {
     let entry = entry();
-    assert!(entry.adopt(PHONE, &undecided("a"), Found::Queued));
-    assert!(!entry.adopt(PHONE, &undecided("a"), Found::Unconfirmed));
+    assert!(entry.adopt(&PHONE.into(), &undecided("a"), Found::Queued));
+    assert!(!entry.adopt(&PHONE.into(), &undecided("a"), Found::Unconfirmed));
     assert_eq!(entry.stock.figures().held, 1);
     assert_eq!(standing(&entry).as_deref(), Some("queued a"));
 }
@@ -158,7 +158,7 @@ fn a_new_database_forgets_the_decided_only() {
     entry.decide(&decision("a", Outcome::Placed));
     entry.forget_decided();
     assert_eq!(standing(&entry), None);
-    assert!(entry.adopt(PHONE, &undecided("a"), Found::Queued));
+    assert!(entry.adopt(&PHONE.into(), &undecided("a"), Found::Queued));
     entry.forget_decided();
     assert_eq!(standing(&entry).as_deref(), Some("queued a"));
 }
@@ -166,9 +166,9 @@ fn a_new_database_forgets_the_decided_only() {
 #[test]
 fn shelves_appear_and_change_with_the_products() {
     let book = Book::new(OrderIdKey::new(vec![1; 32]));
-    assert!(book.entry("pid_0001").is_none());
+    assert!(book.entry(&"pid_0001".into()).is_none());
     book.renew_cards(&[product()]);
-    let entry = book.entry("pid_0001").unwrap();
+    let entry = book.entry(&"pid_0001".into()).unwrap();
     assert_eq!(entry.terms(), (true, Money::from_milli(5_999_000)));
     book.renew_cards(&[ProductState { on_shelf: false, ..product() }]);
     assert_eq!(entry.terms(), (false, Money::from_milli(5_999_000)));
@@ -179,8 +179,8 @@ fn a_claim_that_finds_nothing_free_holds_nothing() {
     let entry = entry();
     entry.stock.refresh(0, 0);
     claim(&entry, "a").unwrap();
-    assert_eq!(entry.hold(PHONE, &"a".into()), Err(NotHeld::SoldOut));
-    entry.abandon(PHONE, &"a".into());
+    assert_eq!(entry.hold(&PHONE.into(), &"a".into()), Err(NotHeld::SoldOut));
+    entry.abandon(&PHONE.into(), &"a".into());
     assert_eq!(standing(&entry), None);
     assert_eq!(entry.stock.figures().held, 0);
 }
@@ -190,22 +190,22 @@ fn decided_elsewhere_between_claim_and_hold_costs_no_unit() {
     let entry = entry();
     claim(&entry, "a").unwrap();
     assert!(!entry.decide(&decision("a", Outcome::Placed)), "a claim holds no unit to settle");
-    assert_eq!(entry.hold(PHONE, &"a".into()), Err(NotHeld::Decided));
+    assert_eq!(entry.hold(&PHONE.into(), &"a".into()), Err(NotHeld::Decided));
     assert_eq!(entry.stock.figures().held, 0);
     assert_eq!(standing(&entry).as_deref(), Some("live a"));
 }
 
 /// A product of this number, on the shelf or off.
 fn numbered(number: usize, on_shelf: bool) -> ProductState {
-    ProductState { prod_id: format!("p{number:03}"), on_shelf, ..product() }
+    ProductState { prod_id: format!("p{number:03}").into(), on_shelf, ..product() }
 }
 
 fn charge(book: &Book, prod_id: &str, outcome: ChargeOutcome) {
-    book.count(book.look().get(prod_id).map(Arc::as_ref), outcome);
+    book.count(book.look().get(&prod_id.into()).map(Arc::as_ref), outcome);
 }
 
 fn counted(book: &Book, prod_id: &str, outcome: ChargeOutcome) -> Option<u64> {
-    Some(book.entry(prod_id)?.outcomes()?.total(outcome))
+    Some(book.entry(&prod_id.into())?.outcomes()?.total(outcome))
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn charges_are_counted_by_product_while_it_is_on_the_shelf() {
     // What leaves the shelf is shown no more, and nothing that was counted goes elsewhere.
     book.renew_cards(&[numbered(1, false), numbered(2, true)]);
     assert_eq!(counted(&book, "p001", SoldOut), None);
-    assert_eq!(book.charges("p001"), None);
+    assert_eq!(book.charges(&"p001".into()), None);
     assert_eq!(book.elsewhere().total(SoldOut), 0);
     charge(&book, "p001", ChargeOutcome::OffTheShelf);
     assert_eq!(book.elsewhere().total(ChargeOutcome::OffTheShelf), 1);
@@ -231,7 +231,7 @@ fn charges_are_counted_by_product_while_it_is_on_the_shelf() {
     book.renew_cards(&[numbered(1, true), numbered(2, true)]);
     charge(&book, "p001", SoldOut);
     assert_eq!(counted(&book, "p001", SoldOut), Some(2));
-    assert_eq!(book.charges("p001").unwrap().all().total, 3);
+    assert_eq!(book.charges(&"p001".into()).unwrap().all().total, 3);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_hundred_products_are_counted_apart_and_whoever_is_stays_it() {
     let apart = || {
         let entries = book.entries();
         let apart = entries.iter().filter(|entry| entry.outcomes().is_some());
-        let mut ids: Vec<String> = apart.map(|entry| entry.prod_id().to_owned()).collect();
+        let mut ids: Vec<String> = apart.map(|entry| entry.prod_id().to_string()).collect();
         ids.sort();
         ids
     };
@@ -266,7 +266,7 @@ fn a_hundred_products_are_counted_apart_and_whoever_is_stays_it() {
 #[test]
 fn a_product_that_is_called_other_is_one_of_them() {
     let book = Book::new(OrderIdKey::new(vec![1; 32]));
-    book.renew_cards(&[ProductState { prod_id: OTHER.to_owned(), ..product() }]);
+    book.renew_cards(&[ProductState { prod_id: OTHER.into(), ..product() }]);
     charge(&book, OTHER, ChargeOutcome::SoldOut);
     assert_eq!(counted(&book, OTHER, ChargeOutcome::SoldOut), None);
     assert_eq!(book.elsewhere().total(ChargeOutcome::SoldOut), 1);

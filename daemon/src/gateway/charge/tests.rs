@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::order_id::OrderIdKey;
 use domain::ports::{Blame, Published};
-use protocol::{Money, Outcome};
+use protocol::{Money, Outcome, Seq};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -74,29 +74,29 @@ async fn restarted(orders: Arc<FakeOrders>, kept: Arc<FakeUnconfirmed>, sizes: S
 
 impl Gateway {
     async fn charge(&self, phone: &str) -> (Code, Option<String>) {
-        told(&self.desk.charge(request(phone), EpochMs(1)).await.1)
+        told(&self.desk.charge(&request(phone), EpochMs(1)).await.1)
     }
 
     fn charging(&self, phone: &str) -> JoinHandle<(Code, Option<String>)> {
-        let (desk, phone) = (Arc::clone(&self.desk), phone.to_owned());
-        tokio::spawn(async move { told(&desk.charge(request(&phone), EpochMs(1)).await.1) })
+        let (desk, request) = (Arc::clone(&self.desk), request(phone));
+        tokio::spawn(async move { told(&desk.charge(&request, EpochMs(1)).await.1) })
     }
 
     fn held(&self) -> u32 {
-        self.book.entry(PROD).unwrap().stock.figures().held
+        self.book.entry(&PROD.into()).unwrap().stock.figures().held
     }
 
     fn free(&self) -> u32 {
-        self.book.entry(PROD).unwrap().stock.figures().free()
+        self.book.entry(&PROD.into()).unwrap().stock.figures().free()
     }
 }
 
-fn request(phone: &str) -> ChargeRequest<'_> {
-    ChargeRequest { user_phone_num: phone, charge_price: PRICE, prod_id: PROD }
+fn request(phone: &str) -> ChargeRequest {
+    ChargeRequest { phone: phone.into(), charge_price: PRICE, prod_id: PROD.into() }
 }
 
 fn told(reply: &Reply<ChargeData>) -> (Code, Option<String>) {
-    (reply.code, reply.data().map(|data| data.order_id.clone()))
+    (reply.code, reply.data().map(|data| data.order_id.to_string()))
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
@@ -113,10 +113,10 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 #[tokio::test]
 async fn the_checks_come_in_the_contracts_order() {
     let gateway = gateway(1, ROOMY).await;
-    let unknown = ChargeRequest { prod_id: "pid_9999", ..request(PHONE) };
+    let unknown = ChargeRequest { prod_id: "pid_9999".into(), ..request(PHONE) };
     let wrong_price = ChargeRequest { charge_price: Money::from_milli(1), ..request(PHONE) };
     for (request, code) in [(unknown, Code::NoSuchProduct), (wrong_price, Code::InvalidInput)] {
-        assert_eq!(told(&gateway.desk.charge(request, EpochMs(1)).await.1), (code, None));
+        assert_eq!(told(&gateway.desk.charge(&request, EpochMs(1)).await.1), (code, None));
     }
     let (code, id) = gateway.charge(PHONE).await;
     assert_eq!(code, Code::Queued);
@@ -326,9 +326,9 @@ async fn decisions_end_holds_and_freed_units_come_back() {
         ids.push(gateway.charge(phone).await.1.unwrap());
     }
     assert_eq!(gateway.charge("15200008884").await, (Code::SoldOut, None));
-    gateway.orders.decide(&ids[0], phones[0], Outcome::Placed);
-    gateway.orders.decide(&ids[1], phones[1], Outcome::Failed);
-    gateway.orders.decide("java", "15200000000", Outcome::Failed);
+    gateway.orders.decide(&ids[0], &phones[0].into(), Outcome::Placed);
+    gateway.orders.decide(&ids[1], &phones[1].into(), Outcome::Failed);
+    gateway.orders.decide("java", &"15200000000".into(), Outcome::Failed);
     gateway.refresh.catch_up().await.unwrap();
     assert_eq!((gateway.held(), gateway.free()), (1, 1));
     assert_eq!(gateway.charge(phones[0]).await, (Code::Queued, Some(ids[0].clone())));
@@ -342,7 +342,7 @@ async fn decisions_end_holds_and_freed_units_come_back() {
 async fn a_restarted_gateway_knows_whose_order_was_placed() {
     let first = gateway(3, ROOMY).await;
     let id = first.charge(PHONE).await.1.unwrap();
-    first.orders.decide(&id, PHONE, Outcome::Placed);
+    first.orders.decide(&id, &PHONE.into(), Outcome::Placed);
     let second = restarted(Arc::clone(&first.orders), Arc::default(), ROOMY).await;
     assert_eq!(second.charge(PHONE).await, (Code::Queued, Some(id)));
     assert_eq!((second.held(), second.queue.sent_ids().len()), (0, 0));
@@ -368,13 +368,13 @@ async fn another_database_or_an_older_copy_starts_the_book_over() {
     for store_id in ["restored", "store"] {
         let mut gateway = gateway(3, ROOMY).await;
         let id = gateway.charge(PHONE).await.1.unwrap();
-        gateway.orders.decide(&id, PHONE, Outcome::Placed);
+        gateway.orders.decide(&id, &PHONE.into(), Outcome::Placed);
         gateway.refresh.catch_up().await.unwrap();
         {
             let mut page = gateway.orders.page.lock().unwrap();
             page.store_id = store_id.to_owned();
             page.decisions.clear();
-            page.head = 0;
+            page.head = Seq(0);
             page.products[0].stock = 3;
         }
         gateway.refresh.catch_up().await.unwrap_err();
@@ -392,8 +392,8 @@ async fn recovered_doubts_are_published_again_by_a_confirmer_that_ran_before() {
     let (_, id) = first.charge(PHONE).await;
     // One that no claim of this gateway's key can have made: it is published, but holds nothing.
     let mut foreign = first.kept.orders.lock().unwrap()[0].clone();
-    foreign.message.order_id = "made-with-another-key".to_owned();
-    foreign.message.user_phone = "15200008882".to_owned();
+    foreign.message.order_id = "made-with-another-key".into();
+    foreign.message.phone = "15200008882".into();
     first.kept.orders.lock().unwrap().push(foreign);
 
     let second = gateway(2, ROOMY).await;
@@ -412,7 +412,7 @@ async fn recovered_doubts_are_published_again_by_a_confirmer_that_ran_before() {
     until("the confirmation", || unconfirmed.count() == 0).await;
     let mut sent = second.queue.sent_ids();
     sent.sort();
-    let mut wanted = vec![id.unwrap(), "made-with-another-key".to_owned()];
+    let mut wanted = vec![id.unwrap(), "made-with-another-key".into()];
     wanted.sort();
     assert_eq!(sent, wanted);
     cancel.cancel();
@@ -455,7 +455,7 @@ async fn an_unknown_result_that_was_decided_meanwhile_holds_nothing_after_a_rest
     let first = gateway(2, ROOMY).await;
     first.queue.then(Published::Unknown(cause("no answer")));
     let (_, id) = first.charge(PHONE).await;
-    first.orders.decide(id.as_deref().unwrap(), PHONE, Outcome::Failed);
+    first.orders.decide(id.as_deref().unwrap(), &PHONE.into(), Outcome::Failed);
     let second = restarted(Arc::clone(&first.orders), Arc::clone(&first.kept), ROOMY).await;
     assert_eq!(second.held(), 0);
     let (code, next_id) = second.charge(PHONE).await;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU32;
 use domain::order_id::OrderIdKey;
 use domain::ports::{BoxFuture, ReadError, WriteError};
 use instruments::signs_of_life::Vitals;
-use protocol::EpochMs;
+use protocol::{EpochMs, OrderId};
 
 use super::*;
 use crate::gateway::testing::{FakeQueue, PHONE, PROD};
@@ -22,7 +22,7 @@ impl UnconfirmedSends for Frail {
         Box::pin(async { Ok(()) })
     }
 
-    fn forget(&self, _: Vec<String>) -> BoxFuture<'_, Result<(), WriteError>> {
+    fn forget(&self, _: Vec<OrderId>) -> BoxFuture<'_, Result<(), WriteError>> {
         let forgettings = self.forgettings.fetch_add(1, Ordering::SeqCst);
         assert!(0 < forgettings, "as the test asked");
         Box::pin(async { Ok(()) })
@@ -30,12 +30,12 @@ impl UnconfirmedSends for Frail {
 
     fn load(&self) -> BoxFuture<'_, Result<Vec<Outgoing>, ReadError>> {
         let message = OrderMessage {
-            order_id: "a".to_owned(),
-            user_phone: PHONE.to_owned(),
-            prod_id: PROD.to_owned(),
+            order_id: "a".into(),
+            phone: PHONE.into(),
+            prod_id: PROD.into(),
             charge_money: "5999.000".to_owned(),
         };
-        Box::pin(async { Ok(vec![Outgoing { message, accepted_at: EpochMs(1) }]) })
+        Box::pin(async { Ok(vec![Outgoing { message, asked_at: EpochMs(1) }]) })
     }
 }
 

@@ -19,35 +19,35 @@ async fn ask(
     *orders.known.lock().unwrap() = known;
     let book = Arc::new(Book::new(OrderIdKey::new(vec![7; 32])));
     book.renew_cards(&products);
-    let entry = book.entry(PROD).unwrap();
+    let entry = book.entry(&PROD.into()).unwrap();
     entry.stock.refresh(9, 0);
     match standing {
         Standing::Open => {}
         Standing::Live(id) => {
-            orders.decide(&id.to_string(), PHONE, Outcome::Placed);
+            orders.decide(&id.text(), &PHONE.into(), Outcome::Placed);
             entry.decide(&orders.page.lock().unwrap().decisions[0]);
         }
         standing => come_to(&entry, &standing),
     }
-    let reply = QueryDesk::new(book, orders).query(PROD, PHONE).await;
-    let data = reply.data().map(|data| (data.order_id.clone(), data.order_status.number()));
+    let reply = QueryDesk::new(book, orders).query(&PROD.into(), &PHONE.into()).await;
+    let data = reply.data().map(|data| (data.order_id.to_string(), data.order_status.number()));
     (reply.code, data)
 }
 
 /// Brings the buyer to where an undecided order stands.
 fn come_to(entry: &BookEntry, standing: &Standing) {
     let order = standing.undecided().unwrap();
-    let claimed = entry.claim(PHONE, order.accepted_at, &Arc::default(), |_| order.id.clone());
-    entry.hold(PHONE, &claimed.unwrap()).unwrap();
+    let claimed = entry.claim(&PHONE.into(), order.asked_at, &Arc::default(), |_| order.id.clone());
+    entry.hold(&PHONE.into(), &claimed.unwrap()).unwrap();
     match standing {
-        Standing::Queued(_) => entry.confirm(PHONE, &order.id),
-        Standing::Unconfirmed(_) => assert!(entry.mark_unconfirmed(PHONE, &order.id)),
+        Standing::Queued(_) => entry.confirm(&PHONE.into(), &order.id),
+        Standing::Unconfirmed(_) => assert!(entry.mark_unconfirmed(&PHONE.into(), &order.id)),
         standing => assert!(matches!(standing, Standing::Publishing(..))),
     }
 }
 
 fn ours() -> Undecided {
-    Undecided { id: OURS.into(), accepted_at: EpochMs(1) }
+    Undecided { id: OURS.into(), asked_at: EpochMs(1) }
 }
 
 fn some(id: &str, status: u8) -> (Code, Option<(String, u8)>) {
@@ -123,7 +123,7 @@ fn of_a_row_of_queries_without_an_answer_the_first_is_told_and_the_end() {
             [Ok(OrderLookup::Never), Err(away()), Err(away()), Ok(OrderLookup::Never), Err(away())]
         {
             *orders.known.lock().unwrap() = known;
-            runtime.block_on(desk.query(PROD, PHONE));
+            runtime.block_on(desk.query(&PROD.into(), &PHONE.into()));
         }
     });
     let [first, end, second] = told.as_slice() else { panic!("{told:#?}") };

@@ -7,7 +7,7 @@ use domain::order_id::OrderIdKey;
 use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{BoxFuture, Cause};
 use instruments::signs_of_life::Vitals;
-use protocol::{DecisionsPage, EpochMs, Outcome};
+use protocol::{DecisionsPage, EpochMs, Outcome, Phone, ProdId, Seq};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +33,7 @@ enum Manner {
 }
 
 impl OrderSide for Watched {
-    fn decisions(&self, after: u64) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
+    fn decisions(&self, after: Seq) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
         let mut reading = 0;
         self.readings.send_modify(|count| {
             *count += 1;
@@ -51,10 +51,10 @@ impl OrderSide for Watched {
 
     fn find<'a>(
         &'a self,
-        prod_id: &'a str,
-        user_phone: &'a str,
+        prod_id: &'a ProdId,
+        phone: &'a Phone,
     ) -> BoxFuture<'a, Result<OrderLookup, Cause>> {
-        self.orders.find(prod_id, user_phone)
+        self.orders.find(prod_id, phone)
     }
 
     fn changes(&self) -> Option<watch::Receiver<u64>> {
@@ -103,9 +103,9 @@ async fn a_panic_ends_one_turn_and_the_book_is_shown_as_behind_until_the_next() 
     let panicked = Cause("following it panicked: as the test asked".to_owned());
     assert_eq!(seen, [Sync::Never(None), Sync::Following, Sync::Behind(panicked)]);
     assert_eq!(*state.borrow(), Sync::Following);
-    side.orders.decide("a", PHONE, Outcome::Failed);
-    let entry = book.entry(PROD).unwrap();
-    while entry.buyer(PHONE).is_none() {
+    side.orders.decide("a", &PHONE.into(), Outcome::Failed);
+    let entry = book.entry(&PROD.into()).unwrap();
+    while entry.buyer(&PHONE.into()).is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     cancel.cancel();
@@ -135,10 +135,10 @@ async fn while_the_order_side_is_silent_the_follower_rests() {
 async fn a_hold_that_was_ended_waits_for_the_next_stock_figure() {
     let (side, book, mut refresh) = follower(Manner::Silent, OFTEN);
     refresh.catch_up().await.unwrap();
-    let entry = book.entry(PROD).unwrap();
-    entry.claim(PHONE, EpochMs(1), &Arc::default(), |_| "a".into()).unwrap();
-    entry.hold(PHONE, &"a".into()).unwrap();
-    side.orders.decide("a", PHONE, Outcome::Placed);
+    let entry = book.entry(&PROD.into()).unwrap();
+    entry.claim(&PHONE.into(), EpochMs(1), &Arc::default(), |_| "a".into()).unwrap();
+    entry.hold(&PHONE.into(), &"a".into()).unwrap();
+    side.orders.decide("a", &PHONE.into(), Outcome::Placed);
     let products = std::mem::take(&mut side.orders.page.lock().unwrap().products);
     refresh.catch_up().await.unwrap();
     assert_eq!((entry.stock.figures().stock, entry.stock.figures().held), (9, 1));

@@ -35,13 +35,13 @@ async fn charged(endpoints: &GatewayEndpoints, call: &Call) -> (ChargeOutcome, R
         Ok(request) => request,
         Err(fault) => return invalid(fault, Some(&fields)),
     };
-    let (outcome, reply) = endpoints.charge.charge(request, (endpoints.now)()).await;
+    let (outcome, reply) = endpoints.charge.charge(&request, (endpoints.now)()).await;
     if outcome == ChargeOutcome::WrongPrice {
         endpoints
             .tally
             .of(Endpoint::Charge)
             .invalid
-            .note_price(request.charge_price, request.prod_id);
+            .note_price(request.charge_price, &request.prod_id);
         return (outcome, request::invalid(FieldFault::NotThePrice, &reply));
     }
     let mut response = edge::json(&reply);

@@ -19,8 +19,7 @@ pub(super) async fn answer(endpoints: &GatewayEndpoints, call: &Call) -> Respons
 async fn queried(endpoints: &GatewayEndpoints, call: &Call) -> (Code, Response) {
     let invalid = &endpoints.tally.of(Endpoint::GatewayQuery).invalid;
     let refusal = Reply::bare(Code::InvalidInput);
-    let answer = async |asked: QueryRequest<'_>| {
-        endpoints.query.query(asked.prod_id, asked.user_phone_num).await
-    };
+    let answer =
+        async |asked: QueryRequest| endpoints.query.query(&asked.prod_id, &asked.phone).await;
     answer_query(call, invalid, &refusal, answer).await
 }

@@ -202,7 +202,7 @@ async fn other_answers_have_no_such_header_and_are_counted_for_their_product() {
     let each_once = |names: &[&str]| {
         names.iter().map(|name| ((*name).to_owned(), 1)).collect::<Vec<(String, u64)>>()
     };
-    let of_product = names(book.charges(PROD).unwrap());
+    let of_product = names(book.charges(&PROD.into()).unwrap());
     assert_eq!(of_product, each_once(&["accepted", "sold_out", "wrong_price"]));
     let elsewhere = names(book.elsewhere().view());
     assert_eq!(elsewhere, each_once(&["unknown_product", "wrong_phone_number"]));

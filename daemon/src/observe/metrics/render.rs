@@ -118,7 +118,7 @@ fn products(page: &mut Page, products: &[ProductView]) {
         let mut series = page.family(family);
         for product in products {
             if let Some(figure) = figure(product) {
-                series.put(&[&product.prod_id], figure);
+                series.put(&[product.prod_id.as_str()], figure);
             }
         }
     };

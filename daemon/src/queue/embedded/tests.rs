@@ -69,8 +69,8 @@ impl contract::QueueRig for Rig {
     }
 
     async fn decided(&self) -> Vec<String> {
-        let page = self.store.decisions(0, usize::MAX).await.unwrap();
-        page.decisions.into_iter().map(|decision| decision.order_id).collect()
+        let page = self.store.decisions(protocol::Seq(0), usize::MAX).await.unwrap();
+        page.decisions.into_iter().map(|decision| decision.order_id.to_string()).collect()
     }
 
     async fn reopen(&mut self) {

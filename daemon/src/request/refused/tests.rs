@@ -72,7 +72,7 @@ async fn a_line_shows_what_is_wrong_and_nobodys_number() {
         for field in [Field::UserPhoneNum, Field::ChargePrice, Field::ProdId] {
             requests.note(FieldFault::Malformed(field), Some(&fields));
         }
-        requests.note_price(Money::from_milli(4_999_000), "pid_0001");
+        requests.note_price(Money::from_milli(4_999_000), &"pid_0001".into());
     });
     for (line, excerpt) in told.iter().zip([
         "excerpt=\"+#############\"",

@@ -3,7 +3,10 @@
 //! whether or not the transaction around it is committed. The same stands in the order's history
 //! (`order_history`).
 
+use protocol::OrderMessage;
+
 use crate::engine::error::JobError;
+use crate::sale::dead_letters::DeadLetter;
 
 /// Orders of one batch that get a line each. Where everything fails, a line for each would drown
 /// the cause.
@@ -18,13 +21,8 @@ pub(crate) struct Mishaps {
 
 impl Mishaps {
     /// An order failed unexpectedly at its try of this number (from 1) and will be tried again.
-    pub(crate) fn put_off(
-        &mut self,
-        order_id: &str,
-        prod_id: &str,
-        attempt: u32,
-        fault: &JobError,
-    ) {
+    pub(crate) fn put_off(&mut self, order: &OrderMessage, attempt: u32, fault: &JobError) {
+        let (order_id, prod_id) = (&*order.order_id.text(), order.prod_id.as_str());
         if attempt == 1 && self.has_room() {
             tracing::warn!(order_id, prod_id, cause = %fault,
                 "deciding an order failed unexpectedly; it is tried again");
@@ -34,9 +32,11 @@ impl Mishaps {
     }
 
     /// A message became a dead letter.
-    pub(crate) fn set_aside(&mut self, order_id: Option<&str>, origin: &str, cause: &str) {
+    pub(crate) fn set_aside(&mut self, letter: &DeadLetter<'_>) {
         if self.has_room() {
-            let order_id = order_id.unwrap_or("none that can be read");
+            let order_id = letter.id_for_the_log();
+            let order_id = order_id.as_deref().unwrap_or("none that can be read");
+            let (origin, cause) = (letter.origin, letter.reason);
             tracing::warn!(
                 order_id,
                 origin,
@@ -70,7 +70,10 @@ impl Drop for Mishaps {
 mod tests {
     use instruments::captured_log::lines;
 
-    use super::{JobError, Mishaps, TOLD_MAX};
+    use protocol::EpochMs;
+
+    use super::{DeadLetter, JobError, Mishaps, TOLD_MAX};
+    use crate::testing::{PRICE, message};
 
     /// The lines that `work` logs.
     fn logged(work: impl FnOnce(&mut Mishaps)) -> Vec<String> {
@@ -81,9 +84,18 @@ mod tests {
     fn the_first_failure_is_told_with_id_and_cause_and_later_ones_are_not() {
         let fault = JobError::Panic("poisonous".to_owned());
         let lines = logged(|mishaps| {
-            mishaps.put_off("o1", "p", 1, &fault);
-            mishaps.put_off("o1", "p", 2, &fault);
-            mishaps.set_aside(Some("o1"), "embedded@7", "poisonous");
+            let order = message("o1", 1, PRICE);
+            mishaps.put_off(&order, 1, &fault);
+            mishaps.put_off(&order, 2, &fault);
+            mishaps.set_aside(&DeadLetter {
+                origin: "embedded@7",
+                message: Some(&order),
+                body: b"",
+                reason: "poisonous",
+                redeliveries: 2,
+                asked_at: EpochMs(1),
+                queued_at: None,
+            });
         });
         assert_eq!(lines.len(), 2, "{lines:?}");
         for line in &lines {
@@ -98,7 +110,7 @@ mod tests {
         let fault = JobError::Panic("poisonous".to_owned());
         let lines = logged(|mishaps| {
             for number in 0..TOLD_MAX + 3 {
-                mishaps.put_off(&number.to_string(), "p", 1, &fault);
+                mishaps.put_off(&message(&number.to_string(), 1, PRICE), 1, &fault);
             }
         });
         assert_eq!(lines.len(), TOLD_MAX + 1);

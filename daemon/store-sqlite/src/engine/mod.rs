@@ -3,6 +3,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod clock;
+pub(crate) mod columns;
 pub(crate) mod error;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod in_memory;

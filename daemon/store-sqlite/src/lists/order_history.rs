@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use domain::ports::lists::{Happened, OrderDetail, Step};
-use protocol::{EpochMs, OrderState, OrderView};
+use protocol::{EpochMs, OrderId, OrderState, OrderView};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::engine::columns::of_text;
 use crate::engine::error::ReadError;
 use crate::lists::order_lists::{ListStage, order};
 use crate::queue_table::queue_index::{Key, Places, QueueIndex};
@@ -19,9 +20,9 @@ impl Store {
     /// See [`Lists::order`](domain::ports::lists::Lists::order).
     pub(crate) async fn order_history(
         &self,
-        order_id: &str,
+        order_id: &OrderId,
     ) -> Result<Option<OrderDetail>, ReadError> {
-        let order_id = order_id.to_owned();
+        let order_id = order_id.clone();
         let index = Arc::clone(&self.inner.queue_index);
         self.read(move |connection| {
             let queued = index.find(Key::Order(&order_id));
@@ -36,7 +37,7 @@ fn history(
     connection: &Connection,
     index: &QueueIndex,
     queued: &Places,
-    order_id: &str,
+    order_id: &OrderId,
 ) -> rusqlite::Result<Option<OrderDetail>> {
     // An order that was decided may still lie among the unconfirmed ones: the later stage is it.
     const NEWEST_FIRST: [ListStage; 5] = [
@@ -49,7 +50,9 @@ fn history(
     for stage in NEWEST_FIRST {
         let number = match number(stage) {
             None => queued_at_place(connection, queued, order_id)?,
-            Some(sql) => connection.prepare_cached(sql)?.query_row([order_id], first).optional()?,
+            Some(sql) => {
+                connection.prepare_cached(sql)?.query_row([&*order_id.text()], first).optional()?
+            }
         };
         let Some(number) = number else { continue };
         if let Some((order, phone)) = order(connection, index, stage, number)? {
@@ -85,12 +88,12 @@ pub(crate) const fn number(stage: ListStage) -> Option<&'static str> {
 fn queued_at_place(
     connection: &Connection,
     places: &Places,
-    order_id: &str,
+    order_id: &OrderId,
 ) -> rusqlite::Result<Option<i64>> {
     let mut look = connection
         .prepare_cached("SELECT seq FROM seckill_queue WHERE seq = ?1 AND order_id = ?2")?;
     for seq in places.iter() {
-        if let Some(seq) = look.query_row((seq, order_id), first).optional()? {
+        if let Some(seq) = look.query_row((seq, &*order_id.text()), first).optional()? {
             return Ok(Some(seq));
         }
     }
@@ -148,7 +151,7 @@ fn accepted(
             number,
         )?
     } else {
-        Some(order.charge_time)
+        Some(order.asked_at)
     };
     let (prod_id, price) = (order.prod_id.clone(), order.charge_money);
     Ok(Step { at, what: Happened::Accepted { prod_id, price } })
@@ -172,10 +175,10 @@ fn time(connection: &Connection, sql: &str, number: i64) -> rusqlite::Result<Opt
     Ok(at.map(EpochMs))
 }
 
-fn unconfirmed(connection: &Connection, order_id: &str) -> rusqlite::Result<Option<Step>> {
+fn unconfirmed(connection: &Connection, order_id: &OrderId) -> rusqlite::Result<Option<Step>> {
     connection
         .prepare_cached("SELECT since, tries, cause FROM seckill_unconfirmed WHERE order_id = ?1")?
-        .query_row([order_id], |row| {
+        .query_row([&*order_id.text()], |row| {
             let (tries, cause) = (row.get(1)?, row.get(2)?);
             Ok(step(EpochMs(row.get(0)?), Happened::Unconfirmed { tries, cause }))
         })
@@ -202,9 +205,9 @@ pub(crate) const LETTERS: &str = "
     SELECT id, dead_at, reason, redeliveries, resolved_at, resolution
       FROM seckill_dead_letter WHERE order_id = ?1 ORDER BY id";
 
-fn letters(connection: &Connection, order_id: &str) -> rusqlite::Result<Vec<Step>> {
+fn letters(connection: &Connection, order_id: &OrderId) -> rusqlite::Result<Vec<Step>> {
     let mut statement = connection.prepare_cached(LETTERS)?;
-    let mut rows = statement.query([order_id])?;
+    let mut rows = statement.query([&*order_id.text()])?;
     let mut steps = Vec::new();
     while let Some(row) = rows.next()? {
         let letter = unsigned(row.get(0)?);
@@ -236,11 +239,11 @@ fn decided(connection: &Connection, order: &OrderView, number: i64) -> rusqlite:
             vec![Step { at, what: Happened::Failed { reason: order.reason.clone() } }]
         }
         OrderState::Duplicate => {
-            let live: String = connection
+            let live: OrderId = connection
                 .prepare_cached(
                     "SELECT live_order_id FROM seckill_duplicate WHERE decision_seq = ?1",
                 )?
-                .query_row([number], first)?;
+                .query_row([number], |row| of_text(row, 0))?;
             vec![Step { at, what: Happened::Duplicate(live) }]
         }
         OrderState::Queued | OrderState::Unconfirmed | OrderState::DeadLetter => Vec::new(),
@@ -248,19 +251,19 @@ fn decided(connection: &Connection, order: &OrderView, number: i64) -> rusqlite:
 }
 
 fn placed(order: &OrderView) -> Step {
-    let name = if order.prod_name.is_empty() { &order.prod_id } else { &order.prod_name };
-    Step { at: order.decided_at, what: Happened::Placed { product: name.clone() } }
+    let name = if order.prod_name.is_empty() { order.prod_id.as_str() } else { &order.prod_name };
+    Step { at: order.decided_at, what: Happened::Placed { product: name.to_owned() } }
 }
 
 pub(crate) const DUPLICATES: &str = "
     SELECT order_id, decided_at FROM seckill_duplicate WHERE live_order_id = ?1
      ORDER BY decision_seq LIMIT ?2";
 
-fn duplicates(connection: &Connection, order_id: &str) -> rusqlite::Result<Vec<Step>> {
+fn duplicates(connection: &Connection, order_id: &OrderId) -> rusqlite::Result<Vec<Step>> {
     connection
         .prepare_cached(DUPLICATES)?
-        .query_map((order_id, DUPLICATES_MAX), |row| {
-            Ok(step(EpochMs(row.get(1)?), Happened::DuplicateSetAside(row.get(0)?)))
+        .query_map((&*order_id.text(), DUPLICATES_MAX), |row| {
+            Ok(step(EpochMs(row.get(1)?), Happened::DuplicateSetAside(of_text(row, 0)?)))
         })?
         .collect()
 }

@@ -9,10 +9,11 @@
 use std::sync::Arc;
 
 use domain::ports::lists::{ListError, OrderFilter, Orders};
-use protocol::{EpochMs, Money, OrderMessage, OrderState, OrderView, mask_phone};
+use protocol::{EpochMs, Money, OrderMessage, OrderState, OrderView, Phone, ProdId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
+use crate::engine::columns::of_text;
 use crate::queue_table::queue::is_queued;
 use crate::queue_table::queue_index::{Key, Places, QueueIndex};
 use crate::{Store, page_limit, unsigned};
@@ -313,7 +314,7 @@ struct Looking {
 impl Looking {
     /// Asks the index, so that the look at the database comes after that.
     fn begin(filter: OrderFilter, index: Arc<QueueIndex>, left: usize, limit: usize) -> Self {
-        let queued = filter.phone.as_deref().map(|phone| index.find(Key::Buyer(phone)));
+        let queued = filter.phone.as_ref().map(|phone| index.find(Key::Buyer(phone)));
         Self { filter, index, queued, left, limit }
     }
 
@@ -352,7 +353,8 @@ impl Looking {
         let sql = of_buyer.as_deref().or(of_ids.as_deref()).unwrap_or_else(|| stage.walk());
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = if of_buyer.is_some() {
-            statement.query((below, phone, prod_id))?
+            let phone = phone.as_ref().map(Phone::whole);
+            statement.query((below, phone, prod_id.as_ref().map(ProdId::as_str)))?
         } else if of_ids.is_some() {
             let bounds = spellings.into_iter().flat_map(|begin| {
                 let end = format!("{begin}{}", char::MAX);
@@ -407,7 +409,7 @@ impl Looking {
     }
 
     fn fits(&self, stage: ListStage, row: &Row<'_>) -> rusqlite::Result<bool> {
-        let is = |at: usize, wanted: &Option<String>| -> rusqlite::Result<bool> {
+        let is = |at: usize, wanted: Option<&str>| -> rusqlite::Result<bool> {
             let Some(wanted) = wanted else { return Ok(true) };
             Ok(row.get_ref(at)?.as_str()? == wanted)
         };
@@ -417,6 +419,8 @@ impl Looking {
             None => true,
             Some(id) => id.fits(row.get_ref(4)?.as_str()?),
         };
+        let prod_id = prod_id.as_ref().map(ProdId::as_str);
+        let phone = phone.as_ref().map(Phone::whole);
         let is_of_state = wanted.is_none_or(|wanted| wanted == state);
         Ok(is_of_state && is_of_id && is(1, prod_id)? && is(2, phone)?)
     }
@@ -428,23 +432,23 @@ pub(crate) fn order(
     index: &QueueIndex,
     stage: ListStage,
     number: i64,
-) -> rusqlite::Result<Option<(OrderView, String)>> {
+) -> rusqlite::Result<Option<(OrderView, Phone)>> {
     let view = |row: &Row<'_>| {
-        let phone: String = row.get(3)?;
+        let phone: Phone = of_text(row, 3)?;
         let body: Option<Vec<u8>> = row.get(10)?;
         let charge_money = match body.and_then(|body| OrderMessage::decode(&body).ok()) {
             Some(message) => Money::parse(&message.charge_money).ok(),
             None => row.get::<_, Option<i64>>(6)?.map(Money::from_milli),
         };
         let order = OrderView {
-            order_id: row.get(0)?,
-            prod_id: row.get(1)?,
+            order_id: of_text(row, 0)?,
+            prod_id: of_text(row, 1)?,
             prod_name: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
-            user: mask_phone(&phone),
+            user: phone.to_string(),
             state: stage.state(row.get(4)?),
             reason: row.get(5)?,
             charge_money,
-            charge_time: EpochMs(row.get(7)?),
+            asked_at: EpochMs(row.get(7)?),
             decided_at: row.get::<_, Option<i64>>(8)?.map(EpochMs),
             duplicates: unsigned(row.get(9)?),
         };

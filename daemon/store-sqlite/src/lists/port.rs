@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use domain::ports::lists::{Letters, ListError, Lists, OrderDetail, OrderFilter, Orders};
 use domain::ports::{BoxFuture, ReadError};
 
+use protocol::OrderId;
+
 use crate::Store;
 
 impl Lists for Store {
@@ -19,15 +21,15 @@ impl Lists for Store {
 
     fn order<'a>(
         &'a self,
-        order_id: &'a str,
+        order_id: &'a OrderId,
     ) -> BoxFuture<'a, Result<Option<OrderDetail>, ReadError>> {
         Box::pin(self.order_history(order_id))
     }
 
     fn standing_among(
         &self,
-        order_ids: Vec<String>,
-    ) -> BoxFuture<'_, Result<HashSet<String>, ReadError>> {
+        order_ids: Vec<OrderId>,
+    ) -> BoxFuture<'_, Result<HashSet<OrderId>, ReadError>> {
         Box::pin(self.standing_among(order_ids))
     }
 

@@ -11,6 +11,7 @@ use protocol::{EpochMs, OrderMessage, Reason, ResentState};
 use rusqlite::{OptionalExtension, Row};
 use serde_json::json;
 
+use crate::engine::columns::of_text_or_null;
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::operators::allowed;
@@ -33,12 +34,12 @@ fn find(tx: &Tx<'_>, id: u64) -> Result<Letter, JobError> {
 fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     Ok(Letter {
         id: unsigned(row.get(0)?),
-        order_id: row.get(1)?,
-        prod_id: row.get(2)?,
-        user_phone: row.get(3)?,
+        order_id: of_text_or_null(row, 1)?,
+        prod_id: of_text_or_null(row, 2)?,
+        phone: of_text_or_null(row, 3)?,
         body: row.get(4)?,
         reason: row.get(5)?,
-        charged_at: EpochMs(row.get(6)?),
+        asked_at: EpochMs(row.get(6)?),
         queued_at: row.get::<_, Option<i64>>(7)?.map(EpochMs),
     })
 }
@@ -71,12 +72,9 @@ fn put_back(
     let resolution = if batches::is_decided(tx, &message.order_id)? {
         Resolution::Decided
     } else {
-        let Letter { body, charged_at, queued_at, .. } = letter;
-        let (charged_at, queued_at) = (*charged_at, *queued_at);
-        queue::put_back(
-            tx,
-            &Returning { letter_id, message, body, charged_at, queued_at, wait_ms },
-        )?;
+        let Letter { body, asked_at, queued_at, .. } = letter;
+        let (asked_at, queued_at) = (*asked_at, *queued_at);
+        queue::put_back(tx, &Returning { letter_id, message, body, asked_at, queued_at, wait_ms })?;
         Resolution::Resent
     };
     dead_letters::resolve(tx, message, resolution)?;
@@ -123,10 +121,10 @@ pub(crate) fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, JobError> {
     let letter = find(tx, id)?;
     let shown = dead_letters::one(tx.connection, id)?;
     if let Some(message) = letter.order() {
-        let Letter { charged_at, queued_at, .. } = letter;
+        let Letter { asked_at, queued_at, .. } = letter;
         dead_letters::resolve(tx, &message, Resolution::Discarded)?;
         queue::withdraw(tx, &message.order_id)?;
-        let candidate = Candidate { message: Cow::Owned(message), charged_at, queued_at };
+        let candidate = Candidate { message: Cow::Owned(message), asked_at, queued_at };
         batches::fail(tx, &candidate, Reason::Discarded)?;
     }
     dead_letters::resolve_one(tx, number(letter.id), Resolution::Discarded)?;

@@ -1,7 +1,7 @@
 //! What operators change of products, in the database. What they may change is the domain's rule.
 
 use domain::product::{self, Change, NewProduct, Shelf, in_short};
-use protocol::ProductView;
+use protocol::{ProdId, ProductView};
 use serde_json::Value;
 
 use crate::engine::error::JobError;
@@ -20,7 +20,7 @@ pub(crate) fn create(tx: &Tx<'_>, new: &NewProduct) -> Result<Effect, JobError> 
     )?
     .execute((
         tx.now.0,
-        &new.prod_id,
+        new.prod_id.as_str(),
         &new.prod_name,
         status(new.shelf),
         new.stock,
@@ -33,7 +33,7 @@ pub(crate) fn create(tx: &Tx<'_>, new: &NewProduct) -> Result<Effect, JobError> 
 
 pub(crate) fn change(
     tx: &Tx<'_>,
-    prod_id: &str,
+    prod_id: &ProdId,
     wanted: Change,
     if_version: Option<u64>,
 ) -> Result<Effect, JobError> {
@@ -64,7 +64,7 @@ pub(crate) fn change(
             price.milli(),
         ),
     };
-    tx.statement(sql)?.execute((prod_id, value, tx.now.0))?;
+    tx.statement(sql)?.execute((prod_id.as_str(), value, tx.now.0))?;
     tx.note_change();
     let after = known(tx, prod_id)?;
     Effect::new(in_short(&before), in_short(&after), &after)
@@ -78,10 +78,10 @@ const fn status(shelf: Shelf) -> i64 {
     }
 }
 
-fn known(tx: &Tx<'_>, prod_id: &str) -> Result<ProductView, JobError> {
+fn known(tx: &Tx<'_>, prod_id: &ProdId) -> Result<ProductView, JobError> {
     allowed(product::known(prod_id, find(tx, prod_id)?))
 }
 
-fn find(tx: &Tx<'_>, prod_id: &str) -> Result<Option<ProductView>, JobError> {
+fn find(tx: &Tx<'_>, prod_id: &ProdId) -> Result<Option<ProductView>, JobError> {
     Ok(products::find(tx.connection, prod_id)?.map(ProductView::from))
 }

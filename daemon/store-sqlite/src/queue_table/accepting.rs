@@ -47,7 +47,7 @@ pub(crate) fn accept(
         .iter()
         .map(|order| Candidate {
             message: Cow::Borrowed(&order.message),
-            charged_at: order.accepted_at,
+            asked_at: order.asked_at,
             queued_at: Some(tx.now),
         })
         .collect();

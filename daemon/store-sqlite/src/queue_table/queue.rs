@@ -9,9 +9,10 @@ use domain::backoff::Backoff;
 use domain::batch::Candidate;
 use domain::outcomes::Outcomes;
 use domain::ports::{Lag, Outgoing, Pending, QueueLag};
-use protocol::{EpochMs, ORDER_TOPIC, OrderMessage};
+use protocol::{EpochMs, ORDER_TOPIC, OrderId, OrderMessage, Phone};
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::engine::columns::of_text;
 use crate::engine::error::{JobError, ReadError, WriteError};
 use crate::engine::mishaps::Mishaps;
 use crate::engine::tx::Tx;
@@ -97,10 +98,10 @@ fn pending(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Pending>>
         .prepare_cached(sql)?
         .query_map([], |row| {
             Ok(Pending {
-                order_id: row.get(0)?,
-                prod_id: row.get(1)?,
-                user_phone: row.get(2)?,
-                charged_at: EpochMs(row.get(3)?),
+                order_id: of_text(row, 0)?,
+                prod_id: of_text(row, 1)?,
+                phone: of_text(row, 2)?,
+                asked_at: EpochMs(row.get(3)?),
             })
         })?
         .collect()
@@ -108,7 +109,7 @@ fn pending(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Pending>>
 
 pub(crate) fn undecided(connection: &Connection) -> rusqlite::Result<Vec<Pending>> {
     let mut orders = pending(connection, PENDING)?;
-    let queued: HashSet<String> = orders.iter().map(|order| order.order_id.clone()).collect();
+    let queued: HashSet<OrderId> = orders.iter().map(|order| order.order_id.clone()).collect();
     let set_aside = pending(connection, SET_ASIDE)?.into_iter();
     orders.extend(set_aside.filter(|order| !queued.contains(&order.order_id)));
     Ok(orders)
@@ -117,7 +118,7 @@ pub(crate) fn undecided(connection: &Connection) -> rusqlite::Result<Vec<Pending
 /// Whether an order is in the queue.
 pub(crate) fn is_queued(
     connection: &Connection,
-    order_id: &str,
+    order_id: &OrderId,
     places: &Places,
 ) -> rusqlite::Result<bool> {
     if places.is_none() {
@@ -126,8 +127,9 @@ pub(crate) fn is_queued(
     let mut is = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM seckill_queue WHERE seq = ?1 AND order_id = ?2)",
     )?;
+    let order_id = order_id.text();
     for seq in places.iter() {
-        if is.query_row((seq, order_id), |row| row.get(0))? {
+        if is.query_row((seq, &*order_id), |row| row.get(0))? {
             return Ok(true);
         }
     }
@@ -160,7 +162,8 @@ pub(crate) fn not_aside<'o>(
         let mut aside = tx.statement(ASIDE)?;
         let mut of_each = Vec::with_capacity(fresh.len());
         for order in &fresh {
-            of_each.push(aside.query_row([&order.message.order_id], |row| row.get::<_, bool>(0))?);
+            let id = order.message.order_id.text();
+            of_each.push(aside.query_row([&*id], |row| row.get::<_, bool>(0))?);
         }
         let mut of_each = of_each.into_iter();
         fresh.retain(|_| of_each.next() == Some(false));
@@ -176,21 +179,22 @@ pub(crate) fn enqueue<'o>(
     let mut decided =
         tx.statement("SELECT EXISTS (SELECT 1 FROM t_seckill_order WHERE order_id = ?1)")?;
     let mut put = tx.statement(PUT)?;
-    for Outgoing { message, accepted_at } in not_aside(tx, orders)? {
-        let id = &message.order_id;
+    for Outgoing { message, asked_at } in not_aside(tx, orders)? {
+        let (id, text) = (&message.order_id, message.order_id.text());
         let places = tx.queue_index.find(Key::Order(id));
-        if decided.query_row([id], |row| row.get(0))? || is_queued(tx.connection, id, &places)? {
+        if decided.query_row([&*text], |row| row.get(0))? || is_queued(tx.connection, id, &places)?
+        {
             continue;
         }
         let seq = put.insert((
-            id,
-            &message.prod_id,
-            &message.user_phone,
+            &*text,
+            message.prod_id.as_str(),
+            message.phone.whole(),
             message.encode(ORDER_TOPIC),
-            accepted_at.0,
+            asked_at.0,
             tx.now.0,
         ))?;
-        tx.note_queued(tx.queue_index.entry(seq, id, &message.user_phone));
+        tx.note_queued(tx.queue_index.entry(seq, id, &message.phone));
     }
     Ok(())
 }
@@ -209,7 +213,7 @@ pub(crate) struct TakingLimits {
 struct Due {
     seq: i64,
     body: Vec<u8>,
-    charged_at: EpochMs,
+    asked_at: EpochMs,
     queued_at: Option<EpochMs>,
     attempts: u32,
 }
@@ -225,9 +229,9 @@ pub(crate) fn take(tx: &Tx<'_>, terms: &TakingLimits) -> Result<Taken, JobError>
         tx.note_delivery(row.attempts);
         match OrderMessage::decode(&row.body) {
             Ok(message) => {
-                let Due { charged_at, queued_at, .. } = row;
+                let Due { asked_at, queued_at, .. } = row;
                 let message = Cow::Owned(message);
-                candidates.push(Candidate { message, charged_at, queued_at });
+                candidates.push(Candidate { message, asked_at, queued_at });
                 readable.push(row);
             }
             Err(malformed) => {
@@ -245,7 +249,7 @@ pub(crate) fn take(tx: &Tx<'_>, terms: &TakingLimits) -> Result<Taken, JobError>
             None => remove(tx, row.seq, &candidate.message)?,
             Some((_, fault)) if row.attempts + 1 < terms.deliveries_max => {
                 let order = &candidate.message;
-                mishaps.put_off(&order.order_id, &order.prod_id, row.attempts + 1, &fault);
+                mishaps.put_off(order, row.attempts + 1, &fault);
                 postpone(tx, row, &fault, terms.backoff)?;
                 put_off += 1;
             }
@@ -278,7 +282,7 @@ fn due(tx: &Tx<'_>, terms: &TakingLimits) -> Result<Vec<Due>, JobError> {
                 Ok(Due {
                     seq: row.get(0)?,
                     body: row.get(1)?,
-                    charged_at: EpochMs(row.get(2)?),
+                    asked_at: EpochMs(row.get(2)?),
                     attempts: row.get(3)?,
                     queued_at: row.get::<_, Option<i64>>(4)?.map(EpochMs),
                 })
@@ -302,9 +306,9 @@ fn of_columns(tx: &Tx<'_>, seq: i64) -> Result<OrderMessage, JobError> {
     let sql = "SELECT order_id, user_phoneno, prod_id FROM seckill_queue WHERE seq = ?1";
     Ok(tx.statement(sql)?.query_row([seq], |row| {
         Ok(OrderMessage {
-            order_id: row.get(0)?,
-            user_phone: row.get(1)?,
-            prod_id: row.get(2)?,
+            order_id: of_text(row, 0)?,
+            phone: of_text(row, 1)?,
+            prod_id: of_text(row, 2)?,
             charge_money: String::new(),
         })
     })?)
@@ -312,7 +316,7 @@ fn of_columns(tx: &Tx<'_>, seq: i64) -> Result<OrderMessage, JobError> {
 
 fn remove(tx: &Tx<'_>, seq: i64, message: &OrderMessage) -> Result<(), JobError> {
     tx.statement("DELETE FROM seckill_queue WHERE seq = ?1")?.execute([seq])?;
-    tx.note_unqueued(tx.queue_index.entry(seq, &message.order_id, &message.user_phone));
+    tx.note_unqueued(tx.queue_index.entry(seq, &message.order_id, &message.phone));
     Ok(())
 }
 
@@ -336,7 +340,7 @@ pub(crate) struct Returning<'a> {
     /// Its bytes.
     pub(crate) body: &'a [u8],
     /// When the buyer asked.
-    pub(crate) charged_at: EpochMs,
+    pub(crate) asked_at: EpochMs,
     /// When the queue had it first, where that is known.
     pub(crate) queued_at: Option<EpochMs>,
     /// Milliseconds from now until it is due.
@@ -359,17 +363,17 @@ pub(crate) fn put_back(tx: &Tx<'_>, letter: &Returning<'_>) -> Result<(), JobErr
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .insert((
-            &message.order_id,
-            &message.prod_id,
-            &message.user_phone,
+            &*message.order_id.text(),
+            message.prod_id.as_str(),
+            message.phone.whole(),
             letter.body,
-            letter.charged_at.0,
+            letter.asked_at.0,
             letter.queued_at.map(|at| at.0),
             if letter.wait_ms == 0 { 0 } else { tx.now.0 + letter.wait_ms },
             letter.wait_ms,
             letter.letter_id,
         ))?;
-    tx.note_queued(tx.queue_index.entry(seq, &message.order_id, &message.user_phone));
+    tx.note_queued(tx.queue_index.entry(seq, &message.order_id, &message.phone));
     Ok(())
 }
 
@@ -386,17 +390,17 @@ pub(crate) fn last_put_back_due(tx: &Tx<'_>) -> Result<Option<EpochMs>, JobError
 }
 
 /// Takes an order out of the queue that is decided in another way.
-pub(crate) fn withdraw(tx: &Tx<'_>, order_id: &str) -> Result<(), JobError> {
+pub(crate) fn withdraw(tx: &Tx<'_>, order_id: &OrderId) -> Result<(), JobError> {
     for seq in tx.queue_index.find(Key::Order(order_id)).iter() {
-        let buyer: Option<String> = tx
+        let buyer: Option<Phone> = tx
             .statement(
                 "DELETE FROM seckill_queue WHERE seq = ?1 AND order_id = ?2
                  RETURNING user_phoneno",
             )?
-            .query_row((seq, order_id), |row| row.get(0))
+            .query_row((seq, &*order_id.text()), |row| of_text(row, 0))
             .optional()?;
-        if let Some(user_phone) = buyer {
-            tx.note_unqueued(tx.queue_index.entry(seq, order_id, &user_phone));
+        if let Some(phone) = buyer {
+            tx.note_unqueued(tx.queue_index.entry(seq, order_id, &phone));
         }
     }
     Ok(())
@@ -417,12 +421,12 @@ fn bury(
         body: &row.body,
         reason,
         redeliveries: row.attempts,
-        charged_at: row.charged_at,
+        asked_at: row.asked_at,
         queued_at: row.queued_at,
     };
     if dead_letters::bury(tx, &letter)? {
         outcomes.dead_lettered += 1;
-        mishaps.set_aside(Some(&message.order_id), &origin, reason);
+        mishaps.set_aside(&letter);
     }
     remove(tx, row.seq, message)
 }
@@ -432,7 +436,7 @@ pub(crate) fn lag(connection: &Connection, messages: u64, now: EpochMs) -> rusql
         .prepare_cached("SELECT charged_at FROM seckill_queue ORDER BY seq LIMIT 1")?
         .query_row([], |row| row.get(0))
         .optional()?;
-    let oldest_age_ms = oldest.map(|charged_at| unsigned(now.0.saturating_sub(charged_at)));
+    let oldest_age_ms = oldest.map(|asked_at| unsigned(now.0.saturating_sub(asked_at)));
     let queues =
         vec![QueueLag { name: NAME.to_owned(), messages, oldest_age_ms, ..QueueLag::default() }];
     Ok(Lag { messages, oldest_age_ms, queues, passed_over: 0 })

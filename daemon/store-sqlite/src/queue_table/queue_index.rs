@@ -14,15 +14,18 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use protocol::{OrderId, Phone};
 use rusqlite::Connection;
+
+use crate::engine::columns::of_text;
 
 /// What rows are looked up by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Key<'a> {
     /// The order's id.
-    Order(&'a str),
+    Order(&'a OrderId),
     /// The buyer's phone number.
-    Buyer(&'a str),
+    Buyer(&'a Phone),
 }
 
 /// A row of the queue, as the index knows it.
@@ -132,8 +135,7 @@ impl QueueIndex {
             .prepare("SELECT seq, order_id, user_phoneno FROM seckill_queue ORDER BY seq")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (order_id, user_phone) = (row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
-            let entry = index.entry(row.get(0)?, order_id, user_phone);
+            let entry = index.entry(row.get(0)?, &of_text(row, 1)?, &of_text(row, 2)?);
             index.add(entry);
             index.settle(&[entry], &[]);
         }
@@ -141,9 +143,9 @@ impl QueueIndex {
     }
 
     /// The entry of a row.
-    pub(crate) fn entry(&self, seq: i64, order_id: &str, user_phone: &str) -> Entry {
+    pub(crate) fn entry(&self, seq: i64, order_id: &OrderId, phone: &Phone) -> Entry {
         let order = self.hasher.hash_one(Key::Order(order_id));
-        let buyer = self.hasher.hash_one(Key::Buyer(user_phone));
+        let buyer = self.hasher.hash_one(Key::Buyer(phone));
         Entry { order, buyer, seq }
     }
 
@@ -217,18 +219,22 @@ mod tests {
     #[test]
     fn rows_are_found_by_both_keys_until_their_removal_is_committed() {
         let index = QueueIndex::default();
-        let rows = [index.entry(1, "a", "u"), index.entry(2, "b", "u"), index.entry(3, "c", "v")];
+        let entry = |seq, order: &str, buyer: &str| index.entry(seq, &order.into(), &buyer.into());
+        let rows = [entry(1, "a", "u"), entry(2, "b", "u"), entry(3, "c", "v")];
         for row in rows {
             index.add(row);
         }
         assert_eq!(index.committed(), 0);
         index.settle(&rows, &[]);
-        assert_eq!((index.committed(), found(&index, Key::Buyer("u"))), (3, vec![1, 2]));
-        assert_eq!(found(&index, Key::Order("c")), [3]);
-        assert!(index.find(Key::Order("u")).is_none());
+        assert_eq!((index.committed(), found(&index, Key::Buyer(&"u".into()))), (3, vec![1, 2]));
+        assert_eq!(found(&index, Key::Order(&"c".into())), [3]);
+        assert!(index.find(Key::Order(&"u".into())).is_none());
         index.settle(&[], &rows[..1]);
-        assert_eq!((index.committed(), found(&index, Key::Buyer("u"))), (2, vec![2]));
+        assert_eq!((index.committed(), found(&index, Key::Buyer(&"u".into()))), (2, vec![2]));
         index.undo(&rows[1..]);
-        assert!(index.find(Key::Buyer("u")).is_none() && index.find(Key::Order("c")).is_none());
+        assert!(
+            index.find(Key::Buyer(&"u".into())).is_none()
+                && index.find(Key::Order(&"c".into())).is_none()
+        );
     }
 }

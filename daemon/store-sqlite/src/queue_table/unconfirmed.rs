@@ -2,7 +2,7 @@
 //! confirms them. When to publish them again is the gateway's business.
 
 use domain::ports::{Cause, Outgoing};
-use protocol::{EpochMs, Malformed, ORDER_TOPIC, OrderMessage};
+use protocol::{EpochMs, Malformed, ORDER_TOPIC, OrderId, OrderMessage};
 use rusqlite::Row;
 use rusqlite::types::Type;
 
@@ -40,11 +40,11 @@ impl Store {
                 for Unconfirmed { order, since, tries, cause } in &sends {
                     let message = &order.message;
                     keep.execute((
-                        &message.order_id,
+                        &*message.order_id.text(),
                         message.encode(ORDER_TOPIC),
-                        &message.prod_id,
-                        &message.user_phone,
-                        order.accepted_at.0,
+                        message.prod_id.as_str(),
+                        message.phone.whole(),
+                        order.asked_at.0,
                         since.0,
                         tries,
                         &cause.0,
@@ -61,7 +61,7 @@ impl Store {
     /// See [`WriteError`]. They are then published once more, which is harmless.
     pub(crate) async fn forget_unconfirmed(
         &self,
-        order_ids: Vec<String>,
+        order_ids: Vec<OrderId>,
     ) -> Result<(), WriteError> {
         self.writer()
             .anywhere()
@@ -69,7 +69,7 @@ impl Store {
                 let mut forget =
                     tx.statement("DELETE FROM seckill_unconfirmed WHERE order_id = ?1")?;
                 for order_id in &order_ids {
-                    forget.execute([order_id])?;
+                    forget.execute([&*order_id.text()])?;
                 }
                 Ok(())
             })
@@ -108,7 +108,7 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Unconfirmed> {
         rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(malformed))
     })?;
     Ok(Unconfirmed {
-        order: Outgoing { message, accepted_at: EpochMs(row.get(1)?) },
+        order: Outgoing { message, asked_at: EpochMs(row.get(1)?) },
         since: EpochMs(row.get(2)?),
         tries: row.get(3)?,
         cause: Cause(row.get(4)?),

@@ -5,7 +5,7 @@
 
 use domain::batch::Candidate;
 use domain::outcomes::Outcomes;
-use protocol::Reason;
+use protocol::{OrderId, Reason};
 
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
@@ -65,8 +65,8 @@ pub(crate) fn fail(tx: &Tx<'_>, candidate: &Candidate<'_>, reason: Reason) -> Re
 }
 
 /// Whether an order of this id is decided.
-pub(crate) fn is_decided(tx: &Tx<'_>, order_id: &str) -> Result<bool, JobError> {
-    let decided = tx.statement(DECIDED)?.query_row([order_id], |row| row.get(0))?;
+pub(crate) fn is_decided(tx: &Tx<'_>, order_id: &OrderId) -> Result<bool, JobError> {
+    let decided = tx.statement(DECIDED)?.query_row([&*order_id.text()], |row| row.get(0))?;
     Ok(decided)
 }
 

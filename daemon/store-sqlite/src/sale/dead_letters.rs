@@ -3,9 +3,10 @@
 
 use domain::letters::Resolution;
 use domain::ports::lists::{Letters, ListError};
-use protocol::{DeadLetterView, Ending, EpochMs, OrderMessage, mask_phone, mask_phones, printable};
+use protocol::{DeadLetterView, Ending, EpochMs, OrderMessage, Phone, mask_phones, printable};
 use rusqlite::{Connection, Row};
 
+use crate::engine::columns::of_text_or_null;
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::{Store, page_limit, unsigned};
@@ -29,7 +30,7 @@ pub(crate) struct DeadLetter<'a> {
     /// How often it was delivered before.
     pub(crate) redeliveries: u32,
     /// When the buyer asked, as far as is known.
-    pub(crate) charged_at: EpochMs,
+    pub(crate) asked_at: EpochMs,
     /// When the queue had it, where that is known.
     pub(crate) queued_at: Option<EpochMs>,
 }
@@ -42,7 +43,7 @@ pub(crate) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, JobErro
             "UPDATE seckill_dead_letter SET redeliveries = MAX(redeliveries, ?3)
               WHERE origin = ?1 AND charged_at = ?2",
         )?
-        .execute((letter.origin, letter.charged_at.0, letter.redeliveries))?;
+        .execute((letter.origin, letter.asked_at.0, letter.redeliveries))?;
     if 0 < known {
         return Ok(false);
     }
@@ -55,13 +56,13 @@ pub(crate) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, JobErro
     )?
     .execute((
         letter.origin,
-        message.map(|message| &message.order_id),
-        message.map(|message| &message.prod_id),
-        message.map(|message| &message.user_phone),
+        message.map(|message| message.order_id.text()).as_deref(),
+        message.map(|message| message.prod_id.as_str()),
+        message.map(|message| message.phone.whole()),
         letter.body,
         letter.reason,
         letter.redeliveries,
-        letter.charged_at.0,
+        letter.asked_at.0,
         tx.now.0,
         letter.queued_at.map(|at| at.0),
     ))?;
@@ -79,9 +80,9 @@ pub(crate) fn resolve(
           WHERE prod_id = ?1 AND user_phoneno = ?2 AND order_id = ?3 AND resolved_at IS NULL",
     )?
     .execute((
-        &order.prod_id,
-        &order.user_phone,
-        &order.order_id,
+        order.prod_id.as_str(),
+        order.phone.whole(),
+        &*order.order_id.text(),
         tx.now.0,
         resolution.as_str(),
     ))?;
@@ -170,8 +171,8 @@ fn list(
 }
 
 fn view(row: &Row<'_>) -> rusqlite::Result<DeadLetterView> {
-    let order_id: Option<String> = row.get(3)?;
-    let user: Option<String> = row.get(5)?;
+    let order_id = of_text_or_null(row, 3)?;
+    let user: Option<Phone> = of_text_or_null(row, 5)?;
     let body: Vec<u8> = row.get(9)?;
     let content_bytes = unsigned(row.get(10)?);
     Ok(DeadLetterView {
@@ -180,10 +181,10 @@ fn view(row: &Row<'_>) -> rusqlite::Result<DeadLetterView> {
         reason: row.get(2)?,
         resendable: order_id.is_some() && OrderMessage::decode(&body).is_ok(),
         order_id,
-        prod_id: row.get(4)?,
-        user: user.as_deref().map(mask_phone),
+        prod_id: of_text_or_null(row, 4)?,
+        user: user.map(|phone| phone.to_string()),
         redeliveries: row.get(6)?,
-        charge_time: EpochMs(row.get(7)?),
+        asked_at: EpochMs(row.get(7)?),
         dead_at: EpochMs(row.get(8)?),
         content: content(&body, content_bytes),
         content_bytes,
@@ -199,12 +200,14 @@ fn content(body: &[u8], whole: u64) -> String {
     printable(&masked).chars().take(CONTENT_CHARS_MAX).collect()
 }
 
-/// The id of the order that a letter is of, where it can be read. A stranger's text is masked,
-/// whatever it is called: it may be a phone number.
-pub(crate) fn id_for_the_log(message: Option<&OrderMessage>, body: &[u8]) -> Option<String> {
-    match message {
-        Some(message) => Some(message.order_id.clone()),
-        None => OrderMessage::id_in(body).map(|id| mask_phones(&id, Ending::Whole)),
+impl DeadLetter<'_> {
+    /// The id of the order that it is of, where it can be read. A stranger's text is masked,
+    /// whatever it is called: it may be a phone number.
+    pub(crate) fn id_for_the_log(&self) -> Option<String> {
+        match self.message {
+            Some(message) => Some(message.order_id.to_string()),
+            None => OrderMessage::id_in(self.body).map(|id| mask_phones(&id.text(), Ending::Whole)),
+        }
     }
 }
 

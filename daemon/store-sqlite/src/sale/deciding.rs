@@ -8,9 +8,10 @@ use domain::batch::{Batch, Candidate, Known, NewOrder, Product, SetAside, Write}
 use domain::letters::Resolution;
 use domain::ordering::Verdict;
 use domain::outcomes::Outcomes;
-use protocol::{EpochMs, Money, OrderMessage, OrderStatus, Reason};
+use protocol::{EpochMs, Money, OrderId, OrderMessage, OrderStatus, ProdId, Reason, Seq};
 use rusqlite::{CachedStatement, OptionalExtension};
 
+use crate::engine::columns::of_text_or_null;
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::sale::batches::gives_up;
@@ -76,7 +77,7 @@ impl<'a> Deciding<'a> {
             facts: tx.statement(FACTS)?,
             insert: tx.statement(INSERT)?,
             insert_new: tx.statement(INSERT_NEW)?,
-            batch: Batch::new(tx.now, unsigned(head)),
+            batch: Batch::new(tx.now, Seq(unsigned(head))),
             dead_letters,
             duplicates,
         })
@@ -94,7 +95,7 @@ impl<'a> Deciding<'a> {
             }
         }
         let (decided, live) = self.known(&candidate.message)?;
-        let known = Known::Facts { decided, live_order_id: live.as_deref() };
+        let known = Known::Facts { decided, live_order_id: live.as_ref() };
         let verdict = self.batch.judge(candidate, known);
         self.carry_out(candidate, verdict)?;
         if verdict == Verdict::AlreadyDecided {
@@ -118,12 +119,13 @@ impl<'a> Deciding<'a> {
     }
 
     /// Whether its id is decided, and its buyer's live order.
-    fn known(&mut self, order: &OrderMessage) -> Result<(bool, Option<String>), JobError> {
-        let key = (&order.order_id, &order.prod_id, &order.user_phone);
-        Ok(self.facts.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?)
+    fn known(&mut self, order: &OrderMessage) -> Result<(bool, Option<OrderId>), JobError> {
+        let id = order.order_id.text();
+        let key = (&*id, order.prod_id.as_str(), order.phone.whole());
+        Ok(self.facts.query_row(key, |row| Ok((row.get(0)?, of_text_or_null(row, 1)?)))?)
     }
 
-    fn look_up(&mut self, prod_id: &str) -> Result<(), JobError> {
+    fn look_up(&mut self, prod_id: &ProdId) -> Result<(), JobError> {
         if self.batch.has_met(prod_id) {
             return Ok(());
         }
@@ -132,7 +134,7 @@ impl<'a> Deciding<'a> {
             .statement(
                 "SELECT prod_name, prod_price, prod_stock FROM t_seckill_product WHERE prod_id = ?1",
             )?
-            .query_row([prod_id], |row| {
+            .query_row([prod_id.as_str()], |row| {
                 Ok(Product {
                     name: row.get(0)?,
                     price: Money::from_milli(row.get(1)?),
@@ -194,7 +196,7 @@ impl<'a> Deciding<'a> {
                             version = version + ?2, gmt_update = ?3
                       WHERE prod_id = ?1",
                 )?
-                .execute((prod_id, signed(count), self.tx.now.0))?;
+                .execute((prod_id.as_str(), signed(count), self.tx.now.0))?;
         }
         let outcomes = *self.batch.outcomes();
         if 0 < outcomes.decided() {
@@ -214,17 +216,17 @@ fn insert(
     let placed = matches!(status, OrderStatus::Placed);
     let rows = statement.execute((
         now,
-        &order.order_id,
+        &*order.order_id.text(),
         status.number(),
-        &order.user_phone,
-        &order.prod_id,
+        order.phone.whole(),
+        order.prod_id.as_str(),
         batch.name_of(candidate),
         candidate.charge_money().map(Money::milli),
-        candidate.charged_at.0,
+        candidate.asked_at.0,
         (!placed).then_some(now),
         reason.map(Reason::as_str),
         placed.then_some(now),
-        signed(seq),
+        signed(seq.0),
         candidate.queued_at.map(|at| at.0),
     ))?;
     Ok(0 < rows)
@@ -240,21 +242,21 @@ fn set_aside(tx: &Tx<'_>, aside: &SetAside<'_>) -> Result<(), JobError> {
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute((
-        &order.order_id,
-        &order.prod_id,
-        &order.user_phone,
-        live_order_id,
-        signed(seq),
+        &*order.order_id.text(),
+        order.prod_id.as_str(),
+        order.phone.whole(),
+        &*live_order_id.text(),
+        signed(seq.0),
         now,
         candidate.charge_money().map(Money::milli),
-        candidate.charged_at.0,
+        candidate.asked_at.0,
         candidate.queued_at.map(|at| at.0),
     ))?;
     tx.statement(
         "UPDATE t_seckill_order SET duplicates = duplicates + 1, gmt_update = ?2
           WHERE order_id = ?1",
     )?
-    .execute((live_order_id, now))?;
+    .execute((&*live_order_id.text(), now))?;
     Ok(())
 }
 

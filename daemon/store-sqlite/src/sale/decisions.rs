@@ -2,20 +2,21 @@
 //! moment.
 
 use domain::ports::{DecidedAfter, ReadError};
-use protocol::{Decision, OrderStatus, Outcome, Reason};
+use protocol::{Decision, OrderStatus, Outcome, Reason, Seq};
 use rusqlite::{Connection, Row};
 
+use crate::engine::columns::{of_text, of_text_or_null};
 use crate::sale::products;
 use crate::{Store, unsigned};
 
 /// See [`domain::ports::Sale::decisions`]; all from one read transaction.
 pub(crate) async fn after(
     store: &Store,
-    after: u64,
+    after: Seq,
     limit: usize,
 ) -> Result<DecidedAfter, ReadError> {
     let store_id = store.store_id().to_owned();
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     store
         .read(move |connection| {
@@ -29,13 +30,13 @@ pub(crate) async fn after(
         .await
 }
 
-pub(crate) fn head(connection: &Connection) -> rusqlite::Result<u64> {
+pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Seq> {
     connection
         .prepare_cached(
             "SELECT MAX(COALESCE((SELECT MAX(decision_seq) FROM t_seckill_order), 0),
                         COALESCE((SELECT MAX(decision_seq) FROM seckill_duplicate), 0))",
         )?
-        .query_row([], |row| row.get(0).map(unsigned))
+        .query_row([], |row| Ok(Seq(unsigned(row.get(0)?))))
 }
 
 pub(crate) const LIST: &str = "
@@ -63,12 +64,12 @@ fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
         Some(_) => Outcome::Placed,
     };
     Ok(Decision {
-        seq: unsigned(row.get(0)?),
-        order_id: row.get(1)?,
-        prod_id: row.get(2)?,
-        user_phone: row.get(3)?,
+        seq: Seq(unsigned(row.get(0)?)),
+        order_id: of_text(row, 1)?,
+        prod_id: of_text(row, 2)?,
+        phone: of_text(row, 3)?,
         outcome,
         reason: reason.as_deref().and_then(Reason::from_text),
-        live_order_id: row.get(6)?,
+        live_order_id: of_text_or_null(row, 6)?,
     })
 }

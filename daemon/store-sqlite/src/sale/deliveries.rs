@@ -30,10 +30,10 @@ pub(crate) async fn placed(
 pub(crate) type Read = (Delivery, Result<Candidate<'static>, String>);
 
 pub(crate) fn read(delivery: Delivery) -> Read {
-    let Delivery { charged_at, queued_at, .. } = delivery;
+    let Delivery { asked_at, queued_at, .. } = delivery;
     let message = OrderMessage::decode(&delivery.body);
     let read =
-        message.map(|message| Candidate { message: Cow::Owned(message), charged_at, queued_at });
+        message.map(|message| Candidate { message: Cow::Owned(message), asked_at, queued_at });
     (delivery, read.map_err(|malformed| malformed.to_string()))
 }
 
@@ -79,13 +79,12 @@ fn bury(
         body: &delivery.body,
         reason,
         redeliveries: delivery.redeliveries,
-        charged_at: delivery.charged_at,
+        asked_at: delivery.asked_at,
         queued_at: delivery.queued_at,
     };
     if dead_letters::bury(tx, &letter)? {
         outcomes.dead_lettered += 1;
-        let order_id = dead_letters::id_for_the_log(message, &delivery.body);
-        mishaps.set_aside(order_id.as_deref(), &delivery.origin, reason);
+        mishaps.set_aside(&letter);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use domain::outcomes::Outcomes;
 use domain::ports::{
     Balance, BoxFuture, DecidedAfter, Delivery, OrderRow, ReadError, Sale, WriteError,
 };
-use protocol::ProductState;
+use protocol::{Phone, ProdId, ProductState, Seq};
 use tokio::sync::watch;
 
 use crate::Store;
@@ -18,7 +18,7 @@ impl Sale for Store {
 
     fn decisions(
         &self,
-        after: u64,
+        after: Seq,
         limit: usize,
     ) -> BoxFuture<'_, Result<DecidedAfter, ReadError>> {
         Box::pin(decisions::after(self, after, limit))
@@ -26,10 +26,10 @@ impl Sale for Store {
 
     fn find<'a>(
         &'a self,
-        prod_id: &'a str,
-        user_phone: &'a str,
+        prod_id: &'a ProdId,
+        phone: &'a Phone,
     ) -> BoxFuture<'a, Result<Option<OrderRow>, ReadError>> {
-        Box::pin(orders::found(self, prod_id, user_phone))
+        Box::pin(orders::found(self, prod_id, phone))
     }
 
     fn products(&self) -> BoxFuture<'_, Result<Vec<ProductState>, ReadError>> {

@@ -1,9 +1,10 @@
 //! Products: those a fresh database starts with, their state, and the proof that no unit was lost.
 
 use domain::ports::{Balance, Seed};
-use protocol::{Money, ProductState};
+use protocol::{Money, ProdId, ProductState};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::engine::columns::of_text;
 use crate::unsigned;
 
 /// Puts in the products that are absent, and returns their ids. One that exists keeps what the
@@ -12,12 +13,12 @@ pub(crate) fn seed(
     connection: &Connection,
     seeds: &[Seed],
     now: i64,
-) -> rusqlite::Result<Vec<String>> {
+) -> rusqlite::Result<Vec<ProdId>> {
     let mut added = Vec::new();
     for seed in seeds {
         let absent = connection.query_row(
             "SELECT NOT EXISTS (SELECT 1 FROM t_seckill_product WHERE prod_id = ?1)",
-            [&seed.prod_id],
+            [seed.prod_id.as_str()],
             |row| row.get::<_, bool>(0),
         )?;
         if absent {
@@ -26,7 +27,7 @@ pub(crate) fn seed(
                    (gmt_create, gmt_update, prod_id, prod_name, prod_stock, prod_price,
                     initial_stock)
                  VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?4)",
-                (now, &seed.prod_id, &seed.prod_name, seed.stock, seed.price.milli()),
+                (now, seed.prod_id.as_str(), &seed.prod_name, seed.stock, seed.price.milli()),
             )?;
             added.push(seed.prod_id.clone());
         }
@@ -42,7 +43,7 @@ const STATE: &str =
 
 fn state(row: &Row<'_>) -> rusqlite::Result<ProductState> {
     Ok(ProductState {
-        prod_id: row.get(0)?,
+        prod_id: of_text(row, 0)?,
         prod_name: row.get(1)?,
         price: Money::from_milli(row.get(2)?),
         on_shelf: row.get::<_, i64>(3)? == 0,
@@ -64,10 +65,10 @@ pub(crate) fn states(connection: &Connection) -> rusqlite::Result<Vec<ProductSta
 /// One product, likewise; `None` where the database has none of this id.
 pub(crate) fn find(
     connection: &Connection,
-    prod_id: &str,
+    prod_id: &ProdId,
 ) -> rusqlite::Result<Option<ProductState>> {
     let sql = format!("{STATE} WHERE prod_id = ?1");
-    connection.prepare_cached(&sql)?.query_row([prod_id], state).optional()
+    connection.prepare_cached(&sql)?.query_row([prod_id.as_str()], state).optional()
 }
 
 pub(crate) const BALANCES: &str = "
@@ -82,7 +83,7 @@ pub(crate) fn balances(connection: &Connection) -> rusqlite::Result<Vec<Balance>
         .prepare_cached(BALANCES)?
         .query_map([], |row| {
             Ok(Balance {
-                prod_id: row.get(0)?,
+                prod_id: of_text(row, 0)?,
                 initial: row.get(1)?,
                 added: row.get(2)?,
                 stock: row.get(3)?,

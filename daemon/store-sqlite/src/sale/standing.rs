@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use protocol::OrderId;
+
 use crate::Store;
 use crate::engine::error::ReadError;
 use crate::queue_table::queue::is_queued;
@@ -21,8 +23,8 @@ impl Store {
     /// See [`Lists::standing_among`](domain::ports::lists::Lists::standing_among).
     pub(crate) async fn standing_among(
         &self,
-        order_ids: Vec<String>,
-    ) -> Result<HashSet<String>, ReadError> {
+        order_ids: Vec<OrderId>,
+    ) -> Result<HashSet<OrderId>, ReadError> {
         let index = Arc::clone(&self.inner.queue_index);
         // Asked before the look at the database, as the index demands.
         let places: Vec<_> = order_ids.iter().map(|id| index.find(Key::Order(id))).collect();
@@ -30,7 +32,7 @@ impl Store {
             let mut here = connection.prepare_cached(HERE)?;
             let mut standing = HashSet::new();
             for (id, places) in order_ids.into_iter().zip(&places) {
-                let stands = here.query_row([&id], |row| row.get(0))?;
+                let stands = here.query_row([&*id.text()], |row| row.get(0))?;
                 if stands || is_queued(connection, &id, places)? {
                     standing.insert(id);
                 }

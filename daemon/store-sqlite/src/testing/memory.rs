@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use protocol::EpochMs;
+use protocol::{EpochMs, Phone};
 
 use crate::engine::clock::Clock;
 use crate::engine::in_memory::InMemory;
@@ -84,9 +84,9 @@ impl InMemoryStore {
     }
 
     /// Orders of this buyer that get a unit fail from now on, as if the row couldn't be written.
-    pub fn poison(&self, user_phone: &str) {
+    pub fn poison(&self, phone: &Phone) {
         let sql = "INSERT OR IGNORE INTO poisonous VALUES (?1)";
-        self.memory.lock().execute(sql, [user_phone]).unwrap();
+        self.memory.lock().execute(sql, [phone.whole()]).unwrap();
     }
 
     pub fn cure_all(&self) {

@@ -15,7 +15,7 @@ async fn accept(fixture: &Fixture, orders: &[(&str, u32)]) {
 
 async fn pending(fixture: &Fixture) -> Vec<String> {
     let pending = fixture.store.pending().await.unwrap();
-    pending.into_iter().map(|order| order.order_id).collect()
+    pending.into_iter().map(|order| order.order_id.to_string()).collect()
 }
 
 #[tokio::test]
@@ -26,8 +26,8 @@ async fn where_nothing_waits_an_order_is_decided_in_the_commit_that_accepts_it()
     assert_eq!(pending(&fixture).await, Vec::<String>::new());
     let outcomes = fixture.store.outcomes().await.unwrap();
     assert_eq!((outcomes.placed, outcomes.failed_for(Reason::SoldOut)), (2, 1));
-    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
-    assert_eq!((row.order_id.as_str(), row.status), ("b", OrderStatus::Placed));
+    let row = fixture.store.find(&PROD.into(), &phone(2)).await.unwrap().unwrap();
+    assert_eq!((&*row.order_id.text(), row.status), ("b", OrderStatus::Placed));
     assert!(changes.has_changed().unwrap() && !queued.has_changed().unwrap());
     assert!(fixture.balance().await.holds());
     // Published once more, because nobody knew how it went: nothing changes.
@@ -86,7 +86,7 @@ async fn what_a_transaction_empties_is_empty_for_those_after_it_in_the_same_one(
     held.unwrap();
     assert_eq!(taken.outcomes.placed, 1);
     assert_eq!(pending(&fixture).await, Vec::<String>::new());
-    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
+    let row = fixture.store.find(&PROD.into(), &phone(2)).await.unwrap().unwrap();
     assert_eq!(row.status, OrderStatus::Placed);
 }
 

@@ -1,7 +1,7 @@
 //! What queries, gateways and restarts are answered.
 
 use domain::ports::{Cause, Sale};
-use protocol::{EpochMs, OrderStatus, Reason};
+use protocol::{EpochMs, OrderStatus, Reason, Seq};
 
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
 use crate::queue_table::unconfirmed::Unconfirmed;
@@ -10,20 +10,20 @@ use crate::sale::{deciding, decisions, orders, products};
 #[tokio::test]
 async fn the_live_order_wins_over_the_queued_and_that_over_the_newest_failed() {
     let fixture = Fixture::with_stock(5);
-    let find = async || fixture.store.find(PROD, &phone(1)).await.unwrap();
+    let find = async || fixture.store.find(&PROD.into(), &phone(1)).await.unwrap();
     assert_eq!(find().await, None);
     fixture.decide(vec![delivery(&message("a", 1, "1")), delivery(&message("b", 1, "x"))]).await;
     let failed = find().await.unwrap();
-    assert_eq!((failed.order_id.as_str(), failed.reason), ("b", Some(Reason::PriceUnparsable)));
+    assert_eq!((&*failed.order_id.text(), failed.reason), ("b", Some(Reason::PriceUnparsable)));
     fixture.store.enqueue(vec![outgoing("c", 1)]).await.unwrap();
     let queued = find().await.unwrap();
-    assert_eq!((queued.order_id.as_str(), queued.status), ("c", OrderStatus::Queued));
-    assert_eq!((queued.prod_name.as_str(), queued.charge_time.0), ("小米9SE", 900_000));
+    assert_eq!((&*queued.order_id.text(), queued.status), ("c", OrderStatus::Queued));
+    assert_eq!((queued.prod_name.as_str(), queued.asked_at.0), ("小米9SE", 900_000));
     assert_eq!(queued.charge_money.unwrap().milli(), 1_200_000);
     fixture.decide(vec![order("d", 1)]).await;
     let live = find().await.unwrap();
-    assert_eq!((live.order_id.as_str(), live.status), ("d", OrderStatus::Placed));
-    assert_eq!(fixture.store.find("pid_0001", &phone(1)).await.unwrap(), None);
+    assert_eq!((&*live.order_id.text(), live.status), ("d", OrderStatus::Placed));
+    assert_eq!(fixture.store.find(&"pid_0001".into(), &phone(1)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -33,17 +33,17 @@ async fn decisions_can_be_paged_without_gaps_and_agree_with_the_products() {
         let orders = (0..4).map(|user| order(&format!("{round}-{user}"), round * 2 + user));
         fixture.decide(orders.collect()).await;
     }
-    let mut after = 0;
+    let mut after = Seq(0);
     let mut seen = Vec::new();
     loop {
         let page = fixture.store.decisions(after, 5).await.unwrap();
-        assert_eq!((page.head, page.store_id.as_str()), (12, fixture.store.store_id()));
+        assert_eq!((page.head, page.store_id.as_str()), (Seq(12), fixture.store.store_id()));
         assert_eq!((page.products[0].stock, page.products[0].sold), (0, 4));
         let Some(last) = page.decisions.last() else { break };
         after = last.seq;
         seen.extend(page.decisions.iter().map(|decision| decision.seq));
     }
-    assert_eq!(seen, (1..=12).collect::<Vec<u64>>());
+    assert_eq!(seen, (1..=12).map(Seq).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -56,11 +56,11 @@ async fn reads_beside_writes_always_see_balanced_products() {
         }
     });
     while !writing.is_finished() {
-        let page = fixture.store.decisions(0, 1_000).await.unwrap();
+        let page = fixture.store.decisions(Seq(0), 1_000).await.unwrap();
         let product = &page.products[0];
         let placed = page.decisions.iter().filter(|decision| decision.reason.is_none()).count();
         assert_eq!(product.stock + product.sold, product.initial);
-        assert_eq!((product.sold, page.head), (placed as u64, page.decisions.len() as u64));
+        assert_eq!((product.sold, page.head.0), (placed as u64, page.decisions.len() as u64));
     }
     writing.await.unwrap();
     assert!(fixture.balance().await.holds());
@@ -79,7 +79,7 @@ async fn unconfirmed_sends_are_kept_changed_and_forgotten() {
     fixture.store.keep_unconfirmed(vec![send("a", 1, 2)]).await.unwrap();
     let kept = fixture.store.unconfirmed().await.unwrap();
     assert_eq!(kept, [send("a", 1, 2), send("b", 2, 1)]);
-    fixture.store.forget_unconfirmed(vec!["a".to_owned()]).await.unwrap();
+    fixture.store.forget_unconfirmed(vec!["a".into()]).await.unwrap();
     assert_eq!(fixture.store.unconfirmed().await.unwrap(), [send("b", 2, 1)]);
 }
 

@@ -6,7 +6,7 @@ use domain::ports::desk::{Actor, Carried, CommandError, Firstness, Refusal};
 use domain::ports::lists::ListError;
 use domain::ports::{Sale, WriteError};
 use domain::product::{self, NewProduct, STOCK_MAX, Shelf};
-use protocol::{Controls, Money, ProductView, Reason, SwitchView};
+use protocol::{Controls, Money, ProductView, Reason, Seq, SwitchView};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ async fn a_refused_command_changes_nothing_is_not_logged_and_may_be_given_again(
     fixture.decide(vec![order("a", 1)]).await;
     let mut changes = fixture.store.changes();
     changes.mark_unchanged();
-    let prod_id = || PROD.to_owned();
+    let prod_id = || PROD.into();
     let not_enough = product::Refusal::NotEnough { prod_id: prod_id(), unsold: 2 };
     let too_many = product::Refusal::TooMany { prod_id: prod_id(), unsold: 2 };
     for (delta, why) in [
@@ -99,10 +99,10 @@ async fn a_refused_command_changes_nothing_is_not_logged_and_may_be_given_again(
         assert_eq!(&of_product(add(&fixture, "r1", delta).await), why, "{delta}");
     }
     let unknown = fixture.store.change_stock(bare("r1"), "pid_9999", 1, None).await;
-    let prod_id = "pid_9999".to_owned();
+    let prod_id = "pid_9999".into();
     assert_eq!(of_product(unknown), product::Refusal::Unknown { prod_id });
     let stale = fixture.store.change_stock(bare("r1"), PROD, 1, Some(7)).await;
-    let prod_id = PROD.to_owned();
+    let prod_id = PROD.into();
     assert_eq!(of_product(stale), product::Refusal::Stale { prod_id, current: 1, seen: 7 });
     assert!(!changes.has_changed().unwrap());
     assert_eq!(fixture.store.audit(None, 10).await.unwrap().entries, []);
@@ -145,7 +145,7 @@ async fn withdrawn_units_are_not_sold_and_added_ones_are() {
 
 fn product(prod_id: &str) -> NewProduct {
     NewProduct {
-        prod_id: prod_id.to_owned(),
+        prod_id: prod_id.into(),
         prod_name: "新款".to_owned(),
         price: Money::parse("9.900").unwrap(),
         stock: 7,
@@ -161,7 +161,7 @@ async fn a_product_is_made_once_and_put_on_the_shelf() {
     assert_eq!((view.prod_id.as_str(), view.initial, view.stock), ("pid_0009", 7, 7));
     assert_eq!((view.on_shelf, view.version, view.balanced), (false, 0, true));
     let twice = fixture.store.create_product(bare("r2"), product("pid_0009")).await;
-    let prod_id = "pid_0009".to_owned();
+    let prod_id = "pid_0009".into();
     assert_eq!(of_product(twice), product::Refusal::Exists { prod_id });
     let store = &fixture.store;
     let on = store.set_shelf(bare("r3"), "pid_0009", Shelf::On, Some(0)).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_product_is_made_once_and_put_on_the_shelf() {
     let stale = of_product(stale);
     assert!(matches!(stale, product::Refusal::Stale { current: 1, seen: 0, .. }), "{stale:?}");
     store.set_shelf(bare("r6"), "pid_0009", Shelf::Off, None).await.unwrap();
-    let products = store.decisions(0, 1).await.unwrap().products;
+    let products = store.decisions(Seq(0), 1).await.unwrap().products;
     assert!(!products[1].on_shelf && products[1].version == 2, "{products:?}");
 }
 
@@ -181,24 +181,27 @@ async fn a_product_is_made_once_and_put_on_the_shelf() {
 async fn a_price_changes_and_what_waits_at_the_old_one_fails() {
     let fixture = Fixture::with_stock(9);
     let store = &fixture.store;
-    let old = store.decisions(0, 1).await.unwrap().products[0].clone();
+    let old = store.decisions(Seq(0), 1).await.unwrap().products[0].clone();
     store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
     let price = Money::parse("1.230").unwrap();
-    let set = store.set_price(bare("r1"), &old.prod_id, price, Some(old.version)).await.unwrap();
+    let set =
+        store.set_price(bare("r1"), old.prod_id.as_str(), price, Some(old.version)).await.unwrap();
     let set: ProductView = state(&set);
     assert_eq!((set.price, set.version), (price, old.version + 1));
-    let again = store.set_price(bare("r2"), &old.prod_id, price, None).await.unwrap();
+    let again = store.set_price(bare("r2"), old.prod_id.as_str(), price, None).await.unwrap();
     assert_eq!(state::<ProductView>(&again).version, old.version + 1, "it has it already");
-    let stale = store.set_price(bare("r3"), &old.prod_id, old.price, Some(old.version)).await;
+    let stale =
+        store.set_price(bare("r3"), old.prod_id.as_str(), old.price, Some(old.version)).await;
     let stale = of_product(stale);
     assert!(matches!(stale, product::Refusal::Stale { .. }), "{stale:?}");
-    let nothing = store.set_price(bare("r4"), &old.prod_id, Money::from_milli(0), None).await;
+    let nothing =
+        store.set_price(bare("r4"), old.prod_id.as_str(), Money::from_milli(0), None).await;
     assert_eq!(of_product(nothing), product::Refusal::Price(Money::from_milli(0)));
 
     let backoff = Backoff { first_ms: 1, max_ms: 1 };
     let taken = store.decide_from_queue(10, 3, backoff).await.unwrap();
     assert_eq!((taken.outcomes.placed, taken.outcomes.failed_for(Reason::PriceDiffers)), (0, 1));
-    let now = store.decisions(0, 10).await.unwrap().products[0].clone();
+    let now = store.decisions(Seq(0), 10).await.unwrap().products[0].clone();
     assert_eq!(now.stock, old.stock);
     let entry = store.audit(None, 1).await.unwrap();
     assert!(format!("{entry:?}").contains("1.230"), "{entry:?}");

@@ -6,7 +6,7 @@ use domain::ports::{Delivery, Outgoing, Sale as _};
 use domain::product::Shelf;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use protocol::OrderState;
+use protocol::{OrderState, Seq};
 use tokio::runtime::Runtime;
 
 use super::deciding::POISON;
@@ -146,7 +146,7 @@ impl Sale {
         let balance = fixture.balance().await;
         assert!(balance.holds(), "{balance:?}");
         let pending = fixture.store.pending().await.unwrap();
-        let decisions = fixture.store.decisions(0, 1_000).await.unwrap().decisions;
+        let decisions = fixture.store.decisions(Seq(0), 1_000).await.unwrap().decisions;
         let page = fixture.store.dead_letters(None, 500).await.unwrap();
         for order in &self.orders {
             let id = &order.message.order_id;
@@ -159,7 +159,7 @@ impl Sale {
                 (_, 1) => Some(OrderState::Queued),
                 _ => Some(OrderState::DeadLetter),
             };
-            let state = fixture.state(id).await.unwrap();
+            let state = fixture.state(&id.text()).await.unwrap();
             assert!(wanted.is_none_or(|wanted| wanted == state), "{id} is {state:?}");
         }
         assert_eq!(

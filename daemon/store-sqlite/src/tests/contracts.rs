@@ -70,7 +70,7 @@ impl contract::desk::Rig for InMemoryStore {
     }
 
     async fn set_aside(&self, order: Delivery) {
-        self.poison(&OrderMessage::decode(&order.body).unwrap().user_phone);
+        self.poison(&OrderMessage::decode(&order.body).unwrap().phone);
         assert_eq!(self.store.decide(vec![order]).await.unwrap().dead_lettered, 1);
         self.cure_all();
     }

@@ -78,7 +78,7 @@ async fn a_copy_is_one_balanced_moment_of_a_database_that_is_written_meanwhile()
     assert!(50 < orders && orders <= written, "{orders} of {written}");
     assert_eq!(names(&copies), [0, 1, 2, 3, 4].map(|turn| format!("copy-{turn}")));
     let copied = open(&copies.path().join("copy-0"));
-    let found = copied.find(PROD, &phone(49)).await.unwrap();
+    let found = copied.find(&PROD.into(), &phone(49)).await.unwrap();
     assert!(found.is_some());
 }
 
@@ -111,11 +111,11 @@ async fn a_restored_database_has_its_key_another_name_and_nothing_of_later() {
     let store = open(&path);
     assert_ne!(store.store_id(), name);
     assert_eq!(store.order_id_key(), key);
-    assert!(store.find(PROD, &phone(1)).await.unwrap().is_some());
-    assert!(store.find(PROD, &phone(2)).await.unwrap().is_none());
+    assert!(store.find(&PROD.into(), &phone(1)).await.unwrap().is_some());
+    assert!(store.find(&PROD.into(), &phone(2)).await.unwrap().is_none());
     assert_eq!(store.pending().await.unwrap().len(), 1);
-    let page = store.decisions(0, 10).await.unwrap();
-    assert_eq!((page.head, page.products[0].stock), (1, 4));
+    let page = store.decisions(protocol::Seq(0), 10).await.unwrap();
+    assert_eq!((page.head, page.products[0].stock), (protocol::Seq(1), 4));
     store.close().await.unwrap();
     drop(store);
 
@@ -125,7 +125,7 @@ async fn a_restored_database_has_its_key_another_name_and_nothing_of_later() {
     let back = restore(&aside, &path).unwrap();
     assert_eq!((back.copied.moment, back.copied.examined.orders), (None, 2));
     let store = open(&path);
-    assert!(store.find(PROD, &phone(2)).await.unwrap().is_some());
+    assert!(store.find(&PROD.into(), &phone(2)).await.unwrap().is_some());
     // A restored database is of no moment any more.
     let again = source.path().join("again");
     let copied = copy(&path, &again).unwrap();

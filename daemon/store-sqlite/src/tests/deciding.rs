@@ -7,7 +7,7 @@ use std::thread;
 use domain::ordering::{Facts, Offer, Verdict, decide};
 use domain::ports::{Delivery, Sale};
 use proptest::prelude::*;
-use protocol::{Money, OrderMessage, OrderStatus, Outcome, Reason};
+use protocol::{Money, OrderId, OrderMessage, OrderStatus, Outcome, Phone, Reason, Seq};
 
 use super::{Fixture, PRICE, PROD, delivery, message, order, phone};
 use crate::Outcomes;
@@ -20,11 +20,11 @@ async fn an_order_gets_a_unit_and_a_row() {
     assert_eq!(outcomes, Outcomes { placed: 1, ..Outcomes::default() });
     assert!(changes.has_changed().unwrap());
     changes.mark_unchanged();
-    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
-    assert_eq!((row.order_id.as_str(), row.status), ("a", OrderStatus::Placed));
+    let row = fixture.store.find(&PROD.into(), &phone(1)).await.unwrap().unwrap();
+    assert_eq!((&*row.order_id.text(), row.status), ("a", OrderStatus::Placed));
     assert_eq!((row.prod_name.as_str(), row.finish_time), ("小米9SE", None));
     assert_eq!(row.charge_money.unwrap().to_string(), "1200.000");
-    assert_eq!((row.charge_time.0, row.placed_at.unwrap().0), (900_000, 1_000_000));
+    assert_eq!((row.asked_at.0, row.placed_at.unwrap().0), (900_000, 1_000_000));
     let product = fixture.store.products().await.unwrap().remove(0);
     assert_eq!((product.stock, product.sold, product.version), (2, 1, 1));
     assert!(fixture.balance().await.holds());
@@ -35,12 +35,12 @@ async fn the_same_order_again_changes_nothing() {
     let fixture = Fixture::with_stock(3);
     let failing = delivery(&message("b", 2, "1"));
     fixture.decide(vec![order("a", 1), failing.clone()]).await;
-    let before = fixture.store.decisions(0, 10).await.unwrap();
+    let before = fixture.store.decisions(Seq(0), 10).await.unwrap();
     let mut changes = fixture.store.changes();
     changes.mark_unchanged();
     let outcomes = fixture.decide(vec![order("a", 1), failing, order("a", 1)]).await;
     assert_eq!(outcomes, Outcomes { duplicate_deliveries: 3, ..Outcomes::default() });
-    assert_eq!(fixture.store.decisions(0, 10).await.unwrap(), before);
+    assert_eq!(fixture.store.decisions(Seq(0), 10).await.unwrap(), before);
     assert!(!changes.has_changed().unwrap());
 }
 
@@ -51,11 +51,11 @@ async fn a_second_order_of_one_buyer_is_counted_at_the_first() {
     assert_eq!((outcomes.placed, outcomes.duplicate_orders), (1, 2));
     // Its id is decided: it doesn't get a unit when it comes again.
     assert_eq!(fixture.decide(vec![order("b", 1)]).await.duplicate_deliveries, 1);
-    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
-    assert_eq!((row.order_id.as_str(), row.duplicates), ("a", 2));
-    let page = fixture.store.decisions(1, 10).await.unwrap();
+    let row = fixture.store.find(&PROD.into(), &phone(1)).await.unwrap().unwrap();
+    assert_eq!((&*row.order_id.text(), row.duplicates), ("a", 2));
+    let page = fixture.store.decisions(Seq(1), 10).await.unwrap();
     assert_eq!(page.decisions[0].outcome, Outcome::Duplicate);
-    assert_eq!(page.decisions[0].live_order_id.as_deref(), Some("a"));
+    assert_eq!(page.decisions[0].live_order_id, Some("a".into()));
     assert_eq!(fixture.balance().await.stock, 2);
 }
 
@@ -65,7 +65,7 @@ async fn the_last_unit_is_sold_and_the_next_buyer_is_told_sold_out() {
     let outcomes = fixture.decide(vec![order("a", 1), order("b", 2)]).await;
     assert_eq!((outcomes.placed, outcomes.failed_for(Reason::SoldOut)), (1, 1));
     assert_eq!(fixture.decide(vec![order("c", 3)]).await.failed_for(Reason::SoldOut), 1);
-    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
+    let row = fixture.store.find(&PROD.into(), &phone(2)).await.unwrap().unwrap();
     assert_eq!((row.status, row.reason), (OrderStatus::Failed, Some(Reason::SoldOut)));
     assert_eq!((row.finish_time.unwrap().0, row.placed_at), (1_000_000, None));
     assert!(fixture.balance().await.holds());
@@ -90,14 +90,14 @@ async fn unknown_products_and_bad_prices_fail_with_rows_of_their_own() {
     for (user, (price, reason, stored)) in (1_u32..).zip(cases) {
         let outcomes = fixture.decide(vec![delivery(&message(price, user, price))]).await;
         assert_eq!(outcomes.failed_for(reason), 1, "{price}");
-        let row = fixture.store.find(PROD, &phone(user)).await.unwrap().unwrap();
+        let row = fixture.store.find(&PROD.into(), &phone(user)).await.unwrap().unwrap();
         assert_eq!(row.reason, Some(reason));
         assert_eq!(row.charge_money.map(|money| money.to_string()).as_deref(), stored);
         assert_eq!(row.prod_name, "小米9SE");
     }
-    let stranger = OrderMessage { prod_id: "pid_9999".to_owned(), ..message("x", 9, "1") };
+    let stranger = OrderMessage { prod_id: "pid_9999".into(), ..message("x", 9, "1") };
     fixture.decide(vec![delivery(&stranger)]).await;
-    let row = fixture.store.find("pid_9999", &phone(9)).await.unwrap().unwrap();
+    let row = fixture.store.find(&"pid_9999".into(), &phone(9)).await.unwrap().unwrap();
     assert_eq!((row.prod_name.as_str(), row.reason), ("", Some(Reason::UnknownProduct)));
     let all = fixture.store.outcomes().await.unwrap();
     assert_eq!((all.decided(), all.failed_for(Reason::PriceUnparsable)), (5, 2));
@@ -120,12 +120,12 @@ async fn of_400_buyers_charging_4_times_exactly_300_get_the_300_units() {
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
-    let page = fixture.store.decisions(0, 10_000).await.unwrap();
-    let buyers: Vec<&str> = page
+    let page = fixture.store.decisions(Seq(0), 10_000).await.unwrap();
+    let buyers: Vec<&Phone> = page
         .decisions
         .iter()
         .filter(|decision| decision.outcome == Outcome::Placed)
-        .map(|decision| decision.user_phone.as_str())
+        .map(|decision| &decision.phone)
         .collect();
     assert_eq!(buyers.len(), 300);
     assert_eq!(buyers.iter().collect::<HashSet<_>>().len(), 300);
@@ -147,7 +147,7 @@ async fn a_malformed_message_is_set_aside_once_and_its_batch_goes_on() {
     assert_eq!((outcomes.duplicate_deliveries, outcomes.dead_lettered), (2, 0));
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 1);
     // A rebuilt broker counts from 0 again: the same place, another message.
-    let later = Delivery { charged_at: protocol::EpochMs(950_000), ..bad };
+    let later = Delivery { asked_at: protocol::EpochMs(950_000), ..bad };
     assert_eq!(fixture.decide(vec![later]).await.dead_lettered, 1);
     assert_eq!(fixture.store.outcomes().await.unwrap().dead_lettered, 2);
 }
@@ -171,7 +171,7 @@ proptest! {
             fixture.store.decide_blocking(some.iter().map(delivery).collect()).unwrap();
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let page = runtime.block_on(fixture.store.decisions(0, 100)).unwrap();
+        let page = runtime.block_on(fixture.store.decisions(Seq(0), 100)).unwrap();
         let ends: Vec<_> = page
             .decisions
             .into_iter()
@@ -183,14 +183,17 @@ proptest! {
 }
 
 /// The ends of the orders by the rules alone.
-fn one_by_one(messages: &[OrderMessage], mut stock: u64) -> Vec<(String, Outcome, Option<Reason>)> {
+fn one_by_one(
+    messages: &[OrderMessage],
+    mut stock: u64,
+) -> Vec<(OrderId, Outcome, Option<Reason>)> {
     let price = Money::parse(PRICE).unwrap();
-    let mut live: HashMap<&str, &str> = HashMap::new();
-    let mut ends: Vec<(String, Outcome, Option<Reason>)> = Vec::new();
+    let mut live: HashMap<&Phone, &OrderId> = HashMap::new();
+    let mut ends: Vec<(OrderId, Outcome, Option<Reason>)> = Vec::new();
     for message in messages {
         let verdict = decide(&Facts {
             decided: ends.iter().any(|(id, ..)| *id == message.order_id),
-            live_order_id: live.get(message.user_phone.as_str()).copied(),
+            live_order_id: live.get(&message.phone).copied(),
             product: Some(Offer { price, stock }),
             charge_money: &message.charge_money,
         });
@@ -202,7 +205,7 @@ fn one_by_one(messages: &[OrderMessage], mut stock: u64) -> Vec<(String, Outcome
         };
         if outcome == Outcome::Placed {
             stock -= 1;
-            live.insert(&message.user_phone, &message.order_id);
+            live.insert(&message.phone, &message.order_id);
         }
         ends.push((message.order_id.clone(), outcome, reason));
     }
@@ -223,8 +226,8 @@ async fn an_order_that_fails_by_itself_is_set_aside_and_its_batch_goes_on() {
     assert!(balance.holds() && balance.stock == 1, "{balance:?}");
     // It is not decided, so its buyer isn't answered that there is no order, and an operator can
     // resend it.
-    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
-    assert_eq!((row.order_id.as_str(), row.status), ("poison", OrderStatus::Queued));
+    let row = fixture.store.find(&PROD.into(), &phone(2)).await.unwrap().unwrap();
+    assert_eq!((&*row.order_id.text(), row.status), ("poison", OrderStatus::Queued));
     fixture.sql("DROP TRIGGER poison").await;
     assert_eq!(fixture.decide(vec![order("poison", 2)]).await.placed, 1);
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 0);

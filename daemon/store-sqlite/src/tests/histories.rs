@@ -10,7 +10,7 @@ use super::{Fixture, bare, delivery, message, order, outgoing, phone};
 use crate::queue_table::unconfirmed::Unconfirmed;
 
 async fn history(fixture: &Fixture, order_id: &str) -> OrderDetail {
-    fixture.store.order_history(order_id).await.unwrap().unwrap()
+    fixture.store.order_history(&order_id.into()).await.unwrap().unwrap()
 }
 
 fn steps(history: &OrderDetail) -> Vec<(StepKind, Option<i64>)> {
@@ -20,7 +20,7 @@ fn steps(history: &OrderDetail) -> Vec<(StepKind, Option<i64>)> {
 #[tokio::test]
 async fn an_order_of_the_embedded_queue_is_followed_from_the_request_to_its_unit() {
     let fixture = Fixture::with_stock(5);
-    assert_eq!(fixture.store.order_history("a").await.unwrap(), None);
+    assert_eq!(fixture.store.order_history(&"a".into()).await.unwrap(), None);
     fixture.store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
     let accepted = (StepKind::Accepted, Some(900_000));
     let queued = (StepKind::Queued, Some(1_000_000));
@@ -43,7 +43,7 @@ async fn an_order_of_the_embedded_queue_is_followed_from_the_request_to_its_unit
     let wanted =
         [accepted, (StepKind::Queued, Some(910_000)), (StepKind::Duplicate, Some(1_000_100))];
     assert_eq!((steps(&twice), twice.order.state), (wanted.to_vec(), OrderState::Duplicate));
-    assert_eq!(twice.steps[2].what, Happened::Duplicate("a".to_owned()));
+    assert_eq!(twice.steps[2].what, Happened::Duplicate("a".into()));
     fixture
         .sql(
             "UPDATE t_seckill_order SET order_status = 0, finish_time = 2000000

@@ -5,7 +5,7 @@ use domain::ports::desk::{Carried, CommandError, Refusal};
 use domain::ports::lists::{ListError, OrderFilter};
 use domain::ports::{Delivery, Sale};
 use instruments::captured_log::lines;
-use protocol::{DeadLetterView, OrderState, Outcome, Reason, ResentState, StepKind};
+use protocol::{DeadLetterView, OrderState, Outcome, Reason, ResentState, Seq, StepKind};
 
 use super::deciding::POISON;
 use super::{
@@ -73,12 +73,12 @@ async fn letters_are_listed_oldest_first_with_phone_numbers_masked() {
     );
     assert_eq!(unreadable.content, "{\"userPhoneNo\":\"152****1234\"");
     assert_eq!(unreadable.content_bytes, 28);
-    assert_eq!((poison.resendable, poison.order_id.as_deref()), (true, Some("poison")));
+    assert_eq!((poison.resendable, poison.order_id.clone()), (true, Some("poison".into())));
     assert_eq!(
-        (poison.user.as_deref(), poison.prod_id.as_deref()),
-        (Some("152****0002"), Some(PROD))
+        (poison.user.as_deref(), poison.prod_id.clone()),
+        (Some("152****0002"), Some(PROD.into()))
     );
-    assert_eq!((poison.charge_time.0, poison.dead_at.0), (900_000, 1_000_000));
+    assert_eq!((poison.asked_at.0, poison.dead_at.0), (900_000, 1_000_000));
     assert!(poison.reason.contains("poisonous") && poison.origin.starts_with("broker-a/"));
     assert!(!format!("{page:?}").contains("15200000002"));
     let first = fixture.store.dead_letters(None, 1).await.unwrap();
@@ -124,8 +124,8 @@ async fn an_order_that_fails_again_becomes_another_letter() {
     assert_eq!(fixture.take().await.outcomes.dead_lettered, 1);
     let letters = fixture.store.dead_letters(None, 10).await.unwrap().dead_letters;
     assert_eq!(letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), [1, 3]);
-    assert_eq!((letters[1].origin.as_str(), letters[1].charge_time.0), ("embedded@1", 900_000));
-    let detail = fixture.store.order_history("poison").await.unwrap().unwrap();
+    assert_eq!((letters[1].origin.as_str(), letters[1].asked_at.0), ("embedded@1", 900_000));
+    let detail = fixture.store.order_history(&"poison".into()).await.unwrap().unwrap();
     let steps: Vec<_> = detail.steps.iter().map(|step| step.what.kind()).collect();
     let wanted = [
         StepKind::Accepted,
@@ -148,11 +148,11 @@ async fn what_cannot_be_read_cannot_be_resent_but_discarded() {
     assert_eq!(unreadable, letters::Refusal::NotResendable { id: 1 });
     let unknown = of_letter(store.resend_dead_letter(bare("r1"), 99).await);
     assert_eq!(unknown, letters::Refusal::Unknown { id: 99 });
-    let before = store.decisions(0, 10).await.unwrap();
+    let before = store.decisions(Seq(0), 10).await.unwrap();
     let discarded = store.discard_dead_letter(bare("r1"), 1).await.unwrap();
     assert_eq!(discarded_id(&discarded), 1);
     assert_eq!(store.dead_letter_count().await.unwrap(), 1);
-    assert_eq!(store.decisions(0, 10).await.unwrap(), before, "it was no order");
+    assert_eq!(store.decisions(Seq(0), 10).await.unwrap(), before, "it was no order");
     // The same bytes come again: an operator has dealt with them.
     assert_eq!(fixture.decide(vec![malformed("x")]).await.dead_lettered, 0);
     assert_eq!(store.dead_letter_count().await.unwrap(), 1);
@@ -183,12 +183,13 @@ async fn a_discarded_order_has_failed_and_everybody_is_told() {
     assert_eq!(discarded_id(&discarded), 2);
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 1);
     assert!(changes.has_changed().unwrap());
-    let page = fixture.store.decisions(0, 10).await.unwrap();
+    let page = fixture.store.decisions(Seq(0), 10).await.unwrap();
     let [decision] = &page.decisions[..] else { panic!("{page:?}") };
-    assert_eq!((decision.seq, decision.order_id.as_str(), page.head), (1, "poison", 1));
+    assert_eq!((decision.seq, page.head), (Seq(1), Seq(1)));
+    assert_eq!(decision.order_id, "poison");
     assert_eq!((decision.outcome, decision.reason), (Outcome::Failed, Some(Reason::Discarded)));
-    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
-    assert_eq!((row.reason, row.charge_time.0), (Some(Reason::Discarded), 900_000));
+    let row = fixture.store.find(&PROD.into(), &phone(2)).await.unwrap().unwrap();
+    assert_eq!((row.reason, row.asked_at.0), (Some(Reason::Discarded), 900_000));
     let outcomes = fixture.store.outcomes().await.unwrap();
     assert_eq!(outcomes.failed_for(Reason::Discarded), 1);
     assert_eq!(fixture.decide(vec![order("poison", 2)]).await.duplicate_deliveries, 1);
@@ -203,7 +204,7 @@ async fn a_letter_of_a_buyer_with_a_live_order_can_be_discarded() {
     fixture.decide(vec![order("live", 2)]).await;
     fixture.store.discard_dead_letter(bare("r1"), 2).await.unwrap();
     assert_eq!(fixture.state("poison").await, Some(OrderState::Failed));
-    let row = fixture.store.find(PROD, &phone(2)).await.unwrap().unwrap();
+    let row = fixture.store.find(&PROD.into(), &phone(2)).await.unwrap().unwrap();
     assert_eq!(row.order_id, "live");
     assert!(fixture.balance().await.holds());
 }

@@ -37,8 +37,12 @@ async fn page(fixture: &Fixture, filter: OrderFilter, after: Option<&str>, limit
     fixture.store.list_orders(filter, after, limit).await.unwrap()
 }
 
-fn ids(orders: &[OrderView]) -> Vec<&str> {
-    orders.iter().map(|order| order.order_id.as_str()).collect()
+fn owned(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+fn ids(orders: &[OrderView]) -> Vec<String> {
+    orders.iter().map(|order| order.order_id.to_string()).collect()
 }
 
 #[tokio::test]
@@ -46,13 +50,13 @@ async fn waiting_orders_come_first_then_decided_ones_and_no_duplicates() {
     let fixture = with_all_states().await;
     let all = page(&fixture, OrderFilter::default(), None, 10).await;
     let wanted = ["again", "queued", "sent", "poison", "finished", "failed", "placed"];
-    assert_eq!((ids(&all.orders), all.next), (wanted.to_vec(), None));
+    assert_eq!((ids(&all.orders), all.next), (owned(&wanted), None));
     assert!(!format!("{:?}", all.orders).contains("152000000"));
     let queued = &all.orders[1];
     assert_eq!((queued.state, queued.user.as_str()), (OrderState::Queued, "152****0005"));
     assert_eq!((queued.prod_id.as_str(), queued.prod_name.as_str()), (PROD, "小米9SE"));
     assert_eq!(queued.charge_money.unwrap().to_string(), "1200.000");
-    assert_eq!((queued.charge_time.0, queued.decided_at), (900_000, None));
+    assert_eq!((queued.asked_at.0, queued.decided_at), (900_000, None));
     let failed = &all.orders[5];
     assert_eq!(
         (failed.state, failed.reason.as_deref()),
@@ -77,7 +81,7 @@ async fn a_state_lists_its_orders_only() {
     ] {
         let filter = OrderFilter { state: Some(state), ..OrderFilter::default() };
         let found = page(&fixture, filter, None, 10).await;
-        assert_eq!((ids(&found.orders), found.next), (wanted.to_vec(), None), "{state:?}");
+        assert_eq!((ids(&found.orders), found.next), (owned(wanted), None), "{state:?}");
         assert!(found.orders.iter().all(|order| order.state == state));
     }
 }
@@ -85,8 +89,7 @@ async fn a_state_lists_its_orders_only() {
 #[tokio::test]
 async fn a_buyers_orders_are_found_by_the_whole_number_in_every_product() {
     let fixture = with_all_states().await;
-    let stranger =
-        protocol::OrderMessage { prod_id: "pid_0001".to_owned(), ..message("else", 2, "1") };
+    let stranger = protocol::OrderMessage { prod_id: "pid_0001".into(), ..message("else", 2, "1") };
     fixture.decide(vec![delivery(&stranger)]).await;
     let of = |user: u32| OrderFilter { phone: Some(phone(user)), ..OrderFilter::default() };
     assert_eq!(ids(&page(&fixture, of(2), None, 10).await.orders), ["again", "else", "failed"]);
@@ -94,9 +97,9 @@ async fn a_buyers_orders_are_found_by_the_whole_number_in_every_product() {
     assert_eq!(ids(&page(&fixture, of(3), None, 10).await.orders), ["poison"]);
     assert_eq!(ids(&page(&fixture, of(6), None, 10).await.orders), ["sent"]);
     assert_eq!(ids(&page(&fixture, of(77), None, 10).await.orders), [""; 0]);
-    let part = OrderFilter { phone: Some("1520000".to_owned()), ..OrderFilter::default() };
+    let part = OrderFilter { phone: Some("1520000".into()), ..OrderFilter::default() };
     assert_eq!(page(&fixture, part, None, 10).await.orders, []);
-    let prod_id = Some("pid_0001".to_owned());
+    let prod_id = Some(protocol::ProdId::from("pid_0001"));
     let here = OrderFilter { prod_id: prod_id.clone(), ..of(2) };
     assert_eq!(ids(&page(&fixture, here, None, 10).await.orders), ["else"]);
     let any = OrderFilter { prod_id, ..OrderFilter::default() };
@@ -149,7 +152,7 @@ async fn a_filter_that_fits_little_looks_at_a_bounded_number_of_rows() {
             break;
         }
     }
-    assert_eq!((ids(&found), pages), (vec!["failed"], 8));
+    assert_eq!((ids(&found), pages), (owned(&["failed"]), 8));
 }
 
 #[tokio::test]

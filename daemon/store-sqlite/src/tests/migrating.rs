@@ -5,7 +5,7 @@ use std::path::Path;
 use domain::backoff::Backoff;
 use domain::ports::Sale;
 use domain::ports::lists::OrderFilter;
-use protocol::{ORDER_TOPIC, OrderState, OrderStatus, StepKind};
+use protocol::{ORDER_TOPIC, OrderState, OrderStatus, Seq, StepKind};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -40,7 +40,7 @@ fn first_schema(path: &Path) -> Connection {
         .unwrap();
     let queue = "INSERT INTO seckill_queue (order_id, prod_id, user_phoneno, body, charged_at)
                  VALUES ('queued', ?1, ?2, ?3, 11)";
-    connection.execute(queue, (PROD, phone(3), body("queued", 3))).unwrap();
+    connection.execute(queue, (PROD, phone(3).whole(), body("queued", 3))).unwrap();
     connection
         .execute("UPDATE sqlite_sequence SET seq = 7 WHERE name = 'seckill_queue'", [])
         .unwrap();
@@ -49,12 +49,13 @@ fn first_schema(path: &Path) -> Connection {
                      charged_at, dead_at, resolved_at)
                   VALUES (?1, ?2, ?3, ?4, ?5, 'poisonous', 2, 12, 30, ?6)";
     for (user, order_id, resolved_at) in [(4, "aside", None), (1, "placed", Some(20))] {
-        let row = (order_id, order_id, PROD, phone(user), body(order_id, user), resolved_at);
+        let (phone, body) = (phone(user), body(order_id, user));
+        let row = (order_id, order_id, PROD, phone.whole(), body, resolved_at);
         connection.execute(letter, row).unwrap();
     }
     let unconfirmed = "INSERT INTO seckill_unconfirmed
                        VALUES ('sent', ?1, ?2, ?3, 13, 14, 2, 'no answer')";
-    connection.execute(unconfirmed, (body("sent", 5), PROD, phone(5))).unwrap();
+    connection.execute(unconfirmed, (body("sent", 5), PROD, phone(5).whole())).unwrap();
     connection
 }
 
@@ -73,13 +74,13 @@ async fn has_everything(store: &Store) {
         ("aside", OrderState::DeadLetter),
         ("sent", OrderState::Unconfirmed),
     ] {
-        let detail = store.order_history(order_id).await.unwrap().unwrap();
+        let detail = store.order_history(&order_id.into()).await.unwrap().unwrap();
         assert_eq!(detail.order.state, state, "{order_id}");
         let queued = detail.steps.iter().find(|step| step.what.kind() == StepKind::Queued);
         assert_eq!(queued.and_then(|step| step.at), None, "{order_id}");
     }
-    let twice = store.order_history("twice").await.unwrap().unwrap();
-    assert_eq!((twice.order.charge_time.0, twice.steps[0].at), (21, None));
+    let twice = store.order_history(&"twice".into()).await.unwrap().unwrap();
+    assert_eq!((twice.order.asked_at.0, twice.steps[0].at), (21, None));
     assert_eq!(store.dead_letter_count().await.unwrap(), 1);
     assert_eq!(store.embedded_lag().await.unwrap().messages, 1);
     // Numbers of the queue's rows name its dead letters: none is given out again.
@@ -87,7 +88,7 @@ async fn has_everything(store: &Store) {
     let given_out = store.read(move |db| db.query_row(sequence, [], |row| row.get::<_, i64>(0)));
     assert_eq!(given_out.await.unwrap(), 7);
     assert_eq!(store.unconfirmed().await.unwrap().len(), 1);
-    assert_eq!(store.decisions(0, 10).await.unwrap().head, 3);
+    assert_eq!(store.decisions(Seq(0), 10).await.unwrap().head, Seq(3));
     let listed = store.list_orders(OrderFilter::default(), None, 10).await.unwrap();
     assert_eq!(listed.orders.len(), 5);
 }
@@ -99,7 +100,7 @@ async fn a_database_of_the_first_schema_keeps_everything_and_works_on() {
     drop(first_schema(&path));
     let store = Store::open(&settings(path.clone()), &seeds(1_000)).unwrap();
     has_everything(&store).await;
-    let row = store.find(PROD, &phone(3)).await.unwrap().unwrap();
+    let row = store.find(&PROD.into(), &phone(3)).await.unwrap().unwrap();
     assert_eq!(row.status, OrderStatus::Queued);
     // The desk works on rows of that time.
     store.resend_dead_letter(bare("r1"), 1).await.unwrap();
@@ -125,7 +126,7 @@ async fn a_queue_of_the_second_schema_is_taken_over_row_by_row_and_knows_its_ord
                       last_error, queued_at, wait_ms, letter_id)
                    VALUES ('put off', ?1, ?2, ?3, 12, 1, 900, 'poisonous', 13, 700, 4)";
     let body = message("put off", 6, PRICE).encode(ORDER_TOPIC);
-    connection.execute(put_off, (PROD, phone(6), body)).unwrap();
+    connection.execute(put_off, (PROD, phone(6).whole(), body)).unwrap();
     let rows = |connection: &Connection| -> Vec<Vec<Value>> {
         let columns =
             "seq, order_id, prod_id, user_phoneno, body, charged_at, attempts, not_before,
@@ -143,8 +144,8 @@ async fn a_queue_of_the_second_schema_is_taken_over_row_by_row_and_knows_its_ord
     // One that is queued is known by its id, and its buyer by the number.
     store.enqueue(vec![outgoing("put off", 6), outgoing("new", 7)]).await.unwrap();
     assert_eq!(store.embedded_lag().await.unwrap().messages, 3);
-    let row = store.find(PROD, &phone(6)).await.unwrap().unwrap();
-    assert_eq!((row.order_id.as_str(), row.status), ("put off", OrderStatus::Queued));
+    let row = store.find(&PROD.into(), &phone(6)).await.unwrap().unwrap();
+    assert_eq!((&*row.order_id.text(), row.status), ("put off", OrderStatus::Queued));
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ impl Fixture {
 
     /// Where the order stands, by its history; `None` when it is unknown.
     pub(crate) async fn state(&self, order_id: &str) -> Option<OrderState> {
-        let detail = self.store.order_history(order_id).await.unwrap();
+        let detail = self.store.order_history(&order_id.into()).await.unwrap();
         detail.map(|detail| detail.order.state)
     }
 
@@ -111,7 +111,7 @@ impl Store {
         change: Change,
         if_version: Option<u64>,
     ) -> Result<Carried, CommandError> {
-        let prod_id = prod_id.to_owned();
+        let prod_id = prod_id.into();
         self.operate(asked, Operation::ChangeProduct { prod_id, change, if_version }).await
     }
 

@@ -66,7 +66,7 @@ async fn a_dropped_store_has_finished_what_waited_and_can_be_opened_at_once() {
     let Fixture { store, folder, .. } = fixture;
     drop(store);
     let store = open(&folder.path().join("store.db")).unwrap();
-    assert!(store.find(PROD, &phone(1)).await.unwrap().is_some());
+    assert!(store.find(&PROD.into(), &phone(1)).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn after_a_crash_everything_answered_is_there() {
     }
     let store = open(&copy.path().join("store.db")).unwrap();
     assert_eq!(store.store_id(), fixture.store.store_id());
-    assert_eq!(store.find(PROD, &phone(1)).await.unwrap().unwrap().order_id, "a");
+    assert_eq!(store.find(&PROD.into(), &phone(1)).await.unwrap().unwrap().order_id, "a");
     assert_eq!(store.pending().await.unwrap()[0].order_id, "b");
     assert!(store.books().await.unwrap()[0].holds());
 }

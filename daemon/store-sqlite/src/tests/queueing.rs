@@ -24,8 +24,8 @@ async fn what_is_queued_is_placed_and_gone() {
     queued.mark_unchanged();
     let pending = fixture.store.pending().await.unwrap();
     assert_eq!(pending.len(), 2);
-    assert_eq!((pending[0].order_id.as_str(), pending[0].charged_at.0), ("a", 900_000));
-    assert_eq!((pending[1].prod_id.as_str(), &pending[1].user_phone), (PROD, &phone(2)));
+    assert_eq!((&*pending[0].order_id.text(), pending[0].asked_at.0), ("a", 900_000));
+    assert_eq!((pending[1].prod_id.as_str(), &pending[1].phone), (PROD, &phone(2)));
     let lag = fixture.store.embedded_lag().await.unwrap();
     assert_eq!((lag.messages, lag.oldest_age_ms), (2, Some(100_000)));
     let taken = take(&fixture).await;
@@ -57,7 +57,8 @@ async fn a_batch_takes_the_oldest_and_no_more_than_it_may() {
     let taken = fixture.store.decide_from_queue(3, 3, BACKOFF).await.unwrap();
     assert_eq!(taken.taken, 3);
     let left = fixture.store.pending().await.unwrap();
-    assert_eq!(left.iter().map(|order| order.order_id.as_str()).collect::<Vec<_>>(), ["3", "4"]);
+    let left: Vec<_> = left.into_iter().map(|order| order.order_id).collect();
+    assert_eq!(left, ["3", "4"]);
 }
 
 #[tokio::test]
@@ -78,7 +79,7 @@ async fn an_order_that_fails_by_itself_is_retried_with_growing_waits_and_then_se
     assert_eq!((taken.outcomes.dead_lettered, taken.next_due), (1, None));
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 1);
     assert_eq!(fixture.store.pending().await.unwrap(), []);
-    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
+    let row = fixture.store.find(&PROD.into(), &phone(1)).await.unwrap().unwrap();
     assert_eq!(row.status, OrderStatus::Queued);
     assert!(fixture.balance().await.holds());
 }
@@ -102,14 +103,14 @@ async fn an_unreadable_row_is_set_aside_at_once() {
     assert_eq!((taken.outcomes.placed, taken.outcomes.dead_lettered), (1, 1));
     assert_eq!(fixture.store.pending().await.unwrap(), []);
     // Its buyer, who was answered "queueing", isn't answered that there is no such order.
-    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
-    assert_eq!((row.order_id.as_str(), row.status), ("a", OrderStatus::Queued));
+    let row = fixture.store.find(&PROD.into(), &phone(1)).await.unwrap().unwrap();
+    assert_eq!((&*row.order_id.text(), row.status), ("a", OrderStatus::Queued));
     let undecided = fixture.store.undecided().await.unwrap();
-    assert_eq!((undecided.len(), undecided[0].order_id.as_str()), (1, "a"));
+    assert_eq!((undecided.len(), &*undecided[0].order_id.text()), (1, "a"));
     let refused = fixture.store.resend_dead_letter(bare("r1"), 1).await;
     assert!(matches!(refused, Err(CommandError::Refused(_))), "{refused:?}");
     fixture.store.discard_dead_letter(bare("r1"), 1).await.unwrap();
-    let row = fixture.store.find(PROD, &phone(1)).await.unwrap().unwrap();
+    let row = fixture.store.find(&PROD.into(), &phone(1)).await.unwrap().unwrap();
     assert_eq!((row.status, row.reason), (OrderStatus::Failed, Some(Reason::Discarded)));
     assert_eq!(fixture.store.undecided().await.unwrap(), []);
 }

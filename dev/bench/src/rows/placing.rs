@@ -76,8 +76,8 @@ struct Queued {
     seq: i64,
     order_id: String,
     prod_id: String,
-    user_phone: String,
-    charged_at: i64,
+    phone: String,
+    asked_at: i64,
 }
 
 /// Moves every queued order among the decided ones: the same inserts, deletions and updates as the
@@ -95,8 +95,8 @@ fn bare_loop(database: &Path) -> Result<f64> {
                 seq: row.get(0)?,
                 order_id: row.get(1)?,
                 prod_id: row.get(2)?,
-                user_phone: row.get(3)?,
-                charged_at: row.get(4)?,
+                phone: row.get(3)?,
+                asked_at: row.get(4)?,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -126,8 +126,8 @@ fn commit(connection: &mut Connection, batch: &[Queued], mut decision: i64) -> R
         )?;
         for order in batch {
             decision += 1;
-            let (id, buyer, product) = (&order.order_id, &order.user_phone, &order.prod_id);
-            insert.execute((order.charged_at, id, buyer, product, decision))?;
+            let (id, buyer, product) = (&order.order_id, &order.phone, &order.prod_id);
+            insert.execute((order.asked_at, id, buyer, product, decision))?;
             delete.execute([order.seq])?;
         }
         if let Some(first) = batch.first() {

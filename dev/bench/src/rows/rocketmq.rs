@@ -138,12 +138,12 @@ async fn send(producer: Arc<dyn Producer>, first: u64) -> Result<()> {
 /// An order as long as a real one.
 fn order(number: u64) -> Outgoing {
     let message = OrderMessage {
-        order_id: format!("d90a05d0-c339-8e89-804d-{number:012}"),
-        user_phone: format!("152{number:08}"),
-        prod_id: "pid_0001".to_owned(),
+        order_id: format!("d90a05d0-c339-8e89-804d-{number:012}").into(),
+        phone: format!("152{number:08}").into(),
+        prod_id: "pid_0001".into(),
         charge_money: "5999.000".to_owned(),
     };
-    Outgoing { message, accepted_at: EpochMs(1_795_000_000_000) }
+    Outgoing { message, asked_at: EpochMs(1_795_000_000_000) }
 }
 
 fn failed(cause: &Cause) -> anyhow::Error {

@@ -161,7 +161,7 @@ async fn a_product_that_is_added_is_sold_and_the_others_keep_what_they_have() ->
     let state = rig.reload().await?;
     assert_eq!(
         (keys(&state), state.products_added.clone()),
-        (vec!["products"], vec!["pid_0009".to_owned()])
+        (vec!["products"], vec!["pid_0009".into()])
     );
     let notes = state.notes.join("\n");
     assert!(notes.contains("pid_0001 exists and keeps what the database has"), "{notes}");

@@ -124,7 +124,7 @@ fn product(prod_id: String) -> BoxedStrategy<ProductView> {
         .prop_map(move |(prod_name, price, flags, counts, signed, known, charges)| {
             let [initial, stock, sold, version, terms_version] = counts;
             ProductView {
-                prod_id: prod_id.clone(),
+                prod_id: prod_id.as_str().into(),
                 prod_name,
                 price: Money::from_milli(price),
                 on_shelf: flags[0],

@@ -56,7 +56,7 @@ fn a_reload_tells_what_it_changed() {
     let state = ReloadState {
         generation: 2,
         changed: vec![change],
-        products_added: vec![text("pid_0004")],
+        products_added: vec!["pid_0004".into()],
         notes: Vec::new(),
     };
     assert_line(
@@ -70,7 +70,7 @@ fn creating_a_product() {
     let mut command = CreateProduct {
         request_id: text(ID),
         reason: None,
-        prod_id: text("pid_0001"),
+        prod_id: "pid_0001".into(),
         prod_name: text("华为MATE20"),
         price: Money::from_milli(5_999_000),
         stock: 100,

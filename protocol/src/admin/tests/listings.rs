@@ -14,14 +14,14 @@ const NOW: EpochMs = EpochMs(1_795_444_100_572);
 
 fn order() -> OrderView {
     OrderView {
-        order_id: text("0193-order"),
-        prod_id: text("pid_0001"),
+        order_id: "0193-order".into(),
+        prod_id: "pid_0001".into(),
         prod_name: text("iphoneX2019新款"),
         user: text("152****8881"),
         state: OrderState::Failed,
         reason: Some(text("sold_out")),
         charge_money: Some(Money::from_milli(5_999_000)),
-        charge_time: NOW,
+        asked_at: NOW,
         decided_at: Some(EpochMs(NOW.0 + 1_000)),
         duplicates: 1,
     }
@@ -105,7 +105,7 @@ fn order_history() {
     assert_golden(&history, include_str!("golden/order_history.json"));
     let masked = serde_json::to_value(&history).unwrap();
     assert!(masked.get("phone").is_none(), "what isn't revealed isn't there");
-    history.phone = Some(text("15200008881"));
+    history.phone = Some("15200008881".into());
     let revealed = serde_json::to_value(&history).unwrap();
     assert_eq!(revealed["phone"], "15200008881");
     assert_eq!(serde_json::from_value::<OrderHistory>(revealed).unwrap(), history);
@@ -117,11 +117,11 @@ fn dead_letters() {
         id: 7,
         origin: text("embedded"),
         reason: text("unreadable"),
-        order_id: Some(text("0193-order")),
+        order_id: Some("0193-order".into()),
         prod_id: None,
         user: Some(text("152****8881")),
         redeliveries: 16,
-        charge_time: NOW,
+        asked_at: NOW,
         dead_at: NOW,
         content: text("{\"orderId\":"),
         content_bytes: 11,

@@ -140,7 +140,7 @@ fn kind_text(kind: &str, types: &BTreeMap<String, Type>) -> String {
         "bool" => "true or false".to_owned(),
         "u64" | "u32" | "i64" => "number".to_owned(),
         "String" => "text".to_owned(),
-        "EpochMs" | "Money" => "text".to_owned(),
+        "EpochMs" | "Money" | "ProdId" => "text".to_owned(),
         "BTreeMap<String, u64>" => "object of numbers".to_owned(),
         map if map.starts_with("BTreeMap<") => {
             format!("object of {}", kind_text(inner(map), types))

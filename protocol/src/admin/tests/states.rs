@@ -16,7 +16,7 @@ const START: EpochMs = EpochMs(1_795_444_000_000);
 
 pub(super) fn product() -> ProductView {
     ProductView {
-        prod_id: text("pid_0001"),
+        prod_id: "pid_0001".into(),
         prod_name: text("iphoneX2019新款"),
         price: Money::from_milli(5_999_000),
         on_shelf: true,

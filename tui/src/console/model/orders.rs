@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use protocol::{OrderState, OrderView, Unlisted, looks_like_phone, mask_phone, normal_phone};
+use protocol::{OrderState, OrderView, Phone, Unlisted, looks_like_phone, normal_phone};
 
 use super::List;
 
@@ -13,7 +13,7 @@ use super::List;
 pub(crate) struct OrdersFilter {
     pub(crate) state: Option<OrderState>,
     pub(crate) product: Option<String>,
-    pub(crate) phone: Option<String>,
+    pub(crate) phone: Option<Phone>,
     pub(crate) id: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl OrdersFilter {
                 // As it was typed: the daemon knows whether its profile takes other forms.
                 Some(("phone", number)) => {
                     let (more, others) = rest.split_at(digits(rest));
-                    filter.phone = Some([&[number], more].concat().join(" "));
+                    filter.phone = Some([&[number], more].concat().join(" ").into());
                     rest = others;
                 }
                 _ if OrderState::from_text(word).is_some() => {
@@ -85,7 +85,7 @@ impl OrdersFilter {
     pub(crate) fn told(&self) -> Option<String> {
         let state = self.state.map(|state| format!("state {}", state.as_str()));
         let product = self.product.as_ref().map(|id| format!("product {id}"));
-        let phone = self.phone.as_ref().map(|phone| format!("phone {}", mask_phone(phone)));
+        let phone = self.phone.as_ref().map(|phone| format!("phone {phone}"));
         let id = self.id.as_ref().map(|id| format!("id {id}"));
         let parts: Vec<String> = [state, product, phone, id].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(", "))
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(filter.told().unwrap(), "state failed, product pid_0001, phone 152****1111");
         let filter = read("prod:failed phone:110").unwrap();
         assert_eq!(filter.product.as_deref(), Some("failed"));
-        assert_eq!(filter.phone.as_deref(), Some("110"));
+        assert_eq!(filter.phone, Some("110".into()));
         assert_eq!(read("  ").unwrap().told(), None);
         assert!(read("state:sold").unwrap_err().contains("dead_letter"));
     }
@@ -176,10 +176,10 @@ mod tests {
             "１５２００００１１１１",
         ] {
             let filter = read(&format!("placed {typed} pid_0001")).unwrap();
-            assert_eq!(filter.phone.as_deref(), Some("15200001111"), "{typed}");
+            assert_eq!(filter.phone, Some("15200001111".into()), "{typed}");
             assert_eq!(filter.product.as_deref(), Some("pid_0001"), "{typed}");
         }
-        assert_eq!(read("phone:152 0000 1111").unwrap().phone.unwrap(), "152 0000 1111");
+        assert_eq!(read("phone:152 0000 1111").unwrap().phone.unwrap().whole(), "152 0000 1111");
         for typed in ["1520000", "152000011112", "15200001111 15200001112", "+1 202 555 0100"] {
             let told = read(typed).unwrap_err();
             assert!(told.contains("is no phone number") && told.contains("id:"), "{told}");

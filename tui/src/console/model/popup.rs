@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use protocol::{DeadLetterView, OrderHistory};
+use protocol::{DeadLetterView, OrderHistory, OrderId, ProdId};
 
 use super::{Input, Question};
 use crate::console::operations::Operation;
@@ -21,11 +21,11 @@ pub(crate) enum Popup {
 pub(crate) enum Details {
     /// Drawn from the state as it is, and not as it was when the window was opened.
     Product {
-        prod_id: String,
+        prod_id: ProdId,
         scroll: Cell<u16>,
     },
     Order {
-        order_id: String,
+        order_id: OrderId,
         history: History,
         reveal: Reveal,
         scroll: Cell<u16>,
@@ -65,8 +65,8 @@ pub(crate) struct Form {
 /// What a form is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FormKind {
-    AddStock { prod_id: String },
-    Price { prod_id: String },
+    AddStock { prod_id: ProdId },
+    Price { prod_id: ProdId },
     CreateProduct,
     Discard { id: u64 },
     LogLevel,

@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use protocol::ProdId;
+
 use super::Input;
 use crate::commands::{Command, Prompt};
 use crate::console::operations::Operation;
@@ -44,9 +46,9 @@ pub(crate) enum Subject {
     /// What the daemon read of its configuration.
     Configuration,
     /// A product that is there.
-    Product(String),
+    Product(ProdId),
     /// One that isn't yet.
-    NewProduct(String),
+    NewProduct(ProdId),
     /// A dead letter.
     Letter(u64),
     /// Every dead letter up to the newest that there was when it was asked.

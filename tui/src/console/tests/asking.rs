@@ -110,5 +110,5 @@ fn a_phone_number_is_shown_on_demand_only() {
     };
     assert_eq!(press(&mut model, "<Enter>"), asked(""));
     assert_eq!(press(&mut model, "p"), asked("?reveal=phone"));
-    assert_eq!(press(&mut model, "y"), [Effect::Copy(order_id)]);
+    assert_eq!(press(&mut model, "y"), [Effect::Copy(order_id.to_string())]);
 }

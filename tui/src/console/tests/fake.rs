@@ -251,10 +251,10 @@ fn shown(state: &mut State, path: String) -> Answer {
             let page = DeadLettersPage { dead_letters, next, total, newest, unlisted };
             whole(StatusCode::OK, &page)
         }
-        _ => match state.orders.iter().find(|order| name.ends_with(&order.order_id)) {
+        _ => match state.orders.iter().find(|order| name.ends_with(&*order.order_id.text())) {
             Some(order) => {
                 let mut history = fixtures::history(order.clone());
-                history.phone = query.contains("reveal=phone").then(|| "15200001001".to_owned());
+                history.phone = query.contains("reveal=phone").then(|| "15200001001".into());
                 whole(StatusCode::OK, &history)
             }
             None => whole(

@@ -35,7 +35,7 @@ pub(crate) fn ago(seconds: i64) -> EpochMs {
 
 pub(crate) fn product(prod_id: &str, prod_name: &str, stock: u64, sold: u64) -> ProductView {
     ProductView {
-        prod_id: prod_id.to_owned(),
+        prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
         price: Money::from_milli(5_999_000),
         on_shelf: true,
@@ -271,14 +271,14 @@ pub(crate) fn onlooker() -> PeerView {
 pub(crate) fn order(number: u64, state: OrderState) -> OrderView {
     let is_decided = !matches!(state, OrderState::Queued);
     OrderView {
-        order_id: format!("8f14e45f-ceea-8{number:03}-9b5d-5c1a2d3e4f50"),
-        prod_id: "pid_0001".to_owned(),
+        order_id: format!("8f14e45f-ceea-8{number:03}-9b5d-5c1a2d3e4f50").into(),
+        prod_id: "pid_0001".into(),
         prod_name: "iphoneX2019新款".to_owned(),
         user: format!("152****{:04}", 1_000 + number),
         state,
         reason: (state == OrderState::Failed).then(|| "sold_out".to_owned()),
         charge_money: Some(Money::from_milli(5_999_000)),
-        charge_time: ago(i64::try_from(number).unwrap()),
+        asked_at: ago(i64::try_from(number).unwrap()),
         decided_at: is_decided.then(|| ago(1)),
         duplicates: 0,
     }
@@ -308,11 +308,11 @@ pub(crate) fn dead_letters() -> Vec<DeadLetterView> {
         id,
         origin: "seckill_order/0".to_owned(),
         reason: reason.to_owned(),
-        order_id: order_id.map(str::to_owned),
-        prod_id: order_id.map(|_| "pid_0099".to_owned()),
+        order_id: order_id.map(Into::into),
+        prod_id: order_id.map(|_| "pid_0099".into()),
         user: order_id.map(|_| "152****1234".to_owned()),
         redeliveries: 3,
-        charge_time: ago(70),
+        asked_at: ago(70),
         dead_at: ago(62),
         content: content.to_owned(),
         content_bytes: 118,

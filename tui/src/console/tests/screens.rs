@@ -74,7 +74,7 @@ fn discarding_shows_whose_order_it_is() {
     press(&mut model, "Xpoison<Enter>");
     let letter = &dead_letters()[0];
     let shown = text(&model, 120, 40);
-    let order_id = letter.order_id.as_deref().unwrap();
+    let order_id = letter.order_id.as_ref().unwrap();
     let wanted = format!("Order {order_id} of buyer {}", letter.user.as_deref().unwrap());
     assert!(shown.contains(&wanted), "{wanted}: {shown}");
 }
@@ -456,7 +456,7 @@ fn nothing_from_outside_is_obeyed() {
         part.name = bad.to_owned();
     }
     for product in &mut state.products {
-        product.prod_id = bad.to_owned();
+        product.prod_id = bad.into();
         product.prod_name = bad.to_owned();
     }
     let (at, kind, severity) = (EpochMs(0), NotableKind::Queue, Severity::Error);

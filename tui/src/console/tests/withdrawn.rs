@@ -164,7 +164,7 @@ fn another_daemon_and_a_stopping_one_are_not_what_was_asked_about() {
     }
     let mut model = console(sale());
     press(&mut model, "2Np<Enter>n<Enter>1<Enter>1<Enter>");
-    let product = ProductView { prod_id: "p".to_owned(), ..sale().products[0].clone() };
+    let product = ProductView { prod_id: "p".into(), ..sale().products[0].clone() };
     change(&mut model, |state| state.products.push(product));
     assert!(model.popups.is_empty() && toast(&model).contains("a product p already"));
 }

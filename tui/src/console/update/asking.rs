@@ -1,7 +1,7 @@
 //! What is asked for beside the stream, and when: what the open screen wants, and an order's
 //! history while its window is open.
 
-use protocol::{Endpoint, OrderHistory, Severity};
+use protocol::{Endpoint, OrderHistory, OrderId, Severity};
 
 use crate::console::model::{Details, History, Model, Popup, Reveal, Screen};
 use crate::console::msg::{Answer, Ask, Effect};
@@ -15,18 +15,18 @@ pub(super) fn keep_fresh(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Asks for an order's history; the whole phone number is in it only on demand.
-pub(crate) fn ask_history(order_id: &str, reveal: Reveal) -> Effect {
+pub(crate) fn ask_history(order_id: &OrderId, reveal: Reveal) -> Effect {
     let order = Endpoint::Order.of(order_id);
     let address = match reveal {
         Reveal::Masked => order,
         Reveal::Phone => order.with("reveal", "phone"),
     };
-    Effect::Ask(Ask::History { order_id: order_id.to_owned(), path: address.to_string() })
+    Effect::Ask(Ask::History { order_id: order_id.clone(), path: address.to_string() })
 }
 
 pub(super) fn history_came(
     model: &mut Model,
-    of: &str,
+    of: &OrderId,
     answer: Answer<Box<OrderHistory>>,
 ) -> Vec<Effect> {
     let mut refused = None;

@@ -4,7 +4,7 @@
 //! The number is taken when the question is put, not when it is answered: a command that is given
 //! again after a lost answer is the same command.
 
-use protocol::{CreateProduct, DeadLetterView, Money, ProductView, Snapshot};
+use protocol::{CreateProduct, DeadLetterView, Money, ProdId, ProductView, Snapshot};
 
 use crate::commands::shelf::ShelfChange;
 use crate::commands::switch::Switch;
@@ -67,16 +67,16 @@ pub(super) fn shelf(model: &mut Model, product: &ProductView) -> Question {
 }
 
 /// The product as it is now.
-fn found(model: &Model, prod_id: &str) -> Result<ProductView, String> {
+fn found(model: &Model, prod_id: &ProdId) -> Result<ProductView, String> {
     let products = model.live.as_ref().map_or(&[][..], |snapshot| &snapshot.products);
-    let product = products.iter().find(|product| product.prod_id == prod_id);
+    let product = products.iter().find(|product| product.prod_id == *prod_id);
     product.cloned().ok_or_else(|| "the product isn't there any more".to_owned())
 }
 
 /// The error says why so many can't be withdrawn.
 pub(super) fn add_stock(
     model: &mut Model,
-    prod_id: &str,
+    prod_id: &ProdId,
     delta: i64,
     reason: &str,
 ) -> Result<Question, String> {
@@ -86,13 +86,13 @@ pub(super) fn add_stock(
     }
     let command = stocking::command(prod_id, delta, reason, None, model.ids.take());
     let prompt = stocking::prompt(&product, delta, reason);
-    Ok(Question::new(prompt, command, Subject::Product(prod_id.to_owned())))
+    Ok(Question::new(prompt, command, Subject::Product(prod_id.clone())))
 }
 
 /// The error says that it costs so much already.
 pub(super) fn price(
     model: &mut Model,
-    prod_id: &str,
+    prod_id: &ProdId,
     price: Money,
     reason: &str,
 ) -> Result<Question, String> {
@@ -102,7 +102,7 @@ pub(super) fn price(
     }
     let command = pricing::command(prod_id, price, reason, None, model.ids.take());
     let prompt = pricing::prompt(&product, price, reason);
-    Ok(Question::new(prompt, command, Subject::Product(prod_id.to_owned())))
+    Ok(Question::new(prompt, command, Subject::Product(prod_id.clone())))
 }
 
 pub(super) fn create_product(model: &mut Model, mut product: CreateProduct) -> Question {

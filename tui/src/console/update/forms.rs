@@ -1,7 +1,7 @@
 //! Forms: what has to be filled in before a question can be put, and whether it makes sense. The
 //! daemon judges again; this only spares the way.
 
-use protocol::{CreateProduct, Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProductView};
+use protocol::{CreateProduct, Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProdId, ProductView};
 
 use super::{actions, confirm, gate};
 use crate::console::model::{Field, Form, FormKind, Input, Model, Popup, Question};
@@ -14,9 +14,9 @@ fn form(kind: FormKind, title: String, fields: Vec<Field>) -> Popup {
     Popup::Form(Form { kind, title, fields, focus: 0, fault: None })
 }
 
-pub(super) fn add_stock(prod_id: &str) -> Popup {
+pub(super) fn add_stock(prod_id: &ProdId) -> Popup {
     form(
-        FormKind::AddStock { prod_id: prod_id.to_owned() },
+        FormKind::AddStock { prod_id: prod_id.clone() },
         format!("Add stock to {prod_id}"),
         vec![
             field("Units", "50 adds, -50 withdraws unsold units", ""),
@@ -125,11 +125,11 @@ fn delta(text: &str) -> Result<i64, String> {
     }
 }
 
-fn id(text: &str) -> Result<String, String> {
+fn id(text: &str) -> Result<ProdId, String> {
     if text.contains(char::is_whitespace) {
         return Err("without blanks".to_owned());
     }
-    within(text, PROD_ID_CHARS_MAX)
+    within(text, PROD_ID_CHARS_MAX).map(ProdId::from)
 }
 
 fn name(text: &str) -> Result<String, String> {

@@ -4,7 +4,7 @@
 //!
 //! A question stands only as long as what it is based on: when that has changed, it is withdrawn.
 
-use protocol::{EpochMs, Severity, Snapshot};
+use protocol::{EpochMs, ProdId, Severity, Snapshot};
 
 use super::actions::forbidden;
 use crate::commands::place;
@@ -200,7 +200,7 @@ fn facts(model: &Model, subject: &Subject) -> Result<Vec<Fact>, String> {
         Subject::Product(id) => facts.extend(of_product(snapshot, id)?),
         Subject::NewProduct(id) => {
             if snapshot.products.iter().any(|product| product.prod_id == *id) {
-                return Err(format!("there is a product {} already", printable(id)));
+                return Err(format!("there is a product {} already", printable(id.as_str())));
             }
         }
         Subject::Letter(id) => facts.extend(of_letter(model, *id)?),
@@ -234,8 +234,8 @@ fn asked_for(since: EpochMs) -> String {
     format!("under way since {}", clock(since))
 }
 
-fn of_product(snapshot: &Snapshot, id: &str) -> Result<Vec<Fact>, String> {
-    let product = snapshot.products.iter().find(|product| product.prod_id == id);
+fn of_product(snapshot: &Snapshot, id: &ProdId) -> Result<Vec<Fact>, String> {
+    let product = snapshot.products.iter().find(|product| product.prod_id == *id);
     let Some(product) = product else { return Err("the product isn't there any more".to_owned()) };
     Ok(vec![
         fact("the name", printable(&product.prod_name)),
@@ -253,7 +253,10 @@ fn of_letter(model: &Model, id: u64) -> Result<Vec<Fact>, String> {
     };
     Ok(vec![
         fact("its reason", in_words(&letter.reason)),
-        fact("its order", letter.order_id.as_deref().map_or_else(String::new, printable)),
+        fact(
+            "its order",
+            letter.order_id.as_ref().map_or_else(String::new, |id| printable(&id.text())),
+        ),
         fact("the number of its deliveries", grouped(letter.redeliveries.into())),
     ])
 }

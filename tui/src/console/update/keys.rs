@@ -109,7 +109,7 @@ fn resubscribe(model: &mut Model) -> Vec<Effect> {
 
 fn selected_id(model: &Model) -> Option<String> {
     if let Some(Popup::Details(Details::Order { order_id, .. })) = model.popups.last() {
-        return Some(order_id.clone());
+        return Some(order_id.to_string());
     }
     model.screen.scene().id(model)
 }

@@ -222,7 +222,7 @@ pub(crate) fn books(snapshot: &Snapshot, styles: &Styles) -> Parts {
     let mut parts = vec![sign(symbol::BAD, "OUT OF BALANCE", styles.bad)];
     parts.extend(wrong.iter().map(|product| {
         vec![Span::styled(
-            format!("{} {}", printable(&product.prod_id), off_by(product)),
+            format!("{} {}", printable(product.prod_id.as_str()), off_by(product)),
             styles.bad,
         )]
     }));

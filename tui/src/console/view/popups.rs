@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use protocol::{DeadLetterView, OrderHistory};
+use protocol::{DeadLetterView, OrderHistory, OrderId, ProdId};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 use ratatui::style::Style;
@@ -103,12 +103,17 @@ fn rows(line: &Line<'_>, width: u16) -> usize {
     if line.width() <= width { 1 } else { line.width().div_ceil(width.saturating_sub(8).max(1)) }
 }
 
-fn order(order_id: &str, history: &History, reveal: Reveal, styles: &Styles) -> Vec<Line<'static>> {
+fn order(
+    order_id: &OrderId,
+    history: &History,
+    reveal: Reveal,
+    styles: &Styles,
+) -> Vec<Line<'static>> {
     match history {
-        History::Loading => vec![Line::raw(printable(order_id)), Line::raw("loading")],
+        History::Loading => vec![Line::raw(printable(&order_id.text())), Line::raw("loading")],
         History::Failed(why) => {
             let text = format!("{} not loaded: {}", symbol::BAD, printable(why));
-            vec![Line::raw(printable(order_id)), Line::styled(text, styles.bad)]
+            vec![Line::raw(printable(&order_id.text())), Line::styled(text, styles.bad)]
         }
         History::Loaded(history) => loaded(history, reveal, styles),
     }
@@ -121,13 +126,13 @@ pub(crate) fn pair(label: &str, value: Span<'static>, styles: &Styles) -> Line<'
 fn loaded(history: &OrderHistory, reveal: Reveal, styles: &Styles) -> Vec<Line<'static>> {
     let order = &history.order;
     let phone = match (&history.phone, reveal) {
-        (Some(phone), Reveal::Phone) => Span::styled(printable(phone), styles.strong),
+        (Some(phone), Reveal::Phone) => Span::styled(printable(phone.whole()), styles.strong),
         _ => Span::raw(printable(&order.user)),
     };
-    let product = format!("{} {}", printable(&order.prod_id), printable(&order.prod_name));
+    let product = format!("{} {}", printable(order.prod_id.as_str()), printable(&order.prod_name));
     let amount = order.charge_money.map_or_else(|| UNKNOWN.to_owned(), |money| money.to_string());
     let mut lines = vec![
-        pair("order", Span::styled(printable(&order.order_id), styles.strong), styles),
+        pair("order", Span::styled(printable(&order.order_id.text()), styles.strong), styles),
         pair("state", orders::state(order.state, styles), styles),
     ];
     let reason = order.reason.as_deref().map(|reason| Span::raw(in_words(reason)));
@@ -156,10 +161,10 @@ fn dead_letter(letter: &DeadLetterView, styles: &Styles) -> Vec<Line<'static>> {
     vec![
         pair("reason", Span::styled(in_words(&letter.reason), styles.strong), styles),
         pair("resendable", Span::raw(resend), styles),
-        pair("order", text(letter.order_id.as_deref()), styles),
-        pair("product", text(letter.prod_id.as_deref()), styles),
+        pair("order", text(letter.order_id.as_ref().map(OrderId::text).as_deref()), styles),
+        pair("product", text(letter.prod_id.as_ref().map(ProdId::as_str)), styles),
         pair("buyer", text(letter.user.as_deref()), styles),
-        pair("asked", Span::raw(day_and_clock(letter.charge_time)), styles),
+        pair("asked", Span::raw(day_and_clock(letter.asked_at)), styles),
         pair("set aside", Span::raw(day_and_clock(letter.dead_at)), styles),
         pair("redelivered", Span::raw(grouped(letter.redeliveries.into())), styles),
         pair("from", text(Some(&letter.origin)), styles),

@@ -171,7 +171,9 @@ fn wronged(snapshot: &Snapshot) -> String {
 fn stock(products: &[ProductView]) -> String {
     let out = products.iter().filter(|product| !product.balanced);
     let out: Vec<String> = out
-        .map(|product| format!("{} {}", printable(&product.prod_id), difference(product.missing)))
+        .map(|product| {
+            format!("{} {}", printable(product.prod_id.as_str()), difference(product.missing))
+        })
         .collect();
     if products.is_empty() {
         format!("{UNKNOWN}, no products")

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use protocol::{
     AuditEntry, ConfigChange, Controls, DeadLetterView, Money, OrderState, OrderStatus, Outcome,
-    ProductState, ProductView, Reason, ReloadState, ResentState, SwitchView,
+    ProdId, ProductState, ProductView, Reason, ReloadState, ResentState, Seq, SwitchView,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ fn state<T: DeserializeOwned>(carried: &Carried) -> T {
 }
 
 fn change(prod_id: &str, change: Change, if_version: Option<u64>) -> Operation {
-    Operation::ChangeProduct { prod_id: prod_id.to_owned(), change, if_version }
+    Operation::ChangeProduct { prod_id: prod_id.into(), change, if_version }
 }
 
 fn stock(delta: i64) -> Operation {
@@ -109,7 +109,7 @@ fn stock(delta: i64) -> Operation {
 
 fn new_product(prod_id: &str) -> NewProduct {
     NewProduct {
-        prod_id: prod_id.to_owned(),
+        prod_id: prod_id.into(),
         prod_name: "新款".to_owned(),
         price: Money::parse("9.900").unwrap(),
         stock: 7,
@@ -204,9 +204,9 @@ pub async fn a_refused_command_leaves_nothing_and_may_be_given_again(rig: &impl 
     let before = rig.sale().products().await.unwrap();
     let mut changes = rig.sale().changes();
     changes.mark_unchanged();
-    let (prod_id, unsold) = (|| PROD.to_owned(), u64::from(STOCK));
+    let (prod_id, unsold) = (|| ProdId::from(PROD), u64::from(STOCK));
     let too_many = i64::try_from(STOCK_MAX).unwrap();
-    let nobody = || "pid_9999".to_owned();
+    let nobody = || ProdId::from("pid_9999");
     let free = Money::from_milli(0);
     for (operation, why) in [
         (stock(-4), product::Refusal::NotEnough { prod_id: prod_id(), unsold }),
@@ -214,7 +214,7 @@ pub async fn a_refused_command_leaves_nothing_and_may_be_given_again(rig: &impl 
         (stock(too_many), product::Refusal::TooMany { prod_id: prod_id(), unsold }),
         (change(PROD, Change::Price(free), None), product::Refusal::Price(free)),
         (
-            change(&nobody(), Change::Shelf(Shelf::On), None),
+            change("pid_9999", Change::Shelf(Shelf::On), None),
             product::Refusal::Unknown { prod_id: nobody() },
         ),
         (
@@ -243,8 +243,7 @@ pub async fn a_product_is_made_and_changed_by_its_version(rig: &impl Rig) {
     let on: ProductView = state(&on);
     assert!(on.on_shelf && version < on.version);
     let price = Money::parse("1.230").unwrap();
-    let stale =
-        product::Refusal::Stale { prod_id: "p".to_owned(), current: on.version, seen: version };
+    let stale = product::Refusal::Stale { prod_id: "p".into(), current: on.version, seen: version };
     let late = change("p", Change::Price(price), Some(version));
     assert_eq!(refused(rig, "r3", late).await, Refusal::Product(stale));
     let cheaper = done(rig, "r3", change("p", Change::Price(price), Some(on.version))).await;
@@ -333,7 +332,7 @@ async fn letters_of(rig: &impl Rig) -> Vec<DeadLetterView> {
 }
 
 async fn order_state(rig: &impl Rig, order_id: &str) -> OrderState {
-    rig.lists().order(order_id).await.unwrap().unwrap().order.state
+    rig.lists().order(&order_id.into()).await.unwrap().unwrap().order.state
 }
 
 pub async fn a_readable_letter_goes_back_or_is_given_up(rig: &impl Rig) {
@@ -345,7 +344,7 @@ pub async fn a_readable_letter_goes_back_or_is_given_up(rig: &impl Rig) {
     assert_eq!(sent, ResentState { resent: 1, left: 1, over_ms: 0 });
     assert_eq!(order_state(rig, "a").await, OrderState::Queued);
     let given_up: DeadLetterView = state(&done(rig, "r2", Operation::DiscardLetter(second)).await);
-    assert_eq!((given_up.id, given_up.order_id.as_deref()), (second, Some("b")));
+    assert_eq!((given_up.id, given_up.order_id), (second, Some("b".into())));
     assert_eq!(letters_of(rig).await, []);
     for id in [first, second, 99] {
         let unknown = Refusal::Letter(letters::Refusal::Unknown { id });
@@ -353,9 +352,9 @@ pub async fn a_readable_letter_goes_back_or_is_given_up(rig: &impl Rig) {
         assert_eq!(refused(rig, "r3", Operation::DiscardLetter(id)).await, unknown);
     }
     // The buyer and every gateway hear of it.
-    let row = rig.sale().find(PROD, &phone(2)).await.unwrap().unwrap();
+    let row = rig.sale().find(&PROD.into(), &phone(2)).await.unwrap().unwrap();
     assert_eq!((row.status, row.reason), (OrderStatus::Failed, Some(Reason::Discarded)));
-    let decided = rig.sale().decisions(0, 10).await.unwrap().decisions;
+    let decided = rig.sale().decisions(Seq(0), 10).await.unwrap().decisions;
     let end = decided.iter().find(|decision| decision.order_id == "b").unwrap();
     assert_eq!((end.outcome, end.reason), (Outcome::Failed, Some(Reason::Discarded)));
     assert!(rig.sale().books().await.unwrap().iter().all(crate::ports::Balance::holds));
@@ -370,9 +369,9 @@ pub async fn a_letter_without_an_order_can_only_be_given_up(rig: &impl Rig) {
     let id = letter.id;
     let why = Refusal::Letter(letters::Refusal::NotResendable { id });
     assert_eq!(refused(rig, "r1", Operation::ResendLetter(id)).await, why);
-    let decided = rig.sale().decisions(0, 10).await.unwrap();
+    let decided = rig.sale().decisions(Seq(0), 10).await.unwrap();
     done(rig, "r1", Operation::DiscardLetter(id)).await;
-    assert_eq!(rig.sale().decisions(0, 10).await.unwrap(), decided, "it was no order");
+    assert_eq!(rig.sale().decisions(Seq(0), 10).await.unwrap(), decided, "it was no order");
     assert_eq!(rig.sale().dead_letter_count().await.unwrap(), 0);
 }
 
@@ -400,7 +399,7 @@ pub async fn a_reload_adds_what_is_lacking_and_notes_what_is_kept(rig: &impl Rig
     let kept = product_of(rig, PROD).await;
     let listed = |prod_id: &str| ListedSeed {
         seed: Seed {
-            prod_id: prod_id.to_owned(),
+            prod_id: prod_id.into(),
             prod_name: "P".to_owned(),
             price: Money::from_milli(1),
             stock: 9,

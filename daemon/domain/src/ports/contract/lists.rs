@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use protocol::{OrderState, OrderView, StepKind};
+use protocol::{OrderId, OrderState, OrderView, StepKind};
 
 use super::desk::Rig;
 use super::sale::{OTHER, OTHER_PRICE, PRICE, PROD, delivery, order, phone};
@@ -41,8 +41,8 @@ async fn listed(rig: &impl Rig, filter: OrderFilter) -> Vec<OrderView> {
     page.orders
 }
 
-fn ids(orders: &[OrderView]) -> Vec<&str> {
-    orders.iter().map(|order| order.order_id.as_str()).collect()
+fn ids(orders: &[OrderView]) -> Vec<String> {
+    orders.iter().map(|order| order.order_id.to_string()).collect()
 }
 
 pub async fn orders_are_listed_where_they_stand_without_whole_numbers(rig: &impl Rig) {
@@ -51,7 +51,7 @@ pub async fn orders_are_listed_where_they_stand_without_whole_numbers(rig: &impl
     let all = listed(rig, OrderFilter::default()).await;
     assert_eq!(ids(&all), ["aside", "other", "failed", "placed"], "newest first, no duplicates");
     for user in 1..=3 {
-        assert!(!format!("{all:?}").contains(&phone(user)));
+        assert!(!format!("{all:?}").contains(phone(user).whole()));
     }
     let [aside, _, failed, placed] = &all[..] else { unreachable!("{all:?}") };
     assert_eq!((aside.state, aside.decided_at), (OrderState::DeadLetter, None));
@@ -63,7 +63,7 @@ pub async fn orders_are_listed_where_they_stand_without_whole_numbers(rig: &impl
     assert_eq!((placed.state, placed.duplicates), (OrderState::Placed, 1));
     assert_eq!((placed.prod_id.as_str(), placed.prod_name.as_str()), (PROD, "小米9SE"));
     assert_eq!(placed.charge_money.map(|money| money.to_string()).as_deref(), Some(PRICE));
-    assert_eq!((placed.charge_time.0, placed.user.as_str()), (900_000, "152****0001"));
+    assert_eq!((placed.asked_at.0, placed.user.as_str()), (900_000, "152****0001"));
     assert!(placed.decided_at.is_some());
 }
 
@@ -72,7 +72,7 @@ pub async fn a_filter_lists_what_fits_it_and_nothing_else(rig: &impl Rig) {
     let none = OrderFilter::default;
     let of_state = |state| OrderFilter { state: Some(state), ..none() };
     let of_buyer = |user| OrderFilter { phone: Some(phone(user)), ..none() };
-    let of_product = |prod_id: &str| OrderFilter { prod_id: Some(prod_id.to_owned()), ..none() };
+    let of_product = |prod_id: &str| OrderFilter { prod_id: Some(prod_id.into()), ..none() };
     for (filter, wanted) in [
         (of_state(OrderState::Placed), &["other", "placed"][..]),
         (of_state(OrderState::Failed), &["failed"]),
@@ -85,7 +85,7 @@ pub async fn a_filter_lists_what_fits_it_and_nothing_else(rig: &impl Rig) {
         (of_buyer(77), &[]),
         (of_product(OTHER), &["other"]),
         (of_product("pid_9999"), &[]),
-        (OrderFilter { prod_id: Some(PROD.to_owned()), ..of_buyer(2) }, &["failed"]),
+        (OrderFilter { prod_id: Some(PROD.into()), ..of_buyer(2) }, &["failed"]),
         (OrderFilter { state: Some(OrderState::Placed), ..of_buyer(2) }, &["other"]),
         (OrderFilter { id: IdPrefix::read("PLA"), ..none() }, &["placed"]),
         (OrderFilter { id: IdPrefix::read("t"), ..none() }, &["twice"]),
@@ -94,7 +94,7 @@ pub async fn a_filter_lists_what_fits_it_and_nothing_else(rig: &impl Rig) {
         assert_eq!(ids(&listed(rig, filter.clone()).await), wanted, "{filter:?}");
     }
     // The whole number, and not a part of it.
-    let part = OrderFilter { phone: Some("1520000".to_owned()), ..none() };
+    let part = OrderFilter { phone: Some("1520000".into()), ..none() };
     assert_eq!(listed(rig, part).await, []);
 }
 
@@ -125,7 +125,7 @@ pub async fn pages_follow_each_other_without_gaps(rig: &impl Rig) {
 
 pub async fn an_orders_way_is_told_from_its_beginning_to_its_end(rig: &impl Rig) {
     sell(rig).await;
-    assert_eq!(rig.lists().order("nobody's").await.unwrap(), None);
+    assert_eq!(rig.lists().order(&"nobody's".into()).await.unwrap(), None);
     for (order_id, user, wanted) in [
         (
             "placed",
@@ -137,26 +137,27 @@ pub async fn an_orders_way_is_told_from_its_beginning_to_its_end(rig: &impl Rig)
         ("twice", 1, &[StepKind::Accepted, StepKind::Queued, StepKind::Duplicate]),
         ("aside", 3, &[StepKind::Accepted, StepKind::Queued, StepKind::SetAside]),
     ] {
-        let detail = rig.lists().order(order_id).await.unwrap().unwrap();
-        assert_eq!((detail.order.order_id.as_str(), detail.phone), (order_id, Some(phone(user))));
+        let detail = rig.lists().order(&order_id.into()).await.unwrap().unwrap();
+        assert_eq!(detail.order.order_id, order_id);
+        assert_eq!(detail.phone, Some(phone(user)));
         let kinds: Vec<StepKind> = detail.steps.iter().map(|step| step.what.kind()).collect();
         assert_eq!(kinds, wanted, "{order_id}");
         let at = |index: usize| detail.steps[index].at.map(|at| at.0);
         assert_eq!((at(0), at(1)), (Some(900_000), Some(910_000)), "{order_id}");
     }
-    let twice = rig.lists().order("twice").await.unwrap().unwrap();
-    assert_eq!(twice.steps[2].what, Happened::Duplicate("placed".to_owned()));
+    let twice = rig.lists().order(&"twice".into()).await.unwrap().unwrap();
+    assert_eq!(twice.steps[2].what, Happened::Duplicate("placed".into()));
 }
 
 pub async fn those_that_stand_somewhere_are_known(rig: &impl Rig) {
     sell(rig).await;
-    let all = ["placed", "failed", "twice", "aside", "nobody's"].map(str::to_owned);
+    let all = ["placed", "failed", "twice", "aside", "nobody's"].map(OrderId::from);
     let standing = rig.lists().standing_among(all.to_vec()).await.unwrap();
     assert_eq!(standing, HashSet::from_iter(all[..4].iter().cloned()));
 }
 
 pub async fn letters_are_listed_oldest_first_without_whole_numbers(rig: &impl Rig) {
-    let body = format!("{{\"userPhoneNo\":\"{}\"", phone(8)).into_bytes();
+    let body = format!("{{\"userPhoneNo\":\"{}\"", phone(8).whole()).into_bytes();
     rig.sale().decide(vec![Delivery { body, ..order("x", 8) }]).await.unwrap();
     rig.set_aside(order("aside", 3)).await;
     let all = rig.lists().dead_letters(None, 100).await.unwrap();
@@ -165,11 +166,11 @@ pub async fn letters_are_listed_oldest_first_without_whole_numbers(rig: &impl Ri
     assert_eq!(all.newest, Some(readable.id));
     assert_eq!((unreadable.resendable, &unreadable.user), (false, &None));
     assert_eq!(unreadable.content, "{\"userPhoneNo\":\"152****0008\"");
-    assert_eq!((readable.resendable, readable.order_id.as_deref()), (true, Some("aside")));
+    assert_eq!((readable.resendable, readable.order_id.clone()), (true, Some("aside".into())));
     assert_eq!(readable.user.as_deref(), Some("152****0003"));
-    assert_eq!((readable.prod_id.as_deref(), readable.charge_time.0), (Some(PROD), 900_000));
+    assert_eq!((readable.prod_id.clone(), readable.asked_at.0), (Some(PROD.into()), 900_000));
     for user in [3, 8] {
-        assert!(!format!("{all:?}").contains(&phone(user)));
+        assert!(!format!("{all:?}").contains(phone(user).whole()));
     }
     let first = rig.lists().dead_letters(None, 1).await.unwrap();
     assert_eq!((first.total, first.dead_letters.len()), (2, 1));

@@ -181,7 +181,7 @@ fn orders(rig: &impl QueueRig, numbers: Range<u32>) -> Vec<Outgoing> {
 }
 
 fn ids(rig: &impl QueueRig, numbers: Range<u32>) -> Vec<String> {
-    numbers.map(|number| rig.order(number).message.order_id).collect()
+    numbers.map(|number| rig.order(number).message.order_id.to_string()).collect()
 }
 
 /// Publishes until all are stored. Only those that were definitely refused are sent again, so that
@@ -248,8 +248,13 @@ async fn until_lag(rig: &impl QueueRig, messages: u64) -> Lag {
 }
 
 async fn undecided(rig: &impl QueueRig) -> Result<Vec<String>, ReadError> {
-    let mut ids: Vec<String> =
-        rig.queue().undecided().await?.into_iter().map(|order| order.order_id).collect();
+    let mut ids: Vec<String> = rig
+        .queue()
+        .undecided()
+        .await?
+        .into_iter()
+        .map(|order| order.order_id.to_string())
+        .collect();
     ids.sort();
     Ok(ids)
 }

@@ -14,7 +14,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use protocol::{Decision, EpochMs, Money, ORDER_TOPIC, OrderMessage, OrderStatus, Outcome, Reason};
+use protocol::{
+    Decision, EpochMs, Money, ORDER_TOPIC, OrderId, OrderMessage, OrderStatus, Outcome, Phone,
+    Reason, Seq,
+};
 
 use crate::outcomes::Outcomes;
 use crate::ports::{Delivery, OrderRow, Sale, Seed};
@@ -64,7 +67,7 @@ pub async fn holds<K>(fresh: impl AsyncFn(Vec<Seed>) -> (Arc<dyn Sale>, K)) {
 /// The products of a fresh store.
 pub fn seeds() -> Vec<Seed> {
     let seed = |prod_id: &str, prod_name: &str, price: &str, stock| Seed {
-        prod_id: prod_id.to_owned(),
+        prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
         price: Money::parse(price).unwrap(),
         stock,
@@ -76,20 +79,20 @@ pub fn seeds() -> Vec<Seed> {
 }
 
 /// A phone number of the tests.
-pub fn phone(user: u32) -> String {
-    format!("1520000{user:04}")
+pub fn phone(user: u32) -> Phone {
+    format!("1520000{user:04}").into()
 }
 
 pub(super) fn delivery(order_id: &str, user: u32, prod_id: &str, charge_money: &str) -> Delivery {
     let message = OrderMessage {
-        order_id: order_id.to_owned(),
-        user_phone: phone(user),
-        prod_id: prod_id.to_owned(),
+        order_id: order_id.into(),
+        phone: phone(user),
+        prod_id: prod_id.into(),
         charge_money: charge_money.to_owned(),
     };
     Delivery {
         body: message.encode(ORDER_TOPIC),
-        charged_at: ASKED_AT,
+        asked_at: ASKED_AT,
         queued_at: Some(EpochMs(910_000)),
         origin: format!("broker-a/T/0@{order_id}"),
         redeliveries: 0,
@@ -107,11 +110,11 @@ fn orders(count: u32) -> Vec<Delivery> {
 }
 
 async fn decisions(sale: &dyn Sale) -> Vec<Decision> {
-    sale.decisions(0, 1_000).await.unwrap().decisions
+    sale.decisions(Seq(0), 1_000).await.unwrap().decisions
 }
 
 async fn found(sale: &dyn Sale, prod_id: &str, user: u32) -> Option<OrderRow> {
-    sale.find(prod_id, &phone(user)).await.unwrap()
+    sale.find(&prod_id.into(), &phone(user)).await.unwrap()
 }
 
 async fn stock(sale: &dyn Sale, prod_id: &str) -> u64 {
@@ -138,8 +141,8 @@ pub async fn a_fresh_store_has_its_products_and_nothing_else(sale: &dyn Sale) {
     ];
     assert_eq!(figures, wanted);
     assert!(products.iter().all(|product| product.on_shelf && product.added == 0));
-    let page = sale.decisions(0, 10).await.unwrap();
-    assert_eq!((page.head, page.decisions.len(), page.products), (0, 0, products));
+    let page = sale.decisions(Seq(0), 10).await.unwrap();
+    assert_eq!((page.head, page.decisions.len(), page.products), (Seq(0), 0, products));
     assert_eq!(sale.outcomes().await.unwrap(), Outcomes::default());
     assert_eq!(sale.dead_letter_count().await.unwrap(), 0);
     assert_eq!(found(sale, PROD, 1).await, None);
@@ -150,18 +153,18 @@ pub async fn an_order_gets_a_unit_a_number_and_a_row(sale: &dyn Sale) {
     let outcomes = sale.decide(vec![order("a", 1)]).await.unwrap();
     assert_eq!(outcomes, Outcomes { placed: 1, ..Outcomes::default() });
     let row = found(sale, PROD, 1).await.unwrap();
-    assert_eq!((row.order_id.as_str(), row.status), ("a", OrderStatus::Placed));
+    assert_eq!((&*row.order_id.text(), row.status), ("a", OrderStatus::Placed));
     assert_eq!((row.prod_id.as_str(), row.prod_name.as_str()), (PROD, "小米9SE"));
-    assert_eq!((row.user_phone, row.reason, row.duplicates), (phone(1), None, 0));
+    assert_eq!((row.phone, row.reason, row.duplicates), (phone(1), None, 0));
     assert_eq!(row.charge_money, Money::parse(PRICE).ok());
-    assert_eq!((row.charge_time, row.finish_time), (ASKED_AT, None));
+    assert_eq!((row.asked_at, row.finish_time), (ASKED_AT, None));
     assert!(row.placed_at.is_some());
-    let page = sale.decisions(0, 10).await.unwrap();
+    let page = sale.decisions(Seq(0), 10).await.unwrap();
     let wanted = Decision {
         seq: page.head,
-        order_id: "a".to_owned(),
-        prod_id: PROD.to_owned(),
-        user_phone: phone(1),
+        order_id: "a".into(),
+        prod_id: PROD.into(),
+        phone: phone(1),
         outcome: Outcome::Placed,
         reason: None,
         live_order_id: None,
@@ -187,7 +190,7 @@ pub async fn the_first_rule_that_fits_decides(sale: &dyn Sale) {
         let message = OrderMessage::decode(&delivery.body).unwrap();
         let outcomes = sale.decide(vec![delivery]).await.unwrap();
         assert_eq!((outcomes.decided(), outcomes.failed_for(reason)), (1, 1), "{reason:?}");
-        let row = sale.find(prod_id, &message.user_phone).await.unwrap().unwrap();
+        let row = sale.find(&prod_id.into(), &message.phone).await.unwrap().unwrap();
         assert_eq!((row.order_id, row.status), (message.order_id, OrderStatus::Failed));
         assert_eq!((row.reason, row.placed_at), (Some(reason), None));
         assert!(row.finish_time.is_some());
@@ -205,14 +208,14 @@ pub async fn a_buyer_has_one_live_order_of_a_product(sale: &dyn Sale) {
     let outcomes = outcomes.unwrap();
     assert_eq!((outcomes.placed, outcomes.duplicate_orders), (1, 1));
     let row = found(sale, PROD, 1).await.unwrap();
-    assert_eq!((row.order_id.as_str(), row.duplicates), ("a", 2));
+    assert_eq!((&*row.order_id.text(), row.duplicates), ("a", 2));
     assert_eq!(found(sale, OTHER, 1).await.unwrap().order_id, "d");
     let ends: Vec<_> = decisions(sale).await;
     let duplicates: Vec<_> = ends.iter().filter(|end| end.outcome == Outcome::Duplicate).collect();
     assert_eq!(duplicates.len(), 2);
     for (end, id) in duplicates.iter().zip(["b", "c"]) {
-        assert_eq!((end.order_id.as_str(), end.reason), (id, None));
-        assert_eq!(end.live_order_id.as_deref(), Some("a"));
+        assert_eq!((&*end.order_id.text(), end.reason), (id, None));
+        assert_eq!(end.live_order_id, Some("a".into()));
     }
     // The order of a buyer who has one never fails as "sold out".
     sale.decide(vec![order("e", 2), order("f", 3)]).await.unwrap();
@@ -232,14 +235,15 @@ pub async fn what_is_decided_stays_decided(sale: &dyn Sale) {
     ];
     let outcomes = sale.decide(first.clone()).await.unwrap();
     assert_eq!((outcomes.decided(), outcomes.duplicate_deliveries), (4, 1));
-    let (page, products) = (sale.decisions(0, 10).await.unwrap(), sale.products().await.unwrap());
+    let (page, products) =
+        (sale.decisions(Seq(0), 10).await.unwrap(), sale.products().await.unwrap());
     // Together, one by one, and beside new ones.
     sale.decide(first.clone()).await.unwrap();
     for delivery in first.clone() {
         let outcomes = sale.decide(vec![delivery]).await.unwrap();
         assert_eq!(outcomes, Outcomes { duplicate_deliveries: 1, ..Outcomes::default() });
     }
-    assert_eq!(sale.decisions(0, 10).await.unwrap(), page);
+    assert_eq!(sale.decisions(Seq(0), 10).await.unwrap(), page);
     assert_eq!(sale.products().await.unwrap(), products);
     let mut mixed = first.clone();
     mixed.insert(2, order("new", 4));
@@ -259,7 +263,7 @@ pub async fn a_batch_of_unknown_end_is_given_again_and_decided_once(sale: &dyn S
     for cut in batch.chunks(2) {
         sale.decide(cut.to_vec()).await.unwrap();
     }
-    let ids: Vec<String> = decisions(sale).await.into_iter().map(|one| one.order_id).collect();
+    let ids: Vec<OrderId> = decisions(sale).await.into_iter().map(|one| one.order_id).collect();
     assert_eq!(ids, ["o0", "o1", "o2", "o3", "o4"]);
     let outcomes = sale.outcomes().await.unwrap();
     assert_eq!((outcomes.placed, outcomes.failed_for(Reason::SoldOut)), (u64::from(STOCK), 2));
@@ -270,11 +274,11 @@ pub async fn numbers_are_seen_in_sequence_with_the_products_of_their_moment(sale
     for batch in orders(7).chunks(2) {
         sale.decide(batch.to_vec()).await.unwrap();
     }
-    let whole = sale.decisions(0, 100).await.unwrap();
+    let whole = sale.decisions(Seq(0), 100).await.unwrap();
     assert_eq!(whole.decisions.len(), 7);
     assert_eq!(whole.decisions.last().map(|last| last.seq), Some(whole.head));
     assert!(whole.decisions.windows(2).all(|pair| pair[0].seq < pair[1].seq));
-    let (mut seen, mut after) = (Vec::new(), 0);
+    let (mut seen, mut after) = (Vec::new(), Seq(0));
     loop {
         let page = sale.decisions(after, 2).await.unwrap();
         // A page may end before the newest decision; number and products are of now all the same.
@@ -287,7 +291,7 @@ pub async fn numbers_are_seen_in_sequence_with_the_products_of_their_moment(sale
     }
     assert_eq!(seen, whole.decisions);
     assert!(sale.decisions(whole.head, 10).await.unwrap().decisions.is_empty());
-    assert!(sale.decisions(u64::MAX, 10).await.unwrap().decisions.is_empty());
+    assert!(sale.decisions(Seq(u64::MAX), 10).await.unwrap().decisions.is_empty());
 }
 
 /// The stock of a page is what its decisions left, also while further ones are being made.
@@ -298,7 +302,7 @@ pub async fn a_page_that_is_read_beside_placing_is_of_one_moment(sale: &dyn Sale
         }
     };
     let reading = async {
-        let (mut seen, mut after) = (0, 0);
+        let (mut seen, mut after) = (0, Seq(0));
         while seen < 40 {
             let page = sale.decisions(after, 1_000).await.unwrap();
             for decision in &page.decisions {
@@ -306,7 +310,7 @@ pub async fn a_page_that_is_read_beside_placing_is_of_one_moment(sale: &dyn Sale
                 after = decision.seq;
             }
             seen += page.decisions.len();
-            let all = sale.decisions(0, 1_000).await.unwrap();
+            let all = sale.decisions(Seq(0), 1_000).await.unwrap();
             let placed = all.decisions.iter().filter(|one| one.outcome == Outcome::Placed).count();
             assert_eq!(all.products[0].sold, placed as u64);
             tokio::task::yield_now().await;
@@ -337,7 +341,7 @@ pub async fn the_books_balance_and_the_outcomes_agree(sale: &dyn Sale) {
     assert_eq!(sold, [(i64::from(STOCK), 0), (i64::from(OTHER_STOCK), 0)]);
     let placed = decisions(sale).await.into_iter().filter(|one| one.outcome == Outcome::Placed);
     let mut buyers = HashSet::new();
-    assert!(placed.into_iter().all(|one| buyers.insert((one.prod_id, one.user_phone))));
+    assert!(placed.into_iter().all(|one| buyers.insert((one.prod_id, one.phone))));
 }
 
 pub async fn an_order_is_found_as_it_stands(sale: &dyn Sale) {
@@ -345,16 +349,16 @@ pub async fn an_order_is_found_as_it_stands(sale: &dyn Sale) {
     sale.decide(vec![delivery("a", 1, PROD, "1"), delivery("b", 1, PROD, "x")]).await.unwrap();
     let failed = found(sale, PROD, 1).await.unwrap();
     // The newest of those that failed.
-    assert_eq!((failed.order_id.as_str(), failed.reason), ("b", Some(Reason::PriceUnparsable)));
+    assert_eq!((&*failed.order_id.text(), failed.reason), ("b", Some(Reason::PriceUnparsable)));
     assert_eq!(found(sale, OTHER, 1).await, None);
     assert_eq!(found(sale, PROD, 2).await, None);
     sale.decide(vec![order("c", 1)]).await.unwrap();
     let live = found(sale, PROD, 1).await.unwrap();
-    assert_eq!((live.order_id.as_str(), live.status), ("c", OrderStatus::Placed));
+    assert_eq!((&*live.order_id.text(), live.status), ("c", OrderStatus::Placed));
     // The live one stands, whatever comes after it.
     sale.decide(vec![order("d", 1), delivery("e", 1, PROD, "1")]).await.unwrap();
     let live = found(sale, PROD, 1).await.unwrap();
-    assert_eq!((live.order_id.as_str(), live.duplicates), ("c", 2));
+    assert_eq!((&*live.order_id.text(), live.duplicates), ("c", 2));
 }
 
 pub async fn what_cannot_be_read_is_set_aside_once_and_its_batch_goes_on(sale: &dyn Sale) {
@@ -366,7 +370,7 @@ pub async fn what_cannot_be_read_is_set_aside_once_and_its_batch_goes_on(sale: &
     assert_eq!((outcomes.duplicate_deliveries, outcomes.dead_lettered), (2, 0));
     assert_eq!(sale.dead_letter_count().await.unwrap(), 1);
     // A rebuilt broker counts from 0 again: the same place, another message.
-    let later = Delivery { charged_at: EpochMs(950_000), ..bad };
+    let later = Delivery { asked_at: EpochMs(950_000), ..bad };
     assert_eq!(sale.decide(vec![later]).await.unwrap().dead_lettered, 1);
     assert_eq!(sale.dead_letter_count().await.unwrap(), 2);
     assert_eq!(sale.outcomes().await.unwrap().dead_lettered, 2);

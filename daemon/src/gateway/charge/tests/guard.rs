@@ -49,7 +49,7 @@ async fn claims_of_a_publisher_that_is_aborted_in_mid_batch_are_unconfirmed_and_
         .lock()
         .unwrap()
         .iter()
-        .map(|order| order.message.order_id.clone())
+        .map(|order| order.message.order_id.to_string())
         .collect();
     kept.sort();
     let mut wanted = ids.clone();

@@ -27,7 +27,7 @@ fn spread(bounds: &'static [u64], values: &[u64]) -> Spread {
 
 fn product(prod_id: &str, held: Option<u64>) -> ProductView {
     ProductView {
-        prod_id: prod_id.to_owned(),
+        prod_id: prod_id.into(),
         prod_name: "a phone".to_owned(),
         price: Money::from_milli(5_999_000),
         on_shelf: true,
@@ -60,7 +60,7 @@ fn answers(endpoint: Endpoint) -> Vec<Answers> {
 fn invalid(endpoint: Endpoint) -> Vec<Invalid> {
     let requests = InvalidRequests::new(endpoint);
     if endpoint == Endpoint::Charge {
-        (0..12).for_each(|_| requests.note_price(Money::from_milli(1), "pid_0001"));
+        (0..12).for_each(|_| requests.note_price(Money::from_milli(1), &"pid_0001".into()));
     }
     requests.counts().map(|(fault, count)| Invalid { endpoint, fault, count }).collect()
 }

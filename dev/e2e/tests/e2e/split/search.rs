@@ -1,7 +1,7 @@
 //! An order looked for at each node of a split installation: found where it can be known, and where
 //! it can't be, the list says so.
 
-use protocol::{OrderState, OrdersPage, UnlistedPlace, mask_phone};
+use protocol::{OrderState, OrdersPage, Phone, UnlistedPlace};
 use serde_json::json;
 
 use super::*;
@@ -23,14 +23,14 @@ impl Listed {
         let verb = ["orders", "--phone", buyer];
         let (code, text) = printed(node, &[&verb[..], &["--json"]].concat())?;
         let page: OrdersPage = serde_json::from_str(&text).with_context(|| text.clone())?;
-        let orders = page.orders.into_iter().map(|order| (order.order_id, order.state));
+        let orders = page.orders.into_iter().map(|order| (order.order_id.to_string(), order.state));
         let lacks = page.unlisted.into_iter().map(|lack| (lack.place, lack.count));
         let listed = Self { orders: orders.collect(), lacks: lacks.collect() };
         let no_proof = listed.orders.is_empty() && !listed.lacks.is_empty();
         assert_eq!(code, i32::from(no_proof), "{listed:?}");
 
         let (code, text) = printed(node, &verb)?;
-        let is_found = text.contains(&mask_phone(buyer));
+        let is_found = text.contains(&Phone::from(buyer).to_string());
         let no_proof = !is_found && text.contains("NOT LISTED");
         assert_eq!(code, i32::from(no_proof), "{text}");
         assert!(!text.contains(buyer), "{text}");

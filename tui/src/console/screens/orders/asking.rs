@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{Endpoint, OrderState, OrdersPage};
+use protocol::{Endpoint, OrderState, OrdersPage, Phone};
 
 use crate::console::model::{Model, Orders};
 use crate::console::msg::{Answer, Ask, Effect};
@@ -46,7 +46,7 @@ fn path_of(orders: &Orders, after: Option<&str>) -> String {
         .with("limit", ORDERS_PAGE)
         .with_some("state", filter.state.map(OrderState::as_str))
         .with_some("prod", filter.product.as_deref())
-        .with_some("phone", filter.phone.as_deref())
+        .with_some("phone", filter.phone.as_ref().map(Phone::whole))
         .with_some("id", filter.id.as_deref())
         .with_some("after", after);
     address.to_string()

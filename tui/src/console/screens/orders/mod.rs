@@ -45,7 +45,8 @@ impl Scene for Orders {
     }
 
     fn open(&self, model: &mut Model) -> Vec<Effect> {
-        let Some(order_id) = self.id(model) else { return Vec::new() };
+        let Some(order) = rows::selected_order(model) else { return Vec::new() };
+        let order_id = order.order_id.clone();
         let effect = ask_history(&order_id, Reveal::Masked);
         model.popups.push(Popup::Details(Details::Order {
             order_id,
@@ -57,7 +58,7 @@ impl Scene for Orders {
     }
 
     fn id(&self, model: &Model) -> Option<String> {
-        rows::selected_order(model).map(|order| order.order_id.clone())
+        rows::selected_order(model).map(|order| order.order_id.to_string())
     }
 
     fn moved(&self, model: &mut Model, action: Action, rows: usize) -> Vec<Effect> {

@@ -9,7 +9,7 @@ pub(crate) fn orders(model: &Model) -> &[OrderView] {
 }
 
 pub(crate) fn order_keys(rows: &[OrderView]) -> Vec<String> {
-    rows.iter().map(|order| order.order_id.clone()).collect()
+    rows.iter().map(|order| order.order_id.to_string()).collect()
 }
 
 pub(crate) fn selected_order(model: &Model) -> Option<&OrderView> {

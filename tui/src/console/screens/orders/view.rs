@@ -14,13 +14,13 @@ use crate::words::narrow::day_and_clock;
 use crate::words::{UNKNOWN, grouped, in_words, printable};
 
 const COLUMNS: &[Column<OrderView>] = &[
-    left("time", Width::Fixed(15), 0, |order, _| Line::raw(day_and_clock(order.charge_time))),
+    left("time", Width::Fixed(15), 0, |order, _| Line::raw(day_and_clock(order.asked_at))),
     left("state", Width::Fixed(13), 0, |order, pen| Line::from(state(order.state, pen.styles))),
     left("reason", Width::Fixed(17), 2, reason),
-    left("product", Width::Fixed(12), 0, |order, _| Line::raw(printable(&order.prod_id))),
+    left("product", Width::Fixed(12), 0, |order, _| Line::raw(printable(order.prod_id.as_str()))),
     left("buyer", Width::Fixed(12), 0, |order, _| Line::raw(printable(&order.user))),
     right("amount", 12, 3, amount),
-    left("order", Width::Rest(18), 4, |order, _| Line::raw(printable(&order.order_id))),
+    left("order", Width::Rest(18), 4, |order, _| Line::raw(printable(&order.order_id.text()))),
 ];
 
 fn reason(order: &OrderView, _: &Pen<'_>) -> Line<'static> {

@@ -19,15 +19,16 @@ pub(crate) const PRODUCT_ORDERS: &[Sorting<ProductView>] = &[
 pub(crate) fn products(model: &Model) -> Vec<&ProductView> {
     let all = model.shown().map_or(&[][..], |snapshot| &snapshot.products);
     let list = &model.products;
-    let fitting =
-        |product: &&ProductView| fits(&list.filter, &[&product.prod_id, &product.prod_name]);
+    let fitting = |product: &&ProductView| {
+        fits(&list.filter, &[product.prod_id.as_str(), &product.prod_name])
+    };
     let mut rows: Vec<&ProductView> = all.iter().filter(fitting).collect();
     sort(&mut rows, PRODUCT_ORDERS, list);
     rows
 }
 
 pub(crate) fn product_keys(rows: &[&ProductView]) -> Vec<String> {
-    rows.iter().map(|product| product.prod_id.clone()).collect()
+    rows.iter().map(|product| product.prod_id.to_string()).collect()
 }
 
 pub(crate) fn selected_product(model: &Model) -> Option<&ProductView> {

@@ -1,6 +1,6 @@
 //! Products: the stock of each as a bar on the Overview, all figures on its own screen.
 
-use protocol::{ChargesView, Counted, ProductView};
+use protocol::{ChargesView, Counted, ProdId, ProductView};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -56,10 +56,10 @@ fn last_second(product: &ProductView, which: fn(&ChargesView) -> Counted) -> Opt
 }
 
 /// All of a product, as it is now.
-pub(crate) fn details(model: &Model, prod_id: &str, styles: &Styles) -> Vec<Line<'static>> {
+pub(crate) fn details(model: &Model, prod_id: &ProdId, styles: &Styles) -> Vec<Line<'static>> {
     let products = model.shown().map_or(&[][..], |snapshot| &snapshot.products);
-    let Some(product) = products.iter().find(|product| product.prod_id == prod_id) else {
-        let text = format!("{} isn't there any more", printable(prod_id));
+    let Some(product) = products.iter().find(|product| product.prod_id == *prod_id) else {
+        let text = format!("{} isn't there any more", printable(prod_id.as_str()));
         return vec![Line::styled(text, styles.warning)];
     };
     let text = |text: String| Span::styled(text, styles.text);
@@ -72,7 +72,7 @@ pub(crate) fn details(model: &Model, prod_id: &str, styles: &Styles) -> Vec<Line
         false => Span::styled(format!("{} {}", symbol::BAD, off_by(product)), styles.bad),
     };
     let mut lines = vec![
-        pair("product", Span::styled(printable(&product.prod_id), styles.strong), styles),
+        pair("product", Span::styled(printable(product.prod_id.as_str()), styles.strong), styles),
         pair("name", text(printable(&product.prod_name)), styles),
         pair("price", Span::styled(product.price.to_string(), styles.strong), styles),
         pair("shelf", shelf, styles),
@@ -127,7 +127,7 @@ fn charges(charges: &ChargesView, styles: &Styles) -> Vec<Line<'static>> {
 }
 
 fn id(product: &ProductView, _: &Pen<'_>) -> Line<'static> {
-    Line::raw(printable(&product.prod_id))
+    Line::raw(printable(product.prod_id.as_str()))
 }
 
 fn name(product: &ProductView, _: &Pen<'_>) -> Line<'static> {

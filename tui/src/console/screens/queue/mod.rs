@@ -5,6 +5,7 @@ pub(crate) mod asking;
 pub(crate) mod rows;
 pub(crate) mod view;
 
+use protocol::OrderId;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -87,7 +88,8 @@ impl Scene for Queue {
         match model.pane {
             Pane::DeadLetters => {
                 let letter = rows::selected_dead_letter(model)?;
-                letter.order_id.clone().or_else(|| Some(letter.id.to_string()))
+                let order_id = letter.order_id.as_ref().map(OrderId::to_string);
+                order_id.or_else(|| Some(letter.id.to_string()))
             }
             Pane::Queues => {
                 let keys = rows::queue_keys(&rows::queues(model));

@@ -1,7 +1,7 @@
 //! The queues and the dead letters as they are shown: filtered, sorted, with the key by which the
 //! cursor stays on one.
 
-use protocol::{DeadLetterView, QueuePart};
+use protocol::{DeadLetterView, OrderId, ProdId, QueuePart};
 
 use crate::console::model::Model;
 use crate::console::screens::sorting::{Sorting, fits, sort, sorting};
@@ -36,8 +36,10 @@ pub(crate) fn dead_letters(model: &Model) -> Vec<&DeadLetterView> {
     let all = model.dead_letters.rows.as_deref().unwrap_or_default();
     let list = &model.dead_letters.list;
     let fitting = |letter: &&DeadLetterView| {
-        let texts = [&letter.order_id, &letter.prod_id, &letter.user];
-        let mut texts: Vec<&str> = texts.into_iter().filter_map(Option::as_deref).collect();
+        let order_id = letter.order_id.as_ref().map(OrderId::text);
+        let prod_id = letter.prod_id.as_ref().map(ProdId::as_str);
+        let ids = [order_id.as_deref(), prod_id, letter.user.as_deref()];
+        let mut texts: Vec<&str> = ids.into_iter().flatten().collect();
         texts.extend([letter.reason.as_str(), &letter.content]);
         fits(&list.filter, &texts)
     };

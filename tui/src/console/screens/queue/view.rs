@@ -1,6 +1,6 @@
 //! The Queue screen: the lag of each queue, the brokers, and the dead letters.
 
-use protocol::{DeadLetterView, QueuePart, Snapshot};
+use protocol::{DeadLetterView, ProdId, QueuePart, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -35,7 +35,7 @@ const LETTERS: &[Column<DeadLetterView>] = &[
     right("age", 5, 0, |letter, pen| Line::raw(age(between(letter.dead_at, pen.at)))),
     left("reason", Width::Fixed(18), 0, reason),
     left("product", Width::Fixed(12), 2, |letter, _| {
-        Line::raw(known_text(letter.prod_id.as_deref()))
+        Line::raw(known_text(letter.prod_id.as_ref().map(ProdId::as_str)))
     }),
     left("buyer", Width::Fixed(12), 1, |letter, _| Line::raw(known_text(letter.user.as_deref()))),
     right("tries", 5, 3, |letter, _| Line::raw(grouped(letter.redeliveries.into()))),

@@ -15,7 +15,7 @@ const NOW: EpochMs = EpochMs(1_795_444_100_572);
 
 fn product(prod_id: &str, prod_name: &str) -> ProductView {
     ProductView {
-        prod_id: prod_id.to_owned(),
+        prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
         price: Money::from_milli(5_999_000),
         on_shelf: true,
