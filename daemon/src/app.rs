@@ -25,6 +25,7 @@ mod refused;
 mod reload;
 #[cfg_attr(not(feature = "rocketmq"), path = "app/rocketmq/absent.rs")]
 mod rocketmq;
+mod sale_store;
 mod serving;
 mod standstill;
 mod switches;
@@ -37,7 +38,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use domain::ports::Seed;
-use domain::ports::desk::OperatorDesk;
 use domain::ports::order_side::OrderSide;
 use instruments::fault_points::{self, Point, reach};
 use protocol::{OrderId, Phase, SwitchView};
@@ -64,6 +64,7 @@ use gateway::GatewayParts;
 use operations::Operations;
 use queue::QueueParts;
 use reload::Reloader;
+use sale_store::SaleStore;
 use serving::{Bound, RestLimits, Serving};
 use switches::Switches;
 use view::{Shown, View};
@@ -242,23 +243,21 @@ impl App {
         let (metrics_port, limits) = (bound.metrics.take(), RestLimits::new(config, &bound));
         let admin_socket = bind_admin(config, admin)?;
         let queue = Arc::new(QueueParts::open(loaded, &tunables, &store, &status)?);
-        let orders = order_side(config, &store, &queue);
+        let sale = SaleStore::open(&store);
+        let orders = order_side(config, &sale, &queue);
         let key = loaded.order_id_key()?;
         let key_mark = key.as_ref().map(reload::key_mark);
-        let gateway = if config.roles.contains(&Role::Gateway) {
-            let (orders, tunables) = (orders.clone(), &tunables);
-            Some(GatewayParts::start(config, tunables, key, &store, &queue, orders, &status).await?)
-        } else {
-            None
-        };
+        let needs = gateway::Needs { store: &store, queue: &queue, orders: orders.clone() };
+        let gateway = GatewayParts::of_role(config, &tunables, key, needs, &status).await?;
         // Before anything is taken from buyers or from the queue, because pauses survive a restart.
-        let switches = restored(config, &store, &queue, gateway.as_ref()).await?;
+        let switches = restored(config, &sale, &queue, gateway.as_ref()).await?;
         let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
         let (lag, every) = (queue.whole_lag(), tunables.queue.lag_every_ms.clone());
         let shown = Shown {
             status: &status,
             store: &store,
+            sale: &sale,
             queue: &queue,
             switches: &switches,
             log,
@@ -268,7 +267,7 @@ impl App {
         };
         looks::begin(&shown, &watchers, &watchers_end);
         if config.roles.contains(&Role::Order) {
-            queue.start_consumer(&store, &status);
+            queue.start_consumer(&sale, &status);
         }
         queue::first_lag(&*lag, queue.knowledge(), &status).await;
         watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
@@ -342,11 +341,15 @@ impl App {
 }
 
 /// The order side, where it is in this process.
-fn order_side(config: &Config, store: &Store, queue: &QueueParts) -> Option<Arc<dyn OrderSide>> {
+fn order_side(
+    config: &Config,
+    store: &SaleStore,
+    queue: &QueueParts,
+) -> Option<Arc<dyn OrderSide>> {
     let is_here = config.roles.contains(&Role::Order);
     is_here.then(|| {
-        Arc::new(StoreOrderSide::new(Arc::new(store.clone()), queue.lag_reader(), queue.paused()))
-            as _
+        let sale = Arc::clone(&store.sale);
+        Arc::new(StoreOrderSide::new(sale, queue.lag_reader(), queue.paused())) as _
     })
 }
 
@@ -366,13 +369,13 @@ fn bind_admin(
 /// The switches as an operator left them, in effect.
 async fn restored(
     config: &Config,
-    store: &Store,
+    sale: &SaleStore,
     queue: &Arc<QueueParts>,
     gateway: Option<&GatewayParts>,
 ) -> Result<Arc<Switches>, StartError> {
     let desk = gateway.map_or_else(Weak::new, |gateway| Arc::downgrade(&gateway.endpoints.charge));
     let switches = Switches::new(desk, Arc::clone(queue));
-    let controls = OperatorDesk::controls(store).await?;
+    let controls = sale.operators.controls().await?;
     let controls = admin::of_roles(controls, &config.roles);
     for (what, switch) in [("intake", &controls.intake), ("consumption", &controls.consumption)] {
         if let Some(SwitchView { paused: true, by, reason, .. }) = switch {
@@ -406,7 +409,7 @@ fn for_operators(
         key_mark,
         reload::Parts {
             live,
-            operators: Arc::new(shown.store.clone()),
+            operators: Arc::clone(&shown.sale.operators),
             queue: Arc::clone(shown.queue),
             log: Arc::clone(shown.log),
             status: Arc::clone(shown.status),
@@ -427,8 +430,8 @@ fn for_operators(
         source: Arc::clone(view) as _,
         metrics: Arc::new(Scraper::new(Arc::clone(view) as _)),
         owners: Arc::new(owners),
-        operators: Arc::new(shown.store.clone()),
-        lists: Arc::new(shown.store.clone()),
+        operators: Arc::clone(&shown.sale.operators),
+        lists: Arc::clone(&shown.sale.lists),
         database: shown.store.files().path,
         access,
         config: page,

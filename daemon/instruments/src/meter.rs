@@ -2,6 +2,7 @@
 //! read; nothing is decided by them. Counting takes no lock; a duration takes one of a few that
 //! hardly anybody else holds. What is counted since the start, in buckets, is in `spread`.
 
+mod decided;
 mod endpoint;
 mod per_thread;
 mod spread;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use protocol::{Bucket, LatencyView, Rate, SECONDS_KEPT};
 
+pub use decided::DecidedMeters;
 pub use endpoint::Endpoint;
 use per_thread::PerThread;
 pub use spread::{AnswerMeter, DURATIONS_US, ORDERS, Spread, SpreadMeter};

@@ -75,17 +75,38 @@ pub(super) enum Side {
     Elsewhere,
 }
 
+/// What the role works on.
+pub(super) struct Needs<'a> {
+    /// This machine's own: identity, clock, sends without an answer.
+    pub(super) store: &'a Store,
+    pub(super) queue: &'a QueueParts,
+    /// The order side, where it is in this process.
+    pub(super) orders: Option<Arc<dyn OrderSide>>,
+}
+
 impl GatewayParts {
-    pub(super) async fn start(
+    /// The parts of the gateway's role, where this process has it.
+    pub(super) async fn of_role(
         config: &Config,
         tunables: &Tunables,
         key: Option<Secret<Vec<u8>>>,
-        store: &Store,
-        queue: &QueueParts,
-        orders: Option<Arc<dyn OrderSide>>,
+        needs: Needs<'_>,
+        status: &Arc<Status>,
+    ) -> Result<Option<Self>, StartError> {
+        if !config.roles.contains(&Role::Gateway) {
+            return Ok(None);
+        }
+        Self::start(config, tunables, key, needs, status).await.map(Some)
+    }
+
+    async fn start(
+        config: &Config,
+        tunables: &Tunables,
+        key: Option<Secret<Vec<u8>>>,
+        needs: Needs<'_>,
         status: &Arc<Status>,
     ) -> Result<Self, StartError> {
-        let settings = &config.gateway;
+        let (settings, Needs { store, queue, orders }) = (&config.gateway, needs);
         let key = key.unwrap_or_else(|| Identity::order_id_key(store));
         let book = Book::counting_from(OrderIdKey::new(key.expose().clone()), store.meter_base());
         let book = Arc::new(book);

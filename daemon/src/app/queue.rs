@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::sale_store::SaleStore;
 use super::{StartError, rocketmq};
 use crate::config::{Loaded, QueueKind, Role, Tunables};
 use crate::observe::status::{Condition, Part, Record, Refuses, Status, Subject};
@@ -137,10 +138,10 @@ impl QueueParts {
     }
 
     /// Begins to consume; what is paused by then stays where it is.
-    pub(super) fn start_consumer(&self, store: &Store, status: &Status) {
+    pub(super) fn start_consumer(&self, sale: &SaleStore, status: &Status) {
         status.vitals().watch("consumer", Arc::clone(&self.pulse));
         let placing = Arc::clone(&self.records.placing);
-        let decider = StoreDecider::new(Arc::new(store.clone()), Handle::current());
+        let decider = StoreDecider::new(Arc::clone(&sale.sale), Handle::current());
         let decider = Arc::new(RecordedDecider::new(decider, placing));
         let consuming = if *self.paused.borrow() { Consuming::Paused } else { Consuming::Running };
         for queue in self.consumed() {

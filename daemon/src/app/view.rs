@@ -13,6 +13,7 @@ use domain::ports::{Balance, BoxFuture, Knowledge, ReadError, Sale};
 use edge::EdgeCounters;
 use instruments::background;
 use instruments::clock;
+use instruments::meter::DecidedMeters;
 use protocol::{
     EpochMs, OverdueView, ProdId, ProductState, ProductView, QueueView, Seconds, Snapshot,
     UnconfirmedView,
@@ -21,6 +22,7 @@ use store_sqlite::Store;
 
 use super::gateway::GatewayParts;
 use super::queue::QueueParts;
+use super::sale_store::SaleStore;
 use super::serving::Serving;
 use super::switches::Switches;
 use crate::admin::StatusSource;
@@ -68,6 +70,7 @@ pub(super) struct View {
     store_path: String,
     status: Arc<Status>,
     sale: Arc<dyn Sale>,
+    decided: Arc<DecidedMeters>,
     store: Store,
     queue: Arc<QueueParts>,
     switches: Arc<Switches>,
@@ -98,6 +101,7 @@ struct Gateway {
 pub(super) struct Shown<'a> {
     pub(super) status: &'a Arc<Status>,
     pub(super) store: &'a Store,
+    pub(super) sale: &'a SaleStore,
     pub(super) queue: &'a Arc<QueueParts>,
     pub(super) switches: &'a Arc<Switches>,
     pub(super) log: &'a Arc<LogHandle>,
@@ -117,7 +121,8 @@ impl View {
             overdue_after_ms: shown.tunables.admin.overdue_after_ms.clone(),
             store_path: config.store.path.display().to_string(),
             status: Arc::clone(shown.status),
-            sale: Arc::new(shown.store.clone()),
+            sale: Arc::clone(&shown.sale.sale),
+            decided: Arc::clone(&shown.sale.decided),
             store: shown.store.clone(),
             queue: Arc::clone(shown.queue),
             switches: Arc::clone(shown.switches),
@@ -285,7 +290,7 @@ impl View {
             seconds.charges = gateway.tally.charge_history();
         }
         if self.has(Role::Order) {
-            seconds.placed = self.store.meters().placed.history();
+            seconds.placed = self.decided.placed.history();
         }
         seconds
     }

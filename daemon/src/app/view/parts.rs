@@ -72,7 +72,7 @@ impl View {
             .into_iter()
             .map(|reason| (reason.as_str().to_owned(), outcomes.failed_for(reason)))
             .collect();
-        let meters = self.store.meters();
+        let meters = &self.decided;
         Some(OrdersView {
             placed: outcomes.placed,
             failed,
@@ -215,8 +215,8 @@ pub(super) fn figures(view: &View, snapshot: Snapshot) -> Figures {
         writes: Writes {
             commits: meters.commit_durations.read(),
             orders_per_commit: meters.orders_per_commit.read(),
-            decided: meters.decided.total(),
-            placed_after: meters.placed_after.read(),
+            decided: view.decided.decided.total(),
+            placed_after: view.decided.placed_after.read(),
         },
     }
 }

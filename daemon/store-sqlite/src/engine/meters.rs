@@ -1,10 +1,12 @@
 //! What the writer does, measured: counted when a commit succeeded, so that nothing shows of a
 //! transaction that was undone.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use instruments::meter::{DURATIONS_US, LatencyMeter, ORDERS, RateMeter, SpreadMeter};
+use instruments::meter::{
+    DURATIONS_US, DecidedMeters, LatencyMeter, ORDERS, RateMeter, SpreadMeter,
+};
 
 /// The writer's meters. They share one base, which is [`crate::Store::meter_base`].
 #[derive(Debug)]
@@ -19,16 +21,8 @@ pub struct StoreMeters {
     pub commit_durations: SpreadMeter,
     /// Orders queued or decided by each commit since the start.
     pub orders_per_commit: SpreadMeter,
-    /// Orders that got a unit.
-    pub placed: RateMeter,
-    /// Orders decided, whatever the outcome.
-    pub decided: RateMeter,
-    /// From the buyer's request to the order's placing, by the wall clock, to the millisecond.
-    pub accept_to_placed: LatencyMeter,
-    /// The same since the start, in microseconds.
-    pub placed_after: SpreadMeter,
-    /// Deliveries that were not the first of their message.
-    pub redeliveries: AtomicU64,
+    /// What became of orders in them.
+    pub decided: Arc<DecidedMeters>,
 }
 
 impl StoreMeters {
@@ -39,11 +33,7 @@ impl StoreMeters {
             commit_latency: LatencyMeter::new(base),
             commit_durations: SpreadMeter::new(&DURATIONS_US),
             orders_per_commit: SpreadMeter::new(&ORDERS),
-            placed: RateMeter::new(base),
-            decided: RateMeter::new(base),
-            accept_to_placed: LatencyMeter::new(base),
-            placed_after: SpreadMeter::new(&DURATIONS_US),
-            redeliveries: AtomicU64::new(0),
+            decided: Arc::new(DecidedMeters::new(base)),
         }
     }
 
@@ -55,15 +45,7 @@ impl StoreMeters {
         let Counts { queued, decided, redeliveries, .. } = tally.counts;
         self.orders.add(queued + decided);
         self.orders_per_commit.record(queued + decided);
-        self.decided.add(decided);
-        self.placed.add(tally.waits_ms.len() as u64);
-        self.redeliveries.fetch_add(redeliveries, Ordering::Relaxed);
-        for wait_ms in &tally.waits_ms {
-            let wait_ms = u64::try_from(*wait_ms).unwrap_or(0);
-            let wait_us = wait_ms.saturating_mul(1_000);
-            self.accept_to_placed.record_us(wait_us);
-            self.placed_after.record(wait_us);
-        }
+        self.decided.count(decided, redeliveries, &tally.waits_ms);
     }
 }
 

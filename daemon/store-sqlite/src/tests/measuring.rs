@@ -11,22 +11,28 @@ use super::{Fixture, delivery, message, order, outgoing};
 async fn commits_orders_and_waits_are_counted() {
     let fixture = Fixture::with_stock(2);
     let meters = fixture.store.meters();
-    assert_eq!((meters.commits.total(), meters.accept_to_placed.view()), (0, None));
+    assert_eq!((meters.commits.total(), meters.decided.accept_to_placed.view()), (0, None));
     fixture
         .store
         .enqueue(vec![outgoing("a", 1), outgoing("b", 2), outgoing("a", 1)])
         .await
         .unwrap();
-    assert_eq!((meters.commits.total(), meters.orders.total(), meters.decided.total()), (1, 2, 0));
+    assert_eq!(
+        (meters.commits.total(), meters.orders.total(), meters.decided.decided.total()),
+        (1, 2, 0)
+    );
     fixture.take().await;
     let redelivered = Delivery { redeliveries: 2, ..order("c", 3) };
     fixture.decide(vec![redelivered.clone(), order("d", 1)]).await;
     assert_eq!((meters.commits.total(), meters.orders.total()), (3, 6));
-    assert_eq!((meters.placed.total(), meters.decided.total()), (2, 4));
-    assert_eq!(meters.redeliveries.load(Ordering::Relaxed), 1);
+    assert_eq!((meters.decided.placed.total(), meters.decided.decided.total()), (2, 4));
+    assert_eq!(meters.decided.redeliveries.load(Ordering::Relaxed), 1);
     fixture.decide(vec![redelivered]).await;
-    assert_eq!((meters.decided.total(), meters.redeliveries.load(Ordering::Relaxed)), (4, 2));
-    let waits = meters.accept_to_placed.view().unwrap();
+    assert_eq!(
+        (meters.decided.decided.total(), meters.decided.redeliveries.load(Ordering::Relaxed)),
+        (4, 2)
+    );
+    let waits = meters.decided.accept_to_placed.view().unwrap();
     assert_eq!(waits.count, 2);
     assert!(waits.p50_us.abs_diff(60_000_000) < 1_000_000, "100 s count as a minute: {waits:?}");
     assert_eq!(meters.commit_latency.view().unwrap().count, 4);
@@ -38,8 +44,11 @@ async fn what_is_undone_is_not_counted() {
     fixture.sql(POISON).await;
     fixture.decide(vec![order("a", 1), order("poison", 2), delivery(&message("b", 3, "1"))]).await;
     let meters = fixture.store.meters();
-    assert_eq!((meters.placed.total(), meters.decided.total(), meters.orders.total()), (1, 2, 2));
-    assert_eq!(meters.accept_to_placed.view().unwrap().count, 1);
+    assert_eq!(
+        (meters.decided.placed.total(), meters.decided.decided.total(), meters.orders.total()),
+        (1, 2, 2)
+    );
+    assert_eq!(meters.decided.accept_to_placed.view().unwrap().count, 1);
     // A commit that fails: deferred foreign keys are looked at by the commit itself.
     fixture
         .sql(
@@ -53,7 +62,7 @@ async fn what_is_undone_is_not_counted() {
     let store = fixture.store.clone();
     let failed = tokio::task::spawn_blocking(move || store.decide_blocking(vec![order("c", 4)]));
     assert!(failed.await.unwrap().is_err());
-    assert_eq!((meters.commits.total(), meters.placed.total()), (commits, 1));
+    assert_eq!((meters.commits.total(), meters.decided.placed.total()), (commits, 1));
     assert!(fixture.balance().await.holds());
 }
 
