@@ -6,7 +6,6 @@ mod order_id;
 mod phone;
 mod prod_id;
 mod seq;
-mod short_text;
 
 pub use order_id::{OrderId, OrderIdText};
 pub use phone::Phone;

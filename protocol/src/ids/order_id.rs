@@ -4,11 +4,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
-
-use super::short_text;
 
 /// An order's id as it travels: our UUIDs in 16 bytes, whatever a Java gateway made up as its text.
 /// Either way it is the text that came, byte for byte.
@@ -125,7 +124,22 @@ impl Serialize for OrderId {
 
 impl<'de> Deserialize<'de> for OrderId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        short_text::read(deserializer)
+        deserializer.deserialize_str(OfText)
+    }
+}
+
+/// Reads an id without a `String` in between.
+struct OfText;
+
+impl Visitor<'_> for OfText {
+    type Value = OrderId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<OrderId, E> {
+        Ok(text.into())
     }
 }
 

@@ -2,24 +2,25 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
-use super::short_text::{self, ShortText};
 use crate::mask::mask_phone;
 
 /// A buyer's phone number, or whatever text a message has in its place. `Debug` and `Display` mask
 /// it, so that it stands whole in no log, list or sentence by accident: [`Phone::whole`] is the one
 /// way to the text. JSON has the whole number both ways, as the contract demands of messages,
-/// answers and decisions. Cloning one of up to 22 bytes allocates nothing.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Phone(ShortText);
+/// answers and decisions. Cloning one allocates nothing.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Phone(SmolStr);
 
 impl Phone {
     /// The whole number, for the queue, the database, its buyer's own answer and an operator who
     /// may see it.
     #[must_use]
     pub fn whole(&self) -> &str {
-        self.0.as_str()
+        &self.0
     }
 }
 
@@ -31,7 +32,7 @@ impl From<&str> for Phone {
 
 impl From<String> for Phone {
     fn from(text: String) -> Self {
-        text.as_str().into()
+        Self(text.into())
     }
 }
 
@@ -47,19 +48,6 @@ impl fmt::Display for Phone {
 impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-/// The whole number.
-impl Serialize for Phone {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.whole())
-    }
-}
-
-impl<'de> Deserialize<'de> for Phone {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        short_text::read(deserializer)
     }
 }
 
