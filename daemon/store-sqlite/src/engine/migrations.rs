@@ -205,6 +205,30 @@ const STEP_4: &str = "
 ALTER TABLE t_seckill_product ADD COLUMN terms_version INTEGER NOT NULL DEFAULT 0;
 ";
 
+/// Columns that a step added to a table which is looked at without being migrated: the step, the
+/// table, the column, and what its migration puts there.
+const ADDED: &[(i32, &str, &str, &str)] = &[(4, "t_seckill_product", "terms_version", "0")];
+
+/// Has queries of this connection find in a database of an older version what its migration would
+/// put there, without changing it: views that lie before its tables, of this connection alone.
+pub(crate) fn show_as_known(connection: &Connection, version: i32) -> rusqlite::Result<()> {
+    let mut views: Vec<(&str, String)> = Vec::new();
+    for (_, table, column, value) in ADDED.iter().filter(|(step, ..)| version < *step) {
+        let column = format!(", {value} AS {column}");
+        match views.iter_mut().find(|(view, _)| view == table) {
+            Some((_, columns)) => columns.push_str(&column),
+            None => views.push((table, column)),
+        }
+    }
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    for (table, columns) in views {
+        connection.execute_batch(&format!(
+            "CREATE TEMP VIEW {table} AS SELECT *{columns} FROM main.{table}"
+        ))?;
+    }
+    Ok(())
+}
+
 /// Takes the database to [`KNOWN`], each step in a transaction of its own that also marks the file
 /// as ours, so that a crash between two steps leaves a database that the next start goes on with.
 pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {

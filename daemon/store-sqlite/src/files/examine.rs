@@ -13,7 +13,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::engine::meta;
-use crate::engine::migrations::KNOWN;
+use crate::engine::migrations::{self, KNOWN};
 use crate::engine::open::{self, OpenError};
 use crate::engine::reader::BUSY_TIMEOUT;
 use crate::files::id_file::IdFiles;
@@ -112,6 +112,7 @@ fn look(
     if header.is_blank() {
         return Ok(blank.clone());
     }
+    migrations::show_as_known(&connection, header.user_version).map_err(failed)?;
     // Everything is read of one moment.
     let moment = connection.unchecked_transaction().map_err(failed)?;
     let faults = within(timeout, &connection, integrity).map_err(failed)?;

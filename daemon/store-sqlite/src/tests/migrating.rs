@@ -170,3 +170,26 @@ async fn a_migration_cut_short_goes_on_where_it_was() {
     // Opened again, nothing is done twice.
     has_everything(&Store::open(&settings, &seeds(1_000)).unwrap()).await;
 }
+
+#[tokio::test]
+async fn a_database_of_each_older_schema_is_looked_at_as_its_migration_would_leave_it() {
+    for version in 1..KNOWN {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let mut connection = first_schema(&path);
+        migrate_to(&mut connection, version).unwrap();
+        drop(connection);
+        let look = || crate::examine(&path, std::time::Duration::MAX).unwrap().unwrap();
+        let older = look();
+        assert_eq!((older.schema, older.orders, older.queued), (version, 2, 1));
+        let version_of = |path: &Path| -> i32 {
+            let connection = Connection::open(path).unwrap();
+            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(version_of(&path), version, "a look changes nothing");
+        Store::open(&settings(path.clone()), &[]).unwrap().close().await.unwrap();
+        let migrated = look();
+        assert_eq!(migrated.schema, KNOWN);
+        assert_eq!((older.books, older.products), (migrated.books, migrated.products));
+    }
+}
