@@ -242,8 +242,8 @@ impl App {
         let mut bound = Bound::bind(config, gateway, order)?;
         let (metrics_port, limits) = (bound.metrics.take(), RestLimits::new(config, &bound));
         let admin_socket = bind_admin(config, admin)?;
-        let queue = Arc::new(QueueParts::open(loaded, &tunables, &store, &status)?);
         let sale = SaleStore::open(&store);
+        let queue = Arc::new(QueueParts::open(loaded, &tunables, (&store, &sale), &status)?);
         let orders = order_side(config, &sale, &queue);
         let key = loaded.order_id_key()?;
         let key_mark = key.as_ref().map(reload::key_mark);

@@ -1,13 +1,13 @@
-//! What an operator may do with dead letters: put one back into the queue, or all of them one after
-//! the other, or give one up. The pace at which many go back is reckoned here. Finding letters, and
-//! moving them, is the store's business.
+//! What an operator may do with dead letters: resend one, or all of them one after the other, or
+//! give one up. The pace at which many go back is reckoned here. Finding letters, and deciding
+//! those that are due, is the store's business.
 
 use std::num::NonZeroU32;
 
 use protocol::{EpochMs, OrderId, OrderMessage, Phone, ProdId};
 use serde_json::{Value, json};
 
-/// Letters that one command puts back at most: they are moved in one transaction, and the consumer
+/// Letters that one command resends at most: they are marked in one transaction, and the consumer
 /// walks over those that aren't due yet. The answer says how many are left; the next command takes
 /// them.
 pub const RESENT_MAX: u32 = 10_000;
@@ -36,11 +36,12 @@ pub struct Letter {
 /// How a dead letter was dealt with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
-    /// Put back into the queue.
+    /// It went back and is not the one to wait for: another of its order was on its way already,
+    /// or took its place when it failed again.
     Resent,
     /// Discarded.
     Discarded,
-    /// Its order came again and was decided.
+    /// Its order was decided: it was resent, or came again.
     Decided,
 }
 

@@ -16,7 +16,8 @@ pub enum Point {
     MigrationBeforeCommit,
     /// A step of the schema is committed; the next may be missing.
     MigrationAfterCommit,
-    /// A transaction with orders for the embedded queue is about to be committed.
+    /// A transaction with orders for the embedded queue, or with dead letters that are put on their
+    /// way back, is about to be committed.
     EnqueueBeforeCommit,
     /// The transaction is committed, and no buyer was answered yet.
     EnqueueAfterCommit,

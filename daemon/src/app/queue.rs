@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use domain::ports::notebook::Notes;
 use domain::ports::{
-    Account, BoxFuture, Broker, BrokerWay, Cause, Consuming, Knowledge, Lag, LagReader, Pending,
-    Producer, Queue, QueueHealth, QueueLag, Tried,
+    Account, Broker, BrokerWay, Cause, Consuming, Knowledge, LagReader, Pending, Producer, Queue,
+    QueueHealth, Tried,
 };
 use instruments::signs_of_life::Pulse;
 use store_sqlite::Store;
@@ -21,21 +21,29 @@ use super::{StartError, rocketmq};
 use crate::config::{Loaded, QueueKind, Role, Tunables};
 use crate::observe::status::{Condition, Part, Record, Refuses, Status, Subject};
 use crate::order::StoreDecider;
-use crate::queue::embedded::{Consumption, EmbeddedQueue, Settings};
+use crate::queue::consumer::{Consumption, Settings};
+use crate::queue::embedded::EmbeddedQueue;
 use crate::queue::recorded::{RecordedDecider, RecordedProducer};
+use crate::queue::resent::WayBack;
 use crate::tunable::Tunable;
 
 /// The queue, with what is the same for every kind.
 pub(super) struct QueueParts {
     queue: Arc<dyn Queue>,
-    /// Behind a broker, the order role consumes the database's own queue as well: dead letters that
-    /// an operator resends come by it. They were delivered once, and must not go to other consumers
-    /// of the topic.
-    resent: Option<Arc<dyn Queue>>,
-    /// Of the consumer of the database's own queue.
-    pulse: Arc<Pulse>,
+    /// Dead letters that an operator resends come back by it; `None` without the order role.
+    resent: Option<WayBack>,
+    pulses: Pulses,
     records: Records,
     paused: watch::Sender<bool>,
+}
+
+/// The signs of life of what takes messages from the database.
+#[derive(Default)]
+struct Pulses {
+    /// The embedded queue's consumer; `None` behind a broker.
+    consumer: Option<Arc<Pulse>>,
+    /// That of resent letters.
+    resent: Arc<Pulse>,
 }
 
 /// The records of what becomes of orders on their way through the queue, and of what looks find.
@@ -74,29 +82,31 @@ impl QueueParts {
     pub(super) fn open(
         loaded: &Loaded,
         tunables: &Tunables,
-        store: &Store,
+        (store, sale): (&Store, &SaleStore),
         status: &Arc<Status>,
     ) -> Result<Self, StartError> {
         let records = Records::begin(loaded, status);
-        let pulse = Arc::<Pulse>::default();
-        let embedded = || -> Arc<dyn Queue> {
-            let consumption = Consumption {
-                settings: settings(tunables),
-                pulse: Arc::clone(&pulse),
-                record: Arc::clone(&records.placing),
-            };
-            Arc::new(EmbeddedQueue::new(Arc::new(store.clone()), consumption))
+        let consumption = |pulse: &Arc<Pulse>| Consumption {
+            settings: settings(tunables),
+            pulse: Arc::clone(pulse),
+            record: Arc::clone(&records.placing),
         };
-        let (queue, resent) = match loaded.config.queue.kind {
-            QueueKind::Embedded => (embedded(), None),
+        let mut pulses = Pulses::default();
+        let queue: Arc<dyn Queue> = match loaded.config.queue.kind {
+            QueueKind::Embedded => {
+                let pulse = pulses.consumer.insert(Arc::default());
+                Arc::new(EmbeddedQueue::new(Arc::new(store.clone()), consumption(pulse)))
+            }
             QueueKind::Rocketmq => {
-                let places = loaded.config.roles.contains(&Role::Order);
                 let notes: Arc<dyn Notes> = Arc::new(store.clone());
-                (rocketmq::open(loaded, &notes)?, places.then(embedded))
+                rocketmq::open(loaded, &notes)?
             }
         };
+        let decides = loaded.config.roles.contains(&Role::Order);
+        let resent =
+            decides.then(|| WayBack::new(Arc::clone(&sale.resent), consumption(&pulses.resent)));
         follow(&*queue, &loaded.config.roles, status);
-        Ok(Self { queue, resent, pulse, records, paused: watch::Sender::new(false) })
+        Ok(Self { queue, resent, pulses, records, paused: watch::Sender::new(false) })
     }
 
     /// The way into the queue, with a record of what becomes of what is sent.
@@ -139,20 +149,20 @@ impl QueueParts {
 
     /// Begins to consume; what is paused by then stays where it is.
     pub(super) fn start_consumer(&self, sale: &SaleStore, status: &Status) {
-        status.vitals().watch("consumer", Arc::clone(&self.pulse));
+        let vitals = status.vitals();
+        if let Some(pulse) = &self.pulses.consumer {
+            vitals.watch("consumer", Arc::clone(pulse));
+        }
+        vitals.watch("consumer of resent dead letters", Arc::clone(&self.pulses.resent));
         let placing = Arc::clone(&self.records.placing);
         let decider = StoreDecider::new(Arc::clone(&sale.sale), Handle::current());
         let decider = Arc::new(RecordedDecider::new(decider, placing));
         let consuming = if *self.paused.borrow() { Consuming::Paused } else { Consuming::Running };
-        for queue in self.consumed() {
-            queue.start_consumer(Arc::clone(&decider) as _, consuming);
+        // The way back comes first, here and below: it never waits for anybody.
+        if let Some(resent) = &self.resent {
+            resent.start(consuming);
         }
-    }
-
-    /// The queues that the order role takes orders from. The database's own comes first: it is the
-    /// one that never waits for anybody.
-    fn consumed(&self) -> impl Iterator<Item = &Arc<dyn Queue>> {
-        self.resent.iter().chain([&self.queue])
+        self.queue.start_consumer(decider, consuming);
     }
 
     /// Whether consumption is paused.
@@ -163,9 +173,10 @@ impl QueueParts {
     /// Pauses consumption or goes on with it; the batch under way is finished.
     pub(super) async fn set_consuming(&self, consuming: Consuming) {
         self.paused.send_replace(consuming == Consuming::Paused);
-        for queue in self.consumed() {
-            queue.set_consuming(consuming).await;
+        if let Some(resent) = &self.resent {
+            resent.set_consuming(consuming);
         }
+        self.queue.set_consuming(consuming).await;
     }
 
     /// The lag of a queue that is in no database of ours; `None` on the embedded queue.
@@ -173,11 +184,11 @@ impl QueueParts {
         self.queue.broker().map(|_| self.lag_reader())
     }
 
-    /// The lag as it is shown: behind a broker, with the dead letters that were resent.
+    /// The lag as it is shown, with the dead letters that were resent.
     pub(super) fn whole_lag(&self) -> Arc<dyn LagReader> {
         let queue = self.lag_reader();
         match &self.resent {
-            Some(resent) => Arc::new(WithResent { queue, resent: resent.lag_reader() }),
+            Some(resent) => resent.with_lag_of(queue),
             None => queue,
         }
     }
@@ -223,9 +234,10 @@ impl QueueParts {
 
     /// Ends each consumer after the batch it is at.
     pub(super) async fn stop_consuming(&self) {
-        for queue in self.consumed() {
-            queue.stop_consuming().await;
+        if let Some(resent) = &self.resent {
+            resent.stop().await;
         }
+        self.queue.stop_consuming().await;
     }
 
     /// Leaves the queue. Nothing can be published or consumed afterwards.
@@ -241,30 +253,6 @@ fn settings(tunables: &Tunables) -> Settings {
         deliveries_max: tunables.order.deliveries_max.clone(),
         redelivery_after_ms: tunables.order.redelivery_after_ms.clone(),
         redelivery_after_ms_max: tunables.order.redelivery_after_ms_max.clone(),
-    }
-}
-
-/// The lag of a broker's queue together with the dead letters that wait to be placed again.
-struct WithResent {
-    queue: Arc<dyn LagReader>,
-    resent: Arc<dyn LagReader>,
-}
-
-impl LagReader for WithResent {
-    fn read_lag(&self) -> BoxFuture<'_, Result<Lag, Cause>> {
-        Box::pin(async move {
-            let mut lag = self.queue.read_lag().await?;
-            let resent = self.resent.read_lag().await?;
-            if 0 < resent.messages {
-                lag.messages += resent.messages;
-                lag.oldest_age_ms = lag.oldest_age_ms.max(resent.oldest_age_ms);
-                let name = "resent dead letters".to_owned();
-                lag.queues.extend(
-                    resent.queues.into_iter().map(|queue| QueueLag { name: name.clone(), ..queue }),
-                );
-            }
-            Ok(lag)
-        })
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use domain::ports::Sale;
 use domain::ports::desk::OperatorDesk;
 use domain::ports::lists::Lists;
+use domain::ports::resent::ResentLetters;
 use instruments::meter::DecidedMeters;
 use store_sqlite::Store;
 
@@ -15,6 +16,8 @@ use store_sqlite::Store;
 pub(super) struct SaleStore {
     /// Products, orders and decisions.
     pub(super) sale: Arc<dyn Sale>,
+    /// Dead letters on their way back.
+    pub(super) resent: Arc<dyn ResentLetters>,
     /// Operators' commands and the log of them.
     pub(super) operators: Arc<dyn OperatorDesk>,
     /// Orders and letters, looked through.
@@ -29,11 +32,15 @@ impl SaleStore {
         Self::of(store.clone(), &store.meters().decided)
     }
 
-    /// A store that has all three ports.
-    fn of(store: impl Sale + OperatorDesk + Lists, decided: &Arc<DecidedMeters>) -> Self {
+    /// A store that has all four ports.
+    fn of(
+        store: impl Sale + ResentLetters + OperatorDesk + Lists,
+        decided: &Arc<DecidedMeters>,
+    ) -> Self {
         let shared = Arc::new(store);
         Self {
             sale: Arc::clone(&shared) as _,
+            resent: Arc::clone(&shared) as _,
             operators: Arc::clone(&shared) as _,
             lists: shared,
             decided: Arc::clone(decided),

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use domain::backoff::Backoff;
-use domain::ports::embedded::{QueueTable, TakeTerms};
-use domain::ports::{Delivery, Sale, Seed};
+use domain::ports::embedded::QueueTable;
+use domain::ports::resent::ResentLetters;
+use domain::ports::{Delivery, Sale, Seed, TakingLimits};
 use form_urlencoded::Serializer;
 use protocol::{
     AddStock, CreateProduct, Discard, EpochMs, Money, ORDER_TOPIC, OrderMessage, Reasoned,
@@ -153,9 +154,10 @@ fn message(input: &[u8]) {
             operator.resend(letter);
             operator.discard(letter);
         }
-        let (table, backoff): (&dyn QueueTable, _) = (store, Backoff { first_ms: 1, max_ms: 1 });
-        ready(table.place_due(TakeTerms { batch_max: 10, deliveries_max: 1, backoff })).unwrap();
-        assert_eq!(ready(table.undecided()).unwrap(), []);
+        let backoff = Backoff { first_ms: 1, max_ms: 1 };
+        let limits = TakingLimits { batch_max: 10, deliveries_max: 1, backoff };
+        ready(store.decide_due(limits)).unwrap();
+        assert_eq!(ready(QueueTable::undecided(store)).unwrap(), []);
     });
 }
 

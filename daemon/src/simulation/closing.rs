@@ -75,8 +75,14 @@ impl World<'_> {
         while !self.queue.is_empty() {
             self.consume(3, WELL);
         }
-        while 0 < self.waiting() {
+        while 0 < self.queued() {
+            // What was put off is due.
+            self.pass_ms(2);
             self.consume_table(3, WELL);
+        }
+        while 0 < self.resent() {
+            self.pass_ms(2);
+            self.consume_resent(3, WELL);
         }
     }
 

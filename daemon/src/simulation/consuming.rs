@@ -1,11 +1,20 @@
 //! The order role at its queues: what it takes, and what becomes of a commit.
 
 use domain::backoff::Backoff;
-use domain::ports::embedded::TakeTerms;
-use domain::ports::{Delivery, Pending, Sale};
+use domain::ports::resent::ResentLetters;
+use domain::ports::{Delivery, Pending, Sale, TakingLimits};
 use store_sqlite::testing::ready;
 
 use super::world::{Message, World, at};
+
+/// A message that fails by itself is tried up to twice.
+fn limits(pick: u64) -> TakingLimits {
+    TakingLimits {
+        batch_max: 1 + at(pick, 4).unwrap(),
+        deliveries_max: 1 + u32::try_from(pick >> 4 & 1).unwrap(),
+        backoff: Backoff { first_ms: 1, max_ms: 1 },
+    }
+}
 
 impl World<'_> {
     /// Orders that the store knows and hasn't decided.
@@ -13,9 +22,14 @@ impl World<'_> {
         ready(self.table().undecided()).unwrap()
     }
 
-    /// How many wait in the queue's table.
-    pub(super) fn waiting(&self) -> u64 {
+    /// How many wait in the embedded queue's table.
+    pub(super) fn queued(&self) -> u64 {
         ready(self.table().lag()).unwrap().messages
+    }
+
+    /// How many wait among the dead letters: those that operators sent again.
+    pub(super) fn resent(&self) -> u64 {
+        ready(self.store.on_their_way()).unwrap().messages
     }
 
     /// Has the next transaction undone, every eighth time: the process died before its commit, or
@@ -60,18 +74,21 @@ impl World<'_> {
         }
     }
 
-    /// From the table: the embedded queue, and what operators sent again.
+    /// From the embedded queue's table.
     pub(super) fn consume_table(&self, pick: u64, how: u64) {
         if self.order_up && self.consuming {
-            // A row that fails by itself becomes a dead letter at once.
-            let terms = TakeTerms {
-                batch_max: 1 + at(pick, 4).unwrap(),
-                deliveries_max: 1,
-                backoff: Backoff { first_ms: 1, max_ms: 1 },
-            };
             let is_undone = self.undo_some(how);
-            let taken = ready(self.table().place_due(terms));
-            assert!(taken.is_ok() || is_undone, "a transaction failed: {taken:?}");
+            let looked = ready(self.table().place_due(limits(pick)));
+            assert!(looked.is_ok() || is_undone, "a transaction failed: {looked:?}");
+        }
+    }
+
+    /// What operators sent again, whatever the kind of the queue.
+    pub(super) fn consume_resent(&self, pick: u64, how: u64) {
+        if self.order_up && self.consuming {
+            let is_undone = self.undo_some(how);
+            let looked = ready(self.store.decide_due(limits(pick)));
+            assert!(looked.is_ok() || is_undone, "a transaction failed: {looked:?}");
         }
     }
 }

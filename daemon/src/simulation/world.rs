@@ -137,9 +137,13 @@ impl<'a> World<'a> {
         self.look()
     }
 
-    fn carry_out(&mut self, Step { deed, pick, how }: Step) {
-        self.now += 1;
+    pub(super) fn pass_ms(&mut self, ms: i64) {
+        self.now += ms;
         self.memory.set_now(EpochMs(self.now));
+    }
+
+    fn carry_out(&mut self, Step { deed, pick, how }: Step) {
+        self.pass_ms(1);
         match deed {
             Deed::Charge => self.charge(wish(pick), how),
             Deed::Query => self.query(wish(pick), how),
@@ -156,7 +160,7 @@ impl<'a> World<'a> {
                 self.tell_gateway(deed, pick, how);
             }
             Deed::Consume => self.consume(pick, how),
-            Deed::ConsumeResent => self.consume_table(pick, how),
+            Deed::ConsumeResent => self.consume_resent(pick, how),
             Deed::Wire => {
                 if let Some(index) = at(pick, self.wire.len()) {
                     let order = self.wire.swap_remove(index);
@@ -391,7 +395,7 @@ impl<'a> World<'a> {
             }
             Ask::Look { .. } => Answer::Row(Err(lost())),
             Ask::Lag if self.broker_up && !fails => {
-                let messages = self.waiting() + self.queue.len() as u64;
+                let messages = self.queued() + self.queue.len() as u64;
                 Answer::Lag(Ok(Lag { messages, ..Lag::default() }))
             }
             Ask::Lag => Answer::Lag(Err(lost())),

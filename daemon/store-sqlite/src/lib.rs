@@ -2,8 +2,9 @@
 //! with SQL. It decides nothing by itself; the placing rules are in `domain::batch`.
 //!
 //! One file per kind of row: `orders`, `products`, `decisions`, `queue` (the embedded queue),
-//! `dead_letters`, `unconfirmed`, `outcomes`, `meta`; `placing` and `deciding` join them in one
-//! transaction, for `deliveries` and the queue.
+//! `dead_letters`, `resent` (those on their way back), `unconfirmed`, `outcomes`, `meta`; `placing`
+//! and `deciding` join them in one transaction, for `deliveries` and for `waiting`: the queue's
+//! rows and the resent letters.
 //!
 //! For operators: `audit` carries commands out and logs them (`product_commands`, `controls`,
 //! `letter_commands`); `order_lists` and `order_history` show orders wherever they stand. What a

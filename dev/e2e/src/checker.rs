@@ -63,7 +63,7 @@ impl Books {
                 .prepare("SELECT order_id FROM seckill_duplicate")?
                 .query_map([], |row| row.get(0))?
                 .collect::<Result<_, _>>()?,
-            queued: count("seckill_queue")?,
+            queued: count("seckill_queue")? + resent(&moment)?,
             unconfirmed: count("seckill_unconfirmed")?,
             dead_letters: count("seckill_dead_letter")?,
         })
@@ -114,7 +114,7 @@ impl Books {
         self.products.iter().find(|product| product.prod_id == prod_id).map(|found| found.stock)
     }
 
-    /// Messages waiting in the embedded queue.
+    /// Messages that wait to be decided: in the embedded queue, and as resent dead letters.
     #[must_use]
     pub fn queued(&self) -> i64 {
         self.queued
@@ -151,6 +151,15 @@ impl Books {
     fn live(&self, prod_id: &str) -> impl Iterator<Item = &Order> {
         self.orders.values().filter(move |order| order.is_live && order.prod_id == prod_id)
     }
+}
+
+/// Dead letters on their way back; before schema 4 those were rows of the queue.
+fn resent(moment: &Connection) -> rusqlite::Result<i64> {
+    let columns =
+        "SELECT count(*) FROM pragma_table_info('seckill_dead_letter') WHERE name = 'due_at'";
+    let is_known = 0 < moment.query_row(columns, [], |row| row.get::<_, i64>(0))?;
+    let due = "SELECT count(*) FROM seckill_dead_letter WHERE due_at IS NOT NULL";
+    if is_known { moment.query_row(due, [], |row| row.get(0)) } else { Ok(0) }
 }
 
 fn products(connection: &Connection) -> rusqlite::Result<Vec<Product>> {

@@ -3,11 +3,13 @@
 //! holds. It needs a daemon that was built with fault points; `cargo xtask e2e crash` builds one.
 
 mod bystanders;
+mod letters;
 pub mod plan;
 mod round;
 mod tally;
 mod upgrade;
 
+pub use letters::letters;
 pub use round::{Ground, Wired, round};
 pub use tally::{Round, Tally};
 pub use upgrade::upgrades;

@@ -81,16 +81,17 @@ pub enum Operation {
         /// Only if it is still at this version.
         if_version: Option<u64>,
     },
-    /// Puts all dead letters that hold a readable order back into the queue, oldest first, up to
-    /// [`letters::RESENT_MAX`], due one after the other, after those that are on their way already.
-    /// Nothing to put back is no error. The state is a [`ResentState`](protocol::ResentState).
+    /// Puts all dead letters that hold a readable order on their way back
+    /// ([`resent`](super::resent)), oldest first, up to [`letters::RESENT_MAX`], due one after the
+    /// other, after those that are on their way already. Nothing to put back is no error. The state
+    /// is a [`ResentState`](protocol::ResentState).
     ResendLetters {
         /// So many a second.
         per_s: NonZeroU32,
         /// Only letters up to this number.
         up_to: Option<u64>,
     },
-    /// Puts the dead letter of this number back into the queue, due at once, with its order's other
+    /// Puts the dead letter of this number on its way back, due at once, with its order's other
     /// open letters dealt with as well. One whose order was decided meanwhile is only marked as
     /// dealt with. Should it fail again, it becomes another dead letter. The state is a
     /// [`ResentState`](protocol::ResentState).

@@ -9,8 +9,9 @@ use std::time::Duration;
 use protocol::EpochMs;
 use tokio::sync::watch;
 
-use super::{BoxFuture, Cause, Consuming, Lag, Outgoing, Pending, ReadError, WriteError};
-use crate::backoff::Backoff;
+use super::{
+    BoxFuture, Cause, Consuming, Lag, Look, Outgoing, Pending, ReadError, TakingLimits, WriteError,
+};
 
 /// Whether the table is being consumed, shared by the queue, which sets it, and the store, which
 /// asks in the transaction that accepts. Nobody consumes it at first.
@@ -29,32 +30,6 @@ impl Consumed {
     pub fn get(&self) -> Consuming {
         if self.0.load(Ordering::SeqCst) { Consuming::Running } else { Consuming::Paused }
     }
-}
-
-/// On what terms orders are taken from the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TakeTerms {
-    /// Orders at most.
-    pub batch_max: usize,
-    /// Deliveries after which an order that fails by itself becomes a dead letter.
-    pub deliveries_max: u32,
-    /// Waits before its redeliveries.
-    pub backoff: Backoff,
-}
-
-/// What one look at the table did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// Orders that were due and taken.
-    pub taken: usize,
-    /// Those of them that were decided.
-    pub decided: u64,
-    /// Those of them that became dead letters.
-    pub dead_lettered: u64,
-    /// Those of them that failed by themselves and will be tried again.
-    pub put_off: usize,
-    /// When the next order is due, if one waits for its time.
-    pub next_due: Option<EpochMs>,
 }
 
 /// The table of the embedded queue.
@@ -77,7 +52,7 @@ pub trait QueueTable: Send + Sync + 'static {
     ///
     /// # Errors
     /// The store failed: the orders stay as they were, or (`Unknown`) may be decided.
-    fn place_due(&self, terms: TakeTerms) -> BoxFuture<'_, Result<Look, WriteError>>;
+    fn place_due(&self, limits: TakingLimits) -> BoxFuture<'_, Result<Look, WriteError>>;
 
     /// How many orders wait, retries included, and the age of the oldest.
     ///
@@ -86,7 +61,7 @@ pub trait QueueTable: Send + Sync + 'static {
     fn lag(&self) -> BoxFuture<'_, Result<Lag, ReadError>>;
 
     /// Every order that is known here and not decided: those that wait, and those set aside, which
-    /// an operator may still resend, so that they hold their units. In no sequence.
+    /// an operator may still resend or has resent, so that they hold their units. In no sequence.
     ///
     /// # Errors
     /// They can't be read.

@@ -112,7 +112,7 @@ pub enum Happened {
         /// Why it was set aside.
         reason: String,
     },
-    /// An operator put its dead letter of this number back into the queue.
+    /// An operator resent its dead letter of this number.
     Resent(u64),
     /// An operator discarded its dead letter of this number.
     Discarded(u64),

@@ -1,10 +1,10 @@
 //! What the roles ask of the parts that do I/O, as traits with their values. `queue`: sending
 //! orders, taking them, how many wait. `broker`: what a queue outside of this process has besides.
 //! `embedded`: the table of a queue inside of it. `notebook`: what a process keeps for itself.
-//! `sale`: the sale's data. `order_side`: what a gateway asks of the order role. `desk`: what
-//! operators do, `lists`: what they look through. A port's error (`fault`) says whether it was
-//! done, not done, or is unknown; the text in it is for people. `contract` has the tests that every
-//! implementation runs.
+//! `sale`: the sale's data. `resent`: its dead letters on their way back. `order_side`: what a
+//! gateway asks of the order role. `desk`: what operators do, `lists`: what they look through. A
+//! port's error (`fault`) says whether it was done, not done, or is unknown; the text in it is for
+//! people. `contract` has the tests that every implementation runs.
 
 mod account;
 mod broker;
@@ -24,7 +24,9 @@ pub mod lists;
 pub mod notebook;
 pub mod order_side;
 mod queue;
+pub mod resent;
 mod sale;
+mod taking;
 
 use std::fmt;
 use std::future::Future;
@@ -38,6 +40,7 @@ pub use queue::{
     Producer, Published, Queue, QueueLag,
 };
 pub use sale::{Balance, DecidedAfter, OrderRow, Sale, Seed};
+pub use taking::{Look, TakingLimits};
 
 /// A boxed future, for traits that are used as objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -9,8 +9,9 @@ use store_sqlite::Store;
 use store_sqlite::testing::{outgoing, seeds, settings};
 use tempfile::TempDir;
 
-use super::{Consumption, EmbeddedQueue, Settings};
+use super::{Consumption, EmbeddedQueue};
 use crate::observe::status::{Part, Refuses, Status, Subject};
+use crate::queue::consumer::Settings;
 
 /// Units for every order of a test.
 const STOCK: u32 = 10_000;

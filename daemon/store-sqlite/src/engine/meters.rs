@@ -61,7 +61,7 @@ pub(crate) struct Tally {
 /// The figures of a [`Tally`].
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
-    /// Orders put into the embedded queue.
+    /// Orders put into the embedded queue, and dead letters put on their way back.
     pub(crate) queued: u64,
     /// Orders that were decided as they were accepted, without having been in the queue.
     pub(crate) accepted: u64,

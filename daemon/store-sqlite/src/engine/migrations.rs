@@ -201,13 +201,43 @@ CREATE INDEX put_off_orders ON seckill_queue (not_before) WHERE 0 < not_before;
 ";
 
 /// How often commands have changed a product's terms: a number that no sale raises.
+///
+/// A dead letter that was resent stays among the dead letters, with the time at which it is due,
+/// until its order is decided; those on their way were rows of the queue. `resent_letters` has all
+/// that a look needs which finds none due, and what the lag is; lists walk `resent_in_sequence`.
 const STEP_4: &str = "
 ALTER TABLE t_seckill_product ADD COLUMN terms_version INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE seckill_dead_letter ADD COLUMN resent_at INTEGER;
+ALTER TABLE seckill_dead_letter ADD COLUMN due_at INTEGER
+  CHECK (due_at IS NULL OR resolved_at IS NULL);
+ALTER TABLE seckill_dead_letter ADD COLUMN wait_ms INTEGER;
+ALTER TABLE seckill_dead_letter ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE seckill_dead_letter ADD COLUMN last_error TEXT;
+UPDATE seckill_dead_letter SET resent_at = resolved_at WHERE resolution = 'resent';
+UPDATE seckill_dead_letter
+   SET resolved_at = NULL, resolution = NULL, due_at = q.not_before, wait_ms = q.wait_ms,
+       attempts = q.attempts, last_error = q.last_error,
+       order_id = q.order_id, prod_id = q.prod_id, user_phoneno = q.user_phoneno, body = q.body
+  FROM seckill_queue q WHERE q.letter_id = seckill_dead_letter.id;
+DELETE FROM seckill_queue
+ WHERE letter_id IN (SELECT id FROM seckill_dead_letter WHERE due_at IS NOT NULL);
+ALTER TABLE seckill_queue DROP COLUMN letter_id;
+CREATE INDEX resent_letters ON seckill_dead_letter (due_at, id, wait_ms, charged_at)
+  WHERE due_at IS NOT NULL;
+CREATE INDEX resent_in_sequence ON seckill_dead_letter (id) WHERE due_at IS NOT NULL;
+DROP INDEX open_letters;
+CREATE INDEX open_letters ON seckill_dead_letter (id)
+  WHERE resolved_at IS NULL AND due_at IS NULL;
 ";
 
 /// Columns that a step added to a table which is looked at without being migrated: the step, the
 /// table, the column, and what its migration puts there.
-const ADDED: &[(i32, &str, &str, &str)] = &[(4, "t_seckill_product", "terms_version", "0")];
+const ADDED: &[(i32, &str, &str, &str)] = &[
+    (4, "t_seckill_product", "terms_version", "0"),
+    // Those on their way are rows of the queue before.
+    (4, "seckill_dead_letter", "due_at", "NULL"),
+];
 
 /// Has queries of this connection find in a database of an older version what its migration would
 /// put there, without changing it: views that lie before its tables, of this connection alone.

@@ -21,6 +21,8 @@ pub(crate) struct Signals {
     pub(crate) changes: watch::Sender<u64>,
     /// Commits that put something into the embedded queue.
     pub(crate) queued: watch::Sender<u64>,
+    /// Commits that put a dead letter on its way back.
+    pub(crate) resent: watch::Sender<u64>,
     /// Why the last commit failed; `None` when it didn't.
     pub(crate) trouble: watch::Sender<Option<Cause>>,
     /// Counts what commits do.
@@ -39,6 +41,7 @@ impl Signals {
         Self {
             changes: watch::Sender::new(0),
             queued: watch::Sender::new(0),
+            resent: watch::Sender::new(0),
             trouble: watch::Sender::new(None),
             meters: Arc::new(StoreMeters::new(base)),
             pulse: Arc::default(),
@@ -54,6 +57,9 @@ impl Signals {
         }
         if effects.queued {
             self.queued.send_modify(|count| *count += 1);
+        }
+        if effects.resent {
+            self.resent.send_modify(|count| *count += 1);
         }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Effects {
     pub(crate) changed: bool,
     /// Something was put into the embedded queue.
     pub(crate) queued: bool,
+    /// A dead letter was put on its way back.
+    pub(crate) resent: bool,
 }
 
 impl<'a> Tx<'a> {
@@ -111,6 +113,12 @@ impl<'a> Tx<'a> {
         self.queue_index.add(row);
         self.moves.borrow_mut().added.push(row);
         self.effects.set(Effects { queued: true, ..self.effects.get() });
+    }
+
+    /// Notes a dead letter that was put on its way back.
+    pub(crate) fn note_resent(&self) {
+        self.tally.borrow_mut().counts.queued += 1;
+        self.effects.set(Effects { resent: true, ..self.effects.get() });
     }
 
     /// Notes orders that were accepted and decided, without having been in the queue.

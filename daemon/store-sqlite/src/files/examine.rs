@@ -41,7 +41,7 @@ pub struct Examined {
     pub products: Vec<ProductState>,
     /// Orders that are decided, failed ones as well; those set aside as second ones not counted.
     pub orders: u64,
-    /// Orders that wait in the embedded queue.
+    /// Orders that wait to be decided: in the embedded queue, and as resent dead letters.
     pub queued: u64,
 }
 
@@ -124,7 +124,9 @@ fn look(
     let products = products::states(&moment).map_err(failed)?;
     let count = |sql| moment.query_row(sql, [], |row| row.get(0).map(unsigned));
     let orders = count("SELECT COUNT(*) FROM t_seckill_order").map_err(failed)?;
-    let queued = count("SELECT COUNT(*) FROM seckill_queue").map_err(failed)?;
+    let resent = "SELECT COUNT(*) FROM seckill_dead_letter WHERE due_at IS NOT NULL";
+    let queued = count("SELECT COUNT(*) FROM seckill_queue").map_err(failed)?
+        + count(resent).map_err(failed)?;
     let schema = header.user_version;
     Ok(Examined { schema, faults, books, products, orders, queued, ..blank.clone() })
 }

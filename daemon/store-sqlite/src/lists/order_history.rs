@@ -40,10 +40,11 @@ fn history(
     order_id: &OrderId,
 ) -> rusqlite::Result<Option<OrderDetail>> {
     // An order that was decided may still lie among the unconfirmed ones: the later stage is it.
-    const NEWEST_FIRST: [ListStage; 5] = [
+    const NEWEST_FIRST: [ListStage; 6] = [
         ListStage::Decided,
         ListStage::Duplicates,
         ListStage::Queued,
+        ListStage::Resent,
         ListStage::SetAside,
         ListStage::Unconfirmed,
     ];
@@ -73,9 +74,13 @@ pub(crate) const fn number(stage: ListStage) -> Option<&'static str> {
     match stage {
         ListStage::Queued => None,
         ListStage::Unconfirmed => Some("SELECT rowid FROM seckill_unconfirmed WHERE order_id = ?1"),
+        ListStage::Resent => {
+            Some("SELECT id FROM seckill_dead_letter WHERE order_id = ?1 AND due_at IS NOT NULL")
+        }
         ListStage::SetAside => Some(
             "SELECT MAX(id) FROM seckill_dead_letter
-              WHERE order_id = ?1 AND resolved_at IS NULL HAVING 0 < COUNT(*)",
+              WHERE order_id = ?1 AND resolved_at IS NULL AND due_at IS NULL
+             HAVING 0 < COUNT(*)",
         ),
         ListStage::Decided => Some("SELECT id FROM t_seckill_order WHERE order_id = ?1"),
         ListStage::Duplicates => {
@@ -112,9 +117,7 @@ fn steps(
         steps.push(queued(connection, stage, number)?);
     }
     steps.extend(letters(connection, &order.order_id)?);
-    if stage == ListStage::Queued {
-        steps.extend(put_off(connection, number)?);
-    }
+    steps.extend(put_off(connection, stage, number)?);
     steps.extend(decided(connection, order, number)?);
     steps.extend(duplicates(connection, &order.order_id)?);
     in_sequence(&mut steps);
@@ -161,7 +164,9 @@ fn queued(connection: &Connection, stage: ListStage, number: i64) -> rusqlite::R
     let sql = match stage {
         ListStage::Decided => "SELECT queued_at FROM t_seckill_order WHERE id = ?1",
         ListStage::Duplicates => "SELECT queued_at FROM seckill_duplicate WHERE decision_seq = ?1",
-        ListStage::SetAside => "SELECT queued_at FROM seckill_dead_letter WHERE id = ?1",
+        ListStage::Resent | ListStage::SetAside => {
+            "SELECT queued_at FROM seckill_dead_letter WHERE id = ?1"
+        }
         ListStage::Queued | ListStage::Unconfirmed => {
             "SELECT queued_at FROM seckill_queue WHERE seq = ?1"
         }
@@ -185,14 +190,31 @@ fn unconfirmed(connection: &Connection, order_id: &OrderId) -> rusqlite::Result<
         .optional()
 }
 
-/// What went wrong at the last try to decide an order in the queue, if one went wrong.
-fn put_off(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Step>> {
-    connection
-        .prepare_cached(
+/// What went wrong at the last try to decide an order that waits, if one went wrong.
+fn put_off(
+    connection: &Connection,
+    stage: ListStage,
+    number: i64,
+) -> rusqlite::Result<Option<Step>> {
+    let sql = match stage {
+        ListStage::Queued => {
             "SELECT attempts, not_before, COALESCE(wait_ms, 0), last_error FROM seckill_queue
-              WHERE seq = ?1 AND 0 < attempts AND last_error IS NOT NULL",
-        )?
-        .query_row([seq], |row| {
+              WHERE seq = ?1 AND 0 < attempts AND last_error IS NOT NULL"
+        }
+        ListStage::Resent => {
+            "SELECT attempts, due_at, COALESCE(wait_ms, 0), last_error FROM seckill_dead_letter
+              WHERE id = ?1 AND 0 < attempts AND last_error IS NOT NULL"
+        }
+        ListStage::Unconfirmed
+        | ListStage::SetAside
+        | ListStage::Decided
+        | ListStage::Duplicates => {
+            return Ok(None);
+        }
+    };
+    connection
+        .prepare_cached(sql)?
+        .query_row([number], |row| {
             let (due, wait_ms): (i64, i64) = (row.get(1)?, row.get(2)?);
             let (attempts, cause, next) = (row.get(0)?, row.get(3)?, EpochMs(due));
             let at = EpochMs(due.saturating_sub(wait_ms));
@@ -202,7 +224,7 @@ fn put_off(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Step>> 
 }
 
 pub(crate) const LETTERS: &str = "
-    SELECT id, dead_at, reason, redeliveries, resolved_at, resolution
+    SELECT id, dead_at, reason, redeliveries, resent_at, resolved_at, resolution
       FROM seckill_dead_letter WHERE order_id = ?1 ORDER BY id";
 
 fn letters(connection: &Connection, order_id: &OrderId) -> rusqlite::Result<Vec<Step>> {
@@ -214,14 +236,14 @@ fn letters(connection: &Connection, order_id: &OrderId) -> rusqlite::Result<Vec<
         let (reason, redeliveries) = (row.get(2)?, row.get(3)?);
         let set_aside = Happened::SetAside { letter, redeliveries, reason };
         steps.push(step(EpochMs(row.get(1)?), set_aside));
-        let at = row.get::<_, Option<i64>>(4)?.map(EpochMs);
-        let resolution: Option<String> = row.get(5)?;
-        let what = match resolution.as_deref() {
-            Some("resent") => Happened::Resent(letter),
-            Some("discarded") => Happened::Discarded(letter),
-            _ => continue,
-        };
-        steps.push(Step { at, what });
+        if let Some(resent_at) = row.get(4)? {
+            steps.push(step(EpochMs(resent_at), Happened::Resent(letter)));
+        }
+        let resolution: Option<String> = row.get(6)?;
+        if resolution.as_deref() == Some("discarded") {
+            let at = row.get::<_, Option<i64>>(5)?.map(EpochMs);
+            steps.push(Step { at, what: Happened::Discarded(letter) });
+        }
     }
     Ok(steps)
 }

@@ -1,10 +1,10 @@
 //! Orders in lists, newest first, wherever they stand: first those that wait, then decided ones.
 //!
-//! A list is a sequence of stages, one per table; a cursor names a stage and the last row seen in
-//! it. A stage is walked by the table's own number, which says nothing of how much fits a filter,
-//! so a page ends after a bounded number of rows. A buyer's own orders are found by the partial
-//! indexes that queries use, product by product, and in the queue by `queue_index`; the beginning
-//! of an id by the indexes over ids, and in the queue by walking it.
+//! A list is a sequence of stages, one per table, and two for dead letters; a cursor names a stage
+//! and the last row seen in it. A stage is walked by the table's own number, which says nothing of
+//! how much fits a filter, so a page ends after a bounded number of rows. A buyer's own orders are
+//! found by the partial indexes that queries use, product by product, and in the queue by
+//! `queue_index`; the beginning of an id by the indexes over ids, and in the queue by walking it.
 
 use std::sync::Arc;
 
@@ -64,9 +64,11 @@ impl Store {
 pub(crate) enum ListStage {
     /// In the embedded queue.
     Queued,
+    /// Among the dead letters, on its way back: queued as well.
+    Resent,
     /// Sent with an unknown result.
     Unconfirmed,
-    /// Among the dead letters.
+    /// Among the dead letters, with the operator.
     SetAside,
     /// Placed, failed or finished.
     Decided,
@@ -75,12 +77,19 @@ pub(crate) enum ListStage {
 }
 
 impl ListStage {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Queued, Self::Unconfirmed, Self::SetAside, Self::Decided, Self::Duplicates];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Queued,
+        Self::Resent,
+        Self::Unconfirmed,
+        Self::SetAside,
+        Self::Decided,
+        Self::Duplicates,
+    ];
 
     const fn letter(self) -> char {
         match self {
             Self::Queued => 'q',
+            Self::Resent => 'r',
             Self::Unconfirmed => 'u',
             Self::SetAside => 's',
             Self::Decided => 'd',
@@ -95,13 +104,18 @@ impl ListStage {
                 "SELECT seq, prod_id, user_phoneno, NULL, order_id FROM seckill_queue
                   WHERE seq < ?1 ORDER BY seq DESC"
             }
+            Self::Resent => {
+                "SELECT id, prod_id, user_phoneno, NULL, order_id FROM seckill_dead_letter
+                  WHERE due_at IS NOT NULL AND id < ?1 ORDER BY id DESC"
+            }
             Self::Unconfirmed => {
                 "SELECT rowid, prod_id, user_phoneno, NULL, order_id FROM seckill_unconfirmed
                   WHERE rowid < ?1 ORDER BY rowid DESC"
             }
             Self::SetAside => {
                 "SELECT id, prod_id, user_phoneno, NULL, order_id FROM seckill_dead_letter
-                  WHERE resolved_at IS NULL AND id < ?1 AND order_id IS NOT NULL ORDER BY id DESC"
+                  WHERE resolved_at IS NULL AND due_at IS NULL AND id < ?1
+                    AND order_id IS NOT NULL ORDER BY id DESC"
             }
             Self::Decided => {
                 "SELECT id, prod_id, user_phoneno, order_status, order_id FROM t_seckill_order
@@ -120,13 +134,14 @@ impl ListStage {
         const LIVE: &str = "record_status = 0 AND order_status IN (0, 2)";
         match self {
             Self::Unconfirmed | Self::Queued => None,
-            Self::SetAside => Some(format!(
+            Self::Resent | Self::SetAside => Some(format!(
                 "WITH RECURSIVE {products}
                  SELECT id, l.prod_id, user_phoneno, NULL, order_id FROM products
                    CROSS JOIN seckill_dead_letter l USING (prod_id)
-                  WHERE user_phoneno = ?2 AND resolved_at IS NULL AND id < ?1
+                  WHERE user_phoneno = ?2 AND resolved_at IS NULL AND due_at IS {due} AND id < ?1
                     AND order_id IS NOT NULL ORDER BY id DESC",
-                products = products("products", "seckill_dead_letter", "resolved_at IS NULL")
+                products = products("products", "seckill_dead_letter", "resolved_at IS NULL"),
+                due = if self == Self::Resent { "NOT NULL" } else { "NULL" }
             )),
             Self::Decided => Some(format!(
                 "WITH RECURSIVE {sold}, {failed}
@@ -159,11 +174,17 @@ impl ListStage {
     pub(crate) fn of_ids(self, spellings: usize) -> Option<String> {
         let (columns, table, number, condition) = match self {
             Self::Unconfirmed | Self::Queued => return None,
+            Self::Resent => (
+                "id, prod_id, user_phoneno, NULL",
+                "seckill_dead_letter",
+                "id",
+                "due_at IS NOT NULL",
+            ),
             Self::SetAside => (
                 "id, prod_id, user_phoneno, NULL",
                 "seckill_dead_letter",
                 "id",
-                "resolved_at IS NULL",
+                "resolved_at IS NULL AND due_at IS NULL",
             ),
             Self::Decided => (
                 "id, prod_id, user_phoneno, order_status",
@@ -204,6 +225,15 @@ impl ListStage {
                     AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d
                                      WHERE d.order_id = q.order_id)"
             }
+            Self::Resent => {
+                "SELECT order_id, prod_id,
+                        (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = l.prod_id),
+                        user_phoneno, NULL, last_error, NULL, charged_at, NULL, 0, body
+                   FROM seckill_dead_letter l WHERE id = ?1
+                    AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = l.order_id)
+                    AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d
+                                     WHERE d.order_id = l.order_id)"
+            }
             Self::Unconfirmed => {
                 "SELECT order_id, prod_id,
                         (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = u.prod_id),
@@ -221,7 +251,7 @@ impl ListStage {
                    FROM seckill_dead_letter l WHERE id = ?1
                     AND NOT EXISTS (SELECT 1 FROM seckill_dead_letter n
                                      WHERE n.order_id = l.order_id AND n.resolved_at IS NULL
-                                       AND l.id < n.id)"
+                                       AND (n.due_at IS NOT NULL OR l.id < n.id))"
             }
             Self::Decided => {
                 "SELECT order_id, prod_id, prod_name, user_phoneno, order_status, reason,
@@ -246,7 +276,7 @@ impl ListStage {
             (Self::Decided, Some(0)) => OrderState::Finished,
             (Self::Decided, Some(2)) => OrderState::Placed,
             (Self::Decided, Some(3)) => OrderState::Failed,
-            (Self::Queued | Self::Decided, _) => OrderState::Queued,
+            (Self::Queued | Self::Resent | Self::Decided, _) => OrderState::Queued,
         }
     }
 
@@ -256,7 +286,7 @@ impl ListStage {
             None => {
                 return self != Self::Duplicates || filter.phone.is_some() || filter.id.is_some();
             }
-            Some(OrderState::Queued) => Self::Queued,
+            Some(OrderState::Queued) => return matches!(self, Self::Queued | Self::Resent),
             Some(OrderState::Unconfirmed) => Self::Unconfirmed,
             Some(OrderState::DeadLetter) => Self::SetAside,
             Some(OrderState::Duplicate) => Self::Duplicates,
@@ -456,7 +486,7 @@ pub(crate) fn order(
     };
     let found = connection.prepare_cached(stage.row())?.query_row([number], view).optional()?;
     let Some((order, phone)) = found else { return Ok(None) };
-    if matches!(stage, ListStage::Unconfirmed | ListStage::SetAside) {
+    if matches!(stage, ListStage::Resent | ListStage::Unconfirmed | ListStage::SetAside) {
         let places = index.find(Key::Order(&order.order_id));
         if is_queued(connection, &order.order_id, &places)? {
             return Ok(None);

@@ -1,6 +1,6 @@
-//! What operators do with dead letters: put them back into the queue table of this process, from
-//! where the local consumer takes them, or discard them. A resent order never goes to a broker
-//! again, so other consumers of the topic never see it twice.
+//! What operators do with dead letters: put them on their way back to the order role, or discard
+//! them. A resent order never goes to a broker again, so other consumers of the topic never see it
+//! twice.
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -16,15 +16,16 @@ use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::operators::allowed;
 use crate::operators::audit::Effect;
-use crate::queue_table::queue::{self, Returning};
-use crate::sale::{batches, dead_letters};
+use crate::queue_table::queue;
+use crate::sale::{batches, dead_letters, resent};
 use crate::unsigned;
 
 fn find(tx: &Tx<'_>, id: u64) -> Result<Letter, JobError> {
     let found = tx
         .statement(
             "SELECT id, order_id, prod_id, user_phoneno, body, reason, charged_at, queued_at
-               FROM seckill_dead_letter WHERE id = ?1 AND resolved_at IS NULL",
+               FROM seckill_dead_letter
+              WHERE id = ?1 AND resolved_at IS NULL AND due_at IS NULL",
         )?
         .query_row([number(id)], letter)
         .optional()?;
@@ -61,25 +62,25 @@ pub(crate) fn resend_one(tx: &Tx<'_>, id: u64) -> Result<Effect, JobError> {
     Effect::new(letter.in_short(None), letter.in_short(Some(resolution)), &state)
 }
 
-/// Puts a letter back, to be due in `wait_ms`, unless its order is decided.
+/// Puts a letter on its way back, to be due in `wait_ms`, unless its order is decided or waits
+/// already: then there is nothing to wait for, and the letter is resolved at once, as all others of
+/// the order are.
 fn put_back(
     tx: &Tx<'_>,
     letter: &Letter,
     message: &OrderMessage,
     wait_ms: i64,
 ) -> Result<Resolution, JobError> {
-    let letter_id = number(letter.id);
-    let resolution = if batches::is_decided(tx, &message.order_id)? {
-        Resolution::Decided
+    let (letter_id, order_id) = (number(letter.id), &message.order_id);
+    let is_decided = batches::is_decided(tx, order_id)?;
+    let resolution = if is_decided { Resolution::Decided } else { Resolution::Resent };
+    if is_decided || queue::is_waiting(tx, order_id)? || resent::is_on_its_way(tx, order_id)? {
+        // By its number as well, because the body may name another order than the row.
+        dead_letters::resolve_one(tx, letter_id, resolution)?;
     } else {
-        let Letter { body, asked_at, queued_at, .. } = letter;
-        let (asked_at, queued_at) = (*asked_at, *queued_at);
-        queue::put_back(tx, &Returning { letter_id, message, body, asked_at, queued_at, wait_ms })?;
-        Resolution::Resent
-    };
+        resent::send(tx, letter_id, message, wait_ms)?;
+    }
     dead_letters::resolve(tx, message, resolution)?;
-    // By its number as well, because the body may name another order than the row.
-    dead_letters::resolve_one(tx, letter_id, resolution)?;
     Ok(resolution)
 }
 
@@ -87,7 +88,8 @@ fn put_back(
 pub(crate) const RESENDABLE: &str = "
     SELECT id, order_id, prod_id, user_phoneno, body, reason, charged_at, queued_at
       FROM seckill_dead_letter
-     WHERE resolved_at IS NULL AND ?1 < id AND id <= ?3 AND order_id IS NOT NULL
+     WHERE resolved_at IS NULL AND due_at IS NULL
+       AND ?1 < id AND id <= ?3 AND order_id IS NOT NULL
      ORDER BY id LIMIT ?2";
 
 pub(super) fn resend_all(
@@ -96,7 +98,7 @@ pub(super) fn resend_all(
     up_to: Option<u64>,
 ) -> Result<Effect, JobError> {
     let before = dead_letters::count(tx.connection)?;
-    let mut pace = Pace::new(per_s, tx.now, queue::last_put_back_due(tx)?);
+    let mut pace = Pace::new(per_s, tx.now, resent::last_due(tx)?);
     let up_to = up_to.map_or(i64::MAX, number);
     let mut last_id = 0;
     // One by one: all bodies at once could take much memory, and a letter that is put back takes
@@ -124,6 +126,7 @@ pub(crate) fn discard(tx: &Tx<'_>, id: u64) -> Result<Effect, JobError> {
         let Letter { asked_at, queued_at, .. } = letter;
         dead_letters::resolve(tx, &message, Resolution::Discarded)?;
         queue::withdraw(tx, &message.order_id)?;
+        resent::withdraw(tx, &message.order_id)?;
         let candidate = Candidate { message: Cow::Owned(message), asked_at, queued_at };
         batches::fail(tx, &candidate, Reason::Discarded)?;
     }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::embedded::{Consumed, Look, QueueTable, TakeTerms};
-use domain::ports::{BoxFuture, Cause, Lag, Outgoing, Pending, ReadError, WriteError};
+use domain::ports::embedded::{Consumed, QueueTable};
+use domain::ports::{
+    BoxFuture, Cause, Lag, Look, Outgoing, Pending, ReadError, TakingLimits, WriteError,
+};
 use protocol::EpochMs;
 use tokio::sync::watch;
 
 use crate::Store;
 use crate::engine::writer::ANSWERED_WITHIN;
-use crate::queue_table::queue::Taken;
 
 impl QueueTable for Store {
     fn accept(
@@ -21,13 +22,10 @@ impl QueueTable for Store {
         Box::pin(Self::accept(self, orders, move || consumed.get()))
     }
 
-    fn place_due(&self, terms: TakeTerms) -> BoxFuture<'_, Result<Look, WriteError>> {
-        let TakeTerms { batch_max, deliveries_max, backoff } = terms;
+    fn place_due(&self, limits: TakingLimits) -> BoxFuture<'_, Result<Look, WriteError>> {
+        let TakingLimits { batch_max, deliveries_max, backoff } = limits;
         Box::pin(async move {
-            let looked = self.decide_from_queue(batch_max, deliveries_max, backoff).await?;
-            let Taken { taken, outcomes, put_off, next_due } = looked;
-            let (decided, dead_lettered) = (outcomes.decided(), outcomes.dead_lettered);
-            Ok(Look { taken, decided, dead_lettered, put_off, next_due })
+            Ok(self.decide_from_queue(batch_max, deliveries_max, backoff).await?.into())
         })
     }
 

@@ -1,5 +1,6 @@
-//! Messages that could not be decided, kept with the reason until an operator deals with them. What
-//! operators do with them is in `letter_commands`.
+//! Messages that could not be decided, kept with the reason until an operator deals with them: open
+//! letters. What operators do with them is in `letter_commands`; those on their way back, which
+//! aren't open any more and not resolved yet, are in `resent`.
 
 use domain::letters::Resolution;
 use domain::ports::lists::{Letters, ListError};
@@ -69,15 +70,18 @@ pub(crate) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, JobErro
     Ok(true)
 }
 
-/// Marks all open dead letters of an order as dealt with.
+/// Marks all open dead letters of an order as dealt with. One that is on its way back is resolved
+/// where it is taken.
 pub(crate) fn resolve(
     tx: &Tx<'_>,
     order: &OrderMessage,
     resolution: Resolution,
 ) -> Result<(), JobError> {
     tx.statement(
-        "UPDATE seckill_dead_letter SET resolved_at = ?4, resolution = ?5
-          WHERE prod_id = ?1 AND user_phoneno = ?2 AND order_id = ?3 AND resolved_at IS NULL",
+        "UPDATE seckill_dead_letter SET resolved_at = ?4, resolution = ?5,
+                resent_at = COALESCE(resent_at, ?6)
+          WHERE prod_id = ?1 AND user_phoneno = ?2 AND order_id = ?3
+            AND resolved_at IS NULL AND due_at IS NULL",
     )?
     .execute((
         order.prod_id.as_str(),
@@ -85,14 +89,25 @@ pub(crate) fn resolve(
         &*order.order_id.text(),
         tx.now.0,
         resolution.as_str(),
+        (resolution == Resolution::Resent).then_some(tx.now.0),
     ))?;
     Ok(())
 }
 
-/// Marks one dead letter as dealt with.
+/// Marks one dead letter as dealt with; its way back, if it was on one, is at its end.
 pub(crate) fn resolve_one(tx: &Tx<'_>, id: i64, resolution: Resolution) -> Result<(), JobError> {
-    tx.statement("UPDATE seckill_dead_letter SET resolved_at = ?2, resolution = ?3 WHERE id = ?1")?
-        .execute((id, tx.now.0, resolution.as_str()))?;
+    tx.statement(
+        "UPDATE seckill_dead_letter
+            SET resolved_at = ?2, resolution = ?3, due_at = NULL,
+                resent_at = COALESCE(resent_at, ?4)
+          WHERE id = ?1",
+    )?
+    .execute((
+        id,
+        tx.now.0,
+        resolution.as_str(),
+        (resolution == Resolution::Resent).then_some(tx.now.0),
+    ))?;
     Ok(())
 }
 
@@ -136,7 +151,8 @@ pub(crate) fn count(connection: &Connection) -> rusqlite::Result<u64> {
 fn extent(connection: &Connection) -> rusqlite::Result<(u64, Option<u64>)> {
     connection
         .prepare_cached(
-            "SELECT COUNT(*), MAX(id) FROM seckill_dead_letter WHERE resolved_at IS NULL",
+            "SELECT COUNT(*), MAX(id) FROM seckill_dead_letter
+              WHERE resolved_at IS NULL AND due_at IS NULL",
         )?
         .query_row([], |row| {
             Ok((unsigned(row.get(0)?), row.get::<_, Option<i64>>(1)?.map(unsigned)))
@@ -158,7 +174,8 @@ pub(crate) const LIST: &str = "
     SELECT id, origin, reason, order_id, prod_id, user_phoneno, redeliveries, charged_at, dead_at,
            CASE WHEN order_id IS NULL THEN COALESCE(substr(body, 1, ?3), x'') ELSE body END,
            length(body)
-      FROM seckill_dead_letter WHERE resolved_at IS NULL AND ?1 < id ORDER BY id LIMIT ?2";
+      FROM seckill_dead_letter
+     WHERE resolved_at IS NULL AND due_at IS NULL AND ?1 < id ORDER BY id LIMIT ?2";
 
 fn list(
     connection: &Connection,

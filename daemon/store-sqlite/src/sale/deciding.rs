@@ -68,7 +68,8 @@ impl<'a> Deciding<'a> {
             .statement(
                 "SELECT MAX(COALESCE((SELECT MAX(decision_seq) FROM t_seckill_order), 0),
                             COALESCE((SELECT MAX(decision_seq) FROM seckill_duplicate), 0)),
-                        EXISTS (SELECT 1 FROM seckill_dead_letter WHERE resolved_at IS NULL),
+                        EXISTS (SELECT 1 FROM seckill_dead_letter
+                                 WHERE resolved_at IS NULL AND due_at IS NULL),
                         EXISTS (SELECT 1 FROM seckill_duplicate)",
             )?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

@@ -10,4 +10,6 @@ pub(crate) mod orders;
 pub(crate) mod outcomes;
 mod port;
 pub(crate) mod products;
+pub(crate) mod resent;
 pub(crate) mod standing;
+pub(crate) mod waiting;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use domain::ports::{Delivery, Sale, Seed, contract};
-use protocol::OrderMessage;
+use protocol::{EpochMs, OrderMessage};
 
-use super::{Fixture, InMemoryStore};
+use super::{Fixture, InMemoryStore, phone};
 use crate::Store;
 
 fn with(seeds: &[Seed]) -> Fixture {
@@ -33,6 +33,34 @@ impl contract::desk::Rig for Fixture {
     }
 }
 
+impl contract::resent::Rig for Fixture {
+    async fn disturb(&self, user: u32) {
+        self.sql(&format!(
+            "CREATE TRIGGER disturbed BEFORE INSERT ON t_seckill_order
+             WHEN NEW.user_phoneno = '{}' BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+            phone(user).whole()
+        ))
+        .await;
+    }
+
+    /// The last thing that a look does is undone, and all that came before it.
+    async fn cut_off(&self) {
+        self.sql(
+            "CREATE TRIGGER cut_off BEFORE UPDATE OF resolved_at ON seckill_dead_letter
+             BEGIN SELECT RAISE(ROLLBACK, 'cut off'); END",
+        )
+        .await;
+    }
+
+    async fn mend(&self) {
+        self.sql("DROP TRIGGER IF EXISTS disturbed; DROP TRIGGER IF EXISTS cut_off").await;
+    }
+
+    fn pass_ms(&self, ms: i64) {
+        Self::pass_ms(self, ms);
+    }
+}
+
 #[tokio::test]
 async fn the_sale_is_kept_as_its_port_demands_in_a_file() {
     contract::sale::holds(async |seeds| {
@@ -50,6 +78,11 @@ async fn commands_are_carried_out_as_their_port_demands() {
 #[tokio::test]
 async fn lists_have_what_their_port_demands() {
     contract::lists::holds(async || with(&contract::sale::seeds())).await;
+}
+
+#[tokio::test]
+async fn letters_come_back_as_their_port_demands() {
+    contract::resent::holds(async || with(&contract::sale::seeds())).await;
 }
 
 #[tokio::test]
@@ -76,10 +109,28 @@ impl contract::desk::Rig for InMemoryStore {
     }
 }
 
+impl contract::resent::Rig for InMemoryStore {
+    async fn disturb(&self, user: u32) {
+        self.poison(&phone(user));
+    }
+
+    async fn cut_off(&self) {
+        self.undo_next();
+    }
+
+    async fn mend(&self) {
+        self.cure_all();
+    }
+
+    fn pass_ms(&self, ms: i64) {
+        self.set_now(EpochMs(self.store.now().0 + ms));
+    }
+}
+
 fn in_memory() -> InMemoryStore {
     let memory = InMemoryStore::default();
     memory.begin_history(&contract::sale::seeds());
-    memory.set_now(protocol::EpochMs(1_000_000));
+    memory.set_now(EpochMs(1_000_000));
     memory
 }
 
@@ -87,4 +138,5 @@ fn in_memory() -> InMemoryStore {
 async fn commands_and_lists_are_what_their_ports_demand_in_memory() {
     contract::desk::holds(async || in_memory()).await;
     contract::lists::holds(async || in_memory()).await;
+    contract::resent::holds(async || in_memory()).await;
 }

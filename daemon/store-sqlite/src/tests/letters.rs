@@ -3,6 +3,7 @@
 use domain::letters;
 use domain::ports::desk::{Carried, CommandError, Refusal};
 use domain::ports::lists::{ListError, OrderFilter};
+use domain::ports::resent::ResentLetters;
 use domain::ports::{Delivery, Sale};
 use instruments::captured_log::lines;
 use protocol::{DeadLetterView, OrderState, Outcome, Reason, ResentState, Seq, StepKind};
@@ -12,6 +13,8 @@ use super::{
     Fixture, InMemoryStore, PRICE, PROD, bare, delivery, message, order, outgoing, phone, ready,
     refusal, seeds,
 };
+use crate::lists::order_lists::ListStage;
+use crate::sale::resent;
 
 const HEAL: &str = "DROP TRIGGER poison";
 
@@ -92,14 +95,14 @@ async fn letters_are_listed_oldest_first_with_phone_numbers_masked() {
 }
 
 #[tokio::test]
-async fn a_resent_order_waits_in_the_queue_and_is_placed_once_the_fault_is_gone() {
+async fn a_resent_order_waits_and_is_placed_once_the_fault_is_gone() {
     let fixture = with_letters(3).await;
-    let mut queued = fixture.store.queued();
-    queued.mark_unchanged();
+    let (queued, mut resent) = (fixture.store.queued(), fixture.store.resent());
+    resent.mark_unchanged();
     fixture.sql(HEAL).await;
     let sent = fixture.store.resend_dead_letter(bare("r1"), 2).await.unwrap();
     assert_eq!(state(&sent), ResentState { resent: 1, left: 1, over_ms: 0 });
-    assert!(queued.has_changed().unwrap());
+    assert!(resent.has_changed().unwrap() && !queued.has_changed().unwrap());
     assert_eq!(fixture.state("poison").await, Some(OrderState::Queued));
     assert_eq!(fixture.store.dead_letter(2).await.unwrap(), None);
     let taken = fixture.take().await;
@@ -124,7 +127,7 @@ async fn an_order_that_fails_again_becomes_another_letter() {
     assert_eq!(fixture.take().await.outcomes.dead_lettered, 1);
     let letters = fixture.store.dead_letters(None, 10).await.unwrap().dead_letters;
     assert_eq!(letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), [1, 3]);
-    assert_eq!((letters[1].origin.as_str(), letters[1].asked_at.0), ("embedded@1", 900_000));
+    assert_eq!((letters[1].origin.as_str(), letters[1].asked_at.0), ("letter@2", 900_000));
     let detail = fixture.store.order_history(&"poison".into()).await.unwrap().unwrap();
     let steps: Vec<_> = detail.steps.iter().map(|step| step.what.kind()).collect();
     let wanted = [
@@ -227,7 +230,7 @@ async fn a_letter_whose_order_was_decided_meanwhile_is_only_closed() {
 async fn a_resent_order_that_a_broker_delivers_meanwhile_is_decided_once() {
     let fixture = with_letters(3).await;
     fixture.store.resend_dead_letter(bare("r1"), 2).await.unwrap();
-    // Still poisonous: the message is known, and its order waits in the queue.
+    // Still poisonous: the message is known, and its order waits to be decided.
     assert_eq!(fixture.decide(vec![order("poison", 2)]).await.dead_lettered, 0);
     assert_eq!(fixture.store.dead_letter_count().await.unwrap(), 1);
     fixture.sql(HEAL).await;
@@ -237,6 +240,23 @@ async fn a_resent_order_that_a_broker_delivers_meanwhile_is_decided_once() {
     assert_eq!(listed.orders.len(), 1, "{listed:?}");
     assert_eq!(fixture.take().await.outcomes.duplicate_deliveries, 1);
     assert!(fixture.balance().await.holds());
+}
+
+/// A consumer's look that finds nothing due, and the lag, which is read each second, cost as much
+/// as there are letters on their way, however many there ever were.
+#[tokio::test]
+async fn letters_on_their_way_are_found_by_their_own_index() {
+    let fixture = Fixture::with_stock(1);
+    let walk = ListStage::Resent.walk();
+    for (sql, index) in [
+        (resent::ON_THEIR_WAY, "COVERING INDEX resent_letters"),
+        (resent::DUE, "INDEX resent_letters"),
+        (resent::NEXT_DUE, "COVERING INDEX resent_letters"),
+        (walk, "INDEX resent_in_sequence"),
+    ] {
+        let plan = super::answers::plan(&fixture, sql).await;
+        assert!(plan.contains(index) && !plan.contains("TEMP"), "{sql}\n{plan}");
+    }
 }
 
 /// A database with `count` letters of orders `p0`, `p1`, … and one that can't be read.

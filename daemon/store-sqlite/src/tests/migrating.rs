@@ -1,17 +1,19 @@
 //! Databases of older schemas: they are taken over with everything in them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use domain::backoff::Backoff;
-use domain::ports::Sale;
 use domain::ports::lists::OrderFilter;
+use domain::ports::resent::ResentLetters;
+use domain::ports::{Sale, TakingLimits};
 use protocol::{ORDER_TOPIC, OrderState, OrderStatus, Seq, StepKind};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::{PRICE, PROD, bare, message, outgoing, phone, seeds, settings};
-use crate::Store;
 use crate::engine::migrations::{KNOWN, migrate_to};
+use crate::{Store, examine};
 
 /// A database as schema 1 left it, with something in each of its tables.
 fn first_schema(path: &Path) -> Connection {
@@ -106,7 +108,9 @@ async fn a_database_of_the_first_schema_keeps_everything_and_works_on() {
     store.resend_dead_letter(bare("r1"), 1).await.unwrap();
     let backoff = Backoff { first_ms: 1, max_ms: 1 };
     let taken = store.decide_from_queue(10, 3, backoff).await.unwrap();
-    assert_eq!(taken.outcomes.placed, 2);
+    let limits = TakingLimits { batch_max: 10, deliveries_max: 3, backoff };
+    let letters = store.decide_resent(limits).await.unwrap();
+    assert_eq!((taken.outcomes.placed, letters.outcomes.placed), (1, 1));
     store.close().await.unwrap();
     let version: i32 = Connection::open(&path)
         .unwrap()
@@ -138,14 +142,135 @@ async fn a_queue_of_the_second_schema_is_taken_over_row_by_row_and_knows_its_ord
     };
     let before = rows(&connection);
     assert_eq!((before.len(), &before[1][0]), (2, &Value::Integer(8)));
+    migrate_to(&mut connection, 3).unwrap();
+    assert_eq!(rows(&connection), before);
     drop(connection);
     let store = Store::open(&settings(path.clone()), &seeds(1_000)).unwrap();
-    assert_eq!(rows(&Connection::open(&path).unwrap()), before);
     // One that is queued is known by its id, and its buyer by the number.
     store.enqueue(vec![outgoing("put off", 6), outgoing("new", 7)]).await.unwrap();
     assert_eq!(store.embedded_lag().await.unwrap().messages, 3);
     let row = store.find(&PROD.into(), &phone(6)).await.unwrap().unwrap();
     assert_eq!((&*row.order_id.text(), row.status), ("put off", OrderStatus::Queued));
+}
+
+/// A letter that was resent, and its row in the queue of schema 3 where it is on its way:
+/// deliveries so far, when it is due, its wait, what went wrong.
+type Resent = (&'static str, u32, Option<(u32, i64, i64, Option<&'static str>)>);
+
+const RESENT: [Resent; 5] = [
+    ("at once", 11, Some((0, 0, 0, None))),
+    ("paced", 12, Some((0, 5_000, 4_000, None))),
+    ("tried", 13, Some((2, 900, 700, Some("poisonous")))),
+    // Its order came meanwhile and is decided; the row is still there.
+    ("failed", 2, Some((0, 0, 0, None))),
+    // Decided after it was resent.
+    ("twice", 1, None),
+];
+
+/// A database of schema 3 with letters in each state, and the numbers of those on their way.
+fn third_schema(path: &Path) -> Vec<i64> {
+    let mut connection = first_schema(path);
+    migrate_to(&mut connection, 3).unwrap();
+    let body = |order_id, user| message(order_id, user, PRICE).encode(ORDER_TOPIC);
+    let letter = "INSERT INTO seckill_dead_letter
+                    (origin, order_id, prod_id, user_phoneno, body, reason, redeliveries,
+                     charged_at, dead_at, queued_at, resolved_at, resolution)
+                  VALUES (?1, ?1, ?2, ?3, ?4, 'poisonous', 0, 12, 30, 13, 40, ?5)";
+    let put = "INSERT INTO seckill_queue
+                 (order_id, prod_id, user_phoneno, body, charged_at, attempts, not_before,
+                  last_error, queued_at, wait_ms, letter_id)
+               VALUES (?1, ?2, ?3, ?4, 12, ?5, ?6, ?7, 13, ?8, ?9)";
+    let mut on_their_way = Vec::new();
+    for (order_id, user, row) in RESENT {
+        let bytes = body(order_id, user);
+        connection
+            .execute(letter, (order_id, PROD, phone(user).whole(), &bytes, "resent"))
+            .unwrap();
+        let id = connection.last_insert_rowid();
+        if let Some((attempts, due, wait_ms, error)) = row {
+            let phone = phone(user);
+            let buyer = phone.whole();
+            let row = (order_id, PROD, buyer, bytes, attempts, due, error, wait_ms, id);
+            connection.execute(put, row).unwrap();
+            on_their_way.push(id);
+        }
+    }
+    let bytes = body("given up", 14);
+    connection.execute(letter, ("given up", PROD, phone(14).whole(), bytes, "discarded")).unwrap();
+    // An order of the queue's own that was put off, and no letter.
+    let (buyer, bytes) = (phone(15), body("own", 15));
+    let row = ("own", PROD, buyer.whole(), bytes, 1, 900, "poisonous", 700, None::<i64>);
+    connection.execute(put, row).unwrap();
+    on_their_way
+}
+
+#[tokio::test]
+async fn letters_on_their_way_come_over_from_the_queue_and_none_is_lost_or_doubled() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let on_their_way = third_schema(&path);
+    let store = Store::open(&settings(path.clone()), &seeds(1_000)).unwrap();
+    let due = "SELECT id, order_id, attempts, due_at, wait_ms, last_error, resent_at
+                 FROM seckill_dead_letter WHERE due_at IS NOT NULL ORDER BY id";
+    let mut kept = Vec::new();
+    let connection = Connection::open(&path).unwrap();
+    let mut rows = connection.prepare(due).unwrap();
+    let mut rows = rows.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let order_id: String = row.get(1).unwrap();
+        let (_, _, wanted) = RESENT.iter().find(|(id, ..)| *id == order_id).unwrap();
+        let error: Option<String> = row.get(5).unwrap();
+        let (attempts, due_at, wait_ms) = (row.get(2), row.get(3), row.get(4));
+        let row_now = (attempts.unwrap(), due_at.unwrap(), wait_ms.unwrap(), error.as_deref());
+        assert_eq!(Some(row_now), *wanted, "{order_id}");
+        assert_eq!(row.get::<_, i64>(6).unwrap(), 40, "{order_id}");
+        kept.push(row.get::<_, i64>(0).unwrap());
+    }
+    assert_eq!(kept, on_their_way);
+    assert_eq!(store.embedded_lag().await.unwrap().messages, 2, "the queue's own");
+    assert_eq!(store.on_their_way().await.unwrap().messages, 4);
+    assert_eq!(store.dead_letter_count().await.unwrap(), 1);
+    for (order_id, state, last) in [
+        ("at once", OrderState::Queued, StepKind::Resent),
+        ("paced", OrderState::Queued, StepKind::Resent),
+        ("tried", OrderState::Queued, StepKind::PutOff),
+        ("failed", OrderState::Failed, StepKind::Resent),
+        ("twice", OrderState::Duplicate, StepKind::Resent),
+        ("own", OrderState::Queued, StepKind::PutOff),
+        ("aside", OrderState::DeadLetter, StepKind::SetAside),
+    ] {
+        let detail = store.order_history(&order_id.into()).await.unwrap().unwrap();
+        assert_eq!(detail.order.state, state, "{order_id}");
+        assert_eq!(detail.steps.last().unwrap().what.kind(), last, "{order_id}");
+    }
+    let waiting = store.undecided().await.unwrap();
+    let mut waiting: Vec<_> = waiting.iter().map(|order| order.order_id.to_string()).collect();
+    waiting.sort();
+    assert_eq!(waiting, ["aside", "at once", "failed", "own", "paced", "queued", "tried"]);
+
+    let backoff = Backoff { first_ms: 1, max_ms: 1 };
+    let limits = TakingLimits { batch_max: 10, deliveries_max: 3, backoff };
+    let taken = store.decide_resent(limits).await.unwrap();
+    assert_eq!((taken.taken, taken.outcomes.placed), (4, 3));
+    assert_eq!(taken.outcomes.duplicate_deliveries, 1, "the order that came meanwhile");
+    let own = store.decide_from_queue(10, 3, backoff).await.unwrap();
+    assert_eq!(own.outcomes.decided(), 2);
+    let waiting = store.undecided().await.unwrap();
+    assert!(waiting.len() == 1 && waiting[0].order_id == "aside", "{waiting:?}");
+    assert!(store.books().await.unwrap()[0].holds());
+}
+
+#[tokio::test]
+async fn a_look_counts_letters_on_their_way_before_and_after_their_migration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    third_schema(&path);
+    let look = || examine(&path, Duration::MAX).unwrap().unwrap();
+    let older = look();
+    assert_eq!((older.schema, older.queued), (3, 6));
+    Store::open(&settings(path.clone()), &[]).unwrap().close().await.unwrap();
+    let migrated = look();
+    assert_eq!((migrated.schema, migrated.queued), (KNOWN, 6));
 }
 
 #[tokio::test]
@@ -179,7 +304,7 @@ async fn a_database_of_each_older_schema_is_looked_at_as_its_migration_would_lea
         let mut connection = first_schema(&path);
         migrate_to(&mut connection, version).unwrap();
         drop(connection);
-        let look = || crate::examine(&path, std::time::Duration::MAX).unwrap().unwrap();
+        let look = || examine(&path, Duration::MAX).unwrap().unwrap();
         let older = look();
         assert_eq!((older.schema, older.orders, older.queued), (version, 2, 1));
         let version_of = |path: &Path| -> i32 {

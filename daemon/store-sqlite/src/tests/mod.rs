@@ -21,16 +21,18 @@ use std::num::NonZeroU32;
 
 use domain::backoff::Backoff;
 use domain::controls::ControlVerb;
+use domain::ports::TakingLimits;
 use domain::ports::desk::{
     Actor, Asked, Carried, Command, CommandError, Note, Noted, Operation, Refusal,
 };
+use domain::ports::resent::ResentLetters;
 use domain::product::{Change, NewProduct, Shelf, units};
 use protocol::{Money, OrderState};
 use serde_json::Value;
 
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
-use crate::queue_table::queue::Taken;
+use crate::sale::waiting::Taken;
 pub(crate) use crate::testing::*;
 use crate::{Store, WriteError};
 
@@ -43,10 +45,21 @@ impl Fixture {
         Self::open(folder, time, 0)
     }
 
-    /// One look of the consumer at the queue.
+    /// One look of the consumers at the queue and at the resent letters.
     pub(crate) async fn take(&self) -> Taken {
         let backoff = Backoff { first_ms: 1_000, max_ms: 3_000 };
-        self.store.decide_from_queue(10, 1, backoff).await.unwrap()
+        let queue = self.store.decide_from_queue(10, 1, backoff).await.unwrap();
+        if self.store.on_their_way().await.unwrap().messages == 0 {
+            return queue;
+        }
+        let limits = TakingLimits { batch_max: 10, deliveries_max: 1, backoff };
+        let letters = self.store.decide_resent(limits).await.unwrap();
+        Taken {
+            taken: queue.taken + letters.taken,
+            outcomes: queue.outcomes.plus(&letters.outcomes),
+            put_off: queue.put_off + letters.put_off,
+            next_due: queue.next_due.into_iter().chain(letters.next_due).min(),
+        }
     }
 
     /// Where the order stands, by its history; `None` when it is unknown.

@@ -7,7 +7,7 @@ use protocol::{EpochMs, OrderStatus, Reason};
 
 use super::deciding::POISON;
 use super::{Fixture, PROD, bare, order, outgoing, phone};
-use crate::queue_table::queue::Taken;
+use crate::sale::waiting::Taken;
 
 const BACKOFF: Backoff = Backoff { first_ms: 1_000, max_ms: 3_000 };
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
 use seckill_e2e::broker::{Broker, BrokerOptions};
-use seckill_e2e::crash::{Ground, Tally, Wired, round, upgrades};
+use seckill_e2e::crash::{Ground, Tally, Wired, letters, round, upgrades};
 use seckill_e2e::proxy::Proxy;
 
 /// From so many rounds on a campaign must strike at every fault point.
@@ -46,6 +46,7 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     if args.queue == Queue::Embedded {
         println!("{} upgrades cut off and gone on with", upgrades().await?);
+        println!("{} letters cut off on their way back and decided once", letters().await?);
         return campaign(&args, &Ground::Embedded).await;
     }
     let folder = tempfile::tempdir()?;

@@ -15,7 +15,7 @@ CREATE TABLE t_seckill_order (order_id TEXT, prod_id TEXT, user_phoneno TEXT, or
     reason TEXT, record_status INTEGER) STRICT;
 CREATE TABLE seckill_queue (id INTEGER) STRICT;
 CREATE TABLE seckill_unconfirmed (id INTEGER) STRICT;
-CREATE TABLE seckill_dead_letter (id INTEGER) STRICT;
+CREATE TABLE seckill_dead_letter (id INTEGER, due_at INTEGER) STRICT;
 CREATE TABLE seckill_duplicate (order_id TEXT) STRICT;
 INSERT INTO t_seckill_product VALUES ('p', 1, 1, 1);
 INSERT INTO t_seckill_order VALUES ('a', 'p', '1', 2, NULL, 0), ('b', 'p', '2', 3, 'sold_out', 0);
@@ -77,6 +77,7 @@ fn faults_of_the_books_are_found() -> anyhow::Result<()> {
         ("UPDATE t_seckill_order SET user_phoneno = '1', order_status = 2", "second live orders"),
         ("UPDATE t_seckill_order SET record_status = 1", "p: 0 sold, 1 expected"),
         ("INSERT INTO seckill_queue VALUES (1)", "1 messages are still queued"),
+        ("INSERT INTO seckill_dead_letter VALUES (1, 9)", "1 messages are still queued"),
         ("INSERT INTO seckill_unconfirmed VALUES (1)", "1 sends are still unconfirmed"),
     ] {
         let found = judged(change, story())?;

@@ -15,10 +15,12 @@ const DIES_MAX: Duration = Duration::from_secs(30);
 
 /// Where a start on a database of schema 1 dies, and the schema that it leaves. A step that was
 /// done before passes its second point, too.
-const DEATHS: [(&str, i32); 3] = [
+const DEATHS: [(&str, i32); 5] = [
     ("migration-before-commit=return", 1),
     ("migration-after-commit=return", 1),
     ("migration-after-commit=1*off->return", 2),
+    ("migration-before-commit=2*off->return", 3),
+    ("migration-after-commit=3*off->return", 4),
 ];
 
 /// Cuts an upgrade off at each place, starts again, and says how many places there were.

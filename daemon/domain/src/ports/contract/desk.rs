@@ -17,14 +17,15 @@ use crate::ports::desk::{
     Operation, OperatorDesk, Refusal, Reload,
 };
 use crate::ports::lists::{ListError, Lists, OrderFilter};
+use crate::ports::resent::ResentLetters;
 use crate::ports::{Delivery, Sale, Seed};
 use crate::product::{Change, NewProduct, STOCK_MAX, Shelf, units};
 use crate::{letters, product};
 
 /// A store under test: fresh, with the products of [`seeds`](super::sale::seeds).
 pub trait Rig {
-    /// What serves the three ports.
-    type Store: OperatorDesk + Lists + Sale;
+    /// What serves the ports of the sale.
+    type Store: OperatorDesk + Lists + Sale + ResentLetters;
 
     /// The store itself.
     fn store(&self) -> &Self::Store;
@@ -41,6 +42,11 @@ pub trait Rig {
 
     /// Its sale.
     fn sale(&self) -> &dyn Sale {
+        self.store()
+    }
+
+    /// Its letters on their way back.
+    fn resent(&self) -> &dyn ResentLetters {
         self.store()
     }
 
@@ -83,19 +89,19 @@ async fn give(
     rig.desk().carry_out(Command { asked, operation }).await
 }
 
-async fn done(rig: &impl Rig, request_id: &str, operation: Operation) -> Carried {
+pub(super) async fn done(rig: &impl Rig, request_id: &str, operation: Operation) -> Carried {
     give(rig, request_id, operation).await.unwrap()
 }
 
 /// Why a command was refused.
-async fn refused(rig: &impl Rig, request_id: &str, operation: Operation) -> Refusal {
+pub(super) async fn refused(rig: &impl Rig, request_id: &str, operation: Operation) -> Refusal {
     let Err(CommandError::Refused(refusal)) = give(rig, request_id, operation).await else {
         unreachable!("{request_id} was not refused")
     };
     refusal
 }
 
-fn state<T: DeserializeOwned>(carried: &Carried) -> T {
+pub(super) fn state<T: DeserializeOwned>(carried: &Carried) -> T {
     serde_json::from_str(carried.state.get()).unwrap()
 }
 
@@ -327,11 +333,11 @@ pub async fn switches_are_turned_together_and_by_their_generation(rig: &impl Rig
     assert_eq!((intake.by.as_deref(), intake.reason.as_deref()), (Some("alice"), Some("because")));
 }
 
-async fn letters_of(rig: &impl Rig) -> Vec<DeadLetterView> {
+pub(super) async fn letters_of(rig: &impl Rig) -> Vec<DeadLetterView> {
     rig.lists().dead_letters(None, 100).await.unwrap().dead_letters
 }
 
-async fn order_state(rig: &impl Rig, order_id: &str) -> OrderState {
+pub(super) async fn order_state(rig: &impl Rig, order_id: &str) -> OrderState {
     rig.lists().order(&order_id.into()).await.unwrap().unwrap().order.state
 }
 

@@ -6,4 +6,5 @@ pub mod desk;
 pub mod lists;
 pub mod notebook;
 pub mod queue;
+pub mod resent;
 pub mod sale;

@@ -1,15 +1,16 @@
-//! The consumer of the embedded queue: places batch after batch while orders wait, then sleeps
-//! until something is queued, a retry is due, or it is cancelled. It never polls.
+//! The consumer of a table in which messages wait until they are due: the embedded queue's, or that
+//! of resent dead letters. It takes batch after batch while some are due, then sleeps until
+//! something is added, a message is due, or it is cancelled. It never polls.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::backoff::Backoff;
-use domain::ports::embedded::{Look, QueueTable, TakeTerms};
-use domain::ports::{Consuming, WriteError};
+use domain::ports::{BoxFuture, Consuming, Look, TakingLimits, WriteError};
 use instruments::signs_of_life::Pulse;
 use protocol::EpochMs;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::observe::status::Record;
@@ -35,8 +36,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn terms(&self) -> TakeTerms {
-        TakeTerms {
+    fn limits(&self) -> TakingLimits {
+        TakingLimits {
             batch_max: self.batch_max.count(),
             deliveries_max: u32::try_from(self.deliveries_max.get()).unwrap_or(u32::MAX),
             backoff: Backoff {
@@ -47,10 +48,10 @@ impl Settings {
     }
 }
 
-/// What a consumer needs besides the queue.
+/// What a consumer needs besides the table.
 #[derive(Clone)]
 pub struct Consumption {
-    /// On what terms orders are taken.
+    /// How much is taken at once, and how often it is tried.
     pub settings: Settings,
     /// Beats with the batches.
     pub pulse: Arc<Pulse>,
@@ -58,48 +59,139 @@ pub struct Consumption {
     pub record: Arc<Record>,
 }
 
+/// A table whose messages wait until they are due.
+pub(super) trait Table: Send + Sync + 'static {
+    /// What waits in it, for the log.
+    const WHAT: &'static str;
+
+    /// Takes due messages.
+    fn take(&self, limits: TakingLimits) -> BoxFuture<'_, Result<Look, WriteError>>;
+
+    /// Goes up with each commit that added one.
+    fn added(&self) -> watch::Receiver<u64>;
+
+    /// The moment, by the clock that says when a message is due.
+    fn now(&self) -> EpochMs;
+}
+
+/// The consumer of one table: at rest until it is started, and after it is stopped.
+pub(super) struct Consumer<T> {
+    table: Arc<T>,
+    consumption: Consumption,
+    consuming: watch::Sender<Consuming>,
+    running: Mutex<Option<Running>>,
+    /// Is called with each change, one call at a time: whether messages are taken now.
+    taking: Box<dyn Fn(Consuming) + Send + Sync>,
+}
+
+/// The loop at work.
+struct Running {
+    task: JoinHandle<()>,
+    cancel: CancellationToken,
+}
+
+impl<T: Table> Consumer<T> {
+    /// A consumer at rest. `taking` is called whenever it begins or ceases to take messages.
+    pub(super) fn new(
+        table: T,
+        consumption: Consumption,
+        taking: impl Fn(Consuming) + Send + Sync + 'static,
+    ) -> Self {
+        let (consuming, _) = watch::channel(Consuming::Running);
+        let (table, running, taking) = (Arc::new(table), Mutex::default(), Box::new(taking));
+        Self { table, consumption, consuming, running, taking }
+    }
+
+    /// Begins to consume. Where it runs already, it goes on.
+    pub(super) fn start(&self, consuming: Consuming) {
+        let mut running = self.running();
+        self.consuming.send_replace(consuming);
+        if running.is_none() {
+            let (cancel, consuming) = (CancellationToken::new(), self.consuming.subscribe());
+            let (table, consumption) = (Arc::clone(&self.table), self.consumption.clone());
+            let task = tokio::spawn(run(table, consumption, consuming, cancel.clone()));
+            *running = Some(Running { task, cancel });
+        }
+        self.note(&running);
+    }
+
+    /// Pauses or goes on; at rest it only says how the next start begins.
+    pub(super) fn set_consuming(&self, consuming: Consuming) {
+        let running = self.running();
+        self.consuming.send_replace(consuming);
+        self.note(&running);
+    }
+
+    /// Ends after the batch that it is at.
+    pub(super) async fn stop(&self) {
+        let ended = {
+            let mut running = self.running();
+            let ended = running.take();
+            self.note(&running);
+            ended
+        };
+        if let Some(Running { task, cancel }) = ended {
+            cancel.cancel();
+            if task.await.is_err() {
+                tracing::warn!("the consumer of {} ended in disorder", T::WHAT);
+            }
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, running: &Option<Running>) {
+        (self.taking)(match running {
+            Some(_) => *self.consuming.borrow(),
+            None => Consuming::Paused,
+        });
+    }
+}
+
 /// Consumes until `cancel`, or until the store is closed. The batch under way is finished. While
 /// `consuming` says [`Consuming::Paused`] nothing is taken; when its sender is gone, its last value
 /// stands.
-pub(super) async fn run(
-    table: Arc<dyn QueueTable>,
+async fn run<T: Table>(
+    table: Arc<T>,
     consumption: Consumption,
     mut consuming: watch::Receiver<Consuming>,
     cancel: CancellationToken,
 ) {
     let Consumption { settings, pulse, record } = consumption;
-    let mut queued = table.queued();
+    let mut added = table.added();
     let mut failures = 0_u32;
     while !cancel.is_cancelled() {
         if *consuming.borrow_and_update() == Consuming::Paused {
             until_first(&cancel, changed(&mut consuming)).await;
             continue;
         }
-        // Marked before the look, so that what is queued during it wakes the next one.
-        queued.mark_unchanged();
+        // Marked before the look, so that what is added during it wakes the next one.
+        added.mark_unchanged();
         pulse.begin();
-        let terms = settings.terms();
-        let looked = table.place_due(terms).await;
+        let limits = settings.limits();
+        let looked = table.take(limits).await;
         pulse.rest();
         match looked {
             Err(WriteError::Closed) => return,
             Err(error) => {
                 failures = failures.saturating_add(1);
-                note_failure(failures, &error);
+                note_failure::<T>(failures, &error);
                 record.failed(1, &error.into());
                 let wait = Duration::from_millis(STORE_BACKOFF.after_ms(failures));
                 until_first(&cancel, tokio::time::sleep(wait)).await;
             }
             Ok(look) => {
-                note_success(std::mem::take(&mut failures), &look);
+                note_success::<T>(std::mem::take(&mut failures), &look);
                 if look.put_off < look.taken {
                     record.through();
                 }
-                if look.taken < terms.batch_max {
+                if look.taken < limits.batch_max {
                     let something = async {
                         tokio::select! {
                             () = changed(&mut consuming) => {}
-                            () = changed(&mut queued) => {}
+                            () = changed(&mut added) => {}
                             () = until_due(&*table, look.next_due) => {}
                         }
                     };
@@ -125,27 +217,29 @@ async fn changed<T>(watched: &mut watch::Receiver<T>) {
     }
 }
 
-/// Sleeps until the next retry is due; for ever when none waits.
-async fn until_due(table: &dyn QueueTable, next_due: Option<EpochMs>) {
+/// Sleeps until the next message is due; for ever when none waits.
+async fn until_due<T: Table>(table: &T, next_due: Option<EpochMs>) {
     let Some(due) = next_due else { return std::future::pending().await };
     let wait_ms = u64::try_from(due.0.saturating_sub(table.now().0)).unwrap_or(0);
     tokio::time::sleep(Duration::from_millis(wait_ms.clamp(1, SLEEP_MAX_MS))).await;
 }
 
-fn note_failure(failures: u32, error: &WriteError) {
+fn note_failure<T: Table>(failures: u32, error: &WriteError) {
+    let what = T::WHAT;
     if failures == 1 {
-        tracing::error!(%error, "no orders can be placed; trying again until the store recovers");
+        tracing::error!(%error, "no {what} can be placed; trying again until the store recovers");
     } else {
-        tracing::debug!(%error, failures, "still no orders can be placed");
+        tracing::debug!(%error, failures, "still no {what} can be placed");
     }
 }
 
-fn note_success(failures_before: u32, look: &Look) {
+fn note_success<T: Table>(failures_before: u32, look: &Look) {
+    let what = T::WHAT;
     if 0 < failures_before {
-        tracing::info!(failures = failures_before, "orders can be placed again");
+        tracing::info!(failures = failures_before, "{what} can be placed again");
     }
     if 0 < look.put_off {
-        tracing::warn!(count = look.put_off, "orders failed unexpectedly and will be tried again");
+        tracing::warn!(count = look.put_off, "{what} failed unexpectedly and will be tried again");
     }
     if 0 < look.dead_lettered {
         let count = look.dead_lettered;
@@ -171,6 +265,7 @@ mod tests {
 
     use super::{Consuming, Consumption, Record, Settings, run};
     use crate::observe::status::{Part, Refuses, Status, Subject};
+    use crate::queue::embedded::Waiting;
 
     struct Consumer {
         consuming: watch::Sender<Consuming>,
@@ -193,7 +288,7 @@ mod tests {
             redelivery_after_ms_max: 1_u32.into(),
         };
         let consumption = Consumption { settings, pulse: Arc::default(), record: record() };
-        let table = Arc::new(store.clone());
+        let table = Arc::new(Waiting(Arc::new(store.clone())));
         let task = tokio::spawn(run(table, consumption, watched, cancel.clone()));
         Consumer { consuming, cancel, task }
     }
