@@ -47,7 +47,7 @@ async fn cut_off_at(death: &str) -> Result<()> {
     let options = Options::embedded().set("order.deliveries_max", "1").set("products", PRODUCT);
     let (order_id, letter) = one_letter(&folder, &options).await?;
     let resend = Endpoint::Resend.of(letter).to_string();
-    let command = json!({ "request_id": "the same each time" });
+    let command = json!({ "request_id": "the-same-each-time" });
 
     let dying = options.clone().fault_points(&format!("{death}=return"));
     let mut daemon = Daemon::start_in(Arc::clone(&folder), dying).await?;
