@@ -78,7 +78,7 @@ impl World<'_> {
     pub(super) fn consume_table(&self, pick: u64, how: u64) {
         if self.order_up && self.consuming {
             let is_undone = self.undo_some(how);
-            let looked = ready(self.table().place_due(limits(pick)));
+            let looked = ready(self.table().decide_queued(limits(pick)));
             assert!(looked.is_ok() || is_undone, "a transaction failed: {looked:?}");
         }
     }

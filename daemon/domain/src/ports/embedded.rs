@@ -52,7 +52,7 @@ pub trait QueueTable: Send + Sync + 'static {
     ///
     /// # Errors
     /// The store failed: the orders stay as they were, or (`Unknown`) may be decided.
-    fn place_due(&self, limits: TakingLimits) -> BoxFuture<'_, Result<Look, WriteError>>;
+    fn decide_queued(&self, limits: TakingLimits) -> BoxFuture<'_, Result<Look, WriteError>>;
 
     /// How many orders wait, retries included, and the age of the oldest.
     ///

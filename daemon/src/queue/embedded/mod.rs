@@ -34,7 +34,7 @@ impl<T: QueueTable> Table for Waiting<T> {
     const WHAT: &'static str = "orders";
 
     fn take(&self, limits: TakingLimits) -> BoxFuture<'_, Result<Look, WriteError>> {
-        self.0.place_due(limits)
+        self.0.decide_queued(limits)
     }
 
     fn added(&self) -> watch::Receiver<u64> {

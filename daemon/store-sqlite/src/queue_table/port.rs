@@ -22,7 +22,7 @@ impl QueueTable for Store {
         Box::pin(Self::accept(self, orders, move || consumed.get()))
     }
 
-    fn place_due(&self, limits: TakingLimits) -> BoxFuture<'_, Result<Look, WriteError>> {
+    fn decide_queued(&self, limits: TakingLimits) -> BoxFuture<'_, Result<Look, WriteError>> {
         let TakingLimits { batch_max, deliveries_max, backoff } = limits;
         Box::pin(async move {
             Ok(self.decide_from_queue(batch_max, deliveries_max, backoff).await?.into())

@@ -17,7 +17,7 @@ use crate::sale::dead_letters::{self, DeadLetter};
 use crate::sale::outcomes;
 
 /// Decides the deliveries in the next transaction; see [`domain::ports::Sale::place`].
-pub(crate) async fn placed(
+pub(crate) async fn decided(
     store: &Store,
     deliveries: Vec<Delivery>,
 ) -> Result<Outcomes, WriteError> {

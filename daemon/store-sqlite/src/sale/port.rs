@@ -13,7 +13,7 @@ use crate::sale::{dead_letters, decisions, deliveries, orders, outcomes, product
 
 impl Sale for Store {
     fn decide(&self, deliveries: Vec<Delivery>) -> BoxFuture<'_, Result<Outcomes, WriteError>> {
-        Box::pin(deliveries::placed(self, deliveries))
+        Box::pin(deliveries::decided(self, deliveries))
     }
 
     fn decisions(
