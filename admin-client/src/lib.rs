@@ -75,13 +75,19 @@ pub async fn get(socket: &Path, path: &str, within: Duration) -> Result<Answer, 
 ///
 /// # Errors
 /// See [`Failure`].
-pub async fn post(
+pub async fn give(
     socket: &Path,
+    method: protocol::Method,
     path: &str,
     body: impl Into<Bytes>,
     within: Duration,
 ) -> Result<Answer, Failure> {
-    whole(socket, Method::POST, path, body.into(), within).await
+    let method = match method {
+        protocol::Method::Get => Method::GET,
+        protocol::Method::Post => Method::POST,
+        protocol::Method::Patch => Method::PATCH,
+    };
+    whole(socket, method, path, body.into(), within).await
 }
 
 async fn whole(
@@ -115,7 +121,7 @@ async fn send(
     // It ends with the answer's body or the runtime; its errors come out of `sender`.
     tokio::spawn(connection);
     let mut request = Request::builder().method(&method).uri(path).header(HOST, "seckilld");
-    if method == Method::POST {
+    if method != Method::GET {
         request = request.header(CONTENT_TYPE, JSON);
     }
     let request = request.body(Full::new(body)).map_err(|error| foreign(&error))?;

@@ -470,10 +470,10 @@ async fn open_store(config: &Config, take: Take, status: &Status) -> Result<Stor
 
 fn seeds(config: &Config) -> Vec<Seed> {
     let seed = |product: &config::ProductSeed| {
-        // `validate` has judged the price.
-        let price = protocol::Money::parse(&product.price).ok()?;
+        // `validate` has judged the terms.
+        let terms = product.terms_at_start().ok()?;
         let (prod_id, prod_name) = (product.prod_id.as_str().into(), product.prod_name.clone());
-        Some(Seed { prod_id, prod_name, price, stock: product.stock })
+        Some(Seed { prod_id, prod_name, terms, stock: product.stock })
     };
     config.products.iter().filter_map(seed).collect()
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Money, OrderId, Phone, ProdId, Seq};
+use crate::{OrderId, Phone, ProdId, Seq, Terms};
 
 /// How an order was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,10 +102,9 @@ pub struct ProductState {
     pub prod_id: ProdId,
     /// Its name.
     pub prod_name: String,
-    /// Its price.
-    pub price: Money,
-    /// Whether it may be charged.
-    pub on_shelf: bool,
+    /// What it is sold at and whether.
+    #[serde(flatten)]
+    pub terms: Terms,
     /// Units at the start.
     pub initial: u64,
     /// Units added since (negative: withdrawn).

@@ -17,14 +17,15 @@ mod phone;
 mod printable;
 mod product;
 mod rest;
+mod terms;
 mod text;
 mod time;
 
 pub use admin::{
-    AddStock, Address, AuditEntry, AuditPage, Bucket, Change, ChargeOutcome, ChargesView,
-    ConfigChange, ConfigEntry, ConfigPage, ConfigView, Controls, ControlsState, Counted,
-    CreateProduct, DeadLetterView, DeadLettersPage, Discard, Done, Doubt, DrainView, EdgeView,
-    Endpoint, EndpointView, Endpoints, Gap, GatewayView, Health, Hindrance, HistoryStep,
+    AddStock, Address, AuditEntry, AuditPage, Bucket, Change, ChangeTerms, ChargeOutcome,
+    ChargesView, ConfigChange, ConfigEntry, ConfigPage, ConfigView, Controls, ControlsState,
+    Counted, CreateProduct, DeadLetterView, DeadLettersPage, Discard, Done, Doubt, DrainView,
+    EdgeView, Endpoint, EndpointView, Endpoints, Gap, GatewayView, Health, Hindrance, HistoryStep,
     LatencyView, Line, LogLevelState, LogView, Method, NOTABLES_MAX, Notable, NotableKind,
     OrderHistory, OrderState, OrderView, OrdersPage, OrdersView, OverdueView, PeerView, Permission,
     Phase, ProductView, ProductsPage, QueuePart, QueueView, REQUEST_ID_CHARS_MAX, Rate, Reasoned,
@@ -47,5 +48,6 @@ pub use product::{
     PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProductTextFault, prod_id_fault, prod_name_fault,
 };
 pub use rest::{ChargeData, OrderStatus, QueryData, ReadReply, Reply};
+pub use terms::{Term, Terms, TermsFault, TermsPatch};
 pub use text::{Flaw, escaped, flaw, flaw_of_name, flaw_of_sentence};
 pub use time::EpochMs;

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use protocol::{Money, OrderState};
 
 use crate::console;
+use crate::term_options::GivenTerms;
 
 /// The end of `--help`; docs/codes.md has the same table.
 const EXIT_CODES: &str = "\
@@ -27,8 +28,9 @@ Exit codes:
       drain --wait: not done within --timeout
   77  not permitted
 
-Destructive verbs (pause, drain, product stock -N, product price, product shelf ID off, dead-letters
-discard, dead-letters resend --all, shutdown) ask first on a terminal and want --yes elsewhere.
+Destructive verbs (pause, drain, product stock -N, product price, product set, product shelf ID off,
+dead-letters discard, dead-letters resend --all, shutdown) ask first on a terminal and want --yes
+elsewhere.
 
 With --json an error is one line of JSON as well, the last on standard error:
 {\"code\":\"not_found\",\"msg\":\"…\",\"data\":null,\"exit\":66}";
@@ -203,6 +205,8 @@ pub(crate) enum Product {
     Shelf(ProductShelf),
     /// Give a product another price; orders that wait at the old one fail.
     Price(ProductPrice),
+    /// Change a product's terms: all that are given, or none.
+    Set(ProductSet),
 }
 
 /// `product add`.
@@ -268,6 +272,23 @@ pub(crate) struct ProductPrice {
     /// Why and on what terms.
     #[command(flatten)]
     pub(crate) justified: Justified,
+}
+
+/// `product set`.
+#[derive(Debug, Options)]
+pub(crate) struct ProductSet {
+    /// The product's id.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: String,
+    /// What of its terms.
+    #[command(flatten)]
+    pub(crate) given: GivenTerms,
+    /// Only if its terms are still at this version, which no sale raises.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) if_terms_version: Option<u64>,
+    /// What every command can be given, and perhaps why.
+    #[command(flatten)]
+    pub(crate) plain: Plain,
 }
 
 /// `product shelf`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use admin_client::{Answer, Failure, Subscribed};
 use bytes::Bytes;
 use hyper::StatusCode;
-use protocol::{Line, Refusal};
+use protocol::{Line, Method, Refusal};
 use serde::Serialize;
 
 use crate::exit::NoAnswer;
@@ -36,14 +36,15 @@ pub(crate) async fn get(socket: &Path, path: &str) -> Result<(StatusCode, Bytes)
 /// # Errors
 /// The daemon can't be reached, its answer was lost (then it isn't known whether the command was
 /// carried out: repeat it with the same `request_id`), or this user may not operate.
-pub(crate) async fn post(
+pub(crate) async fn give(
     socket: &Path,
+    method: Method,
     path: &str,
     command: &impl Serialize,
 ) -> Result<(StatusCode, Bytes), NoAnswer> {
     let body = serde_json::to_vec(command)
         .map_err(|error| fault(socket, Failure::Foreign(error.to_string())))?;
-    permitted(socket, admin_client::post(socket, path, body, TIMEOUT).await)
+    permitted(socket, admin_client::give(socket, method, path, body, TIMEOUT).await)
 }
 
 fn permitted(

@@ -11,6 +11,7 @@ mod exit;
 mod holders;
 mod place;
 mod table;
+mod term_options;
 mod verbs;
 mod words;
 

@@ -9,7 +9,9 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use protocol::{EpochMs, Money, OrderId, OrderMessage, OrderStatus, Phone, ProdId, Reason, Seq};
+use protocol::{
+    EpochMs, Money, OrderId, OrderMessage, OrderStatus, Phone, ProdId, Reason, Seq, Terms,
+};
 
 use crate::ordering::{self, Facts, Offer, Verdict};
 use crate::outcomes::Outcomes;
@@ -49,8 +51,8 @@ impl Candidate<'_> {
 pub struct Product {
     /// Its name, which is kept with each order.
     pub name: String,
-    /// What one unit costs.
-    pub price: Money,
+    /// What it is sold at.
+    pub terms: Terms,
     /// Units not sold.
     pub stock: u64,
 }
@@ -149,7 +151,7 @@ impl Batch {
         let order = &*candidate.message;
         let counted = self.products.get(&order.prod_id).and_then(Option::as_ref);
         let product = counted.map(|Counted { product, sold }| Offer {
-            price: product.price,
+            terms: product.terms,
             stock: product.stock.saturating_sub(*sold),
         });
         let (decided, live_order_id) = match known {

@@ -14,3 +14,4 @@ pub mod product;
 pub mod secret;
 pub mod standing;
 pub mod stock;
+pub mod terms;

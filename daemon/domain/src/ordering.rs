@@ -2,7 +2,8 @@
 //! database knows about the order. Gathering the facts and storing the verdict is the store's
 //! business.
 
-use protocol::{Money, OrderId, Reason};
+use crate::terms;
+use protocol::{OrderId, Reason, Terms};
 
 /// What is known about one order at the moment of deciding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub struct Facts<'a> {
 /// The side of a product that placing looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offer {
-    /// What one unit costs.
-    pub price: Money,
+    /// What it is sold at.
+    pub terms: Terms,
     /// Units not sold.
     pub stock: u64,
 }
@@ -56,28 +57,27 @@ pub fn decide<'a>(facts: &Facts<'a>) -> Verdict<'a> {
     let Some(offer) = facts.product else {
         return Verdict::Fail(Reason::UnknownProduct);
     };
-    match Money::parse(facts.charge_money) {
-        Err(_) => Verdict::Fail(Reason::PriceUnparsable),
-        Ok(amount) if amount != offer.price => Verdict::Fail(Reason::PriceDiffers),
-        Ok(_) if offer.stock < 1 => Verdict::Fail(Reason::SoldOut),
-        Ok(_) => Verdict::Place,
+    match terms::place(&offer.terms, facts.charge_money) {
+        Err(reason) => Verdict::Fail(reason),
+        Ok(()) if offer.stock < 1 => Verdict::Fail(Reason::SoldOut),
+        Ok(()) => Verdict::Place,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use protocol::{Money, OrderId, Reason};
+    use protocol::{Money, OrderId, Reason, Terms};
 
     use super::{Facts, Offer, Verdict, decide};
 
-    const PRICE: Money = Money::from_milli(2_000_000);
+    const TERMS: Terms = Terms { on_shelf: true, ..Terms::at(Money::from_milli(2_000_000)) };
 
     fn placeable() -> Facts<'static> {
         Facts {
             decided: false,
             live_order_id: None,
-            product: Some(Offer { price: PRICE, stock: 1 }),
+            product: Some(Offer { terms: TERMS, stock: 1 }),
             charge_money: "2000.000",
         }
     }
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn each_rule_decides_when_no_earlier_one_fits() {
         let a = OrderId::from("a");
-        let sold_out = Some(Offer { price: PRICE, stock: 0 });
+        let sold_out = Some(Offer { terms: TERMS, stock: 0 });
         let fail = Verdict::Fail;
         let last_rule_first = [
             (placeable(), Verdict::Place),
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(decide(&facts), Verdict::DuplicateOrder { live_order_id: &a });
         facts.live_order_id = None;
         assert_eq!(decide(&facts), Verdict::Fail(Reason::UnknownProduct));
-        facts.product = Some(Offer { price: PRICE, stock: 0 });
+        facts.product = Some(Offer { terms: TERMS, stock: 0 });
         assert_eq!(decide(&facts), Verdict::Fail(Reason::PriceUnparsable));
         facts.charge_money = "2000.001";
         assert_eq!(decide(&facts), Verdict::Fail(Reason::PriceDiffers));
@@ -138,10 +138,13 @@ mod tests {
         #[test]
         fn a_unit_is_given_only_for_the_exact_price_while_there_is_stock(
             decided: bool, live in proptest::option::of(Just(OrderId::from("a"))), known: bool,
-            price in 0_i64..3, stock in 0_u64..3, amount in 0_i64..3,
+            price in 0_i64..3, on_shelf: bool, stock in 0_u64..3, amount in 0_i64..3,
         ) {
             let charge_money = Money::from_milli(amount).to_string();
-            let product = known.then_some(Offer { price: Money::from_milli(price), stock });
+            let product = known.then_some(Offer {
+                terms: Terms { on_shelf, ..Terms::at(Money::from_milli(price)) },
+                stock,
+            });
             let charge_money = charge_money.as_str();
             let facts = Facts { decided, live_order_id: live.as_ref(), product, charge_money };
             let may = !decided && live.is_none() && known && price == amount && 0 < stock;

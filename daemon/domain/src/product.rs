@@ -1,32 +1,20 @@
-//! What an operator may do to a product: make one, add or withdraw units, put it on the shelf or
-//! take it off, give it another price. Stock is never overwritten, only added to or withdrawn from,
-//! so that sales meanwhile can't get lost. A store reads the facts and writes what is allowed; the
-//! sentence for a refusal is made where the operator is answered.
+//! What an operator may do to a product: make one, add or withdraw units, change its terms. Stock
+//! is never overwritten, only added to or withdrawn from, so that sales meanwhile can't get lost. A
+//! store reads the facts and writes what is allowed; the sentence for a refusal is made where the
+//! operator is answered.
 
 use std::num::NonZeroI64;
 
-use protocol::{Money, ProdId, ProductTextFault, ProductView, prod_id_fault, prod_name_fault};
+use protocol::{
+    Money, ProdId, ProductTextFault, ProductView, Terms, TermsFault, TermsPatch, prod_id_fault,
+    prod_name_fault,
+};
 use serde_json::{Value, json};
+
+use crate::terms;
 
 /// The largest stock of a product: a gateway's desk counts it in 32 bits.
 pub const STOCK_MAX: u64 = u32::MAX as u64;
-
-/// Whether a product may be charged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shelf {
-    /// It may.
-    On,
-    /// It may not.
-    Off,
-}
-
-impl Shelf {
-    /// Where a product is that says of itself whether it is on the shelf.
-    #[must_use]
-    pub const fn of(on_shelf: bool) -> Self {
-        if on_shelf { Self::On } else { Self::Off }
-    }
-}
 
 /// A product to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +23,10 @@ pub struct NewProduct {
     pub prod_id: ProdId,
     /// Its name.
     pub prod_name: String,
-    /// What a unit costs.
-    pub price: Money,
+    /// What it is sold at and whether, from the beginning.
+    pub terms: Terms,
     /// Units to sell.
     pub stock: u32,
-    /// Where it is from the beginning.
-    pub shelf: Shelf,
 }
 
 /// A change of a product that is there.
@@ -48,11 +34,60 @@ pub struct NewProduct {
 pub enum Change {
     /// So many units are added; withdrawn where the number is negative.
     Stock(NonZeroI64),
+    /// It is sold at these terms from now on, those that aren't named staying as they are. Orders
+    /// that wait at another price fail when they are decided, as do charges.
+    Terms(TermsPatch),
+}
+
+impl Change {
     /// It is on the shelf, or off it, from now on.
-    Shelf(Shelf),
-    /// A unit costs so much from now on. Orders that wait at another price fail when they are
-    /// decided, as do charges.
-    Price(Money),
+    #[must_use]
+    pub fn shelf(on_shelf: bool) -> Self {
+        Self::Terms(TermsPatch { on_shelf: Some(on_shelf), ..TermsPatch::default() })
+    }
+
+    /// A unit costs so much from now on.
+    #[must_use]
+    pub fn price(price: Money) -> Self {
+        Self::Terms(TermsPatch { price: Some(price), ..TermsPatch::default() })
+    }
+}
+
+/// A change that is allowed, as it is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// So many units more, or fewer. The version rises.
+    Stock(NonZeroI64),
+    /// These are its terms. The version rises, and that of the terms.
+    Terms(Terms),
+}
+
+/// What the asker saw of a product, which it must still be at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// The version of its row, which each sale raises.
+    Version(u64),
+    /// The version of its terms, which only commands raise.
+    TermsVersion(u64),
+}
+
+impl Seen {
+    /// The name of that version in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Version(_) => "version",
+            Self::TermsVersion(_) => "terms_version",
+        }
+    }
+
+    /// The version that was seen, and that of the product now.
+    const fn beside(self, product: &ProductView) -> (u64, u64) {
+        match self {
+            Self::Version(seen) => (seen, product.version),
+            Self::TermsVersion(seen) => (seen, product.terms_version),
+        }
+    }
 }
 
 /// Why a product isn't made or changed.
@@ -72,10 +107,10 @@ pub enum Refusal {
     Stale {
         /// The product.
         prod_id: ProdId,
-        /// The version that it is at.
+        /// The version that it is at, of the kind that the asker saw.
         current: u64,
-        /// The version that the asker saw.
-        seen: u64,
+        /// What the asker saw.
+        seen: Seen,
     },
     /// Fewer units are unsold than are to be withdrawn.
     NotEnough {
@@ -107,8 +142,10 @@ pub enum Refusal {
         /// What is wrong with it.
         fault: ProductTextFault,
     },
-    /// The price isn't above 0.
-    Price(Money),
+    /// No term is to be changed.
+    NoTerms,
+    /// It can't be sold at such terms.
+    Terms(TermsFault),
 }
 
 /// How many units an operator adds, or withdraws.
@@ -119,10 +156,18 @@ pub fn units(delta: i64) -> Result<NonZeroI64, Refusal> {
     NonZeroI64::new(delta).ok_or(Refusal::NoUnits)
 }
 
+/// The terms that an operator changes.
+///
+/// # Errors
+/// `NoTerms` where none is named.
+pub fn named_terms(patch: TermsPatch) -> Result<Change, Refusal> {
+    if patch.is_empty() { Err(Refusal::NoTerms) } else { Ok(Change::Terms(patch)) }
+}
+
 /// Whether a product may be made. `found` is what the store has of its id.
 ///
 /// # Errors
-/// `Id`, `Name` or `Price` where it can't be one; `Exists`.
+/// `Id`, `Name` or `Terms` where it can't be one; `Exists`.
 pub fn create(new: &NewProduct, found: Option<&ProductView>) -> Result<(), Refusal> {
     if let Some(fault) = prod_id_fault(new.prod_id.as_str()) {
         return Err(Refusal::Id { id: new.prod_id.clone(), fault });
@@ -130,7 +175,9 @@ pub fn create(new: &NewProduct, found: Option<&ProductView>) -> Result<(), Refus
     if let Some(fault) = prod_name_fault(&new.prod_name) {
         return Err(Refusal::Name { name: new.prod_name.clone(), fault });
     }
-    above_nothing(new.price)?;
+    if let Some(fault) = new.terms.fault() {
+        return Err(Refusal::Terms(fault));
+    }
     match found {
         Some(_) => Err(Refusal::Exists { prod_id: new.prod_id.clone() }),
         None => Ok(()),
@@ -145,32 +192,32 @@ pub fn known(prod_id: &ProdId, found: Option<ProductView>) -> Result<ProductView
     found.ok_or_else(|| Refusal::Unknown { prod_id: prod_id.clone() })
 }
 
-/// What is changed of a product that the asker saw at version `if_version`, where they say so;
-/// `None` where it is so already.
+/// What is changed of a product that the asker saw as `if_seen` says, where they say so; `None`
+/// where it is so already.
 ///
 /// # Errors
-/// `Stale`; `NotEnough` and `TooMany` for units; `Price`.
+/// `Stale`; `NotEnough` and `TooMany` for units; `Terms`.
 pub fn change(
     product: &ProductView,
     wanted: Change,
-    if_version: Option<u64>,
-) -> Result<Option<Change>, Refusal> {
-    let current = product.version;
-    if let Some(seen) = if_version.filter(|seen| *seen != current) {
+    if_seen: Option<Seen>,
+) -> Result<Option<Write>, Refusal> {
+    if let Some(seen) = if_seen
+        && let (version, current) = seen.beside(product)
+        && version != current
+    {
         return Err(Refusal::Stale { prod_id: product.prod_id.clone(), current, seen });
     }
-    let is_other = match wanted {
+    match wanted {
         Change::Stock(delta) => {
             stock_fits(product, delta)?;
-            true
+            Ok(Some(Write::Stock(delta)))
         }
-        Change::Shelf(shelf) => Shelf::of(product.on_shelf) != shelf,
-        Change::Price(price) => {
-            above_nothing(price)?;
-            product.price != price
-        }
-    };
-    Ok(is_other.then_some(wanted))
+        Change::Terms(patch) => match terms::change(&product.terms, &patch) {
+            Ok(terms) => Ok(terms.map(Write::Terms)),
+            Err(fault) => Err(Refusal::Terms(fault)),
+        },
+    }
 }
 
 fn stock_fits(product: &ProductView, delta: NonZeroI64) -> Result<(), Refusal> {
@@ -185,21 +232,22 @@ fn stock_fits(product: &ProductView, delta: NonZeroI64) -> Result<(), Refusal> {
     }
 }
 
-fn above_nothing(price: Money) -> Result<(), Refusal> {
-    if 0 < price.milli() { Ok(()) } else { Err(Refusal::Price(price)) }
-}
-
 /// What commands change of a product, as the audit log keeps it: a format of the database.
 #[must_use]
 pub fn in_short(product: &ProductView) -> Value {
-    json!({
-        "stock": product.stock,
-        "added": product.added,
-        "on_shelf": product.on_shelf,
-        "price": product.price,
-        "version": product.version,
-        "terms_version": product.terms_version,
-    })
+    let ProductView { stock, added, version, terms_version, .. } = product;
+    let mut short = json!({
+        "stock": stock,
+        "added": added,
+        "version": version,
+        "terms_version": terms_version,
+    });
+    if let (Some(short), Ok(Value::Object(terms))) =
+        (short.as_object_mut(), serde_json::to_value(product.terms))
+    {
+        short.extend(terms);
+    }
+    short
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub(super) enum ViewName {
 pub(super) enum CommandName {
     Switch(ControlVerb),
     CreateProduct,
+    Terms,
     Stock,
     Shelf,
     Price,
@@ -73,6 +74,7 @@ pub(super) fn kind(endpoint: Endpoint) -> Kind {
         Endpoint::ResumeConsumption => switch(ControlVerb::ResumeConsumption),
         Endpoint::Drain => switch(ControlVerb::Drain),
         Endpoint::CreateProduct => command(CommandName::CreateProduct),
+        Endpoint::Terms => command(CommandName::Terms),
         Endpoint::Stock => command(CommandName::Stock),
         Endpoint::Shelf => command(CommandName::Shelf),
         Endpoint::Price => command(CommandName::Price),
@@ -100,6 +102,7 @@ const fn method_of(method: protocol::Method) -> Method {
     match method {
         protocol::Method::Get => Method::GET,
         protocol::Method::Post => Method::POST,
+        protocol::Method::Patch => Method::PATCH,
     }
 }
 
@@ -167,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_posted_is_a_command_and_the_rest_is_shown() {
+    fn what_is_gotten_is_shown_and_the_rest_is_a_command() {
         for endpoint in Endpoint::all() {
             let is_command = matches!(kind(endpoint), Kind::Command(..));
-            assert_eq!(is_command, endpoint.method() == protocol::Method::Post, "{endpoint:?}");
+            assert_eq!(is_command, endpoint.method() != protocol::Method::Get, "{endpoint:?}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! The admin socket: HTTP/1.1 and JSON for the operator's tools, on a Unix socket.
 //!
 //! It shows what its source puts together and hands commands to their owners; it never reaches into
-//! a role. `GET` views, `POST` operates; `access` says who may. `endpoints` lists what there is,
-//! and docs/admin-api.md describes each.
+//! a role. `GET` views, `POST` and `PATCH` operate; `access` says who may. `endpoints` lists what
+//! there is, and docs/admin-api.md describes each.
 //!
 //! A command is written to the audit log in the same transaction as what it changes, or, where it
 //! changes nothing in the database, before it takes effect.

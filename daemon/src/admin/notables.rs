@@ -268,7 +268,7 @@ fn of_overdue(before: &Snapshot, after: &Snapshot) -> Option<Noticed> {
 mod tests {
     use protocol::{
         EpochMs, Money, OverdueView, Phase, ProductView, QueuePart, ReloadOutcome, ReloadView,
-        Severity, Snapshot, SwitchView, Trend, Trouble, TroubleState, UnconfirmedView,
+        Severity, Snapshot, SwitchView, Terms, Trend, Trouble, TroubleState, UnconfirmedView,
     };
 
     use super::between;
@@ -277,8 +277,7 @@ mod tests {
         let product = ProductView {
             prod_id: "p".into(),
             prod_name: "P".to_owned(),
-            price: Money::from_milli(1_000),
-            on_shelf: true,
+            terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(1_000)) },
             initial: 5,
             added: 0,
             stock: 2,

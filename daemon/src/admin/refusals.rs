@@ -6,9 +6,11 @@ use std::fmt;
 use domain::controls::StaleGeneration;
 use domain::ports::WriteError;
 use domain::ports::desk::{self, CommandError};
-use domain::product::STOCK_MAX;
+use domain::product::{STOCK_MAX, Seen};
 use domain::{letters, product};
-use protocol::{PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProductTextFault, Refusal, RefusalCode};
+use protocol::{
+    PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProdId, ProductTextFault, Refusal, RefusalCode, Term,
+};
 use serde_json::{Value, json};
 
 use super::ReloadError;
@@ -84,8 +86,8 @@ fn of_product(refusal: product::Refusal) -> Words {
         }
         product::Refusal::Stale { prod_id, current, seen } => (
             RefusalCode::StaleVersion,
-            format!("{prod_id} is at version {current} and not at {seen} any more"),
-            json!({ "version": current }),
+            stale(&prod_id, current, seen),
+            json!({ seen.name(): current }),
         ),
         product::Refusal::NotEnough { prod_id, unsold } => (
             RefusalCode::NotEnoughStock,
@@ -116,8 +118,17 @@ fn of_product(refusal: product::Refusal) -> Words {
                 format!("prod_name: 1 to {PROD_NAME_CHARS_MAX} characters, not all blank")
             }
         }),
-        product::Refusal::Price(price) => bad(format!("price: {price} is no amount above 0")),
+        product::Refusal::NoTerms => {
+            let names = Term::ALL.map(Term::name).join(", ");
+            bad(format!("no term is given; name one at least of {names}"))
+        }
+        product::Refusal::Terms(fault) => bad(format!("{}: {fault}", fault.term())),
     }
+}
+
+fn stale(prod_id: &ProdId, current: u64, seen: Seen) -> String {
+    let (Seen::Version(number) | Seen::TermsVersion(number)) = seen;
+    format!("{prod_id} is at {} {current} and not at {number} any more", seen.name())
 }
 
 fn of_letter(refusal: letters::Refusal) -> Words {
@@ -142,8 +153,9 @@ mod tests {
     use domain::controls::StaleGeneration;
     use domain::ports::desk::Refusal;
     use domain::ports::{Cause, WriteError};
+    use domain::product::Seen;
     use domain::{letters, product};
-    use protocol::{Money, RefusalCode, prod_id_fault, prod_name_fault};
+    use protocol::{Money, ProdId, RefusalCode, TermsFault, prod_id_fault, prod_name_fault};
     use serde_json::{Value, json};
 
     use super::{of_command, of_rule};
@@ -156,7 +168,8 @@ mod tests {
     /// Word for word: operators' scripts and runbooks have them.
     #[test]
     fn what_stands_in_a_products_way_has_its_code_and_sentence() {
-        let prod_id = || "p".into();
+        let prod_id = || ProdId::from("p");
+        let stale = |seen| product::Refusal::Stale { prod_id: prod_id(), current: 7, seen };
         for (refusal, code, msg, data) in [
             (
                 product::Refusal::Exists { prod_id: prod_id() },
@@ -171,10 +184,16 @@ mod tests {
                 Value::Null,
             ),
             (
-                product::Refusal::Stale { prod_id: prod_id(), current: 7, seen: 6 },
+                stale(Seen::Version(6)),
                 RefusalCode::StaleVersion,
                 "p is at version 7 and not at 6 any more",
                 json!({ "version": 7 }),
+            ),
+            (
+                stale(Seen::TermsVersion(6)),
+                RefusalCode::StaleVersion,
+                "p is at terms_version 7 and not at 6 any more",
+                json!({ "terms_version": 7 }),
             ),
             (
                 product::Refusal::NotEnough { prod_id: prod_id(), unsold: 2 },
@@ -195,6 +214,7 @@ mod tests {
             name: name.to_owned(),
             fault: prod_name_fault(name).unwrap(),
         };
+        let free = product::Refusal::Terms(TermsFault::Price(Money::from_milli(0)));
         let too_many = product::Refusal::TooMany { prod_id: "p".into(), unsold: 2 };
         for (refusal, msg) in [
             (too_many, "delta: p has 2 units and can have 4294967295 at most"),
@@ -211,7 +231,8 @@ mod tests {
                  of one line",
             ),
             (name(""), "prod_name: 1 to 256 characters, not all blank"),
-            (product::Refusal::Price(Money::from_milli(0)), "price: 0.000 is no amount above 0"),
+            (free, "price: 0.000 is no amount above 0"),
+            (product::Refusal::NoTerms, "no term is given; name one at least of price, on_shelf"),
         ] {
             assert_eq!(told(refusal), (RefusalCode::BadRequest, msg.to_owned(), Value::Null));
         }

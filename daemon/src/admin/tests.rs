@@ -218,6 +218,11 @@ impl Served {
         (status, body)
     }
 
+    async fn patch(&self, path: &str, body: &Value) -> (u16, Value) {
+        let (status, body, _) = self.ask(&format!("PATCH {path}"), "", &body.to_string()).await;
+        (status, body)
+    }
+
     /// Ends it; the socket's file must be gone then.
     async fn end(self) {
         self.cancel.cancel();

@@ -121,7 +121,7 @@ fn undecided(book: &Book) -> Vec<UndecidedOrder> {
                 phone,
                 prod_id: entry.prod_id().clone(),
                 prod_name: card.name.clone(),
-                price: card.price,
+                price: card.terms.price,
                 asked_at: order.asked_at,
                 reached: match standing {
                     Standing::Unconfirmed(_) => Reached::Unconfirmed,

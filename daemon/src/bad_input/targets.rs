@@ -11,7 +11,7 @@ use domain::ports::{Delivery, Sale, Seed, TakingLimits};
 use form_urlencoded::Serializer;
 use protocol::{
     AddStock, CreateProduct, Discard, EpochMs, Money, ORDER_TOPIC, OrderMessage, Reasoned,
-    ResendAll, SetLogLevel, SetShelf, SetSwitch, Shutdown, TEXT_CHARS_MAX,
+    ResendAll, SetLogLevel, SetShelf, SetSwitch, Shutdown, TEXT_CHARS_MAX, Terms,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -117,11 +117,11 @@ thread_local! {
 
 fn with_store(work: impl FnOnce(&Store)) {
     STORE.with_borrow(|memory| {
-        let price = Money::from_milli(5_999_000);
+        let terms = Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) };
         let seed = |prod_id: &str| Seed {
             prod_id: prod_id.into(),
             prod_name: String::new(),
-            price,
+            terms,
             stock: 5,
         };
         memory.begin_history(&[seed("pid_0001")]);

@@ -8,6 +8,7 @@ mod faults;
 mod layers;
 mod places;
 mod print;
+mod products;
 mod reload;
 mod secret_files;
 mod secrets;

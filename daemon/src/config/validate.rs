@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use figment::value::Value;
-use protocol::{Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, prod_id_fault, prod_name_fault};
+use protocol::{PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, prod_id_fault, prod_name_fault};
 
 use super::extract::Sources;
 use super::faults::ConfigFault;
@@ -122,12 +122,8 @@ impl Judge<'_> {
                 let problem = format!("must have 1 to {PROD_NAME_CHARS_MAX} characters");
                 self.refuse(&key("prod_name"), problem);
             }
-            let must_be = "must be a plain decimal above 0 with up to three decimals, such as \
-                           \"5999.000\"";
-            match Money::parse(&product.price) {
-                Ok(price) if Money::from_milli(0) < price => {}
-                Ok(_) => self.refuse(&key("price"), must_be),
-                Err(error) => self.refuse(&key("price"), format!("{must_be}; it is {error}")),
+            if let Err((term, problem)) = product.terms_at_start() {
+                self.refuse(&key(term.name()), problem);
             }
         }
     }

@@ -107,7 +107,7 @@ impl Book {
         }
         for product in products {
             if let Some(entry) = known.get(&product.prod_id) {
-                shelf_changed |= entry.terms().0 != product.on_shelf;
+                shelf_changed |= entry.terms().on_shelf != product.terms.on_shelf;
                 entry.renew_card(product);
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::ports::{Outgoing, Producer};
+use domain::terms;
 use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderId, OrderMessage, Reply};
 use tokio::sync::{mpsc, watch};
 
@@ -159,12 +160,8 @@ impl ChargeDesk {
 
     /// The checks, in the order of the REST contract; the first that fails answers.
     fn judge(&self, entry: &Arc<BookEntry>, request: &ChargeRequest, now: EpochMs) -> Admitted {
-        let (on_shelf, price) = entry.terms();
-        if !on_shelf {
-            return Admitted::Refused(ChargeOutcome::OffTheShelf);
-        }
-        if price != request.charge_price {
-            return Admitted::Refused(ChargeOutcome::WrongPrice);
+        if let Err(outcome) = terms::charge(&entry.terms(), request.charge_price) {
+            return Admitted::Refused(outcome);
         }
         if let Some(known) = entry.buyer(&request.phone).and_then(known) {
             return known;

@@ -101,7 +101,7 @@ fn queued(
         phone: phone.clone(),
         prod_id: prod_id.clone(),
         prod_name: card.as_ref().map(|card| card.name.clone()).unwrap_or_default(),
-        charge_money: card.map(|card| card.price),
+        charge_money: card.map(|card| card.terms.price),
         asked_at: order.asked_at,
         finish_time: None,
         reason: None,

@@ -10,7 +10,7 @@ use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{BoxFuture, Cause, Outgoing, Producer, Published, ReadError, WriteError};
 use protocol::{
     Decision, DecisionsPage, EpochMs, Money, OrderId, OrderStatus, Outcome, Phone, ProdId,
-    ProductState, QueryData, Reason, Seq,
+    ProductState, QueryData, Reason, Seq, Terms,
 };
 use tokio::sync::watch;
 
@@ -96,8 +96,7 @@ impl FakeOrders {
         let product = ProductState {
             prod_id: PROD.into(),
             prod_name: "iphoneX2019新款".to_owned(),
-            price: Money::from_milli(5_999_000),
-            on_shelf: true,
+            terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
             initial: stock,
             added: 0,
             stock,

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use domain::ports::desk::{Actor, Asked, Command, CommandError, Operation, OperatorDesk};
 use domain::ports::lists::{Lists, PAGE_MAX};
-use domain::product::{Change, NewProduct, Shelf, units};
+use domain::product::{Change, NewProduct, units};
 use protocol::ProdId;
 use serde_json::Value;
 use store_sqlite::Store;
@@ -45,13 +45,13 @@ impl<'a> Operator<'a> {
         units(delta).is_ok_and(|delta| self.change(prod_id, Change::Stock(delta)))
     }
 
-    pub(crate) fn set_shelf(&self, prod_id: &ProdId, shelf: Shelf) -> bool {
-        self.change(prod_id, Change::Shelf(shelf))
+    pub(crate) fn set_shelf(&self, prod_id: &ProdId, on_shelf: bool) -> bool {
+        self.change(prod_id, Change::shelf(on_shelf))
     }
 
     fn change(&self, prod_id: &ProdId, change: Change) -> bool {
         let prod_id = prod_id.clone();
-        self.carry_out(Operation::ChangeProduct { prod_id, change, if_version: None })
+        self.carry_out(Operation::ChangeProduct { prod_id, change, if_seen: None })
     }
 
     pub(crate) fn resend(&self, letter: u64) -> bool {

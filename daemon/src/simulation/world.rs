@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering;
 
 use domain::ports::embedded::{Consumed, QueueTable};
 use domain::ports::{Blame, Cause, Consuming, DecidedAfter, Lag, Outgoing, Published, Sale, Seed};
-use domain::product::Shelf;
-use protocol::{Decision, DecisionsPage, EpochMs, Money, ORDER_TOPIC, OrderMessage, Seq};
+use protocol::{Decision, DecisionsPage, EpochMs, Money, ORDER_TOPIC, OrderMessage, Seq, Terms};
 use store_sqlite::Store;
 use store_sqlite::testing::{InMemoryStore, ready};
 
@@ -80,7 +79,7 @@ impl<'a> World<'a> {
         let seeds = PRODUCTS.iter().zip(shape.stock).map(|(prod_id, stock)| Seed {
             prod_id: (*prod_id).into(),
             prod_name: "a phone".to_owned(),
-            price: PRICE,
+            terms: Terms { on_shelf: true, ..Terms::at(PRICE) },
             stock,
         });
         memory.begin_history(&seeds.collect::<Vec<_>>());
@@ -235,8 +234,8 @@ impl<'a> World<'a> {
                 self.surprised |= self.operator.change_stock(product, delta) && delta < 0;
             }
             Deed::Shelf => {
-                let entry = if how.is_multiple_of(2) { Shelf::Off } else { Shelf::On };
-                self.operator.set_shelf(product, entry);
+                let on_shelf = !how.is_multiple_of(2);
+                self.operator.set_shelf(product, on_shelf);
             }
             Deed::Poison if how.is_multiple_of(3) => self.memory.cure_all(),
             Deed::Poison => self.memory.poison(&wish(pick).phone),
@@ -260,8 +259,8 @@ impl<'a> World<'a> {
         (self.order_up, self.consuming) = (true, true);
         self.memory.cure_all();
         for product in ready(self.store.products()).unwrap() {
-            if !product.on_shelf {
-                self.operator.set_shelf(&product.prod_id, Shelf::On);
+            if !product.terms.on_shelf {
+                self.operator.set_shelf(&product.prod_id, true);
             }
         }
         for index in 0..self.gateways.len() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::ports::{Consuming, Delivery, Outgoing, Sale, Seed};
-use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage, Phone};
+use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage, Phone, Terms};
 use tempfile::TempDir;
 
 pub use self::memory::{InMemoryStore, ready};
@@ -28,8 +28,8 @@ pub struct Fixture {
 }
 
 pub fn seeds(stock: u32) -> Vec<Seed> {
-    let price = Money::parse(PRICE).unwrap();
-    vec![Seed { prod_id: PROD.into(), prod_name: "小米9SE".to_owned(), price, stock }]
+    let terms = Terms { on_shelf: true, ..Terms::at(Money::parse(PRICE).unwrap()) };
+    vec![Seed { prod_id: PROD.into(), prod_name: "小米9SE".to_owned(), terms, stock }]
 }
 
 pub fn settings(path: PathBuf) -> Settings {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use admin_client::{Failure, Subscribed};
 use anyhow::{Result, bail, ensure};
-use protocol::{Endpoint, Line, Snapshot};
+use protocol::{Endpoint, Line, Method, Snapshot};
 use serde_json::Value;
 
 use crate::http::Answer;
@@ -40,14 +40,22 @@ impl Admin {
     ///
     /// # Errors
     /// Nobody answers in time.
-    pub async fn post(&self, path: &str, mut body: Value) -> Result<Answer> {
+    pub async fn post(&self, path: &str, body: Value) -> Result<Answer> {
+        self.give(Method::Post, path, body).await
+    }
+
+    /// Gives a command by its method. A body without a `request_id` gets one of its own.
+    ///
+    /// # Errors
+    /// Nobody answers in time.
+    pub async fn give(&self, method: Method, path: &str, mut body: Value) -> Result<Answer> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         if let Some(fields) = body.as_object_mut() {
             let id = format!("e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
             fields.entry("request_id").or_insert_with(|| id.into());
         }
         let body = body.to_string();
-        whole(admin_client::post(&self.socket, path, body, ANSWER_MAX).await)
+        whole(admin_client::give(&self.socket, method, path, body, ANSWER_MAX).await)
     }
 
     /// Gives a command that has to be carried out; returns the new state.

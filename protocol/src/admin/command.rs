@@ -1,4 +1,4 @@
-//! The bodies of `POST`s to the admin socket, and their answers. Unknown fields are refused: a
+//! The bodies of commands to the admin socket, and their answers. Unknown fields are refused: a
 //! misspelt `if_version` must not become an unconditional change.
 //!
 //! Every command carries a `request_id` of the asker's making ([`is_request_id`]). It is unique in
@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::listing::Permission;
 use super::snapshot::{Controls, Phase};
-use crate::{Money, ProdId};
+use crate::terms::of_new;
+use crate::{Money, ProdId, Terms, TermsPatch};
 
 /// The longest `request_id`, in characters.
 pub const REQUEST_ID_CHARS_MAX: usize = 64;
@@ -64,13 +65,28 @@ pub struct CreateProduct {
     pub prod_id: ProdId,
     /// Its name, up to 256 characters.
     pub prod_name: String,
-    /// Its price, a decimal string above 0 with up to three decimals.
-    pub price: Money,
+    /// What it is sold at and whether; off the shelf unless told.
+    #[serde(flatten, deserialize_with = "of_new")]
+    pub terms: Terms,
     /// Units to sell.
     pub stock: u32,
-    /// Whether it may be charged at once; off the shelf unless told.
-    #[serde(default)]
-    pub on_shelf: bool,
+}
+
+/// `PATCH /v1/products/{prod_id}`: changes the terms that are given, all of them or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeTerms {
+    /// The asker's own number for it.
+    pub request_id: String,
+    /// Why, for the audit log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What of them: one at least.
+    #[serde(flatten)]
+    pub terms: TermsPatch,
+    /// Only if the product's terms are still at this version, which no sale raises.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_terms_version: Option<u64>,
 }
 
 /// `POST /v1/products/{prod_id}/stock`: adds units, or withdraws unsold ones.

@@ -45,6 +45,8 @@ pub enum Endpoint {
     Drain,
     /// Makes a product.
     CreateProduct,
+    /// Changes a product's terms.
+    Terms,
     /// Adds or withdraws units.
     Stock,
     /// Puts a product on the shelf or takes it off.
@@ -72,6 +74,8 @@ pub enum Method {
     Get,
     /// A command.
     Post,
+    /// A command that changes the parts that it names.
+    Patch,
 }
 
 /// The part of the sale that a command is about. A process without that role refuses it.
@@ -104,8 +108,17 @@ const fn post(
     Row { endpoint, method: Method::Post, path, what, role }
 }
 
+const fn patch(
+    endpoint: Endpoint,
+    role: Option<Role>,
+    path: &'static str,
+    what: &'static str,
+) -> Row {
+    Row { endpoint, method: Method::Patch, path, what, role }
+}
+
 /// The table, in the sequence of the enum. A part of a path in braces stands for any value.
-static TABLE: [Row; 27] = {
+static TABLE: [Row; 28] = {
     use Endpoint as E;
     const GATEWAY: Option<Role> = Some(Role::Gateway);
     const ORDER: Option<Role> = Some(Role::Order);
@@ -143,6 +156,12 @@ static TABLE: [Row; 27] = {
         ),
         post(E::Drain, GATEWAY, "/v1/drain", "intake paused, consumption on until nothing waits"),
         post(E::CreateProduct, ORDER, "/v1/products", "a new product"),
+        patch(
+            E::Terms,
+            ORDER,
+            "/v1/products/{prod_id}",
+            "other terms: price, on_shelf; all that are given, or none",
+        ),
         post(
             E::Stock,
             ORDER,
@@ -210,7 +229,7 @@ impl Endpoint {
     pub fn permission(self) -> Permission {
         match self.method() {
             Method::Get => Permission::View,
-            Method::Post => Permission::Operate,
+            Method::Post | Method::Patch => Permission::Operate,
         }
     }
 
@@ -247,6 +266,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Patch => "PATCH",
         }
     }
 }

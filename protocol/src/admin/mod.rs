@@ -20,9 +20,9 @@ mod verdict;
 pub use change::{Change, Gap, Line};
 pub use charges::{ChargeOutcome, ChargesView, Counted};
 pub use command::{
-    AddStock, ControlsState, CreateProduct, Discard, Done, LogLevelState, REQUEST_ID_CHARS_MAX,
-    Reasoned, Refusal, RefusalCode, ResendAll, ResentState, SetLogLevel, SetPrice, SetShelf,
-    SetSwitch, Shutdown, ShutdownState, is_request_id,
+    AddStock, ChangeTerms, ControlsState, CreateProduct, Discard, Done, LogLevelState,
+    REQUEST_ID_CHARS_MAX, Reasoned, Refusal, RefusalCode, ResendAll, ResentState, SetLogLevel,
+    SetPrice, SetShelf, SetSwitch, Shutdown, ShutdownState, is_request_id,
 };
 pub use configuration::{ConfigChange, ConfigView, ReloadOutcome, ReloadState, ReloadView};
 pub use endpoint::{Address, Endpoint, Method, Role};

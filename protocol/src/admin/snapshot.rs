@@ -12,7 +12,7 @@ use super::charges::ChargesView;
 use super::configuration::ConfigView;
 use super::engines::{OverdueView, QueueView, RocketmqView, StoreView, UnconfirmedView};
 use super::history::{Notable, Seconds};
-use crate::{EpochMs, Money, ProdId, ProductState};
+use crate::{EpochMs, ProdId, ProductState, Terms};
 
 /// Where the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -248,10 +248,9 @@ pub struct ProductView {
     pub prod_id: ProdId,
     /// Its name.
     pub prod_name: String,
-    /// Its price.
-    pub price: Money,
-    /// Whether it may be charged.
-    pub on_shelf: bool,
+    /// What it is sold at and whether.
+    #[serde(flatten)]
+    pub terms: Terms,
     /// Units at the start.
     pub initial: u64,
     /// Units added since (negative: withdrawn).
@@ -285,15 +284,14 @@ pub struct ProductView {
 impl From<ProductState> for ProductView {
     /// The product as its row alone has it: what a gateway holds and counts isn't known.
     fn from(product: ProductState) -> Self {
-        let ProductState { prod_id, prod_name, price, on_shelf, .. } = product;
+        let ProductState { prod_id, prod_name, terms, .. } = product;
         let ProductState { initial, added, stock, sold, version, terms_version, .. } = product;
         let missing =
             i128::from(initial) + i128::from(added) - i128::from(stock) - i128::from(sold);
         Self {
             prod_id,
             prod_name,
-            price,
-            on_shelf,
+            terms,
             initial,
             added,
             stock,

@@ -111,7 +111,7 @@ impl Snapshot {
     }
 
     fn nothing_to_sell(&self) -> Option<Hindrance<'static>> {
-        let on_shelf = || self.products.iter().filter(|product| product.on_shelf);
+        let on_shelf = || self.products.iter().filter(|product| product.terms.on_shelf);
         if on_shelf().next().is_none() {
             return Some(Hindrance::NothingOnShelf);
         }

@@ -15,7 +15,7 @@ pub(crate) fn command(product: &CreateProduct) -> Command {
 /// What is asked before.
 pub(crate) fn prompt(product: &CreateProduct) -> Prompt {
     let lines = vec![
-        format!("{}, price {}.", printable(&product.prod_name), product.price),
+        format!("{}, price {}.", printable(&product.prod_name), product.terms.price),
         format!("Touches: {} to sell; off the shelf until S.", units(product.stock.into())),
     ];
     Prompt { title: format!("Create product {}?", printable(product.prod_id.as_str())), lines }

@@ -16,10 +16,11 @@ pub(crate) mod shelf;
 pub(crate) mod shutdown;
 pub(crate) mod stock;
 pub(crate) mod switch;
+pub(crate) mod terms;
 
 use std::fmt::Display;
 
-use protocol::{Address, Endpoint, Snapshot};
+use protocol::{Address, Endpoint, Method, Snapshot};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -81,6 +82,11 @@ impl Command {
         Self { endpoint, path: address.to_string(), body, what: what.into() }
     }
 
+    /// How it is sent.
+    pub(crate) fn method(&self) -> Method {
+        self.endpoint.method()
+    }
+
     /// Its number.
     pub(crate) fn request_id(&self) -> &str {
         self.body["request_id"].as_str().unwrap_or_default()
@@ -128,7 +134,7 @@ fn waiting(state: &Snapshot) -> String {
 
 /// What an operator shuts with the intake.
 fn on_sale(state: &Snapshot) -> String {
-    let count = state.products.iter().filter(|product| product.on_shelf).count();
+    let count = state.products.iter().filter(|product| product.terms.on_shelf).count();
     let rate = state.gateway.as_ref().map_or(0, |gateway| gateway.charge_rate.last_1s);
     let count = u64::try_from(count).unwrap_or(u64::MAX);
     let charges = counted(rate, "charge");

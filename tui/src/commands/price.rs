@@ -6,8 +6,7 @@ use super::product::now;
 use super::{Command, Prompt, because};
 use crate::words::{known_count, printable};
 
-/// The command. The console gives no `if_version`: the version rises with every sale, and the
-/// question is withdrawn when the price that it shows has changed.
+/// The command.
 pub(crate) fn command(
     prod_id: &ProdId,
     price: Money,
@@ -29,6 +28,6 @@ pub(crate) fn prompt(product: &ProductView, price: Money, reason: &str) -> Promp
         format!("Touches: {} held; what waits at another price fails.", known_count(product.held)),
         because(reason),
     ];
-    let title = format!("Change the price of {id} from {} to {price}?", product.price);
+    let title = format!("Change the price of {id} from {} to {price}?", product.terms.price);
     Prompt { title, lines }
 }

@@ -9,8 +9,8 @@ pub(super) fn now(product: &ProductView) -> String {
     format!(
         "Now: {}, {} at {}, stock {}.",
         printable(&product.prod_name),
-        place(product.on_shelf),
-        product.price,
+        place(product.terms.on_shelf),
+        product.terms.price,
         grouped(product.stock)
     )
 }

@@ -53,7 +53,7 @@ pub(crate) fn prompt(product: &ProductView, to: ShelfChange) -> Prompt {
         ShelfChange::On => {
             let lines = vec![
                 now(product),
-                format!("It can be charged at {} from now on.", product.price),
+                format!("It can be charged at {} from now on.", product.terms.price),
                 format!("Touches: {} to sell.", units(product.stock)),
             ];
             Prompt { title: format!("Put {id} on the shelf?"), lines }

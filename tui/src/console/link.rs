@@ -236,7 +236,7 @@ async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Answer<T> {
 }
 
 async fn give(socket: &Path, command: &Command) -> CommandEnd {
-    match client::post(socket, &command.path, &command.body).await {
+    match client::give(socket, command.method(), &command.path, &command.body).await {
         Ok((status, body)) if status.is_success() => CommandEnd::Done(more(command, &body)),
         Ok((status, body)) => {
             let refusal = refusal(status, &body);

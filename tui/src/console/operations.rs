@@ -11,7 +11,7 @@ pub(crate) enum Operation {
     Drain,
     AddStock,
     Shelf,
-    Price,
+    Terms,
     CreateProduct,
     Resend,
     ResendAll,
@@ -43,7 +43,7 @@ impl Operation {
         Self::Drain,
         Self::AddStock,
         Self::Shelf,
-        Self::Price,
+        Self::Terms,
         Self::CreateProduct,
         Self::Resend,
         Self::ResendAll,
@@ -61,7 +61,7 @@ impl Operation {
             Self::Drain => Endpoint::Drain,
             Self::AddStock => Endpoint::Stock,
             Self::Shelf => Endpoint::Shelf,
-            Self::Price => Endpoint::Price,
+            Self::Terms => Endpoint::Terms,
             Self::CreateProduct => Endpoint::CreateProduct,
             Self::Resend => Endpoint::Resend,
             Self::ResendAll => Endpoint::ResendAll,
@@ -75,7 +75,7 @@ impl Operation {
     /// What it is done to.
     pub(crate) const fn object(self) -> Object {
         match self {
-            Self::AddStock | Self::Shelf | Self::Price => Object::Product,
+            Self::AddStock | Self::Shelf | Self::Terms => Object::Product,
             Self::Resend | Self::Discard => Object::Letter,
             Self::ResendAll => Object::Letters,
             Self::Intake

@@ -86,7 +86,8 @@ async fn attempt<S: DeserializeOwned>(
     daemon: &DaemonSocket,
     command: &Command,
 ) -> Result<Answer<Done<S>>, Attempt> {
-    let (status, body) = match client::post(&daemon.socket, &command.path, &command.body).await {
+    let given = client::give(&daemon.socket, command.method(), &command.path, &command.body).await;
+    let (status, body) = match given {
         Ok(answered) => answered,
         Err(NoAnswer::Lost { reason, .. }) => return Err(Attempt::Open(reason)),
         Err(fault) => return Err(Attempt::Settled(fault)),

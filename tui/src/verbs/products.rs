@@ -1,16 +1,19 @@
 //! `seckillctl products` and `seckillctl product …`: the goods on sale, and changes to them. Stock
 //! is changed by a difference, never overwritten.
 
-use protocol::{Counted, CreateProduct, Done, Endpoint, ProdId, ProductView, ProductsPage};
+use protocol::{
+    Counted, CreateProduct, Done, Endpoint, ProdId, ProductView, ProductsPage, Term, Terms,
+};
 
 use crate::args::{
-    CommandOptions, Justified, Plain, Product, ProductAdd, ProductPrice, ProductShelf,
+    CommandOptions, Justified, Plain, Product, ProductAdd, ProductPrice, ProductSet, ProductShelf,
     ProductStock, Shape, Shelf,
 };
 use crate::commands::shelf::ShelfChange;
-use crate::commands::{Prompt, create_product, price, shelf, stock};
+use crate::commands::{Prompt, create_product, price, shelf, stock, terms as selling};
 use crate::exit::NoAnswer;
 use crate::table::{Column, facts, number, table, text};
+use crate::term_options::GivenTerms;
 use crate::verbs::command::{give, given, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
 use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed};
@@ -35,6 +38,7 @@ pub(crate) async fn run(daemon: &DaemonSocket, product: Product) -> Result<Print
         Product::Stock(options) => stock(daemon, options).await,
         Product::Shelf(options) => shelf(daemon, options).await,
         Product::Price(options) => price(daemon, options).await,
+        Product::Set(options) => set(daemon, options).await,
     }
 }
 
@@ -49,9 +53,8 @@ async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, NoAn
         reason: options.plain.reason,
         prod_id: options.id.into(),
         prod_name: options.name,
-        price: options.price,
+        terms: Terms { on_shelf: options.on_shelf, ..Terms::at(options.price) },
         stock: options.stock,
-        on_shelf: options.on_shelf,
     };
     let answer = give(daemon, &create_product::command(&product)).await?;
     Ok(changed(&answer, terms.shape))
@@ -91,6 +94,16 @@ async fn price(daemon: &DaemonSocket, options: ProductPrice) -> Result<Printed, 
     let prompt = |product: &ProductView| price::prompt(product, price, &reason);
     ask_first(daemon, &id, &terms, "product price", prompt).await?;
     let command = price::command(&id, price, &reason, if_version, request_id(&terms)?);
+    let answer = give(daemon, &command).await?;
+    Ok(changed(&answer, terms.shape))
+}
+
+async fn set(daemon: &DaemonSocket, options: ProductSet) -> Result<Printed, NoAnswer> {
+    let ProductSet { id, given: GivenTerms(patch), if_terms_version, plain } = options;
+    let (id, Plain { reason, terms }) = (ProdId::from(id), plain);
+    let prompt = |product: &ProductView| selling::prompt(product, &patch, reason.as_deref());
+    ask_first(daemon, &id, &terms, "product set", prompt).await?;
+    let command = selling::command(&id, patch, if_terms_version, given(&terms, reason)?);
     let answer = give(daemon, &command).await?;
     Ok(changed(&answer, terms.shape))
 }
@@ -136,7 +149,7 @@ fn charges(product: &ProductView) -> String {
 }
 
 /// Everything of a product, by [`cells`].
-pub(crate) const COLUMNS: [Column; 12] = [
+pub(crate) const COLUMNS: [Column; 13] = [
     text("PRODUCT"),
     text("NAME"),
     text("SHELF"),
@@ -148,11 +161,12 @@ pub(crate) const COLUMNS: [Column; 12] = [
     number("FREE"),
     number("SOLD"),
     number("VERSION"),
+    number("TERMS_VERSION"),
     text("BALANCED"),
 ];
 
 /// A product's row under [`COLUMNS`].
-pub(crate) fn cells(product: &ProductView) -> [String; 12] {
+pub(crate) fn cells(product: &ProductView) -> [String; 13] {
     let balanced = if product.balanced {
         "yes".to_owned()
     } else {
@@ -161,8 +175,8 @@ pub(crate) fn cells(product: &ProductView) -> [String; 12] {
     [
         printable(product.prod_id.as_str()),
         printable(&product.prod_name),
-        if product.on_shelf { "on" } else { "off" }.to_owned(),
-        product.price.to_string(),
+        Term::OnShelf.text(&product.terms),
+        Term::Price.text(&product.terms),
         product.initial.to_string(),
         product.added.to_string(),
         product.stock.to_string(),
@@ -170,6 +184,7 @@ pub(crate) fn cells(product: &ProductView) -> [String; 12] {
         known(product.free),
         product.sold.to_string(),
         product.version.to_string(),
+        product.terms_version.to_string(),
         balanced,
     ]
 }

@@ -114,6 +114,21 @@ fn product_price() {
 }
 
 #[test]
+fn product_set() {
+    let words = ["product", "set", "p/1", "--price", "1290", "--shelf", "off"];
+    let more = ["--if-terms-version", "2", "--reason", "a typo"];
+    let (line, body, table) = sent_and_printed(&[&words[..], &more].concat(), product());
+    assert_eq!(line, "PATCH /v1/products/p%2F1");
+    let sent = json!({
+        "price": "1290.000", "on_shelf": false, "if_terms_version": 2, "reason": "a typo",
+    });
+    assert_eq!(body, sent);
+    assert!(table.contains("\npid_0001"), "{table}");
+    let (_, body, _) = sent_and_printed(&["product", "set", "p", "--shelf", "on"], product());
+    assert_eq!(body, json!({ "on_shelf": true }));
+}
+
+#[test]
 fn dead_letters() {
     let resent = ResentState { resent: 3, left: 1, over_ms: 1_500 };
     let (line, body, table) = sent_and_printed(&["dead-letters", "resend", "7"], resent);
@@ -150,6 +165,9 @@ fn what_is_amiss_on_the_command_line_reaches_no_daemon() {
         &["product", "stock", "", "+50", "--reason", "r"],
         &["product", "add", "p", "--name", "n", "--price", "1e3", "--stock", "1"],
         &["product", "add", "p", "--name", "n", "--price", "1", "--stock", "-1"],
+        &["product", "set", "p"],
+        &["product", "set", "p", "--price", "1e3"],
+        &["product", "set", "p", "--shelf", "yes"],
         &["product", "shelf", "p", "maybe"],
         &["dead-letters", "resend"],
         &["dead-letters", "resend", "7", "--all"],

@@ -5,7 +5,7 @@ use protocol::{
     Done, EpochMs, GatewayView, HistoryStep, Money, Notable, NotableKind, OrderHistory, OrderState,
     OrderView, OrdersPage, OrdersView, OverdueView, Phase, ProductView, QueuePart, QueueView,
     Refusal, RefusalCode, RocketmqBroker, RocketmqView, Severity, Snapshot, StepKind, SwitchView,
-    Trend, UnconfirmedView,
+    Terms, Trend, UnconfirmedView,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -23,8 +23,7 @@ pub(crate) fn product() -> ProductView {
     ProductView {
         prod_id: "pid_0001".into(),
         prod_name: text("iphoneX2019新款"),
-        price: Money::from_milli(5_999_000),
-        on_shelf: true,
+        terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
         initial: 100,
         added: 0,
         stock: 60,

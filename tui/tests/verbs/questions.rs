@@ -6,7 +6,7 @@ use crate::daemon::{Daemon, Request, ok};
 use crate::fixtures::{dead_letter, dead_letters, done, product, snapshot};
 use crate::program::{Seated, run};
 
-const DESTRUCTIVE: [&[&str]; 9] = [
+const DESTRUCTIVE: [&[&str]; 10] = [
     &["pause", "intake"],
     &["pause", "consumption"],
     &["drain"],
@@ -14,6 +14,7 @@ const DESTRUCTIVE: [&[&str]; 9] = [
     &["product", "stock", "pid_0001", "-50", "--reason", "r"],
     &["product", "shelf", "pid_0001", "off"],
     &["product", "price", "pid_0001", "1290.000", "--reason", "r"],
+    &["product", "set", "pid_0001", "--price", "1290.000", "--shelf", "off", "--reason", "r"],
     &["dead-letters", "discard", "7", "--reason", "r"],
     &["dead-letters", "resend", "--all"],
 ];
@@ -26,14 +27,14 @@ fn daemon() -> Daemon {
         "POST /v1/shutdown" => ok(done(ShutdownState { phase: Phase::Stopping })),
         "POST /v1/dead-letters/7/discard" => ok(done(dead_letter(7, Some("order-1")))),
         "POST /v1/dead-letters/resend" => ok(done(ResentState { resent: 1, left: 1, over_ms: 20 })),
-        line if line.starts_with("POST /v1/products/") => ok(done(product())),
+        line if line.contains(" /v1/products/") && !line.starts_with("GET ") => ok(done(product())),
         line if line.starts_with("GET /v1/dead-letters?") => ok(dead_letters()),
         _ => ok(done(Controls::default())),
     })
 }
 
 fn commands(daemon: &Daemon) -> usize {
-    daemon.lines().iter().filter(|line| line.starts_with("POST ")).count()
+    daemon.lines().iter().filter(|line| !line.starts_with("GET ")).count()
 }
 
 #[test]
@@ -53,7 +54,7 @@ fn with_yes_nothing_is_asked_anywhere() {
     for words in DESTRUCTIVE {
         run(&daemon.socket(), &[words, &["--yes"]].concat()).fine();
     }
-    assert_eq!((commands(&daemon), daemon.asked().len()), (9, 9));
+    assert_eq!((commands(&daemon), daemon.asked().len()), (10, 10));
 }
 
 #[test]
@@ -86,6 +87,9 @@ fn prompt(words: &[&str]) -> (&'static [&'static str], &'static str) {
         ["product", "price", ..] => {
             (&["price of pid_0001", "from 5999.000 to 1290.000", "40005", "2 held"], sure)
         }
+        ["product", "set", ..] => {
+            (&["price from 5999.000 to 1290.000, shelf from on to off", "40005", "40007"], sure)
+        }
         ["product", ..] => (&["Take pid_0001 off the shelf", "60 units", "40007"], sure),
         ["dead-letters", "discard", ..] => {
             (&["dead letter 7", "Order order-1 of buyer 152****8881", "discarded"], sure)
@@ -108,7 +112,7 @@ fn on_a_terminal_each_asks_and_says_what_it_touches() {
         assert_eq!(code, 0, "{words:?}");
         assert!(!out.is_empty() && !out.contains("[y/N]"), "stdout is data: {out}");
     }
-    assert_eq!(commands(&daemon), 9);
+    assert_eq!(commands(&daemon), 10);
 }
 
 #[test]

@@ -9,6 +9,10 @@ use super::*;
 const PRICE: &str = "1200.000";
 const PRODUCTS: [&str; 2] = ["pid_0001", "pid_0002"];
 
+fn terms() -> Terms {
+    Terms { on_shelf: true, ..Terms::at(Money::parse(PRICE).unwrap()) }
+}
+
 /// A store of the simplest kind: what was written, and nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Books {
@@ -39,8 +43,8 @@ impl Books {
 
     fn before(&self) -> Before<'_> {
         let product = |(id, stock): (_, &u64)| {
-            let (name, price) = (format!("name of {id}"), Money::parse(PRICE).unwrap());
-            (id, Product { name, price, stock: *stock })
+            let (name, terms) = (format!("name of {id}"), terms());
+            (id, Product { name, terms, stock: *stock })
         };
         let placed = self.orders.iter().filter(|row| row.status == Some(OrderStatus::Placed));
         Before {
@@ -137,8 +141,10 @@ fn each_verdict_has_its_write() {
 #[test]
 fn an_order_that_was_not_looked_up_is_judged_by_its_product_alone() {
     let mut batch = Batch::new(EpochMs(1_000), Seq(7));
-    let price = Money::parse(PRICE).unwrap();
-    batch.meet(&"pid_0001".into(), Some(Product { name: "a phone".to_owned(), price, stock: 1 }));
+    batch.meet(
+        &"pid_0001".into(),
+        Some(Product { name: "a phone".to_owned(), terms: terms(), stock: 1 }),
+    );
     batch.meet(&"pid_9999".into(), None);
     assert!(batch.has_met(&"pid_9999".into()) && !batch.has_met(&"pid_0002".into()));
     let order = candidate(1, 1, "pid_0001", PRICE);

@@ -10,14 +10,14 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use protocol::{AuditPage, Controls, EpochMs, ProdId, ReloadState};
+use protocol::{AuditPage, Controls, EpochMs, ProdId, ReloadState, Term};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::lists::ListError;
 use super::{BoxFuture, ReadError, Seed, WriteError};
 use crate::controls::{ControlVerb, StaleGeneration};
-use crate::product::{Change, NewProduct};
+use crate::product::{Change, NewProduct, Seen};
 use crate::{letters, product};
 
 /// A command is answered within this time where only another program's lock is in its way. Who
@@ -79,7 +79,7 @@ pub enum Operation {
         /// What of it.
         change: Change,
         /// Only if it is still at this version.
-        if_version: Option<u64>,
+        if_seen: Option<Seen>,
     },
     /// Puts all dead letters that hold a readable order on their way back
     /// ([`resent`](super::resent)), oldest first, up to [`letters::RESENT_MAX`], due one after the
@@ -190,8 +190,11 @@ impl Operation {
             Self::ChangeProduct { prod_id, change, .. } => {
                 let verb = match change {
                     Change::Stock(_) => "product.stock",
-                    Change::Shelf(_) => "product.shelf",
-                    Change::Price(_) => "product.price",
+                    Change::Terms(patch) => match patch.terms()[..] {
+                        [Term::OnShelf] => "product.shelf",
+                        [Term::Price] => "product.price",
+                        _ => "product.terms",
+                    },
                 };
                 (verb, prod_id.as_str().into())
             }

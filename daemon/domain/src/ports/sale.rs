@@ -4,7 +4,7 @@
 use std::fmt;
 
 use protocol::{
-    Decision, EpochMs, Money, OrderId, OrderStatus, Phone, ProdId, ProductState, Reason, Seq,
+    Decision, EpochMs, Money, OrderId, OrderStatus, Phone, ProdId, ProductState, Reason, Seq, Terms,
 };
 use tokio::sync::watch;
 
@@ -119,8 +119,8 @@ pub struct Seed {
     pub prod_id: ProdId,
     /// Its name.
     pub prod_name: String,
-    /// What a unit costs.
-    pub price: Money,
+    /// What it is sold at and whether, from the beginning.
+    pub terms: Terms,
     /// Units to sell.
     pub stock: u32,
 }

@@ -1,16 +1,18 @@
 //! What an operator may do to a product, rule by rule.
 
 use proptest::prelude::*;
-use protocol::{Money, ProdId, ProductView};
+use protocol::{Money, ProdId, ProductView, Terms, TermsFault, TermsPatch};
 
-use super::{Change, NewProduct, Refusal, STOCK_MAX, Shelf, change, create, known, units};
+use super::{
+    Change, NewProduct, Refusal, STOCK_MAX, Seen, Write, change, create, in_short, known,
+    named_terms, units,
+};
 
 fn product(stock: u64) -> ProductView {
     ProductView {
         prod_id: prod_id(),
         prod_name: "P".to_owned(),
-        price: Money::from_milli(9_900),
-        on_shelf: true,
+        terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(9_900)) },
         initial: stock,
         added: 0,
         stock,
@@ -29,14 +31,17 @@ fn new(prod_id: &str, prod_name: &str, price: i64) -> NewProduct {
     NewProduct {
         prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
-        price: Money::from_milli(price),
+        terms: Terms::at(Money::from_milli(price)),
         stock: 7,
-        shelf: Shelf::Off,
     }
 }
 
 fn stock(delta: i64) -> Change {
     Change::Stock(units(delta).unwrap())
+}
+
+fn stored(delta: i64) -> Write {
+    Write::Stock(units(delta).unwrap())
 }
 
 fn prod_id() -> ProdId {
@@ -61,35 +66,57 @@ fn a_product_is_made_once_by_an_id_a_name_and_a_price() {
             let refused = create(&new("p", name, 1), found);
             assert!(matches!(refused, Err(Refusal::Name { .. })), "{name:?}: {refused:?}");
         }
-        let price = Money::from_milli(0);
-        assert_eq!(create(&new("p", "P", 0), found), Err(Refusal::Price(price)));
+        let fault = TermsFault::Price(Money::from_milli(0));
+        assert_eq!(create(&new("p", "P", 0), found), Err(Refusal::Terms(fault)));
     }
 }
 
 #[test]
 fn only_a_product_that_is_there_and_as_it_was_seen_is_changed() {
     assert_eq!(known(&prod_id(), None), Err(Refusal::Unknown { prod_id: prod_id() }));
-    for wanted in [stock(-9), Change::Shelf(Shelf::On), Change::Price(Money::from_milli(0))] {
-        let stale = Refusal::Stale { prod_id: prod_id(), current: 7, seen: 6 };
-        assert_eq!(change(&product(1), wanted, Some(6)), Err(stale), "the version comes first");
+    let free = Change::price(Money::from_milli(0));
+    for wanted in [stock(-9), Change::shelf(true), free] {
+        for (seen, current) in [(Seen::Version(6), 7), (Seen::TermsVersion(7), 2)] {
+            let stale = Refusal::Stale { prod_id: prod_id(), current, seen };
+            let refused = change(&product(1), wanted, Some(seen));
+            assert_eq!(refused, Err(stale), "the version comes first");
+        }
     }
-    assert_eq!(change(&product(1), stock(1), Some(7)), Ok(Some(stock(1))));
+    for seen in [Seen::Version(7), Seen::TermsVersion(2)] {
+        assert_eq!(change(&product(1), stock(1), Some(seen)), Ok(Some(stored(1))));
+    }
 }
 
 #[test]
 fn what_is_so_already_changes_nothing() {
     let there = product(1);
-    for shelf in [Shelf::On, Shelf::Off] {
-        let wanted = Change::Shelf(shelf);
-        let changed = (shelf == Shelf::Off).then_some(wanted);
-        assert_eq!(change(&there, wanted, None), Ok(changed));
-    }
-    assert_eq!(change(&there, Change::Price(there.price), None), Ok(None));
-    let other = Change::Price(Money::from_milli(1));
-    assert_eq!(change(&there, other, None), Ok(Some(other)));
+    let Terms { price, .. } = there.terms;
+    let off = Write::Terms(Terms::at(price));
+    assert_eq!(change(&there, Change::shelf(true), None), Ok(None));
+    assert_eq!(change(&there, Change::shelf(false), None), Ok(Some(off)));
+    assert_eq!(change(&there, Change::price(price), None), Ok(None));
+    let other = Money::from_milli(1);
+    let cheaper = Write::Terms(Terms { on_shelf: true, ..Terms::at(other) });
+    assert_eq!(change(&there, Change::price(other), None), Ok(Some(cheaper)));
     for price in [0, -1].map(Money::from_milli) {
-        assert_eq!(change(&there, Change::Price(price), None), Err(Refusal::Price(price)));
+        let refused = Err(Refusal::Terms(TermsFault::Price(price)));
+        assert_eq!(change(&there, Change::price(price), None), refused);
     }
+}
+
+#[test]
+fn terms_that_are_changed_are_named() {
+    assert_eq!(named_terms(TermsPatch::default()), Err(Refusal::NoTerms));
+    let patch = TermsPatch { on_shelf: Some(false), ..TermsPatch::default() };
+    assert_eq!(named_terms(patch), Ok(Change::Terms(patch)));
+}
+
+/// A format of the database.
+#[test]
+fn the_audit_log_has_what_commands_change() {
+    let text =
+        r#"{"added":0,"on_shelf":true,"price":"9.900","stock":3,"terms_version":2,"version":7}"#;
+    assert_eq!(in_short(&product(3)).to_string(), text);
 }
 
 #[test]
@@ -97,11 +124,11 @@ fn units_are_there_to_be_withdrawn_and_have_room_to_be_added() {
     assert_eq!(units(0), Err(Refusal::NoUnits));
     let (few, many) = (product(2), product(STOCK_MAX - 1));
     let not_enough = Err(Refusal::NotEnough { prod_id: prod_id(), unsold: 2 });
-    assert_eq!(change(&few, stock(-2), None), Ok(Some(stock(-2))));
+    assert_eq!(change(&few, stock(-2), None), Ok(Some(stored(-2))));
     assert_eq!(change(&few, stock(-3), None), not_enough);
     assert_eq!(change(&few, stock(i64::MIN), None), not_enough);
     let too_many = Err(Refusal::TooMany { prod_id: prod_id(), unsold: STOCK_MAX - 1 });
-    assert_eq!(change(&many, stock(1), None), Ok(Some(stock(1))));
+    assert_eq!(change(&many, stock(1), None), Ok(Some(stored(1))));
     assert_eq!(change(&many, stock(2), None), too_many);
     assert_eq!(change(&many, stock(i64::MAX), None), too_many);
 }

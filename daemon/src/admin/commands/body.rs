@@ -3,8 +3,9 @@
 
 use domain::ports::desk::{Actor, Asked};
 use protocol::{
-    AddStock, CreateProduct, Discard, REQUEST_ID_CHARS_MAX, Reasoned, Refusal, ResendAll,
-    SetLogLevel, SetPrice, SetShelf, SetSwitch, Shutdown, flaw_of_sentence, is_request_id,
+    AddStock, ChangeTerms, CreateProduct, Discard, REQUEST_ID_CHARS_MAX, Reasoned, Refusal,
+    ResendAll, SetLogLevel, SetPrice, SetShelf, SetSwitch, Shutdown, flaw_of_sentence,
+    is_request_id,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,6 +40,7 @@ bodies! {
     Reasoned, |body| body.reason.as_deref();
     SetSwitch, |body| body.reason.as_deref();
     CreateProduct, |body| body.reason.as_deref();
+    ChangeTerms, |body| body.reason.as_deref();
     AddStock, |body| Some(&body.reason);
     SetShelf, |body| body.reason.as_deref();
     SetPrice, |body| Some(&body.reason);

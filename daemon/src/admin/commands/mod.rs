@@ -1,7 +1,7 @@
-//! What `POST` does: reads the body, has the operator's desk carry the command out together with
-//! its entry in the audit log, puts into effect what isn't in the store, and tells everybody who
-//! watches. One file per object: `switches`, `products`, `letters`, and `process` for the daemon
-//! itself; `body` is what all of them have in common.
+//! What `POST` and `PATCH` do: reads the body, has the operator's desk carry the command out
+//! together with its entry in the audit log, puts into effect what isn't in the store, and tells
+//! everybody who watches. One file per object: `switches`, `products`, `letters`, and `process` for
+//! the daemon itself; `body` is what all of them have in common.
 
 mod body;
 mod letters;
@@ -33,7 +33,7 @@ use crate::config;
 /// Set on an answer that was given before.
 const REPEATED: &str = "seckill-repeated";
 
-/// Carries a `POST` out.
+/// Carries a command out.
 pub(super) async fn carry_out(
     desk: &AdminShared,
     call: &Call,
@@ -70,6 +70,7 @@ async fn dispatch(given: &Given<'_>, name: CommandName) -> Result<Response, Refu
     match name {
         CommandName::Switch(verb) => switches::turn(given, verb).await,
         CommandName::CreateProduct => products::create(given).await,
+        CommandName::Terms => products::set_terms(given).await,
         CommandName::Stock => products::add_stock(given).await,
         CommandName::Shelf => products::set_shelf(given).await,
         CommandName::Price => products::set_price(given).await,

@@ -1,13 +1,16 @@
 //! Commands on products.
 
 use domain::ports::desk::{Asked, Operation};
-use domain::product::{Change, NewProduct, Shelf, units};
-use protocol::{AddStock, CreateProduct, Refusal, SetPrice, SetShelf};
+use domain::product::{Change, NewProduct, Seen, named_terms, units};
+use protocol::{
+    AddStock, ChangeTerms, CreateProduct, ProductView, Refusal, SetPrice, SetShelf, Term,
+};
 use warp::reply::Response;
 
 use super::body::Body;
-use super::{Given, sorted_state};
+use super::{Given, sorted_state, state};
 use crate::admin::notables::counted;
+use crate::admin::query::bad;
 use crate::admin::refusals;
 
 pub(super) async fn create(given: &Given<'_>) -> Result<Response, Refusal> {
@@ -23,9 +26,8 @@ pub(crate) fn new_product(body: &CreateProduct) -> NewProduct {
     NewProduct {
         prod_id: body.prod_id.clone(),
         prod_name: body.prod_name.clone(),
-        price: body.price,
+        terms: body.terms,
         stock: body.stock,
-        shelf: Shelf::of(body.on_shelf),
     }
 }
 
@@ -37,23 +39,43 @@ pub(super) async fn add_stock(given: &Given<'_>) -> Result<Response, Refusal> {
         true => format!("added {count} to {id}"),
         false => format!("withdrew {count} from {id}"),
     };
-    change(given, &body, asked, Change::Stock(delta), body.if_version, &text).await
+    change(given, &body, asked, Change::Stock(delta), body.if_version.map(Seen::Version), &text)
+        .await
+}
+
+pub(super) async fn set_terms(given: &Given<'_>) -> Result<Response, Refusal> {
+    let (body, asked) = given.read::<ChangeTerms>()?;
+    let wanted = named_terms(body.terms).map_err(refusals::of_rule)?;
+    let strict = body.terms.terms().into_iter().find(|term| term.wants_reason());
+    if let Some(term) = strict.filter(|_| body.reason.is_none()) {
+        return Err(bad(format!("reason is missing: a change of {term} wants one")));
+    }
+    let if_seen = body.if_terms_version.map(Seen::TermsVersion);
+    let prod_id = given.object.as_str().into();
+    let operation = Operation::ChangeProduct { prod_id, change: wanted, if_seen };
+    let carried = given.carry_out(asked, operation).await?;
+    let terms = state::<ProductView>(&carried)?.terms;
+    let value = |term: Term| format!("{} {}", term.label(), term.text(&terms));
+    let values: Vec<String> = body.terms.terms().into_iter().map(value).collect();
+    let text = format!("changed the terms of {}: {}", given.object, values.join(", "));
+    given.answer(&body, &carried, sorted_state(&carried)?, &text).await
 }
 
 pub(super) async fn set_shelf(given: &Given<'_>) -> Result<Response, Refusal> {
     let (body, asked) = given.read::<SetShelf>()?;
-    let (id, shelf) = (&given.object, Shelf::of(body.on_shelf));
-    let text = match shelf {
-        Shelf::On => format!("put {id} on the shelf"),
-        Shelf::Off => format!("took {id} off the shelf"),
+    let text = match body.on_shelf {
+        true => format!("put {} on the shelf", given.object),
+        false => format!("took {} off the shelf", given.object),
     };
-    change(given, &body, asked, Change::Shelf(shelf), body.if_version, &text).await
+    let seen = body.if_version.map(Seen::Version);
+    change(given, &body, asked, Change::shelf(body.on_shelf), seen, &text).await
 }
 
 pub(super) async fn set_price(given: &Given<'_>) -> Result<Response, Refusal> {
     let (body, asked) = given.read::<SetPrice>()?;
     let text = format!("set the price of {} to {}", given.object, body.price);
-    change(given, &body, asked, Change::Price(body.price), body.if_version, &text).await
+    let seen = body.if_version.map(Seen::Version);
+    change(given, &body, asked, Change::price(body.price), seen, &text).await
 }
 
 async fn change(
@@ -61,11 +83,11 @@ async fn change(
     body: &impl Body,
     asked: Asked,
     change: Change,
-    if_version: Option<u64>,
+    if_seen: Option<Seen>,
     text: &str,
 ) -> Result<Response, Refusal> {
     let prod_id = given.object.as_str().into();
-    let operation = Operation::ChangeProduct { prod_id, change, if_version };
+    let operation = Operation::ChangeProduct { prod_id, change, if_seen };
     let carried = given.carry_out(asked, operation).await?;
     given.answer(body, &carried, sorted_state(&carried)?, text).await
 }

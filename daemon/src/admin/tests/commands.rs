@@ -79,7 +79,7 @@ async fn products_are_made_filled_and_shelved() {
     let (status, answer) = served.post("/v1/products", &with(1, &made)).await;
     assert_eq!(status, 200, "{answer}");
     let product = serde_json::from_value::<Done<ProductView>>(answer).unwrap().state;
-    assert_eq!((product.stock, product.on_shelf), (10, false));
+    assert_eq!((product.stock, product.terms.on_shelf), (10, false));
     let (status, answer) = served.post("/v1/products", &with(2, &made)).await;
     assert_eq!((status, &answer["code"]), (409, &json!("product_exists")));
 
@@ -108,6 +108,47 @@ async fn products_are_made_filled_and_shelved() {
     let (status, answer) = served.post("/v1/products/new/price", &cost(9, "0.000")).await;
     assert_eq!((status, &answer["code"]), (400, &json!("bad_request")));
     assert!(answer["msg"].as_str().unwrap().contains("0.000"), "{answer}");
+    served.end().await;
+}
+
+#[tokio::test]
+async fn terms_are_changed_together_or_not_at_all() {
+    let served = Served::operated().await;
+    let made = json!({ "prod_id": "new", "prod_name": "新", "price": "9.900", "stock": 10 });
+    assert_eq!(served.post("/v1/products", &with(1, &made)).await.0, 200);
+    let path = "/v1/products/new";
+    let both = json!({
+        "price": "8.500", "on_shelf": true, "if_terms_version": 0, "reason": "the sale begins",
+    });
+    for _ in 0..2 {
+        let (status, answer) = served.patch(path, &with(2, &both)).await;
+        let state = &answer["state"];
+        assert_eq!((status, &state["price"]), (200, &json!("8.500")), "{answer}");
+        assert_eq!((&state["on_shelf"], &state["terms_version"]), (&json!(true), &json!(1)));
+    }
+    let state: Snapshot = serde_json::from_value(served.get("/v1/status").await.1).unwrap();
+    let told: Vec<&str> = state.notables.iter().map(|notable| notable.text.as_str()).collect();
+    let text = "changed the terms of new: price 8.500, shelf on: the sale begins";
+    assert_eq!(told.iter().filter(|told| told.ends_with(text)).count(), 1, "{told:?}");
+    let (status, answer) = served.patch(path, &with(3, &both)).await;
+    assert_eq!((status, &answer["code"]), (409, &json!("stale_version")));
+    assert_eq!(answer["data"], json!({ "terms_version": 1 }));
+    assert!(answer["msg"].as_str().unwrap().contains("terms_version 1 and not at 0"), "{answer}");
+    for (body, why) in [
+        (json!({}), "name one at least of price, on_shelf"),
+        (json!({ "prise": "1.000" }), "unknown field `prise`"),
+        (json!({ "on_shelf": false, "if_version": 1 }), "unknown field `if_version`"),
+        (json!({ "price": "8.000" }), "a change of price wants one"),
+        (json!({ "price": "0", "on_shelf": false, "reason": "r" }), "price: 0.000 is no amount"),
+    ] {
+        let (status, answer) = served.patch(path, &with(4, &body)).await;
+        assert_eq!((status, &answer["code"]), (400, &json!("bad_request")), "{body}");
+        assert!(answer["msg"].as_str().unwrap().contains(why), "{body}: {answer}");
+    }
+    let (status, answer) = served.patch("/v1/products/none", &with(5, &both)).await;
+    assert_eq!((status, &answer["code"]), (404, &json!("not_found")));
+    let (_, now) = served.patch(path, &with(6, &json!({ "on_shelf": true }))).await;
+    assert_eq!(now["state"]["terms_version"], 1, "what is so already raises nothing");
     served.end().await;
 }
 

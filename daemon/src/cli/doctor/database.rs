@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::ports::findings::Finding;
 use instruments::background;
-use protocol::{Money, ProdId, ProductState};
+use protocol::{ProdId, ProductState};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -217,7 +217,8 @@ fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> Vec<String> 
     if stored.is_empty() {
         return told;
     }
-    for ProductSeed { prod_id, prod_name, price, stock } in profile {
+    for seed in profile {
+        let ProductSeed { prod_id, prod_name, stock, .. } = seed;
         let Some(theirs) = stored.iter().find(|theirs| theirs.prod_id == prod_id.as_str()) else {
             told.push(format!("{prod_id} isn't in the database; a start puts it in"));
             continue;
@@ -226,9 +227,11 @@ fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> Vec<String> 
         if *prod_name != theirs.prod_name {
             parts.push(format!("name {prod_name:?}, there {:?}", theirs.prod_name));
         }
-        if Money::parse(price).is_ok_and(|price| price != theirs.price) {
-            parts.push(format!("price {price}, there {}", theirs.price));
-        }
+        let stated = theirs.terms.with(&seed.stated_terms().unwrap_or_default());
+        parts.extend(stated.differing(&theirs.terms).map(|term| {
+            let (here, there) = (term.text(&stated), term.text(&theirs.terms));
+            format!("{} {here}, there {there}", term.label())
+        }));
         if u64::from(*stock) != theirs.initial {
             parts.push(format!("stock {stock}, there {} at the start", theirs.initial));
         }

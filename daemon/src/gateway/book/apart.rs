@@ -79,7 +79,7 @@ impl Book {
     /// is on the shelf; free places are given in the order of the ids.
     pub(super) fn choose_apart(&self, products: &[ProductState]) {
         let entries = self.look();
-        let on_shelf = |product: &&ProductState| product.on_shelf && product.prod_id != OTHER;
+        let on_shelf = |product: &&ProductState| product.terms.on_shelf && product.prod_id != OTHER;
         let mut chosen: Vec<&ProductState> = products.iter().filter(on_shelf).collect();
         let is_apart =
             |prod_id: &ProdId| entries.get(prod_id).is_some_and(|s| s.outcomes().is_some());

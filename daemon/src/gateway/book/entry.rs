@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use domain::standing::{self, Decided, Event, Found, Undecided, Unit, step};
 use domain::stock::GatewayStock;
 use papaya::{Compute, Operation};
-use protocol::{Decision, EpochMs, Money, OrderId, Outcome, Phone, ProdId, ProductState};
+use protocol::{Decision, EpochMs, OrderId, Outcome, Phone, ProdId, ProductState, Terms};
 
 use super::apart::Apart;
 use crate::gateway::ticket::Ticket;
@@ -48,10 +48,8 @@ pub struct BookEntry {
 pub struct Card {
     /// The product's name.
     pub name: String,
-    /// Its price.
-    pub price: Money,
-    /// Whether it may be charged.
-    pub on_shelf: bool,
+    /// What it is sold at and whether.
+    pub terms: Terms,
 }
 
 /// An empty map of buyers by phone number, with room for the buyers who have the product and for
@@ -88,11 +86,10 @@ impl BookEntry {
         self.card.load_full()
     }
 
-    /// Whether the product may be charged, and its price: the two that every charge looks at.
+    /// The terms as they are now: what every charge looks at.
     #[must_use]
-    pub fn terms(&self) -> (bool, Money) {
-        let card = self.card.load();
-        (card.on_shelf, card.price)
+    pub fn terms(&self) -> Terms {
+        self.card.load().terms
     }
 
     pub(super) fn renew_card(&self, product: &ProductState) {
@@ -280,6 +277,6 @@ pub enum NotHeld {
 
 impl Card {
     fn of(product: &ProductState) -> Self {
-        Self { name: product.prod_name.clone(), price: product.price, on_shelf: product.on_shelf }
+        Self { name: product.prod_name.clone(), terms: product.terms }
     }
 }

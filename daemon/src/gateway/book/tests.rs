@@ -1,6 +1,6 @@
 //! Tests of the book: each event on each standing.
 
-use protocol::{ChargeOutcome, Decision, EpochMs, Money, Outcome, Reason};
+use protocol::{ChargeOutcome, Decision, EpochMs, Money, Outcome, Reason, Terms};
 
 use super::*;
 
@@ -10,8 +10,7 @@ fn product() -> ProductState {
     ProductState {
         prod_id: "pid_0001".into(),
         prod_name: "iphoneX2019新款".to_owned(),
-        price: Money::from_milli(5_999_000),
-        on_shelf: true,
+        terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
         initial: 100,
         added: 0,
         stock: 100,
@@ -169,9 +168,12 @@ fn shelves_appear_and_change_with_the_products() {
     assert!(book.entry(&"pid_0001".into()).is_none());
     book.renew_cards(&[product()]);
     let entry = book.entry(&"pid_0001".into()).unwrap();
-    assert_eq!(entry.terms(), (true, Money::from_milli(5_999_000)));
-    book.renew_cards(&[ProductState { on_shelf: false, ..product() }]);
-    assert_eq!(entry.terms(), (false, Money::from_milli(5_999_000)));
+    assert_eq!(entry.terms(), Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) });
+    book.renew_cards(&[ProductState {
+        terms: Terms { on_shelf: false, ..product().terms },
+        ..product()
+    }]);
+    assert_eq!(entry.terms(), Terms::at(Money::from_milli(5_999_000)));
 }
 
 #[test]
@@ -197,7 +199,11 @@ fn decided_elsewhere_between_claim_and_hold_costs_no_unit() {
 
 /// A product of this number, on the shelf or off.
 fn numbered(number: usize, on_shelf: bool) -> ProductState {
-    ProductState { prod_id: format!("p{number:03}").into(), on_shelf, ..product() }
+    ProductState {
+        prod_id: format!("p{number:03}").into(),
+        terms: Terms { on_shelf, ..product().terms },
+        ..product()
+    }
 }
 
 fn charge(book: &Book, prod_id: &str, outcome: ChargeOutcome) {

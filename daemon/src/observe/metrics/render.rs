@@ -128,7 +128,7 @@ fn products(page: &mut Page, products: &[ProductView]) {
     each(f::SOLD, |product| Some(product.sold.into()));
     each(f::HELD, |product| product.held.map(Into::into));
     each(f::FREE, |product| product.free.map(Into::into));
-    each(f::ON_SHELF, |product| Some(product.on_shelf.into()));
+    each(f::ON_SHELF, |product| Some(product.terms.on_shelf.into()));
     each(f::BALANCED, |product| Some(product.balanced.into()));
     each(f::MISSING, |product| Some(product.missing.into()));
 }

@@ -15,7 +15,7 @@ use crate::engine::columns::of_text_or_null;
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::sale::batches::gives_up;
-use crate::sale::dead_letters;
+use crate::sale::{dead_letters, terms};
 use crate::unsigned;
 
 /// The state of deciding one group of orders.
@@ -132,14 +132,16 @@ impl<'a> Deciding<'a> {
         }
         let product = self
             .tx
-            .statement(
-                "SELECT prod_name, prod_price, prod_stock FROM t_seckill_product WHERE prod_id = ?1",
-            )?
+            .statement(concat!(
+                "SELECT prod_name, prod_stock, ",
+                terms::columns!(),
+                " FROM t_seckill_product WHERE prod_id = ?1"
+            ))?
             .query_row([prod_id.as_str()], |row| {
                 Ok(Product {
                     name: row.get(0)?,
-                    price: Money::from_milli(row.get(1)?),
-                    stock: unsigned(row.get(2)?),
+                    terms: terms::of_row(row, 2)?,
+                    stock: unsigned(row.get(1)?),
                 })
             })
             .optional()?;

@@ -12,4 +12,5 @@ mod port;
 pub(crate) mod products;
 pub(crate) mod resent;
 pub(crate) mod standing;
+pub(crate) mod terms;
 pub(crate) mod waiting;

@@ -1,11 +1,11 @@
 //! Products: those a fresh database starts with, their state, and the proof that no unit was lost.
 
-use domain::ports::{Balance, Seed};
-use protocol::{Money, ProdId, ProductState};
-use rusqlite::{Connection, OptionalExtension, Row};
-
 use crate::engine::columns::of_text;
+use crate::sale::terms;
 use crate::unsigned;
+use domain::ports::{Balance, Seed};
+use protocol::{ProdId, ProductState};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 /// Puts in the products that are absent, and returns their ids. One that exists keeps what the
 /// database has.
@@ -22,12 +22,13 @@ pub(crate) fn seed(
             |row| row.get::<_, bool>(0),
         )?;
         if absent {
-            connection.execute(
-                "INSERT INTO t_seckill_product
-                   (gmt_create, gmt_update, prod_id, prod_name, prod_stock, prod_price,
-                    initial_stock)
-                 VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?4)",
-                (now, seed.prod_id.as_str(), &seed.prod_name, seed.stock, seed.price.milli()),
+            terms::insert(
+                connection,
+                &seed.prod_id,
+                &seed.prod_name,
+                &seed.terms,
+                seed.stock,
+                now,
             )?;
             added.push(seed.prod_id.clone());
         }
@@ -36,23 +37,24 @@ pub(crate) fn seed(
 }
 
 /// What [`state`] reads of a product's row.
-const STATE: &str =
-    "SELECT prod_id, prod_name, prod_price, prod_status, initial_stock, added_stock, prod_stock,
-            sold, version, terms_version
-       FROM t_seckill_product";
+const STATE: &str = concat!(
+    "SELECT prod_id, prod_name, initial_stock, added_stock, prod_stock, sold, version,
+            terms_version, ",
+    terms::columns!(),
+    " FROM t_seckill_product"
+);
 
 fn state(row: &Row<'_>) -> rusqlite::Result<ProductState> {
     Ok(ProductState {
         prod_id: of_text(row, 0)?,
         prod_name: row.get(1)?,
-        price: Money::from_milli(row.get(2)?),
-        on_shelf: row.get::<_, i64>(3)? == 0,
-        initial: unsigned(row.get(4)?),
-        added: row.get(5)?,
-        stock: unsigned(row.get(6)?),
-        sold: unsigned(row.get(7)?),
-        version: unsigned(row.get(8)?),
-        terms_version: unsigned(row.get(9)?),
+        initial: unsigned(row.get(2)?),
+        added: row.get(3)?,
+        stock: unsigned(row.get(4)?),
+        sold: unsigned(row.get(5)?),
+        version: unsigned(row.get(6)?),
+        terms_version: unsigned(row.get(7)?),
+        terms: terms::of_row(row, 8)?,
     })
 }
 

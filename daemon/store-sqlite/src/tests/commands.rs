@@ -5,8 +5,8 @@ use domain::controls::{ControlVerb, StaleGeneration};
 use domain::ports::desk::{Actor, Carried, CommandError, Firstness, Refusal};
 use domain::ports::lists::ListError;
 use domain::ports::{Sale, WriteError};
-use domain::product::{self, NewProduct, STOCK_MAX, Shelf};
-use protocol::{Controls, Money, ProductView, Reason, Seq, SwitchView};
+use domain::product::{self, NewProduct, STOCK_MAX, Seen};
+use protocol::{Controls, Money, ProductView, Reason, Seq, SwitchView, Terms, TermsFault};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ async fn a_request_id_of_another_command_is_refused() {
     let others = [
         store.change_stock(asked("r1", json!({ "delta": 6 })), PROD, 6, None).await,
         store.change_stock(five(), "pid_0009", 5, None).await,
-        store.set_shelf(five(), PROD, Shelf::Off, None).await,
+        store.set_shelf(five(), PROD, false, None).await,
     ];
     let (request_id, verb) = ("r1".to_owned(), "product.stock".to_owned());
     let reused = Refusal::RequestIdReused { request_id, verb, audit_id: 1 };
@@ -103,7 +103,10 @@ async fn a_refused_command_changes_nothing_is_not_logged_and_may_be_given_again(
     assert_eq!(of_product(unknown), product::Refusal::Unknown { prod_id });
     let stale = fixture.store.change_stock(bare("r1"), PROD, 1, Some(7)).await;
     let prod_id = PROD.into();
-    assert_eq!(of_product(stale), product::Refusal::Stale { prod_id, current: 1, seen: 7 });
+    assert_eq!(
+        of_product(stale),
+        product::Refusal::Stale { prod_id, current: 1, seen: Seen::Version(7) }
+    );
     assert!(!changes.has_changed().unwrap());
     assert_eq!(fixture.store.audit(None, 10).await.unwrap().entries, []);
     assert_eq!(add(&fixture, "r1", -2).await.unwrap().first, Firstness::Now);
@@ -147,9 +150,8 @@ fn product(prod_id: &str) -> NewProduct {
     NewProduct {
         prod_id: prod_id.into(),
         prod_name: "新款".to_owned(),
-        price: Money::parse("9.900").unwrap(),
+        terms: Terms::at(Money::parse("9.900").unwrap()),
         stock: 7,
-        shelf: Shelf::Off,
     }
 }
 
@@ -159,22 +161,25 @@ async fn a_product_is_made_once_and_put_on_the_shelf() {
     let made = fixture.store.create_product(bare("r1"), product("pid_0009")).await.unwrap();
     let view: ProductView = state(&made);
     assert_eq!((view.prod_id.as_str(), view.initial, view.stock), ("pid_0009", 7, 7));
-    assert_eq!((view.on_shelf, view.version, view.balanced), (false, 0, true));
+    assert_eq!((view.terms.on_shelf, view.version, view.balanced), (false, 0, true));
     let twice = fixture.store.create_product(bare("r2"), product("pid_0009")).await;
     let prod_id = "pid_0009".into();
     assert_eq!(of_product(twice), product::Refusal::Exists { prod_id });
     let store = &fixture.store;
-    let on = store.set_shelf(bare("r3"), "pid_0009", Shelf::On, Some(0)).await.unwrap();
+    let on = store.set_shelf(bare("r3"), "pid_0009", true, Some(0)).await.unwrap();
     let on: ProductView = state(&on);
-    assert_eq!((on.on_shelf, on.version), (true, 1));
-    let on = store.set_shelf(bare("r4"), "pid_0009", Shelf::On, None).await.unwrap();
+    assert_eq!((on.terms.on_shelf, on.version), (true, 1));
+    let on = store.set_shelf(bare("r4"), "pid_0009", true, None).await.unwrap();
     assert_eq!(state::<ProductView>(&on).version, 1, "it was there already");
-    let stale = store.set_shelf(bare("r5"), "pid_0009", Shelf::Off, Some(0)).await;
+    let stale = store.set_shelf(bare("r5"), "pid_0009", false, Some(0)).await;
     let stale = of_product(stale);
-    assert!(matches!(stale, product::Refusal::Stale { current: 1, seen: 0, .. }), "{stale:?}");
-    store.set_shelf(bare("r6"), "pid_0009", Shelf::Off, None).await.unwrap();
+    assert!(
+        matches!(stale, product::Refusal::Stale { current: 1, seen: Seen::Version(0), .. }),
+        "{stale:?}"
+    );
+    store.set_shelf(bare("r6"), "pid_0009", false, None).await.unwrap();
     let products = store.decisions(Seq(0), 1).await.unwrap().products;
-    assert!(!products[1].on_shelf && products[1].version == 2, "{products:?}");
+    assert!(!products[1].terms.on_shelf && products[1].version == 2, "{products:?}");
 }
 
 #[tokio::test]
@@ -187,16 +192,19 @@ async fn a_price_changes_and_what_waits_at_the_old_one_fails() {
     let set =
         store.set_price(bare("r1"), old.prod_id.as_str(), price, Some(old.version)).await.unwrap();
     let set: ProductView = state(&set);
-    assert_eq!((set.price, set.version), (price, old.version + 1));
+    assert_eq!((set.terms.price, set.version), (price, old.version + 1));
     let again = store.set_price(bare("r2"), old.prod_id.as_str(), price, None).await.unwrap();
     assert_eq!(state::<ProductView>(&again).version, old.version + 1, "it has it already");
     let stale =
-        store.set_price(bare("r3"), old.prod_id.as_str(), old.price, Some(old.version)).await;
+        store.set_price(bare("r3"), old.prod_id.as_str(), old.terms.price, Some(old.version)).await;
     let stale = of_product(stale);
     assert!(matches!(stale, product::Refusal::Stale { .. }), "{stale:?}");
     let nothing =
         store.set_price(bare("r4"), old.prod_id.as_str(), Money::from_milli(0), None).await;
-    assert_eq!(of_product(nothing), product::Refusal::Price(Money::from_milli(0)));
+    assert_eq!(
+        of_product(nothing),
+        product::Refusal::Terms(TermsFault::Price(Money::from_milli(0)))
+    );
 
     let backoff = Backoff { first_ms: 1, max_ms: 1 };
     let taken = store.decide_from_queue(10, 3, backoff).await.unwrap();
@@ -218,7 +226,7 @@ async fn products_outside_the_limits_are_refused() {
         product("a\u{7}"),
         NewProduct { prod_name: " ".to_owned(), ..product("ok") },
         NewProduct { prod_name: "名".repeat(257), ..product("ok") },
-        NewProduct { price: zero, ..product("ok") },
+        NewProduct { terms: Terms::at(zero), ..product("ok") },
     ];
     for product in wrong {
         let refused = fixture.store.create_product(bare("r1"), product.clone()).await;
@@ -227,7 +235,7 @@ async fn products_outside_the_limits_are_refused() {
             why,
             product::Refusal::Id { .. }
                 | product::Refusal::Name { .. }
-                | product::Refusal::Price(_)
+                | product::Refusal::Terms(_)
         );
         assert!(is_of_the_limits, "{product:?}: {why:?}");
     }

@@ -3,7 +3,6 @@
 
 use domain::ports::desk::{Asked, Carried, CommandError};
 use domain::ports::{Delivery, Outgoing, Sale as _};
-use domain::product::Shelf;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::{OrderState, Seq};
@@ -110,8 +109,7 @@ impl Sale {
                 self.command(|_, command| store.change_stock(command, PROD, delta, None)).await;
             }
             Deed::Shelf(is_on) => {
-                let shelf = if is_on { Shelf::On } else { Shelf::Off };
-                self.command(|_, command| store.set_shelf(command, PROD, shelf, None)).await;
+                self.command(|_, command| store.set_shelf(command, PROD, is_on, None)).await;
             }
             Deed::Poison(is_on) => self.poison(is_on).await,
             Deed::Resend(which) => {

@@ -7,7 +7,7 @@ use std::thread;
 use domain::ordering::{Facts, Offer, Verdict, decide};
 use domain::ports::{Delivery, Sale};
 use proptest::prelude::*;
-use protocol::{Money, OrderId, OrderMessage, OrderStatus, Outcome, Phone, Reason, Seq};
+use protocol::{Money, OrderId, OrderMessage, OrderStatus, Outcome, Phone, Reason, Seq, Terms};
 
 use super::{Fixture, PRICE, PROD, delivery, message, order, phone};
 use crate::Outcomes;
@@ -187,14 +187,14 @@ fn one_by_one(
     messages: &[OrderMessage],
     mut stock: u64,
 ) -> Vec<(OrderId, Outcome, Option<Reason>)> {
-    let price = Money::parse(PRICE).unwrap();
+    let terms = Terms { on_shelf: true, ..Terms::at(Money::parse(PRICE).unwrap()) };
     let mut live: HashMap<&Phone, &OrderId> = HashMap::new();
     let mut ends: Vec<(OrderId, Outcome, Option<Reason>)> = Vec::new();
     for message in messages {
         let verdict = decide(&Facts {
             decided: ends.iter().any(|(id, ..)| *id == message.order_id),
             live_order_id: live.get(&message.phone).copied(),
-            product: Some(Offer { price, stock }),
+            product: Some(Offer { terms, stock }),
             charge_money: &message.charge_money,
         });
         let (outcome, reason) = match verdict {

@@ -26,7 +26,7 @@ use domain::ports::desk::{
     Actor, Asked, Carried, Command, CommandError, Note, Noted, Operation, Refusal,
 };
 use domain::ports::resent::ResentLetters;
-use domain::product::{Change, NewProduct, Shelf, units};
+use domain::product::{Change, NewProduct, Seen, units};
 use protocol::{Money, OrderState};
 use serde_json::Value;
 
@@ -125,7 +125,8 @@ impl Store {
         if_version: Option<u64>,
     ) -> Result<Carried, CommandError> {
         let prod_id = prod_id.into();
-        self.operate(asked, Operation::ChangeProduct { prod_id, change, if_version }).await
+        let if_seen = if_version.map(Seen::Version);
+        self.operate(asked, Operation::ChangeProduct { prod_id, change, if_seen }).await
     }
 
     pub(crate) async fn change_stock(
@@ -143,10 +144,10 @@ impl Store {
         &self,
         asked: Asked,
         prod_id: &str,
-        shelf: Shelf,
+        on_shelf: bool,
         if_version: Option<u64>,
     ) -> Result<Carried, CommandError> {
-        self.change_product(asked, prod_id, Change::Shelf(shelf), if_version).await
+        self.change_product(asked, prod_id, Change::shelf(on_shelf), if_version).await
     }
 
     pub(crate) async fn set_price(
@@ -156,7 +157,7 @@ impl Store {
         price: Money,
         if_version: Option<u64>,
     ) -> Result<Carried, CommandError> {
-        self.change_product(asked, prod_id, Change::Price(price), if_version).await
+        self.change_product(asked, prod_id, Change::price(price), if_version).await
     }
 
     pub(crate) async fn resend_dead_letter(

@@ -33,7 +33,7 @@ async fn a_fresh_database_has_the_products_and_an_identity_that_stays() {
     assert_eq!(id.len(), 36);
     let product = store.products().await.unwrap().remove(0);
     assert_eq!((product.prod_id.as_str(), product.initial, product.stock), (PROD, 7, 7));
-    assert_eq!((product.added, product.version, product.on_shelf), (0, 0, true));
+    assert_eq!((product.added, product.version, product.terms.on_shelf), (0, 0, true));
     store.close().await.unwrap();
     // The database wins over the profile.
     let store = Store::open(&settings(path.clone()), &seeds(1_000)).unwrap();

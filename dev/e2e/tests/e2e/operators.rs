@@ -95,7 +95,7 @@ async fn a_sale_under_an_operators_hands_and_a_watchers_eyes() -> Result<()> {
     assert_eq!(watched, state);
     let product = &state.products[1];
     assert_eq!((product.initial, product.added, product.stock, product.sold), (300, 50, 0, 350));
-    assert!(state.is_balanced() && !state.products[0].on_shelf);
+    assert!(state.is_balanced() && !state.products[0].terms.on_shelf);
     assert_eq!(state.orders.map(|orders| orders.placed), Some(350));
     let gateway = state.gateway.context("no gateway")?;
     assert!(gateway.charges["42003"] >= 1 && gateway.charges["40006"] >= 1, "{gateway:?}");

@@ -179,9 +179,9 @@ async fn a_product_that_is_added_is_sold_and_the_others_keep_what_they_have() ->
     };
     for id in ["pid_0001", "pid_0002"] {
         let (old, new) = (of(&before, id)?, of(&after, id)?);
-        assert_eq!((old.prod_name, old.price, old.stock), (new.prod_name, new.price, new.stock));
+        assert_eq!((old.prod_name, old.terms, old.stock), (new.prod_name, new.terms, new.stock));
         assert_eq!((old.initial, old.added, old.sold), (new.initial, new.added, new.sold));
-        assert!(new.on_shelf && new.balanced);
+        assert!(new.terms.on_shelf && new.balanced);
     }
     assert_eq!(of(&after, "pid_0009")?.initial, 3);
     Ok(())

@@ -9,8 +9,8 @@ use crate::{
     Bucket, ChargesView, ConfigView, Controls, Counted, DrainView, EdgeView, EpochMs, GatewayView,
     LatencyView, LogView, Money, NOTABLES_MAX, Notable, NotableKind, OrdersView, OverdueView,
     Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker,
-    RocketmqView, SECONDS_KEPT, Seconds, Severity, Snapshot, StoreView, SwitchView, Trend, Trouble,
-    TroubleState, UnconfirmedView,
+    RocketmqView, SECONDS_KEPT, Seconds, Severity, Snapshot, StoreView, SwitchView, Terms, Trend,
+    Trouble, TroubleState, UnconfirmedView,
 };
 
 /// Up to the year 2100.
@@ -126,8 +126,7 @@ fn product(prod_id: String) -> BoxedStrategy<ProductView> {
             ProductView {
                 prod_id: prod_id.as_str().into(),
                 prod_name,
-                price: Money::from_milli(price),
-                on_shelf: flags[0],
+                terms: Terms { on_shelf: flags[0], ..Terms::at(Money::from_milli(price)) },
                 balanced: flags[1],
                 initial,
                 stock,

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::states::product;
 use super::{assert_golden, assert_line, text};
 use crate::{
-    AddStock, ConfigChange, Controls, CreateProduct, Discard, Done, LogLevelState, Money, Phase,
-    Reasoned, Refusal, RefusalCode, ReloadState, ResendAll, ResentState, SetLogLevel, SetPrice,
-    SetShelf, SetSwitch, Shutdown, ShutdownState,
+    AddStock, ChangeTerms, ConfigChange, Controls, CreateProduct, Discard, Done, LogLevelState,
+    Money, Phase, Reasoned, Refusal, RefusalCode, ReloadState, ResendAll, ResentState, SetLogLevel,
+    SetPrice, SetShelf, SetSwitch, Shutdown, ShutdownState, Terms, TermsPatch,
 };
 
 const ID: &str = "ctl-1";
@@ -72,21 +72,23 @@ fn creating_a_product() {
         reason: None,
         prod_id: "pid_0001".into(),
         prod_name: text("华为MATE20"),
-        price: Money::from_milli(5_999_000),
+        terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
         stock: 100,
-        on_shelf: true,
     };
     assert_command(
         &command,
-        r#"{"request_id":"ctl-1","prod_id":"pid_0001","prod_name":"华为MATE20","price":"5999.000","stock":100,"on_shelf":true}"#,
+        r#"{"request_id":"ctl-1","prod_id":"pid_0001","prod_name":"华为MATE20","price":"5999.000","on_shelf":true,"stock":100}"#,
     );
     let shelf_untold = r#"{"request_id":"ctl-1","prod_id":"pid_0001","prod_name":"华为MATE20","price":"5999","stock":100}"#;
-    command.on_shelf = false;
+    command.terms.on_shelf = false;
     assert_eq!(serde_json::from_str::<CreateProduct>(shelf_untold).unwrap(), command);
     for price in ["5999.000", "5999"] {
         let number = shelf_untold.replace("\"5999\"", price);
         assert!(serde_json::from_str::<CreateProduct>(&number).is_err(), "a price is a text");
     }
+    let free = shelf_untold.replace(r#""price":"5999","#, "");
+    let told = serde_json::from_str::<CreateProduct>(&free).unwrap_err().to_string();
+    assert!(told.starts_with("missing field `price`"), "{told}");
     for stock in ["-1", "4294967296", "1.5"] {
         let odd = shelf_untold.replace("100", stock);
         assert!(serde_json::from_str::<CreateProduct>(&odd).is_err(), "{stock}");
@@ -105,6 +107,33 @@ fn adding_stock() {
     assert_command(&command, r#"{"request_id":"ctl-1","reason":"recount","delta":-50}"#);
     let no_reason = r#"{"request_id":"ctl-1","delta":50}"#;
     assert!(serde_json::from_str::<AddStock>(no_reason).is_err(), "stock wants a reason");
+}
+
+#[test]
+fn changing_terms() {
+    let price = Some(Money::from_milli(1_290_000));
+    let mut command = ChangeTerms {
+        request_id: text(ID),
+        reason: Some(text("a typo")),
+        terms: TermsPatch { price, on_shelf: Some(false) },
+        if_terms_version: Some(4),
+    };
+    assert_command(
+        &command,
+        r#"{"request_id":"ctl-1","reason":"a typo","price":"1290.000","on_shelf":false,"if_terms_version":4}"#,
+    );
+    command = ChangeTerms { reason: None, if_terms_version: None, ..command };
+    command.terms.price = None;
+    assert_command(&command, r#"{"request_id":"ctl-1","on_shelf":false}"#);
+    for (odd, told) in [
+        (r#"{"request_id":"ctl-1","prise":"1"}"#, "unknown field `prise`"),
+        (r#"{"request_id":"ctl-1","price":"1","if_version":4}"#, "unknown field `if_version`"),
+        (r#"{"request_id":"ctl-1","price":null}"#, "invalid type: null"),
+        (r#"{"request_id":"ctl-1","price":"1","price":"2"}"#, "duplicate field `price`"),
+    ] {
+        let fault = serde_json::from_str::<ChangeTerms>(odd).unwrap_err().to_string();
+        assert!(fault.contains(told), "{odd}: {fault}");
+    }
 }
 
 #[test]

@@ -11,12 +11,13 @@ use serde_json::Value;
 use crate::{NOTABLES_MAX, SECONDS_KEPT};
 
 /// Where the types of the state are declared.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     include_str!("../snapshot.rs"),
     include_str!("../engines.rs"),
     include_str!("../history.rs"),
     include_str!("../configuration.rs"),
     include_str!("../charges.rs"),
+    include_str!("../../terms.rs"),
 ];
 
 /// The type with which it begins.
@@ -33,10 +34,13 @@ Generated from the declarations (`protocol/src/admin/snapshot.rs` and its neighb
 `STATUS_DOCS=write cargo test -p seckill-protocol status_page`.
 ";
 
+#[derive(Clone)]
 struct Field {
     name: String,
     docs: String,
     kind: String,
+    /// Whether the fields of its type stand in its place.
+    is_flat: bool,
 }
 
 #[derive(Default)]
@@ -55,12 +59,14 @@ fn types() -> BTreeMap<String, Type> {
     let mut types = BTreeMap::new();
     for source in SOURCES {
         let (mut docs, mut open) = (String::new(), None::<(String, Type, bool)>);
+        let mut is_flat = false;
         for line in source.lines() {
             let text = line.trim();
             if let Some(comment) = text.strip_prefix("///") {
                 docs.push_str(comment);
                 continue;
             }
+            is_flat |= text.contains("flatten");
             let begins = |what: &str| {
                 line.strip_prefix(what).and_then(|rest| rest.strip_suffix(" {")).map(str::to_owned)
             };
@@ -93,7 +99,8 @@ fn types() -> BTreeMap<String, Type> {
                     if let Some((name, kind)) = declared {
                         let docs = std::mem::take(&mut docs).trim().to_owned();
                         let (name, kind) = (name.to_owned(), kind.trim_end_matches(',').to_owned());
-                        ended.fields.push(Field { name, docs, kind });
+                        let is_flat = std::mem::take(&mut is_flat);
+                        ended.fields.push(Field { name, docs, kind, is_flat });
                     }
                 }
                 Some(_) => {}
@@ -102,6 +109,21 @@ fn types() -> BTreeMap<String, Type> {
                 docs.clear();
             }
         }
+    }
+    flattened(types)
+}
+
+/// Puts the fields of a type where a field of that type is flattened.
+fn flattened(mut types: BTreeMap<String, Type>) -> BTreeMap<String, Type> {
+    let names: Vec<String> = types.keys().cloned().collect();
+    for name in names {
+        let fields = std::mem::take(&mut types.get_mut(&name).unwrap().fields);
+        let expanded = fields.into_iter().flat_map(|field| match field.is_flat {
+            true => types[&field.kind].fields.clone(),
+            false => vec![field],
+        });
+        let expanded = expanded.collect();
+        types.get_mut(&name).unwrap().fields = expanded;
     }
     types
 }

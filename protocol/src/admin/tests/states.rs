@@ -8,7 +8,7 @@ use crate::{
     GatewayView, LatencyView, Line, LogView, Money, Notable, NotableKind, OrdersView, OverdueView,
     PeerView, Permission, Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome,
     ReloadView, RocketmqBroker, RocketmqView, Seconds, Severity, Snapshot, StoreView, SwitchView,
-    Trend, Trouble, TroubleState, UnconfirmedView,
+    Terms, Trend, Trouble, TroubleState, UnconfirmedView,
 };
 
 const NOW: EpochMs = EpochMs(1_795_444_100_572);
@@ -18,8 +18,7 @@ pub(super) fn product() -> ProductView {
     ProductView {
         prod_id: "pid_0001".into(),
         prod_name: text("iphoneX2019新款"),
-        price: Money::from_milli(5_999_000),
-        on_shelf: true,
+        terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
         initial: 100,
         added: -5,
         stock: 60,

@@ -50,7 +50,7 @@ const WRONGS: [Wrong; 10] = [
         |state| state.unconfirmed = Some(UnconfirmedView { count: 10, limit: 10 }),
         "too many sends are unconfirmed",
     ),
-    (|state| each(state, |product| product.on_shelf = false), "no product is on the shelf"),
+    (|state| each(state, |product| product.terms.on_shelf = false), "no product is on the shelf"),
     (|state| each(state, |product| product.stock = 0), "all units are sold"),
     (|state| each(state, |product| product.free = Some(0)), "nothing is free; 4 held"),
     (|state| state.degraded.push(text("no broker")), "in doubt: degraded"),
@@ -110,7 +110,7 @@ fn all_sold_is_no_also_where_it_is_not_known_what_is_free() {
 #[test]
 fn what_is_off_the_shelf_sells_nothing() {
     let mut state = sale();
-    state.products[0].on_shelf = false;
+    state.products[0].terms.on_shelf = false;
     state.products[1].stock = 0;
     assert_eq!(state.selling(), Selling::No(Hindrance::SoldOut));
 }

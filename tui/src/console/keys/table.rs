@@ -64,7 +64,7 @@ const BEFORE: &[Binding] = {
             "shelf",
             "put it on the shelf, or take it off",
         ),
-        line(C::Products, A::Operate(Operation::Price), &[c('M')], "price", "change the price"),
+        line(C::Products, A::Operate(Operation::Terms), &[c('M')], "terms", "change its terms"),
         line(
             C::Products,
             A::Operate(Operation::CreateProduct),

@@ -66,7 +66,7 @@ pub(crate) struct Form {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FormKind {
     AddStock { prod_id: ProdId },
-    Price { prod_id: ProdId },
+    Terms { prod_id: ProdId },
     CreateProduct,
     Discard { id: u64 },
     LogLevel,
@@ -77,7 +77,7 @@ impl FormKind {
     pub(crate) const fn operation(&self) -> Operation {
         match self {
             Self::AddStock { .. } => Operation::AddStock,
-            Self::Price { .. } => Operation::Price,
+            Self::Terms { .. } => Operation::Terms,
             Self::CreateProduct => Operation::CreateProduct,
             Self::Discard { .. } => Operation::Discard,
             Self::LogLevel => Operation::LogLevel,

@@ -9,7 +9,7 @@ use protocol::{
     GatewayView, HistoryStep, LatencyView, Line, LogView, Money, Notable, NotableKind,
     OrderHistory, OrderState, OrderView, OrdersView, OverdueView, PeerView, Permission, Phase,
     ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, Seconds, Severity,
-    Snapshot, StepKind, StoreView, SwitchView, Trend, UnconfirmedView,
+    Snapshot, StepKind, StoreView, SwitchView, Terms, Trend, UnconfirmedView,
 };
 
 use ratatui::Terminal;
@@ -37,8 +37,7 @@ pub(crate) fn product(prod_id: &str, prod_name: &str, stock: u64, sold: u64) -> 
     ProductView {
         prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
-        price: Money::from_milli(5_999_000),
-        on_shelf: true,
+        terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
         initial: stock + sold,
         added: 0,
         stock,
@@ -184,7 +183,8 @@ pub(crate) fn sale() -> Snapshot {
             product("pid_0001", "iphoneX2019新款", 2_997, 47_003),
             product("pid_0002", "华为MATE20", 400, 0),
             ProductView {
-                on_shelf: false, ..product("pid_0003", "小米9 透明尊享版", 50, 0)
+                terms: Terms { on_shelf: false, ..product("pid_0003", "", 0, 0).terms },
+                ..product("pid_0003", "小米9 透明尊享版", 50, 0)
             },
         ],
         gateway: Some(gateway()),

@@ -1,7 +1,8 @@
 //! The reason that a question takes: typed on a line of its own, sent with the command, and never
 //! an answer. And the two keys whose commands had none: the price and the reload.
 
-use protocol::Money;
+use protocol::{Method, Money};
+use serde_json::json;
 
 use super::acting::{change, commands, console, toast};
 use super::fixtures::{WIDE, drawn, lines_of, press, press_at_once, rest, sale};
@@ -86,21 +87,35 @@ fn what_has_a_reason_takes_no_other() {
 }
 
 #[test]
-fn m_changes_a_price_behind_a_form_and_a_question() {
+fn m_changes_terms_behind_a_form_and_a_question() {
     let mut model = console(sale());
     press(&mut model, "2M");
     assert!(shown(&model).contains("Price   5999.000"), "{}", shown(&model));
     press(&mut model, "0<Enter><Enter>x<Enter>");
     assert!(matches!(model.popups.last(), Some(Popup::Form(form)) if form.fault.is_some()));
     press(&mut model, "<BackTab><C-u>5999<Tab><Enter>");
-    assert!(shown(&model).contains("it costs that already"), "{}", shown(&model));
+    assert!(shown(&model).contains("these are its terms already"), "{}", shown(&model));
     press(&mut model, "<BackTab><C-u>1290<Enter>");
     let text = shown(&model);
     assert!(text.contains("Change the price of pid_0001 from 5999.000 to 1290.000?"), "{text}");
     let sent = commands(press(&mut model, "y"));
-    assert_eq!(sent[0].path, "/v1/products/pid_0001/price");
-    assert_eq!(sent[0].body["price"], "1290.000");
-    assert_eq!(sent[0].body["reason"], "x");
+    assert_eq!((sent[0].method(), &*sent[0].path), (Method::Patch, "/v1/products/pid_0001"));
+    let id = sent[0].request_id();
+    let body =
+        json!({ "request_id": id, "reason": "x", "price": "1290.000", "if_terms_version": 2 });
+    assert_eq!(sent[0].body, body, "what differs, at the version that was shown");
+    // Two terms at once.
+    press(&mut model, "M1290<Tab><C-u>gone<Enter>x<Enter>");
+    assert!(shown(&model).contains("on or off"), "{}", shown(&model));
+    press(&mut model, "<C-u>off<Enter>");
+    let text = shown(&model);
+    assert!(text.contains("Change the terms of pid_0001?"), "{text}");
+    assert!(text.contains("price from 5999.000 to 1290.000, shelf from on to off"), "{text}");
+    let sent = commands(press(&mut model, "y"));
+    assert_eq!(
+        (&sent[0].body["price"], &sent[0].body["on_shelf"]),
+        (&json!("1290.000"), &json!(false))
+    );
 }
 
 #[test]
@@ -108,7 +123,7 @@ fn a_price_that_somebody_else_changed_withdraws_the_question() {
     let mut model = console(sale());
     press(&mut model, "2M1290<Enter>x<Enter>");
     rest(&mut model);
-    change(&mut model, |state| state.products[0].price = Money::from_milli(1_000));
+    change(&mut model, |state| state.products[0].terms.price = Money::from_milli(1_000));
     assert!(model.popups.is_empty());
     assert!(toast(&model).contains("the price is 1.000 now"), "{}", toast(&model));
 }

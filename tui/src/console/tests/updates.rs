@@ -364,7 +364,7 @@ fn a_command_is_about_the_state_as_it_is_not_as_it_was_frozen() {
     let mut model = connected(sale(), operator());
     press(&mut model, "<Space>");
     let mut sold_on = product("pid_0001", "iphoneX2019新款", 2_000, 48_000);
-    sold_on.on_shelf = false;
+    sold_on.terms.on_shelf = false;
     line(&mut model, changed(2, Change::Product(sold_on)));
     press(&mut model, "S");
     assert_eq!(command(&model).1["if_version"], 48_000);

@@ -159,8 +159,8 @@ impl Bench {
             0 => |state| switched(true)(state),
             1 => |state| switched(false)(state),
             2 => drained,
-            3 => |state| state.products[0].price = Money::from_milli(1_000),
-            4 => |state| state.products[0].on_shelf ^= true,
+            3 => |state| state.products[0].terms.price = Money::from_milli(1_000),
+            4 => |state| state.products[0].terms.on_shelf ^= true,
             5 => |state| state.products.rotate_left(1),
             _ => |state| state.products[0].version += 1,
         };
@@ -206,8 +206,8 @@ impl Bench {
             Subject::Product(id) => {
                 let product = live.products.iter().find(|product| product.prod_id == *id);
                 let product = product.expect("a product that is there");
-                let place = if product.on_shelf { "on the shelf" } else { "off the shelf" };
-                let now = format!("{place} at {}", product.price);
+                let place = if product.terms.on_shelf { "on the shelf" } else { "off the shelf" };
+                let now = format!("{place} at {}", product.terms.price);
                 assert!(shown.contains(&bare(&now)), "{now} isn't in\n{shown}");
                 assert!(shown.contains(id.as_str()) && command.path.contains(id.as_str()));
             }

@@ -22,10 +22,10 @@ fn a_question_is_withdrawn_when_what_it_shows_has_changed() {
         ("Dseck", |state| switched(true)(state), "intake is paused by bob"),
         (
             "2S",
-            |state| state.products[0].price = Money::from_milli(1_000),
+            |state| state.products[0].terms.price = Money::from_milli(1_000),
             "the price is 1.000 now",
         ),
-        ("2S", |state| state.products[0].on_shelf = false, "its place is off the shelf now"),
+        ("2S", |state| state.products[0].terms.on_shelf = false, "its place is off the shelf now"),
         ("2A5<Enter>x<Enter>", |state| state.products[0].added = 50, "units added is +50 now"),
         ("2A5<Enter>x<Enter>", restarted, "isn't there any more"),
         ("4E", |state| state.queue.dead_letters = Some(0), "dead letters is empty now"),

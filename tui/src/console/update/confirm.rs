@@ -4,14 +4,14 @@
 //! The number is taken when the question is put, not when it is answered: a command that is given
 //! again after a lost answer is the same command.
 
-use protocol::{CreateProduct, DeadLetterView, Money, ProdId, ProductView, Snapshot};
+use protocol::{CreateProduct, DeadLetterView, ProdId, ProductView, Snapshot, Term, TermsPatch};
 
 use crate::commands::shelf::ShelfChange;
 use crate::commands::switch::Switch;
 use crate::commands::{
-    Given, create_product as creating, discard as discarding, log_level as level, price as pricing,
+    Given, create_product as creating, discard as discarding, log_level as level,
     reload as reloading, resend as resending, shelf as shelving, shutdown as stopping,
-    stock as stocking,
+    stock as stocking, terms as terming,
 };
 use crate::console::model::{Input, Model, Question, Subject};
 
@@ -57,7 +57,7 @@ pub(super) fn reload(model: &mut Model, snapshot: &Snapshot) -> Question {
 }
 
 pub(super) fn shelf(model: &mut Model, product: &ProductView) -> Question {
-    let (to, if_version) = match product.on_shelf {
+    let (to, if_version) = match product.terms.on_shelf {
         true => (ShelfChange::Off, None),
         false => (ShelfChange::On, Some(product.version)),
     };
@@ -89,19 +89,27 @@ pub(super) fn add_stock(
     Ok(Question::new(prompt, command, Subject::Product(prod_id.clone())))
 }
 
-/// The error says that it costs so much already.
-pub(super) fn price(
+/// Of what was filled in, only what differs is changed. The error says which line is at fault and
+/// how.
+pub(super) fn terms(
     model: &mut Model,
     prod_id: &ProdId,
-    price: Money,
+    filled_in: &TermsPatch,
     reason: &str,
-) -> Result<Question, String> {
-    let product = found(model, prod_id)?;
-    if product.price == price {
-        return Err("it costs that already".to_owned());
+) -> Result<Question, (usize, String)> {
+    let product = found(model, prod_id).map_err(|fault| (0, fault))?;
+    let after = product.terms.with(filled_in);
+    let line = |term: Term| Term::ALL.iter().position(|one| *one == term).unwrap_or(0);
+    if let Some(fault) = after.fault() {
+        return Err((line(fault.term()), fault.to_string()));
     }
-    let command = pricing::command(prod_id, price, reason, None, model.ids.take());
-    let prompt = pricing::prompt(&product, price, reason);
+    let patch = filled_in.only(product.terms.differing(&after));
+    if patch.is_empty() {
+        return Err((0, "these are its terms already".to_owned()));
+    }
+    let prompt = terming::prompt(&product, &patch, Some(reason));
+    let given = Given { request_id: model.ids.take(), reason: Some(reason.to_owned()) };
+    let command = terming::command(prod_id, patch, Some(product.terms_version), given);
     Ok(Question::new(prompt, command, Subject::Product(prod_id.clone())))
 }
 

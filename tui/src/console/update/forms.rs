@@ -1,7 +1,10 @@
 //! Forms: what has to be filled in before a question can be put, and whether it makes sense. The
 //! daemon judges again; this only spares the way.
 
-use protocol::{CreateProduct, Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProdId, ProductView};
+use protocol::{
+    CreateProduct, Money, PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProdId, ProductView, Term, Terms,
+    TermsPatch,
+};
 
 use super::{actions, confirm, gate};
 use crate::console::model::{Field, Form, FormKind, Input, Model, Popup, Question};
@@ -25,15 +28,20 @@ pub(super) fn add_stock(prod_id: &ProdId) -> Popup {
     )
 }
 
-pub(super) fn price(product: &ProductView) -> Popup {
-    form(
-        FormKind::Price { prod_id: product.prod_id.clone() },
-        format!("Price of {}", product.prod_id),
-        vec![
-            field("Price", "such as 5999.000", &product.price.to_string()),
-            field("Reason", "for the audit log", ""),
-        ],
-    )
+pub(super) fn terms(product: &ProductView) -> Popup {
+    let of = |term: Term| field(heading(term), term.hint(), &term.text(&product.terms));
+    let mut fields: Vec<Field> = Term::ALL.map(of).into();
+    fields.push(field("Reason", "for the audit log", ""));
+    let kind = FormKind::Terms { prod_id: product.prod_id.clone() };
+    form(kind, format!("Terms of {}", product.prod_id), fields)
+}
+
+/// The name of a term where a line begins.
+const fn heading(term: Term) -> &'static str {
+    match term {
+        Term::Price => "Price",
+        Term::OnShelf => "Shelf",
+    }
 }
 
 pub(super) fn create_product() -> Popup {
@@ -97,9 +105,12 @@ fn question(model: &mut Model, form: &Form) -> Result<Question, (usize, String)>
             let delta = delta(text(0)).map_err(|fault| (0, fault))?;
             confirm::add_stock(model, prod_id, delta, text(1)).map_err(|fault| (0, fault))
         }
-        FormKind::Price { prod_id } => {
-            let price = price_of(text(0)).map_err(|fault| (0, fault))?;
-            confirm::price(model, prod_id, price, text(1)).map_err(|fault| (0, fault))
+        FormKind::Terms { prod_id } => {
+            let mut patch = TermsPatch::default();
+            for (index, term) in Term::ALL.into_iter().enumerate() {
+                patch = patch.and(&term.read(text(index)).map_err(|fault| (index, fault))?);
+            }
+            confirm::terms(model, prod_id, &patch, text(Term::ALL.len()))
         }
         FormKind::CreateProduct => {
             let product = CreateProduct {
@@ -107,9 +118,8 @@ fn question(model: &mut Model, form: &Form) -> Result<Question, (usize, String)>
                 reason: None,
                 prod_id: id(text(0)).map_err(|fault| (0, fault))?,
                 prod_name: name(text(1)).map_err(|fault| (1, fault))?,
-                price: price_of(text(2)).map_err(|fault| (2, fault))?,
+                terms: Terms::at(price_of(text(2)).map_err(|fault| (2, fault))?),
                 stock: units(text(3)).map_err(|fault| (3, fault))?,
-                on_shelf: false,
             };
             Ok(confirm::create_product(model, product))
         }

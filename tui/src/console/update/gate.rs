@@ -4,7 +4,7 @@
 //!
 //! A question stands only as long as what it is based on: when that has changed, it is withdrawn.
 
-use protocol::{EpochMs, ProdId, Severity, Snapshot};
+use protocol::{EpochMs, ProdId, Severity, Snapshot, Term};
 
 use super::actions::forbidden;
 use crate::commands::place;
@@ -237,12 +237,14 @@ fn asked_for(since: EpochMs) -> String {
 fn of_product(snapshot: &Snapshot, id: &ProdId) -> Result<Vec<Fact>, String> {
     let product = snapshot.products.iter().find(|product| product.prod_id == *id);
     let Some(product) = product else { return Err("the product isn't there any more".to_owned()) };
-    Ok(vec![
-        fact("the name", printable(&product.prod_name)),
-        fact("the price", product.price.to_string()),
-        fact("its place", place(product.on_shelf)),
-        fact("the sum of the units added", signed(product.added)),
-    ])
+    let terms = Term::ALL.map(|term| match term {
+        Term::Price => fact("the price", term.text(&product.terms)),
+        Term::OnShelf => fact("its place", place(product.terms.on_shelf)),
+    });
+    let mut facts = vec![fact("the name", printable(&product.prod_name))];
+    facts.extend(terms);
+    facts.push(fact("the sum of the units added", signed(product.added)));
+    Ok(facts)
 }
 
 fn of_letter(model: &Model, id: u64) -> Result<Vec<Fact>, String> {

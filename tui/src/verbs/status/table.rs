@@ -290,8 +290,8 @@ fn products(products: &[ProductView]) -> String {
     table(of_the_stock(COLUMNS), rows.collect())
 }
 
-fn of_the_stock<T>(all: [T; 12]) -> [T; 10] {
-    let [id, name, shelf, _, initial, added, stock, held, free, sold, _, balanced] = all;
+fn of_the_stock<T>(all: [T; 13]) -> [T; 10] {
+    let [id, name, shelf, _, initial, added, stock, held, free, sold, _, _, balanced] = all;
     [id, name, shelf, initial, added, stock, held, free, sold, balanced]
 }
 

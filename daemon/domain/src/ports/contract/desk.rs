@@ -5,12 +5,14 @@ use std::num::NonZeroU32;
 
 use protocol::{
     AuditEntry, ConfigChange, Controls, DeadLetterView, Money, OrderState, OrderStatus, Outcome,
-    ProdId, ProductState, ProductView, Reason, ReloadState, ResentState, Seq, SwitchView,
+    ProdId, ProductState, ProductView, Reason, ReloadState, ResentState, Seq, SwitchView, Terms,
+    TermsFault,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::sale::{OTHER, PRICE, PROD, STOCK, delivery, order, phone};
+use super::terms;
 use crate::controls::{ControlVerb, StaleGeneration};
 use crate::ports::desk::{
     Actor, Asked, Carried, Command, CommandError, Firstness, ListedSeed, Named, Note, Noted,
@@ -19,7 +21,7 @@ use crate::ports::desk::{
 use crate::ports::lists::{ListError, Lists, OrderFilter};
 use crate::ports::resent::ResentLetters;
 use crate::ports::{Delivery, Sale, Seed};
-use crate::product::{Change, NewProduct, STOCK_MAX, Shelf, units};
+use crate::product::{Change, NewProduct, STOCK_MAX, Seen, units};
 use crate::{letters, product};
 
 /// A store under test: fresh, with the products of [`seeds`](super::sale::seeds).
@@ -61,7 +63,8 @@ pub async fn holds<R: Rig>(fresh: impl AsyncFn() -> R) {
     a_request_id_is_one_commands_own(&fresh().await).await;
     a_refused_command_leaves_nothing_and_may_be_given_again(&fresh().await).await;
     a_product_is_made_and_changed_by_its_version(&fresh().await).await;
-    only_a_command_on_its_terms_raises_their_version(&fresh().await).await;
+    terms::only_a_command_on_its_terms_raises_their_version(&fresh().await).await;
+    terms::several_terms_are_changed_together_by_their_version(&fresh().await).await;
     what_is_so_already_is_written_down_and_changes_nothing(&fresh().await).await;
     switches_are_turned_together_and_by_their_generation(&fresh().await).await;
     a_readable_letter_goes_back_or_is_given_up(&fresh().await).await;
@@ -105,11 +108,12 @@ pub(super) fn state<T: DeserializeOwned>(carried: &Carried) -> T {
     serde_json::from_str(carried.state.get()).unwrap()
 }
 
-fn change(prod_id: &str, change: Change, if_version: Option<u64>) -> Operation {
-    Operation::ChangeProduct { prod_id: prod_id.into(), change, if_version }
+pub(super) fn change(prod_id: &str, change: Change, if_version: Option<u64>) -> Operation {
+    let if_seen = if_version.map(Seen::Version);
+    Operation::ChangeProduct { prod_id: prod_id.into(), change, if_seen }
 }
 
-fn stock(delta: i64) -> Operation {
+pub(super) fn stock(delta: i64) -> Operation {
     change(PROD, Change::Stock(units(delta).unwrap()), None)
 }
 
@@ -117,9 +121,8 @@ fn new_product(prod_id: &str) -> NewProduct {
     NewProduct {
         prod_id: prod_id.into(),
         prod_name: "新款".to_owned(),
-        price: Money::parse("9.900").unwrap(),
+        terms: Terms::at(Money::parse("9.900").unwrap()),
         stock: 7,
-        shelf: Shelf::Off,
     }
 }
 
@@ -133,12 +136,12 @@ fn note(level: &str) -> Operation {
     }))
 }
 
-async fn product_of(rig: &impl Rig, prod_id: &str) -> ProductState {
+pub(super) async fn product_of(rig: &impl Rig, prod_id: &str) -> ProductState {
     let products = rig.sale().products().await.unwrap();
     products.into_iter().find(|product| product.prod_id == prod_id).unwrap()
 }
 
-async fn log(rig: &impl Rig) -> Vec<AuditEntry> {
+pub(super) async fn log(rig: &impl Rig) -> Vec<AuditEntry> {
     rig.desk().audit(None, 100).await.unwrap().entries
 }
 
@@ -193,7 +196,7 @@ pub async fn a_request_id_is_one_commands_own(rig: &impl Rig) {
         audit_id: first.audit_id,
     };
     let other_product = change(OTHER, Change::Stock(units(5).unwrap()), None);
-    let other_verb = change(PROD, Change::Shelf(Shelf::Off), None);
+    let other_verb = change(PROD, Change::shelf(false), None);
     for operation in [other_product, other_verb] {
         let asked = asked("r1", Value::Null);
         let known = rig.desk().repeated(&asked, operation.named()).await;
@@ -218,9 +221,9 @@ pub async fn a_refused_command_leaves_nothing_and_may_be_given_again(rig: &impl 
         (stock(-4), product::Refusal::NotEnough { prod_id: prod_id(), unsold }),
         (stock(i64::MIN), product::Refusal::NotEnough { prod_id: prod_id(), unsold }),
         (stock(too_many), product::Refusal::TooMany { prod_id: prod_id(), unsold }),
-        (change(PROD, Change::Price(free), None), product::Refusal::Price(free)),
+        (change(PROD, Change::price(free), None), product::Refusal::Terms(TermsFault::Price(free))),
         (
-            change("pid_9999", Change::Shelf(Shelf::On), None),
+            change("pid_9999", Change::shelf(true), None),
             product::Refusal::Unknown { prod_id: nobody() },
         ),
         (
@@ -243,19 +246,26 @@ pub async fn a_product_is_made_and_changed_by_its_version(rig: &impl Rig) {
     let made = done(rig, "r1", Operation::CreateProduct(new_product("p"))).await;
     let made: ProductView = state(&made);
     assert_eq!((made.prod_id.as_str(), made.initial, made.stock), ("p", 7, 7));
-    assert!(!made.on_shelf && made.balanced);
+    assert!(!made.terms.on_shelf && made.balanced);
     let version = made.version;
-    let on = done(rig, "r2", change("p", Change::Shelf(Shelf::On), Some(version))).await;
+    let on = done(rig, "r2", change("p", Change::shelf(true), Some(version))).await;
     let on: ProductView = state(&on);
-    assert!(on.on_shelf && version < on.version);
+    assert!(on.terms.on_shelf && version < on.version);
     let price = Money::parse("1.230").unwrap();
-    let stale = product::Refusal::Stale { prod_id: "p".into(), current: on.version, seen: version };
-    let late = change("p", Change::Price(price), Some(version));
+    let stale = product::Refusal::Stale {
+        prod_id: "p".into(),
+        current: on.version,
+        seen: Seen::Version(version),
+    };
+    let late = change("p", Change::price(price), Some(version));
     assert_eq!(refused(rig, "r3", late).await, Refusal::Product(stale));
-    let cheaper = done(rig, "r3", change("p", Change::Price(price), Some(on.version))).await;
+    let cheaper = done(rig, "r3", change("p", Change::price(price), Some(on.version))).await;
     let cheaper: ProductView = state(&cheaper);
     let now = product_of(rig, "p").await;
-    assert_eq!((now.price, now.version, now.on_shelf), (price, cheaper.version, true));
+    assert_eq!(
+        (now.terms, now.version),
+        (Terms { on_shelf: true, ..Terms::at(price) }, cheaper.version)
+    );
     // A sale is a change as well: what was seen before it is stale.
     rig.sale().decide(vec![delivery("a", 1, "p", "1.230")]).await.unwrap();
     let after = change("p", Change::Stock(units(1).unwrap()), Some(cheaper.version));
@@ -263,33 +273,12 @@ pub async fn a_product_is_made_and_changed_by_its_version(rig: &impl Rig) {
     assert!(matches!(refusal, Refusal::Product(product::Refusal::Stale { .. })), "{refusal:?}");
 }
 
-pub async fn only_a_command_on_its_terms_raises_their_version(rig: &impl Rig) {
-    let before = product_of(rig, PROD).await;
-    assert_eq!(before.terms_version, 0, "nobody has changed them yet");
-    done(rig, "r1", stock(5)).await;
-    rig.sale().decide(vec![order("a", 1)]).await.unwrap();
-    let sold = product_of(rig, PROD).await;
-    assert_eq!((sold.sold, sold.terms_version), (1, 0));
-    assert_eq!(sold.version, before.version + 2);
-    let off = done(rig, "r2", change(PROD, Change::Shelf(Shelf::Off), None)).await;
-    let off: ProductView = state(&off);
-    assert_eq!((off.version, off.terms_version), (sold.version + 1, 1));
-    done(rig, "r3", change(PROD, Change::Shelf(Shelf::Off), None)).await;
-    done(rig, "r4", change(PROD, Change::Price(Money::from_milli(1)), None)).await;
-    assert_eq!(product_of(rig, PROD).await.terms_version, 2);
-    let entry = log(rig).await.remove(0);
-    assert_eq!(
-        (&entry.before["terms_version"], &entry.after["terms_version"]),
-        (&json!(1), &json!(2))
-    );
-}
-
 pub async fn what_is_so_already_is_written_down_and_changes_nothing(rig: &impl Rig) {
     let before = product_of(rig, PROD).await;
     let mut changes = rig.sale().changes();
     changes.mark_unchanged();
-    done(rig, "r1", change(PROD, Change::Shelf(Shelf::On), None)).await;
-    done(rig, "r2", change(PROD, Change::Price(Money::parse(PRICE).unwrap()), None)).await;
+    done(rig, "r1", change(PROD, Change::shelf(true), None)).await;
+    done(rig, "r2", change(PROD, Change::price(Money::parse(PRICE).unwrap()), None)).await;
     assert_eq!(product_of(rig, PROD).await, before);
     assert!(!changes.has_changed().unwrap());
     let entries = log(rig).await;
@@ -407,7 +396,7 @@ pub async fn a_reload_adds_what_is_lacking_and_notes_what_is_kept(rig: &impl Rig
         seed: Seed {
             prod_id: prod_id.into(),
             prod_name: "P".to_owned(),
-            price: Money::from_milli(1),
+            terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(1)) },
             stock: 9,
         },
         note_if_kept: format!("{prod_id} is kept"),

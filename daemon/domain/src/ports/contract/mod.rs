@@ -8,3 +8,4 @@ pub mod notebook;
 pub mod queue;
 pub mod resent;
 pub mod sale;
+mod terms;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use protocol::{
     Decision, EpochMs, Money, ORDER_TOPIC, OrderId, OrderMessage, OrderStatus, Outcome, Phone,
-    Reason, Seq,
+    Reason, Seq, Terms,
 };
 
 use crate::outcomes::Outcomes;
@@ -69,7 +69,7 @@ pub fn seeds() -> Vec<Seed> {
     let seed = |prod_id: &str, prod_name: &str, price: &str, stock| Seed {
         prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
-        price: Money::parse(price).unwrap(),
+        terms: Terms { on_shelf: true, ..Terms::at(Money::parse(price).unwrap()) },
         stock,
     };
     vec![
@@ -133,14 +133,16 @@ pub async fn a_fresh_store_has_its_products_and_nothing_else(sale: &dyn Sale) {
     let products = sale.products().await.unwrap();
     let figures: Vec<_> = products
         .iter()
-        .map(|one| (one.prod_id.as_str(), one.price.to_string(), one.initial, one.stock, one.sold))
+        .map(|one| {
+            (one.prod_id.as_str(), one.terms.price.to_string(), one.initial, one.stock, one.sold)
+        })
         .collect();
     let wanted = [
         (PROD, PRICE.to_owned(), u64::from(STOCK), u64::from(STOCK), 0),
         (OTHER, OTHER_PRICE.to_owned(), u64::from(OTHER_STOCK), u64::from(OTHER_STOCK), 0),
     ];
     assert_eq!(figures, wanted);
-    assert!(products.iter().all(|product| product.on_shelf && product.added == 0));
+    assert!(products.iter().all(|product| product.terms.on_shelf && product.added == 0));
     let page = sale.decisions(Seq(0), 10).await.unwrap();
     assert_eq!((page.head, page.decisions.len(), page.products), (Seq(0), 0, products));
     assert_eq!(sale.outcomes().await.unwrap(), Outcomes::default());

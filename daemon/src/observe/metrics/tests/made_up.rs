@@ -7,7 +7,7 @@ use instruments::meter::{AnswerMeter, DURATIONS_US, Endpoint, ORDERS, Spread, Sp
 use protocol::{
     ChargeOutcome, Code, Controls, EpochMs, GatewayView, Money, OrdersView, OverdueView, Phase,
     ProductView, QueuePart, QueueView, Reason, RocketmqView, Snapshot, StoreView, SwitchView,
-    UnconfirmedView,
+    Terms, UnconfirmedView,
 };
 
 use super::super::process::Process;
@@ -29,8 +29,7 @@ fn product(prod_id: &str, held: Option<u64>) -> ProductView {
     ProductView {
         prod_id: prod_id.into(),
         prod_name: "a phone".to_owned(),
-        price: Money::from_milli(5_999_000),
-        on_shelf: true,
+        terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
         initial: 100,
         added: -10,
         stock: 60,

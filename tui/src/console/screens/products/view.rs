@@ -1,6 +1,6 @@
 //! Products: the stock of each as a bar on the Overview, all figures on its own screen.
 
-use protocol::{ChargesView, Counted, ProdId, ProductView};
+use protocol::{ChargesView, Counted, ProdId, ProductView, Term};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -31,7 +31,7 @@ const STOCK: &[Column<ProductView>] = &[
 const ALL: &[Column<ProductView>] = &[
     left("product", Width::Fixed(12), 0, id),
     left("name", Width::Rest(12), 1, name),
-    right("price", 12, 0, |product, _| Line::raw(product.price.to_string())),
+    right("price", 12, 0, |product, _| Line::raw(Term::Price.text(&product.terms))),
     left("shelf", Width::Fixed(5), 0, shelf),
     right("initial", 9, 6, |product, _| Line::raw(grouped(product.initial))),
     right("added", 7, 7, |product, _| Line::raw(signed(product.added))),
@@ -63,19 +63,18 @@ pub(crate) fn details(model: &Model, prod_id: &ProdId, styles: &Styles) -> Vec<L
         return vec![Line::styled(text, styles.warning)];
     };
     let text = |text: String| Span::styled(text, styles.text);
-    let shelf = match product.on_shelf {
-        true => Span::styled("on the shelf: it can be charged", styles.good),
-        false => Span::styled("OFF the shelf: charges are refused (code 40007)", styles.warning),
-    };
     let books = match product.balanced {
         true => Span::styled(format!("{} balanced", symbol::GOOD), styles.good),
         false => Span::styled(format!("{} {}", symbol::BAD, off_by(product)), styles.bad),
     };
+    let [version, of_terms] = [product.version, product.terms_version].map(grouped);
+    let versions = format!("{version}, of its terms {of_terms}");
     let mut lines = vec![
         pair("product", Span::styled(printable(product.prod_id.as_str()), styles.strong), styles),
         pair("name", text(printable(&product.prod_name)), styles),
-        pair("price", Span::styled(product.price.to_string(), styles.strong), styles),
-        pair("shelf", shelf, styles),
+    ];
+    lines.extend(Term::ALL.map(|term| pair(term.label(), in_full(term, product, styles), styles)));
+    lines.extend([
         Line::default(),
         pair("initial", text(grouped(product.initial)), styles),
         pair("added", text(signed(product.added)), styles),
@@ -84,9 +83,9 @@ pub(crate) fn details(model: &Model, prod_id: &ProdId, styles: &Styles) -> Vec<L
         pair("free", text(known_count(product.free)), styles),
         pair("sold", text(grouped(product.sold)), styles),
         pair("books", books, styles),
-        pair("version", text(grouped(product.version)), styles),
+        pair("version", text(versions), styles),
         Line::default(),
-    ];
+    ]);
     let has_gateway = model.shown().is_some_and(|snapshot| snapshot.gateway.is_some());
     lines.extend(match &product.charges {
         Some(view) => charges(view, styles),
@@ -99,6 +98,17 @@ pub(crate) fn details(model: &Model, prod_id: &ProdId, styles: &Styles) -> Vec<L
         }
     });
     lines
+}
+
+/// A term with what it means, where that has a style of its own.
+fn in_full(term: Term, product: &ProductView, styles: &Styles) -> Span<'static> {
+    match (term, product.terms.on_shelf) {
+        (Term::OnShelf, true) => Span::styled("on the shelf: it can be charged", styles.good),
+        (Term::OnShelf, false) => {
+            Span::styled("OFF the shelf: charges are refused (code 40007)", styles.warning)
+        }
+        _ => Span::styled(term.text(&product.terms), styles.strong),
+    }
 }
 
 /// What became of charges for it: asked, got one, then why not, the most frequent reason first.
@@ -135,7 +145,7 @@ fn name(product: &ProductView, _: &Pen<'_>) -> Line<'static> {
 }
 
 fn shelf(product: &ProductView, pen: &Pen<'_>) -> Line<'static> {
-    if product.on_shelf { Line::raw("on") } else { Line::styled("OFF", pen.styles.warning) }
+    if product.terms.on_shelf { Line::raw("on") } else { Line::styled("OFF", pen.styles.warning) }
 }
 
 /// Held and free are one part where it isn't known how much of the stock is held.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::{
     ChargesView, Counted, DrainView, EpochMs, GatewayView, LatencyView, LogView, Money, OrdersView,
     OverdueView, Phase, ProductView, QueueView, Rate, RocketmqBroker, RocketmqView, Snapshot,
-    StoreView, SwitchView, Trend, Trouble, TroubleState, UnconfirmedView,
+    StoreView, SwitchView, Terms, Trend, Trouble, TroubleState, UnconfirmedView,
 };
 
 use super::{heading, render, selling, wronged};
@@ -17,8 +17,7 @@ fn product(prod_id: &str, prod_name: &str) -> ProductView {
     ProductView {
         prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
-        price: Money::from_milli(5_999_000),
-        on_shelf: true,
+        terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
         initial: 100,
         added: -5,
         stock: 90,
@@ -166,7 +165,7 @@ fn a_sale_in_trouble() {
         free: None,
         balanced: false,
         missing: -2,
-        on_shelf: false,
+        terms: Terms { on_shelf: false, ..product("p", "").terms },
         ..product("p", "x\u{1b}[2J")
     };
     state.controls.intake = Some(SwitchView {
@@ -285,7 +284,8 @@ fn the_first_hindrance_is_told() {
         state.unconfirmed = Some(UnconfirmedView { count: 1000, limit: 1000 });
     };
     assert_eq!(verdict(full), "NO, too many sends are unconfirmed");
-    let off = |state: &mut Snapshot| state.products.iter_mut().for_each(|p| p.on_shelf = false);
+    let off =
+        |state: &mut Snapshot| state.products.iter_mut().for_each(|p| p.terms.on_shelf = false);
     assert_eq!(verdict(off), "NO, no product is on the shelf");
     let sold = |state: &mut Snapshot| state.products.iter_mut().for_each(|p| p.free = Some(0));
     assert_eq!(verdict(sold), "NO, nothing is free");
