@@ -21,6 +21,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=UTF
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Form {
+    #[serde(rename = "userPhoneNum")]
     phone: String,
     charge_price: String,
     prod_id: String,
