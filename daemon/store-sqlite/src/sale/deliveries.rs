@@ -16,7 +16,7 @@ use crate::sale::batches::decide_all;
 use crate::sale::dead_letters::{self, DeadLetter};
 use crate::sale::outcomes;
 
-/// Decides the deliveries in the next transaction; see [`domain::ports::Sale::place`].
+/// Decides the deliveries in the next transaction; see [`domain::ports::Sale::decide`].
 pub(crate) async fn decided(
     store: &Store,
     deliveries: Vec<Delivery>,
