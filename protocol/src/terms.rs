@@ -223,15 +223,35 @@ impl From<Terms> for TermsPatch {
 }
 
 /// A value that is there, so that `null` isn't taken for one that is not named.
-fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    source: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(source).map(Some)
 }
 
-/// The terms of a command that makes a product.
-pub(crate) fn of_new<'de, D: Deserializer<'de>>(source: D) -> Result<Terms, D::Error> {
-    let patch = TermsPatch::deserialize(source)?;
-    Terms::of_new(&patch).map_err(|term| serde::de::Error::missing_field(term.name()))
+/// How the body of a command is read that has terms among its own fields. A flattened `TermsPatch`
+/// would read the same, but of a body that can't be used it says neither what is allowed nor where
+/// the fault is.
+macro_rules! body_with_terms {
+    ($read_as:literal, $name:ident { $($own:tt)* }) => {
+        #[derive(serde::Deserialize)]
+        #[serde(rename = $read_as, deny_unknown_fields)]
+        struct $name {
+            $($own)*
+            #[serde(default, deserialize_with = "crate::terms::named")]
+            price: Option<crate::Money>,
+            #[serde(default, deserialize_with = "crate::terms::named")]
+            on_shelf: Option<bool>,
+        }
+
+        impl $name {
+            const fn terms(&self) -> crate::TermsPatch {
+                crate::TermsPatch { price: self.price, on_shelf: self.on_shelf }
+            }
+        }
+    };
 }
+pub(crate) use body_with_terms;
 
 #[cfg(test)]
 mod tests {

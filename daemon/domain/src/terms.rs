@@ -32,13 +32,17 @@ pub fn place(terms: &Terms, amount: &str) -> Result<(), Reason> {
     }
 }
 
-/// What a patch makes of terms; `None` where they are so already.
+/// What a patch makes of terms; `None` where they are so already. A fault that was there before and
+/// isn't in the patch doesn't count: whatever else is wrong with a product, it can be taken off the
+/// shelf.
 ///
 /// # Errors
 /// A product can't have such terms.
 pub fn change(terms: &Terms, patch: &TermsPatch) -> Result<Option<Terms>, TermsFault> {
     let after = terms.with(patch);
-    match after.fault() {
+    let is_the_patchs =
+        |fault: &TermsFault| terms.fault() != Some(*fault) || patch.terms().contains(&fault.term());
+    match after.fault().filter(is_the_patchs) {
         Some(fault) => Err(fault),
         None => Ok((after != *terms).then_some(after)),
     }
@@ -77,6 +81,15 @@ mod tests {
     }
 
     #[test]
+    fn a_product_with_a_price_that_none_can_have_is_taken_off_the_shelf_all_the_same() {
+        let wrong = Terms { price: Money::from_milli(0), on_shelf: true };
+        let off = TermsPatch { on_shelf: Some(false), ..TermsPatch::default() };
+        assert_eq!(change(&wrong, &off), Ok(Some(Terms { on_shelf: false, ..wrong })));
+        let same = TermsPatch { price: Some(wrong.price), ..off };
+        assert_eq!(change(&wrong, &same), Err(TermsFault::Price(wrong.price)));
+    }
+
+    #[test]
     fn an_order_gets_its_unit_at_the_price_on_the_shelf_or_off_it() {
         for on_shelf in [true, false] {
             let terms = Terms { on_shelf, ..TERMS };
@@ -101,11 +114,15 @@ mod tests {
             match change(&before, &patch) {
                 Ok(Some(changed)) => {
                     prop_assert_eq!(changed, after);
-                    prop_assert!(changed != before && changed.fault().is_none());
+                    prop_assert!(changed != before);
+                    prop_assert!(changed.fault().is_none() || patch.price.is_none());
                     prop_assert_eq!(change(&changed, &patch), Ok(None), "done once, done");
                 }
                 Ok(None) => prop_assert_eq!(after, before),
-                Err(fault) => prop_assert_eq!(fault, TermsFault::Price(after.price)),
+                Err(fault) => {
+                    prop_assert_eq!(fault, TermsFault::Price(after.price));
+                    prop_assert_eq!(patch.price, Some(after.price), "only what is given is wrong");
+                }
             }
         }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::listing::Permission;
 use super::snapshot::{Controls, Phase};
-use crate::terms::of_new;
+use crate::terms::body_with_terms;
 use crate::{Money, ProdId, Terms, TermsPatch};
 
 /// The longest `request_id`, in characters.
@@ -54,7 +54,7 @@ pub struct SetSwitch {
 
 /// `POST /v1/products`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "CreateProductBody")]
 pub struct CreateProduct {
     /// The asker's own number for it.
     pub request_id: String,
@@ -66,15 +66,35 @@ pub struct CreateProduct {
     /// Its name, up to 256 characters.
     pub prod_name: String,
     /// What it is sold at and whether; off the shelf unless told.
-    #[serde(flatten, deserialize_with = "of_new")]
+    #[serde(flatten)]
     pub terms: Terms,
     /// Units to sell.
     pub stock: u32,
 }
 
+body_with_terms!("CreateProduct", CreateProductBody {
+    request_id: String,
+    #[serde(default)]
+    reason: Option<String>,
+    prod_id: ProdId,
+    prod_name: String,
+    stock: u32,
+});
+
+impl TryFrom<CreateProductBody> for CreateProduct {
+    type Error = String;
+
+    fn try_from(body: CreateProductBody) -> Result<Self, String> {
+        let terms = Terms::of_new(&body.terms());
+        let terms = terms.map_err(|term| format!("missing field `{term}`"))?;
+        let CreateProductBody { request_id, reason, prod_id, prod_name, stock, .. } = body;
+        Ok(Self { request_id, reason, prod_id, prod_name, terms, stock })
+    }
+}
+
 /// `PATCH /v1/products/{prod_id}`: changes the terms that are given, all of them or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "ChangeTermsBody")]
 pub struct ChangeTerms {
     /// The asker's own number for it.
     pub request_id: String,
@@ -87,6 +107,22 @@ pub struct ChangeTerms {
     /// Only if the product's terms are still at this version, which no sale raises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_terms_version: Option<u64>,
+}
+
+body_with_terms!("ChangeTerms", ChangeTermsBody {
+    request_id: String,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    if_terms_version: Option<u64>,
+});
+
+impl From<ChangeTermsBody> for ChangeTerms {
+    fn from(body: ChangeTermsBody) -> Self {
+        let terms = body.terms();
+        let ChangeTermsBody { request_id, reason, if_terms_version, .. } = body;
+        Self { request_id, reason, terms, if_terms_version }
+    }
 }
 
 /// `POST /v1/products/{prod_id}/stock`: adds units, or withdraws unsold ones.

@@ -210,7 +210,8 @@ ALTER TABLE t_seckill_product ADD COLUMN terms_version INTEGER NOT NULL DEFAULT 
 
 ALTER TABLE seckill_dead_letter ADD COLUMN resent_at INTEGER;
 ALTER TABLE seckill_dead_letter ADD COLUMN due_at INTEGER
-  CHECK (due_at IS NULL OR resolved_at IS NULL);
+  CHECK (due_at IS NULL OR (resolved_at IS NULL AND order_id IS NOT NULL
+                            AND prod_id IS NOT NULL AND user_phoneno IS NOT NULL));
 ALTER TABLE seckill_dead_letter ADD COLUMN wait_ms INTEGER;
 ALTER TABLE seckill_dead_letter ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE seckill_dead_letter ADD COLUMN last_error TEXT;

@@ -127,8 +127,13 @@ fn changing_terms() {
     assert_command(&command, r#"{"request_id":"ctl-1","on_shelf":false}"#);
     for (odd, told) in [
         (r#"{"request_id":"ctl-1","prise":"1"}"#, "unknown field `prise`"),
-        (r#"{"request_id":"ctl-1","price":"1","if_version":4}"#, "unknown field `if_version`"),
+        (
+            r#"{"request_id":"ctl-1","price":"1","if_version":4}"#,
+            "unknown field `if_version`, expected one of `request_id`, `reason`, \
+             `if_terms_version`, `price`, `on_shelf` at line 1 column 46",
+        ),
         (r#"{"request_id":"ctl-1","price":null}"#, "invalid type: null"),
+        (r#"{"price":1200,"request_id":"ctl-1"}"#, "expected a string at line 1 column 13"),
         (r#"{"request_id":"ctl-1","price":"1","price":"2"}"#, "duplicate field `price`"),
     ] {
         let fault = serde_json::from_str::<ChangeTerms>(odd).unwrap_err().to_string();
