@@ -76,6 +76,25 @@ pub(crate) enum ListStage {
     Duplicates,
 }
 
+/// A row that waits to be taken, in its table by its number: see [`ListStage::row`].
+macro_rules! waiting_row {
+    ($table:literal, $number:literal) => {
+        concat!(
+            "SELECT order_id, prod_id,
+                    (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = w.prod_id),
+                    user_phoneno, NULL, last_error, NULL, charged_at, NULL, 0, body
+               FROM ",
+            $table,
+            " w WHERE ",
+            $number,
+            " = ?1
+                AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = w.order_id)
+                AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d
+                                 WHERE d.order_id = w.order_id)"
+        )
+    };
+}
+
 impl ListStage {
     pub(crate) const ALL: [Self; 6] = [
         Self::Queued,
@@ -216,24 +235,8 @@ impl ListStage {
     /// queue excepted.
     pub(crate) const fn row(self) -> &'static str {
         match self {
-            Self::Queued => {
-                "SELECT order_id, prod_id,
-                        (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = q.prod_id),
-                        user_phoneno, NULL, last_error, NULL, charged_at, NULL, 0, body
-                   FROM seckill_queue q WHERE seq = ?1
-                    AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = q.order_id)
-                    AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d
-                                     WHERE d.order_id = q.order_id)"
-            }
-            Self::Resent => {
-                "SELECT order_id, prod_id,
-                        (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = l.prod_id),
-                        user_phoneno, NULL, last_error, NULL, charged_at, NULL, 0, body
-                   FROM seckill_dead_letter l WHERE id = ?1
-                    AND NOT EXISTS (SELECT 1 FROM t_seckill_order o WHERE o.order_id = l.order_id)
-                    AND NOT EXISTS (SELECT 1 FROM seckill_duplicate d
-                                     WHERE d.order_id = l.order_id)"
-            }
+            Self::Queued => waiting_row!("seckill_queue", "seq"),
+            Self::Resent => waiting_row!("seckill_dead_letter", "id"),
             Self::Unconfirmed => {
                 "SELECT order_id, prod_id,
                         (SELECT prod_name FROM t_seckill_product p WHERE p.prod_id = u.prod_id),

@@ -3,12 +3,14 @@
 //! aren't open any more and not resolved yet, are in `resent`.
 
 use domain::letters::Resolution;
+use domain::outcomes::Outcomes;
 use domain::ports::lists::{Letters, ListError};
 use protocol::{DeadLetterView, Ending, EpochMs, OrderMessage, Phone, mask_phones, printable};
 use rusqlite::{Connection, Row};
 
 use crate::engine::columns::of_text_or_null;
 use crate::engine::error::JobError;
+use crate::engine::mishaps::Mishaps;
 use crate::engine::tx::Tx;
 use crate::{Store, page_limit, unsigned};
 
@@ -36,9 +38,22 @@ pub(crate) struct DeadLetter<'a> {
     pub(crate) queued_at: Option<EpochMs>,
 }
 
-/// Sets a message aside and says whether it is new. The same message delivered again is known by
-/// its origin together with its time: a rebuilt broker counts its offsets from 0 again.
-pub(crate) fn bury(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, JobError> {
+/// Sets a message aside, and counts and notes it where it is new.
+pub(crate) fn bury(
+    tx: &Tx<'_>,
+    letter: &DeadLetter<'_>,
+    (outcomes, mishaps): (&mut Outcomes, &mut Mishaps),
+) -> Result<(), JobError> {
+    if is_entered(tx, letter)? {
+        outcomes.dead_lettered += 1;
+        mishaps.set_aside(letter);
+    }
+    Ok(())
+}
+
+/// Enters a message and says whether it is new. The same message delivered again is known by its
+/// origin together with its time: a rebuilt broker counts its offsets from 0 again.
+fn is_entered(tx: &Tx<'_>, letter: &DeadLetter<'_>) -> Result<bool, JobError> {
     let known = tx
         .statement(
             "UPDATE seckill_dead_letter SET redeliveries = MAX(redeliveries, ?3)

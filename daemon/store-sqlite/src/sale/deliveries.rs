@@ -71,7 +71,7 @@ fn bury(
     delivery: &Delivery,
     message: Option<&OrderMessage>,
     reason: &str,
-    (outcomes, mishaps): (&mut Outcomes, &mut Mishaps),
+    counts: (&mut Outcomes, &mut Mishaps),
 ) -> Result<(), JobError> {
     let letter = DeadLetter {
         origin: &delivery.origin,
@@ -82,9 +82,5 @@ fn bury(
         asked_at: delivery.asked_at,
         queued_at: delivery.queued_at,
     };
-    if dead_letters::bury(tx, &letter)? {
-        outcomes.dead_lettered += 1;
-        mishaps.set_aside(&letter);
-    }
-    Ok(())
+    dead_letters::bury(tx, &letter, counts)
 }

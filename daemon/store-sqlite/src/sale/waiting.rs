@@ -189,7 +189,7 @@ fn bury<W: WaitingRows>(
     row: &Due,
     message: &OrderMessage,
     reason: &str,
-    (outcomes, mishaps): (&mut Outcomes, &mut Mishaps),
+    counts: (&mut Outcomes, &mut Mishaps),
 ) -> Result<(), JobError> {
     let origin = format!("{}@{}", W::ORIGIN, row.number);
     let letter = DeadLetter {
@@ -201,9 +201,6 @@ fn bury<W: WaitingRows>(
         asked_at: row.asked_at,
         queued_at: row.queued_at,
     };
-    if dead_letters::bury(tx, &letter)? {
-        outcomes.dead_lettered += 1;
-        mishaps.set_aside(&letter);
-    }
+    dead_letters::bury(tx, &letter, counts)?;
     W::end(tx, row.number, message, End::Buried)
 }
