@@ -24,7 +24,7 @@ impl Args for GivenTerms {
 }
 
 fn help(term: Term) -> String {
-    format!("Another {}, {}", term.label(), term.hint())
+    format!("The {} from now on, {}", term.label(), term.hint())
 }
 
 impl FromArgMatches for GivenTerms {
