@@ -247,7 +247,7 @@ async fn a_full_disk_is_trouble_until_an_order_has_gone_through() -> Result<()> 
         ensure!(state.phase_words() == "serving, degraded", "{}", state.phase_words());
         let why = state.refuses_all().unwrap_or_default().to_owned();
         ensure!(why.contains("full"), "selling, with an order just refused: {why:?}");
-        ensure!(state.store.trouble.is_some());
+        ensure!(!state.troubles.is_empty(), "no trouble, with an order just refused");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let (_, state) = shown(&daemon).await?;
