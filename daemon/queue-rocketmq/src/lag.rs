@@ -6,7 +6,7 @@
 //! schedule before it comes to the retry topic. Our own consumer gives nothing back while it runs
 //! (`consumer.rs`), unless placing panics; so its messages hardly ever go there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 use super::access::{Access, Shut};
 use super::client::Names;
 use super::known_brokers::{KnownBrokers, Missing};
+use super::made_anew::MadeAnew;
 use super::note::Note;
 use super::offset_notes::LeftBehind;
 use super::offsets::{Move, Offsets, QueueReading, Skip};
@@ -40,30 +41,8 @@ pub(super) struct RocketmqLag {
     searches: Searches,
     offsets: Mutex<Offsets>,
     left: LeftBehind,
-    /// Where each queue ended at the reading before, and what was committed for it.
-    seen: Mutex<HashMap<String, Mark>>,
+    made_anew: MadeAnew,
     readings: Readings<Result<Lag, Cause>>,
-}
-
-/// A queue at a reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    end: i64,
-    committed: Option<i64>,
-}
-
-impl Mark {
-    /// Whether the queue has another content than what its group has consumed so far: it ends
-    /// earlier, or what was committed is gone with its topic. A new queue that has grown beyond all
-    /// that between two readings looks like the old one.
-    fn is_of_another_queue(self, before: Option<Self>) -> bool {
-        let ends_earlier = before.is_some_and(|before| self.end < before.end);
-        let was_committed =
-            before.is_some_and(|before| before.committed.is_some_and(|committed| 0 < committed));
-        ends_earlier
-            || was_committed && self.committed.is_none()
-            || self.committed.is_some_and(|committed| self.end < committed)
-    }
 }
 
 /// What one reading adds up.
@@ -80,8 +59,8 @@ struct Reading {
 impl RocketmqLag {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let brokers = KnownBrokers::new(&shared.clients.settings.brokers_gone);
-        let (searches, offsets, left, seen, readings) = Default::default();
-        Self { shared, brokers, searches, offsets, left, seen, readings }
+        let (searches, offsets, left, made_anew, readings) = Default::default();
+        Self { shared, brokers, searches, offsets, left, made_anew, readings }
     }
 
     /// Keeps in `notes` which brokers have orders, and how far one process has consumed, for the
@@ -203,16 +182,17 @@ impl RocketmqLag {
                 return Err(error);
             }
         };
+        if topic == names.topic && self.made_anew.is_anew(&spot, &depths).await {
+            let all = depths.iter().map(|depth| (broker.address.clone(), depth.number));
+            reading.anew.extend(all);
+        }
         for depth in depths {
-            let name = format!("{}/{topic}/{}", broker.name, depth.number);
+            let name = spot.queue_name(&depth);
             if !depth.is_open && 0 < depth.waiting() {
                 shut.waiting = Some(shut.waiting.unwrap_or(0) + depth.waiting());
                 shut.queues.push(depth.number);
             }
             if topic == names.topic {
-                if self.is_anew(&name, &depth) {
-                    reading.anew.push((broker.address.clone(), depth.number));
-                }
                 let of_queue = self.offsets_of(&name, &depth);
                 reading.offsets.push((name.clone(), broker.clone(), of_queue));
             }
@@ -222,15 +202,6 @@ impl RocketmqLag {
             reading.shut.push(shut);
         }
         Ok(())
-    }
-
-    /// Whether the queue isn't the one that something was committed for: its topic was deleted and
-    /// made again, or the broker lost its end. New orders would be taken for consumed ones.
-    fn is_anew(&self, name: &str, depth: &Depth) -> bool {
-        let now = Mark { end: depth.glance.max_offset, committed: depth.committed };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = seen.insert(name.to_owned(), now);
-        now.is_of_another_queue(before)
     }
 
     fn offsets_of(&self, name: &str, depth: &Depth) -> QueueReading {
@@ -416,21 +387,7 @@ mod tests {
 
     use tokio::sync::Semaphore;
 
-    use super::{Mark, Readings};
-
-    #[test]
-    fn a_queue_that_was_made_anew_is_known_by_what_went_back() {
-        let at = |end, committed| Mark { end, committed };
-        let is_anew = |before: Mark, now: Mark| now.is_of_another_queue(Some(before));
-        assert!(!is_anew(at(5, Some(3)), at(9, Some(5))));
-        assert!(!is_anew(at(0, None), at(3, None)));
-        assert!(!is_anew(at(5, None), at(5, Some(5))));
-        assert!(is_anew(at(5, Some(5)), at(0, None)), "deleted and made again");
-        assert!(is_anew(at(5, Some(5)), at(7, None)), "with new orders already");
-        assert!(is_anew(at(5, Some(5)), at(3, Some(3))), "and its old offsets");
-        assert!(at(3, Some(5)).is_of_another_queue(None), "before this process's start");
-        assert!(!at(5, Some(5)).is_of_another_queue(None));
-    }
+    use super::Readings;
 
     #[tokio::test]
     async fn a_reading_begins_after_each_of_its_callers() {

@@ -44,6 +44,7 @@ mod health;
 mod keeper;
 mod known_brokers;
 mod lag;
+mod made_anew;
 mod moves;
 mod note;
 mod offset_notes;

@@ -87,6 +87,11 @@ impl Beyond {
 }
 
 impl Spot<'_> {
+    /// A queue's name, for the notes on it and for people.
+    pub(super) fn queue_name(&self, depth: &Depth) -> String {
+        format!("{}/{}/{}", self.broker.name, self.topic, depth.number)
+    }
+
     /// Each queue that there is; of those beyond the topic's own, what was found until now. None
     /// when the broker has no such topic.
     pub(super) async fn depths(

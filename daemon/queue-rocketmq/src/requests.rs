@@ -15,14 +15,14 @@ use rocketmq_protocol::protocol::route::topic_route_data::TopicRouteData;
 use super::access::{Access, OPEN};
 use super::classify::Facts;
 
+mod queue_ends;
+
 const SEND: i32 = 10;
 const PULL: i32 = 11;
 const QUERY_COMMITTED: i32 = 14;
 const UPDATE_COMMITTED: i32 = 15;
 const CREATE_TOPIC: i32 = 17;
 const BROKER_RUNTIME_INFO: i32 = 28;
-const QUEUE_END: i32 = 30;
-const QUEUE_START: i32 = 31;
 const CONSUMERS_OF_GROUP: i32 = 38;
 
 const SUCCESS: i32 = 0;
@@ -234,39 +234,6 @@ impl Requests {
         ];
         let answer = self.ask(address, UPDATE_COMMITTED, &fields).await?;
         if answer.code() == SUCCESS { Ok(()) } else { Err(refused(&answer)) }
-    }
-
-    /// The offset after the newest message of a queue, whether it may be read or not; 0 for one
-    /// that isn't there.
-    pub(super) async fn end_of(
-        &self,
-        address: &str,
-        topic: &str,
-        queue: u32,
-    ) -> Result<i64, RequestError> {
-        self.border(QUEUE_END, address, topic, queue).await
-    }
-
-    /// The offset of the oldest message of a queue, whether it may be read or not.
-    pub(super) async fn start_of(
-        &self,
-        address: &str,
-        topic: &str,
-        queue: u32,
-    ) -> Result<i64, RequestError> {
-        self.border(QUEUE_START, address, topic, queue).await
-    }
-
-    async fn border(
-        &self,
-        code: i32,
-        address: &str,
-        topic: &str,
-        queue: u32,
-    ) -> Result<i64, RequestError> {
-        let queue = queue.to_string();
-        let answer = self.ask(address, code, &[("topic", topic), ("queueId", &queue)]).await?;
-        if answer.code() == SUCCESS { number(&answer, "offset") } else { Err(refused(&answer)) }
     }
 
     /// The client ids of the group's consumers at a broker. Some brokers answer for a group without

@@ -13,9 +13,11 @@ const JOURNAL: &str = "systemd-journald.service";
 /// More lines than the kernel keeps for a journal that doesn't read: 512, as systemd has it.
 const LINES: usize = 2_000;
 
-/// The unit's entries with this field, once there is one.
+/// The daemon's entries with this field, once there is one. They are found by the name that the
+/// daemon gives itself: a journal that reads the lines of a process only after its end may not
+/// know its unit any more.
 async fn entries(machine: &Machine, field: &str) -> Result<Vec<Value>> {
-    let command = ["journalctl", "--no-pager", "-o", "json", "-u", SERVICE, field];
+    let command = ["journalctl", "--no-pager", "-o", "json", "-t", "seckilld", field];
     until(field, SETTLED_MAX, || async {
         let told = machine.done(&command)?;
         let entries: Vec<Value> =
