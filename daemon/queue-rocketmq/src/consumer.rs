@@ -24,6 +24,7 @@ use tokio::task::AbortHandle;
 use super::client::Clients;
 use super::delivery::delivery;
 use super::offsets::{Handled, Run};
+use super::queues::queue_name;
 use super::{Consuming, Decider, Delivery};
 
 /// Waits between two tries at a failing store.
@@ -99,9 +100,8 @@ impl RunningConsumer {
             return HashSet::new();
         };
         let running = Box::pin(inner.consumer_running_info()).await;
-        let name = |queue: &MessageQueue| {
-            format!("{}/{}/{}", queue.broker_name(), queue.topic(), queue.queue_id())
-        };
+        let name =
+            |queue: &MessageQueue| queue_name(queue.broker_name(), queue.topic(), queue.queue_id());
         running.mq_table.keys().map(name).collect()
     }
 
@@ -183,7 +183,7 @@ impl Progress {
         let fresh = || messages.iter().filter(|message| message.reconsume_times() == 0);
         let first = fresh().map(|message| message.queue_offset()).min();
         let Some(last) = fresh().max_by_key(|message| message.queue_offset()) else { return };
-        let queue = format!("{}/{}/{}", last.broker_name(), self.topic, last.queue_id());
+        let queue = queue_name(last.broker_name(), &self.topic, last.queue_id());
         let next = last.queue_offset() + 1;
         self.handled.note(&queue, Run { first: first.unwrap_or(next), next });
     }

@@ -187,7 +187,7 @@ impl RocketmqLag {
             reading.anew.extend(all);
         }
         for depth in depths {
-            let name = spot.queue_name(&depth);
+            let name = spot.name_of(&depth);
             if !depth.is_open && 0 < depth.waiting() {
                 shut.waiting = Some(shut.waiting.unwrap_or(0) + depth.waiting());
                 shut.queues.push(depth.number);

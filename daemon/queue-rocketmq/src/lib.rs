@@ -20,6 +20,7 @@
 //! searches.rs       queues that a topic had before, looked for meanwhile
 //! known_brokers.rs  which brokers ever had orders, over restarts
 //! offsets.rs        pure: whether somebody else moved what is consumed
+//! made_anew.rs      whether a topic was deleted and made again
 //! moves.rs          what is logged and shown of such a move
 //! offset_notes.rs   what one process leaves to the next of its offsets
 //! note.rs           where the notes on brokers and offsets are kept
@@ -281,7 +282,7 @@ impl Shared {
     /// A queue of the orders' topic, named as the lag names it.
     fn queue_named(&self, address: &str, number: u32) -> String {
         let broker = view::name_of(self, address).unwrap_or_else(|| address.to_owned());
-        format!("{broker}/{}/{number}", self.clients.names.topic)
+        queues::queue_name(broker, &self.clients.names.topic, number)
     }
 
     fn tell_consuming(&self) {

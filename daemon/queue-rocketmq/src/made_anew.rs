@@ -4,7 +4,7 @@
 //! were told to be queueing would be passed over.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::queues::{Depth, Spot};
 
@@ -70,7 +70,7 @@ impl MadeAnew {
         let mut is_anew = false;
         for depth in depths {
             let now = Mark { end: depth.glance.max_offset, committed: depth.committed };
-            is_anew |= now.is_of_another_queue(marks.insert(spot.queue_name(depth), now));
+            is_anew |= now.is_of_another_queue(marks.insert(spot.name_of(depth), now));
         }
         is_anew
     }
@@ -91,10 +91,16 @@ impl MadeAnew {
         let Some(stored_ms) = asked.ok().filter(|stored_ms| 0 < *stored_ms) else { return false };
         let now = Oldest { queue, offset, stored_ms };
         self.oldest().insert(spot.broker.name.clone(), now);
-        before.is_some_and(|before| before.is_replaced_by(now))
+        if !before.is_some_and(|before| before.is_replaced_by(now)) {
+            return false;
+        }
+        // The broker may have dropped what was old since the queue was looked at: then the message
+        // lies further on. Where that isn't known, orders that come again do no harm.
+        let start = spot.requests.start_of(&spot.broker.address, spot.topic, queue).await;
+        start.is_err() || start == Ok(offset)
     }
 
-    fn oldest(&self) -> std::sync::MutexGuard<'_, HashMap<String, Oldest>> {
+    fn oldest(&self) -> MutexGuard<'_, HashMap<String, Oldest>> {
         self.oldest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,7 @@
 //! answers for them only when asked by number.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use futures_util::future::try_join_all;
 
@@ -16,6 +17,16 @@ const NUMBERS_MAX: u32 = 128;
 /// How many of those queues are asked for at once: one after the other would take more than a
 /// second, and the lag isn't known until then.
 const AT_ONCE: u32 = 32;
+
+/// A queue's name, as it is shown, and under which all notes on it are kept: what one part notes
+/// another looks up.
+pub(super) fn queue_name(
+    broker: impl Display,
+    topic: impl Display,
+    number: impl Display,
+) -> String {
+    format!("{broker}/{topic}/{number}")
+}
 
 /// A topic at a broker, as a group sees it.
 #[derive(Clone, Copy)]
@@ -87,9 +98,9 @@ impl Beyond {
 }
 
 impl Spot<'_> {
-    /// A queue's name, for the notes on it and for people.
-    pub(super) fn queue_name(&self, depth: &Depth) -> String {
-        format!("{}/{}/{}", self.broker.name, self.topic, depth.number)
+    /// The name of one of its queues.
+    pub(super) fn name_of(&self, depth: &Depth) -> String {
+        queue_name(&self.broker.name, self.topic, depth.number)
     }
 
     /// Each queue that there is; of those beyond the topic's own, what was found until now. None

@@ -13,11 +13,13 @@ const JOURNAL: &str = "systemd-journald.service";
 /// More lines than the kernel keeps for a journal that doesn't read: 512, as systemd has it.
 const LINES: usize = 2_000;
 
-/// The daemon's entries with this field, once there is one. They are found by the name that the
-/// daemon gives itself: a journal that reads the lines of a process only after its end may not
-/// know its unit any more.
-async fn entries(machine: &Machine, field: &str) -> Result<Vec<Value>> {
-    let command = ["journalctl", "--no-pager", "-o", "json", "-t", "seckilld", field];
+/// How the daemon's entries are found: by the unit, or by the name that it gives itself.
+const BY_UNIT: [&str; 2] = ["-u", SERVICE];
+const BY_NAME: [&str; 2] = ["-t", "seckilld"];
+
+/// Entries with this field, once there is one.
+async fn entries(machine: &Machine, [by, whose]: [&str; 2], field: &str) -> Result<Vec<Value>> {
+    let command = ["journalctl", "--no-pager", "-o", "json", by, whose, field];
     until(field, SETTLED_MAX, || async {
         let told = machine.done(&command)?;
         let entries: Vec<Value> =
@@ -32,7 +34,7 @@ async fn the_journal_finds_entries_by_their_fields() -> Result<()> {
     let (machine, _) = selling("fields").await?;
     let pid = main_pid(&machine, SERVICE)?;
     for role in ["gateway", "order"] {
-        let told = entries(&machine, &format!("SECKILL_ROLE={role}")).await?;
+        let told = entries(&machine, BY_UNIT, &format!("SECKILL_ROLE={role}")).await?;
         let listening = |entry: &&Value| entry["TARGET"] == "seckilld::app::serving";
         let Some(entry) = told.iter().find(listening) else { anyhow::bail!("{told:#?}") };
         let address = entry["SECKILL_ADDRESS"].as_str().unwrap_or_default();
@@ -72,8 +74,9 @@ async fn while_the_journal_hangs_buyers_are_served_and_the_service_restarts() ->
     ensure!(main_pid(&machine, SERVICE)? != pid, "it was not restarted");
     ensure!(shop.placed("15200000001").await? == answer, "another answer after the restart");
     signalled(&machine, "CONT")?;
-    // What came before the restart is there as well.
-    let told = entries(&machine, "SECKILL_REASON=blank").await?;
+    // What came before the restart is there as well. A journal that reads the lines of a process
+    // only after its end may not know its unit any more.
+    let told = entries(&machine, BY_NAME, "SECKILL_REASON=blank").await?;
     ensure!(told[0]["_PID"] == pid, "{}", told[0]);
     journalled(&machine, SERVICE, "serving").await
 }
