@@ -1,6 +1,6 @@
 //! The project's chores, one command each; CI runs these and `cargo test --workspace`.
 
-#![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to who runs it")]
 
 mod bench;
 mod check;
@@ -13,6 +13,8 @@ mod step;
 mod texts;
 mod tidy;
 mod units;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -43,8 +45,8 @@ enum Chore {
     Rocketmq(rocketmq::Chore),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Chore::parse() {
+fn main() -> ExitCode {
+    let done = match Chore::parse() {
         Chore::Check => check::run(),
         Chore::Texts => texts::run(),
         Chore::Tidy => check::tidy(),
@@ -55,5 +57,9 @@ fn main() -> anyhow::Result<()> {
         Chore::Fuzz(args) => search::fuzz(&args),
         Chore::Loom => search::interleave(),
         Chore::Rocketmq(chore) => rocketmq::run(chore),
-    }
+    };
+    // Without a backtrace of this program: the causes say which command failed, and how.
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    eprintln!("Error: {error:#}");
+    ExitCode::FAILURE
 }

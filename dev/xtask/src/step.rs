@@ -64,14 +64,15 @@ pub(crate) fn side_by_side(first: &mut Command, second: &mut Command) -> Result<
 /// Runs a command and returns what it wrote.
 ///
 /// # Errors
-/// It can't be started, or it fails; the message ends with what it wrote.
+/// It can't be started, or it fails; the message ends with what it wrote, the standard output last:
+/// a test runner says there which tests failed, and why.
 pub(crate) fn output(command: &mut Command) -> Result<Output> {
     let line = command_line(command);
     let output = command.output().with_context(|| format!("can't start: {line}"))?;
     if !output.status.success() {
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("{}; to rerun it: {line}\n{stdout}{stderr}", output.status);
+        bail!("{}; to rerun it: {line}\n{stderr}{stdout}", output.status);
     }
     Ok(output)
 }
@@ -152,7 +153,7 @@ fn quoted(word: &OsStr) -> String {
 mod tests {
     use std::process::Command;
 
-    use super::{cargo, command_line, own_description, run, side_by_side};
+    use super::{cargo, command_line, output, own_description, run, side_by_side};
 
     #[test]
     fn the_command_line_can_be_pasted_into_a_shell() {
@@ -179,6 +180,13 @@ mod tests {
             let error = format!("{:#}", both(first, second).unwrap_err());
             assert!(error.contains("to rerun it: false"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_fails_ends_with_what_it_said_on_its_standard_output() {
+        let command = "echo failures: one_test; echo error: test failed >&2; false";
+        let error = output(Command::new("sh").args(["-c", command])).unwrap_err().to_string();
+        assert!(error.ends_with("\nerror: test failed\nfailures: one_test\n"), "{error}");
     }
 
     #[test]

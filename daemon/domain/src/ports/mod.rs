@@ -11,7 +11,6 @@ mod broker;
 #[cfg(any(test, feature = "testing"))]
 #[expect(
     missing_docs,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "what tests of several crates share"
 )]
