@@ -28,11 +28,15 @@ pub enum Code {
     IntakePaused,
     /// Query: not known yet, messages are still in the queue.
     NotKnownYet,
+    /// Charge: the product's sale opens later.
+    NotOpen,
+    /// Charge: the product's sale is over.
+    Closed,
 }
 
 impl Code {
     /// All codes, in the order of the table in docs/codes.md.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Queued,
         Self::Found,
         Self::ServerError,
@@ -45,6 +49,8 @@ impl Code {
         Self::Overloaded,
         Self::IntakePaused,
         Self::NotKnownYet,
+        Self::NotOpen,
+        Self::Closed,
     ];
 
     /// The code as it stands in an answer's `code`.
@@ -62,6 +68,8 @@ impl Code {
             Self::Overloaded => "42002",
             Self::IntakePaused => "42003",
             Self::NotKnownYet => "42004",
+            Self::NotOpen => "42005",
+            Self::Closed => "42006",
         }
     }
 
@@ -81,11 +89,13 @@ impl Code {
             Self::Overloaded => "系统繁忙,请稍后重试",
             Self::IntakePaused => "秒杀已暂停",
             Self::NotKnownYet => "秒杀订单处理中,请稍后查询",
+            Self::NotOpen => "秒杀尚未开始",
+            Self::Closed => "秒杀已结束",
         }
     }
 
     /// Seconds after which asking again may end otherwise: the `Retry-After` header. `None` where
-    /// the answer is final.
+    /// the answer is final, and where it has data that says when (not open yet).
     #[must_use]
     pub const fn retry_after_s(self) -> Option<u32> {
         match self {

@@ -36,16 +36,22 @@ pub enum Reason {
     PriceDiffers,
     /// An operator discarded its dead letter.
     Discarded,
+    /// Its buyer asked before the product's sale opened.
+    NotOpen,
+    /// Its buyer asked when the product's sale was over.
+    Closed,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::SoldOut,
         Self::UnknownProduct,
         Self::PriceUnparsable,
         Self::PriceDiffers,
         Self::Discarded,
+        Self::NotOpen,
+        Self::Closed,
     ];
 
     /// The reason as it stands in JSON and in the database.
@@ -57,6 +63,8 @@ impl Reason {
             Self::PriceUnparsable => "price_unparsable",
             Self::PriceDiffers => "price_differs",
             Self::Discarded => "discarded",
+            Self::NotOpen => "not_open",
+            Self::Closed => "closed",
         }
     }
 

@@ -6,6 +6,7 @@
 //! renamed, retyped or removed; readers ignore fields they don't know.
 
 mod admin;
+mod bound;
 mod code;
 mod decisions;
 mod http_fault;
@@ -14,6 +15,7 @@ mod mask;
 mod message;
 mod money;
 mod phone;
+mod preheat;
 mod printable;
 mod product;
 mod rest;
@@ -35,6 +37,7 @@ pub use admin::{
     SwitchView, Trend, Trouble, TroubleState, UnconfirmedView, Unlisted, UnlistedPlace,
     is_request_id,
 };
+pub use bound::{Bound, NoBound};
 pub use code::Code;
 pub use decisions::{Decision, DecisionsPage, Outcome, ProductState, Reason};
 pub use http_fault::HttpFault;
@@ -43,11 +46,12 @@ pub use mask::{Ending, mask_phones};
 pub use message::{Malformed, ORDER_TOPIC, OrderMessage, TEXT_CHARS_MAX};
 pub use money::{Money, MoneyError};
 pub use phone::{MOBILE_PATTERN, is_mobile, looks_like_phone, normal_phone};
+pub use preheat::{NoPreheatRatio, PreheatRatio};
 pub use printable::{grouped, is_unprintable, printable, printable_json, printable_lines};
 pub use product::{
     PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProductTextFault, prod_id_fault, prod_name_fault,
 };
-pub use rest::{ChargeData, OrderStatus, QueryData, ReadReply, Reply};
-pub use terms::{Term, Terms, TermsFault, TermsPatch};
+pub use rest::{ChargeData, ChargeDetails, NotOpenData, OrderStatus, QueryData, ReadReply, Reply};
+pub use terms::{SaleState, Term, Terms, TermsFault, TermsPatch};
 pub use text::{Flaw, escaped, flaw, flaw_of_name, flaw_of_sentence};
 pub use time::EpochMs;

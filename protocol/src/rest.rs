@@ -92,6 +92,56 @@ pub struct ChargeData {
     pub charge_money: Money,
 }
 
+/// `data` of an answer to a charge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ChargeDetails {
+    /// Of one that is accepted, or unconfirmed.
+    Order(ChargeData),
+    /// Of one that came before the sale opens.
+    NotOpen(NotOpenData),
+}
+
+impl ChargeDetails {
+    /// The order, of one that has it.
+    #[must_use]
+    pub const fn order(&self) -> Option<&ChargeData> {
+        match self {
+            Self::Order(order) => Some(order),
+            Self::NotOpen(_) => None,
+        }
+    }
+}
+
+/// When a sale opens, for a page that counts down to it. Ours: the Java services have no such
+/// answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotOpenData {
+    /// When it opens.
+    pub opens_at: EpochMs,
+    /// Milliseconds until then.
+    pub opens_in_ms: u64,
+    /// The server's time, in milliseconds since 1970-01-01T00:00:00Z.
+    pub server_time: i64,
+}
+
+impl NotOpenData {
+    /// What is told at a moment before that of the opening.
+    #[must_use]
+    pub fn at(now: EpochMs, opens_at: EpochMs) -> Self {
+        let opens_in_ms = u64::try_from(opens_at.0.saturating_sub(now.0)).unwrap_or(0);
+        Self { opens_at, opens_in_ms, server_time: now.0 }
+    }
+
+    /// Whole seconds after which a charge isn't too early: `Retry-After`.
+    #[must_use]
+    pub const fn retry_after_s(&self) -> u64 {
+        let seconds = self.opens_in_ms.div_ceil(1_000);
+        if seconds == 0 { 1 } else { seconds }
+    }
+}
+
 /// Where an order stands; a number on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderStatus {
@@ -182,8 +232,8 @@ const fn is_zero(count: &u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ChargeData, Reply};
-    use crate::{Code, Money};
+    use super::{ChargeData, ChargeDetails, NotOpenData, Reply};
+    use crate::{Code, EpochMs, Money};
 
     #[test]
     fn data_is_there_null_or_absent_as_the_endpoint_has_it() -> Result<(), serde_json::Error> {
@@ -208,6 +258,26 @@ mod tests {
             serde_json::to_string(&Reply::<()>::bare(Code::NeverOrdered))?,
             r#"{"code":"41004","msg":"秒杀订单不存在"}"#
         );
+        Ok(())
+    }
+
+    #[test]
+    fn a_page_can_count_down() -> Result<(), serde_json::Error> {
+        let opens_at = EpochMs(1_796_990_400_000);
+        let early = |ms| NotOpenData::at(EpochMs(opens_at.0 - ms), opens_at);
+        assert_eq!(
+            serde_json::to_string(&Reply::with(
+                Code::NotOpen,
+                ChargeDetails::NotOpen(early(1_500))
+            ))?,
+            concat!(
+                r#"{"code":"42005","msg":"秒杀尚未开始","data":{"opensAt":"2026-12-11T12:00:00.000+0000","#,
+                r#""opensInMs":1500,"serverTime":1796990398500}}"#
+            )
+        );
+        for (ms, seconds) in [(1, 1), (1_000, 1), (1_001, 2), (60_000, 60)] {
+            assert_eq!(early(ms).retry_after_s(), seconds, "{ms}");
+        }
         Ok(())
     }
 }

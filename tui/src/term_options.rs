@@ -13,7 +13,7 @@ impl Args for GivenTerms {
         let command = command.group(group);
         Term::ALL.into_iter().fold(command, |command, term| {
             let read = move |text: &str| term.read(text);
-            let option = Arg::new(term.label()).long(term.label()).value_name("VALUE");
+            let option = Arg::new(term.name()).long(term.option()).value_name("VALUE");
             command.arg(option.help(help(term)).group("changed terms").value_parser(read))
         })
     }
@@ -24,12 +24,19 @@ impl Args for GivenTerms {
 }
 
 fn help(term: Term) -> String {
-    format!("The {} from now on, {}", term.label(), term.hint())
+    let what = match term {
+        Term::Price => "What a unit costs from now on",
+        Term::OnShelf => "Whether it can be charged from now on",
+        Term::OpensAt => "When its sale opens",
+        Term::ClosesAt => "When its sale is over",
+        Term::PreheatRatio => "How much of its stock a gateway may promise",
+    };
+    format!("{what}: {}", term.hint())
 }
 
 impl FromArgMatches for GivenTerms {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let given = Term::ALL.iter().filter_map(|term| matches.get_one(term.label()));
+        let given = Term::ALL.iter().filter_map(|term| matches.get_one(term.name()));
         Ok(Self(given.fold(TermsPatch::default(), TermsPatch::and)))
     }
 

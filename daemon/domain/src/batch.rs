@@ -15,6 +15,7 @@ use protocol::{
 
 use crate::ordering::{self, Facts, Offer, Verdict};
 use crate::outcomes::Outcomes;
+use crate::terms::Window;
 
 #[cfg(test)]
 mod tests;
@@ -51,8 +52,11 @@ impl Candidate<'_> {
 pub struct Product {
     /// Its name, which is kept with each order.
     pub name: String,
-    /// What it is sold at.
+    /// What it is sold at, and when.
     pub terms: Terms,
+    /// The windows that it has had on the shelf. Where it has no bound now they decide nothing, and
+    /// needn't be here.
+    pub windows: Vec<Window>,
     /// Units not sold.
     pub stock: u64,
 }
@@ -152,6 +156,7 @@ impl Batch {
         let counted = self.products.get(&order.prod_id).and_then(Option::as_ref);
         let product = counted.map(|Counted { product, sold }| Offer {
             terms: product.terms,
+            windows: &product.windows,
             stock: product.stock.saturating_sub(*sold),
         });
         let (decided, live_order_id) = match known {
@@ -159,7 +164,8 @@ impl Batch {
             Known::NotAsked => (false, None),
         };
         let charge_money = order.charge_money.as_str();
-        ordering::decide(&Facts { decided, live_order_id, product, charge_money })
+        let asked_at = candidate.asked_at;
+        ordering::decide(&Facts { decided, live_order_id, product, charge_money, asked_at })
     }
 
     /// What a verdict has a store write, under the next number; `None` where nothing changes.

@@ -2,12 +2,16 @@
 //! gateway holds for orders that are not decided yet.
 //!
 //! Both figures live in one atomic word, so a reservation and a refresh can't see each other half
-//! done, and neither takes a lock. `dev/interleavings/` compiles this file against loom's atomics.
+//! done, and neither takes a lock. How much more than the stock may be promised is a term of the
+//! product (the preheat ratio), and given with each question. `dev/interleavings/` compiles this
+//! file against loom's atomics.
 
 #[cfg(seckill_loom)]
 use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(seckill_loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use protocol::PreheatRatio;
 
 /// Units of one product at this gateway.
 #[derive(Debug, Default)]
@@ -23,10 +27,10 @@ pub struct StockFigures {
 }
 
 impl StockFigures {
-    /// Units that may still be promised.
+    /// Units that may still be promised: of the preheated stock, less what is held.
     #[must_use]
-    pub const fn free(self) -> u32 {
-        self.stock.saturating_sub(self.held)
+    pub const fn free(self, preheat: PreheatRatio) -> u64 {
+        preheat.of(self.stock).saturating_sub(self.held as u64)
     }
 
     const fn pack(self) -> u64 {
@@ -47,8 +51,11 @@ impl GatewayStock {
     }
 
     /// Holds one unit if one is free.
-    pub fn hold_if_free(&self) -> bool {
-        self.change(|now| (0 < now.free()).then(|| StockFigures { held: now.held + 1, ..now }))
+    pub fn hold_if_free(&self, preheat: PreheatRatio) -> bool {
+        self.change(|now| {
+            let held = now.held.checked_add(1)?;
+            (0 < now.free(preheat)).then_some(StockFigures { held, ..now })
+        })
     }
 
     /// Holds units for orders that were accepted before this gateway knew its stock (found in the
@@ -84,7 +91,11 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use protocol::PreheatRatio;
+
     use super::{GatewayStock, StockFigures};
+
+    const NONE: PreheatRatio = PreheatRatio::NONE;
 
     #[test]
     fn many_threads_hold_exactly_what_is_there() {
@@ -95,7 +106,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        got.fetch_add(u32::from(gateway.hold_if_free()), Ordering::Relaxed);
+                        got.fetch_add(u32::from(gateway.hold_if_free(NONE)), Ordering::Relaxed);
                     }
                 });
             }
@@ -108,13 +119,13 @@ mod tests {
     fn a_sold_unit_is_never_free_in_between() {
         let gateway = GatewayStock::default();
         gateway.refresh(2, 0);
-        assert!(gateway.hold_if_free());
+        assert!(gateway.hold_if_free(NONE));
         gateway.refresh(1, 1);
         assert_eq!(gateway.figures(), StockFigures { stock: 1, held: 0 });
-        assert!(gateway.hold_if_free());
-        assert!(!gateway.hold_if_free());
+        assert!(gateway.hold_if_free(NONE));
+        assert!(!gateway.hold_if_free(NONE));
         gateway.give_back();
-        assert!(gateway.hold_if_free());
+        assert!(gateway.hold_if_free(NONE));
     }
 
     #[test]
@@ -122,10 +133,26 @@ mod tests {
         let gateway = GatewayStock::default();
         gateway.hold_anyway(5);
         gateway.refresh(3, 0);
-        assert_eq!(gateway.figures().free(), 0);
-        assert!(!gateway.hold_if_free());
+        assert_eq!(gateway.figures().free(NONE), 0);
+        assert!(!gateway.hold_if_free(NONE));
         gateway.refresh(3, 4);
-        assert_eq!(gateway.figures().free(), 2);
+        assert_eq!(gateway.figures().free(NONE), 2);
+    }
+
+    #[test]
+    fn a_preheated_desk_promises_more_than_there_is_and_no_more_than_that() {
+        let gateway = GatewayStock::default();
+        let preheat = PreheatRatio::from_milli(1_500).unwrap();
+        gateway.refresh(3, 0);
+        let got = (0..10).filter(|_| gateway.hold_if_free(preheat)).count();
+        assert_eq!(got, 4, "the product is rounded down");
+        // One is placed, one fails: of the two that are left, three may be promised.
+        gateway.refresh(2, 2);
+        assert_eq!(gateway.figures().free(preheat), 1);
+        // Back to what there is, nothing is free: what was promised stays so.
+        assert_eq!(gateway.figures().free(NONE), 0);
+        gateway.refresh(0, 1);
+        assert!(!gateway.hold_if_free(preheat), "of nothing nothing is promised");
     }
 
     #[derive(Debug, Clone)]
@@ -138,9 +165,10 @@ mod tests {
 
     proptest! {
         // A database beside the gateway: whatever the order of events, the gateway never admits
-        // more than the database can still place.
+        // more than the database can still place, or the preheated part of it.
         #[test]
-        fn never_admits_more_than_the_database_has(
+        fn never_admits_more_than_its_part_of_what_the_database_has(
+            milli in 1_000_i64..=3_000,
             steps in proptest::collection::vec(
                 prop_oneof![
                     Just(Step::Reserve),
@@ -151,15 +179,19 @@ mod tests {
                 0..200,
             )
         ) {
+            let preheat = PreheatRatio::from_milli(milli).unwrap();
             let gateway = GatewayStock::default();
             let mut stock = 10_u64;
             let mut undecided = 0_u64;
             gateway.refresh(stock, 0);
             for step in steps {
                 match step {
-                    Step::Reserve if gateway.hold_if_free() => undecided += 1,
+                    Step::Reserve if gateway.hold_if_free(preheat) => {
+                        undecided += 1;
+                        prop_assert!(undecided <= preheat.of(u32::try_from(stock).unwrap()));
+                    }
                     Step::Fail if 0 < undecided => { gateway.give_back(); undecided -= 1; }
-                    Step::Place if 0 < undecided => {
+                    Step::Place if 0 < undecided && 0 < stock => {
                         stock -= 1;
                         undecided -= 1;
                         gateway.refresh(stock, 1);
@@ -167,8 +199,11 @@ mod tests {
                     Step::Refuse if 0 < undecided => { undecided -= 1; gateway.refresh(stock, 1); }
                     _ => {}
                 }
-                prop_assert!(undecided <= stock);
-                prop_assert_eq!(u64::from(gateway.figures().free()), stock - undecided);
+                prop_assert!(undecided <= stock || preheat.promises_more());
+                let promised = preheat.of(u32::try_from(stock).unwrap());
+                prop_assert_eq!(
+                    gateway.figures().free(preheat), promised.saturating_sub(undecided)
+                );
             }
         }
     }

@@ -275,6 +275,7 @@ mod tests {
 
     fn state() -> Snapshot {
         let product = ProductView {
+            state: None,
             prod_id: "p".into(),
             prod_name: "P".to_owned(),
             terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(1_000)) },

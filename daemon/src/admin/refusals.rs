@@ -232,7 +232,11 @@ mod tests {
             ),
             (name(""), "prod_name: 1 to 256 characters, not all blank"),
             (free, "price: 0.000 is no amount above 0"),
-            (product::Refusal::NoTerms, "no term is given; name one at least of price, on_shelf"),
+            (
+                product::Refusal::NoTerms,
+                "no term is given; name one at least of price, on_shelf, opens_at, closes_at, \
+                 preheat_ratio",
+            ),
         ] {
             assert_eq!(told(refusal), (RefusalCode::BadRequest, msg.to_owned(), Value::Null));
         }

@@ -194,9 +194,12 @@ impl View {
             _ => of_the_row.missing,
         };
         let held = self.held(&product.prod_id);
+        let stock = u32::try_from(product.stock).unwrap_or(u32::MAX);
+        let promised = product.terms.preheat_ratio.of(stock);
         ProductView {
+            state: Some(product.terms.state(clock::now())),
             held,
-            free: held.map(|held| product.stock.saturating_sub(held)),
+            free: held.map(|held| promised.saturating_sub(held)),
             balanced: of_the_row.balanced && counted.is_none_or(Balance::holds),
             missing,
             charges: self.gateway.as_ref().and_then(|it| it.book.charges(&product.prod_id)),

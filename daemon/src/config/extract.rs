@@ -41,7 +41,7 @@ pub(super) fn extract(layers: &[Layer], faults: &mut Vec<ConfigFault>) -> (Confi
     let mut sound = layers.first().map_or_else(Figment::new, Figment::from);
     let mut sources = Sources::default();
     for (path, key) in shape::leaves() {
-        let Ok(value) = merged.find_value(&path) else { continue };
+        let Ok(value) = merged.find_value(&path).map(with_times_as_text) else { continue };
         let source = merged
             .get_metadata(value.tag())
             .and_then(|metadata| known.get(metadata.name.as_ref()))
@@ -77,6 +77,26 @@ pub(super) fn extract(layers: &[Layer], faults: &mut Vec<ConfigFault>) -> (Confi
         Config::default()
     });
     (config, sources)
+}
+
+/// What TOML's own type for times becomes in a value.
+const TOML_TIME: &str = "$__toml_private_datetime";
+
+/// A time may be written without quotes: TOML has a type for it, which is a table of one key here.
+fn with_times_as_text(value: Value) -> Value {
+    match value {
+        Value::Dict(tag, mut inner) => match inner.remove(TOML_TIME) {
+            Some(time) => time,
+            None => {
+                let inner = inner.into_iter().map(|(key, value)| (key, with_times_as_text(value)));
+                Value::Dict(tag, inner.collect())
+            }
+        },
+        Value::Array(tag, items) => {
+            Value::Array(tag, items.into_iter().map(with_times_as_text).collect())
+        }
+        other => other,
+    }
 }
 
 fn with(sound: &Figment, path: &str, value: &Value) -> Figment {
@@ -123,7 +143,7 @@ impl ListOfTables<'_> {
         let mut whole = stand_in(index, self.keys);
         let here = format!("{}[{index}]", self.path);
         let Some(given) = item.as_dict() else {
-            let names: Vec<_> = self.keys.iter().map(|key| key.name).collect();
+            let names: Vec<_> = required(self.keys).map(|key| key.name).collect();
             let problem = format!("must be a table with {}", names.join(", "));
             faults.push(ConfigFault::of(&here, item, self.source.clone(), problem));
             return whole;
@@ -132,6 +152,9 @@ impl ListOfTables<'_> {
             let path = format!("{here}.{}", key.name);
             let must_be = must_be(key);
             let Some(value) = given.get(key.name) else {
+                if key.may_be_absent {
+                    continue;
+                }
                 let problem = format!("is missing; it {must_be}");
                 faults.push(ConfigFault::hiding(&path, self.source.clone(), problem));
                 continue;
@@ -154,5 +177,10 @@ fn stand_in(index: usize, keys: &[Key]) -> Dict {
         Form::Number => Value::from(1_u32),
         _ => Value::from(format!("#{index}")),
     };
-    keys.iter().map(|key| (key.name.to_owned(), value(key))).collect()
+    required(keys).map(|key| (key.name.to_owned(), value(key))).collect()
+}
+
+/// The keys that each table of a list must have.
+fn required(keys: &[Key]) -> impl Iterator<Item = &Key> {
+    keys.iter().filter(|key| !key.may_be_absent)
 }

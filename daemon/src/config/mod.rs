@@ -104,6 +104,7 @@ fn load_within(options: &Options, around: &Surroundings) -> Result<Loaded, Fault
     places::settle(&mut config, &mut sources, around, env_type, &mut notes);
     let known = faults.len();
     validate::judge(&config, &sources, env_type, &mut faults);
+    notes.extend(products::notes(&config));
     let (journal, manager) = (around.journal, around.manager.clone());
     let credentials_folder = around.credentials_folder.clone();
     let options = options.clone();

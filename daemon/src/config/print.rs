@@ -52,12 +52,13 @@ fn as_text(key: &Key, value: &Value) -> String {
     else {
         return as_toml(value).map_or_else(String::new, |value| value.to_string());
     };
+    // A key that may be absent has no line where it is.
     let pair = |item: &Value, inner: &Key| {
-        let value = item.find_ref(inner.name).map(|value| as_text(inner, value));
-        format!("{} = {}", inner.name, value.unwrap_or_default())
+        let value = item.find_ref(inner.name)?;
+        Some(format!("{} = {}", inner.name, as_text(inner, value)))
     };
     let lines = items.iter().fold(String::new(), |text, item| {
-        let pairs: Vec<_> = key.keys.iter().map(|inner| pair(item, inner)).collect();
+        let pairs: Vec<_> = key.keys.iter().filter_map(|inner| pair(item, inner)).collect();
         text + "  { " + &pairs.join(", ") + " },\n"
     });
     format!("[\n{lines}]")

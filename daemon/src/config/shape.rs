@@ -23,6 +23,8 @@ pub(super) struct Key {
     pub(super) reload: Reload,
     /// The keys of a table, or of each table in a list; else empty.
     pub(super) keys: &'static [Key],
+    /// Whether a table of a list may lack it.
+    pub(super) may_be_absent: bool,
 }
 
 /// How a value is written.
@@ -80,7 +82,13 @@ impl Key {
             ([], []) => Reload::Restart,
         };
         let (form, type_allows, keys) = (T::FORM, T::ALLOWED, T::KEYS);
-        Self { name, doc, form, type_allows, range, reload, keys }
+        let may_be_absent = false;
+        Self { name, doc, form, type_allows, range, reload, keys, may_be_absent }
+    }
+
+    /// The same, and whether it may be absent: where its line says when it is.
+    pub(super) const fn absent(self, unless: &[&'static str]) -> Self {
+        Self { may_be_absent: !unless.is_empty(), ..self }
     }
 
     /// A table within the tree.
@@ -219,19 +227,27 @@ macro_rules! where_tunable {
 pub(super) use where_tunable;
 
 /// Declares the struct of a list's tables. A key's line is that of `keys!` without what belongs to
-/// the whole list: default and reload.
+/// the whole list: default and reload. `unless` names when a key is absent: it isn't written then,
+/// and where it is absent it is its type's default.
 macro_rules! entries {
     (
         $(#[doc = $about:literal])+
         pub struct $entry:ident {
-            $( $(#[doc = $doc:literal])+ pub $key:ident: $type:ty $(, in $range:expr)?; )+
+            $(
+                $(#[doc = $doc:literal])+
+                pub $key:ident: $type:ty $(, in $range:expr)? $(, unless $absent:literal)?;
+            )+
         }
     ) => {
         $(#[doc = $about])+
         #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct $entry {
-            $( $(#[doc = $doc])+ pub $key: $type, )+
+            $(
+                $(#[doc = $doc])+
+                $(#[serde(default, skip_serializing_if = $absent)])?
+                pub $key: $type,
+            )+
         }
 
         impl $crate::config::shape::Shape for $entry {
@@ -240,7 +256,7 @@ macro_rules! entries {
             const KEYS: &'static [$crate::config::shape::Key] = &[$(
                 $crate::config::shape::Key::value::<$type>(
                     stringify!($key), &[$($doc),+], &[$($range)?], &[], &[],
-                ),
+                ).absent(&[$($absent)?]),
             )+];
         }
     };
@@ -274,8 +290,8 @@ shapes! {
 
 impl Shape for Vec<ProductSeed> {
     const FORM: Form = Form::List;
-    const ALLOWED: &'static str =
-        "a list of tables, each with `prod_id`, `prod_name`, `price` and `stock`";
+    const ALLOWED: &'static str = "a list of tables, each with `prod_id`, `prod_name`, `price` and `stock`, and perhaps \
+         `opens_at`, `closes_at` and `preheat_ratio`";
     const KEYS: &'static [Key] = ProductSeed::KEYS;
 }
 

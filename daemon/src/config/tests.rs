@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use figment::Jail;
+use protocol::Bound;
 
 use super::surroundings::Surroundings;
 use super::*;
@@ -332,6 +333,57 @@ fn faults_within_a_list_of_tables_are_told_one_by_one() {
                 format!("products[3].price = \"0\" {from}: {price}"),
             ]
         );
+    });
+}
+
+#[test]
+fn a_products_window_is_two_times_with_their_zones() {
+    jailed(|_| {
+        let with = |keys: &str| {
+            let product = "prod_id = 'p', prod_name = 'n', price = '1', stock = 1";
+            write("etc/embedded.toml", &format!("products = [{{ {product}, {keys} }}]"));
+        };
+        let evening = Bound::parse("2026-12-11T20:00:00+08:00").unwrap();
+        // TOML has a type of its own for times.
+        for opens_at in ["'2026-12-11T20:00:00+08:00'", "2026-12-11T20:00:00+08:00"] {
+            with(&format!("opens_at = {opens_at}"));
+            let products = loaded(&Options::default()).config.products;
+            let terms = products[0].terms_at_start().unwrap();
+            assert_eq!((terms.opens_at, terms.closes_at), (evening, Bound::NONE));
+        }
+        let time = "must be a time with its zone, such as \"2026-12-11T20:00:00+08:00\", or empty";
+        for (keys, told) in [
+            ("opens_at = '20:00'", format!("products[0].opens_at = \"20:00\" FROM: {time}")),
+            (
+                "closes_at = 2026-12-11T20:00:00",
+                format!("products[0].closes_at = \"2026-12-11T20:00:00\" FROM: {time}"),
+            ),
+            (
+                "opens_at = '2026-12-11T20:00:00.0001Z'",
+                format!(
+                    "products[0].opens_at = \"2026-12-11T20:00:00.0001Z\" FROM: {time}; it is \
+                     finer than a millisecond"
+                ),
+            ),
+            ("opens_at = 20", "products[0].opens_at = 20 FROM: must be a text".to_owned()),
+            (
+                "opens_at = 2026-12-11T12:00:00Z, closes_at = 2026-12-11T20:00:00+08:00",
+                "products[0].closes_at = \"2026-12-11T20:00:00+08:00\" FROM: must be after \
+                 `opens_at`, which is 2026-12-11T12:00:00Z"
+                    .to_owned(),
+            ),
+        ] {
+            with(keys);
+            let told = told.replace("FROM", "(file etc/embedded.toml)");
+            assert_eq!(faults(&Options::default()), [told]);
+        }
+        with("preheat_ratio = '1.5'");
+        let told = "the preheat_ratio 1.5 of p has no effect while the embedded queue is consumed: \
+                    its orders are decided as they are accepted";
+        assert!(notes_of(&loaded(&Options::default())).iter().any(|note| note == told));
+        with("preheat_ratio = '1'");
+        let notes = notes_of(&loaded(&Options::default()));
+        assert!(!notes.iter().any(|note| note.contains("preheat")), "{notes:?}");
     });
 }
 

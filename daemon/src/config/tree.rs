@@ -257,6 +257,15 @@ entries! {
         /// Units to sell.
         // Whatever the type holds; 0 is a product that is sold out from the start.
         pub stock: u32, in 0..=u32::MAX as u64;
+        /// When its sale opens, with the zone, such as "2026-12-11T20:00:00+08:00". Absent or
+        /// empty: at once.
+        pub opens_at: String, unless "String::is_empty";
+        /// When its sale is over, likewise. Absent or empty: never.
+        pub closes_at: String, unless "String::is_empty";
+        /// How much of the stock a gateway promises, a decimal string of 1.000 to 3.000: "1.5" lets
+        /// 150 in for 100 units, and the surplus ends `sold_out`. Over the embedded queue orders
+        /// are decided as they are accepted, so that it hardly matters. Absent or empty: "1.000".
+        pub preheat_ratio: String, unless "String::is_empty";
     }
 }
 
@@ -264,7 +273,8 @@ entries! {
 fn products() -> Vec<ProductSeed> {
     let product = |prod_id: &str, prod_name: &str, price: &str, stock| {
         let [prod_id, prod_name, price] = [prod_id, prod_name, price].map(str::to_owned);
-        ProductSeed { prod_id, prod_name, price, stock }
+        let [opens_at, closes_at, preheat_ratio] = [const { String::new() }; 3];
+        ProductSeed { prod_id, prod_name, price, stock, opens_at, closes_at, preheat_ratio }
     };
     vec![
         product("pid_0001", "iphoneX2019新款", "5999.000", 100),

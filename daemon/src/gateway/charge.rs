@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::ports::{Outgoing, Producer};
-use domain::terms;
-use protocol::{ChargeData, ChargeOutcome, Code, EpochMs, OrderId, OrderMessage, Reply};
+use domain::terms::{self, Untimely};
+use protocol::{
+    ChargeData, ChargeDetails, ChargeOutcome, Code, EpochMs, NotOpenData, OrderId, OrderMessage,
+    Reply, Terms,
+};
 use tokio::sync::{mpsc, watch};
 
 use crate::gateway::book::{Book, BookEntry, Buyer, NotHeld, Standing};
@@ -38,6 +41,8 @@ const OVERLOADED: Admitted = Admitted::Refused(ChargeOutcome::Overloaded);
 /// What a charge can be answered without waiting for the queue.
 enum Admitted {
     Refused(ChargeOutcome),
+    /// The sale opens then.
+    NotOpen(EpochMs),
     Known(OrderId, ChargeOutcome),
     Waiting(OrderId, Arc<Ticket>),
 }
@@ -47,6 +52,7 @@ impl Admitted {
     const fn outcome(&self) -> Option<ChargeOutcome> {
         match self {
             Self::Refused(outcome) | Self::Known(_, outcome) => Some(*outcome),
+            Self::NotOpen(_) => Some(ChargeOutcome::NotOpen),
             Self::Waiting(..) => None,
         }
     }
@@ -117,9 +123,13 @@ impl ChargeDesk {
         &self,
         request: &ChargeRequest,
         now: EpochMs,
-    ) -> (ChargeOutcome, Reply<ChargeData>) {
+    ) -> (ChargeOutcome, Reply<ChargeDetails>) {
         let (id, outcome) = match self.admit(request, now) {
             Admitted::Refused(outcome) => return (outcome, Reply::refusal(outcome.code())),
+            Admitted::NotOpen(opens_at) => {
+                let details = ChargeDetails::NotOpen(NotOpenData::at(now, opens_at));
+                return (ChargeOutcome::NotOpen, Reply::with(Code::NotOpen, details));
+            }
             Admitted::Known(id, outcome) => (id, outcome),
             Admitted::Waiting(id, ticket) => {
                 let outcome = settled(ticket.wait().await);
@@ -130,7 +140,7 @@ impl ChargeDesk {
         };
         let reply = match outcome.code() {
             code @ (Code::Queued | Code::Unconfirmed) => {
-                Reply::with(code, charge_data(&id, request))
+                Reply::with(code, ChargeDetails::Order(charge_data(&id, request)))
             }
             refused => Reply::refusal(refused),
         };
@@ -160,16 +170,22 @@ impl ChargeDesk {
 
     /// The checks, in the order of the REST contract; the first that fails answers.
     fn judge(&self, entry: &Arc<BookEntry>, request: &ChargeRequest, now: EpochMs) -> Admitted {
-        if let Err(outcome) = terms::charge(&entry.terms(), request.charge_price) {
+        let terms = entry.terms();
+        if let Err(outcome) = terms::charge(&terms, request.charge_price) {
             return Admitted::Refused(outcome);
         }
         if let Some(known) = entry.buyer(&request.phone).and_then(known) {
             return known;
         }
+        match terms::timely(&terms, now) {
+            Ok(()) => {}
+            Err(Untimely::NotOpen { opens_at }) => return Admitted::NotOpen(opens_at),
+            Err(Untimely::Closed) => return Admitted::Refused(ChargeOutcome::Closed),
+        }
         if let Some(outcome) = self.closed() {
             return Admitted::Refused(outcome);
         }
-        if entry.stock.figures().free() == 0 {
+        if entry.stock.figures().free(terms.preheat_ratio) == 0 {
             // The unit that was just taken may be this very buyer's: their claim came before it.
             let known = entry.buyer(&request.phone).and_then(known);
             return known.unwrap_or(Admitted::Refused(ChargeOutcome::SoldOut));
@@ -177,7 +193,7 @@ impl ChargeDesk {
         if self.producer.ready().is_err() {
             return Admitted::Refused(ChargeOutcome::QueueAway);
         }
-        self.claim(entry, request, now)
+        self.claim(entry, &terms, request, now)
     }
 
     /// Why nobody can be admitted at the moment.
@@ -203,7 +219,13 @@ impl ChargeDesk {
         never_read
     }
 
-    fn claim(&self, entry: &Arc<BookEntry>, request: &ChargeRequest, now: EpochMs) -> Admitted {
+    fn claim(
+        &self,
+        entry: &Arc<BookEntry>,
+        terms: &Terms,
+        request: &ChargeRequest,
+        now: EpochMs,
+    ) -> Admitted {
         let ticket = Arc::new(Ticket::default());
         let claimed = entry.claim(&request.phone, now, &ticket, |attempt| {
             self.book.next_id(&request.prod_id, &request.phone, attempt)
@@ -214,7 +236,7 @@ impl ChargeDesk {
         };
         let order = outgoing(&id, request, now);
         let claim = Claim::new(entry, id.clone(), order, &ticket, &self.passage);
-        match entry.hold(&request.phone, &id) {
+        match entry.hold(&request.phone, &id, terms.preheat_ratio) {
             Ok(()) => {}
             Err(NotHeld::SoldOut) => return given_up(claim, ChargeOutcome::SoldOut),
             Err(NotHeld::Decided) => {

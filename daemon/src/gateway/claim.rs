@@ -231,7 +231,7 @@ mod tests {
         };
         let order = Outgoing { message, asked_at: EpochMs(1) };
         let claim = Claim::new(&entry, id.clone(), order, &ticket, &passage);
-        entry.hold(&PHONE.into(), &id).unwrap();
+        entry.hold(&PHONE.into(), &id, protocol::PreheatRatio::NONE).unwrap();
         (Desk { entry, ticket, passage }, claim)
     }
 

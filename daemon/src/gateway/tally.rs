@@ -162,9 +162,9 @@ mod tests {
         assert_eq!(tally.in_flight(), 0);
         let charges = tally.of(Endpoint::Charge).counts();
         assert_eq!((charges["10000"], charges["40006"], charges["40005"]), (1, 1, 3));
-        assert_eq!(tally.outcomes().view().all().total, 14);
+        assert_eq!(tally.outcomes().view().all().total, 16);
         let queries = tally.of(Endpoint::GatewayQuery).counts();
         assert_eq!(queries.into_iter().collect::<Vec<_>>(), [("41004".to_owned(), 1)]);
-        assert_eq!(tally.charge_latency().unwrap().count, 14);
+        assert_eq!(tally.charge_latency().unwrap().count, 16);
     }
 }

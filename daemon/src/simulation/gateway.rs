@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::order_id::OrderIdKey;
 use domain::ports::Outgoing;
 use domain::ports::Pending;
-use protocol::{ChargeData, EpochMs, Money, OrderId, Phone, ProdId, QueryData, Reply};
+use protocol::{ChargeDetails, EpochMs, Money, OrderId, Phone, ProdId, QueryData, Reply};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -34,7 +34,7 @@ pub(super) struct Wish {
 
 /// What a buyer was told.
 pub(super) enum Told {
-    Charged(Wish, Reply<ChargeData>),
+    Charged(Wish, Reply<ChargeDetails>),
     /// With the number of the query, to know what had been told before it was asked.
     Queried(u64, Wish, Reply<QueryData>),
 }

@@ -12,6 +12,10 @@ pub(super) struct Shape {
     pub(super) gateways: usize,
     /// Units of each product.
     pub(super) stock: [u32; 2],
+    /// Milliseconds from the start until the second product opens; none: it is open.
+    pub(super) opens_in: Option<i64>,
+    /// The first product's preheat ratio, in thousandths.
+    pub(super) preheat_milli: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +64,8 @@ pub(super) enum Deed {
     Foreign,
     Stock,
     Shelf,
+    /// An operator moves a product's window, or takes it away.
+    Window,
     PauseIntake,
     PauseConsumption,
     /// A buyer's order can't be written, or all can again.
@@ -71,7 +77,7 @@ pub(super) enum Deed {
 }
 
 /// How often each comes.
-const WEIGHTS: [(Deed, u64); 22] = [
+const WEIGHTS: [(Deed, u64); 23] = [
     (Deed::Charge, 22),
     (Deed::Query, 12),
     (Deed::HangUp, 1),
@@ -89,6 +95,7 @@ const WEIGHTS: [(Deed, u64); 22] = [
     (Deed::Foreign, 3),
     (Deed::Stock, 3),
     (Deed::Shelf, 1),
+    (Deed::Window, 3),
     (Deed::PauseIntake, 1),
     (Deed::PauseConsumption, 1),
     (Deed::Poison, 2),
@@ -105,6 +112,12 @@ impl History {
         let embedded = dice.below(3) == 0;
         let gateways = if embedded { 1 } else { 1 + (dice.below(3) != 0) as usize };
         let stock = [dice.below(4), dice.below(3)].map(|units| u32::try_from(units).unwrap());
+        let opens_in = i64::try_from(dice.below(60)).ok().filter(|ms| *ms < 30);
+        let preheat_milli = if dice.below(3) == 0 {
+            1_000 + i64::try_from(dice.below(2_001)).unwrap()
+        } else {
+            1_000
+        };
         let length = 20 + dice.below(STEPS_MAX - 20);
         let total: u64 = WEIGHTS.iter().map(|(_, weight)| weight).sum();
         let steps = (0..length)
@@ -119,7 +132,7 @@ impl History {
                 Step { deed, pick: dice.next(), how: dice.next() }
             })
             .collect();
-        Self { shape: Shape { embedded, gateways, stock }, steps }
+        Self { shape: Shape { embedded, gateways, stock, opens_in, preheat_milli }, steps }
     }
 
     /// A history that still fails, and doesn't when any one of its steps is left out.

@@ -5,7 +5,8 @@ use std::cell::Cell;
 use domain::ports::desk::{Actor, Asked, Command, CommandError, Operation, OperatorDesk};
 use domain::ports::lists::{Lists, PAGE_MAX};
 use domain::product::{Change, NewProduct, units};
-use protocol::ProdId;
+use domain::terms::Window;
+use protocol::{ProdId, TermsPatch};
 use serde_json::Value;
 use store_sqlite::Store;
 use store_sqlite::testing::ready;
@@ -47,6 +48,12 @@ impl<'a> Operator<'a> {
 
     pub(crate) fn set_shelf(&self, prod_id: &ProdId, on_shelf: bool) -> bool {
         self.change(prod_id, Change::shelf(on_shelf))
+    }
+
+    pub(crate) fn set_window(&self, prod_id: &ProdId, window: Window) -> bool {
+        let (opens_at, closes_at) = (Some(window.opens_at), Some(window.closes_at));
+        let patch = TermsPatch { opens_at, closes_at, ..TermsPatch::default() };
+        self.change(prod_id, Change::Terms(patch))
     }
 
     fn change(&self, prod_id: &ProdId, change: Change) -> bool {

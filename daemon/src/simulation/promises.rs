@@ -2,8 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::ports::Sale;
-use protocol::{Code, Decision, OrderId, OrderStatus, Outcome, QueryData, Reason};
+use domain::ports::{Outgoing, Sale};
+use domain::terms::{self, Window};
+use protocol::{
+    ChargeDetails, Code, Decision, EpochMs, OrderId, OrderStatus, Outcome, ProdId, QueryData,
+    Reason, Terms,
+};
 use store_sqlite::testing::ready;
 
 use super::gateway::{Told, Wish};
@@ -26,6 +30,10 @@ pub(super) struct Promises {
     asked: HashMap<u64, Before>,
     /// Orders that were durable in the queue at some time.
     pub(super) stored: HashSet<OrderId>,
+    /// When the buyers of those had asked.
+    asked_at: HashMap<OrderId, EpochMs>,
+    /// The windows that each product has had on the shelf.
+    windows: HashMap<ProdId, Vec<Window>>,
     /// Unconfirmed orders that were durable on a gateway's disk at some time.
     pub(super) kept: HashSet<OrderId>,
     /// How often each code was answered: shows that the histories get about.
@@ -62,7 +70,9 @@ impl Promises {
         match told {
             Told::Charged(wish, reply) => {
                 *self.codes.entry(reply.code.as_str()).or_default() += 1;
-                let Some(data) = reply.data() else { return Ok(()) };
+                let Some(data) = reply.data().and_then(ChargeDetails::order) else {
+                    return Ok(());
+                };
                 let id = data.order_id.clone();
                 self.held.push((gateway.0, gateway.1, wish.clone(), id.clone()));
                 if reply.code == Code::Queued {
@@ -110,6 +120,7 @@ impl Promises {
                 return Err(format!("{id} is never decided"));
             }
         }
+        self.windows_hold(decisions)?;
         let mut live = HashSet::new();
         for decision in decisions.iter().filter(|one| one.outcome == Outcome::Placed) {
             if !live.insert((&decision.prod_id, &decision.phone)) {
@@ -125,6 +136,37 @@ impl Promises {
             }
             if let Some(id) = known.failed.iter().find(|id| outcome(id) != Some(Outcome::Failed)) {
                 return Err(format!("{id} was told to have failed and hasn't"));
+            }
+        }
+        Ok(())
+    }
+
+    /// An order is durable in the queue.
+    pub(super) fn arrives(&mut self, Outgoing { message, asked_at }: &Outgoing) {
+        self.stored.insert(message.order_id.clone());
+        self.asked_at.insert(message.order_id.clone(), *asked_at);
+    }
+
+    /// A product has these terms from now on.
+    pub(super) fn shows(&mut self, prod_id: &ProdId, terms: &Terms) {
+        let windows = self.windows.entry(prod_id.clone()).or_default();
+        windows.extend(terms::window_to_keep(terms).filter(|window| !windows.contains(window)));
+    }
+
+    /// No order got a unit whose buyer asked outside of all windows, and none failed for its time
+    /// that was told to be queueing.
+    fn windows_hold(&self, decisions: &[Decision]) -> Result<(), String> {
+        let promised: HashSet<_> = self.known.values().flat_map(|known| &known.queueing).collect();
+        for decision in decisions {
+            let untimely = matches!(decision.reason, Some(Reason::NotOpen | Reason::Closed));
+            if untimely && promised.contains(&decision.order_id) {
+                return Err(format!("queueing, and then {decision:?}"));
+            }
+            let Some(asked_at) = self.asked_at.get(&decision.order_id) else { continue };
+            let windows = self.windows.get(&decision.prod_id);
+            let open = windows.is_some_and(|all| all.iter().any(|one| one.holds(*asked_at)));
+            if decision.outcome == Outcome::Placed && !open {
+                return Err(format!("asked for at {asked_at:?}, in no window: {decision:?}"));
             }
         }
         Ok(())

@@ -66,9 +66,10 @@ fn whatever_happens_every_promise_is_kept() {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     if first < last {
         // Histories that don't get about prove nothing.
-        for code in
-            ["10000", "20000", "40004", "40006", "41004", "42001", "42002", "42003", "42004"]
-        {
+        for code in [
+            "10000", "20000", "40004", "40006", "41004", "42001", "42002", "42003", "42004",
+            "42005", "42006",
+        ] {
             assert!(told.iter().any(|(known, _)| *known == code), "{code} was never told");
         }
     }
@@ -91,7 +92,8 @@ const DECIDED_BETWEEN_LOOK_AND_LAG: [(Deed, u64, u64); 9] = [
 #[test]
 fn an_order_decided_between_look_and_lag_is_not_denied() {
     let steps = DECIDED_BETWEEN_LOOK_AND_LAG.map(|(deed, pick, how)| Step { deed, pick, how });
-    let shape = Shape { embedded: false, gateways: 2, stock: [1, 1] };
+    let shape =
+        Shape { embedded: false, gateways: 2, stock: [1, 1], opens_in: None, preheat_milli: 1_000 };
     let history = History { shape, steps: steps.to_vec() };
     let course = run(&InMemoryStore::default(), &history).unwrap();
     assert_eq!(course.decisions.len(), 1, "{course:?}");

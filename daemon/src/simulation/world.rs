@@ -7,7 +7,11 @@ use std::sync::atomic::Ordering;
 
 use domain::ports::embedded::{Consumed, QueueTable};
 use domain::ports::{Blame, Cause, Consuming, DecidedAfter, Lag, Outgoing, Published, Sale, Seed};
-use protocol::{Decision, DecisionsPage, EpochMs, Money, ORDER_TOPIC, OrderMessage, Seq, Terms};
+use domain::terms::Window;
+use protocol::{
+    Bound, Decision, DecisionsPage, EpochMs, Money, ORDER_TOPIC, OrderMessage, PreheatRatio, Seq,
+    Terms,
+};
 use store_sqlite::Store;
 use store_sqlite::testing::{InMemoryStore, ready};
 
@@ -21,6 +25,8 @@ use crate::gateway::charge::IntakePaused;
 pub(super) const PRODUCTS: [&str; 2] = ["pid_0001", "pid_0002"];
 pub(super) const PRICE: Money = Money::from_milli(1_200_000);
 const BUYERS: u64 = 4;
+/// The moment at which each history begins.
+const START: i64 = 1_000_000;
 
 /// Turns of the scheduler after each step: more than the longest chain of tasks that wake one
 /// another.
@@ -82,7 +88,12 @@ impl<'a> World<'a> {
             terms: Terms { on_shelf: true, ..Terms::at(PRICE) },
             stock,
         });
-        memory.begin_history(&seeds.collect::<Vec<_>>());
+        let mut seeds: Vec<Seed> = seeds.collect();
+        seeds[1].terms.opens_at = Bound(shape.opens_in.map(|ms| EpochMs(START + ms)));
+        seeds[0].terms.preheat_ratio = PreheatRatio::from_milli(shape.preheat_milli).unwrap();
+        let mut promises = Promises::default();
+        seeds.iter().for_each(|seed| promises.shows(&seed.prod_id, &seed.terms));
+        memory.begin_history(&seeds);
         let store = &memory.store;
         let (ports, answers) = (Arc::<Ports>::default(), Answers::default());
         let gateway = |index| Gateway::new(index, Arc::clone(&ports), Arc::clone(&answers));
@@ -96,7 +107,7 @@ impl<'a> World<'a> {
             ports,
             runs: vec![0; shape.gateways],
             answers,
-            promises: Promises::default(),
+            promises,
             decisions: Vec::new(),
             queue: Vec::new(),
             wire: Vec::new(),
@@ -104,9 +115,10 @@ impl<'a> World<'a> {
             broker_up: true,
             order_up: true,
             consuming: true,
-            surprised: false,
+            // It promises too much by intention.
+            surprised: seeds[0].terms.preheat_ratio.promises_more(),
             writes_seen: 0,
-            now: 1_000_000,
+            now: START,
             counter: 0,
         }
     }
@@ -186,7 +198,12 @@ impl<'a> World<'a> {
             Deed::Foreign if !self.shape.embedded => self.foreign(pick, how),
             Deed::Foreign => {}
             Deed::PauseConsumption => self.consuming = how.is_multiple_of(2),
-            Deed::Stock | Deed::Shelf | Deed::Poison | Deed::Resend | Deed::Discard => {
+            Deed::Stock
+            | Deed::Shelf
+            | Deed::Window
+            | Deed::Poison
+            | Deed::Resend
+            | Deed::Discard => {
                 self.operate(deed, pick, how);
             }
         }
@@ -237,6 +254,13 @@ impl<'a> World<'a> {
                 let on_shelf = !how.is_multiple_of(2);
                 self.operator.set_shelf(product, on_shelf);
             }
+            Deed::Window => {
+                let later = |ms: u64| EpochMs(self.now + i64::try_from(ms).unwrap() - 10);
+                let opens_at = (!how.is_multiple_of(5)).then(|| later(how >> 8 & 31));
+                let closes_at = (!how.is_multiple_of(3)).then(|| later(how >> 16 & 63));
+                let window = Window { opens_at: Bound(opens_at), closes_at: Bound(closes_at) };
+                self.operator.set_window(product, window);
+            }
             Deed::Poison if how.is_multiple_of(3) => self.memory.cure_all(),
             Deed::Poison => self.memory.poison(&wish(pick).phone),
             Deed::Resend => {
@@ -262,6 +286,8 @@ impl<'a> World<'a> {
             if !product.terms.on_shelf {
                 self.operator.set_shelf(&product.prod_id, true);
             }
+            let always = Window { opens_at: Bound::NONE, closes_at: Bound::NONE };
+            self.operator.set_window(&product.prod_id, always);
         }
         for index in 0..self.gateways.len() {
             self.start(index);
@@ -299,7 +325,7 @@ impl<'a> World<'a> {
     /// Orders become durable in the queue.
     pub(super) fn arrive(&mut self, orders: Vec<Outgoing>) {
         for order in &orders {
-            self.promises.stored.insert(order.message.order_id.clone());
+            self.promises.arrives(order);
         }
         if self.shape.embedded {
             // Every other time, or hardly anything would ever be in the queue.
@@ -448,6 +474,9 @@ impl<'a> World<'a> {
             let seen = self.decisions.last().map_or(Seq(0), |decision| decision.seq);
             self.decisions.extend(ready(self.store.decisions(seen, 1_000)).unwrap().decisions);
             books_balance(self.store)?;
+            for product in ready(self.store.products()).unwrap() {
+                self.promises.shows(&product.prod_id, &product.terms);
+            }
         }
         for (index, gateway) in self.gateways.iter().enumerate() {
             let Some(running) = &gateway.running else { continue };

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// When the messages of most tests were born.
+const BORN_AT_MS: i64 = 1_795_444_100_572;
+
 /// The topic that the Java services and our profiles use.
 pub const TOPIC: &str = "SECKILL_CHARGE_ORDER_TOPIC";
 /// The consumer group that the Java services and our profiles use.
@@ -48,10 +51,18 @@ impl Topic {
     /// # Errors
     /// The broker refuses, or the connection breaks.
     pub async fn put(&mut self, queue: u8, body: &[u8]) -> Result<()> {
+        self.put_born_at(queue, body, BORN_AT_MS).await
+    }
+
+    /// Likewise, of a gateway whose clock shows this time, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The broker refuses, or the connection breaks.
+    pub async fn put_born_at(&mut self, queue: u8, body: &[u8], born_at_ms: i64) -> Result<()> {
         let fields = json!({
             "producerGroup": GROUP, "topic": TOPIC, "defaultTopic": "TBW102",
             "defaultTopicQueueNums": QUEUES.to_string(), "queueId": queue.to_string(),
-            "sysFlag": "0", "bornTimestamp": "1795444100572", "flag": "0", "properties": "",
+            "sysFlag": "0", "bornTimestamp": born_at_ms.to_string(), "flag": "0", "properties": "",
             "reconsumeTimes": "0", "unitMode": "false", "batch": "false",
         });
         let (header, _) = call(&mut self.broker, SEND_MESSAGE, fields, body).await?;

@@ -4,7 +4,7 @@
 
 use domain::standing::{self, Decided, Event, Found, Standing, Undecided, Unit, step};
 use loom::sync::Mutex;
-use protocol::{EpochMs, OrderId};
+use protocol::{EpochMs, OrderId, PreheatRatio};
 
 use crate::stock::GatewayStock;
 
@@ -67,12 +67,12 @@ impl Buyer {
         if !self.is_open() {
             return Charged::Repeat;
         }
-        if stock.figures().free() == 0 {
+        if stock.figures().free(PreheatRatio::NONE) == 0 {
             // The unit that was just taken may be this very buyer's: their claim came before it.
             return if self.is_open() { Charged::SoldOut } else { Charged::Repeat };
         }
         let Some(attempt) = self.claim() else { return Charged::Repeat };
-        if !stock.hold_if_free() {
+        if !stock.hold_if_free(PreheatRatio::NONE) {
             self.abandon(attempt, stock);
             return Charged::SoldOut;
         }

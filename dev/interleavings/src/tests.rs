@@ -3,6 +3,7 @@
 use domain::standing::{Found, Standing};
 use loom::sync::Arc;
 use loom::thread;
+use protocol::PreheatRatio;
 
 use crate::buyer::{Buyer, Charged, Outcome, id};
 use crate::stock::{GatewayStock, StockFigures};
@@ -41,8 +42,9 @@ fn spawn<T: 'static>(
 fn three_who_want_two_units_get_exactly_two() {
     loom::model(|| {
         let sale = two_buyers(2);
-        let others = [(); 2].map(|()| spawn(&sale, |sale| sale.stock.hold_if_free()));
-        let mine = sale.stock.hold_if_free();
+        let others =
+            [(); 2].map(|()| spawn(&sale, |sale| sale.stock.hold_if_free(PreheatRatio::NONE)));
+        let mine = sale.stock.hold_if_free(PreheatRatio::NONE);
         let got = others.into_iter().map(|other| u32::from(other.join().unwrap())).sum::<u32>();
         assert_eq!(got + u32::from(mine), 2);
         assert_eq!(sale.stock.figures(), StockFigures { stock: 2, held: 2 });
@@ -53,10 +55,10 @@ fn three_who_want_two_units_get_exactly_two() {
 fn a_sold_unit_is_never_free_in_between() {
     loom::model(|| {
         let sale = two_buyers(1);
-        assert!(sale.stock.hold_if_free());
+        assert!(sale.stock.hold_if_free(PreheatRatio::NONE));
         // The order is placed: the unit leaves stock and hold.
         let refresh = spawn(&sale, |sale| sale.stock.refresh(0, 1));
-        assert!(!sale.stock.hold_if_free());
+        assert!(!sale.stock.hold_if_free(PreheatRatio::NONE));
         refresh.join().unwrap();
         assert_eq!(sale.stock.figures(), StockFigures { stock: 0, held: 0 });
     });
@@ -66,14 +68,14 @@ fn a_sold_unit_is_never_free_in_between() {
 fn a_unit_given_back_is_there_for_the_next_and_for_one_only() {
     loom::model(|| {
         let sale = two_buyers(1);
-        assert!(sale.stock.hold_if_free());
+        assert!(sale.stock.hold_if_free(PreheatRatio::NONE));
         let release = spawn(&sale, |sale| sale.stock.give_back());
-        let other = spawn(&sale, |sale| sale.stock.hold_if_free());
-        let mine = sale.stock.hold_if_free();
+        let other = spawn(&sale, |sale| sale.stock.hold_if_free(PreheatRatio::NONE));
+        let mine = sale.stock.hold_if_free(PreheatRatio::NONE);
         release.join().unwrap();
         let theirs = other.join().unwrap();
         assert!(!(mine && theirs));
-        let again = sale.stock.hold_if_free();
+        let again = sale.stock.hold_if_free(PreheatRatio::NONE);
         assert_eq!(again, !mine && !theirs);
     });
 }
@@ -83,7 +85,7 @@ fn holds_found_at_start_and_charges_do_not_lose_each_other() {
     loom::model(|| {
         let sale = two_buyers(2);
         let adopt = spawn(&sale, |sale| sale.stock.hold_anyway(1));
-        let mine = sale.stock.hold_if_free();
+        let mine = sale.stock.hold_if_free(PreheatRatio::NONE);
         adopt.join().unwrap();
         assert!(mine);
         assert_eq!(sale.stock.figures().held, 2);

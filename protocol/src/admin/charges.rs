@@ -24,6 +24,10 @@ pub enum ChargeOutcome {
     UnknownProduct,
     /// 40007: the product is off the shelf.
     OffTheShelf,
+    /// 42005: the product's sale opens later.
+    NotOpen,
+    /// 42006: the product's sale is over.
+    Closed,
     /// 42003: an operator has paused intake.
     Paused,
     /// 42002: a limit of ours is reached.
@@ -42,7 +46,7 @@ pub enum ChargeOutcome {
 
 impl ChargeOutcome {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Accepted,
         Self::SoldOut,
         Self::WrongPrice,
@@ -50,6 +54,8 @@ impl ChargeOutcome {
         Self::Invalid,
         Self::UnknownProduct,
         Self::OffTheShelf,
+        Self::NotOpen,
+        Self::Closed,
         Self::Paused,
         Self::Overloaded,
         Self::Starting,
@@ -71,6 +77,8 @@ impl ChargeOutcome {
             Self::Invalid => "invalid",
             Self::UnknownProduct => "unknown_product",
             Self::OffTheShelf => "off_the_shelf",
+            Self::NotOpen => "not_open",
+            Self::Closed => "closed",
             Self::Paused => "paused",
             Self::Overloaded => "overloaded",
             Self::Starting => "starting",
@@ -99,6 +107,8 @@ impl ChargeOutcome {
             Self::SoldOut => Code::SoldOut,
             Self::WrongPrice | Self::WrongPhoneNumber | Self::Invalid => Code::InvalidInput,
             Self::UnknownProduct | Self::OffTheShelf => Code::NoSuchProduct,
+            Self::NotOpen => Code::NotOpen,
+            Self::Closed => Code::Closed,
             Self::Paused => Code::IntakePaused,
             Self::Overloaded | Self::Starting => Code::Overloaded,
             Self::QueueAway | Self::NotQueued => Code::BizError,

@@ -12,7 +12,7 @@ use super::charges::ChargesView;
 use super::configuration::ConfigView;
 use super::engines::{OverdueView, QueueView, RocketmqView, StoreView, UnconfirmedView};
 use super::history::{Notable, Seconds};
-use crate::{EpochMs, ProdId, ProductState, Terms};
+use crate::{EpochMs, ProdId, ProductState, SaleState, Terms};
 
 /// Where the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -251,6 +251,9 @@ pub struct ProductView {
     /// What it is sold at and whether.
     #[serde(flatten)]
     pub terms: Terms,
+    /// Where its sale stands; `None` where no time goes with it.
+    #[serde(default)]
+    pub state: Option<SaleState>,
     /// Units at the start.
     pub initial: u64,
     /// Units added since (negative: withdrawn).
@@ -261,7 +264,8 @@ pub struct ProductView {
     pub sold: u64,
     /// Units accepted and not yet decided; `None` where that can't be known.
     pub held: Option<u64>,
-    /// `stock − held`; `None` where held is.
+    /// Units that may still be promised: the stock by its preheat ratio, less what is held; `None`
+    /// where held is.
     pub free: Option<u64>,
     /// Whether `initial + added = stock + sold`, live orders counted one by one.
     pub balanced: bool,
@@ -292,6 +296,7 @@ impl From<ProductState> for ProductView {
             prod_id,
             prod_name,
             terms,
+            state: None,
             initial,
             added,
             stock,

@@ -7,6 +7,7 @@ use std::fmt;
 use super::engines::UnconfirmedView;
 use super::snapshot::{DrainView, Phase, ProductView, Snapshot, SwitchView, Trouble, TroubleState};
 use crate::printable::printable;
+use crate::{Bound, EpochMs, SaleState};
 
 /// Whether a buyer can buy. See [`Snapshot::selling`] for what goes before what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,14 @@ pub enum Hindrance<'a> {
     TooManyUnconfirmed(UnconfirmedView),
     /// There is no product that may be charged.
     NothingOnShelf,
-    /// All units of what is on the shelf are sold.
+    /// The sale of all that is on the shelf is over.
+    Closed,
+    /// Nothing on the shelf is open; the first opens then.
+    NotOpen {
+        /// When.
+        opens_at: EpochMs,
+    },
+    /// All units of what is open are sold.
     SoldOut,
     /// Units are unsold, and undecided orders hold all of them.
     AllHeld {
@@ -63,6 +71,10 @@ impl fmt::Display for Hindrance<'_> {
             Self::NothingAccepted(why) => write!(f, "nothing is accepted: {}", printable(why)),
             Self::TooManyUnconfirmed(_) => f.write_str("too many sends are unconfirmed"),
             Self::NothingOnShelf => f.write_str("no product is on the shelf"),
+            Self::Closed => f.write_str("the sale is over"),
+            Self::NotOpen { opens_at } => {
+                write!(f, "the sale opens at {}", Bound::at(*opens_at))
+            }
             Self::SoldOut => f.write_str("all units are sold"),
             Self::AllHeld { held } => write!(f, "nothing is free; {held} held"),
         }
@@ -74,10 +86,10 @@ impl Snapshot {
     ///
     /// What an operator must know first goes before what follows from it or matters less, as in
     /// the sequence of [`Hindrance`]: the process doesn't serve; an operator shut it; a part
-    /// refuses; a limit is reached; there is nothing to sell. Then come doubts: what is degraded,
-    /// then what recovers. That a degraded daemon accepted none of the last second's charges is
-    /// held against it only where there is something to sell: buyers of what is sold out are
-    /// refused without it.
+    /// refuses; a limit is reached; there is nothing to sell, or nothing just now. Then come
+    /// doubts: what is degraded, then what recovers. That a degraded daemon accepted none of the
+    /// last second's charges is held against it only where there is something to sell: buyers of
+    /// what is sold out are refused without it.
     ///
     /// A product has nothing to sell when its stock is 0, or what is free is known to be 0. After
     /// a restart over a broker it isn't known what is free, and the stock alone tells.
@@ -115,12 +127,22 @@ impl Snapshot {
         if on_shelf().next().is_none() {
             return Some(Hindrance::NothingOnShelf);
         }
-        if on_shelf().all(|product| product.stock == 0) {
+        let state = |product: &ProductView| product.terms.state(self.at);
+        if on_shelf().all(|product| state(product) == SaleState::Closed) {
+            return Some(Hindrance::Closed);
+        }
+        let open = || on_shelf().filter(|product| state(product) == SaleState::Open);
+        if open().next().is_none() {
+            let opening = on_shelf().filter(|product| state(product) == SaleState::Scheduled);
+            let first = opening.filter_map(|product| product.terms.opens_at.0).min();
+            return first.map(|opens_at| Hindrance::NotOpen { opens_at });
+        }
+        if open().all(|product| product.stock == 0) {
             return Some(Hindrance::SoldOut);
         }
         let has_none = |product: &ProductView| product.stock == 0 || product.free == Some(0);
-        let held = || on_shelf().filter_map(|product| product.held).sum();
-        on_shelf().all(has_none).then(|| Hindrance::AllHeld { held: held() })
+        let held = || open().filter_map(|product| product.held).sum();
+        open().all(has_none).then(|| Hindrance::AllHeld { held: held() })
     }
 
     /// Why every buyer is refused, where that is the fault of a part: the last orders failed,

@@ -56,6 +56,15 @@ fn effect(term: Term, product: &ProductView, patch: &TermsPatch) -> Vec<String> 
             vec!["It can be charged from now on.".to_owned()]
         }
         Term::OnShelf => vec![format!("Charges are refused (code {NONE}) until it is back.")],
+        Term::OpensAt | Term::ClosesAt => {
+            vec!["What was accepted before stays so, whatever the window is now.".to_owned()]
+        }
+        Term::PreheatRatio => {
+            vec![
+                "More than 1 lets in more buyers than there are units: the rest fail, sold out."
+                    .to_owned(),
+            ]
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //! is changed by a difference, never overwritten.
 
 use protocol::{
-    Counted, CreateProduct, Done, Endpoint, ProdId, ProductView, ProductsPage, Term, Terms,
+    Counted, CreateProduct, Done, Endpoint, ProdId, ProductView, ProductsPage, SaleState, Term,
+    Terms,
 };
 
 use crate::args::{
@@ -175,7 +176,7 @@ pub(crate) fn cells(product: &ProductView) -> [String; 13] {
     [
         printable(product.prod_id.as_str()),
         printable(&product.prod_name),
-        Term::OnShelf.text(&product.terms),
+        place_and_state(product),
         Term::Price.text(&product.terms),
         product.initial.to_string(),
         product.added.to_string(),
@@ -187,6 +188,14 @@ pub(crate) fn cells(product: &ProductView) -> [String; 13] {
         product.terms_version.to_string(),
         balanced,
     ]
+}
+
+/// Whether it is on the shelf, or where its sale stands by the clock.
+fn place_and_state(product: &ProductView) -> String {
+    match product.state {
+        Some(state @ (SaleState::Scheduled | SaleState::Closed)) => state.as_str().to_owned(),
+        _ => Term::OnShelf.text(&product.terms),
+    }
 }
 
 /// How the books are out of balance.

@@ -71,6 +71,7 @@ fn product_add() {
     let (line, body, table) = sent_and_printed(&words, product());
     let mut sent = json!({
         "prod_id": "p 1", "prod_name": "华为", "price": "5999.000", "stock": 7, "on_shelf": false,
+        "opens_at": null, "closes_at": null, "preheat_ratio": "1.000",
     });
     assert_eq!((line.as_str(), &body), ("POST /v1/products", &sent));
     assert!(table.starts_with("PRODUCT   NAME"), "{table}");

@@ -21,6 +21,7 @@ fn text(text: &str) -> String {
 
 pub(crate) fn product() -> ProductView {
     ProductView {
+        state: None,
         prod_id: "pid_0001".into(),
         prod_name: text("iphoneX2019新款"),
         terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },

@@ -44,7 +44,7 @@ impl Books {
     fn before(&self) -> Before<'_> {
         let product = |(id, stock): (_, &u64)| {
             let (name, terms) = (format!("name of {id}"), terms());
-            (id, Product { name, terms, stock: *stock })
+            (id, Product { name, terms, windows: Vec::new(), stock: *stock })
         };
         let placed = self.orders.iter().filter(|row| row.status == Some(OrderStatus::Placed));
         Before {
@@ -143,7 +143,7 @@ fn an_order_that_was_not_looked_up_is_judged_by_its_product_alone() {
     let mut batch = Batch::new(EpochMs(1_000), Seq(7));
     batch.meet(
         &"pid_0001".into(),
-        Some(Product { name: "a phone".to_owned(), terms: terms(), stock: 1 }),
+        Some(Product { name: "a phone".to_owned(), terms: terms(), windows: Vec::new(), stock: 1 }),
     );
     batch.meet(&"pid_9999".into(), None);
     assert!(batch.has_met(&"pid_9999".into()) && !batch.has_met(&"pid_0002".into()));

@@ -10,6 +10,7 @@ use super::{
 
 fn product(stock: u64) -> ProductView {
     ProductView {
+        state: None,
         prod_id: prod_id(),
         prod_name: "P".to_owned(),
         terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(9_900)) },
@@ -114,8 +115,10 @@ fn terms_that_are_changed_are_named() {
 /// A format of the database.
 #[test]
 fn the_audit_log_has_what_commands_change() {
-    let text =
-        r#"{"added":0,"on_shelf":true,"price":"9.900","stock":3,"terms_version":2,"version":7}"#;
+    let text = concat!(
+        r#"{"added":0,"closes_at":null,"on_shelf":true,"opens_at":null,"#,
+        r#""preheat_ratio":"1.000","price":"9.900","stock":3,"terms_version":2,"version":7}"#
+    );
     assert_eq!(in_short(&product(3)).to_string(), text);
 }
 

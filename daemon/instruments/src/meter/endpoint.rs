@@ -62,7 +62,7 @@ endpoints! {
     /// The gateway's `charge.do`.
     Charge: GATEWAY "charge.do" [
         Queued ServerError BizError InvalidInput SoldOut NoSuchProduct Unconfirmed Overloaded
-        IntakePaused
+        IntakePaused NotOpen Closed
     ];
     /// The gateway's `query.do`.
     GatewayQuery: GATEWAY "query.do" [

@@ -197,7 +197,10 @@ fn products(profile: &[ProductSeed], stored: Option<&[ProductState]>) -> Vec<Fin
             Finding::warn(CHECK, found, "give it stock in `products`, or leave it out")
         })
         .collect();
-    let differing = stored.map(|stored| differences(profile, stored)).unwrap_or_default();
+    let (terms, differing) = stored.map(|stored| differences(profile, stored)).unwrap_or_default();
+    let advice =
+        "what the database has counts; `seckillctl product set` changes it, or mend the profile";
+    findings.extend(terms.into_iter().map(|found| Finding::fail(CHECK, found, advice)));
     let advice = "what the database has counts; `seckillctl product` (price, stock) changes it";
     findings.extend(differing.into_iter().map(|found| Finding::warn(CHECK, found, advice)));
     if findings.is_empty() {
@@ -211,11 +214,13 @@ fn products(profile: &[ProductSeed], stored: Option<&[ProductState]>) -> Vec<Fin
     findings
 }
 
-fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> Vec<String> {
-    let mut told = Vec::new();
+/// Where the terms differ, of each product in a sentence, and where all else does. A sale at other
+/// terms than the profile's is another sale than whoever wrote the profile thinks.
+fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> (Vec<String>, Vec<String>) {
+    let (mut of_terms, mut told) = (Vec::new(), Vec::new());
     // A database in which nothing was made yet gets the profile's.
     if stored.is_empty() {
-        return told;
+        return (of_terms, told);
     }
     for seed in profile {
         let ProductSeed { prod_id, prod_name, stock, .. } = seed;
@@ -228,19 +233,23 @@ fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> Vec<String> 
             parts.push(format!("name {prod_name:?}, there {:?}", theirs.prod_name));
         }
         let stated = theirs.terms.with(&seed.stated_terms().unwrap_or_default());
-        parts.extend(stated.differing(&theirs.terms).map(|term| {
+        let terms = stated.differing(&theirs.terms).map(|term| {
             let (here, there) = (term.text(&stated), term.text(&theirs.terms));
             format!("{} {here}, there {there}", term.label())
-        }));
+        });
+        let terms: Vec<String> = terms.collect();
+        let differs = |parts: &[String]| {
+            (!parts.is_empty())
+                .then(|| format!("{prod_id} differs in the profile: {}", parts.join("; ")))
+        };
+        of_terms.extend(differs(&terms));
         if u64::from(*stock) != theirs.initial {
             parts.push(format!("stock {stock}, there {} at the start", theirs.initial));
         }
-        if !parts.is_empty() {
-            told.push(format!("{prod_id} differs in the profile: {}", parts.join("; ")));
-        }
+        told.extend(differs(&parts));
     }
     let known = |id: &ProdId| profile.iter().any(|product| *id == product.prod_id.as_str());
     let further = stored.iter().filter(|theirs| !known(&theirs.prod_id));
     told.extend(further.map(|theirs| format!("{} is in the database alone", theirs.prod_id)));
-    told
+    (of_terms, told)
 }

@@ -10,7 +10,9 @@ use arc_swap::ArcSwap;
 use domain::standing::{self, Decided, Event, Found, Undecided, Unit, step};
 use domain::stock::GatewayStock;
 use papaya::{Compute, Operation};
-use protocol::{Decision, EpochMs, OrderId, Outcome, Phone, ProdId, ProductState, Terms};
+use protocol::{
+    Decision, EpochMs, OrderId, Outcome, Phone, PreheatRatio, ProdId, ProductState, Terms,
+};
 
 use super::apart::Apart;
 use crate::gateway::ticket::Ticket;
@@ -139,12 +141,12 @@ impl BookEntry {
         }
     }
 
-    /// Holds a unit for a claimed order.
+    /// Holds a unit for a claimed order, of those that may be promised.
     ///
     /// # Errors
     /// No unit is free, or the order was decided while we looked.
-    pub fn hold(&self, phone: &Phone, id: &OrderId) -> Result<(), NotHeld> {
-        if !self.stock.hold_if_free() {
+    pub fn hold(&self, phone: &Phone, id: &OrderId, preheat: PreheatRatio) -> Result<(), NotHeld> {
+        if !self.stock.hold_if_free(preheat) {
             return Err(NotHeld::SoldOut);
         }
         if self.apply(phone, &Event::Hold(id)).is_none() {

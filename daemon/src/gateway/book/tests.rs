@@ -36,7 +36,7 @@ fn claim(entry: &BookEntry, id: &str) -> Result<OrderId, Buyer> {
 
 fn publish(entry: &BookEntry, id: &str) {
     claim(entry, id).unwrap();
-    entry.hold(&PHONE.into(), &id.into()).unwrap();
+    entry.hold(&PHONE.into(), &id.into(), protocol::PreheatRatio::NONE).unwrap();
 }
 
 fn decision(order_id: &str, outcome: Outcome) -> Decision {
@@ -80,7 +80,7 @@ fn a_definite_failure_gives_the_unit_back_and_leaves_no_trace() {
     assert_eq!(entry.stock.figures().held, 0);
     // A second report of the same failure gives nothing back.
     entry.abandon(&PHONE.into(), &"a".into());
-    assert_eq!(entry.stock.figures().free(), 100);
+    assert_eq!(entry.stock.figures().free(protocol::PreheatRatio::NONE), 100);
 }
 
 #[test]
@@ -181,7 +181,10 @@ fn a_claim_that_finds_nothing_free_holds_nothing() {
     let entry = entry();
     entry.stock.refresh(0, 0);
     claim(&entry, "a").unwrap();
-    assert_eq!(entry.hold(&PHONE.into(), &"a".into()), Err(NotHeld::SoldOut));
+    assert_eq!(
+        entry.hold(&PHONE.into(), &"a".into(), protocol::PreheatRatio::NONE),
+        Err(NotHeld::SoldOut)
+    );
     entry.abandon(&PHONE.into(), &"a".into());
     assert_eq!(standing(&entry), None);
     assert_eq!(entry.stock.figures().held, 0);
@@ -192,7 +195,10 @@ fn decided_elsewhere_between_claim_and_hold_costs_no_unit() {
     let entry = entry();
     claim(&entry, "a").unwrap();
     assert!(!entry.decide(&decision("a", Outcome::Placed)), "a claim holds no unit to settle");
-    assert_eq!(entry.hold(&PHONE.into(), &"a".into()), Err(NotHeld::Decided));
+    assert_eq!(
+        entry.hold(&PHONE.into(), &"a".into(), protocol::PreheatRatio::NONE),
+        Err(NotHeld::Decided)
+    );
     assert_eq!(entry.stock.figures().held, 0);
     assert_eq!(standing(&entry).as_deref(), Some("live a"));
 }

@@ -2,6 +2,7 @@
 //! of claims that nobody settles is in `guard`.
 
 mod guard;
+mod window;
 
 use std::time::Duration;
 
@@ -86,8 +87,8 @@ impl Gateway {
         self.book.entry(&PROD.into()).unwrap().stock.figures().held
     }
 
-    fn free(&self) -> u32 {
-        self.book.entry(&PROD.into()).unwrap().stock.figures().free()
+    fn free(&self) -> u64 {
+        self.book.entry(&PROD.into()).unwrap().stock.figures().free(protocol::PreheatRatio::NONE)
     }
 }
 
@@ -95,8 +96,8 @@ fn request(phone: &str) -> ChargeRequest {
     ChargeRequest { phone: phone.into(), charge_price: PRICE, prod_id: PROD.into() }
 }
 
-fn told(reply: &Reply<ChargeData>) -> (Code, Option<String>) {
-    (reply.code, reply.data().map(|data| data.order_id.to_string()))
+fn told(reply: &Reply<ChargeDetails>) -> (Code, Option<String>) {
+    (reply.code, reply.data().and_then(ChargeDetails::order).map(|data| data.order_id.to_string()))
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {

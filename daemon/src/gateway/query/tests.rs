@@ -38,7 +38,7 @@ async fn ask(
 fn come_to(entry: &BookEntry, standing: &Standing) {
     let order = standing.undecided().unwrap();
     let claimed = entry.claim(&PHONE.into(), order.asked_at, &Arc::default(), |_| order.id.clone());
-    entry.hold(&PHONE.into(), &claimed.unwrap()).unwrap();
+    entry.hold(&PHONE.into(), &claimed.unwrap(), protocol::PreheatRatio::NONE).unwrap();
     match standing {
         Standing::Queued(_) => entry.confirm(&PHONE.into(), &order.id),
         Standing::Unconfirmed(_) => assert!(entry.mark_unconfirmed(&PHONE.into(), &order.id)),

@@ -137,7 +137,7 @@ async fn a_hold_that_was_ended_waits_for_the_next_stock_figure() {
     refresh.catch_up().await.unwrap();
     let entry = book.entry(&PROD.into()).unwrap();
     entry.claim(&PHONE.into(), EpochMs(1), &Arc::default(), |_| "a".into()).unwrap();
-    entry.hold(&PHONE.into(), &"a".into()).unwrap();
+    entry.hold(&PHONE.into(), &"a".into(), protocol::PreheatRatio::NONE).unwrap();
     side.orders.decide("a", &PHONE.into(), Outcome::Placed);
     let products = std::mem::take(&mut side.orders.page.lock().unwrap().products);
     refresh.catch_up().await.unwrap();

@@ -3,7 +3,7 @@
 use edge::Call;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use instruments::meter::Endpoint;
-use protocol::{ChargeOutcome, Code, Reply};
+use protocol::{ChargeDetails, ChargeOutcome, Code, Reply};
 use warp::reply::Response;
 
 use super::GatewayEndpoints;
@@ -48,6 +48,10 @@ async fn charged(endpoints: &GatewayEndpoints, call: &Call) -> (ChargeOutcome, R
     // The code is final elsewhere; here it says that the queue is away, which passes.
     if reply.code == Code::BizError {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(QUEUE_AWAY_RETRY_S));
+    }
+    if let Some(ChargeDetails::NotOpen(early)) = reply.data() {
+        let seconds = HeaderValue::from(early.retry_after_s());
+        response.headers_mut().insert(RETRY_AFTER, seconds);
     }
     (outcome, response)
 }

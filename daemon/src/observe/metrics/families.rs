@@ -197,9 +197,15 @@ families! {
     HELD: Gauge "seckill_product_held_units" ["product"]
         "Units accepted and not decided; absent where that can't be known.";
     FREE: Gauge "seckill_product_free_units" ["product"]
-        "Units neither sold nor held; absent where held is.";
+        "Units that may still be promised: the stock by its preheat ratio, less what is held; absent where held is.";
     ON_SHELF: Gauge "seckill_product_on_shelf" ["product"]
         "Whether it may be charged.";
+    OPEN: Gauge "seckill_product_open" ["product"]
+        "Whether its sale is open: on the shelf, and within its window.";
+    OPENS_AT: Gauge "seckill_product_opens_at_seconds" ["product"]
+        "When its sale opens, in seconds since 1970; absent where it has no such bound.";
+    CLOSES_AT: Gauge "seckill_product_closes_at_seconds" ["product"]
+        "When its sale is over, in seconds since 1970; absent where it has no such bound.";
     BALANCED: Gauge "seckill_product_balanced" ["product"]
         "Whether initial + added = stock + sold, live orders counted one by one.";
     MISSING: Gauge "seckill_product_missing_units" ["product"]

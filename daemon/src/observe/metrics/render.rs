@@ -1,7 +1,7 @@
 //! From the figures to the text. What isn't known has no series: it is never shown as 0.
 
 use edge::{EdgeReadings, Refused};
-use protocol::{Phase, ProductView, ReloadOutcome, Snapshot, SwitchView};
+use protocol::{Bound, Phase, ProductView, ReloadOutcome, SaleState, Snapshot, SwitchView};
 
 use super::families::{self as f, Family};
 use super::process::Process;
@@ -129,8 +129,16 @@ fn products(page: &mut Page, products: &[ProductView]) {
     each(f::HELD, |product| product.held.map(Into::into));
     each(f::FREE, |product| product.free.map(Into::into));
     each(f::ON_SHELF, |product| Some(product.terms.on_shelf.into()));
+    each(f::OPEN, |product| product.state.map(|state| (state == SaleState::Open).into()));
+    each(f::OPENS_AT, |product| moment(product.terms.opens_at));
+    each(f::CLOSES_AT, |product| moment(product.terms.closes_at));
     each(f::BALANCED, |product| Some(product.balanced.into()));
     each(f::MISSING, |product| Some(product.missing.into()));
+}
+
+/// A bound in whole seconds.
+fn moment(bound: Bound) -> Option<i128> {
+    bound.0.map(|at| at.0.div_euclid(1_000).into())
 }
 
 fn charges(page: &mut Page, charges: &[Charges]) {

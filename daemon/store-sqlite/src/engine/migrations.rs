@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(crate) const APPLICATION_ID: i32 = 0x534B_494C;
 
 /// Step `n` (from 1) takes a database from `user_version` `n − 1` to `n`.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
 
 /// The schema version that this build writes.
 #[expect(clippy::cast_possible_truncation, reason = "a handful of steps")]
@@ -232,12 +232,35 @@ CREATE INDEX open_letters ON seckill_dead_letter (id)
   WHERE resolved_at IS NULL AND due_at IS NULL;
 ";
 
+/// When a product's sale opens and closes, how much of it may be promised, and the windows that it
+/// has had on the shelf (the ends of the numbers stand for no bound). Orders may be on their way
+/// that products took before there were windows: those that ever were on the shelf, or sold
+/// anything, begin with one that has no bound.
+const STEP_5: &str = "
+ALTER TABLE t_seckill_product ADD COLUMN opens_at INTEGER;
+ALTER TABLE t_seckill_product ADD COLUMN closes_at INTEGER CHECK (opens_at < closes_at);
+ALTER TABLE t_seckill_product ADD COLUMN preheat_ratio INTEGER NOT NULL DEFAULT 1000
+  CHECK (preheat_ratio BETWEEN 1000 AND 3000);
+CREATE TABLE seckill_window (
+  prod_id       TEXT    NOT NULL,
+  opens_at      INTEGER NOT NULL,
+  closes_at     INTEGER NOT NULL,
+  PRIMARY KEY (prod_id, opens_at, closes_at)
+) STRICT, WITHOUT ROWID;
+INSERT INTO seckill_window (prod_id, opens_at, closes_at)
+  SELECT prod_id, -9223372036854775808, 9223372036854775807
+    FROM t_seckill_product WHERE prod_status = 0 OR 0 < version;
+";
+
 /// Columns that a step added to a table which is looked at without being migrated: the step, the
 /// table, the column, and what its migration puts there.
 const ADDED: &[(i32, &str, &str, &str)] = &[
     (4, "t_seckill_product", "terms_version", "0"),
     // Those on their way are rows of the queue before.
     (4, "seckill_dead_letter", "due_at", "NULL"),
+    (5, "t_seckill_product", "opens_at", "NULL"),
+    (5, "t_seckill_product", "closes_at", "NULL"),
+    (5, "t_seckill_product", "preheat_ratio", "1000"),
 ];
 
 /// Has queries of this connection find in a database of an older version what its migration would

@@ -130,7 +130,7 @@ impl<'a> Deciding<'a> {
         if self.batch.has_met(prod_id) {
             return Ok(());
         }
-        let product = self
+        let mut product = self
             .tx
             .statement(concat!(
                 "SELECT prod_name, prod_stock, ",
@@ -141,10 +141,14 @@ impl<'a> Deciding<'a> {
                 Ok(Product {
                     name: row.get(0)?,
                     terms: terms::of_row(row, 2)?,
+                    windows: Vec::new(),
                     stock: unsigned(row.get(1)?),
                 })
             })
             .optional()?;
+        if let Some(product) = &mut product {
+            product.windows = terms::windows(self.tx.connection, prod_id, &product.terms)?;
+        }
         self.batch.meet(prod_id, product);
         Ok(())
     }

@@ -1,14 +1,16 @@
 //! The columns of a product's terms: which they are, how they are read and written. Every statement
-//! about them takes them from here.
+//! about them takes them from here. The windows that a product has had on the shelf are kept beside
+//! it.
 
-use protocol::{Money, ProdId, Terms};
+use domain::terms::{Window, window_to_keep};
+use protocol::{Bound, EpochMs, Money, PreheatRatio, ProdId, Terms};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 /// The columns, in the sequence in which [`of_row`] reads them.
 macro_rules! columns {
     () => {
-        "prod_price, prod_status"
+        "prod_price, prod_status, opens_at, closes_at, preheat_ratio"
     };
 }
 pub(crate) use columns;
@@ -16,7 +18,7 @@ pub(crate) use columns;
 /// A parameter for each column, numbered after those before it in the statement.
 macro_rules! parameters {
     () => {
-        "?, ?"
+        "?, ?, ?, ?, ?"
     };
 }
 
@@ -25,13 +27,65 @@ pub(crate) fn of_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Terms> {
     Ok(Terms {
         price: Money::from_milli(row.get(first)?),
         on_shelf: row.get::<_, i64>(first + 1)? == 0,
+        opens_at: bound(row.get(first + 2)?),
+        closes_at: bound(row.get(first + 3)?),
+        // The column's own constraint holds it within.
+        preheat_ratio: PreheatRatio::from_milli(row.get(first + 4)?).unwrap_or_default(),
     })
 }
 
+fn bound(moment: Option<i64>) -> Bound {
+    Bound(moment.map(EpochMs))
+}
+
 /// A value for each column. `prod_status` is 0 on the shelf, by the contract.
-fn values(terms: &Terms) -> [Value; 2] {
-    let Terms { price, on_shelf } = *terms;
-    [price.milli().into(), i64::from(!on_shelf).into()]
+fn values(terms: &Terms) -> [Value; 5] {
+    let Terms { price, on_shelf, opens_at, closes_at, preheat_ratio } = *terms;
+    let [opens_at, closes_at] = [opens_at, closes_at].map(|bound| bound.0.map(|at| at.0).into());
+    let ratio = i64::from(preheat_ratio.milli()).into();
+    [price.milli().into(), i64::from(!on_shelf).into(), opens_at, closes_at, ratio]
+}
+
+/// No bound among the windows: each has a number, so that no window is there twice.
+const NO_OPENING: i64 = i64::MIN;
+/// See [`NO_OPENING`].
+const NO_CLOSE: i64 = i64::MAX;
+
+/// Keeps the window of terms that orders may be told "queueing" by.
+fn keep_window(connection: &Connection, prod_id: &ProdId, terms: &Terms) -> rusqlite::Result<()> {
+    let Some(Window { opens_at, closes_at }) = window_to_keep(terms) else { return Ok(()) };
+    let opens_at = opens_at.0.map_or(NO_OPENING, |at| at.0);
+    let closes_at = closes_at.0.map_or(NO_CLOSE, |at| at.0);
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO seckill_window (prod_id, opens_at, closes_at)
+             VALUES (?1, ?2, ?3)",
+        )?
+        .execute((prod_id.as_str(), opens_at, closes_at))?;
+    Ok(())
+}
+
+/// The windows that a product has had on the shelf. A product without a bound isn't looked up: its
+/// orders come at no wrong time.
+pub(crate) fn windows(
+    connection: &Connection,
+    prod_id: &ProdId,
+    terms: &Terms,
+) -> rusqlite::Result<Vec<Window>> {
+    if Window::of(terms).is_unbounded() {
+        return Ok(Vec::new());
+    }
+    let window = |row: &Row<'_>| {
+        let (opens_at, closes_at): (i64, i64) = (row.get(0)?, row.get(1)?);
+        Ok(Window {
+            opens_at: bound((opens_at != NO_OPENING).then_some(opens_at)),
+            closes_at: bound((closes_at != NO_CLOSE).then_some(closes_at)),
+        })
+    };
+    connection
+        .prepare_cached("SELECT opens_at, closes_at FROM seckill_window WHERE prod_id = ?1")?
+        .query_map([prod_id.as_str()], window)?
+        .collect()
 }
 
 /// A product's new terms. Both its versions rise.
@@ -52,7 +106,7 @@ pub(crate) fn set(
     let (first, last) = ([now.into()], [prod_id.as_str().to_owned().into()]);
     let given = first.into_iter().chain(values(terms)).chain(last);
     statement.execute(params_from_iter(given))?;
-    Ok(())
+    keep_window(connection, prod_id, terms)
 }
 
 /// Puts in a product that is absent.
@@ -75,5 +129,5 @@ pub(crate) fn insert(
     let first =
         [now.into(), prod_id.as_str().to_owned().into(), prod_name.to_owned().into(), stock.into()];
     statement.execute(params_from_iter(first.into_iter().chain(values(terms))))?;
-    Ok(())
+    keep_window(connection, prod_id, terms)
 }

@@ -194,8 +194,9 @@ fn one_by_one(
         let verdict = decide(&Facts {
             decided: ends.iter().any(|(id, ..)| *id == message.order_id),
             live_order_id: live.get(&message.phone).copied(),
-            product: Some(Offer { terms, stock }),
+            product: Some(Offer { terms, windows: &[], stock }),
             charge_money: &message.charge_money,
+            asked_at: protocol::EpochMs(0),
         });
         let (outcome, reason) = match verdict {
             Verdict::AlreadyDecided => continue,

@@ -318,3 +318,37 @@ async fn a_database_of_each_older_schema_is_looked_at_as_its_migration_would_lea
         assert_eq!((older.books, older.products), (migrated.books, migrated.products));
     }
 }
+
+#[tokio::test]
+async fn what_an_older_database_may_have_sold_is_bounded_by_no_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut connection = first_schema(&path);
+    migrate_to(&mut connection, 4).unwrap();
+    let made = |id: &str, status: i64, version: i64| {
+        connection
+            .execute(
+                "INSERT INTO t_seckill_product (gmt_create, gmt_update, prod_id, prod_name,
+                   prod_status, prod_stock, prod_price, version, initial_stock)
+                 VALUES (0, 0, ?1, 'p', ?2, 1, 1, ?3, 1)",
+                (id, status, version),
+            )
+            .unwrap();
+    };
+    made("on", 0, 0);
+    made("was on", 1, 1);
+    made("never on", 1, 0);
+    drop(connection);
+    Store::open(&settings(path.clone()), &[]).unwrap().close().await.unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let mut query = connection
+        .prepare("SELECT prod_id FROM seckill_window WHERE opens_at = ?1 AND closes_at = ?2")
+        .unwrap();
+    let unbounded: Vec<String> = query
+        .query_map([i64::MIN, i64::MAX], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert!(unbounded.contains(&"on".to_owned()) && unbounded.contains(&"was on".to_owned()));
+    assert!(!unbounded.contains(&"never on".to_owned()), "{unbounded:?}");
+}

@@ -25,6 +25,7 @@ mod service;
 mod signals;
 mod soak;
 mod upgrade;
+mod window;
 
 #[cfg(feature = "servers")]
 mod disk;

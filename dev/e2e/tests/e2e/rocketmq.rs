@@ -13,6 +13,7 @@ mod outage;
 mod reach;
 mod rotation;
 pub(crate) mod search;
+mod window;
 
 use std::sync::Arc;
 use std::time::Duration;

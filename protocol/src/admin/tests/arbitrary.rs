@@ -124,6 +124,7 @@ fn product(prod_id: String) -> BoxedStrategy<ProductView> {
         .prop_map(move |(prod_name, price, flags, counts, signed, known, charges)| {
             let [initial, stock, sold, version, terms_version] = counts;
             ProductView {
+                state: None,
                 prod_id: prod_id.as_str().into(),
                 prod_name,
                 terms: Terms { on_shelf: flags[0], ..Terms::at(Money::from_milli(price)) },

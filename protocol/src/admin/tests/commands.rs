@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::states::product;
 use super::{assert_golden, assert_line, text};
 use crate::{
-    AddStock, ChangeTerms, ConfigChange, Controls, CreateProduct, Discard, Done, LogLevelState,
-    Money, Phase, Reasoned, Refusal, RefusalCode, ReloadState, ResendAll, ResentState, SetLogLevel,
-    SetPrice, SetShelf, SetSwitch, Shutdown, ShutdownState, Terms, TermsPatch,
+    AddStock, Bound, ChangeTerms, ConfigChange, Controls, CreateProduct, Discard, Done, EpochMs,
+    LogLevelState, Money, Phase, Reasoned, Refusal, RefusalCode, ReloadState, ResendAll,
+    ResentState, SetLogLevel, SetPrice, SetShelf, SetSwitch, Shutdown, ShutdownState, Terms,
+    TermsPatch,
 };
 
 const ID: &str = "ctl-1";
@@ -77,7 +78,7 @@ fn creating_a_product() {
     };
     assert_command(
         &command,
-        r#"{"request_id":"ctl-1","prod_id":"pid_0001","prod_name":"华为MATE20","price":"5999.000","on_shelf":true,"stock":100}"#,
+        r#"{"request_id":"ctl-1","prod_id":"pid_0001","prod_name":"华为MATE20","price":"5999.000","on_shelf":true,"opens_at":null,"closes_at":null,"preheat_ratio":"1.000","stock":100}"#,
     );
     let shelf_untold = r#"{"request_id":"ctl-1","prod_id":"pid_0001","prod_name":"华为MATE20","price":"5999","stock":100}"#;
     command.terms.on_shelf = false;
@@ -115,7 +116,7 @@ fn changing_terms() {
     let mut command = ChangeTerms {
         request_id: text(ID),
         reason: Some(text("a typo")),
-        terms: TermsPatch { price, on_shelf: Some(false) },
+        terms: TermsPatch { price, on_shelf: Some(false), ..TermsPatch::default() },
         if_terms_version: Some(4),
     };
     assert_command(
@@ -125,14 +126,28 @@ fn changing_terms() {
     command = ChangeTerms { reason: None, if_terms_version: None, ..command };
     command.terms.price = None;
     assert_command(&command, r#"{"request_id":"ctl-1","on_shelf":false}"#);
+    let terms = TermsPatch {
+        opens_at: Some(Bound::at(EpochMs(1_796_990_400_000))),
+        closes_at: Some(Bound::NONE),
+        ..TermsPatch::default()
+    };
+    assert_command(
+        &ChangeTerms { terms, ..command },
+        r#"{"request_id":"ctl-1","opens_at":"2026-12-11T12:00:00Z","closes_at":null}"#,
+    );
     for (odd, told) in [
         (r#"{"request_id":"ctl-1","prise":"1"}"#, "unknown field `prise`"),
         (
             r#"{"request_id":"ctl-1","price":"1","if_version":4}"#,
             "unknown field `if_version`, expected one of `request_id`, `reason`, \
-             `if_terms_version`, `price`, `on_shelf` at line 1 column 46",
+             `if_terms_version`, `price`, `on_shelf`, `opens_at`, `closes_at`, \
+             `preheat_ratio` at line 1 column 46",
         ),
         (r#"{"request_id":"ctl-1","price":null}"#, "invalid type: null"),
+        (
+            r#"{"request_id":"ctl-1","opens_at":"2026-12-11T20:00:00"}"#,
+            "not a time with its zone, such as 2026-12-11T20:00:00+08:00: \"2026-12-11T20:00:00\"",
+        ),
         (r#"{"price":1200,"request_id":"ctl-1"}"#, "expected a string at line 1 column 13"),
         (r#"{"request_id":"ctl-1","price":"1","price":"2"}"#, "duplicate field `price`"),
     ] {

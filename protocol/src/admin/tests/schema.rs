@@ -162,7 +162,8 @@ fn kind_text(kind: &str, types: &BTreeMap<String, Type>) -> String {
         "bool" => "true or false".to_owned(),
         "u64" | "u32" | "i64" => "number".to_owned(),
         "String" => "text".to_owned(),
-        "EpochMs" | "Money" | "ProdId" => "text".to_owned(),
+        "EpochMs" | "Money" | "PreheatRatio" | "ProdId" => "text".to_owned(),
+        "Bound" => "text or `null`".to_owned(),
         "BTreeMap<String, u64>" => "object of numbers".to_owned(),
         map if map.starts_with("BTreeMap<") => {
             format!("object of {}", kind_text(inner(map), types))
@@ -196,7 +197,8 @@ fn unit(field: &Field) -> &'static str {
     let is_number = ["u64", "u32", "i64"].contains(&inner(&field.kind));
     match inner(&field.kind) {
         "EpochMs" => "ISO 8601 with milliseconds, UTC",
-        "Money" => "decimal with three places",
+        "Bound" => "RFC 3339, UTC",
+        "Money" | "PreheatRatio" => "decimal with three places",
         _ if !is_number => "–",
         _ if NUMBERS.contains(&field.name.as_str()) => "a number, not a count",
         _ => {

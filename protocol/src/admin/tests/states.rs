@@ -16,6 +16,7 @@ const START: EpochMs = EpochMs(1_795_444_000_000);
 
 pub(super) fn product() -> ProductView {
     ProductView {
+        state: None,
         prod_id: "pid_0001".into(),
         prod_name: text("iphoneX2019新款"),
         terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },

@@ -3,8 +3,8 @@
 use super::states::product;
 use super::text;
 use crate::{
-    Controls, Doubt, DrainView, EpochMs, GatewayView, Hindrance, Phase, ProductView, Rate,
-    RocketmqView, Selling, Snapshot, SwitchView, Trouble, TroubleState, UnconfirmedView,
+    Bound, Controls, Doubt, DrainView, EpochMs, GatewayView, Hindrance, Phase, ProductView, Rate,
+    RocketmqView, Selling, Snapshot, SwitchView, Terms, Trouble, TroubleState, UnconfirmedView,
 };
 
 /// Two products on the shelf, and charges of which some are accepted.
@@ -32,8 +32,11 @@ fn trouble(state: TroubleState, refuses: bool) -> Trouble {
 /// Something that can be wrong, and what is said of it.
 type Wrong = (fn(&mut Snapshot), &'static str);
 
+/// A moment after that of each state here.
+const TOMORROW: i64 = 4_102_444_800_000;
+
 /// What can be wrong, the most important first.
-const WRONGS: [Wrong; 10] = [
+const WRONGS: [Wrong; 12] = [
     (|state| state.phase = Phase::Stopping, "the daemon is stopping"),
     (
         |state| {
@@ -51,6 +54,14 @@ const WRONGS: [Wrong; 10] = [
         "too many sends are unconfirmed",
     ),
     (|state| each(state, |product| product.terms.on_shelf = false), "no product is on the shelf"),
+    (
+        |state| each(state, |product| product.terms.closes_at = Bound::at(EpochMs(0))),
+        "the sale is over",
+    ),
+    (
+        |state| each(state, |product| product.terms.opens_at = Bound::at(EpochMs(TOMORROW))),
+        "the sale opens at 2100-01-01T00:00:00Z",
+    ),
     (|state| each(state, |product| product.stock = 0), "all units are sold"),
     (|state| each(state, |product| product.free = Some(0)), "nothing is free; 4 held"),
     (|state| state.degraded.push(text("no broker")), "in doubt: degraded"),
@@ -137,4 +148,24 @@ fn a_process_without_the_gateway_role_sells_elsewhere() {
     state.phase = Phase::Stopping;
     assert_eq!(state.selling(), Selling::Elsewhere);
     assert_eq!(state.refuses_all(), None);
+}
+
+#[test]
+fn what_is_not_open_sells_nothing_and_the_first_to_open_is_told() {
+    let mut state = sale();
+    let opens = |at| Bound::at(EpochMs(at));
+    state.products[0].terms.opens_at = opens(TOMORROW + 1);
+    state.products[1].terms.opens_at = opens(TOMORROW);
+    let opens_at = EpochMs(TOMORROW);
+    assert_eq!(state.selling(), Selling::No(Hindrance::NotOpen { opens_at }));
+    // What is over doesn't count beside what is still to come.
+    state.products[1].terms = Terms { closes_at: opens(0), ..state.products[1].terms };
+    state.products[1].terms.opens_at = Bound::NONE;
+    let opens_at = EpochMs(TOMORROW + 1);
+    assert_eq!(state.selling(), Selling::No(Hindrance::NotOpen { opens_at }));
+    // Nor does what is closed make up for what is sold out.
+    state.products[0].terms.opens_at = Bound::NONE;
+    assert_eq!(state.selling(), Selling::Yes);
+    state.products[0].stock = 0;
+    assert_eq!(state.selling(), Selling::No(Hindrance::SoldOut));
 }

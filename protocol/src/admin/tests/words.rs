@@ -67,8 +67,10 @@ fn each_outcome_of_a_charge_has_a_name_of_its_own_and_its_code() {
     let is_token = |name: &&str| name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_'));
     assert!(names.iter().all(is_token));
     let codes: BTreeSet<&str> = ChargeOutcome::ALL.map(|outcome| outcome.code().as_str()).into();
-    let expected =
-        ["10000", "20000", "40004", "40005", "40006", "40007", "42001", "42002", "42003"];
+    let expected = [
+        "10000", "20000", "40004", "40005", "40006", "40007", "42001", "42002", "42003", "42005",
+        "42006",
+    ];
     assert_eq!(codes, expected.into());
 }
 

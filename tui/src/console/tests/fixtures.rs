@@ -35,6 +35,7 @@ pub(crate) fn ago(seconds: i64) -> EpochMs {
 
 pub(crate) fn product(prod_id: &str, prod_name: &str, stock: u64, sold: u64) -> ProductView {
     ProductView {
+        state: None,
         prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
         terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },

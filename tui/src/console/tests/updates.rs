@@ -157,7 +157,8 @@ fn each_command_is_what_its_question_says() {
             "/v1/products",
             json!({
                 "request_id": id, "prod_id": "p1", "prod_name": "一部手机", "price": "1.500",
-                "stock": 100, "on_shelf": false,
+                "stock": 100, "on_shelf": false, "opens_at": null, "closes_at": null,
+                "preheat_ratio": "1.000",
             }),
         ),
         ("Ldebug<Enter>", "/v1/log-level", json!({ "request_id": id, "level": "debug" })),

@@ -41,6 +41,9 @@ const fn heading(term: Term) -> &'static str {
     match term {
         Term::Price => "Price",
         Term::OnShelf => "Shelf",
+        Term::OpensAt => "Opens",
+        Term::ClosesAt => "Closes",
+        Term::PreheatRatio => "Preheat",
     }
 }
 

@@ -240,6 +240,9 @@ fn of_product(snapshot: &Snapshot, id: &ProdId) -> Result<Vec<Fact>, String> {
     let terms = Term::ALL.map(|term| match term {
         Term::Price => fact("the price", term.text(&product.terms)),
         Term::OnShelf => fact("its place", place(product.terms.on_shelf)),
+        Term::OpensAt => fact("its opening", term.text(&product.terms)),
+        Term::ClosesAt => fact("its close", term.text(&product.terms)),
+        Term::PreheatRatio => fact("its preheat ratio", term.text(&product.terms)),
     });
     let mut facts = vec![fact("the name", printable(&product.prod_name))];
     facts.extend(terms);

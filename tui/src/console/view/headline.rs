@@ -11,8 +11,8 @@ use unicode_width::UnicodeWidthStr;
 use super::fitting::{figure, fit, put};
 use super::frame::worry;
 use crate::console::theme::{Styles, symbol};
-use crate::words::narrow::{between, span};
-use crate::words::{UNKNOWN, grouped, in_words, known_count, printable, signed};
+use crate::words::narrow::{between, day_and_clock, span};
+use crate::words::{UNKNOWN, duration, grouped, in_words, known_count, printable, signed};
 
 type Parts = Vec<Vec<Span<'static>>>;
 
@@ -90,6 +90,12 @@ fn hindered(hindrance: Hindrance<'_>, snapshot: &Snapshot, styles: &Styles) -> P
         Hindrance::NothingAccepted(_) => fault("NOTHING ACCEPTED"),
         Hindrance::TooManyUnconfirmed(_) => fault("TOO MANY UNCONFIRMED"),
         Hindrance::NothingOnShelf => gone("open, nothing on the shelf"),
+        Hindrance::Closed => gone("closed, the sale is over"),
+        Hindrance::NotOpen { opens_at } => {
+            let left = duration(between(snapshot.at, opens_at).as_secs());
+            let when = day_and_clock(opens_at);
+            vec![sign(symbol::GOOD, &format!("opens {when}, in {left}"), styles.good)]
+        }
         Hindrance::SoldOut => gone("open, sold out"),
         Hindrance::AllHeld { held } => gone(&format!("open, nothing free, {} held", grouped(held))),
     }

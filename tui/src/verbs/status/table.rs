@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    ChargesView, Controls, Counted, Doubt, DrainView, GatewayView, LogView, OrdersView,
+    ChargesView, Controls, Counted, Doubt, DrainView, GatewayView, Hindrance, LogView, OrdersView,
     ProductView, QueueView, Rate, ReloadOutcome, Selling, Snapshot, StoreView, SwitchView,
 };
 
@@ -12,8 +12,8 @@ use super::overdue;
 use crate::table::{facts, table};
 use crate::verbs::products::{COLUMNS, cells, difference};
 use crate::words::{
-    UNKNOWN, counted_plainly, in_words, known, latency, moment, printable, size, span, spread,
-    trend, whole_latency,
+    UNKNOWN, counted_plainly, duration, in_words, known, latency, moment, printable, size, span,
+    spread, trend, whole_latency,
 };
 
 /// Reasons for refusals that the first line has.
@@ -40,7 +40,7 @@ fn heading(snapshot: &Snapshot) -> String {
         snapshot.phase_words(),
         printable(&snapshot.env_type),
         printable(&snapshot.roles.join(" and ")),
-        crate::words::duration(snapshot.uptime_s),
+        duration(snapshot.uptime_s),
         match snapshot.config.generation {
             // An earlier daemon doesn't tell.
             0 => String::new(),
@@ -99,6 +99,11 @@ fn selling(snapshot: &Snapshot) -> String {
     );
     match snapshot.selling() {
         Selling::Elsewhere => format!("{UNKNOWN}, this process has no gateway role"),
+        Selling::No(hindrance @ Hindrance::NotOpen { opens_at }) => {
+            let left_s = opens_at.0.saturating_sub(snapshot.at.0) / 1_000;
+            let left = duration(u64::try_from(left_s).unwrap_or(0));
+            format!("NO, {hindrance} (in {left}); {rates}")
+        }
         Selling::No(hindrance) => format!("NO, {hindrance}; {rates}"),
         Selling::InDoubt(Doubt::Degraded(_)) => format!("in doubt, degraded; {rates}"),
         Selling::InDoubt(Doubt::Recovering(_)) => {

@@ -65,6 +65,8 @@ pub async fn holds<R: Rig>(fresh: impl AsyncFn() -> R) {
     a_product_is_made_and_changed_by_its_version(&fresh().await).await;
     terms::only_a_command_on_its_terms_raises_their_version(&fresh().await).await;
     terms::several_terms_are_changed_together_by_their_version(&fresh().await).await;
+    terms::orders_are_judged_by_every_window_of_the_shelf(&fresh().await).await;
+    terms::a_window_before_the_shelf_leaves_none_behind(&fresh().await).await;
     what_is_so_already_is_written_down_and_changes_nothing(&fresh().await).await;
     switches_are_turned_together_and_by_their_generation(&fresh().await).await;
     a_readable_letter_goes_back_or_is_given_up(&fresh().await).await;

@@ -1,13 +1,16 @@
 //! What an operator's desk owes where it changes a product's terms: all that are named or none, in
 //! one entry of the audit log, and a version of theirs that no sale raises.
 
-use protocol::{Money, ProductView, Terms, TermsFault, TermsPatch};
+use protocol::{
+    Bound, EpochMs, Money, OrderStatus, ProductView, Reason, Terms, TermsFault, TermsPatch,
+};
 use serde_json::{Value, json};
 
 use super::desk::{Rig, change, done, log, product_of, refused, state, stock};
-use super::sale::{PROD, order};
+use super::sale::{PRICE, PROD, STOCK, delivery, order, phone};
+use crate::ports::Delivery;
 use crate::ports::desk::{Operation, Refusal};
-use crate::product::{self, Change, Seen};
+use crate::product::{self, Change, NewProduct, Seen};
 
 pub(super) async fn only_a_command_on_its_terms_raises_their_version(rig: &impl Rig) {
     let before = product_of(rig, PROD).await;
@@ -32,7 +35,7 @@ pub(super) async fn only_a_command_on_its_terms_raises_their_version(rig: &impl 
 
 pub(super) async fn several_terms_are_changed_together_by_their_version(rig: &impl Rig) {
     let price = Money::from_milli(1);
-    let patch = TermsPatch { price: Some(price), on_shelf: Some(false) };
+    let patch = TermsPatch { price: Some(price), on_shelf: Some(false), ..TermsPatch::default() };
     let given = |patch: TermsPatch, seen: u64| Operation::ChangeProduct {
         prod_id: PROD.into(),
         change: Change::Terms(patch),
@@ -66,11 +69,96 @@ pub(super) async fn several_terms_are_changed_together_by_their_version(rig: &im
     assert_eq!(refused(rig, "r2", given(back, 0)).await, Refusal::Product(stale));
     // One of two that can't be keeps the other from being done.
     let free = Money::from_milli(0);
-    let half = TermsPatch { price: Some(free), on_shelf: Some(true) };
+    let half = TermsPatch { price: Some(free), on_shelf: Some(true), ..TermsPatch::default() };
     let fault = product::Refusal::Terms(TermsFault::Price(free));
     assert_eq!(refused(rig, "r2", given(half, 1)).await, Refusal::Product(fault));
     assert_eq!(product_of(rig, PROD).await, stored);
     assert!(!changes.has_changed().unwrap() && log(rig).await.len() == 1);
     done(rig, "r2", given(back, 1)).await;
     assert_eq!(product_of(rig, PROD).await.terms, before.terms);
+}
+
+fn window(opens_at: Option<i64>, closes_at: Option<i64>) -> TermsPatch {
+    let bound = |at: Option<i64>| Some(Bound(at.map(EpochMs)));
+    let (opens_at, closes_at) = (bound(opens_at), bound(closes_at));
+    TermsPatch { opens_at, closes_at, ..TermsPatch::default() }
+}
+
+fn asked_at(at: i64, delivery: Delivery) -> Delivery {
+    Delivery { asked_at: EpochMs(at), ..delivery }
+}
+
+/// How an order of this buyer ended that was asked for at a moment.
+async fn end(rig: &impl Rig, prod_id: &str, user: u32, at: i64) -> (OrderStatus, Option<Reason>) {
+    let order = delivery(&format!("{prod_id} {user}"), user, prod_id, PRICE);
+    rig.sale().decide(vec![asked_at(at, order)]).await.unwrap();
+    let found = rig.sale().find(&prod_id.into(), &phone(user)).await.unwrap().unwrap();
+    (found.status, found.reason)
+}
+
+const PLACED: (OrderStatus, Option<Reason>) = (OrderStatus::Placed, None);
+
+fn failed(reason: Reason) -> (OrderStatus, Option<Reason>) {
+    (OrderStatus::Failed, Some(reason))
+}
+
+/// Orders told "queueing" by a window are placed, wherever it has been moved since.
+pub(super) async fn orders_are_judged_by_every_window_of_the_shelf(rig: &impl Rig) {
+    let made = NewProduct {
+        prod_id: "timed".into(),
+        prod_name: "opens at 100".to_owned(),
+        terms: Terms {
+            on_shelf: true,
+            opens_at: Bound::at(EpochMs(100)),
+            ..Terms::at(Money::parse(PRICE).unwrap())
+        },
+        stock: STOCK + 2,
+    };
+    done(rig, "r1", Operation::CreateProduct(made)).await;
+    assert_eq!(end(rig, "timed", 1, 99).await, failed(Reason::NotOpen));
+    assert_eq!(end(rig, "timed", 2, 100).await, PLACED);
+    let set = |patch| change("timed", Change::Terms(patch), None);
+    let moved: ProductView = state(&done(rig, "r2", set(window(Some(200), Some(300)))).await);
+    assert_eq!(moved.terms.closes_at, Bound::at(EpochMs(300)));
+    assert_eq!(product_of(rig, "timed").await.terms, moved.terms);
+    done(rig, "r3", set(window(Some(400), Some(500)))).await;
+    for (user, at, ended) in [
+        (3, 99, failed(Reason::NotOpen)),
+        (4, 150, PLACED),
+        (5, 250, PLACED),
+        (6, 350, PLACED),
+        (7, 499, PLACED),
+    ] {
+        assert_eq!(end(rig, "timed", user, at).await, ended, "{at}");
+    }
+    // A window that is taken away leaves what was open once.
+    done(rig, "r4", set(window(None, None))).await;
+    done(rig, "r5", set(window(Some(900), None))).await;
+    assert_eq!(end(rig, "timed", 8, 0).await, failed(Reason::SoldOut));
+}
+
+pub(super) async fn a_window_before_the_shelf_leaves_none_behind(rig: &impl Rig) {
+    let made = NewProduct {
+        prod_id: "later".into(),
+        prod_name: "made for the evening".to_owned(),
+        terms: Terms::at(Money::parse(PRICE).unwrap()),
+        stock: STOCK,
+    };
+    done(rig, "r1", Operation::CreateProduct(made)).await;
+    let set = |patch| change("later", Change::Terms(patch), None);
+    done(rig, "r2", set(window(Some(100), Some(200)))).await;
+    done(rig, "r3", set(window(Some(300), Some(400)))).await;
+    done(rig, "r4", change("later", Change::shelf(true), None)).await;
+    for (user, at, ended) in [
+        (1, 99, failed(Reason::NotOpen)),
+        (2, 150, failed(Reason::NotOpen)),
+        (3, 300, PLACED),
+        (4, 400, failed(Reason::Closed)),
+    ] {
+        assert_eq!(end(rig, "later", user, at).await, ended, "{at}");
+    }
+    let wrong = window(Some(400), Some(400));
+    let fault = TermsFault::Window { opens_at: EpochMs(400), closes_at: EpochMs(400) };
+    let refusal = Refusal::Product(product::Refusal::Terms(fault));
+    assert_eq!(refused(rig, "r5", set(wrong)).await, refusal);
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use edge::EdgeReadings;
 use instruments::meter::{AnswerMeter, DURATIONS_US, Endpoint, ORDERS, Spread, SpreadMeter};
 use protocol::{
-    ChargeOutcome, Code, Controls, EpochMs, GatewayView, Money, OrdersView, OverdueView, Phase,
-    ProductView, QueuePart, QueueView, Reason, RocketmqView, Snapshot, StoreView, SwitchView,
-    Terms, UnconfirmedView,
+    Bound, ChargeOutcome, Code, Controls, EpochMs, GatewayView, Money, OrdersView, OverdueView,
+    Phase, ProductView, QueuePart, QueueView, Reason, RocketmqView, SaleState, Snapshot, StoreView,
+    SwitchView, Terms, UnconfirmedView,
 };
 
 use super::super::process::Process;
@@ -27,9 +27,15 @@ fn spread(bounds: &'static [u64], values: &[u64]) -> Spread {
 
 fn product(prod_id: &str, held: Option<u64>) -> ProductView {
     ProductView {
+        state: Some(SaleState::Open),
         prod_id: prod_id.into(),
         prod_name: "a phone".to_owned(),
-        terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
+        terms: Terms {
+            on_shelf: true,
+            opens_at: Bound::at(EpochMs(1_000)),
+            closes_at: Bound::at(EpochMs(4_102_444_800_000)),
+            ..Terms::at(Money::from_milli(5_999_000))
+        },
         initial: 100,
         added: -10,
         stock: 60,

@@ -54,6 +54,8 @@ fn meaning(row: &Answered) -> &'static str {
         Some(Code::Overloaded) => "over a limit of ours",
         Some(Code::IntakePaused) => "intake paused",
         Some(Code::NotKnownYet) => "not known yet",
+        Some(Code::NotOpen) => "not open yet",
+        Some(Code::Closed) => "sale is over",
         None => "",
     }
 }

@@ -1,6 +1,6 @@
 //! Products: the stock of each as a bar on the Overview, all figures on its own screen.
 
-use protocol::{ChargesView, Counted, ProdId, ProductView, Term};
+use protocol::{ChargesView, Counted, ProdId, ProductView, SaleState, Term};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -103,7 +103,14 @@ pub(crate) fn details(model: &Model, prod_id: &ProdId, styles: &Styles) -> Vec<L
 /// A term with what it means, where that has a style of its own.
 fn in_full(term: Term, product: &ProductView, styles: &Styles) -> Span<'static> {
     match (term, product.terms.on_shelf) {
-        (Term::OnShelf, true) => Span::styled("on the shelf: it can be charged", styles.good),
+        (Term::OnShelf, true) => {
+            let state = match product.state {
+                Some(SaleState::Scheduled) => "on the shelf, and opens later",
+                Some(SaleState::Closed) => "on the shelf, and its sale is over",
+                _ => "on the shelf: it can be charged",
+            };
+            Span::styled(state, styles.good)
+        }
         (Term::OnShelf, false) => {
             Span::styled("OFF the shelf: charges are refused (code 40007)", styles.warning)
         }
@@ -145,7 +152,12 @@ fn name(product: &ProductView, _: &Pen<'_>) -> Line<'static> {
 }
 
 fn shelf(product: &ProductView, pen: &Pen<'_>) -> Line<'static> {
-    if product.terms.on_shelf { Line::raw("on") } else { Line::styled("OFF", pen.styles.warning) }
+    match product.state {
+        Some(SaleState::Scheduled) => Line::styled("sched", pen.styles.quiet),
+        Some(SaleState::Closed) => Line::styled("over", pen.styles.quiet),
+        _ if product.terms.on_shelf => Line::raw("on"),
+        _ => Line::styled("OFF", pen.styles.warning),
+    }
 }
 
 /// Held and free are one part where it isn't known how much of the stock is held.

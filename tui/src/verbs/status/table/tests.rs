@@ -15,6 +15,7 @@ const NOW: EpochMs = EpochMs(1_795_444_100_572);
 
 fn product(prod_id: &str, prod_name: &str) -> ProductView {
     ProductView {
+        state: None,
         prod_id: prod_id.into(),
         prod_name: prod_name.to_owned(),
         terms: Terms { on_shelf: true, ..Terms::at(Money::from_milli(5_999_000)) },
