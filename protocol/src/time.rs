@@ -17,6 +17,16 @@ impl EpochMs {
         let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
         Timestamp::from_millisecond(self.0).unwrap_or(end).strftime(WIRE_FORMAT).to_string()
     }
+
+    /// The moment of a text in the wire form, or as RFC 3339 has it (`Z`, `+08:00`); `None` for
+    /// anything else, as for a time without a zone.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let wire = jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)
+            .and_then(|parsed| parsed.to_timestamp());
+        let moment = wire.or_else(|_| text.parse::<Timestamp>()).ok()?;
+        Some(Self(moment.as_millisecond()))
+    }
 }
 
 impl Serialize for EpochMs {
@@ -46,6 +56,16 @@ mod tests {
         assert_eq!(json, r#""2026-11-23T14:28:20.572+0000""#);
         assert_eq!(serde_json::from_str::<EpochMs>(&json)?, time);
         assert_eq!(EpochMs(0).to_wire(), "1970-01-01T00:00:00.000+0000");
+        for same in [
+            "2026-11-23T14:28:20.572Z",
+            "2026-11-23T22:28:20.572+08:00",
+            "2026-11-23T14:28:20.572+0000",
+        ] {
+            assert_eq!(EpochMs::from_text(same), Some(time), "{same}");
+        }
+        for none in ["", "2026-11-23", "2026-11-23T14:28:20", "2026-11-23T14:28:20 0000", "1"] {
+            assert_eq!(EpochMs::from_text(none), None, "{none}");
+        }
         assert!(EpochMs(i64::MAX).to_wire().starts_with("9999-"));
         Ok(())
     }

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use protocol::{Money, OrderState};
 
 use crate::console;
+use crate::export_options::Export;
 use crate::term_options::GivenTerms;
 
 /// The end of `--help`; docs/codes.md has the same table.
@@ -27,6 +28,7 @@ Exit codes:
   75  refused for now: the daemon is stopping, its database fails, or it took too long;
       drain --wait: not done within --timeout
   77  not permitted
+  130 export: interrupted; what is written stands
 
 Destructive verbs (pause, drain, product stock -N, product price, product set, product shelf ID off,
 dead-letters discard, dead-letters resend --all, shutdown) ask first on a terminal and want --yes
@@ -107,6 +109,9 @@ pub(crate) enum Verb {
     Drain(Drain),
     /// Follow what happens, over restarts of the daemon.
     Events(Shape),
+    /// Write decided orders for other programs and spreadsheets.
+    #[command(subcommand)]
+    Export(Export),
     /// Show the effective configuration and where each value comes from.
     Config(Shape),
     /// List what operators did, newest first.

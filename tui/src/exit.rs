@@ -33,6 +33,8 @@ pub(crate) enum Exit {
     Later,
     /// The daemon is not for this user.
     NotPermitted,
+    /// A signal ended what takes long.
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -126,6 +128,9 @@ pub(crate) enum NoAnswer {
     /// The question was answered No.
     #[error("nothing was changed")]
     Declined,
+    /// A signal ended it.
+    #[error("interrupted")]
+    Interrupted,
     /// The answer can't be written.
     #[error("cannot write: {0}")]
     Output(io::Error),
@@ -163,6 +168,7 @@ impl Exit {
             Self::Output => 74,
             Self::Later => 75,
             Self::NotPermitted => 77,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -187,6 +193,7 @@ impl NoAnswer {
             Self::Refused(refused) => &refused.code,
             Self::NeedsYes(_) => "needs_yes",
             Self::Declined => "declined",
+            Self::Interrupted => "interrupted",
             Self::Output(_) => "cannot_write",
             Self::Start(_) => "cannot_start",
         }
@@ -221,6 +228,7 @@ impl NoAnswer {
             Self::NotPermitted { .. } => Exit::NotPermitted,
             Self::Refused(refused) => refused.exit,
             Self::Declined => Exit::Declined,
+            Self::Interrupted => Exit::Interrupted,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
             Self::Output(_) => Exit::Output,
         }

@@ -8,6 +8,7 @@ mod client;
 mod commands;
 mod console;
 mod exit;
+mod export_options;
 mod holders;
 mod place;
 mod table;

@@ -30,6 +30,7 @@ pub(super) enum ViewName {
     Product,
     Orders,
     Order,
+    ExportOrders,
     DeadLetters,
     Audit,
 }
@@ -66,6 +67,7 @@ pub(super) fn kind(endpoint: Endpoint) -> Kind {
         Endpoint::Product => Kind::View(ViewName::Product),
         Endpoint::Orders => Kind::View(ViewName::Orders),
         Endpoint::Order => Kind::View(ViewName::Order),
+        Endpoint::ExportOrders => Kind::View(ViewName::ExportOrders),
         Endpoint::DeadLetters => Kind::View(ViewName::DeadLetters),
         Endpoint::Audit => Kind::View(ViewName::Audit),
         Endpoint::PauseIntake => switch(ControlVerb::PauseIntake),

@@ -11,6 +11,7 @@ mod access;
 mod commands;
 mod endpoints;
 mod events;
+mod export;
 mod history;
 mod keeper;
 mod notables;

@@ -3,7 +3,7 @@
 
 use domain::order_id::IdPrefix;
 use domain::ports::lists::PAGE_MAX;
-use protocol::{OrderState, Refusal, RefusalCode};
+use protocol::{EpochMs, OrderState, Refusal, RefusalCode, Seq};
 
 /// Entries of a page where the request names no number.
 const LIMIT: usize = 50;
@@ -52,6 +52,25 @@ impl Query {
         let msg =
             || bad(format!("id is {text:?}; it must be an order's id or the beginning of one"));
         IdPrefix::read(text).map(Some).ok_or_else(msg)
+    }
+
+    /// A decision's number.
+    pub(super) fn seq(&self, key: &str) -> Result<Option<Seq>, Refusal> {
+        let Some(text) = self.get(key) else { return Ok(None) };
+        let number = text.parse().map(|number| Some(Seq(number)));
+        number.map_err(|_| bad(format!("{key} is {text:?}; it must be a decision's number")))
+    }
+
+    /// A moment.
+    pub(super) fn time(&self, key: &str) -> Result<Option<EpochMs>, Refusal> {
+        let Some(text) = self.get(key) else { return Ok(None) };
+        let msg = || {
+            bad(format!(
+                "{key} is {text:?}; it must be a time with a zone, such as \
+                 2026-11-23T14:28:20.000Z (a + is written %2B)"
+            ))
+        };
+        EpochMs::from_text(text).map(Some).ok_or_else(msg)
     }
 
     pub(super) fn state(&self) -> Result<Option<OrderState>, Refusal> {

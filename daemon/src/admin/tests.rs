@@ -2,6 +2,7 @@
 
 mod commands;
 mod events;
+mod export;
 mod orders;
 mod views;
 

@@ -19,7 +19,7 @@ use super::endpoints::{ViewName, listed};
 use super::history::Told;
 use super::query::{Query, bad};
 use super::routes::too_slow;
-use super::{AdminShared, orders, refusals};
+use super::{AdminShared, export, orders, refusals};
 use crate::config::Role;
 use crate::request::PhonePattern;
 
@@ -47,6 +47,7 @@ pub(super) async fn view(
         }
         ViewName::Orders => orders(desk, &query).await,
         ViewName::Order => order(desk, caller, &value, &query).await,
+        ViewName::ExportOrders => export::page(desk, caller, &query).await,
         ViewName::DeadLetters => dead_letters(desk, &query).await,
         ViewName::Audit => {
             let page = desk.parts.operators.audit(query.get("after"), query.limit()?).await;
@@ -60,6 +61,7 @@ const fn parameters(name: ViewName) -> &'static [&'static str] {
     match name {
         ViewName::Orders => &["state", "prod", "phone", "id", "limit", "after"],
         ViewName::Order => &["reveal"],
+        ViewName::ExportOrders => export::PARAMETERS,
         ViewName::DeadLetters | ViewName::Audit => &["limit", "after"],
         ViewName::List
         | ViewName::Status
@@ -71,7 +73,7 @@ const fn parameters(name: ViewName) -> &'static [&'static str] {
     }
 }
 
-fn shown(body: &impl Serialize) -> Result<Response, Refusal> {
+pub(super) fn shown(body: &impl Serialize) -> Result<Response, Refusal> {
     Ok(edge::write(StatusCode::OK, body))
 }
 
@@ -165,41 +167,45 @@ async fn order(
     };
     if reveal && phone.is_some() {
         // The whole id, where only its beginning was given.
-        note_shown_phone(desk, caller, &history.order.order_id).await?;
+        let order_id = history.order.order_id.text();
+        let arguments = json!({ "reveal": "phone" });
+        note_shown(desk, caller, Noted::PhoneShown, &order_id, arguments).await?;
+        let order_id = &*order_id;
+        info!(uid = caller.view.uid, pid = caller.pid, order_id, "a phone number was shown");
         history.phone = phone;
     }
     shown(&history)
 }
 
-/// An operator who is shown a whole number stands in the audit log before, durably: a line of the
-/// log may be dropped.
-async fn note_shown_phone(
+/// An operator who is shown whole numbers stands in the audit log before, durably: a line of the
+/// log may be dropped. Returns the entry's number.
+pub(super) async fn note_shown(
     desk: &AdminShared,
     caller: &Caller,
-    order_id: &OrderId,
-) -> Result<(), Refusal> {
+    noted: Noted,
+    object: &str,
+    arguments: Value,
+) -> Result<u64, Refusal> {
     let mut number = [0; 16];
     let unable = |error: getrandom::Error| Refusal::new(RefusalCode::Internal, error.to_string());
     getrandom::fill(&mut number).map_err(unable)?;
     let asked = Asked {
         // Looking has no number of the asker's making, and each look is one of its own.
         request_id: format!("reveal-{:032x}", u128::from_ne_bytes(number)),
-        arguments: json!({ "reveal": "phone" }),
+        arguments,
         reason: None,
         actor: caller.actor(),
     };
     let note = Note {
-        noted: Noted::PhoneShown,
-        object: order_id.to_string(),
+        noted,
+        object: object.to_owned(),
         before: Value::Null,
         after: Value::Null,
         state: Value::Null,
     };
     let command = Command { asked, operation: Operation::Note(Box::new(note)) };
-    desk.parts.operators.carry_out(command).await.map_err(refusals::of_command)?;
-    let order_id = &*order_id.text();
-    info!(uid = caller.view.uid, pid = caller.pid, order_id, "a phone number was shown");
-    Ok(())
+    let carried = desk.parts.operators.carry_out(command).await.map_err(refusals::of_command)?;
+    Ok(carried.audit_id)
 }
 
 async fn dead_letters(desk: &AdminShared, query: &Query) -> Result<Response, Refusal> {

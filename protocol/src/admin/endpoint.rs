@@ -29,6 +29,8 @@ pub enum Endpoint {
     Orders,
     /// One order's history.
     Order,
+    /// Decided orders in the sequence of their decisions.
+    ExportOrders,
     /// Messages set aside.
     DeadLetters,
     /// What operators did.
@@ -118,7 +120,7 @@ const fn patch(
 }
 
 /// The table, in the sequence of the enum. A part of a path in braces stands for any value.
-static TABLE: [Row; 28] = {
+static TABLE: [Row; 29] = {
     use Endpoint as E;
     const GATEWAY: Option<Role> = Some(Role::Gateway);
     const ORDER: Option<Role> = Some(Role::Order);
@@ -142,6 +144,12 @@ static TABLE: [Row; 28] = {
             "/v1/orders/{order_id}",
             "one order's whole history, by its id or the beginning of it; ?reveal=phone shows the \
              number to those who may operate",
+        ),
+        get(
+            E::ExportOrders,
+            "/v1/export/orders",
+            "decided orders by their numbers: ?after=&state=&prod=&since=&until=&limit=; \
+             ?reveal=phone shows the numbers to those who may operate",
         ),
         get(E::DeadLetters, "/v1/dead-letters", "messages set aside: ?limit=&after="),
         get(E::Audit, "/v1/audit", "what operators did, newest first: ?limit=&after="),

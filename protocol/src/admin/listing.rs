@@ -134,6 +134,15 @@ impl OrderState {
         }
     }
 
+    /// Whether an order that stands there is decided.
+    #[must_use]
+    pub const fn is_decided(self) -> bool {
+        match self {
+            Self::Queued | Self::Unconfirmed | Self::DeadLetter => false,
+            Self::Placed | Self::Failed | Self::Duplicate | Self::Finished => true,
+        }
+    }
+
     /// The state of a text of [`OrderState::as_str`].
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {

@@ -1,8 +1,9 @@
 //! What passes over the admin socket, and where (`endpoint`): the state of a running daemon and its
 //! changes (`snapshot`, `charges`, `engines`, `history`, `change`), the lists and details one can
-//! ask for (`listing`), the commands with their answers (`command`), how the configuration is
-//! reloaded (`configuration`), and what a state comes to: whether it sells, and whether all is well
-//! (`verdict`). What can't be read is `null`, never 0.
+//! ask for (`listing`), decided orders for other programs (`export`), the commands with their
+//! answers (`command`), how the configuration is reloaded (`configuration`), and what a state
+//! comes to: whether it sells, and whether all is well (`verdict`). What can't be read is `null`,
+//! never 0.
 
 mod change;
 mod charges;
@@ -10,6 +11,7 @@ mod command;
 mod configuration;
 mod endpoint;
 mod engines;
+mod export;
 mod history;
 mod listing;
 mod snapshot;
@@ -30,6 +32,7 @@ pub use engines::{
     OverdueView, QueuePart, QueueView, RocketmqBroker, RocketmqView, StoreView, Trend,
     UnconfirmedView,
 };
+pub use export::{ExportPage, ExportedOrder};
 pub use history::{NOTABLES_MAX, Notable, NotableKind, SECONDS_KEPT, Seconds, Severity};
 pub use listing::{
     AuditEntry, AuditPage, ConfigEntry, ConfigPage, DeadLetterView, DeadLettersPage, EndpointView,

@@ -10,6 +10,7 @@ mod daemon_socket;
 mod dead_letters;
 mod drain;
 mod events;
+mod export;
 mod follow;
 mod log_level;
 mod orders;
@@ -51,6 +52,7 @@ pub(crate) async fn run(
         Verb::Resume(options) => switches::resume(daemon, options).await,
         Verb::Drain(options) => drain::run(daemon, options).await,
         Verb::Events(shape) => events::run(daemon, shape, out).await,
+        Verb::Export(what) => export::run(daemon, what, out).await,
         Verb::Config(shape) => config::run(daemon, shape).await,
         Verb::Audit(options) => audit::run(daemon, &options).await,
         Verb::LogLevel(options) => log_level::run(daemon, options).await,

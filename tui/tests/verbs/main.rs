@@ -8,6 +8,7 @@ mod console;
 mod daemon;
 mod draining;
 mod ends;
+mod export;
 mod fixtures;
 mod lists;
 mod looks;

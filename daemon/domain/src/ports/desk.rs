@@ -162,6 +162,8 @@ pub enum Noted {
     LogLevel,
     /// A buyer's whole phone number is shown.
     PhoneShown,
+    /// Whole phone numbers of an export are shown.
+    PhonesExported,
     /// The ordered stop.
     Shutdown,
 }
@@ -216,6 +218,7 @@ impl Operation {
                 let verb = match note.noted {
                     Noted::LogLevel => "log_level",
                     Noted::PhoneShown => "order.reveal",
+                    Noted::PhonesExported => "orders.reveal",
                     Noted::Shutdown => "shutdown",
                 };
                 (verb, note.object.as_str().into())

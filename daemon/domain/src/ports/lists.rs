@@ -1,17 +1,18 @@
-//! What operators look through: orders wherever they stand in a store, one order's history, dead
-//! letters. Lists come in pages; `after` takes what the page before gave as `next`. What every
-//! store owes here is held by `contract::lists`.
+//! What operators look through: orders wherever they stand in a store, decided ones for an export,
+//! one order's history, dead letters. Lists come in pages; `after` takes what the page before gave
+//! as `next`. What every store owes here is held by `contract::lists`.
 //!
 //! Entries are `protocol`'s views as they are shown, and no values of the domain's own: each would
 //! be its view field by field, and a view is made where the row is read, so that a whole phone
-//! number never leaves the store in a list. A page is the domain's: what a list lacks (`unlisted`
-//! of the shown page) is known to no store. So are the steps of a history, whose sentences are made
-//! where they are shown.
+//! number never leaves the store in a list, and in an export only where its filter says so. A page
+//! is the domain's: what a list lacks (`unlisted` of the shown page) is known to no store. So are
+//! the steps of a history, whose sentences are made where they are shown.
 
 use std::collections::HashSet;
 
 use protocol::{
-    DeadLetterView, EpochMs, Money, OrderId, OrderState, OrderView, Phone, ProdId, StepKind,
+    DeadLetterView, EpochMs, ExportedOrder, Money, OrderId, OrderState, OrderView, Phone, ProdId,
+    Seq, StepKind,
 };
 
 use super::{BoxFuture, ReadError};
@@ -52,6 +53,46 @@ pub struct Orders {
     pub orders: Vec<OrderView>,
     /// What to give as `after` to go on; `None` on the last page.
     pub next: Option<String>,
+}
+
+/// Which decided orders to export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportFilter {
+    /// Only those that were decided after this number.
+    pub after: Seq,
+    /// Only those up to this one; `None` for all there are.
+    pub up_to: Option<Seq>,
+    /// Only those that ended so.
+    pub state: Option<OrderState>,
+    /// Only those for this product.
+    pub prod_id: Option<ProdId>,
+    /// Only those that were decided at this time or later.
+    pub since: Option<EpochMs>,
+    /// Only those that were decided before this time.
+    pub until: Option<EpochMs>,
+    /// How phone numbers leave the store.
+    pub phones: Phones,
+}
+
+/// How phone numbers are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phones {
+    /// With their middles hidden.
+    #[default]
+    Masked,
+    /// Whole as well.
+    Whole,
+}
+
+/// A page of decided orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// By their numbers, rising.
+    pub orders: Vec<ExportedOrder>,
+    /// Every decision up to this number was looked at: what to give as `after` to go on.
+    pub up_to: Seq,
+    /// The newest decision of the same moment.
+    pub head: Seq,
 }
 
 /// An order with all that is known of its way, and what is shown of it on demand only.
@@ -184,6 +225,18 @@ pub trait Lists: Send + Sync + 'static {
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Orders, ListError>>;
+
+    /// Decided orders that fit `filter`, by their numbers: up to `limit` (1 to [`PAGE_MAX`]). All
+    /// of a page is of one moment, and a number that was passed never comes to hold another order.
+    /// The last page is the one whose `up_to` is its `head`, or the filter's `up_to`.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn decided(
+        &self,
+        filter: ExportFilter,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Exported, ReadError>>;
 
     /// What is known of the order of this id; `None` when the store has nothing of it.
     ///

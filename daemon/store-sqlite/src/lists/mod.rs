@@ -1,5 +1,6 @@
-//! Orders looked through wherever they stand, and one order's history.
+//! Orders looked through wherever they stand, decided ones for an export, and one order's history.
 
+pub(crate) mod export;
 pub(crate) mod order_history;
 pub(crate) mod order_lists;
 mod port;

@@ -271,7 +271,7 @@ impl ListStage {
         }
     }
 
-    fn state(self, status: Option<u8>) -> OrderState {
+    pub(crate) fn state(self, status: Option<u8>) -> OrderState {
         match (self, status) {
             (Self::Unconfirmed, _) => OrderState::Unconfirmed,
             (Self::SetAside, _) => OrderState::DeadLetter,

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use domain::ports::lists::{Letters, ListError, Lists, OrderDetail, OrderFilter, Orders};
+use domain::ports::lists::{
+    ExportFilter, Exported, Letters, ListError, Lists, OrderDetail, OrderFilter, Orders,
+};
 use domain::ports::{BoxFuture, ReadError};
 
 use protocol::OrderId;
@@ -17,6 +19,14 @@ impl Lists for Store {
         limit: usize,
     ) -> BoxFuture<'a, Result<Orders, ListError>> {
         Box::pin(self.list_orders(filter, after, limit))
+    }
+
+    fn decided(
+        &self,
+        filter: ExportFilter,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Exported, ReadError>> {
+        Box::pin(self.export(filter, limit))
     }
 
     fn order<'a>(

@@ -4,6 +4,7 @@ use domain::ports::{Cause, Sale};
 use protocol::{EpochMs, OrderStatus, Reason, Seq};
 
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
+use crate::lists::export;
 use crate::queue_table::unconfirmed::Unconfirmed;
 use crate::sale::{deciding, decisions, orders, products};
 
@@ -104,6 +105,7 @@ async fn no_frequent_question_walks_a_table() {
         (orders::QUEUED, "INTEGER PRIMARY KEY"),
         (orders::SET_ASIDE, "open_dead_letters"),
         (decisions::LIST, "decision_seq"),
+        (export::EXPORT, "decision_seq"),
         (products::BALANCES, "one_live_order"),
     ] {
         let plan = plan(&fixture, sql).await;

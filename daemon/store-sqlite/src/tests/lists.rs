@@ -1,8 +1,8 @@
 //! Lists of orders: each where it stands, newest first, in pages that end.
 
-use domain::ports::lists::{ListError, OrderFilter, Orders};
+use domain::ports::lists::{ExportFilter, ListError, OrderFilter, Orders, Phones};
 use domain::ports::{Cause, Sale};
-use protocol::{EpochMs, OrderState, OrderView};
+use protocol::{EpochMs, OrderState, OrderView, Seq};
 
 use super::deciding::POISON;
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
@@ -193,4 +193,31 @@ async fn no_list_walks_more_than_it_shows_or_counts() {
         assert!(!plan.contains("SCAN t_") && !plan.contains("SCAN seckill_"), "{sql}\n{plan}");
         assert!(!plan.contains("SCAN o") && !plan.contains("SCAN t\n"), "{sql}\n{plan}");
     }
+}
+
+/// A filter that fits nothing for long ends a page, and the next one goes on behind it.
+#[tokio::test]
+async fn an_export_looks_at_so_many_rows_for_one_page() {
+    let fixture = with_all_states().await;
+    let mut filter = ExportFilter {
+        after: Seq(0),
+        up_to: None,
+        state: Some(OrderState::Finished),
+        prod_id: None,
+        since: None,
+        until: None,
+        phones: Phones::Masked,
+    };
+    let (mut pages, mut found) = (Vec::new(), Vec::new());
+    loop {
+        let page = fixture.store.export_within(filter.clone(), 10, 1).await.unwrap();
+        pages.push((page.up_to.0, page.orders.len()));
+        found.extend(page.orders);
+        filter.after = page.up_to;
+        if page.up_to == page.head {
+            break;
+        }
+    }
+    assert_eq!(pages, [(1, 0), (2, 0), (3, 0), (4, 1)]);
+    assert_eq!((&*found[0].order_id.text(), found[0].finish_time), ("finished", Some(EpochMs(7))));
 }

@@ -3,19 +3,23 @@
 
 use std::collections::HashSet;
 
-use protocol::{OrderId, OrderState, OrderView, StepKind};
+use protocol::{EpochMs, ExportedOrder, OrderId, OrderState, OrderView, Seq, StepKind};
 
 use super::desk::Rig;
 use super::sale::{OTHER, OTHER_PRICE, PRICE, PROD, delivery, order, phone};
 use crate::order_id::IdPrefix;
 use crate::ports::Delivery;
-use crate::ports::lists::{Happened, ListError, OrderFilter};
+use crate::ports::lists::{
+    ExportFilter, Exported, Happened, ListError, OrderFilter, PAGE_MAX, Phones,
+};
 
 /// Runs every case over a store of its own, which `fresh` makes.
 pub async fn holds<R: Rig>(fresh: impl AsyncFn() -> R) {
     orders_are_listed_where_they_stand_without_whole_numbers(&fresh().await).await;
     a_filter_lists_what_fits_it_and_nothing_else(&fresh().await).await;
     pages_follow_each_other_without_gaps(&fresh().await).await;
+    an_export_has_each_decision_once_and_whole_numbers_on_demand_only(&fresh().await).await;
+    an_export_has_what_fits_its_filter(&fresh().await).await;
     an_orders_way_is_told_from_its_beginning_to_its_end(&fresh().await).await;
     those_that_stand_somewhere_are_known(&fresh().await).await;
     letters_are_listed_oldest_first_without_whole_numbers(&fresh().await).await;
@@ -121,6 +125,92 @@ pub async fn pages_follow_each_other_without_gaps(rig: &impl Rig) {
     }
     let wrong = rig.lists().orders(OrderFilter::default(), Some("日1"), 1).await;
     assert_eq!(wrong, Err(ListError::Cursor));
+}
+
+const EVERYTHING: ExportFilter = ExportFilter {
+    after: Seq(0),
+    up_to: None,
+    state: None,
+    prod_id: None,
+    since: None,
+    until: None,
+    phones: Phones::Masked,
+};
+
+fn exported(page: &Exported) -> Vec<(u64, String, OrderState)> {
+    let row = |order: &ExportedOrder| (order.seq.0, order.order_id.to_string(), order.state);
+    page.orders.iter().map(row).collect()
+}
+
+pub async fn an_export_has_each_decision_once_and_whole_numbers_on_demand_only(rig: &impl Rig) {
+    let none = rig.lists().decided(EVERYTHING, PAGE_MAX).await.unwrap();
+    assert_eq!(none, Exported { orders: vec![], up_to: Seq(0), head: Seq(0) });
+    sell(rig).await;
+    let whole = rig.lists().decided(EVERYTHING, PAGE_MAX).await.unwrap();
+    let wanted = [
+        (1, "placed", OrderState::Placed),
+        (2, "failed", OrderState::Failed),
+        (3, "twice", OrderState::Duplicate),
+        (4, "other", OrderState::Placed),
+    ];
+    let wanted = wanted.map(|(seq, id, state)| (seq, id.to_owned(), state));
+    assert_eq!(exported(&whole), wanted, "what is set aside isn't decided");
+    assert_eq!((whole.up_to, whole.head), (Seq(4), Seq(4)));
+    for user in 1..=3 {
+        assert!(!format!("{whole:?}").contains(phone(user).whole()));
+    }
+    let placed = &whole.orders[0];
+    assert_eq!((placed.prod_name.as_str(), placed.user.as_str()), ("小米9SE", "152****0001"));
+    assert_eq!((placed.asked_at.0, placed.duplicates, placed.finish_time), (900_000, 1, None));
+    assert_eq!(placed.charge_money.map(|money| money.to_string()).as_deref(), Some(PRICE));
+    assert_eq!(whole.orders[1].reason.as_deref(), Some("price_differs"));
+    for limit in 1..=3 {
+        let (mut orders, mut filter) = (Vec::new(), EVERYTHING);
+        loop {
+            let page = rig.lists().decided(filter.clone(), limit).await.unwrap();
+            assert!(page.orders.len() <= limit);
+            orders.extend(page.orders);
+            filter.after = page.up_to;
+            if page.up_to == page.head {
+                break;
+            }
+        }
+        assert_eq!(orders, whole.orders);
+    }
+    let revealed = ExportFilter { phones: Phones::Whole, ..EVERYTHING };
+    let revealed = rig.lists().decided(revealed, PAGE_MAX).await.unwrap();
+    let phones: Vec<_> = revealed.orders.iter().map(|order| order.phone.clone()).collect();
+    assert_eq!(phones, [1, 2, 1, 2].map(|user| Some(phone(user))));
+}
+
+pub async fn an_export_has_what_fits_its_filter(rig: &impl Rig) {
+    sell(rig).await;
+    let whole = rig.lists().decided(EVERYTHING, PAGE_MAX).await.unwrap();
+    let times = || whole.orders.iter().map(|order| order.decided_at);
+    let (first, last) = (times().min().unwrap(), times().max().unwrap());
+    let later = Some(EpochMs(last.0 + 1));
+    let of_state = |state| ExportFilter { state: Some(state), ..EVERYTHING };
+    for (filter, wanted) in [
+        (ExportFilter { after: Seq(2), ..EVERYTHING }, &[3, 4][..]),
+        (ExportFilter { up_to: Some(Seq(2)), ..EVERYTHING }, &[1, 2]),
+        (ExportFilter { up_to: Some(Seq(9)), after: Seq(3), ..EVERYTHING }, &[4]),
+        (ExportFilter { after: Seq(u64::MAX), ..EVERYTHING }, &[]),
+        (of_state(OrderState::Placed), &[1, 4]),
+        (of_state(OrderState::Failed), &[2]),
+        (of_state(OrderState::Duplicate), &[3]),
+        (of_state(OrderState::Finished), &[]),
+        (ExportFilter { prod_id: Some(OTHER.into()), ..EVERYTHING }, &[4]),
+        (ExportFilter { since: Some(first), until: later, ..EVERYTHING }, &[1, 2, 3, 4]),
+        (ExportFilter { until: Some(first), ..EVERYTHING }, &[]),
+        (ExportFilter { since: later, ..EVERYTHING }, &[]),
+    ] {
+        let after = filter.after;
+        let page = rig.lists().decided(filter.clone(), PAGE_MAX).await.unwrap();
+        let seqs: Vec<u64> = page.orders.iter().map(|order| order.seq.0).collect();
+        assert_eq!(seqs, wanted, "{filter:?}");
+        let end = filter.up_to.map_or(page.head, |up_to| up_to.min(page.head)).max(after);
+        assert_eq!(page.up_to, end, "{filter:?}");
+    }
 }
 
 pub async fn an_orders_way_is_told_from_its_beginning_to_its_end(rig: &impl Rig) {
