@@ -20,6 +20,10 @@ pub enum Outcome {
     Failed,
     /// The buyer already had a live order for the product.
     Duplicate,
+    /// In a way that only another version knows; never a verdict of ours. A gateway takes it as
+    /// failed: the order is decided, and the page's stock says what became of its unit.
+    #[serde(other)]
+    Other,
 }
 
 /// Why an order failed.
@@ -40,10 +44,13 @@ pub enum Reason {
     NotOpen,
     /// Its buyer asked when the product's sale was over.
     Closed,
+    /// One that only another version knows; never a verdict of ours.
+    #[serde(other)]
+    Other,
 }
 
 impl Reason {
-    /// All reasons.
+    /// All reasons that this version gives, so without [`Reason::Other`].
     pub const ALL: [Self; 7] = [
         Self::SoldOut,
         Self::UnknownProduct,
@@ -65,13 +72,14 @@ impl Reason {
             Self::Discarded => "discarded",
             Self::NotOpen => "not_open",
             Self::Closed => "closed",
+            Self::Other => "other",
         }
     }
 
-    /// The reason of a text of [`Reason::as_str`].
+    /// The reason of a text of [`Reason::as_str`]; that of another version is [`Reason::Other`].
     #[must_use]
-    pub fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    pub fn from_text(text: &str) -> Self {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text).unwrap_or(Self::Other)
     }
 }
 
@@ -146,4 +154,45 @@ pub struct DecisionsPage {
     /// wonder that none is decided.
     #[serde(default)]
     pub paused: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{DecisionsPage, Outcome, Reason};
+    use crate::Seq;
+
+    #[test]
+    fn a_page_of_a_later_version_is_read_and_what_is_unknown_there_is_other() {
+        let decision = |seq: u64, outcome: &str, reason: &str| {
+            json!({
+                "seq": seq, "order_id": format!("order-{seq}"), "prod_id": "pid_0001",
+                "user_phone": "15200008881", "outcome": outcome, "reason": reason,
+            })
+        };
+        let decisions = [
+            decision(1, "failed", "sold_out"),
+            decision(2, "failed", "of_a_later_version"),
+            decision(3, "of_a_later_version", "of_a_later_version"),
+        ];
+        let page = json!({"store_id": "store", "head": 3, "decisions": decisions, "products": []});
+        let page: DecisionsPage = serde_json::from_value(page).unwrap();
+        let read = page.decisions.iter().map(|one| (one.seq, one.outcome, one.reason));
+        let wanted = [
+            (Seq(1), Outcome::Failed, Some(Reason::SoldOut)),
+            (Seq(2), Outcome::Failed, Some(Reason::Other)),
+            (Seq(3), Outcome::Other, Some(Reason::Other)),
+        ];
+        assert_eq!(read.collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn every_reason_is_read_from_its_own_text() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_text(reason.as_str()), reason);
+        }
+        assert_eq!(Reason::from_text("of_a_later_version"), Reason::Other);
+        assert_eq!(Reason::from_text(Reason::Other.as_str()), Reason::Other);
+    }
 }

@@ -11,6 +11,7 @@ mod code;
 mod decisions;
 mod http_fault;
 mod ids;
+mod known;
 mod mask;
 mod message;
 mod money;

@@ -48,6 +48,9 @@ pub enum Line {
         /// Why.
         reason: String,
     },
+    /// A line that only a later version knows. It is never written.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A part of the state with its new value.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::snapshot::{LatencyView, Rate};
-use crate::EpochMs;
+use crate::{EpochMs, known};
 
 /// Where the lag is going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +33,7 @@ pub struct QueueView {
     /// drains. `None` with fewer than two readings.
     pub lag_slope_per_s: Option<i64>,
     /// The slope in a word; `None` where the slope is.
+    #[serde(deserialize_with = "known::or_none")]
     pub trend: Option<Trend>,
     /// Each queue's own part.
     pub queues: Vec<QueuePart>,

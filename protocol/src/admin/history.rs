@@ -67,6 +67,9 @@ pub enum NotableKind {
     Product,
     /// The queue: dead letters, growing, drained, owners.
     Queue,
+    /// Something that only another version knows.
+    #[serde(other)]
+    Other,
 }
 
 impl NotableKind {
@@ -79,6 +82,7 @@ impl NotableKind {
             Self::Condition => "condition",
             Self::Product => "product",
             Self::Queue => "queue",
+            Self::Other => "other",
         }
     }
 }

@@ -106,6 +106,9 @@ pub enum OrderState {
     Duplicate,
     /// Delivered to its buyer.
     Finished,
+    /// One that only another version knows.
+    #[serde(other)]
+    Other,
 }
 
 impl OrderState {
@@ -131,14 +134,15 @@ impl OrderState {
             Self::Failed => "failed",
             Self::Duplicate => "duplicate",
             Self::Finished => "finished",
+            Self::Other => "other",
         }
     }
 
-    /// Whether an order that stands there is decided.
+    /// Whether an order that stands there is decided. Of a state that isn't known here that isn't.
     #[must_use]
     pub const fn is_decided(self) -> bool {
         match self {
-            Self::Queued | Self::Unconfirmed | Self::DeadLetter => false,
+            Self::Queued | Self::Unconfirmed | Self::DeadLetter | Self::Other => false,
             Self::Placed | Self::Failed | Self::Duplicate | Self::Finished => true,
         }
     }
@@ -187,6 +191,9 @@ pub enum UnlistedPlace {
     OrderNode,
     /// Messages in the broker's own dead-letter topic.
     BrokerDeadLetters,
+    /// One that only another version knows.
+    #[serde(other)]
+    Other,
 }
 
 impl UnlistedPlace {
@@ -202,6 +209,7 @@ impl UnlistedPlace {
             Self::Gateways => "gateways",
             Self::OrderNode => "order_node",
             Self::BrokerDeadLetters => "broker_dead_letters",
+            Self::Other => "other",
         }
     }
 }
@@ -283,6 +291,9 @@ pub enum StepKind {
     DuplicateSetAside,
     /// It was delivered.
     Finished,
+    /// Something that only another version knows.
+    #[serde(other)]
+    Other,
 }
 
 impl StepKind {
@@ -302,6 +313,7 @@ impl StepKind {
             Self::Duplicate => "duplicate",
             Self::DuplicateSetAside => "duplicate_set_aside",
             Self::Finished => "finished",
+            Self::Other => "other",
         }
     }
 }

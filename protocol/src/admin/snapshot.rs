@@ -12,7 +12,7 @@ use super::charges::ChargesView;
 use super::configuration::ConfigView;
 use super::engines::{OverdueView, QueueView, RocketmqView, StoreView, UnconfirmedView};
 use super::history::{Notable, Seconds};
-use crate::{EpochMs, ProdId, ProductState, SaleState, Terms};
+use crate::{EpochMs, ProdId, ProductState, SaleState, Terms, known};
 
 /// Where the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub enum Phase {
     Stopping,
     /// Done.
     Stopped,
+    /// One that only another version knows.
+    #[serde(other)]
+    Other,
 }
 
 impl Phase {
@@ -38,6 +41,7 @@ impl Phase {
             Self::Serving => "serving",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
+            Self::Other => "other",
         }
     }
 }
@@ -252,7 +256,7 @@ pub struct ProductView {
     #[serde(flatten)]
     pub terms: Terms,
     /// Where its sale stands; `None` where no time goes with it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "known::or_none")]
     pub state: Option<SaleState>,
     /// Units at the start.
     pub initial: u64,

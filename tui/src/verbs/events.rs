@@ -67,7 +67,7 @@ async fn notables(daemon: &DaemonSocket, out: &mut dyn Write) -> Result<Printed,
                 }
             }
             // What a later daemon says besides is no event.
-            Ok(Line::Heartbeat { .. } | Line::Closing { .. }) | Err(_) => {}
+            Ok(Line::Heartbeat { .. } | Line::Closing { .. } | Line::Unknown) | Err(_) => {}
         }
     }
 }

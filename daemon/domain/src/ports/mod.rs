@@ -9,11 +9,7 @@
 mod account;
 mod broker;
 #[cfg(any(test, feature = "testing"))]
-#[expect(
-    missing_docs,
-    clippy::unwrap_used,
-    reason = "what tests of several crates share"
-)]
+#[expect(missing_docs, clippy::unwrap_used, reason = "what tests of several crates share")]
 pub mod contract;
 pub mod desk;
 pub mod embedded;

@@ -191,7 +191,10 @@ impl BookEntry {
         let (id, live) = (&decision.order_id, decision.live_order_id.as_ref());
         let decided = match decision.outcome {
             Outcome::Placed | Outcome::Duplicate => Decided::Live(live.unwrap_or(id)),
-            Outcome::Failed => Decided::Failed,
+            // The next attempt's number must rise: under the id of a decided order nothing is ever
+            // decided again. Should the order be live after all, the order role sets the next one
+            // aside as its duplicate.
+            Outcome::Failed | Outcome::Other => Decided::Failed,
         };
         let unit = self.apply(&decision.phone, &Event::Decide(id, decided));
         unit == Some(Unit::Settled)

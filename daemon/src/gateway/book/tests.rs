@@ -132,6 +132,15 @@ fn a_failed_buyer_tries_again_under_the_next_number() {
 }
 
 #[test]
+fn an_outcome_of_another_version_ends_the_hold_and_the_attempt() {
+    let entry = entry();
+    publish(&entry, "a");
+    entry.confirm(&PHONE.into(), &"a".into());
+    assert!(entry.decide(&decision("a", Outcome::Other)), "the unit isn't held for ever");
+    assert_eq!(standing(&entry).as_deref(), Some("open after 1"));
+}
+
+#[test]
 fn somebody_elses_decision_leaves_our_hold() {
     let entry = entry();
     publish(&entry, "a");

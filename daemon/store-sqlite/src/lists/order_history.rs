@@ -268,7 +268,10 @@ fn decided(connection: &Connection, order: &OrderView, number: i64) -> rusqlite:
                 .query_row([number], |row| of_text(row, 0))?;
             vec![Step { at, what: Happened::Duplicate(live) }]
         }
-        OrderState::Queued | OrderState::Unconfirmed | OrderState::DeadLetter => Vec::new(),
+        OrderState::Queued
+        | OrderState::Unconfirmed
+        | OrderState::DeadLetter
+        | OrderState::Other => Vec::new(),
     })
 }
 

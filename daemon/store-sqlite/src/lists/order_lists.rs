@@ -294,6 +294,7 @@ impl ListStage {
             Some(OrderState::DeadLetter) => Self::SetAside,
             Some(OrderState::Duplicate) => Self::Duplicates,
             Some(OrderState::Placed | OrderState::Failed | OrderState::Finished) => Self::Decided,
+            Some(OrderState::Other) => return false,
         };
         self == holds
     }

@@ -58,10 +58,11 @@ pub(crate) fn list(
 fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
     let status: Option<u8> = row.get(4)?;
     let reason: Option<String> = row.get(5)?;
-    let outcome = match status {
+    let outcome = match status.map(OrderStatus::from_number) {
         None => Outcome::Duplicate,
-        Some(status) if status == OrderStatus::Failed.number() => Outcome::Failed,
-        Some(_) => Outcome::Placed,
+        Some(Some(OrderStatus::Failed)) => Outcome::Failed,
+        Some(Some(_)) => Outcome::Placed,
+        Some(None) => Outcome::Other,
     };
     Ok(Decision {
         seq: Seq(unsigned(row.get(0)?)),
@@ -69,7 +70,7 @@ fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
         prod_id: of_text(row, 2)?,
         phone: of_text(row, 3)?,
         outcome,
-        reason: reason.as_deref().and_then(Reason::from_text),
+        reason: reason.as_deref().map(Reason::from_text),
         live_order_id: of_text_or_null(row, 6)?,
     })
 }

@@ -99,7 +99,7 @@ fn decided_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         phone: of_text(row, 3)?,
         status: OrderStatus::from_number(status)
             .ok_or(rusqlite::Error::IntegralValueOutOfRange(4, i64::from(status)))?,
-        reason: reason.as_deref().and_then(Reason::from_text),
+        reason: reason.as_deref().map(Reason::from_text),
         charge_money: row.get::<_, Option<i64>>(6)?.map(Money::from_milli),
         asked_at: EpochMs(row.get(7)?),
         finish_time: time(8)?,

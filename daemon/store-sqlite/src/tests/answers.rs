@@ -1,7 +1,7 @@
 //! What queries, gateways and restarts are answered.
 
 use domain::ports::{Cause, Sale};
-use protocol::{EpochMs, OrderStatus, Reason, Seq};
+use protocol::{EpochMs, OrderStatus, Outcome, Reason, Seq};
 
 use super::{Fixture, PROD, delivery, message, order, outgoing, phone};
 use crate::lists::export;
@@ -45,6 +45,21 @@ async fn decisions_can_be_paged_without_gaps_and_agree_with_the_products() {
         seen.extend(page.decisions.iter().map(|decision| decision.seq));
     }
     assert_eq!(seen, (1..=12).map(Seq).collect::<Vec<_>>());
+}
+
+/// A later version that wrote to this database may have had more reasons.
+#[tokio::test]
+async fn a_reason_of_another_version_is_other_wherever_it_is_read() {
+    let fixture = Fixture::with_stock(5);
+    fixture.decide(vec![delivery(&message("a", 1, "x"))]).await;
+    let later = rusqlite::Connection::open(fixture.path()).unwrap();
+    let sql = "UPDATE t_seckill_order SET reason = 'of_a_later_version'";
+    assert_eq!(later.execute(sql, []).unwrap(), 1);
+    let found = fixture.store.find(&PROD.into(), &phone(1)).await.unwrap().unwrap();
+    assert_eq!((found.status, found.reason), (OrderStatus::Failed, Some(Reason::Other)));
+    let page = fixture.store.decisions(Seq(0), 5).await.unwrap();
+    let decision = &page.decisions[0];
+    assert_eq!((decision.outcome, decision.reason), (Outcome::Failed, Some(Reason::Other)));
 }
 
 #[tokio::test]

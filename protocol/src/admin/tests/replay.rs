@@ -129,4 +129,6 @@ fn a_part_of_a_later_version_is_passed_over() {
         state.apply(seq, at, *change).unwrap();
     }
     assert_eq!(state, Snapshot { seq: 3, ..before });
+    let line: Line = serde_json::from_str("{\"line\":\"of_later\",\"seq\":4}").unwrap();
+    assert_eq!(line, Line::Unknown);
 }

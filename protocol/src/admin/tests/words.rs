@@ -7,12 +7,30 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    ChargeOutcome, ChargesView, Counted, NotableKind, OrderState, Permission, Phase, RefusalCode,
-    ReloadOutcome, Severity, StepKind, Trend, UnlistedPlace,
+    ChargeOutcome, ChargesView, Counted, NotableKind, OrderState, Permission, Phase, ProductView,
+    QueueView, RefusalCode, ReloadOutcome, SaleState, Severity, StepKind, Trend, UnlistedPlace,
 };
 
 /// Asserts each word in both directions, and that another is refused.
 fn assert_words<T>(words: impl IntoIterator<Item = (T, &'static str)>)
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    assert_both_ways(words);
+    assert!(serde_json::from_str::<T>("\"no such word\"").is_err());
+}
+
+/// The same of words of which a later version may have more: another is read as `other`.
+fn assert_open_words<T>(words: impl IntoIterator<Item = (T, &'static str)>, other: T)
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    assert_both_ways(words);
+    assert_eq!(serde_json::from_str::<T>("\"no such word\"").unwrap(), other);
+    assert_both_ways([(other, "other")]);
+}
+
+fn assert_both_ways<T>(words: impl IntoIterator<Item = (T, &'static str)>)
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug,
 {
@@ -21,21 +39,20 @@ where
         assert_eq!(serde_json::to_string(&word).unwrap(), json);
         assert_eq!(serde_json::from_str::<T>(&json).unwrap(), word);
     }
-    assert!(serde_json::from_str::<T>("\"no such word\"").is_err());
 }
 
 #[test]
 fn are_the_same_in_json_and_in_print() {
     use NotableKind as Kind;
     use StepKind as Step;
-    assert_words(OrderState::ALL.map(|state| (state, state.as_str())));
+    assert_open_words(OrderState::ALL.map(|state| (state, state.as_str())), OrderState::Other);
     assert_words(RefusalCode::ALL.map(|code| (code, code.as_str())));
     let phases = [Phase::Starting, Phase::Serving, Phase::Stopping, Phase::Stopped];
-    assert_words(phases.map(|phase| (phase, phase.as_str())));
+    assert_open_words(phases.map(|phase| (phase, phase.as_str())), Phase::Other);
     let permissions = [Permission::None, Permission::View, Permission::Operate];
     assert_words(permissions.map(|permission| (permission, permission.as_str())));
     let kinds = [Kind::Audit, Kind::Phase, Kind::Condition, Kind::Product, Kind::Queue];
-    assert_words(kinds.map(|kind| (kind, kind.as_str())));
+    assert_open_words(kinds.map(|kind| (kind, kind.as_str())), Kind::Other);
     let outcomes = [ReloadOutcome::Changed, ReloadOutcome::Unchanged, ReloadOutcome::Refused];
     assert_words(outcomes.map(|outcome| (outcome, outcome.as_str())));
     let severities = [Severity::Info, Severity::Warning, Severity::Error];
@@ -54,10 +71,30 @@ fn are_the_same_in_json_and_in_print() {
         Step::DuplicateSetAside,
         Step::Finished,
     ];
-    assert_words(steps.map(|step| (step, step.as_str())));
-    assert_words(UnlistedPlace::ALL.map(|place| (place, place.as_str())));
+    assert_open_words(steps.map(|step| (step, step.as_str())), Step::Other);
+    let places = UnlistedPlace::ALL.map(|place| (place, place.as_str()));
+    assert_open_words(places, UnlistedPlace::Other);
     let trends = ["draining", "steady", "growing"];
     assert_words([Trend::Draining, Trend::Steady, Trend::Growing].into_iter().zip(trends));
+    assert_words(SaleState::ALL.map(|state| (state, state.as_str())));
+}
+
+/// Where a field may be unknown anyway, so is a word that only a later version has.
+#[test]
+fn of_a_later_version_are_unknown_where_a_field_may_be() {
+    let queue = |trend: &str| -> QueueView {
+        serde_json::from_value(serde_json::json!({ "trend": trend })).unwrap()
+    };
+    assert_eq!(queue("steady").trend, Some(Trend::Steady));
+    assert_eq!(queue("of_a_later_version").trend, None);
+    let mut page: serde_json::Value =
+        serde_json::from_str(include_str!("golden/products.json")).unwrap();
+    let product = &mut page["products"][0];
+    for (state, read) in [("scheduled", Some(SaleState::Scheduled)), ("of_a_later_version", None)] {
+        product["state"] = state.into();
+        let view: ProductView = serde_json::from_value(product.clone()).unwrap();
+        assert_eq!(view.state, read);
+    }
 }
 
 #[test]

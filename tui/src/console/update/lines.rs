@@ -20,7 +20,7 @@ pub(super) fn on_line(model: &mut Model, line: Line) -> Vec<Effect> {
             advance(model, |snapshot| snapshot.beat(seq, at))
         }
         // The end of the stream follows, and tells the reason.
-        Line::Closing { .. } => Vec::new(),
+        Line::Closing { .. } | Line::Unknown => Vec::new(),
     }
 }
 

@@ -82,7 +82,7 @@ impl Watch {
                 self.is_news = true;
             }
             (Line::Heartbeat { seq, at }, Some(state)) => state.beat(seq, at)?,
-            (_, None) | (Line::Closing { .. }, _) => {}
+            (_, None) | (Line::Closing { .. } | Line::Unknown, _) => {}
         }
         Ok(())
     }

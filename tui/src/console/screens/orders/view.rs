@@ -37,7 +37,7 @@ pub(crate) fn state(state: OrderState, styles: &Styles) -> Span<'static> {
     let (sign, style) = match state {
         S::Placed | S::Finished => (symbol::GOOD, styles.good),
         S::Failed | S::Duplicate => (symbol::BAD, styles.text),
-        S::Queued => ("·", styles.text),
+        S::Queued | S::Other => ("·", styles.text),
         S::Unconfirmed | S::DeadLetter => (symbol::WARNING, styles.warning),
     };
     Span::styled(format!("{sign} {}", in_words(state.as_str())), style)
