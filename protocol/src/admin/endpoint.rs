@@ -168,7 +168,8 @@ static TABLE: [Row; 29] = {
             E::Terms,
             ORDER,
             "/v1/products/{prod_id}",
-            "other terms: price, on_shelf; all that are given, or none",
+            "other terms, all that are given or none: price, on_shelf, opens_at, closes_at, \
+             preheat_ratio",
         ),
         post(
             E::Stock,
