@@ -339,8 +339,8 @@ async fn products_without_stock_and_products_that_differ() -> Result<()> {
         { prod_id = "pid_0009", prod_name = "new", price = "1.000", stock = 0 },
     ]"#;
     let report = Report::of(folder.path(), &options.set("products", products)).await?;
-    assert_eq!(report.code, Some(1), "{report:#?}");
-    report.assert("products", "warn", &["pid_0001", "price 5998.000", "5999.000"]);
+    assert_eq!(report.code, Some(2), "{report:#?}");
+    report.assert("products", "fail", &["pid_0001", "price 5998.000", "5999.000"]);
     report.assert("products", "warn", &["pid_0002", "database alone"]);
     report.assert("products", "warn", &["pid_0009", "stock 0"]);
     report.assert("products", "warn", &["pid_0009", "isn't in the database"]);

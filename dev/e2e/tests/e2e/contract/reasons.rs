@@ -148,7 +148,7 @@ async fn charges_are_counted_by_product_on_the_shelf_and_all_others_together() -
         ensure!(found == Some(wanted), "{product} {outcome}: {found:?}");
     }
     let products: Vec<_> = family(&daemon, name).await?.into_keys().collect();
-    ensure!(products.len() == 10 + 14, "a stranger's id is no label: {products:#?}");
+    ensure!(products.len() == 12 + 16, "a stranger's id is no label: {products:#?}");
     // Off the shelf the product has no series any more; back on it, the series goes on where it
     // was.
     let put = async |on: bool, id: &str| {
