@@ -13,6 +13,7 @@
 //!
 //! In between, `reload` puts a changed configuration into effect.
 
+mod clock_keeper;
 mod ending;
 mod gateway;
 mod in_place;
@@ -60,7 +61,9 @@ use crate::os::signals::Meaningless;
 use crate::os::{groups, huge_pages, signals, systemd, threads};
 use crate::tunable::Tunable;
 use crate::{admin, config};
+use clock_keeper::ClockKeeper;
 use gateway::GatewayParts;
+use instruments::clock::SaleClock;
 use operations::Operations;
 use queue::QueueParts;
 use reload::Reloader;
@@ -237,26 +240,28 @@ impl App {
     ) -> Result<Self, StartError> {
         let (config, status) = (&loaded.config, Arc::new(Status::default()));
         let tunables = Tunables::new(config);
-        let store = open_store(config, take, &status).await?;
+        let (store, clock) = open_store(config, take, &status).await?;
         let Inherited { gateway, order, admin } = inherited;
         let mut bound = Bound::bind(config, gateway, order)?;
         let (metrics_port, limits) = (bound.metrics.take(), RestLimits::new(config, &bound));
         let admin_socket = bind_admin(config, admin)?;
         let sale = SaleStore::open(&store);
         let queue = Arc::new(QueueParts::open(loaded, &tunables, (&store, &sale), &status)?);
-        let orders = order_side(config, &sale, &queue);
+        let orders = order_side(config, &sale, &queue, &clock);
         let key = loaded.order_id_key()?;
         let key_mark = key.as_ref().map(reload::key_mark);
         let needs = gateway::Needs { store: &store, queue: &queue, orders: orders.clone() };
         let gateway = GatewayParts::of_role(config, &tunables, key, needs, &status).await?;
         // Before anything is taken from buyers or from the queue, because pauses survive a restart.
         let switches = restored(config, &sale, &queue, gateway.as_ref()).await?;
+        let clock = ClockKeeper::begin(clock, gateway.as_ref(), &sale, &status).await;
         let rest = Serving::rest(bound, &limits, &status, gateway.as_ref(), orders)?;
         let (watchers, watchers_end) = (TaskTracker::new(), CancellationToken::new());
         let (lag, every) = (queue.whole_lag(), tunables.queue.lag_every_ms.clone());
         let shown = Shown {
             status: &status,
             store: &store,
+            clock: &clock,
             sale: &sale,
             queue: &queue,
             switches: &switches,
@@ -345,11 +350,14 @@ fn order_side(
     config: &Config,
     store: &SaleStore,
     queue: &QueueParts,
+    clock: &Arc<SaleClock>,
 ) -> Option<Arc<dyn OrderSide>> {
     let is_here = config.roles.contains(&Role::Order);
     is_here.then(|| {
         let sale = Arc::clone(&store.sale);
-        Arc::new(StoreOrderSide::new(sale, queue.lag_reader(), queue.paused())) as _
+        let clock = Arc::clone(clock);
+        let now = Arc::new(move || clock.now());
+        Arc::new(StoreOrderSide::new(sale, queue.lag_reader(), queue.paused(), now)) as _
     })
 }
 
@@ -420,6 +428,7 @@ fn for_operators(
     let owners = Operations {
         switches: Arc::clone(shown.switches),
         log: Arc::clone(shown.log),
+        clock: Arc::clone(shown.clock),
         stop: stop.asked.clone(),
         book: shown.gateway.map(|gateway| Arc::clone(&gateway.book)),
         query: shown.gateway.and_then(|gateway| gateway.query_elsewhere(config)),
@@ -453,7 +462,12 @@ fn access_rules(config: &Config) -> admin::Rules {
     }
 }
 
-async fn open_store(config: &Config, take: Take, status: &Status) -> Result<Store, StartError> {
+/// The store, and the clock by which it goes.
+async fn open_store(
+    config: &Config,
+    take: Take,
+    status: &Status,
+) -> Result<(Store, Arc<SaleClock>), StartError> {
     let settings = store_sqlite::Settings {
         path: config.store.path.clone(),
         readers: config.store.readers,
@@ -462,10 +476,13 @@ async fn open_store(config: &Config, take: Take, status: &Status) -> Result<Stor
     };
     // The products are the order role's: a gateway of its own reads them from its order node.
     let seeds = if config.roles.contains(&Role::Order) { seeds(config) } else { Vec::new() };
-    let opened = tokio::task::spawn_blocking(move || Store::open(&settings, &seeds)).await;
+    let clock = Arc::<SaleClock>::default();
+    let of_the_store = Arc::clone(&clock);
+    let opening = move || Store::open_by(&settings, &seeds, of_the_store);
+    let opened = tokio::task::spawn_blocking(opening).await;
     let store = opened.map_err(std::io::Error::other)??;
     status.vitals().watch("writer", store.pulse());
-    Ok(store)
+    Ok((store, clock))
 }
 
 fn seeds(config: &Config) -> Vec<Seed> {

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderId, Phone, ProdId, Seq, Terms};
+use crate::{EpochMs, OrderId, Phone, ProdId, Seq, Terms};
 
 /// How an order was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -154,6 +154,9 @@ pub struct DecisionsPage {
     /// wonder that none is decided.
     #[serde(default)]
     pub paused: bool,
+    /// What the sale's clock showed there; `None` from an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<EpochMs>,
 }
 
 #[cfg(test)]

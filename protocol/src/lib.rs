@@ -26,17 +26,17 @@ mod time;
 
 pub use admin::{
     AddStock, Address, AuditEntry, AuditPage, Bucket, Change, ChangeTerms, ChargeOutcome,
-    ChargesView, ConfigChange, ConfigEntry, ConfigPage, ConfigView, Controls, ControlsState,
-    Counted, CreateProduct, DeadLetterView, DeadLettersPage, Discard, Done, Doubt, DrainView,
-    EdgeView, Endpoint, EndpointView, Endpoints, ExportPage, ExportedOrder, Gap, GatewayView,
-    Health, Hindrance, HistoryStep, LatencyView, Line, LogLevelState, LogView, Method,
+    ChargesView, ClockState, ConfigChange, ConfigEntry, ConfigPage, ConfigView, Controls,
+    ControlsState, Counted, CreateProduct, DeadLetterView, DeadLettersPage, Discard, Done, Doubt,
+    DrainView, EdgeView, Endpoint, EndpointView, Endpoints, ExportPage, ExportedOrder, Gap,
+    GatewayView, Health, Hindrance, HistoryStep, LatencyView, Line, LogLevelState, LogView, Method,
     NOTABLES_MAX, Notable, NotableKind, OrderHistory, OrderState, OrderView, OrdersPage,
     OrdersView, OverdueView, PeerView, Permission, Phase, ProductView, ProductsPage, QueuePart,
     QueueView, REQUEST_ID_CHARS_MAX, Rate, Reasoned, Refusal, RefusalCode, ReloadOutcome,
     ReloadState, ReloadView, ResendAll, ResentState, RocketmqBroker, RocketmqView, Role,
-    SECONDS_KEPT, Seconds, Selling, SetLogLevel, SetPrice, SetShelf, SetSwitch, Severity, Shutdown,
-    ShutdownState, Snapshot, StepKind, StoreView, SwitchView, Trend, Trouble, TroubleState,
-    UnconfirmedView, Unlisted, UnlistedPlace, is_request_id,
+    SECONDS_KEPT, SaleClockView, Seconds, Selling, SetLogLevel, SetPrice, SetShelf, SetSwitch,
+    Severity, Shutdown, ShutdownState, Snapshot, StepKind, StoreView, SwitchView, Trend, Trouble,
+    TroubleState, UnconfirmedView, Unlisted, UnlistedPlace, is_request_id,
 };
 pub use bound::{Bound, NoBound};
 pub use code::Code;

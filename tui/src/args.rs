@@ -31,8 +31,8 @@ Exit codes:
   130 export: interrupted; what is written stands
 
 Destructive verbs (pause, drain, product stock -N, product price, product set, product shelf ID off,
-dead-letters discard, dead-letters resend --all, shutdown) ask first on a terminal and want --yes
-elsewhere.
+dead-letters discard, dead-letters resend --all, clock adopt, shutdown) ask first on a terminal and
+want --yes elsewhere.
 
 With --json an error is one line of JSON as well, the last on standard error:
 {\"code\":\"not_found\",\"msg\":\"…\",\"data\":null,\"exit\":66}";
@@ -116,6 +116,9 @@ pub(crate) enum Verb {
     Config(Shape),
     /// List what operators did, newest first.
     Audit(Audit),
+    /// Set the clock that a sale goes by, where the wall clock was set and isn't followed.
+    #[command(subcommand)]
+    Clock(Clock),
     /// Show or change the log's level.
     LogLevel(LogLevel),
     /// Have the configuration read again; what takes a restart is named, and nothing is changed.
@@ -448,6 +451,13 @@ pub(crate) struct Audit {
     /// How the answer is printed.
     #[command(flatten)]
     pub(crate) shape: Shape,
+}
+
+/// `clock …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Clock {
+    /// Take the wall clock's time over; refused while a product is open by the clock.
+    Adopt(Plain),
 }
 
 /// `log-level`.

@@ -59,6 +59,7 @@ impl Exit {
             | RefusalCode::NotEnoughStock
             | RefusalCode::NotResendable
             | RefusalCode::WrongRole
+            | RefusalCode::SaleIsOpen
             | RefusalCode::ConfigFaulty
             | RefusalCode::RestartNeeded => Self::Refused,
             RefusalCode::Stopping | RefusalCode::StoreFailed | RefusalCode::TimedOut => Self::Later,

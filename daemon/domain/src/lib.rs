@@ -11,6 +11,7 @@ pub mod ordering;
 pub mod outcomes;
 pub mod ports;
 pub mod product;
+pub mod sale_clock;
 pub mod secret;
 pub mod standing;
 pub mod stock;

@@ -32,7 +32,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use protocol::{
-    ConfigPage, Controls, EpochMs, Money, OrderId, Phone, ProdId, QueryData, Refusal, Snapshot,
+    ClockState, ConfigPage, Controls, EpochMs, Money, OrderId, Phone, ProdId, QueryData, Refusal,
+    Snapshot,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +85,19 @@ pub trait Owners: Send + Sync + 'static {
     /// The text isn't understood; it says what is allowed.
     fn set_log_level(&self, level: &str) -> Result<(), String>;
 
+    /// Milliseconds by which the sale's clock would be set forward (negative: back) by
+    /// [`Owners::adopt_clock`].
+    ///
+    /// # Errors
+    /// A product is open, or opens within a second.
+    fn clock_adoptable(&self) -> Result<i64, SaleIsOpen>;
+
+    /// Sets the sale's clock to the wall's time.
+    ///
+    /// # Errors
+    /// As for [`Owners::clock_adoptable`].
+    fn adopt_clock(&self) -> Result<ClockState, SaleIsOpen>;
+
     /// Has the configuration read again, and what may change while running put into effect; writes
     /// the audit log itself. The state is a [`ReloadState`](protocol::ReloadState).
     ///
@@ -118,6 +132,10 @@ pub trait Owners: Send + Sync + 'static {
         phone: &'a Phone,
     ) -> BoxFuture<'a, Result<Vec<QueryData>, Cause>>;
 }
+
+/// The sale's clock isn't set while a product goes by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaleIsOpen;
 
 /// Why the configuration was not reloaded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use protocol::{
 };
 use serde_json::{Value, json};
 
-use super::ReloadError;
+use super::{ReloadError, SaleIsOpen};
 
 /// Why a command was not carried out.
 pub(super) fn of_command(error: CommandError) -> Refusal {
@@ -27,6 +27,13 @@ pub(super) fn of_command(error: CommandError) -> Refusal {
             Refusal::new(RefusalCode::StoreFailed, format!("nothing was changed: {error}"))
         }
     }
+}
+
+/// Why the sale's clock was not set.
+pub(super) fn of_clock(_: SaleIsOpen) -> Refusal {
+    let msg = "the sale's clock isn't set while a product is open by it, or opens within a second: \
+               close it first, or set the wall clock right";
+    Refusal::new(RefusalCode::SaleIsOpen, msg)
 }
 
 /// Why the configuration was not reloaded.

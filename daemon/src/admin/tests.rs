@@ -16,7 +16,8 @@ use domain::ports::desk::{Asked, Carried, Command, Operation, OperatorDesk, Relo
 use domain::ports::{BoxFuture, Cause};
 use edge::EdgeCounters;
 use protocol::{
-    ConfigEntry, ConfigPage, Controls, Phase, Phone, QueryData, Refusal, ReloadState, Snapshot,
+    ClockState, ConfigEntry, ConfigPage, Controls, EpochMs, Phase, Phone, QueryData, Refusal,
+    ReloadState, Snapshot,
 };
 use serde_json::Value;
 use store_sqlite::Store;
@@ -28,7 +29,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Access, AdminSocket, Owners, Parts, ReloadError, Rules, StatusSource, UndecidedOrder, serve,
+    Access, AdminSocket, Owners, Parts, ReloadError, Rules, SaleIsOpen, StatusSource,
+    UndecidedOrder, serve,
 };
 use crate::config::{Others, Role};
 use crate::observe::metrics::{Figures, Scraper, Source};
@@ -63,6 +65,8 @@ struct Noted {
     outside: Mutex<Option<Result<u64, Cause>>>,
     /// What the order node tells of a buyer.
     elsewhere: Mutex<Option<QueryData>>,
+    /// By how much the sale's clock would be set; `None` while a product is open.
+    clock_ahead_ms: Mutex<Option<i64>>,
     /// What a reload is refused with; else it is noted here.
     refuses_reload: Mutex<Option<Refusal>>,
     store: OnceLock<Store>,
@@ -80,6 +84,17 @@ impl Owners for Noted {
     fn set_log_level(&self, level: &str) -> Result<(), String> {
         level.clone_into(&mut self.level.lock().unwrap());
         Ok(())
+    }
+
+    fn clock_adoptable(&self) -> Result<i64, SaleIsOpen> {
+        self.clock_ahead_ms.lock().unwrap().ok_or(SaleIsOpen)
+    }
+
+    fn adopt_clock(&self) -> Result<ClockState, SaleIsOpen> {
+        let mut ahead = self.clock_ahead_ms.lock().unwrap();
+        let set_ms = ahead.ok_or(SaleIsOpen)?;
+        *ahead = Some(0);
+        Ok(ClockState { set_ms, now: EpochMs(0) })
     }
 
     fn reload(&self, asked: Asked) -> BoxFuture<'_, Result<Carried, ReloadError>> {

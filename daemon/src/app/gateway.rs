@@ -8,6 +8,7 @@ use domain::ports::notebook::Identity;
 use domain::ports::order_side::OrderSide;
 use domain::ports::{Cause, Pending, Producer};
 use domain::secret::Secret;
+use instruments::clock::Now;
 use instruments::signs_of_life::Pulse;
 use store_sqlite::Store;
 use tokio::sync::{mpsc, watch};
@@ -64,6 +65,7 @@ pub(super) struct Following {
     pub(super) side: Side,
     pub(super) sync: watch::Receiver<Sync>,
     pub(super) heard: Arc<Heard>,
+    now: Now,
 }
 
 /// Where the orders of a gateway are decided.
@@ -113,6 +115,8 @@ impl GatewayParts {
         let (side, order_side) = deciding(orders, &settings.order_url, tunables);
         let every = tunables.gateway.refresh_ms.clone();
         let refresh = Refresh::new(Arc::clone(&book), Arc::clone(&order_side), every.clone());
+        let now = clock_of(store.clone());
+        let refresh = refresh.beside((side == Side::Elsewhere).then(|| Arc::clone(&now)));
         let unconfirmed = UnconfirmedOrders::new(Arc::clone(&book), Arc::new(store.clone()));
         let unconfirmed = Arc::new(unconfirmed);
         let producer: Arc<dyn Producer> = Arc::new(InPlace::new(queue.producer(), store.clone()));
@@ -144,7 +148,8 @@ impl GatewayParts {
             helpers_end.clone(),
         ));
         let mut state = refresh.state();
-        let following = Following { side, sync: state.clone(), heard: refresh.heard() };
+        let (sync, heard) = (state.clone(), refresh.heard());
+        let following = Following { side, sync, heard, now: Arc::clone(&now) };
         let waiting_orders = queue.undecided().await?;
         let opening =
             Opening { refresh, unconfirmed: Arc::clone(&unconfirmed), waiting_orders, every };
@@ -156,13 +161,12 @@ impl GatewayParts {
         helpers.spawn(report(following.clone(), Arc::clone(status), helpers_end.clone()));
         let phones = PhonePattern::new(&settings.phone_pattern)
             .map_err(|fault| StartError::Io(std::io::Error::other(fault)))?;
-        let clock = store.clone();
         let endpoints = GatewayEndpoints {
             charge: Arc::new(charge),
             query: Arc::new(QueryDesk::new(Arc::clone(&book), order_side)),
             tally: Arc::new(Tally::new(store.meter_base())),
             phones: Arc::new(phones),
-            now: Arc::new(move || clock.now()),
+            now,
         };
         let publisher = tokio::spawn(publishing);
         Ok(Self { endpoints, book, unconfirmed, following, publisher, helpers, helpers_end })
@@ -219,6 +223,24 @@ fn deciding(
     (Side::Here, orders)
 }
 
+/// The sale's clock, by which the store goes as well.
+fn clock_of(store: Store) -> Now {
+    Arc::new(move || store.now())
+}
+
+/// Told where two clocks are further apart than one that is corrected may be: a window opens here
+/// at another moment than it does there.
+fn apart(ahead_ms: i64) -> Option<String> {
+    let (s, side) =
+        (ahead_ms.unsigned_abs() / 1_000, if ahead_ms < 0 { "behind" } else { "ahead of" });
+    (0 < s).then(|| {
+        format!(
+            "the order node's sale clock is {s} s {side} this gateway's: set both machines' \
+             clocks right"
+        )
+    })
+}
+
 /// The gateway's opening: the book is read whole, orders of an earlier run are taken up, and only
 /// then is anybody admitted.
 struct Opening {
@@ -264,7 +286,19 @@ async fn report(mut following: Following, status: Arc<Status>, cancel: Cancellat
 }
 
 impl Following {
+    /// Milliseconds by which the order node's sale clock is ahead of this gateway's; `None` where
+    /// that isn't known, or there is none.
+    pub(super) fn clock_ahead_ms(&self) -> Option<i64> {
+        self.heard.clock_ahead_ms((self.now)())
+    }
+
     fn condition(&self) -> Condition {
+        let mut condition = self.of_the_sync();
+        condition.warnings.extend(self.clock_ahead_ms().and_then(apart));
+        condition
+    }
+
+    fn of_the_sync(&self) -> Condition {
         let never = |what| {
             Condition::degraded(format!("{what} and was never read: charges are answered 42002"))
         };

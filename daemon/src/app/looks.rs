@@ -37,6 +37,7 @@ const SECONDS_REFUSING: u32 = 3;
 
 /// Begins the looks, and the logging of what was wrong with requests; both end when cancelled.
 pub(super) fn begin(shown: &Shown<'_>, watchers: &TaskTracker, cancel: &CancellationToken) {
+    watchers.spawn(Arc::clone(shown.clock).run(cancel.clone()));
     let (file, queue, status) = (Arc::new(shown.store.clone()), shown.queue, shown.status);
     let limit = || shown.tunables.gateway.unconfirmed_max.clone();
     let answers = shown.gateway.map(|gateway| Answers::new(gateway, queue, limit(), status));

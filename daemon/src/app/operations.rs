@@ -8,12 +8,13 @@ use std::time::Duration;
 use domain::ports::desk::{Asked, Carried};
 use domain::ports::{BoxFuture, Cause, LagReader};
 use instruments::fault_points::{Point, reach};
-use protocol::{Code, Controls, Phone, QueryData};
+use protocol::{ClockState, Code, Controls, Phone, QueryData};
 use tokio_util::sync::CancellationToken;
 
+use super::clock_keeper::ClockKeeper;
 use super::reload::Reloader;
 use super::switches::Switches;
-use crate::admin::{Owners, Reached, ReloadError, UndecidedOrder};
+use crate::admin::{Owners, Reached, ReloadError, SaleIsOpen, UndecidedOrder};
 use crate::gateway::book::{Book, Standing};
 use crate::gateway::query::QueryDesk;
 use crate::observe::telemetry::LogHandle;
@@ -28,6 +29,7 @@ const ASKED_MAX: usize = 100;
 pub(super) struct Operations {
     pub(super) switches: Arc<Switches>,
     pub(super) log: Arc<LogHandle>,
+    pub(super) clock: Arc<ClockKeeper>,
     pub(super) stop: CancellationToken,
     pub(super) book: Option<Arc<Book>>,
     /// What `query.do` answers with, where another process decides the gateway's orders.
@@ -49,6 +51,14 @@ impl Owners for Operations {
 
     fn set_log_level(&self, level: &str) -> Result<(), String> {
         self.log.set_level(level).map_err(|error| error.to_string())
+    }
+
+    fn clock_adoptable(&self) -> Result<i64, SaleIsOpen> {
+        self.clock.adoptable()
+    }
+
+    fn adopt_clock(&self) -> Result<ClockState, SaleIsOpen> {
+        self.clock.adopt()
     }
 
     fn reload(&self, asked: Asked) -> BoxFuture<'_, Result<Carried, ReloadError>> {

@@ -15,12 +15,13 @@ use instruments::background;
 use instruments::clock;
 use instruments::meter::DecidedMeters;
 use protocol::{
-    EpochMs, OverdueView, ProdId, ProductState, ProductView, QueueView, Seconds, Snapshot,
-    UnconfirmedView,
+    EpochMs, OverdueView, ProdId, ProductState, ProductView, QueueView, SaleClockView, Seconds,
+    Snapshot, UnconfirmedView,
 };
 use store_sqlite::Store;
 
-use super::gateway::GatewayParts;
+use super::clock_keeper::ClockKeeper;
+use super::gateway::{Following, GatewayParts};
 use super::queue::QueueParts;
 use super::sale_store::SaleStore;
 use super::serving::Serving;
@@ -72,6 +73,7 @@ pub(super) struct View {
     sale: Arc<dyn Sale>,
     decided: Arc<DecidedMeters>,
     store: Store,
+    clock: Arc<ClockKeeper>,
     queue: Arc<QueueParts>,
     switches: Arc<Switches>,
     log: Arc<LogHandle>,
@@ -95,12 +97,14 @@ struct Gateway {
     /// Not owned: the publisher ends when the last owner of the desk is gone.
     desk: Weak<ChargeDesk>,
     passage: Arc<Passage>,
+    following: Following,
 }
 
 /// The parts that are shown, and already run.
 pub(super) struct Shown<'a> {
     pub(super) status: &'a Arc<Status>,
     pub(super) store: &'a Store,
+    pub(super) clock: &'a Arc<ClockKeeper>,
     pub(super) sale: &'a SaleStore,
     pub(super) queue: &'a Arc<QueueParts>,
     pub(super) switches: &'a Arc<Switches>,
@@ -124,6 +128,7 @@ impl View {
             sale: Arc::clone(&shown.sale.sale),
             decided: Arc::clone(&shown.sale.decided),
             store: shown.store.clone(),
+            clock: Arc::clone(shown.clock),
             queue: Arc::clone(shown.queue),
             switches: Arc::clone(shown.switches),
             log: Arc::clone(shown.log),
@@ -133,6 +138,7 @@ impl View {
                 tally: Arc::clone(&gateway.endpoints.tally),
                 desk: Arc::downgrade(&gateway.endpoints.charge),
                 passage: gateway.endpoints.charge.passage(),
+                following: gateway.following.clone(),
             }),
             edges: shown.rest.counters(),
             order_tally: shown.rest.order_tally(),
@@ -197,7 +203,7 @@ impl View {
         let stock = u32::try_from(product.stock).unwrap_or(u32::MAX);
         let promised = product.terms.preheat_ratio.of(stock);
         ProductView {
-            state: Some(product.terms.state(clock::now())),
+            state: Some(product.terms.state(self.store.now())),
             held,
             free: held.map(|held| promised.saturating_sub(held)),
             balanced: of_the_row.balanced && counted.is_none_or(Balance::holds),
@@ -260,6 +266,7 @@ impl View {
             pid: std::process::id(),
             started_at: self.status.started_at(),
             clock_step_s: self.status.clock_step_s(now),
+            sale_clock: self.sale_clock(),
             phase: self.status.phase(),
             log_level: self.log.level(),
             log: parts::log(&self.log),
@@ -285,6 +292,13 @@ impl View {
         };
         snapshot.move_to(now);
         snapshot
+    }
+
+    fn sale_clock(&self) -> SaleClockView {
+        let ahead_ms = self.gateway.as_ref().and_then(|gateway| gateway.following.clock_ahead_ms());
+        // What differs from reading to reading isn't news.
+        let order_node_ahead_ms = ahead_ms.map(|ms| ms / 10 * 10);
+        SaleClockView { order_node_ahead_ms, ..self.clock.view() }
     }
 
     fn seconds(&self) -> Seconds {

@@ -6,13 +6,16 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::ports::Cause;
 use domain::ports::order_side::OrderSide;
+use domain::sale_clock::Peer;
+use instruments::clock::Now;
 use instruments::panics::{Panicked, contain};
 use instruments::signs_of_life::Pulse;
-use protocol::{DecisionsPage, ProdId, Seq};
+use protocol::{DecisionsPage, EpochMs, ProdId, Seq};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -38,6 +41,8 @@ pub struct Refresh {
     settled: HashMap<ProdId, u32>,
     /// Beats with its own work; rests while the order side is asked, which has its own time limit.
     pulse: Arc<Pulse>,
+    /// The sale's clock, beside which another process's is held; `None` where there is no other.
+    now: Option<Now>,
 }
 
 /// What was read of the order side, beside what went into the book.
@@ -45,6 +50,7 @@ pub struct Refresh {
 pub struct Heard {
     decisions: AtomicU64,
     is_paused: AtomicBool,
+    clock: Mutex<Peer>,
 }
 
 impl Heard {
@@ -58,6 +64,23 @@ impl Heard {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.is_paused.load(Ordering::Relaxed)
+    }
+
+    /// Milliseconds by which the sale's clock there is ahead of the one that shows `now` here;
+    /// `None` where that isn't known.
+    #[must_use]
+    pub fn clock_ahead_ms(&self, now: EpochMs) -> Option<i64> {
+        self.clock().ahead_ms(now)
+    }
+
+    fn note_clock(&self, asked: EpochMs, page: &DecisionsPage, answered: EpochMs) {
+        let Some(told) = page.now else { return };
+        let mut clock = self.clock();
+        *clock = clock.with(asked, told, answered);
+    }
+
+    fn clock(&self) -> MutexGuard<'_, Peer> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,7 +116,14 @@ impl Refresh {
     pub fn new(book: Arc<Book>, order_side: Arc<dyn OrderSide>, every: impl Into<Tunable>) -> Self {
         let (every, state) = (every.into(), watch::Sender::new(Sync::Never(None)));
         let (heard, pulse) = (Arc::default(), Arc::default());
-        Self { book, order_side, every, place: None, state, heard, settled: HashMap::new(), pulse }
+        let (place, settled, now) = (None, HashMap::new(), None);
+        Self { book, order_side, every, place, state, heard, settled, pulse, now }
+    }
+
+    /// One that holds the order side's clock beside this one, where there is one.
+    #[must_use]
+    pub fn beside(self, now: Option<Now>) -> Self {
+        Self { now, ..self }
     }
 
     /// Its sign of life.
@@ -121,7 +151,11 @@ impl Refresh {
     pub async fn catch_up(&mut self) -> Result<(), Cause> {
         loop {
             let after = self.place.as_ref().map_or(Seq(0), |place| place.seq);
+            let asked = self.now.as_ref().map(|now| now());
             let page = self.order_side.decisions(after).await?;
+            if let (Some(asked), Some(now)) = (asked, &self.now) {
+                self.heard.note_clock(asked, &page, now());
+            }
             if self.place.as_ref().is_some_and(|place| !place.goes_on_in(&page)) {
                 self.start_over();
                 return Err(Cause(format!(

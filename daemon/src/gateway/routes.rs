@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use edge::{Call, Route, route};
 use hyper::Method;
+use instruments::clock::Now;
 use instruments::meter::Endpoint;
-use protocol::EpochMs;
 use warp::reply::Response;
 
 use crate::gateway::charge::ChargeDesk;
@@ -30,7 +30,7 @@ pub struct GatewayEndpoints {
     /// What a phone number must be.
     pub phones: Arc<PhonePattern>,
     /// The time at which a charge came.
-    pub now: Arc<dyn Fn() -> EpochMs + Send + Sync>,
+    pub now: Now,
 }
 
 /// All paths of the gateway.

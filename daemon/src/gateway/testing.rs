@@ -111,6 +111,7 @@ impl FakeOrders {
                 decisions: Vec::new(),
                 products: vec![product],
                 paused: false,
+                now: None,
             }),
             known: Mutex::new(Ok(OrderLookup::Never)),
             away: Mutex::default(),

@@ -69,12 +69,14 @@ pub enum Part {
     AdminSocket,
     /// What the gateway answers by itself.
     Gateway,
+    /// The sale's clock.
+    Clock,
 }
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 5] =
-        [Self::Queue, Self::OrderSide, Self::Store, Self::AdminSocket, Self::Gateway];
+    pub const ALL: [Self; 6] =
+        [Self::Queue, Self::OrderSide, Self::Store, Self::AdminSocket, Self::Gateway, Self::Clock];
 
     /// The part in a word, as it stands in a metric's label.
     #[must_use]
@@ -85,6 +87,7 @@ impl Part {
             Self::Store => "store",
             Self::AdminSocket => "admin_socket",
             Self::Gateway => "gateway",
+            Self::Clock => "clock",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::ports::order_side::{OrderLookup, OrderSide};
 use domain::ports::{BoxFuture, Cause, DecidedAfter, LagReader, OrderRow, Sale};
+use instruments::clock::Now;
 use protocol::{DecisionsPage, Phone, ProdId, QueryData, Seq};
 use tokio::sync::watch;
 
@@ -21,18 +22,20 @@ pub struct StoreOrderSide {
     sale: Arc<dyn Sale>,
     lag: Arc<dyn LagReader>,
     paused: watch::Receiver<bool>,
+    now: Now,
 }
 
 impl StoreOrderSide {
     /// Answers from `sale`. `lag` says whether something may still come, `paused` whether an
-    /// operator keeps it from coming.
+    /// operator keeps it from coming, `now` what time it is.
     #[must_use]
     pub fn new(
         sale: Arc<dyn Sale>,
         lag: Arc<dyn LagReader>,
         paused: watch::Receiver<bool>,
+        now: Now,
     ) -> Self {
-        Self { sale, lag, paused }
+        Self { sale, lag, paused, now }
     }
 }
 
@@ -83,7 +86,8 @@ impl OrderSide for StoreOrderSide {
             let DecidedAfter { store_id, head, decisions, products } =
                 self.sale.decisions(after, PAGE_DECISIONS_MAX).await?;
             let paused = *self.paused.borrow();
-            Ok(DecisionsPage { store_id, head, decisions, products, paused })
+            let now = Some((self.now)());
+            Ok(DecisionsPage { store_id, head, decisions, products, paused, now })
         })
     }
 

@@ -116,7 +116,14 @@ mod tests {
     impl OrderSide for Database {
         fn decisions(&self, _: Seq) -> BoxFuture<'_, Result<DecisionsPage, Cause>> {
             let (store_id, decisions, products) = (String::new(), Vec::new(), Vec::new());
-            let page = DecisionsPage { store_id, head: Seq(0), decisions, products, paused: false };
+            let page = DecisionsPage {
+                store_id,
+                head: Seq(0),
+                decisions,
+                products,
+                paused: false,
+                now: None,
+            };
             Box::pin(async { self.judge().map(|()| page) })
         }
 

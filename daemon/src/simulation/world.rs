@@ -411,8 +411,9 @@ impl<'a> World<'a> {
                 let limit = 1 + usize::try_from(how >> 4 & 3).unwrap();
                 let DecidedAfter { store_id, head, decisions, products } =
                     ready(self.store.decisions(after, limit)).unwrap();
-                let paused = false;
-                Answer::Page(Ok(DecisionsPage { store_id, head, decisions, products, paused }))
+                let (paused, now) = (false, None);
+                let page = DecisionsPage { store_id, head, decisions, products, paused, now };
+                Answer::Page(Ok(page))
             }
             Ask::Decisions(_) => Answer::Page(Err(lost())),
             Ask::Look { prod_id, phone } if order_node => {

@@ -47,8 +47,6 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 
 use crate::engine::checkpoint::Checkpointer;
-use crate::engine::clock;
-use crate::engine::clock::Clock;
 pub use crate::engine::error::CloseError;
 use crate::engine::meta;
 use crate::engine::meta::Identity;
@@ -70,6 +68,7 @@ use crate::files::open_files::{FilesKeeper, Ground, OpenFiles};
 pub use crate::files::restore::{Aside, RestoreError, Restored, restore};
 use crate::queue_table::queue_index::QueueIndex;
 use crate::sale::products;
+use instruments::clock::{self, Now, SaleClock};
 use instruments::signs_of_life::Pulse;
 
 /// What a probe writes: 16 pages.
@@ -104,7 +103,7 @@ struct Inner {
     signals: Signals,
     queue_index: Arc<QueueIndex>,
     identity: Identity,
-    clock: Clock,
+    clock: Now,
     path: PathBuf,
     meter_base: Instant,
     /// `None` for a database in memory.
@@ -136,13 +135,25 @@ impl Store {
     /// # Errors
     /// Says why the database can't be used; an existing file is then unchanged.
     pub fn open(settings: &Settings, seeds: &[Seed]) -> Result<Self, OpenError> {
-        Self::open_with_clock(settings, seeds, clock::system())
+        Self::open_with_clock(settings, seeds, Arc::new(clock::now))
+    }
+
+    /// The same with the process's sale clock: all that is stored goes by it.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_by(
+        settings: &Settings,
+        seeds: &[Seed],
+        clock: Arc<SaleClock>,
+    ) -> Result<Self, OpenError> {
+        Self::open_with_clock(settings, seeds, Arc::new(move || clock.now()))
     }
 
     pub(crate) fn open_with_clock(
         settings: &Settings,
         seeds: &[Seed],
-        clock: Clock,
+        clock: Now,
     ) -> Result<Self, OpenError> {
         let open::Opened { mut connection, path, lock, data, id_files } =
             open::open(&settings.path, settings.take)?;

@@ -12,10 +12,10 @@ use protocol::{EpochMs, Money, ORDER_TOPIC, OrderMessage, Phone, Terms};
 use tempfile::TempDir;
 
 pub use self::memory::{InMemoryStore, ready};
-use crate::engine::clock::Clock;
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::{Balance, Outcomes, Settings, Store, Take, WriteError};
+use instruments::clock::Now;
 
 pub const PRICE: &str = "1200.000";
 pub const PROD: &str = "pid_0002";
@@ -48,7 +48,7 @@ impl Fixture {
     /// One with these products.
     pub(crate) fn open_with(folder: TempDir, time: Arc<AtomicI64>, seeds: &[Seed]) -> Self {
         let seen = Arc::clone(&time);
-        let clock: Clock = Arc::new(move || EpochMs(seen.load(Ordering::SeqCst)));
+        let clock: Now = Arc::new(move || EpochMs(seen.load(Ordering::SeqCst)));
         let settings = settings(folder.path().join("store.db"));
         let store = Store::open_with_clock(&settings, seeds, clock).unwrap();
         Self { store, time, folder }

@@ -18,6 +18,7 @@ pub mod prometheus;
 pub mod proxy;
 pub mod terminal;
 pub mod topic;
+pub mod wall_clock;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -12,7 +12,8 @@ use super::engines::{OverdueView, QueueView, RocketmqView, StoreView, Unconfirme
 use super::history::{NOTABLES_MAX, Notable, Seconds};
 use super::listing::PeerView;
 use super::snapshot::{
-    Controls, EdgeView, GatewayView, LogView, OrdersView, Phase, ProductView, Snapshot, Trouble,
+    Controls, EdgeView, GatewayView, LogView, OrdersView, Phase, ProductView, SaleClockView,
+    Snapshot, Trouble,
 };
 use crate::EpochMs;
 
@@ -61,6 +62,8 @@ pub enum Change {
     Phase(Phase),
     /// Seconds by which the wall clock was set since the start.
     ClockStep(i64),
+    /// The sale's clock.
+    SaleClock(SaleClockView),
     /// The log's directives.
     LogLevel(String),
     /// How the log flows.
@@ -112,9 +115,10 @@ pub enum Change {
 }
 
 /// The parts, as they are named in JSON.
-const PARTS: [&str; 22] = [
+const PARTS: [&str; 23] = [
     "phase",
     "clock_step",
+    "sale_clock",
     "log_level",
     "log",
     "config",
@@ -188,6 +192,8 @@ impl Snapshot {
         note(self.phase != newer.phase, &|| Change::Phase(newer.phase));
         let step = newer.clock_step_s;
         note(self.clock_step_s != step, &|| Change::ClockStep(step));
+        let clock = newer.sale_clock;
+        note(self.sale_clock != clock, &|| Change::SaleClock(clock));
         note(self.log_level != newer.log_level, &|| Change::LogLevel(newer.log_level.clone()));
         note(self.log != newer.log, &|| Change::Log(newer.log));
         note(self.config != newer.config, &|| Change::Config(newer.config.clone()));
@@ -271,6 +277,7 @@ impl Snapshot {
         match change {
             Change::Phase(now) => self.phase = now,
             Change::ClockStep(now) => self.clock_step_s = now,
+            Change::SaleClock(now) => self.sale_clock = now,
             Change::LogLevel(now) => self.log_level = now,
             Change::Log(now) => self.log = now,
             Change::Config(now) => self.config = now,

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::listing::Permission;
 use super::snapshot::{Controls, Phase};
 use crate::terms::body_with_terms;
-use crate::{Money, ProdId, Terms, TermsPatch};
+use crate::{EpochMs, Money, ProdId, Terms, TermsPatch};
 
 /// The longest `request_id`, in characters.
 pub const REQUEST_ID_CHARS_MAX: usize = 64;
@@ -255,6 +255,15 @@ pub struct LogLevelState {
     pub level: String,
 }
 
+/// The sale's clock after it was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockState {
+    /// Milliseconds by which it was set forward; negative: back.
+    pub set_ms: i64,
+    /// What it showed then.
+    pub now: EpochMs,
+}
+
 /// The state after a shutdown was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShutdownState {
@@ -293,6 +302,8 @@ pub enum RefusalCode {
     RestartNeeded,
     /// 409: the id's beginning fits several orders; `data.orders` has them.
     Ambiguous,
+    /// 409: a product is open, or about to open, so the sale's clock isn't set.
+    SaleIsOpen,
     /// 409: the daemon is stopping.
     Stopping,
     /// 413: the body is over 64 KiB.
@@ -308,7 +319,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// All codes, in the order of `docs/admin-api.md`.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::NotPermitted,
         Self::NotFound,
@@ -322,6 +333,7 @@ impl RefusalCode {
         Self::ConfigFaulty,
         Self::RestartNeeded,
         Self::Ambiguous,
+        Self::SaleIsOpen,
         Self::Stopping,
         Self::TooLarge,
         Self::StoreFailed,
@@ -346,6 +358,7 @@ impl RefusalCode {
             | Self::ConfigFaulty
             | Self::RestartNeeded
             | Self::Ambiguous
+            | Self::SaleIsOpen
             | Self::Stopping => 409,
             Self::TooLarge => 413,
             Self::Internal => 500,
@@ -371,6 +384,7 @@ impl RefusalCode {
             Self::ConfigFaulty => "config_faulty",
             Self::RestartNeeded => "restart_needed",
             Self::Ambiguous => "ambiguous",
+            Self::SaleIsOpen => "sale_is_open",
             Self::Stopping => "stopping",
             Self::TooLarge => "too_large",
             Self::StoreFailed => "store_failed",

@@ -61,6 +61,8 @@ pub enum Endpoint {
     Resend,
     /// Gives one up.
     Discard,
+    /// Sets the sale's clock to the wall's time.
+    AdoptClock,
     /// Changes what is logged.
     LogLevel,
     /// Reads the configuration again.
@@ -120,7 +122,7 @@ const fn patch(
 }
 
 /// The table, in the sequence of the enum. A part of a path in braces stands for any value.
-static TABLE: [Row; 29] = {
+static TABLE: [Row; 30] = {
     use Endpoint as E;
     const GATEWAY: Option<Role> = Some(Role::Gateway);
     const ORDER: Option<Role> = Some(Role::Order);
@@ -197,6 +199,7 @@ static TABLE: [Row; 29] = {
         ),
         post(E::Resend, ORDER, "/v1/dead-letters/{id}/resend", "one, back to the consumer"),
         post(E::Discard, ORDER, "/v1/dead-letters/{id}/discard", "its order fails, `discarded`"),
+        post(E::AdoptClock, None, "/v1/clock/adopt", "sets the sale's clock to the wall's time"),
         post(E::LogLevel, None, "/v1/log-level", "other directives for the log"),
         post(E::Reload, None, "/v1/reload", "reads the configuration anew"),
         post(E::Shutdown, None, "/v1/shutdown", "stops the daemon in order"),

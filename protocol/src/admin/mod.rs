@@ -22,7 +22,7 @@ mod verdict;
 pub use change::{Change, Gap, Line};
 pub use charges::{ChargeOutcome, ChargesView, Counted};
 pub use command::{
-    AddStock, ChangeTerms, ControlsState, CreateProduct, Discard, Done, LogLevelState,
+    AddStock, ChangeTerms, ClockState, ControlsState, CreateProduct, Discard, Done, LogLevelState,
     REQUEST_ID_CHARS_MAX, Reasoned, Refusal, RefusalCode, ResendAll, ResentState, SetLogLevel,
     SetPrice, SetShelf, SetSwitch, Shutdown, ShutdownState, is_request_id,
 };
@@ -41,6 +41,6 @@ pub use listing::{
 };
 pub use snapshot::{
     Bucket, Controls, DrainView, EdgeView, GatewayView, LatencyView, LogView, OrdersView, Phase,
-    ProductView, Rate, Snapshot, SwitchView, Trouble, TroubleState,
+    ProductView, Rate, SaleClockView, Snapshot, SwitchView, Trouble, TroubleState,
 };
 pub use verdict::{Doubt, Hindrance, Selling};

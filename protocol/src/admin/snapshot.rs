@@ -72,6 +72,9 @@ pub struct Snapshot {
     /// Whole seconds by which the wall clock was set forward since the start (negative: back).
     #[serde(default)]
     pub clock_step_s: i64,
+    /// What time the sale goes by.
+    #[serde(default)]
+    pub sale_clock: SaleClockView,
     /// Whole seconds since the start: from `started_at` to `at`, without `clock_step_s`.
     pub uptime_s: u64,
     /// Where the process is in its life.
@@ -152,6 +155,27 @@ pub struct Trouble {
     pub text: String,
 }
 
+/// What time the sale goes by: accept times are stamped with it, and windows judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SaleClockView {
+    /// Whether it follows the wall clock, as it does while no product is scheduled or open by the
+    /// clock.
+    pub follows: bool,
+    /// Whole seconds by which the wall clock is ahead of it (negative: behind), where it was
+    /// stepped and isn't followed; else 0.
+    pub wall_ahead_s: i64,
+    /// Milliseconds by which the order node's is ahead of it (negative: behind), in steps of 10;
+    /// `None` where that isn't known, or the order role is in this process.
+    pub order_node_ahead_ms: Option<i64>,
+}
+
+impl Default for SaleClockView {
+    fn default() -> Self {
+        Self { follows: true, wall_ahead_s: 0, order_node_ahead_ms: None }
+    }
+}
+
 /// How a trouble stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -174,6 +198,14 @@ impl TroubleState {
             Self::Partly => "partly",
             Self::Recovering => "recovering",
         }
+    }
+}
+
+impl Snapshot {
+    /// What the sale's clock showed at its moment, which is the wall's, to about a second.
+    #[must_use]
+    pub const fn sale_at(&self) -> EpochMs {
+        EpochMs(self.at.0.saturating_sub(self.sale_clock.wall_ahead_s.saturating_mul(1_000)))
     }
 }
 

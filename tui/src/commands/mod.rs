@@ -5,6 +5,7 @@
 //!
 //! Bodies are made of the protocol's own types, so that a misspelt field doesn't compile.
 
+pub(crate) mod clock;
 pub(crate) mod create_product;
 pub(crate) mod discard;
 pub(crate) mod log_level;

@@ -181,6 +181,7 @@ mod tests {
             ("config_faulty", Exit::Refused),
             ("restart_needed", Exit::Refused),
             ("ambiguous", Exit::Usage),
+            ("sale_is_open", Exit::Refused),
             ("stopping", Exit::Later),
             ("too_large", Exit::Usage),
             ("store_failed", Exit::Later),

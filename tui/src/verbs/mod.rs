@@ -3,6 +3,7 @@
 //! and `pages`. The console is elsewhere.
 
 mod audit;
+mod clock;
 mod command;
 mod config;
 mod confirm;
@@ -55,6 +56,7 @@ pub(crate) async fn run(
         Verb::Export(what) => export::run(daemon, what, out).await,
         Verb::Config(shape) => config::run(daemon, shape).await,
         Verb::Audit(options) => audit::run(daemon, &options).await,
+        Verb::Clock(verb) => clock::run(daemon, verb).await,
         Verb::LogLevel(options) => log_level::run(daemon, options).await,
         Verb::Reload(options) => reload::run(daemon, options).await,
         Verb::Shutdown(options) => switches::shutdown(daemon, options).await,

@@ -164,6 +164,8 @@ pub enum Noted {
     PhoneShown,
     /// Whole phone numbers of an export are shown.
     PhonesExported,
+    /// The sale's clock takes the wall's time over.
+    ClockAdopted,
     /// The ordered stop.
     Shutdown,
 }
@@ -219,6 +221,7 @@ impl Operation {
                     Noted::LogLevel => "log_level",
                     Noted::PhoneShown => "order.reveal",
                     Noted::PhonesExported => "orders.reveal",
+                    Noted::ClockAdopted => "clock.adopt",
                     Noted::Shutdown => "shutdown",
                 };
                 (verb, note.object.as_str().into())

@@ -77,6 +77,7 @@ async fn dispatch(given: &Given<'_>, name: CommandName) -> Result<Response, Refu
         CommandName::ResendAll => letters::resend_all(given).await,
         CommandName::Resend => letters::resend(given).await,
         CommandName::Discard => letters::discard(given).await,
+        CommandName::AdoptClock => process::adopt_clock(given).await,
         CommandName::LogLevel => process::set_log_level(given).await,
         CommandName::Reload => process::reload(given).await,
         CommandName::Shutdown => process::shut_down(given).await,

@@ -3,8 +3,8 @@
 
 use domain::ports::desk::{Firstness, Note, Noted, Operation};
 use protocol::{
-    LogLevelState, Phase, Reasoned, Refusal, RefusalCode, SetLogLevel, Shutdown, ShutdownState,
-    flaw,
+    ClockState, LogLevelState, Phase, Reasoned, Refusal, RefusalCode, SetLogLevel, Shutdown,
+    ShutdownState, flaw,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -35,6 +35,24 @@ pub(super) async fn set_log_level(given: &Given<'_>) -> Result<Response, Refusal
     drop(switching);
     let text = format!("set the log to {}", body.level);
     given.answer(&body, &carried, after, &text).await
+}
+
+/// The sale's clock is no other's business: a step of the wall clock is followed by an operator's
+/// word alone, and not while a product is open.
+pub(super) async fn adopt_clock(given: &Given<'_>) -> Result<Response, Refusal> {
+    let (body, asked) = given.read::<Reasoned>()?;
+    let owners = &given.desk.parts.owners;
+    let switching = given.desk.switching.lock().await;
+    let set_ms = owners.clock_adoptable().map_err(refusals::of_clock)?;
+    let after = ClockState { set_ms, now: instruments::clock::now() };
+    let before = json!({ "behind_ms": set_ms });
+    let carried = given.carry_out(asked, noted(Noted::ClockAdopted, before, &after)).await?;
+    if carried.first == Firstness::Now {
+        owners.adopt_clock().map_err(refusals::of_clock)?;
+    }
+    drop(switching);
+    let text = format!("set the sale's clock by {set_ms} ms, to the wall clock's time");
+    given.answer(&body, &carried, sorted_state(&carried)?, &text).await
 }
 
 /// Publishes no event of its own: watchers see each reload in the state, whether a command or a

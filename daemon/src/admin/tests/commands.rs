@@ -175,6 +175,26 @@ async fn dead_letters_go_back_or_are_discarded() {
 }
 
 #[tokio::test]
+async fn the_sales_clock_is_set_by_an_operators_word_and_not_while_a_product_is_open() {
+    let served = Served::operated().await;
+    let (status, answer) = served.post("/v1/clock/adopt", &id(1)).await;
+    assert_eq!((status, &answer["code"]), (409, &json!("sale_is_open")));
+    *served.owners.clock_ahead_ms.lock().unwrap() = Some(-90_000);
+    let (status, answer) = served.post("/v1/clock/adopt", &id(2)).await;
+    assert_eq!((status, &answer["state"]["set_ms"]), (200, &json!(-90_000)), "{answer}");
+    assert_eq!(*served.owners.clock_ahead_ms.lock().unwrap(), Some(0), "it was set");
+    // Asked again, it is answered as before and not set again.
+    *served.owners.clock_ahead_ms.lock().unwrap() = Some(5_000);
+    let again = served.post("/v1/clock/adopt", &id(2)).await.1;
+    assert_eq!((&again["state"], &again["audit_id"]), (&answer["state"], &answer["audit_id"]));
+    assert_eq!(*served.owners.clock_ahead_ms.lock().unwrap(), Some(5_000));
+    let (_, audit) = served.get("/v1/audit").await;
+    let entries = audit["entries"].as_array().unwrap();
+    assert_eq!((entries.len(), &entries[0]["verb"]), (1, &json!("clock.adopt")), "{audit}");
+    served.end().await;
+}
+
+#[tokio::test]
 async fn the_log_and_the_stop_are_written_down_first() {
     let served = Served::operated().await;
     let level = |number, level: &str| with(number, &json!({ "level": level }));

@@ -61,7 +61,7 @@ async fn endpoints() -> (GatewayEndpoints, Arc<Book>) {
         query: Arc::new(QueryDesk::new(Arc::clone(&book), orders)),
         tally: Arc::new(Tally::new(Instant::now())),
         phones: Arc::new(PhonePattern::new(PhonePattern::DEFAULT).unwrap()),
-        now: Arc::new(|| EpochMs(1)),
+        now: Arc::new(|| protocol::EpochMs(1)),
     };
     (endpoints, book)
 }

@@ -149,6 +149,9 @@ families! {
     DRAINING: Gauge "seckill_draining" []
         "Whether a drain was asked for and not undone.";
 
+    WALL_AHEAD: Gauge "seckill_wall_clock_ahead_seconds" []
+        "By how much the wall clock is ahead of the sale's, where it was stepped and isn't followed; negative: behind.";
+
     CONFIG_GENERATION: Gauge "seckill_config_generation" []
         "The configuration in force: 1 at the start, one more with each reload that changes something.";
     CONFIG_RELOADS: Counter "seckill_config_reloads_total" ["outcome"] from by_outcome_of_a_reload

@@ -53,6 +53,7 @@ fn of_the_process(page: &mut Page, figures: &Figures) {
     page.single(f::INTAKE_PAUSED, paused(&controls.intake));
     page.single(f::CONSUMPTION_PAUSED, paused(&controls.consumption));
     page.single(f::DRAINING, Some(u8::from(controls.drain.is_some())));
+    page.single(f::WALL_AHEAD, Some(snapshot.sale_clock.wall_ahead_s));
     let config = &snapshot.config;
     page.single(f::CONFIG_GENERATION, Some(config.generation));
     let mut reloads = page.family(f::CONFIG_RELOADS);

@@ -9,7 +9,6 @@ use std::time::Duration;
 use domain::ports::{Cause, Seed};
 use rusqlite::Connection;
 
-use crate::engine::clock::Clock;
 use crate::engine::error::{ReadError, WriteError};
 use crate::engine::job::Job;
 use crate::engine::migrations;
@@ -17,12 +16,13 @@ use crate::engine::signals::Signals;
 use crate::engine::tx::{Tx, Undoing};
 use crate::queue_table::queue_index::QueueIndex;
 use crate::sale::products;
+use instruments::clock::Now;
 
 /// A database in memory.
 pub(crate) struct InMemory {
     connection: Mutex<Connection>,
     queue_index: Arc<QueueIndex>,
-    clock: Clock,
+    clock: Now,
     signals: Signals,
     /// Whether the next transaction is undone instead of committed.
     undoes_next: AtomicBool,
@@ -35,7 +35,7 @@ impl InMemory {
     /// An empty one, with a table that names the buyers whose orders fail by themselves.
     pub(crate) fn new(
         queue_index: Arc<QueueIndex>,
-        clock: Clock,
+        clock: Now,
         signals: Signals,
     ) -> rusqlite::Result<Self> {
         let mut connection = Connection::open_in_memory()?;

@@ -2,7 +2,6 @@
 //! schema and its migrations, and what is measured of them. Knows no order.
 
 pub(crate) mod checkpoint;
-pub(crate) mod clock;
 pub(crate) mod columns;
 pub(crate) mod error;
 #[cfg(any(test, feature = "testing"))]

@@ -11,13 +11,13 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::engine::checkpoint::FILE_BYTES_MAX;
-use crate::engine::clock;
 use crate::engine::limits;
 use crate::engine::meta;
 use crate::engine::migrations::{self, APPLICATION_ID, KNOWN};
 use crate::engine::reader::BUSY_TIMEOUT;
 use crate::files::id_file::{Expected, IdFiles, shown_ids};
 use crate::files::lock::{Lock, hold};
+use instruments::clock;
 
 /// Files below this size are checked page by page at the start; checking a larger one would keep
 /// the daemon from serving for seconds, and `doctor` can do it at leisure.
@@ -226,7 +226,7 @@ fn set_log_aside(path: &Path) -> Result<(), OpenError> {
 
 /// The moment, as it stands in the names of files that are kept: `20261126T081500.123Z`.
 pub(crate) fn stamp() -> String {
-    clock::system()().to_wire().replace(['-', ':'], "").replace("+0000", "Z")
+    clock::now().to_wire().replace(['-', ':'], "").replace("+0000", "Z")
 }
 
 /// Copies that could be restored in the place of a database: the newest one that an ordered stop

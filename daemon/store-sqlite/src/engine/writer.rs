@@ -16,7 +16,6 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, watch};
 
 use crate::engine::checkpoint::{self, Checkpointer};
-use crate::engine::clock::Clock;
 use crate::engine::error::{CloseError, JobError, WriteError};
 #[cfg(any(test, feature = "testing"))]
 use crate::engine::in_memory::InMemory;
@@ -28,6 +27,7 @@ use crate::engine::tx::{Effects, Tx, Undoing};
 use crate::files::copy;
 use crate::files::open_files::{Ground, OpenFiles};
 use crate::queue_table::queue_index::QueueIndex;
+use instruments::clock::Now;
 
 /// Orders that one commit takes at most: a bound on how long the first waits for the last.
 const ORDERS_PER_COMMIT_MAX: usize = 1_024;
@@ -176,7 +176,7 @@ struct Loop {
     is_folded: bool,
     queue_index: Arc<QueueIndex>,
     messages: mpsc::Receiver<Message>,
-    clock: Clock,
+    clock: Now,
     signals: Signals,
 }
 
@@ -188,7 +188,7 @@ pub(crate) fn start(
     checkpointer: Checkpointer,
     ground: Ground,
     waiting_max: usize,
-    clock: Clock,
+    clock: Now,
     signals: Signals,
 ) -> std::io::Result<(Writer, thread::JoinHandle<Result<(), CloseError>>)> {
     connection.busy_timeout(LOCK_WAIT).map_err(std::io::Error::other)?;

@@ -17,10 +17,11 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::engine::meta;
 use crate::engine::open::{self, Header, OpenError};
 use crate::engine::reader::BUSY_TIMEOUT;
-use crate::engine::{clock, meta};
 use crate::files::examine::{self, Examined};
+use instruments::clock;
 
 /// Pages (4 KiB) of one step.
 const STEP_PAGES: i32 = 1_024;
@@ -110,7 +111,7 @@ pub(crate) fn copy_for(purpose: Purpose, from: &Path, to: &Path) -> Result<Copie
         Some(0) => return Err(CopyError::Blank(from.to_owned())),
         Some(_) => open::is_sqlite(from)?,
     }
-    let before = clock::system()();
+    let before = clock::now();
     let source = begin(from)?;
     let target = make(to)?;
     let broken =
@@ -166,7 +167,7 @@ fn rescue_to(source: &Connection, to: &Path) -> rusqlite::Result<()> {
     let begun = open::beside(to, ".unfinished");
     let target = make(&begun).map_err(|error| failed_to_write(io::Error::other(error)))?;
     let copied = copy_begun(source, &begun, &target).and_then(|()| {
-        settle(Purpose::Keep, &begun, clock::system()())?;
+        settle(Purpose::Keep, &begun, clock::now())?;
         target.sync_all().map_err(failed_to_write)?;
         std::fs::rename(&begun, to).and_then(|()| open::sync_folder(to)).map_err(failed_to_write)
     });

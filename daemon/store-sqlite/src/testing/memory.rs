@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use protocol::{EpochMs, Phone};
 
-use crate::engine::clock::Clock;
 use crate::engine::in_memory::InMemory;
 use crate::engine::meta::Identity;
 use crate::engine::reader::Reader;
@@ -18,6 +17,7 @@ use crate::engine::signals::Signals;
 use crate::engine::writer::Writer;
 use crate::queue_table::queue_index::QueueIndex;
 use crate::{Inner, Seed, Store, Thread};
+use instruments::clock::Now;
 
 /// The answer of a store in memory.
 pub fn ready<T>(answer: impl Future<Output = T>) -> T {
@@ -38,7 +38,7 @@ impl Default for InMemoryStore {
     fn default() -> Self {
         let now = Arc::new(AtomicI64::new(0));
         let seen = Arc::clone(&now);
-        let clock: Clock = Arc::new(move || EpochMs(seen.load(Ordering::Relaxed)));
+        let clock: Now = Arc::new(move || EpochMs(seen.load(Ordering::Relaxed)));
         let (meter_base, path) = (Instant::now(), PathBuf::from(":memory:"));
         let signals = Signals::new(meter_base, &path);
         let queue_index = Arc::<QueueIndex>::default();

@@ -13,10 +13,10 @@ use rusqlite::Connection;
 use tokio::task::JoinHandle;
 
 use super::{Fixture, order, outgoing, settings};
-use crate::engine::clock::Clock;
 use crate::engine::error::JobError;
 use crate::engine::tx::Tx;
 use crate::{CloseError, Settings, Store, Take, WriteError};
+use instruments::clock::Now;
 
 fn insert(tx: &Tx<'_>, key: &str) -> Result<(), JobError> {
     let sql = "INSERT INTO seckill_meta (key, value) VALUES (?1, x'00')";
@@ -176,7 +176,7 @@ async fn when_the_writing_thread_dies_its_callers_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let dead = Arc::new(AtomicBool::new(false));
     let dies = Arc::clone(&dead);
-    let clock: Clock = Arc::new(move || {
+    let clock: Now = Arc::new(move || {
         if dies.load(Ordering::SeqCst) {
             std::panic::panic_any("on purpose");
         }

@@ -28,6 +28,8 @@ mod upgrade;
 mod window;
 
 #[cfg(feature = "servers")]
+mod clock;
+#[cfg(feature = "servers")]
 mod disk;
 #[cfg(feature = "servers")]
 mod journal;

@@ -1,5 +1,6 @@
 //! Gateways and the order node as processes of their own, meeting at a real RocketMQ.
 
+mod clock;
 mod search;
 
 use std::time::Duration;

@@ -9,8 +9,8 @@ use crate::{
     Bucket, ChargesView, ConfigView, Controls, Counted, DrainView, EdgeView, EpochMs, GatewayView,
     LatencyView, LogView, Money, NOTABLES_MAX, Notable, NotableKind, OrdersView, OverdueView,
     Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker,
-    RocketmqView, SECONDS_KEPT, Seconds, Severity, Snapshot, StoreView, SwitchView, Terms, Trend,
-    Trouble, TroubleState, UnconfirmedView,
+    RocketmqView, SECONDS_KEPT, SaleClockView, Seconds, Severity, Snapshot, StoreView, SwitchView,
+    Terms, Trend, Trouble, TroubleState, UnconfirmedView,
 };
 
 /// Up to the year 2100.
@@ -339,14 +339,30 @@ fn troubles() -> BoxedStrategy<Vec<Trouble>> {
 /// Any state, but for its history.
 fn present() -> BoxedStrategy<Snapshot> {
     let step = select(vec![0, 0, -3_600, 1, 3_600]);
-    let words =
-        (phase(), step, text(), log(), texts(), texts(), troubles(), controls(), products());
+    let sale_clock = (any::<bool>(), -3_600..3_600_i64, option::of(-5_000..5_000_i64)).prop_map(
+        |(follows, wall_ahead_s, order_node_ahead_ms)| SaleClockView {
+            follows,
+            wall_ahead_s,
+            order_node_ahead_ms,
+        },
+    );
+    let words = (
+        phase(),
+        (step, sale_clock),
+        text(),
+        log(),
+        texts(),
+        texts(),
+        troubles(),
+        controls(),
+        products(),
+    );
     let roles = (gateway(), orders(), queue(), store(), rocketmq());
     (words, roles, config(), unconfirmed(), overdue(), edges())
         .prop_map(|(words, roles, config, unconfirmed, overdue, edges)| {
             let (
                 phase,
-                clock_step_s,
+                (clock_step_s, sale_clock),
                 log_level,
                 log,
                 degraded,
@@ -359,6 +375,7 @@ fn present() -> BoxedStrategy<Snapshot> {
             Snapshot {
                 phase,
                 clock_step_s,
+                sale_clock,
                 log_level,
                 log,
                 config,

@@ -7,8 +7,8 @@ use crate::{
     Bucket, Change, ChargesView, ConfigView, Controls, Counted, DrainView, EdgeView, EpochMs,
     GatewayView, LatencyView, Line, LogView, Money, Notable, NotableKind, OrdersView, OverdueView,
     PeerView, Permission, Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome,
-    ReloadView, RocketmqBroker, RocketmqView, Seconds, Severity, Snapshot, StoreView, SwitchView,
-    Terms, Trend, Trouble, TroubleState, UnconfirmedView,
+    ReloadView, RocketmqBroker, RocketmqView, SaleClockView, Seconds, Severity, Snapshot,
+    StoreView, SwitchView, Terms, Trend, Trouble, TroubleState, UnconfirmedView,
 };
 
 const NOW: EpochMs = EpochMs(1_795_444_100_572);
@@ -200,6 +200,10 @@ pub(super) fn trouble() -> Trouble {
     }
 }
 
+const fn sale_clock() -> SaleClockView {
+    SaleClockView { follows: false, wall_ahead_s: 90, order_node_ahead_ms: Some(-20) }
+}
+
 fn snapshot() -> Snapshot {
     Snapshot {
         seq: 9,
@@ -211,6 +215,7 @@ fn snapshot() -> Snapshot {
         pid: 4_242,
         started_at: START,
         clock_step_s: 0,
+        sale_clock: sale_clock(),
         uptime_s: 100,
         phase: Phase::Serving,
         log_level: text("info"),
@@ -269,6 +274,7 @@ fn each_change() {
     let changes = vec![
         Change::Phase(Phase::Stopping),
         Change::ClockStep(-3_600),
+        Change::SaleClock(sale_clock()),
         Change::LogLevel(text("debug")),
         Change::Log(LogView { dropped: 7, dropped_grave: 1, is_losing: true }),
         Change::Config(config()),

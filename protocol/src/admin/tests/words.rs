@@ -138,7 +138,9 @@ fn states_are_found_by_their_text() {
 #[test]
 fn each_refusal_has_a_status_of_its_kind() {
     let statuses = RefusalCode::ALL.map(RefusalCode::status);
-    let expected =
-        [400, 403, 404, 405, 409, 409, 409, 409, 409, 409, 409, 409, 409, 409, 413, 503, 504, 500];
+    let expected = [
+        400, 403, 404, 405, 409, 409, 409, 409, 409, 409, 409, 409, 409, 409, 409, 413, 503, 504,
+        500,
+    ];
     assert_eq!(statuses, expected);
 }

@@ -8,8 +8,8 @@ use protocol::{
     Bucket, Change, ChargesView, ConfigView, Controls, Counted, DeadLetterView, EdgeView, EpochMs,
     GatewayView, HistoryStep, LatencyView, Line, LogView, Money, Notable, NotableKind,
     OrderHistory, OrderState, OrderView, OrdersView, OverdueView, PeerView, Permission, Phase,
-    ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, Seconds, Severity,
-    Snapshot, StepKind, StoreView, SwitchView, Terms, Trend, UnconfirmedView,
+    ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, SaleClockView, Seconds,
+    Severity, Snapshot, StepKind, StoreView, SwitchView, Terms, Trend, UnconfirmedView,
 };
 
 use ratatui::Terminal;
@@ -157,6 +157,7 @@ pub(crate) fn notable(id: u64, seconds: i64, severity: Severity, text: &str) -> 
 /// A daemon with both roles on the embedded queue, in the middle of a sale.
 pub(crate) fn sale() -> Snapshot {
     Snapshot {
+        sale_clock: SaleClockView::default(),
         seq: 1,
         at: AT,
         name: "seckilld".to_owned(),

@@ -92,7 +92,7 @@ fn hindered(hindrance: Hindrance<'_>, snapshot: &Snapshot, styles: &Styles) -> P
         Hindrance::NothingOnShelf => gone("open, nothing on the shelf"),
         Hindrance::Closed => gone("closed, the sale is over"),
         Hindrance::NotOpen { opens_at } => {
-            let left = duration(between(snapshot.at, opens_at).as_secs());
+            let left = duration(between(snapshot.sale_at(), opens_at).as_secs());
             let when = day_and_clock(opens_at);
             vec![sign(symbol::GOOD, &format!("opens {when}, in {left}"), styles.good)]
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use protocol::{
     ChargesView, Controls, Counted, Doubt, DrainView, GatewayView, Hindrance, LogView, OrdersView,
-    ProductView, QueueView, Rate, ReloadOutcome, Selling, Snapshot, StoreView, SwitchView,
+    ProductView, QueueView, Rate, ReloadOutcome, SaleClockView, Selling, Snapshot, StoreView,
+    SwitchView,
 };
 
 use super::overdue;
@@ -64,6 +65,7 @@ fn lines(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         lines.extend(charges(gateway, snapshot));
     }
     lines.extend(latencies(snapshot));
+    lines.extend(clock(snapshot.sale_clock).map(|told| ("clock", told)));
     lines.push(("store", store(&snapshot.store)));
     lines.extend(lost_lines(snapshot.log).map(|lost| ("log", lost)));
     if let Some(rocketmq) = &snapshot.rocketmq {
@@ -73,6 +75,22 @@ fn lines(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
             .push(("rocketmq", format!("{}; brokers: {brokers}", printable(&rocketmq.connection))));
     }
     lines
+}
+
+/// What time the sale goes by, where that isn't the wall clock's alone.
+fn clock(clock: SaleClockView) -> Option<String> {
+    let SaleClockView { follows, wall_ahead_s, order_node_ahead_ms } = clock;
+    let of_the_node = order_node_ahead_ms.map(|ms| {
+        let (sign, ms) = (if ms < 0 { "-" } else { "+" }, ms.unsigned_abs());
+        format!("order node's {sign}{}.{:02} s", ms / 1_000, ms % 1_000 / 10)
+    });
+    let own = match (follows, wall_ahead_s) {
+        (true, _) => of_the_node.is_some().then(|| "follows the wall clock".to_owned()),
+        (false, 0) => Some("goes by itself while a product goes by it".to_owned()),
+        (false, ahead_s) => Some(format!("HELD: the wall clock {ahead_s:+} s")),
+    };
+    let told: Vec<String> = own.into_iter().chain(of_the_node).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// Lines that the log has lost, if it has.
@@ -100,7 +118,7 @@ fn selling(snapshot: &Snapshot) -> String {
     match snapshot.selling() {
         Selling::Elsewhere => format!("{UNKNOWN}, this process has no gateway role"),
         Selling::No(hindrance @ Hindrance::NotOpen { opens_at }) => {
-            let left_s = opens_at.0.saturating_sub(snapshot.at.0) / 1_000;
+            let left_s = opens_at.0.saturating_sub(snapshot.sale_at().0) / 1_000;
             let left = duration(u64::try_from(left_s).unwrap_or(0));
             format!("NO, {hindrance} (in {left}); {rates}")
         }

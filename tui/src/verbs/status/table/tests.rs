@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use protocol::{
     ChargesView, Counted, DrainView, EpochMs, GatewayView, LatencyView, LogView, Money, OrdersView,
-    OverdueView, Phase, ProductView, QueueView, Rate, RocketmqBroker, RocketmqView, Snapshot,
-    StoreView, SwitchView, Terms, Trend, Trouble, TroubleState, UnconfirmedView,
+    OverdueView, Phase, ProductView, QueueView, Rate, RocketmqBroker, RocketmqView, SaleClockView,
+    Snapshot, StoreView, SwitchView, Terms, Trend, Trouble, TroubleState, UnconfirmedView,
 };
 
-use super::{heading, render, selling, wronged};
+use super::{clock, heading, render, selling, wronged};
 
 /// 2026-11-23 14:28:20Z.
 const NOW: EpochMs = EpochMs(1_795_444_100_572);
@@ -30,6 +30,21 @@ fn product(prod_id: &str, prod_name: &str) -> ProductView {
         version: 3,
         terms_version: 2,
         charges: None,
+    }
+}
+
+#[test]
+fn the_sales_clock_is_told_where_it_is_not_the_walls_alone() {
+    let told = |follows, wall_ahead_s, order_node_ahead_ms| {
+        clock(SaleClockView { follows, wall_ahead_s, order_node_ahead_ms })
+    };
+    for (given, wanted) in [
+        (told(true, 0, None), None),
+        (told(true, 0, Some(20)), Some("follows the wall clock; order node's +0.02 s")),
+        (told(false, 0, None), Some("goes by itself while a product goes by it")),
+        (told(false, -90, Some(-1_250)), Some("HELD: the wall clock -90 s; order node's -1.25 s")),
+    ] {
+        assert_eq!(given.as_deref(), wanted);
     }
 }
 
