@@ -59,24 +59,38 @@ mod tests {
     use std::rc::Rc;
     use std::time::{Duration, Instant};
 
+    use tokio::sync::Notify;
+
     use super::Pace;
 
     #[tokio::test]
     async fn nobody_is_woken_early_and_the_first_due_is_woken_first() {
         let (pace, start) = (Pace::default(), Instant::now());
+        let due = |number: usize| start + Duration::from_millis(2) * u32::try_from(number).unwrap();
+        let wakes: [Rc<Notify>; 4] = std::array::from_fn(|_| Rc::default());
+        // They wait before the first is due, however slow this machine is.
+        let waiting = wakes.iter().enumerate().map(|(number, wake)| (due(number), wake.clone()));
+        pace.waiting.borrow_mut().extend(waiting);
         let woken = std::cell::RefCell::new(Vec::new());
-        let one = async |number: u32| {
-            let due = start + Duration::from_millis(2) * number;
-            pace.until(due, &Rc::default()).await;
-            assert!(due <= Instant::now(), "{number}");
+        let one = async |number: usize| {
+            wakes[number].notified().await;
+            assert!(due(number) <= Instant::now(), "{number}");
             woken.borrow_mut().push(number);
         };
-        let all = async { tokio::join!(one(0), one(1), one(2), one(3)) };
+        // Those that are woken at one tick go on in their sequence.
+        let all = async { tokio::join!(biased; one(0), one(1), one(2), one(3)) };
         tokio::select! {
             _ = all => {}
             () = pace.tick() => unreachable!("it ticks for ever"),
             () = tokio::time::sleep(Duration::from_secs(10)) => panic!("nobody is woken"),
         }
         assert_eq!(woken.into_inner(), [0, 1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn who_is_due_does_not_wait() {
+        let pace = Pace::default();
+        pace.until(Instant::now(), &Rc::default()).await;
+        assert!(pace.waiting.borrow().is_empty());
     }
 }
