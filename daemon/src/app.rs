@@ -276,7 +276,7 @@ impl App {
         }
         queue::first_lag(&*lag, queue.knowledge(), &status).await;
         watchers.spawn(queue::watch_lag(lag, every, Arc::clone(&status), watchers_end.clone()));
-        let view = Arc::new(View::new(loaded, &shown));
+        let view = View::begin(loaded, &shown).await;
         let (reloader, parts) = for_operators(loaded, key_mark, limits, &shown, &view, stop);
         let metrics = metrics_port
             .map(|listener| Serving::metrics(listener, Arc::clone(&parts.metrics)))
@@ -411,12 +411,14 @@ fn for_operators(
         limits,
         access: Arc::clone(&access),
         page: Arc::clone(&page),
+        profile: view.profile(),
     };
     let reloader = Reloader::new(
         loaded,
         key_mark,
         reload::Parts {
             live,
+            sale: Arc::clone(&shown.sale.sale),
             operators: Arc::clone(&shown.sale.operators),
             queue: Arc::clone(shown.queue),
             log: Arc::clone(shown.log),

@@ -12,7 +12,7 @@ use domain::ports::Seed;
 use domain::ports::desk::{
     Actor, Asked, Carried, Command, ListedSeed, Named, Operation, OperatorDesk, Reload,
 };
-use domain::ports::{Account, AccountKey};
+use domain::ports::{Account, AccountKey, Sale};
 use domain::secret::Secret;
 use instruments::clock;
 use protocol::{
@@ -28,7 +28,7 @@ use super::queue::QueueParts;
 use super::serving::RestLimits;
 use super::{access_rules, seeds};
 use crate::admin::{Access, ReloadError, Rules};
-use crate::config::{self, Config, Faults, Loaded, ORDER_ID_KEY_FILE, Role, Tunables};
+use crate::config::{self, Config, Faults, Loaded, ORDER_ID_KEY_FILE, ProductSeed, Role, Tunables};
 use crate::observe::status::Status;
 use crate::observe::telemetry::LogHandle;
 use crate::os::shutdown::Hangups;
@@ -44,11 +44,14 @@ pub(super) struct Live {
     pub(super) access: Arc<Access>,
     /// The effective configuration as it is shown.
     pub(super) page: Arc<ArcSwap<ConfigPage>>,
+    /// The products as the profile has them.
+    pub(super) profile: Arc<ArcSwap<Vec<ProductSeed>>>,
 }
 
 /// The parts that a reload works with.
 pub(super) struct Parts {
     pub(super) live: Live,
+    pub(super) sale: Arc<dyn Sale>,
     pub(super) operators: Arc<dyn OperatorDesk>,
     pub(super) queue: Arc<QueueParts>,
     pub(super) log: Arc<LogHandle>,
@@ -225,8 +228,20 @@ impl Reloader {
         let key_files = [config::ACCESS_KEY_FILE, config::SECRET_KEY_FILE];
         let is_other = changed.iter().any(|change| key_files.contains(&change.key.as_str()));
         let seeds = new_seeds(&in_force.config, &again.config, &mut notes);
+        notes.extend(self.differing(&again.config).await);
         let account = is_other.then_some(account);
         Ok(Plan { again, changed, rules, account, seeds, notes })
+    }
+
+    /// The terms at which products are sold otherwise than the profile says.
+    async fn differing(&self, config: &Config) -> Vec<String> {
+        if !config.roles.contains(&Role::Order) {
+            return Vec::new();
+        }
+        // A database that can't be read fails the reload by itself, at its next step.
+        let stored = self.parts.sale.products().await.unwrap_or_default();
+        let of = |id: &str| stored.iter().find(|theirs| theirs.prod_id.as_str() == id);
+        config::differing(&config.products, |id| of(id).map(|theirs| theirs.terms))
     }
 
     /// The key that names it, where the file holds another key for the order ids. (Whether there is
@@ -250,6 +265,7 @@ impl Reloader {
             self.parts.queue.change_account(account);
         }
         live.page.store(Arc::new(config::entries(&again)));
+        live.profile.store(Arc::new(again.config.products.clone()));
         *in_force = again;
     }
 
@@ -367,8 +383,8 @@ fn new_seeds(before: &Config, again: &Config, notes: &mut Vec<String>) -> Vec<Li
 fn listed_seed(seed: Seed) -> ListedSeed {
     let id = &seed.prod_id;
     let note_if_kept = format!(
-        "{id} exists and keeps what the database has: name, price, stock and shelf (units are \
-         added by `product stock`)"
+        "{id} exists and keeps what the database has: name, terms and stock (units are added by \
+         `product stock`)"
     );
     ListedSeed { seed, note_if_kept }
 }

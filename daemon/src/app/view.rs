@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use domain::outcomes::Outcomes;
 use domain::ports::{Balance, BoxFuture, Knowledge, ReadError, Sale};
 use edge::EdgeCounters;
@@ -19,6 +20,7 @@ use protocol::{
     Snapshot, UnconfirmedView,
 };
 use store_sqlite::Store;
+use tracing::warn;
 
 use super::clock_keeper::ClockKeeper;
 use super::gateway::{Following, GatewayParts};
@@ -27,7 +29,7 @@ use super::sale_store::SaleStore;
 use super::serving::Serving;
 use super::switches::Switches;
 use crate::admin::StatusSource;
-use crate::config::{Loaded, QueueKind, Role, Tunables};
+use crate::config::{self, Loaded, ProductSeed, QueueKind, Role, Tunables};
 use crate::gateway::book::{Book, BookEntry};
 use crate::gateway::charge::ChargeDesk;
 use crate::gateway::claim::Passage;
@@ -42,6 +44,9 @@ use paced::Paced;
 
 /// Live orders are counted, and buyers looked through, at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// So many products that aren't sold as the profile says are named.
+const DIFFERING_MAX: usize = 10;
 
 /// Shown because the log itself can't say it. It has no count, so that the sentence stays the same.
 const LOSING: &str = "nobody takes the log's lines, or they can't be written: what is beyond their \
@@ -87,6 +92,8 @@ pub(super) struct View {
     /// Whether products can be read.
     reads: Arc<Record>,
     last_products: Mutex<Vec<ProductView>>,
+    /// The products as the profile has them.
+    profile: Arc<ArcSwap<Vec<ProductSeed>>>,
 }
 
 /// What is shown of the gateway role.
@@ -115,7 +122,7 @@ pub(super) struct Shown<'a> {
 }
 
 impl View {
-    pub(super) fn new(loaded: &Loaded, shown: &Shown<'_>) -> Self {
+    fn new(loaded: &Loaded, shown: &Shown<'_>) -> Self {
         let config = &loaded.config;
         Self {
             env_type: loaded.env_type.to_string(),
@@ -151,7 +158,38 @@ impl View {
                 refuses: Refuses::Nobody,
             }),
             last_products: Mutex::default(),
+            profile: Arc::new(ArcSwap::from_pointee(config.products.clone())),
         }
+    }
+
+    /// One that has looked at the products, and logs those that aren't sold as the profile says.
+    pub(super) async fn begin(loaded: &Loaded, shown: &Shown<'_>) -> Arc<Self> {
+        let view = Self::new(loaded, shown);
+        for sentence in view.differing(&view.products_or_trouble().await) {
+            warn!("{sentence}");
+        }
+        Arc::new(view)
+    }
+
+    /// Where a reload puts the products of another profile.
+    pub(super) fn profile(&self) -> Arc<ArcSwap<Vec<ProductSeed>>> {
+        Arc::clone(&self.profile)
+    }
+
+    /// Products whose terms aren't the profile's, a sentence each; of very many the first.
+    fn differing(&self, products: &[ProductView]) -> Vec<String> {
+        if !self.has(Role::Order) {
+            return Vec::new();
+        }
+        let of = |id: &str| products.iter().find(|product| product.prod_id.as_str() == id);
+        let profile = self.profile.load();
+        let mut told = config::differing(&profile, |id| of(id).map(|product| product.terms));
+        if DIFFERING_MAX < told.len() {
+            let further = told.len() - DIFFERING_MAX;
+            told.truncate(DIFFERING_MAX);
+            told.push(format!("{further} more products aren't sold as the profile says: doctor"));
+        }
+        told
     }
 
     /// Every product with its books: from the database where the order role is, else as the order
@@ -251,6 +289,7 @@ impl View {
         if self.log.is_losing() {
             condition.warnings.push(LOSING.to_owned());
         }
+        condition.warnings.extend(self.differing(&products));
         let unconfirmed = self.gateway.as_ref().map(|gateway| gateway.unconfirmed.count());
         let lag = self.status.lag();
         let name = |role: &Role| match role {

@@ -27,6 +27,7 @@ pub use env_type::{EnvType, UnknownEnvType};
 pub use extract::Sources;
 pub use faults::{ConfigFault, Faults, Source};
 pub use print::{docs, effective, entries};
+pub use products::differing;
 #[cfg(test)]
 pub(crate) use reload::taken_one_by_one;
 pub use reload::{changes, taken};

@@ -31,9 +31,9 @@ pub(crate) async fn run(daemon: &DaemonSocket, product: Product) -> Result<Print
     match product {
         Product::Show { id, shape } => {
             let answer = daemon.ask::<ProductView>(&Endpoint::Product.of(&id)).await?;
-            Ok(Printed::fine(answer.print(shape, |product| {
-                format!("{}{}", products(std::slice::from_ref(product)), charges(product))
-            })))
+            Ok(Printed::fine(
+                answer.print(shape, |product| format!("{}{}", one(product), charges(product))),
+            ))
         }
         Product::Add(options) => add(daemon, options).await,
         Product::Stock(options) => stock(daemon, options).await,
@@ -44,7 +44,7 @@ pub(crate) async fn run(daemon: &DaemonSocket, product: Product) -> Result<Print
 }
 
 fn changed(answer: &Answer<Done<ProductView>>, shape: Shape) -> Printed {
-    Printed::fine(answer.print(shape, |done| products(std::slice::from_ref(&done.state))))
+    Printed::fine(answer.print(shape, |done| one(&done.state)))
 }
 
 async fn add(daemon: &DaemonSocket, options: ProductAdd) -> Result<Printed, NoAnswer> {
@@ -126,6 +126,19 @@ async fn ask_first(
 
 fn products(products: &[ProductView]) -> String {
     table(COLUMNS, products.iter().map(cells).collect())
+}
+
+/// A product alone: with the terms that have no column, where they say anything.
+fn one(product: &ProductView) -> String {
+    let row = products(std::slice::from_ref(product));
+    let plain = Terms::at(product.terms.price);
+    let lines: Vec<(&'static str, String)> = [Term::OpensAt, Term::ClosesAt, Term::PreheatRatio]
+        .into_iter()
+        .map(|term| (term, term.text(&product.terms)))
+        .filter(|(term, told)| *told != term.text(&plain))
+        .map(|(term, told)| (term.label(), told))
+        .collect();
+    if lines.is_empty() { row } else { format!("{row}\n{}", facts(&lines)) }
 }
 
 /// What became of the charges for it, where they are counted apart: in the last second and minute

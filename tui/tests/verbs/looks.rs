@@ -45,6 +45,15 @@ fn product_show() {
 }
 
 #[test]
+fn product_show_has_its_window() {
+    let opens_at = protocol::Bound::parse("2026-12-11T20:00:00+08:00").unwrap();
+    let terms = protocol::Terms { opens_at, ..product().terms };
+    let product = protocol::ProductView { terms, ..product() };
+    let shown = table_and_json(&["product", "show", "p"], "GET /v1/products/p", product);
+    assert!(shown.ends_with("\n\nopening  2026-12-11T12:00:00Z\n"), "{shown}");
+}
+
+#[test]
 fn product_show_has_the_products_own_rates_and_refusals() {
     let counted = |name: &str, total, last_1s, last_60s| {
         (name.to_owned(), protocol::Counted { total, last_1s, last_60s })

@@ -14,7 +14,7 @@ use store_sqlite::{Balance, Examined, OpenError};
 
 use super::places::{existing, writable_folder};
 use super::running::Running;
-use crate::config::{Loaded, ProductSeed, Role};
+use crate::config::{self, Loaded, ProductSeed, Role};
 use crate::os::groups;
 
 /// A gigabyte takes a few seconds.
@@ -217,14 +217,16 @@ fn products(profile: &[ProductSeed], stored: Option<&[ProductState]>) -> Vec<Fin
 /// Where the terms differ, of each product in a sentence, and where all else does. A sale at other
 /// terms than the profile's is another sale than whoever wrote the profile thinks.
 fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> (Vec<String>, Vec<String>) {
-    let (mut of_terms, mut told) = (Vec::new(), Vec::new());
     // A database in which nothing was made yet gets the profile's.
     if stored.is_empty() {
-        return (of_terms, told);
+        return (Vec::new(), Vec::new());
     }
+    let of = |id: &str| stored.iter().find(|theirs| theirs.prod_id.as_str() == id);
+    let of_terms = config::differing(profile, |id| of(id).map(|theirs| theirs.terms));
+    let mut told = Vec::new();
     for seed in profile {
         let ProductSeed { prod_id, prod_name, stock, .. } = seed;
-        let Some(theirs) = stored.iter().find(|theirs| theirs.prod_id == prod_id.as_str()) else {
+        let Some(theirs) = of(prod_id) else {
             told.push(format!("{prod_id} isn't in the database; a start puts it in"));
             continue;
         };
@@ -232,21 +234,12 @@ fn differences(profile: &[ProductSeed], stored: &[ProductState]) -> (Vec<String>
         if *prod_name != theirs.prod_name {
             parts.push(format!("name {prod_name:?}, there {:?}", theirs.prod_name));
         }
-        let stated = theirs.terms.with(&seed.stated_terms().unwrap_or_default());
-        let terms = stated.differing(&theirs.terms).map(|term| {
-            let (here, there) = (term.text(&stated), term.text(&theirs.terms));
-            format!("{} {here}, there {there}", term.label())
-        });
-        let terms: Vec<String> = terms.collect();
-        let differs = |parts: &[String]| {
-            (!parts.is_empty())
-                .then(|| format!("{prod_id} differs in the profile: {}", parts.join("; ")))
-        };
-        of_terms.extend(differs(&terms));
         if u64::from(*stock) != theirs.initial {
             parts.push(format!("stock {stock}, there {} at the start", theirs.initial));
         }
-        told.extend(differs(&parts));
+        if !parts.is_empty() {
+            told.push(format!("{prod_id} differs in the profile: {}", parts.join("; ")));
+        }
     }
     let known = |id: &ProdId| profile.iter().any(|product| *id == product.prod_id.as_str());
     let further = stored.iter().filter(|theirs| !known(&theirs.prod_id));

@@ -340,7 +340,7 @@ async fn products_without_stock_and_products_that_differ() -> Result<()> {
     ]"#;
     let report = Report::of(folder.path(), &options.set("products", products)).await?;
     assert_eq!(report.code, Some(2), "{report:#?}");
-    report.assert("products", "fail", &["pid_0001", "price 5998.000", "5999.000"]);
+    report.assert("products", "fail", &["pid_0001", "price 5999.000", "in the profile 5998.000"]);
     report.assert("products", "warn", &["pid_0002", "database alone"]);
     report.assert("products", "warn", &["pid_0009", "stock 0"]);
     report.assert("products", "warn", &["pid_0009", "isn't in the database"]);

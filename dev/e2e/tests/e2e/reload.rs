@@ -166,6 +166,11 @@ async fn a_product_that_is_added_is_sold_and_the_others_keep_what_they_have() ->
     let notes = state.notes.join("\n");
     assert!(notes.contains("pid_0001 exists and keeps what the database has"), "{notes}");
     assert!(notes.contains("pid_0002 is no longer listed and stays"), "{notes}");
+    // Which terms it keeps is named at the reload, for as long as it is so, and at a start.
+    let told = "pid_0001 isn't sold as the profile says: price 5999.000, in the profile 1.000";
+    assert!(notes.contains(told), "{notes}");
+    let warnings = admin.status().await?.warnings;
+    ensure!(warnings.iter().any(|warning| warning == told), "{warnings:?}");
     until("the new product to be sold", WITHIN, || async {
         let code = daemon.charge(&phone(1), "pid_0009", "9.000").await?.code();
         ensure!(["10000", "40007"].contains(&code.as_str()), "{code}");
@@ -184,6 +189,10 @@ async fn a_product_that_is_added_is_sold_and_the_others_keep_what_they_have() ->
         assert!(new.terms.on_shelf && new.balanced);
     }
     assert_eq!(of(&after, "pid_0009")?.initial, 3);
+    let price = json!({ "price": "1.000", "reason": "as the profile has it" });
+    admin.command("/v1/products/pid_0001/price", price).await?;
+    let warnings = admin.status().await?.warnings;
+    ensure!(warnings.iter().all(|warning| !warning.contains("profile")), "{warnings:?}");
     Ok(())
 }
 
