@@ -15,6 +15,7 @@ mod table;
 mod term_options;
 mod verbs;
 mod words;
+mod zone;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

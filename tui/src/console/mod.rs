@@ -38,6 +38,7 @@ pub(crate) use terminal::Mouse;
 
 use crate::exit::{Exit, NoAnswer};
 use crate::place::Whereabouts;
+use crate::zone;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -67,7 +68,10 @@ pub(crate) async fn run(options: Options, whereabouts: Whereabouts) -> Result<Ex
     let looks = Looks::new(options.colours, options.characters, &environment);
     let run = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
     let ids = RequestIds::new(&format!("{run:016x}"));
-    let model = Model::new(looks, options.access, daemon.place(), ids, Instant::now());
+    let mut model = Model::new(looks, options.access, daemon.place(), ids, Instant::now());
+    if let Some(zone) = zone::own() {
+        model.zone = zone;
+    }
     let end = terminal::end_signals()?;
     let tty = Taken::take(options.mouse)?;
     let terminal = Taken::canvas()?;

@@ -32,6 +32,7 @@ pub(crate) enum Action {
     PreviousScreen,
     Go(Screen),
     Freeze,
+    Zone,
     Resubscribe,
     Up,
     Down,

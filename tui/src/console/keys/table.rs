@@ -107,6 +107,7 @@ const BEFORE: &[Binding] = {
         line(C::Sorted, A::Sort, &[c('s')], "sort", "sort by the next column"),
         line(C::Sorted, A::Reverse, &[c('r')], "", "reverse the order"),
         line(C::Screens, A::Freeze, &[c(' ')], "freeze", "freeze the display, not the daemon"),
+        line(C::Screens, A::Zone, &[c('z')], "", "the clock in UTC, or in this terminal's zone"),
         line(
             C::Screens,
             A::Operate(Operation::LogLevel),

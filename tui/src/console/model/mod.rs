@@ -13,6 +13,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 
 use protocol::{
@@ -118,6 +119,10 @@ pub(crate) struct Model {
     pub(crate) socket: String,
     /// The moment of the message that is being handled, or was last.
     pub(crate) now: Instant,
+    /// The zone of the clock in the first line.
+    pub(crate) zone: TimeZone,
+    /// Whether that clock shows UTC instead.
+    pub(crate) in_utc: bool,
     pub(crate) connection: Connection,
     /// The daemon's state; `None` only until the first line came.
     pub(crate) live: Option<Box<Snapshot>>,
@@ -164,6 +169,8 @@ impl Model {
             access,
             socket,
             now,
+            zone: TimeZone::UTC,
+            in_utc: false,
             connection: Connection::Connecting,
             live: None,
             heard: now,
@@ -311,11 +318,19 @@ impl Model {
         Some(self.last_key.map_or(seen, |key| key.max(seen)) + QUIET)
     }
 
-    /// When something on the screen changes by the clock alone; `None` while nothing does, so that
-    /// an idle console sleeps.
+    /// What the sale's clock shows at the daemon; `None` while it isn't heard.
+    pub(crate) fn sale_now(&self) -> Option<EpochMs> {
+        let told = self.live.as_ref().filter(|_| self.is_connected())?.sale_at();
+        let since = self.now.saturating_duration_since(self.heard).as_millis();
+        Some(EpochMs(told.0.saturating_add(i64::try_from(since).unwrap_or(i64::MAX))))
+    }
+
+    /// When something on the screen changes by the clock alone: once a second, as the first line
+    /// has a clock.
     pub(crate) fn next_moment(&self) -> Option<Instant> {
         let second = Duration::from_secs(1);
-        let clock = (!self.is_connected()).then(|| self.now + second);
+        let into_it = self.sale_now().map_or(0, |at| at.0.rem_euclid(1_000).unsigned_abs());
+        let clock = Some(self.now + second.saturating_sub(Duration::from_millis(into_it)));
         let toast = self.toast.as_ref().map(|toast| toast.until);
         clock.into_iter().chain(toast).chain(self.rest_at()).min()
     }

@@ -58,6 +58,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         A::PreviousScreen => model.screen = model.screen.step(-1),
         A::Go(screen) => model.screen = screen,
         A::Freeze => freeze(model),
+        A::Zone => model.in_utc ^= true,
         A::Filter => model.typing = Some(Input::proposing(&model.list().filter)),
         A::Sort => {
             let ways = model.screen.scene().ways_of_sorting(model);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use protocol::{ConfigView, Permission, Phase, ReloadOutcome, Severity, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
@@ -17,6 +18,7 @@ use crate::console::theme::{Styles, symbol};
 use crate::console::update::blocked;
 use crate::words::narrow::{age, clock, minutes};
 use crate::words::{known_count, printable};
+use crate::zone::time_of_day;
 
 type Parts = Vec<Vec<Span<'static>>>;
 
@@ -107,6 +109,9 @@ fn right_parts(model: &Model, styles: &Styles) -> Vec<Vec<Span<'static>>> {
         let text = format!("FROZEN at {}", clock(frozen.at));
         parts.push(vec![Span::styled(text, styles.warning)]);
     }
+    let zone = if model.in_utc { &TimeZone::UTC } else { &model.zone };
+    let clock = model.sale_now().and_then(|at| time_of_day(at, zone));
+    parts.extend(clock.map(|clock| vec![Span::styled(clock, styles.text)]));
     parts.push(vec![connection(model, styles)]);
     let permission = model.you.as_ref().map(|you| you.permission);
     let may = match (model.access, permission) {

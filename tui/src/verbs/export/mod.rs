@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::exit::{Exit, NoAnswer};
 use crate::export_options::{Export, ExportOrders, Moment};
 use crate::verbs::daemon_socket::{DaemonSocket, Printed, stranger, talk};
+use crate::zone;
 use rows::{Form, Rows};
 
 /// What a page is asked to hold: the daemon gives no more.
@@ -80,8 +81,7 @@ fn is_closed(fault: &NoAnswer) -> bool {
 /// its offset beside it.
 #[expect(clippy::disallowed_methods, reason = "the daemon's rule; this is another program")]
 fn own_zone() -> TimeZone {
-    let zone = TimeZone::try_system().ok().filter(|zone| !zone.is_unknown());
-    zone.unwrap_or_else(|| {
+    zone::own().unwrap_or_else(|| {
         if std::env::var_os("TZ").is_some_and(|name| !name.is_empty()) {
             talk("the zone that TZ names isn't known here: times are in UTC; --tz names another");
         }
