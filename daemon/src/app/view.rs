@@ -324,7 +324,8 @@ impl View {
                 count: count as u64,
                 limit: self.unconfirmed_max.get(),
             }),
-            overdue: self.overdue(now).await,
+            // By the clock that stamped when they asked.
+            overdue: self.overdue(self.store.now()).await,
             edges: self.edges.iter().map(|(role, edge)| parts::edge(role, &edge.read())).collect(),
             seconds: self.seconds(),
             ..Snapshot::default()

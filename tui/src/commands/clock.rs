@@ -26,8 +26,8 @@ pub(crate) fn prompt(state: &Snapshot) -> Prompt {
         }
     };
     let openings = state.products.iter().filter(|product| product.terms.on_shelf);
-    let openings =
-        openings.filter(|product| state.at < product.terms.opens_at.0.unwrap_or(state.at));
+    let now_at = state.sale_at();
+    let openings = openings.filter(|product| now_at < product.terms.opens_at.0.unwrap_or(now_at));
     let lines = openings.map(|product| {
         let opens_at = Bound(product.terms.opens_at.0);
         format!(

@@ -17,6 +17,9 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// Milliseconds by which two clocks of this machine may differ: one is only corrected.
 pub(crate) const ABOUT_MS: i64 = 100;
 
+/// Buyers who wait too long are counted once a second.
+const OVERDUE_IS_COUNTED: Duration = Duration::from_millis(1_500);
+
 /// This process's wall clock, which nobody sets.
 #[expect(clippy::disallowed_methods, reason = "the daemon's clock is what is tried")]
 pub(crate) fn true_ms() -> Result<i64> {
@@ -93,6 +96,10 @@ async fn a_step_of_the_wall_clock_moves_no_opening() -> Result<()> {
     let asked_at = placed(&daemon, served).await?;
     ensure!(EpochMs(opens_at).to_wire() <= asked_at, "accepted at {asked_at}");
 
+    // Whoever waits has waited for as long as before.
+    let admin = daemon.admin();
+    admin.command("/v1/consumption/pause", json!({ "reason": "they wait" })).await?;
+    ensure!(charge(&daemon, 5).await?["code"] == "10000", "it isn't open");
     // It isn't shut again, and nobody sets its clock.
     for (buyer, ahead_s) in [(3, -3_600), (4, 3_600)] {
         stepped(&daemon, &wall, ahead_s).await?;
@@ -101,7 +108,13 @@ async fn a_step_of_the_wall_clock_moves_no_opening() -> Result<()> {
         let refused = daemon.admin().post("/v1/clock/adopt", json!({})).await?;
         ensure!(refused.status == 409, "{}", refused.text());
         ensure!(refused.json()?["code"] == "sale_is_open", "{}", refused.text());
+        let looked = std::time::Instant::now();
+        while looked.elapsed() < OVERDUE_IS_COUNTED {
+            let overdue = admin.status().await?.overdue.context("no gateway")?;
+            ensure!(overdue.count == 0, "{ahead_s} s: {overdue:?}");
+        }
     }
+    admin.command("/v1/consumption/resume", json!({})).await?;
     // Off the shelf nothing goes by it any more.
     set(&daemon, json!({ "on_shelf": false })).await?;
     let warnings = until_shown(&daemon, true, 0).await?;

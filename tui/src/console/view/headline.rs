@@ -55,7 +55,7 @@ fn paused(what: &str, switch: &SwitchView, snapshot: &Snapshot, styles: &Styles)
 }
 
 fn since_words(since: protocol::EpochMs, snapshot: &Snapshot) -> String {
-    format!(" for {}", crate::words::narrow::age(between(since, snapshot.at)))
+    format!(" for {}", crate::words::narrow::age(between(since, snapshot.sale_at())))
 }
 
 fn sale(snapshot: &Snapshot, room: u16, styles: &Styles) -> Parts {
@@ -269,7 +269,7 @@ fn buyers(snapshot: &Snapshot, styles: &Styles) -> Parts {
         }
         Some(view) => {
             let oldest = view.oldest_at.map_or_else(String::new, |at| {
-                let waits = between(at, snapshot.at).as_millis();
+                let waits = between(at, snapshot.sale_at()).as_millis();
                 format!(", longest {}", span(u64::try_from(waits).unwrap_or(u64::MAX)))
             });
             let text = format!("{} OVERDUE{oldest}", grouped(view.count));

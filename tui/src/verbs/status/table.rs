@@ -172,7 +172,7 @@ fn wronged(snapshot: &Snapshot) -> String {
     let mut wrongs = Vec::new();
     if let Some(overdue) = overdue(snapshot) {
         let since = overdue.oldest_at.map_or_else(String::new, |at| {
-            let age_ms = u64::try_from(snapshot.at.0.saturating_sub(at.0)).unwrap_or(0);
+            let age_ms = u64::try_from(snapshot.sale_at().0.saturating_sub(at.0)).unwrap_or(0);
             format!(", the oldest for {}", span(age_ms))
         });
         let buyers = counted_plainly(overdue.count, "buyer");
