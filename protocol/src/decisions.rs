@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EpochMs, OrderId, Phone, ProdId, Seq, Terms};
+use crate::{EpochMs, OrderId, Phone, ProdId, Seq, Terms, TermsSet};
 
 /// How an order was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,6 +134,9 @@ pub struct ProductState {
     /// Counts the commands that changed its terms.
     #[serde(default)]
     pub terms_version: u64,
+    /// Who changed its terms last; `None` where nobody has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms_set: Option<TermsSet>,
 }
 
 /// Decisions after a sequence number, with the products of the same read transaction. A page may

@@ -53,6 +53,6 @@ pub use product::{
     PROD_ID_CHARS_MAX, PROD_NAME_CHARS_MAX, ProductTextFault, prod_id_fault, prod_name_fault,
 };
 pub use rest::{ChargeData, ChargeDetails, NotOpenData, OrderStatus, QueryData, ReadReply, Reply};
-pub use terms::{SaleState, Term, Terms, TermsFault, TermsPatch};
+pub use terms::{SaleState, Term, Terms, TermsFault, TermsPatch, TermsSet};
 pub use text::{Flaw, escaped, flaw, flaw_of_name, flaw_of_sentence};
 pub use time::EpochMs;

@@ -78,6 +78,15 @@ pub struct TermsPatch {
     pub preheat_ratio: Option<PreheatRatio>,
 }
 
+/// Who set a product's terms last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TermsSet {
+    /// When.
+    pub at: EpochMs,
+    /// A user's name, or `uid 1000`.
+    pub by: String,
+}
+
 /// One of the terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Term {

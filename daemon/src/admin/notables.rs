@@ -289,6 +289,7 @@ mod tests {
             missing: 0,
             version: 3,
             terms_version: 2,
+            terms_set: None,
             charges: None,
         };
         let mut state = Snapshot { phase: Phase::Serving, ..Snapshot::default() };

@@ -103,6 +103,7 @@ impl FakeOrders {
             sold: 0,
             version: 0,
             terms_version: 2,
+            terms_set: None,
         };
         Arc::new(Self {
             page: Mutex::new(DecisionsPage {

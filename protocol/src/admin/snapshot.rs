@@ -12,7 +12,7 @@ use super::charges::ChargesView;
 use super::configuration::ConfigView;
 use super::engines::{OverdueView, QueueView, RocketmqView, StoreView, UnconfirmedView};
 use super::history::{Notable, Seconds};
-use crate::{EpochMs, ProdId, ProductState, SaleState, Terms, known};
+use crate::{EpochMs, ProdId, ProductState, SaleState, Terms, TermsSet, known};
 
 /// Where the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -315,6 +315,9 @@ pub struct ProductView {
     /// Counts the commands that changed its terms; no sale raises it.
     #[serde(default)]
     pub terms_version: u64,
+    /// Who changed its terms last; `None` where nobody has.
+    #[serde(default)]
+    pub terms_set: Option<TermsSet>,
     /// What became of the charges for it since the gateway has counted them apart; `None` without
     /// the gateway role, and for a product that isn't counted apart.
     #[serde(default)]
@@ -324,7 +327,7 @@ pub struct ProductView {
 impl From<ProductState> for ProductView {
     /// The product as its row alone has it: what a gateway holds and counts isn't known.
     fn from(product: ProductState) -> Self {
-        let ProductState { prod_id, prod_name, terms, .. } = product;
+        let ProductState { prod_id, prod_name, terms, terms_set, .. } = product;
         let ProductState { initial, added, stock, sold, version, terms_version, .. } = product;
         let missing =
             i128::from(initial) + i128::from(added) - i128::from(stock) - i128::from(sold);
@@ -343,6 +346,7 @@ impl From<ProductState> for ProductView {
             missing: i64::try_from(missing).unwrap_or(i64::MAX),
             version,
             terms_version,
+            terms_set,
             charges: None,
         }
     }

@@ -3,7 +3,7 @@
 
 use protocol::{
     Counted, CreateProduct, Done, Endpoint, ProdId, ProductView, ProductsPage, SaleState, Term,
-    Terms,
+    Terms, TermsSet,
 };
 
 use crate::args::{
@@ -18,7 +18,7 @@ use crate::term_options::GivenTerms;
 use crate::verbs::command::{give, given, request_id};
 use crate::verbs::confirm::{Consent, be_sure, consent};
 use crate::verbs::daemon_socket::{Answer, DaemonSocket, Printed};
-use crate::words::{counted_plainly, in_words, known, printable};
+use crate::words::{counted_plainly, in_words, known, moment, printable};
 
 /// All products.
 pub(crate) async fn list(daemon: &DaemonSocket, shape: Shape) -> Result<Printed, NoAnswer> {
@@ -132,11 +132,16 @@ fn products(products: &[ProductView]) -> String {
 fn one(product: &ProductView) -> String {
     let row = products(std::slice::from_ref(product));
     let plain = Terms::at(product.terms.price);
+    let who_set = product
+        .terms_set
+        .as_ref()
+        .map(|TermsSet { at, by }| ("terms by", format!("{}, {}", printable(by), moment(*at))));
     let lines: Vec<(&'static str, String)> = [Term::OpensAt, Term::ClosesAt, Term::PreheatRatio]
         .into_iter()
         .map(|term| (term, term.text(&product.terms)))
         .filter(|(term, told)| *told != term.text(&plain))
         .map(|(term, told)| (term.label(), told))
+        .chain(who_set)
         .collect();
     if lines.is_empty() { row } else { format!("{row}\n{}", facts(&lines)) }
 }

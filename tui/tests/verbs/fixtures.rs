@@ -35,6 +35,7 @@ pub(crate) fn product() -> ProductView {
         missing: 0,
         version: 40,
         terms_version: 2,
+        terms_set: None,
         charges: None,
     }
 }

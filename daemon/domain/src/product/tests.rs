@@ -24,6 +24,7 @@ fn product(stock: u64) -> ProductView {
         missing: 0,
         version: 7,
         terms_version: 2,
+        terms_set: None,
         charges: None,
     }
 }

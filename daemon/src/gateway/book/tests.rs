@@ -17,6 +17,7 @@ fn product() -> ProductState {
         sold: 0,
         version: 0,
         terms_version: 2,
+        terms_set: None,
     }
 }
 

@@ -232,15 +232,17 @@ CREATE INDEX open_letters ON seckill_dead_letter (id)
   WHERE resolved_at IS NULL AND due_at IS NULL;
 ";
 
-/// When a product's sale opens and closes, how much of it may be promised, and the windows that it
-/// has had on the shelf (the ends of the numbers stand for no bound). Orders may be on their way
-/// that products took before there were windows: those that ever were on the shelf, or sold
-/// anything, begin with one that has no bound.
+/// When a product's sale opens and closes, how much of it may be promised, who set its terms last,
+/// and the windows that it has had on the shelf (the ends of the numbers stand for no bound).
+/// Orders may be on their way that products took before there were windows: those that ever were on
+/// the shelf, or sold anything, begin with one that has no bound.
 const STEP_5: &str = "
 ALTER TABLE t_seckill_product ADD COLUMN opens_at INTEGER;
 ALTER TABLE t_seckill_product ADD COLUMN closes_at INTEGER CHECK (opens_at < closes_at);
 ALTER TABLE t_seckill_product ADD COLUMN preheat_ratio INTEGER NOT NULL DEFAULT 1000
   CHECK (preheat_ratio BETWEEN 1000 AND 3000);
+ALTER TABLE t_seckill_product ADD COLUMN terms_at INTEGER;
+ALTER TABLE t_seckill_product ADD COLUMN terms_by TEXT;
 CREATE TABLE seckill_window (
   prod_id       TEXT    NOT NULL,
   opens_at      INTEGER NOT NULL,
@@ -261,6 +263,8 @@ const ADDED: &[(i32, &str, &str, &str)] = &[
     (5, "t_seckill_product", "opens_at", "NULL"),
     (5, "t_seckill_product", "closes_at", "NULL"),
     (5, "t_seckill_product", "preheat_ratio", "1000"),
+    (5, "t_seckill_product", "terms_at", "NULL"),
+    (5, "t_seckill_product", "terms_by", "NULL"),
 ];
 
 /// Has queries of this connection find in a database of an older version what its migration would

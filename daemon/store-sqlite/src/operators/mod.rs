@@ -20,7 +20,7 @@ fn perform(tx: &Tx<'_>, command: &Command) -> Result<Effect, JobError> {
     match &command.operation {
         Operation::CreateProduct(product) => product_commands::create(tx, product),
         Operation::ChangeProduct { prod_id, change, if_seen } => {
-            product_commands::change(tx, prod_id, *change, *if_seen)
+            product_commands::change(tx, &command.asked, prod_id, *change, *if_seen)
         }
         Operation::ResendLetters { per_s, up_to } => {
             letter_commands::resend_all(tx, *per_s, *up_to)

@@ -1,5 +1,6 @@
 //! What operators change of products, in the database. What they may change is the domain's rule.
 
+use domain::ports::desk::Asked;
 use domain::product::{self, Change, NewProduct, Seen, Write, in_short};
 use protocol::{ProdId, ProductView};
 use serde_json::Value;
@@ -20,6 +21,7 @@ pub(crate) fn create(tx: &Tx<'_>, new: &NewProduct) -> Result<Effect, JobError> 
 
 pub(crate) fn change(
     tx: &Tx<'_>,
+    asked: &Asked,
     prod_id: &ProdId,
     wanted: Change,
     if_seen: Option<Seen>,
@@ -36,7 +38,10 @@ pub(crate) fn change(
             )?
             .execute((prod_id.as_str(), delta.get(), tx.now.0))?;
         }
-        Some(Write::Terms(new)) => terms::set(tx.connection, prod_id, &new, tx.now.0)?,
+        Some(Write::Terms(new)) => {
+            let by = asked.actor.name();
+            terms::set(tx.connection, prod_id, &new, (tx.now.0, &by))?;
+        }
     }
     tx.note_change();
     let after = known(tx, prod_id)?;

@@ -4,7 +4,7 @@ use crate::engine::columns::of_text;
 use crate::sale::terms;
 use crate::unsigned;
 use domain::ports::{Balance, Seed};
-use protocol::{ProdId, ProductState};
+use protocol::{EpochMs, ProdId, ProductState, TermsSet};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 /// Puts in the products that are absent, and returns their ids. One that exists keeps what the
@@ -39,7 +39,7 @@ pub(crate) fn seed(
 /// What [`state`] reads of a product's row.
 const STATE: &str = concat!(
     "SELECT prod_id, prod_name, initial_stock, added_stock, prod_stock, sold, version,
-            terms_version, ",
+            terms_version, terms_at, terms_by, ",
     terms::columns!(),
     " FROM t_seckill_product"
 );
@@ -54,8 +54,13 @@ fn state(row: &Row<'_>) -> rusqlite::Result<ProductState> {
         sold: unsigned(row.get(5)?),
         version: unsigned(row.get(6)?),
         terms_version: unsigned(row.get(7)?),
-        terms: terms::of_row(row, 8)?,
+        terms_set: terms_set(row.get(8)?, row.get(9)?),
+        terms: terms::of_row(row, 10)?,
     })
+}
+
+fn terms_set(at: Option<i64>, by: Option<String>) -> Option<TermsSet> {
+    Some(TermsSet { at: EpochMs(at?), by: by? })
 }
 
 /// Every product, by id. `sold` is the row's own figure: see [`balances`] for the count.

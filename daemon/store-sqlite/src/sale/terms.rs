@@ -88,22 +88,24 @@ pub(crate) fn windows(
         .collect()
 }
 
-/// A product's new terms. Both its versions rise.
+/// A product's new terms, and who has set them. Both its versions rise.
 pub(crate) fn set(
     connection: &Connection,
     prod_id: &ProdId,
     terms: &Terms,
-    now: i64,
+    (now, by): (i64, &str),
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(concat!(
         "UPDATE t_seckill_product
-            SET version = version + 1, terms_version = terms_version + 1, gmt_update = ?1, (",
+            SET version = version + 1, terms_version = terms_version + 1, gmt_update = ?1,
+                terms_at = ?1, terms_by = ?2, (",
         columns!(),
         ") = (",
         parameters!(),
         ") WHERE prod_id = ?"
     ))?;
-    let (first, last) = ([now.into()], [prod_id.as_str().to_owned().into()]);
+    let first = [now.into(), by.to_owned().into()];
+    let last = [prod_id.as_str().to_owned().into()];
     let given = first.into_iter().chain(values(terms)).chain(last);
     statement.execute(params_from_iter(given))?;
     keep_window(connection, prod_id, terms)

@@ -10,7 +10,7 @@ use crate::{
     LatencyView, LogView, Money, NOTABLES_MAX, Notable, NotableKind, OrdersView, OverdueView,
     Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome, ReloadView, RocketmqBroker,
     RocketmqView, SECONDS_KEPT, SaleClockView, Seconds, Severity, Snapshot, StoreView, SwitchView,
-    Terms, Trend, Trouble, TroubleState, UnconfirmedView,
+    Terms, TermsSet, Trend, Trouble, TroubleState, UnconfirmedView,
 };
 
 /// Up to the year 2100.
@@ -120,8 +120,11 @@ fn product(prod_id: String) -> BoxedStrategy<ProductView> {
     let counts = [count(), count(), count(), count(), count()];
     let flags = [any::<bool>(), any::<bool>()];
     let known = [maybe_count(), maybe_count()];
-    (text(), 0..=i64::MAX, flags, counts, any::<[i64; 2]>(), known, option::of(charges()))
-        .prop_map(move |(prod_name, price, flags, counts, signed, known, charges)| {
+    let set = (moment(), text()).prop_map(|(at, by)| TermsSet { at, by });
+    let more = (option::of(set), option::of(charges()));
+    (text(), 0..=i64::MAX, flags, counts, any::<[i64; 2]>(), known, more)
+        .prop_map(move |(prod_name, price, flags, counts, signed, known, more)| {
+            let (terms_set, charges) = more;
             let [initial, stock, sold, version, terms_version] = counts;
             ProductView {
                 state: None,
@@ -134,11 +137,12 @@ fn product(prod_id: String) -> BoxedStrategy<ProductView> {
                 sold,
                 version,
                 terms_version,
+                terms_set,
                 added: signed[0],
                 missing: signed[1],
                 held: known[0],
                 free: known[1],
-                charges: charges.clone(),
+                charges,
             }
         })
         .boxed()

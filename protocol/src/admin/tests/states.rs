@@ -8,7 +8,7 @@ use crate::{
     GatewayView, LatencyView, Line, LogView, Money, Notable, NotableKind, OrdersView, OverdueView,
     PeerView, Permission, Phase, ProductView, QueuePart, QueueView, Rate, ReloadOutcome,
     ReloadView, RocketmqBroker, RocketmqView, SaleClockView, Seconds, Severity, Snapshot,
-    StoreView, SwitchView, Terms, Trend, Trouble, TroubleState, UnconfirmedView,
+    StoreView, SwitchView, Terms, TermsSet, Trend, Trouble, TroubleState, UnconfirmedView,
 };
 
 const NOW: EpochMs = EpochMs(1_795_444_100_572);
@@ -30,6 +30,7 @@ pub(super) fn product() -> ProductView {
         missing: 1,
         version: 40,
         terms_version: 2,
+        terms_set: Some(TermsSet { at: START, by: text("root") }),
         charges: Some(outcomes()),
     }
 }

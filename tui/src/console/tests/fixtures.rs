@@ -49,6 +49,7 @@ pub(crate) fn product(prod_id: &str, prod_name: &str, stock: u64, sold: u64) -> 
         missing: 0,
         version: sold,
         terms_version: 2,
+        terms_set: None,
         charges: None,
     }
 }

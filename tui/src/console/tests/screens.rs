@@ -6,8 +6,8 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use jiff::tz::{Offset, TimeZone};
 use protocol::{
-    ChargesView, DrainView, EpochMs, Notable, NotableKind, PeerView, Severity, Snapshot,
-    SwitchView, Unlisted, UnlistedPlace,
+    Bound, ChargesView, DrainView, EpochMs, Notable, NotableKind, PeerView, SaleState, Severity,
+    Snapshot, SwitchView, Terms, TermsSet, Unlisted, UnlistedPlace,
 };
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
@@ -151,6 +151,24 @@ fn a_products_details() {
     let screen = text(&model, 80, 24);
     for words in ["pid_0002", "华为MATE20", "5999.000", "on the shelf", "lacks 3", "version"] {
         assert!(screen.contains(words), "{words}:\n{screen}");
+    }
+}
+
+#[test]
+fn a_products_details_say_how_long_it_is_until_it_opens_and_who_said_so() {
+    let mut state = sale();
+    let at = |hours: i64| Bound::at(EpochMs(state.at.0 + hours * 3_600_000));
+    let (opens_at, closes_at, ago) = (at(2), at(26), EpochMs(state.at.0 - 60_000));
+    let product = &mut state.products[0];
+    product.state = Some(SaleState::Scheduled);
+    product.terms = Terms { opens_at, closes_at, ..product.terms };
+    product.terms_set = Some(TermsSet { at: ago, by: "alice".to_owned() });
+    let id = product.prod_id.clone();
+    let mut model = loaded(state, operator(), Screen::Products);
+    press(&mut model, &format!("/{}<Enter><Enter>", id.as_str()));
+    let screen = text(&model, 120, 40);
+    for told in ["16:28:20.572Z (in 2h 0m)", "16:28:20.572Z (in 1d 2h)", "alice, 11-23 14:27:20Z"] {
+        assert!(screen.contains(told), "{told}\n{screen}");
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) async fn only_a_command_on_its_terms_raises_their_version(rig: &impl 
     let off = done(rig, "r2", change(PROD, Change::shelf(false), None)).await;
     let off: ProductView = state(&off);
     assert_eq!((off.version, off.terms_version), (sold.version + 1, 1));
+    assert_eq!(sold.terms_set, None, "they are as it was made");
+    assert_eq!(off.terms_set.map(|set| set.by).as_deref(), Some("alice"), "who changed them");
     done(rig, "r3", change(PROD, Change::shelf(false), None)).await;
     done(rig, "r4", change(PROD, Change::price(Money::from_milli(1)), None)).await;
     assert_eq!(product_of(rig, PROD).await.terms_version, 2);

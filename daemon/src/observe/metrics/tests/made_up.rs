@@ -46,6 +46,7 @@ fn product(prod_id: &str, held: Option<u64>) -> ProductView {
         missing: -1,
         version: 3,
         terms_version: 2,
+        terms_set: None,
         charges: None,
     }
 }

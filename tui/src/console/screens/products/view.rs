@@ -1,6 +1,8 @@
 //! Products: the stock of each as a bar on the Overview, all figures on its own screen.
 
-use protocol::{ChargesView, Counted, ProdId, ProductView, SaleState, Term};
+use protocol::{
+    Bound, ChargesView, Counted, EpochMs, ProdId, ProductView, SaleState, Snapshot, Term, TermsSet,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -14,7 +16,8 @@ use crate::console::view::fitting::{panel, put, title};
 use crate::console::view::headline::off_by;
 use crate::console::view::popups::pair;
 use crate::console::view::table::{Column, Focus, Pen, Table, Width, left, right};
-use crate::words::{grouped, in_words, known_count, printable, signed};
+use crate::words::narrow::{between, day_and_clock};
+use crate::words::{duration, grouped, in_words, known_count, printable, signed};
 
 const STOCK: &[Column<ProductView>] = &[
     left("product", Width::Fixed(12), 0, id),
@@ -73,7 +76,9 @@ pub(crate) fn details(model: &Model, prod_id: &ProdId, styles: &Styles) -> Vec<L
         pair("product", Span::styled(printable(product.prod_id.as_str()), styles.strong), styles),
         pair("name", text(printable(&product.prod_name)), styles),
     ];
-    lines.extend(Term::ALL.map(|term| pair(term.label(), in_full(term, product, styles), styles)));
+    let now = model.shown().map(Snapshot::sale_at).unwrap_or_default();
+    let told = |term: Term| pair(term.label(), in_full(term, product, now, styles), styles);
+    lines.extend(Term::ALL.map(told));
     lines.extend([
         Line::default(),
         pair("initial", text(grouped(product.initial)), styles),
@@ -84,6 +89,7 @@ pub(crate) fn details(model: &Model, prod_id: &ProdId, styles: &Styles) -> Vec<L
         pair("sold", text(grouped(product.sold)), styles),
         pair("books", books, styles),
         pair("version", text(versions), styles),
+        pair("terms by", text(who_set(product)), styles),
         Line::default(),
     ]);
     let has_gateway = model.shown().is_some_and(|snapshot| snapshot.gateway.is_some());
@@ -101,7 +107,7 @@ pub(crate) fn details(model: &Model, prod_id: &ProdId, styles: &Styles) -> Vec<L
 }
 
 /// A term with what it means, where that has a style of its own.
-fn in_full(term: Term, product: &ProductView, styles: &Styles) -> Span<'static> {
+fn in_full(term: Term, product: &ProductView, now: EpochMs, styles: &Styles) -> Span<'static> {
     match (term, product.terms.on_shelf) {
         (Term::OnShelf, true) => {
             let state = match product.state {
@@ -114,7 +120,25 @@ fn in_full(term: Term, product: &ProductView, styles: &Styles) -> Span<'static> 
         (Term::OnShelf, false) => {
             Span::styled("OFF the shelf: charges are refused (code 40007)", styles.warning)
         }
+        (Term::OpensAt, true) => Span::styled(until(product.terms.opens_at, now), styles.strong),
+        (Term::ClosesAt, true) => Span::styled(until(product.terms.closes_at, now), styles.strong),
         _ => Span::styled(term.text(&product.terms), styles.strong),
+    }
+}
+
+/// Who set the terms last, and when.
+fn who_set(product: &ProductView) -> String {
+    let Some(TermsSet { at, by }) = &product.terms_set else {
+        return "nobody: they are as it was made".to_owned();
+    };
+    format!("{}, {}", printable(by), day_and_clock(*at))
+}
+
+/// A bound, and how long it is until then.
+fn until(bound: Bound, now: EpochMs) -> String {
+    match bound.0 {
+        Some(at) if now < at => format!("{bound} (in {})", duration(between(now, at).as_secs())),
+        _ => bound.to_string(),
     }
 }
 

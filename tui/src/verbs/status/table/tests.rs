@@ -29,6 +29,7 @@ fn product(prod_id: &str, prod_name: &str) -> ProductView {
         missing: 0,
         version: 3,
         terms_version: 2,
+        terms_set: None,
         charges: None,
     }
 }
