@@ -159,6 +159,17 @@ enum We {
 }
 
 impl Served {
+    /// From now on nothing can be written into the audit log.
+    fn refuse_audit(&self) {
+        let other = rusqlite::Connection::open(self.fixture.path()).unwrap();
+        other
+            .execute_batch(
+                "CREATE TRIGGER no_audit BEFORE INSERT ON seckill_audit
+                   BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+            )
+            .unwrap();
+    }
+
     async fn with(we: We, roles: &[Role]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let fixture = Fixture::with_stock(5);

@@ -6,6 +6,7 @@ mod asking;
 mod fake;
 mod fixtures;
 mod flows;
+mod header;
 mod keys;
 mod patience;
 mod reasons;

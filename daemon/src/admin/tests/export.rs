@@ -113,13 +113,7 @@ async fn whole_numbers_are_for_those_who_may_operate() {
 #[tokio::test]
 async fn no_number_is_exported_while_the_audit_log_cannot_be_written() {
     let served = sold(We::Operate).await;
-    let other = rusqlite::Connection::open(served.fixture.path()).unwrap();
-    other
-        .execute_batch(
-            "CREATE TRIGGER no_audit BEFORE INSERT ON seckill_audit
-               BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
-        )
-        .unwrap();
+    served.refuse_audit();
     let (status, body) = served.get("/v1/export/orders?reveal=phone").await;
     assert_eq!((status, &body["code"]), (503, &json!("store_failed")), "{body}");
     assert!(!body.to_string().contains("1520000"), "{body}");

@@ -143,13 +143,7 @@ async fn no_number_is_shown_while_the_audit_log_cannot_be_written() {
     served.fixture.store.enqueue(vec![outgoing("a", 1)]).await.unwrap();
     let (_, body) = served.get("/v1/orders?state=queued").await;
     let page: OrdersPage = serde_json::from_value(body).unwrap();
-    let other = rusqlite::Connection::open(served.fixture.path()).unwrap();
-    other
-        .execute_batch(
-            "CREATE TRIGGER no_audit BEFORE INSERT ON seckill_audit
-               BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
-        )
-        .unwrap();
+    served.refuse_audit();
     let path = format!("/v1/orders/{}?reveal=phone", page.orders[0].order_id);
     let (status, body) = served.get(&path).await;
     assert_eq!((status, &body["code"]), (503, &json!("store_failed")), "{body}");
